@@ -1,0 +1,220 @@
+//! Checkpoints: one safetensors file with every tensor of the state, and a JSON file beside it that holds its checksum and is written last.
+//!
+//! A checkpoint exists when its JSON does. What is not a tensor follows from the number of generator updates: random streams are
+//! counter-based ([`crate::rng`]), so their positions are recorded for people, not needed to resume.
+
+use crate::{Error, Result};
+use candle_core::{DType, Device, Tensor};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use sngan_experiment::RunDir;
+use sngan_experiment::records::FORMAT_VERSION;
+use sngan_experiment::{atomic, run_dir};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What stands in a checkpoint's JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Format version of the run directory.
+    pub version: u32,
+    /// Generator updates done.
+    pub gen_updates: u64,
+    /// Adam steps of G and of D.
+    pub adam_steps: [u64; 2],
+    /// The run's identity.
+    pub run_id: String,
+    /// SHA-256 of the safetensors file.
+    pub sha256: String,
+    /// Instruction set it was trained with; bits are promised within one.
+    pub instruction_set: String,
+    /// Index of the next draw of each random stream.
+    pub streams: BTreeMap<String, u64>,
+    /// Whether this is a horizon that a spec asked for; such a checkpoint is kept.
+    pub horizon: bool,
+}
+
+/// A checkpoint in memory.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// Generator updates done.
+    pub gen_updates: u64,
+    /// Everything else about it.
+    pub metadata: Metadata,
+    /// Tensors by name, f32.
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+/// How many checkpoints besides the horizons are kept: the newest, and the one before it in case the newest is corrupt.
+const KEPT: usize = 2;
+
+/// `checkpoints/NNNNNNNN.json` and `.safetensors`.
+fn paths(dir: &RunDir, gen_updates: u64) -> (PathBuf, PathBuf) {
+    let stem = dir.checkpoints().join(format!("{gen_updates:08}"));
+    (stem.with_extension("json"), stem.with_extension("safetensors"))
+}
+
+/// Encodes tensors as f32 safetensors: sorted by name, no metadata, so the same state gives the same bytes.
+///
+/// # Errors
+/// Those of the tensor library.
+pub fn encode(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
+    let mut buffers = Vec::with_capacity(tensors.len());
+    for (name, t) in tensors {
+        let values = t.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        buffers.push((name, t.dims().to_vec(), bytes));
+    }
+    let invalid = |e: safetensors::SafeTensorError| Error::Invalid(format!("safetensors: {e}"));
+    let views = buffers
+        .iter()
+        .map(|(name, shape, bytes)| Ok(((*name).clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(invalid)?)))
+        .collect::<Result<Vec<_>>>()?;
+    safetensors::serialize(views, None).map_err(invalid)
+}
+
+/// Decodes what [`encode`] wrote.
+///
+/// # Errors
+/// When `bytes` are no safetensors or hold another type than f32; the message names `path`.
+pub fn decode(path: &Path, bytes: &[u8], device: &Device) -> Result<BTreeMap<String, Tensor>> {
+    let corrupt = |reason: String| Error::Checkpoint { path: path.into(), reason };
+    let file = SafeTensors::deserialize(bytes).map_err(|e| corrupt(format!("is no safetensors file: {e}")))?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        if view.dtype() != Dtype::F32 {
+            return Err(corrupt(format!("tensor `{name}` is {:?}; only F32 is read", view.dtype())));
+        }
+        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        tensors.insert(name, Tensor::from_vec(values, view.shape(), device)?);
+    }
+    Ok(tensors)
+}
+
+/// Writes a checkpoint; `metadata.sha256` is filled in. Older ones beyond the newest two and the horizons are removed.
+///
+/// # Errors
+/// Any I/O error; nothing half-written is then visible.
+pub fn save(dir: &RunDir, mut metadata: Metadata, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+    let (json, file) = paths(dir, metadata.gen_updates);
+    let bytes = encode(tensors)?;
+    metadata.sha256 = hex(&Sha256::digest(&bytes));
+    atomic::write(&file, &bytes)?;
+    atomic::write_json(&json, &metadata)?;
+    prune(dir)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Metadata files, newest first.
+fn newest_first(dir: &RunDir) -> Result<Vec<PathBuf>> {
+    let folder = dir.checkpoints();
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let io = |source| Error::Checkpoint { path: folder.clone(), reason: format!("cannot be listed: {source}") };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_some_and(|e| e == "json") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found.reverse();
+    Ok(found)
+}
+
+fn prune(dir: &RunDir) -> Result<()> {
+    for json in newest_first(dir)?.into_iter().skip(KEPT) {
+        if run_dir::read_json::<Metadata>(&json).is_ok_and(|m| !m.horizon) {
+            // The JSON goes first: without it the checkpoint does not exist. A file that cannot be removed does no harm.
+            let _ = std::fs::remove_file(&json).and_then(|()| std::fs::remove_file(json.with_extension("safetensors")));
+        }
+    }
+    Ok(())
+}
+
+/// Loads the checkpoint whose JSON or safetensors file is `path`.
+///
+/// # Errors
+/// When either file is missing, malformed, or the checksum differs.
+pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
+    let (json, file) = (path.with_extension("json"), path.with_extension("safetensors"));
+    let metadata: Metadata = run_dir::read_json(&json)?;
+    let corrupt = |reason: String| Error::Checkpoint { path: file.clone(), reason };
+    if metadata.version != FORMAT_VERSION {
+        return Err(corrupt(format!("has format version {}; this build reads {FORMAT_VERSION}", metadata.version)));
+    }
+    let bytes = std::fs::read(&file).map_err(|e| corrupt(format!("cannot be read: {e}")))?;
+    if hex(&Sha256::digest(&bytes)) != metadata.sha256 {
+        return Err(corrupt("does not have the checksum in its JSON file; it is corrupt".into()));
+    }
+    Ok(Checkpoint { gen_updates: metadata.gen_updates, tensors: decode(&file, &bytes, device)?, metadata })
+}
+
+/// The newest good checkpoint of a run; a corrupt one is skipped with a warning on standard error.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn latest(dir: &RunDir, device: &Device) -> Result<Option<Checkpoint>> {
+    for json in newest_first(dir)? {
+        match load(&json, device) {
+            Ok(checkpoint) => return Ok(Some(checkpoint)),
+            Err(e) => eprintln!("warning: {e}; trying the one before it"),
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(gen_updates: u64, horizon: bool) -> Metadata {
+        Metadata {
+            version: FORMAT_VERSION,
+            gen_updates,
+            adam_steps: [1, 2],
+            run_id: "r".into(),
+            sha256: String::new(),
+            instruction_set: "x".into(),
+            streams: BTreeMap::new(),
+            horizon,
+        }
+    }
+
+    #[test]
+    fn keeps_two_and_the_horizons_and_falls_back_from_a_corrupt_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = RunDir::new(folder.path());
+        let state = |v: f32| BTreeMap::from([("a".to_string(), Tensor::new(&[v, 2.0], &Device::Cpu).unwrap())]);
+        for k in 1..=5 {
+            save(&dir, metadata(k, k == 1), &state(k as f32)).unwrap();
+        }
+        let kept: Vec<_> = newest_first(&dir).unwrap();
+        assert_eq!(kept.len(), 3);
+        let newest = latest(&dir, &Device::Cpu).unwrap().unwrap();
+        assert_eq!(newest.gen_updates, 5);
+        assert_eq!(newest.tensors["a"].to_vec1::<f32>().unwrap(), [5.0, 2.0]);
+
+        let file = kept[0].with_extension("safetensors");
+        let mut bytes = std::fs::read(&file).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+        assert!(load(&file, &Device::Cpu).unwrap_err().to_string().contains("checksum"));
+        assert_eq!(latest(&dir, &Device::Cpu).unwrap().unwrap().gen_updates, 4);
+    }
+
+    #[test]
+    fn the_same_state_gives_the_same_bytes() {
+        let t = |v: f32| Tensor::new(&[v], &Device::Cpu).unwrap();
+        let state = BTreeMap::from([("b".to_string(), t(1.0)), ("a".to_string(), t(f32::NAN))]);
+        assert_eq!(encode(&state).unwrap(), encode(&state.clone()).unwrap());
+        let back = decode(Path::new("x"), &encode(&state).unwrap(), &Device::Cpu).unwrap();
+        assert!(back["a"].to_vec1::<f32>().unwrap()[0].is_nan());
+    }
+}

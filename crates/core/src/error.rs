@@ -1,0 +1,51 @@
+//! The one error of this crate.
+
+use std::path::PathBuf;
+
+/// What can go wrong in networks, training and checkpoints.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+    /// A spec, record or run directory was refused.
+    #[error(transparent)]
+    Experiment(#[from] sngan_experiment::Error),
+    /// Training data could not be read.
+    #[error(transparent)]
+    Data(#[from] sngan_data::Error),
+    /// A kernel refused its shapes.
+    #[error(transparent)]
+    Kernel(#[from] sngan_kernels::Error),
+    /// A checkpoint is corrupt or of another run.
+    #[error("checkpoint {path}: {reason}")]
+    Checkpoint {
+        /// The file concerned.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A device was asked for that this build or machine does not have.
+    #[error("device `{name}`: {reason}")]
+    Device {
+        /// The name given.
+        name: String,
+        /// What to do.
+        reason: String,
+    },
+    /// A file could not be encoded or written.
+    #[error("failed to write {path}: {reason}")]
+    Write {
+        /// The file concerned.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// Shapes, sizes or numbers that make no sense together.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

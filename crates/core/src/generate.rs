@@ -1,0 +1,91 @@
+//! Images from a generator: samples as bytes, and grids as PNG.
+
+use crate::checkpoint::Checkpoint;
+use crate::model::{Generator, Mode, Parameters, Place};
+use crate::rng::Streams;
+use crate::{Error, Result};
+use candle_core::{DType, Device, Tensor};
+use sngan_experiment::arch::Z_DIM;
+use sngan_experiment::{RunSpec, atomic};
+use std::path::Path;
+
+/// Images per forward pass: fixed, so that memory is bounded and bits do not depend on how many are asked for.
+const CHUNK: usize = 100;
+
+/// Images in [−1, 1] to bytes by the authors' rule: clip(127.5·x + 127.5, 0, 255), truncated.
+///
+/// # Errors
+/// Those of the tensor library.
+pub fn to_bytes(images: &Tensor) -> Result<Vec<u8>> {
+    let values = images.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+    // `as` saturates and truncates; NaN becomes 0 and is caught as divergence before images are drawn.
+    Ok(values.into_iter().map(|x| (127.5 * x + 127.5) as u8).collect())
+}
+
+/// `n` images `[n, 3, side, side]` as bytes from a checkpoint: z from the stream `sample` of `seed`, G in evaluation mode.
+///
+/// # Errors
+/// When the checkpoint does not fit the spec.
+pub fn images(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, n: usize, seed: u64) -> Result<Vec<u8>> {
+    let mut g = Generator::from_tensors(spec, &checkpoint.tensors, &Place::new(device))?;
+    draw(&mut g, device, n, seed)
+}
+
+/// [`images`] from a generator in memory.
+pub(crate) fn draw(g: &mut Generator, device: &Device, n: usize, seed: u64) -> Result<Vec<u8>> {
+    let streams = Streams::new(seed);
+    let mut bytes = Vec::new();
+    for (chunk, start) in (0..n).step_by(CHUNK).enumerate() {
+        let count = CHUNK.min(n - start);
+        let z = Tensor::from_vec(streams.normal("sample", chunk as u64, count * Z_DIM), (count, Z_DIM), device)?;
+        bytes.extend(to_bytes(&g.forward(&z, Parameters::Frozen, Mode::Eval)?)?);
+    }
+    Ok(bytes)
+}
+
+/// Writes images `[n, 3, side, side]` as a PNG grid without margins, row by row; the last row may be short (black).
+///
+/// # Errors
+/// When the bytes are no whole number of images, or the file cannot be written.
+pub fn write_grid(path: &Path, bytes: &[u8], side: usize, columns: usize) -> Result<()> {
+    let size = 3 * side * side;
+    if columns == 0 || size == 0 || bytes.len() % size != 0 {
+        return Err(Error::Invalid(format!("{} bytes are no grid of 3x{side}x{side} images", bytes.len())));
+    }
+    let rows = (bytes.len() / size).div_ceil(columns);
+    let mut grid = image::RgbImage::new((columns * side) as u32, (rows * side) as u32);
+    for (i, one) in bytes.chunks_exact(size).enumerate() {
+        let (left, top) = ((i % columns) * side, (i / columns) * side);
+        for p in 0..side * side {
+            let pixel = image::Rgb([one[p], one[side * side + p], one[2 * side * side + p]]);
+            grid.put_pixel((left + p % side) as u32, (top + p / side) as u32, pixel);
+        }
+    }
+    let mut png = Vec::new();
+    grid.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png)
+        .map_err(|e| Error::Write { path: path.into(), reason: e.to_string() })?;
+    Ok(atomic::write(path, &png)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_clipped_and_truncated() {
+        let x = Tensor::new(&[-2.0f32, -1.0, 0.0, 0.999, 1.0, 3.0], &Device::Cpu).unwrap();
+        assert_eq!(to_bytes(&x).unwrap(), [0, 0, 127, 254, 255, 255]);
+    }
+
+    #[test]
+    fn a_grid_places_images_in_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g.png");
+        let bytes: Vec<u8> = (0..3u8).flat_map(|i| vec![i * 50; 3 * 4]).collect();
+        write_grid(&path, &bytes, 2, 2).unwrap();
+        let grid = image::open(&path).unwrap().to_rgb8();
+        assert_eq!(grid.dimensions(), (4, 4));
+        assert_eq!((grid.get_pixel(2, 0).0[0], grid.get_pixel(0, 2).0[0], grid.get_pixel(3, 3).0[0]), (50, 100, 0));
+        assert!(write_grid(&path, &bytes[1..], 2, 2).is_err());
+    }
+}

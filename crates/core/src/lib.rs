@@ -1,0 +1,26 @@
+//! Networks, normalizations, regularizers, losses and training of "Spectral Normalization for Generative Adversarial Networks"
+//! (Miyato et al., ICLR 2018), on Candle.
+//!
+//! [`trainer::train`] runs a [`sngan_experiment::RunSpec`] in a run directory. Below it, [`model`] holds the paper's networks,
+//! [`norm`] and [`regularizer`] the methods it compares, [`ops`] the seam between Candle and this workspace's CPU kernels.
+//! The crate knows no metric.
+
+pub mod adam;
+mod batch;
+pub mod checkpoint;
+mod device;
+mod error;
+pub mod generate;
+pub mod loss;
+pub mod model;
+pub mod norm;
+pub mod ops;
+mod provenance;
+pub mod regularizer;
+pub mod rng;
+pub mod spectrum;
+pub mod trainer;
+
+pub use candle_core::{DType, Device, Tensor, Var};
+pub use device::parse_device;
+pub use error::{Error, Result};

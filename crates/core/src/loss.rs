@@ -1,0 +1,92 @@
+//! Adversarial losses as functions of D's outputs: value and derivative, in f64.
+//!
+//! A loss is a small function of a batch of logits, so its derivative is written out (stable for any logit) and handed to
+//! autograd as the constant `c` of `Σ cᵢ·D(xᵢ)`, whose gradient in the parameters is the loss's.
+
+use sngan_experiment::method::Loss;
+
+/// A loss over a batch, and its derivative with respect to each output of D.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LossGrad {
+    /// The mean over the batch.
+    pub value: f64,
+    /// ∂value/∂D(xᵢ).
+    pub grad: Vec<f64>,
+}
+
+/// log(1 + eˣ).
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+fn sigmoid(x: f64) -> f64 {
+    if x >= 0.0 { 1.0 / (1.0 + (-x).exp()) } else { x.exp() / (1.0 + x.exp()) }
+}
+
+fn mean_of(outputs: &[f64], f: impl Fn(f64) -> (f64, f64)) -> LossGrad {
+    let n = outputs.len() as f64;
+    let pairs: Vec<_> = outputs.iter().map(|d| f(*d)).collect();
+    LossGrad { value: pairs.iter().map(|p| p.0).sum::<f64>() / n, grad: pairs.iter().map(|p| p.1 / n).collect() }
+}
+
+/// D's loss on real images: what D minimizes over D(x). Eq. (15), (16).
+pub fn discriminator_real(loss: Loss, d_real: &[f64]) -> LossGrad {
+    mean_of(d_real, |d| match loss {
+        Loss::Standard => (softplus(-d), -sigmoid(-d)),
+        Loss::Hinge => ((1.0 - d).max(0.0), if d < 1.0 { -1.0 } else { 0.0 }),
+        Loss::Wasserstein => (-d, -1.0),
+    })
+}
+
+/// D's loss on generated images: what D minimizes over D(G(z)).
+pub fn discriminator_fake(loss: Loss, d_fake: &[f64]) -> LossGrad {
+    mean_of(d_fake, |d| match loss {
+        Loss::Standard => (softplus(d), sigmoid(d)),
+        Loss::Hinge => ((1.0 + d).max(0.0), if d > -1.0 { 1.0 } else { 0.0 }),
+        Loss::Wasserstein => (d, 1.0),
+    })
+}
+
+/// G's loss: non-saturating for the standard loss, −E D(G(z)) otherwise (Eq. 17).
+pub fn generator(loss: Loss, d_fake: &[f64]) -> LossGrad {
+    mean_of(d_fake, |d| match loss {
+        Loss::Standard => (softplus(-d), -sigmoid(-d)),
+        Loss::Hinge | Loss::Wasserstein => (-d, -1.0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Central differences at step 1e-6 of smooth f64 functions of size ~1 are good to about 1e-9.
+    const FINITE_DIFFERENCE: f64 = 1e-8;
+
+    #[test]
+    fn derivatives_match_finite_differences() {
+        let x = [-3.0, -0.4, 0.2, 2.5];
+        for f in [discriminator_real, discriminator_fake, generator] {
+            for loss in [Loss::Standard, Loss::Hinge, Loss::Wasserstein] {
+                let grad = f(loss, &x).grad;
+                for i in 0..x.len() {
+                    let at = |h: f64| {
+                        let mut y = x;
+                        y[i] += h;
+                        f(loss, &y).value
+                    };
+                    let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
+                    assert!((numeric - grad[i]).abs() < FINITE_DIFFERENCE, "{loss:?} {i}: {numeric} {}", grad[i]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn extreme_outputs_stay_finite() {
+        for d in [-1e6, 1e6] {
+            let l = discriminator_fake(Loss::Standard, &[d]);
+            assert!(l.value.is_finite() && l.grad[0].is_finite());
+        }
+        assert!((discriminator_real(Loss::Standard, &[0.0]).value - 2f64.ln()).abs() < 1e-15);
+    }
+}

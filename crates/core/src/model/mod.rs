@@ -1,0 +1,82 @@
+//! The paper's networks, built from the layer tables of `sngan_experiment::arch`.
+
+mod discriminator;
+mod generator;
+mod init;
+
+pub use discriminator::{Discriminator, DiscriminatorLayer, PostNorm, Trace, Weights};
+pub use generator::Generator;
+
+use crate::{Error, Result};
+use candle_core::{DType, Device, Tensor, Var};
+use std::collections::BTreeMap;
+
+/// ε of batch and layer normalization (the authors' code).
+pub const NORM_EPS: f64 = 2e-5;
+/// Decay of batch normalization's running averages (the authors' code).
+pub const RUNNING_DECAY: f64 = 0.9;
+
+/// Whether a forward pass uses the batch's statistics (and moves the running ones) or the running ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Statistics of the batch; running averages move.
+    Train,
+    /// Running averages; nothing changes.
+    Eval,
+}
+
+/// Whether a forward pass records gradients for the network's parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parameters {
+    /// They are variables of the graph.
+    Tracked,
+    /// They are constants: no weight gradient is computed.
+    Frozen,
+}
+
+impl Parameters {
+    fn of(self, var: &Var) -> Tensor {
+        match self {
+            Parameters::Tracked => var.as_tensor().clone(),
+            Parameters::Frozen => var.as_detached_tensor(),
+        }
+    }
+}
+
+/// Where a network's tensors live.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// CPU or GPU.
+    pub device: Device,
+    /// f32 to train; f64 for oracles.
+    pub dtype: DType,
+    /// Which arm of the operations is used.
+    pub arm: crate::ops::Arm,
+}
+
+impl Place {
+    /// f32 on `device`, with the default arm.
+    pub fn new(device: &Device) -> Place {
+        let arm = if device.is_cpu() { crate::ops::Arm::Ours } else { crate::ops::Arm::Candle };
+        Place { device: device.clone(), dtype: DType::F32, arm }
+    }
+
+    /// The oracle: f64 on the CPU through Candle's operations.
+    pub fn oracle() -> Place {
+        Place { device: Device::Cpu, dtype: DType::F64, arm: crate::ops::Arm::Candle }
+    }
+
+    /// A tensor of f32 draws, in this place's type.
+    pub(crate) fn tensor(&self, values: Vec<f32>, shape: impl Into<candle_core::Shape>) -> Result<Tensor> {
+        Ok(Tensor::from_vec(values, shape.into(), &self.device)?.to_dtype(self.dtype)?)
+    }
+}
+
+/// Finds `key` with `shape` in a checkpoint's tensors, moved to `place`.
+pub(crate) fn find(tensors: &BTreeMap<String, Tensor>, key: &str, shape: &candle_core::Shape, place: &Place) -> Result<Tensor> {
+    let t = tensors.get(key).ok_or_else(|| Error::Invalid(format!("the checkpoint has no tensor `{key}`")))?;
+    if t.shape() != shape {
+        return Err(Error::Invalid(format!("the checkpoint's `{key}` is {:?}; the network needs {:?}", t.dims(), shape.dims())));
+    }
+    Ok(t.to_device(&place.device)?.to_dtype(place.dtype)?)
+}

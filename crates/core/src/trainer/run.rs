@@ -1,0 +1,215 @@
+//! A run from its directory's first file to its last: resume, log, checkpoint, end in a status.
+
+use super::{Trainer, Update};
+use crate::checkpoint;
+use crate::model::Place;
+use crate::{Error, Result, generate, provenance};
+use candle_core::Device;
+use sngan_data::Images;
+use sngan_experiment::records::{FORMAT_VERSION, LogRecord, Provenance, Status, TimingRecord, finite};
+use sngan_experiment::{RunDir, RunSpec, atomic, run_dir};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Images in a sample grid, and its columns.
+const GRID: (usize, usize) = (64, 8);
+
+/// What decides how a run is watched, not what it computes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrainOptions {
+    /// Threads of the current rayon pool, for the provenance.
+    pub threads: usize,
+    /// Generator updates between log lines.
+    pub log_every: u64,
+    /// Generator updates between checkpoints; the last update always has one.
+    pub checkpoint_every: u64,
+    /// Generator updates between sample grids; 0 for the last one only.
+    pub sample_every: u64,
+}
+
+/// How a run ended. Divergence is a result, not an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The horizon was reached.
+    Completed,
+    /// A loss or a weight stopped being finite.
+    Diverged {
+        /// At which generator update (1-based).
+        gen_update: u64,
+        /// What it was.
+        reason: String,
+    },
+    /// `stop` was set; a checkpoint was written.
+    Interrupted {
+        /// Generator updates done.
+        gen_updates: u64,
+    },
+}
+
+/// Told to the observer after every generator update.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// Generator updates done.
+    pub gen_update: u64,
+    /// The horizon.
+    pub total: u64,
+    /// D's loss.
+    pub loss_d: f64,
+    /// G's loss.
+    pub loss_g: f64,
+}
+
+/// Trains `spec` in the folder `dir`, or continues what is there from the newest good checkpoint; bits do not depend on interruptions
+/// or on the number of threads of the current rayon pool. A finished run is left as it is.
+///
+/// # Errors
+/// A changed spec, I/O errors, images of another size. The status is then `failed`, where the folder is of this spec.
+pub fn train(
+    dir: &Path,
+    spec: &RunSpec,
+    images: &Images,
+    device: &Device,
+    options: &TrainOptions,
+    stop: &AtomicBool,
+    observer: &mut dyn FnMut(&Progress),
+) -> Result<Outcome> {
+    let dir = RunDir::create(dir, spec, &provenance(device, options, images))?;
+    let result = Session { dir: &dir, spec, options, started: Instant::now() }.run(images, device, stop, observer);
+    if let Err(e) = &result {
+        let done = dir.status().ok().flatten().map_or(0, |s| s.gen_updates);
+        dir.write_status(Status::Failed, done, Some(e.to_string()))?;
+    }
+    result
+}
+
+fn provenance(device: &Device, options: &TrainOptions, images: &Images) -> Provenance {
+    Provenance {
+        version: FORMAT_VERSION,
+        sngan: env!("CARGO_PKG_VERSION").into(),
+        device: match device.location() {
+            candle_core::DeviceLocation::Cpu => "cpu".into(),
+            candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+            candle_core::DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
+        },
+        threads: options.threads,
+        cpu: provenance::cpu_model(),
+        instruction_set: sngan_kernels::instruction_set().into(),
+        log_every: options.log_every,
+        dataset_sha256: images.sha256(),
+    }
+}
+
+struct Session<'a> {
+    dir: &'a RunDir,
+    spec: &'a RunSpec,
+    options: &'a TrainOptions,
+    started: Instant,
+}
+
+impl Session<'_> {
+    fn run(&self, images: &Images, device: &Device, stop: &AtomicBool, observer: &mut dyn FnMut(&Progress)) -> Result<Outcome> {
+        if let Some(outcome) = self.finished()? {
+            return Ok(outcome);
+        }
+        let mut trainer = Trainer::new(self.spec, images, &Place::new(device))?;
+        if let Some(checkpoint) = checkpoint::latest(self.dir, device)? {
+            trainer.restore(&checkpoint)?;
+        }
+        self.dir.cut_log(trainer.gen_updates())?;
+        self.dir.write_status(Status::Running, trainer.gen_updates(), None)?;
+
+        while trainer.gen_updates() < self.spec.gen_updates {
+            if stop.load(Ordering::Relaxed) {
+                self.checkpoint(&trainer)?;
+                self.dir.write_status(Status::Interrupted, trainer.gen_updates(), None)?;
+                return Ok(Outcome::Interrupted { gen_updates: trainer.gen_updates() });
+            }
+            let next = trainer.gen_updates() + 1;
+            let last = next == self.spec.gen_updates;
+            let logged = next == 1 || last || next.is_multiple_of(self.options.log_every.max(1));
+            let update = trainer.update(logged)?;
+            if logged {
+                self.log(next, &update)?;
+            }
+            if let Some(what) = self.divergence(&trainer, &update, logged)? {
+                return self.diverged(&trainer, what);
+            }
+            observer(&Progress { gen_update: next, total: self.spec.gen_updates, loss_d: update.loss_d, loss_g: update.loss_g });
+            if self.options.sample_every > 0 && next.is_multiple_of(self.options.sample_every) && !last {
+                self.samples(&mut trainer, device)?;
+            }
+            if !last && next.is_multiple_of(self.options.checkpoint_every.max(1)) {
+                self.checkpoint(&trainer)?;
+            }
+        }
+        self.samples(&mut trainer, device)?;
+        self.checkpoint(&trainer)?;
+        self.dir.write_status(Status::Completed, trainer.gen_updates(), None)?;
+        Ok(Outcome::Completed)
+    }
+
+    /// The outcome of a run that needs no more work.
+    fn finished(&self) -> Result<Option<Outcome>> {
+        Ok(self.dir.status()?.and_then(|s| match s.status {
+            Status::Completed if s.gen_updates >= self.spec.gen_updates => Some(Outcome::Completed),
+            Status::Diverged => Some(Outcome::Diverged { gen_update: s.gen_updates, reason: s.reason.unwrap_or_default() }),
+            _ => None,
+        }))
+    }
+
+    /// Losses are looked at after every update, weights at the log's cadence and before each checkpoint.
+    fn divergence(&self, trainer: &Trainer<'_>, update: &Update, logged: bool) -> Result<Option<String>> {
+        if let Some(name) = update.not_finite() {
+            return Ok(Some(format!("{name} is not finite")));
+        }
+        if logged || trainer.gen_updates().is_multiple_of(self.options.checkpoint_every.max(1)) {
+            return Ok(trainer.not_finite()?.map(|name| format!("tensor {name} is not finite")));
+        }
+        Ok(None)
+    }
+
+    fn diverged(&self, trainer: &Trainer<'_>, reason: String) -> Result<Outcome> {
+        let gen_update = trainer.gen_updates();
+        atomic::write(&self.dir.path().join("diverged.safetensors"), &checkpoint::encode(&trainer.state()?)?)?;
+        self.dir.write_status(Status::Diverged, gen_update, Some(reason.clone()))?;
+        Ok(Outcome::Diverged { gen_update, reason })
+    }
+
+    fn log(&self, gen_update: u64, update: &Update) -> Result<()> {
+        let details = update.details.clone().unwrap_or_default();
+        let record = LogRecord {
+            version: FORMAT_VERSION,
+            gen_update,
+            loss_d: finite(update.loss_d),
+            loss_reg: finite(update.loss_reg),
+            loss_g: finite(update.loss_g),
+            d_real: finite(update.d_real),
+            d_fake: finite(update.d_fake),
+            grad_norm_d: finite(details.grad_norm_d),
+            grad_norm_g: finite(details.grad_norm_g),
+            sigma_forward: details.sigma_forward,
+            sigma_fig9: details.sigma_fig9,
+        };
+        run_dir::append_line(&self.dir.log_path(), &record)?;
+        let seconds = self.started.elapsed().as_secs_f64();
+        Ok(run_dir::append_line(&self.dir.timing_path(), &TimingRecord { version: FORMAT_VERSION, gen_update, seconds })?)
+    }
+
+    fn samples(&self, trainer: &mut Trainer<'_>, device: &Device) -> Result<()> {
+        let bytes = generate::draw(&mut trainer.generator, device, GRID.0, self.spec.seed)?;
+        generate::write_grid(&self.dir.sample_path(trainer.gen_updates()), &bytes, self.spec.side, GRID.1)
+    }
+
+    fn checkpoint(&self, trainer: &Trainer<'_>) -> Result<()> {
+        // The log must not be shorter than the checkpoint that it is cut back to.
+        let log = self.dir.log_path();
+        if log.exists() {
+            let sync = |e: std::io::Error| Error::Write { path: log.clone(), reason: e.to_string() };
+            std::fs::File::open(&log).map_err(sync)?.sync_all().map_err(sync)?;
+        }
+        checkpoint::save(self.dir, trainer.metadata(), &trainer.state()?)?;
+        self.dir.write_status(Status::Running, trainer.gen_updates(), None)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+use crate::support::{F32_ROUNDING, check_gradient, distance, draw, scalar, tiny};
+use candle_core::{DType, Tensor};
+use sngan_core::loss;
+use sngan_core::model::{Discriminator, Parameters, Place};
+use sngan_core::norm::Iterate;
+use sngan_core::regularizer::{gradient_penalty, orthonormal};
+use sngan_core::rng::Streams;
+use sngan_experiment::RunSpec;
+use sngan_experiment::method::{Method, Normalization, Regularizer};
+
+/// Larger weights and γ than the initial ones, so that every path carries signal.
+fn network(spec: &RunSpec, place: &Place) -> Discriminator {
+    let d = Discriminator::new(spec, &Streams::new(3), place).unwrap();
+    for (name, var) in d.vars() {
+        let draws = draw(&name, var.dims(), place.dtype);
+        let values = if name.ends_with("gamma") { (draws * 0.2).unwrap() + 1.2 } else { draws * 0.4 };
+        var.set(&values.unwrap()).unwrap();
+    }
+    d
+}
+
+fn host(t: &Tensor) -> Vec<f64> {
+    t.to_dtype(DType::F64).unwrap().to_vec1().unwrap()
+}
+
+/// D's whole loss: its value, and the scalar whose gradient is the loss's.
+fn loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
+    let mut d = d.clone();
+    let [real, fake] = ["real", "fake"].map(|n| draw(n, &[3, 3, 8, 8], place.dtype));
+    let weights = d.weights(Parameters::Tracked, Iterate::Frozen).unwrap();
+    let (r, f) = (d.forward(&weights, &real).unwrap().outputs, d.forward(&weights, &fake).unwrap().outputs);
+    let (lr, lf) = (loss::discriminator_real(spec.loss, &host(&r)), loss::discriminator_fake(spec.loss, &host(&f)));
+    let weigh = |t: &Tensor, c: &[f64]| {
+        let c = Tensor::from_slice(c, c.len(), t.device()).unwrap().to_dtype(t.dtype()).unwrap();
+        (t * c).unwrap().sum_all().unwrap()
+    };
+    let mut value = lr.value + lf.value;
+    let mut total = (weigh(&r, &lr.grad) + weigh(&f, &lf.grad)).unwrap();
+    match spec.regularizer {
+        Regularizer::GradientPenalty => {
+            let epsilon = Tensor::new(&[0.2f64, 0.5, 0.9], real.device()).unwrap().to_dtype(place.dtype).unwrap();
+            let x_hat = gradient_penalty::interpolate(&real, &fake, &epsilon).unwrap();
+            let p = gradient_penalty::penalty(&d, &weights, &x_hat, spec.penalty_lambda).unwrap();
+            value += p.value;
+            total = (total + p.surrogate).unwrap();
+        }
+        Regularizer::Orthonormal => {
+            let p = orthonormal::penalty(&d, place.arm).unwrap();
+            value += scalar(&p);
+            total = (total + p).unwrap();
+        }
+        Regularizer::None | Regularizer::WeightClipping => {}
+    }
+    (value, total)
+}
+
+/// Every method, and the penalty with every weight normalization, with and without γ.
+fn cases() -> Vec<RunSpec> {
+    let mut cases: Vec<RunSpec> = Method::ALL.into_iter().map(tiny).collect();
+    for normalization in [Normalization::Spectral, Normalization::Weight, Normalization::Frobenius] {
+        for gamma in [false, true] {
+            for method in [Method::WganGp, Method::GanGp] {
+                cases.push(RunSpec { normalization, gamma, ..tiny(method) });
+            }
+        }
+    }
+    cases
+}
+
+#[test]
+fn every_methods_gradient_matches_finite_differences() {
+    let place = Place::oracle();
+    for spec in cases() {
+        let d = network(&spec, &place);
+        let grads = loss(&spec, &d, &place).1.backward().unwrap();
+        let mut nonzero = 0;
+        for (name, var) in d.vars() {
+            let zeros = var.zeros_like().unwrap();
+            let grad = grads.get(&var).unwrap_or(&zeros);
+            nonzero += usize::from(distance(grad, &zeros) > 1e-6);
+            let case = format!("{:?} {:?} γ={} {name}", spec.method, spec.normalization, spec.gamma);
+            check_gradient(&case, &var, grad, || loss(&spec, &d, &place).0);
+        }
+        assert!(nonzero >= 8, "{:?} {:?} γ={}: only {nonzero} parameters have a gradient", spec.method, spec.normalization, spec.gamma);
+    }
+}
+
+#[test]
+fn our_arm_gives_candles_gradients() {
+    for spec in cases() {
+        let (oracle, ours) = (Place::oracle(), Place::new(&candle_core::Device::Cpu));
+        let (a, b) = (network(&spec, &ours), network(&spec, &oracle));
+        let (ga, gb) = (loss(&spec, &a, &ours).1.backward().unwrap(), loss(&spec, &b, &oracle).1.backward().unwrap());
+        for ((name, va), (_, vb)) in a.vars().into_iter().zip(b.vars()) {
+            if let (Some(x), Some(y)) = (ga.get(&va), gb.get(&vb)) {
+                let error = distance(x, y);
+                // Chained layers add their rounding, and the penalty divides by a gradient's norm.
+                assert!(error < 50.0 * F32_ROUNDING, "{:?} {name}: {error}", spec.method);
+            }
+        }
+    }
+}

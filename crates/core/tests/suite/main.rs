@@ -1,0 +1,7 @@
+//! Integration tests of the core.
+
+mod arms; // each operation's two arms against each other
+mod discriminator; // ∂loss/∂θ of every method against finite differences
+mod normalization; // W̄, ∂/∂W and σ of every weight normalization
+mod support; // specs, draws, finite differences, named tolerances
+mod training; // same bits for any number of threads and any interruption

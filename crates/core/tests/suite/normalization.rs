@@ -1,0 +1,96 @@
+use crate::support::{F64_ROUNDING, check_gradient, draw, scalar, values};
+use candle_core::{DType, Var};
+use sngan_core::norm::{Iterate, WeightNorm};
+use sngan_core::spectrum::{sigma_max, singular_values};
+use sngan_experiment::method::Normalization;
+
+/// After so many iterations a 4x18 Gaussian matrix's u is a singular vector to rounding.
+const CONVERGED: usize = 2000;
+
+fn weight() -> Var {
+    Var::from_tensor(&draw("w", &[4, 2, 3, 3], DType::F64)).unwrap()
+}
+
+fn norm(kind: Normalization) -> WeightNorm {
+    WeightNorm::new(kind, &draw("u", &[4], DType::F64)).unwrap()
+}
+
+#[test]
+fn gradients_match_finite_differences() {
+    let c = draw("c", &[4, 2, 3, 3], DType::F64);
+    for kind in [Normalization::None, Normalization::Weight, Normalization::Frobenius, Normalization::Spectral] {
+        let w = weight();
+        let n = norm(kind);
+        // From a fixed u, σ = ‖Wᵀu‖, whose derivative is u vᵀ with v constant: the frozen pass is differentiated exactly.
+        let f = || (n.clone().normalize(w.as_tensor(), Iterate::Frozen).unwrap() * &c).unwrap().sum_all().unwrap();
+        let grads = f().backward().unwrap();
+        check_gradient(&format!("{kind:?}"), &w, grads.get(&w).unwrap(), || scalar(&f()));
+    }
+}
+
+#[test]
+fn spectral_gradient_of_an_iterating_pass_is_exact_at_convergence() {
+    let c = draw("c", &[4, 2, 3, 3], DType::F64);
+    let w = weight();
+    let mut n = norm(Normalization::Spectral);
+    for _ in 0..CONVERGED {
+        n.normalize(w.as_tensor(), Iterate::Once).unwrap();
+    }
+    let f = |n: &WeightNorm| (n.clone().normalize(w.as_tensor(), Iterate::Once).unwrap() * &c).unwrap().sum_all().unwrap();
+    let grads = f(&n).backward().unwrap();
+    check_gradient("Once", &w, grads.get(&w).unwrap(), || scalar(&f(&n)));
+}
+
+#[test]
+fn sigma_converges_to_faers() {
+    let w = weight();
+    let mut n = norm(Normalization::Spectral);
+    let mut normalized = n.normalize(w.as_tensor(), Iterate::Once).unwrap();
+    let first = sigma_max(&normalized).unwrap();
+    assert!(first >= 1.0 - F64_ROUNDING, "one iteration can only underestimate σ: {first}");
+    for _ in 0..CONVERGED {
+        normalized = n.normalize(w.as_tensor(), Iterate::Once).unwrap();
+    }
+    assert!((sigma_max(&normalized).unwrap() - 1.0).abs() < F64_ROUNDING);
+    let sigma = singular_values(w.as_tensor()).unwrap()[0];
+    assert!((values(w.as_tensor())[0] / values(&normalized)[0] - sigma).abs() < 1e-9 * sigma);
+}
+
+#[test]
+fn a_frozen_pass_changes_no_state_and_an_iterating_one_replaces_u() {
+    let w = weight();
+    let mut n = norm(Normalization::Spectral);
+    let before = n.u().unwrap().clone();
+    n.normalize(w.as_tensor(), Iterate::Frozen).unwrap();
+    assert_eq!(values(&before), values(n.u().unwrap()));
+    n.normalize(w.as_tensor(), Iterate::Once).unwrap();
+    assert_ne!(values(&before), values(n.u().unwrap()));
+    let length: f64 = values(n.u().unwrap()).iter().map(|x| x * x).sum();
+    assert!((length - 1.0).abs() < F64_ROUNDING);
+}
+
+#[test]
+fn norms_are_what_their_names_say() {
+    let w = weight();
+    let rows = values(&norm(Normalization::Weight).normalize(w.as_tensor(), Iterate::Frozen).unwrap());
+    for row in rows.chunks(18) {
+        assert!((row.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < F64_ROUNDING);
+    }
+    let all = values(&norm(Normalization::Frobenius).normalize(w.as_tensor(), Iterate::Frozen).unwrap());
+    assert!((all.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < F64_ROUNDING);
+}
+
+#[test]
+fn gamma_starts_so_that_nothing_changes() {
+    for kind in [Normalization::Weight, Normalization::Frobenius, Normalization::Spectral] {
+        let w = weight();
+        let mut n = norm(kind);
+        for _ in 0..CONVERGED {
+            n.normalize(w.as_tensor(), Iterate::Once).unwrap();
+        }
+        let gamma = n.initial_gamma(w.as_tensor()).unwrap().unwrap();
+        let rows = gamma.elem_count();
+        let product = n.normalize(w.as_tensor(), Iterate::Frozen).unwrap().broadcast_mul(&gamma.reshape((rows, 1, 1, 1)).unwrap()).unwrap();
+        assert!(crate::support::distance(&product, w.as_tensor()) < 1e-9, "{kind:?}");
+    }
+}

@@ -1,0 +1,127 @@
+use crate::support::{images, tiny};
+use candle_core::Device;
+use sngan_core::checkpoint::{self, encode};
+use sngan_core::trainer::{Outcome, TrainOptions, train};
+use sngan_experiment::method::Method;
+use sngan_experiment::records::Status;
+use sngan_experiment::{PowerIteration, RunDir, RunSpec};
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const OPTIONS: TrainOptions = TrainOptions { threads: 1, log_every: 2, checkpoint_every: 2, sample_every: 0 };
+
+fn run(dir: &Path, spec: &RunSpec, threads: usize, stop_after: Option<u64>) -> Outcome {
+    let stop = AtomicBool::new(false);
+    let images = images(10, spec.side);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| {
+        train(dir, spec, &images, &Device::Cpu, &OPTIONS, &stop, &mut |p| {
+            if Some(p.gen_update) == stop_after {
+                stop.store(true, Ordering::Relaxed);
+            }
+        })
+        .unwrap()
+    })
+}
+
+/// The final checkpoint's bytes and the log's.
+fn bits(dir: &Path) -> (Vec<u8>, Vec<u8>) {
+    let dir = RunDir::new(dir);
+    let last = checkpoint::latest(&dir, &Device::Cpu).unwrap().unwrap();
+    (encode(&last.tensors).unwrap(), std::fs::read(dir.log_path()).unwrap())
+}
+
+#[test]
+fn every_method_gives_the_same_bits_on_one_and_two_threads_and_after_interruption() {
+    for method in Method::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let spec = tiny(method);
+        assert_eq!(run(&at("one"), &spec, 1, None), Outcome::Completed);
+        assert_eq!(run(&at("two"), &spec, 2, None), Outcome::Completed);
+        assert_eq!(run(&at("cut"), &spec, 2, Some(3)), Outcome::Interrupted { gen_updates: 3 });
+        assert_eq!(run(&at("cut"), &spec, 1, None), Outcome::Completed);
+        assert!(bits(&at("one")) == bits(&at("two")), "{method:?}: threads");
+        assert!(bits(&at("one")) == bits(&at("cut")), "{method:?}: interruption");
+    }
+}
+
+#[test]
+fn seeds_and_switches_change_the_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = tiny(Method::Sn);
+    let specs = [
+        base.clone(),
+        RunSpec { seed: 1, ..base.clone() },
+        RunSpec { power_iteration: PowerIteration::PerForward, ..base.clone() },
+        RunSpec { gamma: true, ..base },
+    ];
+    let mut all: Vec<_> = specs
+        .iter()
+        .map(|spec| {
+            let dir = folder.path().join(spec.id());
+            run(&dir, spec, 1, None);
+            bits(&dir).0
+        })
+        .collect();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), specs.len());
+}
+
+#[test]
+fn raising_the_horizon_extends_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = tiny(Method::Sn);
+    let short = RunSpec { gen_updates: 4, ..long.clone() };
+    run(&folder.path().join("a"), &short, 1, None);
+    run(&folder.path().join("a"), &long, 1, None);
+    run(&folder.path().join("b"), &long, 1, None);
+    assert!(bits(&folder.path().join("a")).0 == bits(&folder.path().join("b")).0);
+    let horizons = folder.path().join("a/checkpoints/00000004.json");
+    assert!(horizons.exists(), "the checkpoint of each horizon is kept");
+}
+
+#[test]
+fn divergence_is_an_outcome_with_a_dump_and_no_nan_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = RunSpec { lr: 1e30, ..tiny(Method::Vanilla) };
+    let outcome = run(folder.path(), &spec, 1, None);
+    assert!(matches!(outcome, Outcome::Diverged { .. }), "{outcome:?}");
+    let dir = RunDir::new(folder.path());
+    assert_eq!(dir.status().unwrap().unwrap().status, Status::Diverged);
+    assert!(folder.path().join("diverged.safetensors").exists());
+    let log = std::fs::read_to_string(dir.log_path()).unwrap();
+    assert!(!log.contains("NaN") && !log.contains("inf"));
+    dir.log().unwrap();
+    assert_eq!(run(folder.path(), &spec, 1, None), outcome, "a diverged run is not repeated");
+}
+
+#[test]
+fn a_corrupt_newest_checkpoint_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = tiny(Method::Sn);
+    let at = |name: &str| folder.path().join(name);
+    run(&at("a"), &spec, 1, None);
+    run(&at("b"), &spec, 1, Some(5));
+    let newest = at("b").join("checkpoints/00000005.safetensors");
+    std::fs::write(&newest, b"garbage").unwrap();
+    run(&at("b"), &spec, 1, None);
+    assert!(bits(&at("a")) == bits(&at("b")));
+}
+
+#[test]
+fn weight_clipping_bounds_the_convolutions() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = tiny(Method::WeightClipping);
+    run(folder.path(), &spec, 1, None);
+    let last = checkpoint::latest(&RunDir::new(folder.path()), &Device::Cpu).unwrap().unwrap();
+    let largest = Cell::new(0f32);
+    for (name, t) in last.tensors.iter().filter(|(n, _)| n.starts_with("discriminator.conv") && n.ends_with("weight")) {
+        let m = t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+        assert!(m <= spec.clip as f32, "{name}: {m}");
+        largest.set(largest.get().max(m));
+    }
+    assert!(largest.get() > 0.0);
+}

@@ -1,0 +1,340 @@
+//! Downloads: official addresses, sizes and checksums; a cut download resumes, and nothing unverified gets its final name.
+
+use crate::{Error, Result, cifar10, idx};
+use flate2::read::GzDecoder;
+use md5::Md5;
+use sha2::{Digest, Sha256};
+use sngan_experiment::atomic;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// A checksum, in lower-case hex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// MD5, where the publisher gives nothing better.
+    Md5(&'static str),
+    /// SHA-256.
+    Sha256(&'static str),
+}
+
+/// A file to download.
+#[derive(Debug, Clone, Copy)]
+pub struct Remote {
+    /// Its name, here and below the source's address.
+    pub name: &'static str,
+    /// Size in bytes, where the publisher states it.
+    pub bytes: Option<u64>,
+    /// Any one of these must match.
+    pub checksums: &'static [Checksum],
+}
+
+/// What becomes of an archive.
+#[derive(Debug, Clone, Copy)]
+pub struct Unpack {
+    /// Folder in the archive and below the data folder.
+    pub folder: &'static str,
+    /// The files taken from it; everything else in the archive is left out.
+    pub files: &'static [&'static str],
+    /// The largest size of one such file, bytes.
+    pub limit: u64,
+}
+
+/// A data set that can be fetched.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// One line about content and license.
+    pub about: &'static str,
+    /// Address that file names are appended to.
+    pub base: &'static str,
+    /// Folder of the downloads, below the data folder; empty for the data folder itself.
+    pub folder: &'static str,
+    /// Files.
+    pub files: &'static [Remote],
+    /// Archives are unpacked.
+    pub unpack: Option<Unpack>,
+}
+
+/// Every data set that can be fetched.
+pub fn sources() -> &'static [Source] {
+    SOURCES
+}
+
+const SOURCES: &[Source] = &[
+    Source {
+        name: "cifar10",
+        about: "CIFAR-10, binary version: 60,000 32x32 images in 10 classes (Krizhevsky 2009)",
+        base: "https://www.cs.toronto.edu/~kriz/",
+        folder: "",
+        files: &[Remote {
+            name: "cifar-10-binary.tar.gz",
+            bytes: Some(170_052_171),
+            checksums: &[Checksum::Sha256("c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd")],
+        }],
+        unpack: Some(Unpack {
+            folder: cifar10::FOLDER,
+            files: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"],
+            limit: 30_730_000,
+        }),
+    },
+    Source {
+        name: "fashion-mnist",
+        about: "Fashion-MNIST: 70,000 grey 28x28 images in 10 classes (Zalando, MIT license); needed only to train a scorer",
+        base: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        folder: "fashion-mnist",
+        // The first checksum is the publisher's, the second that of the recompressed copy in Debian's package dataset-fashion-mnist.
+        files: &[
+            Remote {
+                name: "train-images-idx3-ubyte.gz",
+                bytes: None,
+                checksums: &[Checksum::Md5("8d4fb7e6c68d591d4c3dfef9ec88bf0d"), Checksum::Md5("cf8536b0aa1a6ac5fa3f23001093305c")],
+            },
+            Remote {
+                name: "train-labels-idx1-ubyte.gz",
+                bytes: None,
+                checksums: &[Checksum::Md5("25c81989df183df01b3e8a0aad5dffbe"), Checksum::Md5("10bea18fdb374794d4bb42e356e600c9")],
+            },
+            Remote {
+                name: "t10k-images-idx3-ubyte.gz",
+                bytes: None,
+                checksums: &[Checksum::Md5("bef4ecab320f06d8554ea6380940ec79"), Checksum::Md5("f78720b4224f21cce2f2ccf2d7a94c9a")],
+            },
+            Remote {
+                name: "t10k-labels-idx1-ubyte.gz",
+                bytes: None,
+                checksums: &[Checksum::Md5("bb300cfdad3c16e7a12a480ee83cd310"), Checksum::Md5("0d30e22e447f3c33dab9ed536400ac01")],
+            },
+        ],
+        unpack: None,
+    },
+];
+
+fn source(name: &str) -> Result<&'static Source> {
+    SOURCES.iter().find(|s| s.name == name).ok_or_else(|| {
+        let known: Vec<_> = SOURCES.iter().map(|s| s.name).collect();
+        Error::Invalid(format!("unknown data set `{name}`; known: {}", known.join(", ")))
+    })
+}
+
+/// Downloads what is missing of `name` into `data_dir`, checks it, and unpacks archives. A file put there by hand is checked and used.
+///
+/// `progress` gets bytes so far and in all, where known.
+///
+/// # Errors
+/// No connection (the message says which file to put where), a wrong checksum, an archive that lacks a file.
+pub fn fetch(name: &str, data_dir: &Path, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
+    let source = source(name)?;
+    fetch_source(source, source.base, data_dir, progress)
+}
+
+fn fetch_source(source: &Source, base: &str, data_dir: &Path, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
+    let folder = data_dir.join(source.folder);
+    fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+    for remote in source.files {
+        let path = folder.join(remote.name);
+        if !path.exists() {
+            Download { source, remote, url: format!("{base}{}", remote.name), path: &path }.run(progress)?;
+        } else {
+            check(source, remote, &path)?;
+        }
+        if let Some(unpack) = &source.unpack {
+            unpack_archive(&path, unpack, data_dir)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks what is in `data_dir` of `name`: checksums of the downloads, and unpacked files against them. Returns a line for each.
+///
+/// # Errors
+/// A missing file, a wrong checksum, an unpacked file that differs from the archive's.
+pub fn verify(name: &str, data_dir: &Path) -> Result<Vec<String>> {
+    let source = source(name)?;
+    let mut report = Vec::new();
+    for remote in source.files {
+        let path = data_dir.join(source.folder).join(remote.name);
+        if path.exists() {
+            check(source, remote, &path)?;
+            report.push(format!("{}: checksum matches", path.display()));
+            if let Some(unpack) = &source.unpack {
+                compare_with_archive(&path, unpack, data_dir, source)?;
+                report.push(format!("{}: every file equals the archive's", data_dir.join(unpack.folder).display()));
+            }
+        } else if let Some(unpack) = &source.unpack {
+            // Files prepared by hand can still be read; only their origin is unknown.
+            for split in [crate::Split::Train, crate::Split::Reference] {
+                let images = cifar10::load(data_dir, split)?;
+                report.push(format!("{}: {} well-formed images", images.name, images.len()));
+            }
+            let folder = data_dir.join(unpack.folder);
+            report.push(format!("{} is absent: the origin of {} is not checked", path.display(), folder.display()));
+        } else {
+            return Err(Error::Missing {
+                what: format!("{} of {}", remote.name, source.name),
+                path: data_dir.join(source.folder),
+                remedy: format!("run `sngan data fetch {}`, or put the file there by hand", source.name),
+            });
+        }
+    }
+    if source.name == "fashion-mnist" {
+        let folder = data_dir.join(source.folder);
+        for (images, labels) in [(0, 1), (2, 3)] {
+            let set = idx::load_idx(&folder.join(source.files[images].name), &folder.join(source.files[labels].name))?;
+            report.push(format!("{}: {} well-formed images", set.name, set.len()));
+        }
+    }
+    Ok(report)
+}
+
+/// Where a data set's IDX training files are, for commands that read them.
+pub fn fashion_mnist_train(data_dir: &Path) -> (PathBuf, PathBuf) {
+    let folder = data_dir.join("fashion-mnist");
+    (folder.join("train-images-idx3-ubyte.gz"), folder.join("train-labels-idx1-ubyte.gz"))
+}
+
+fn check(source: &Source, remote: &Remote, path: &Path) -> Result<()> {
+    let wrong = |reason| Err(Error::Checksum { path: path.into(), reason, name: source.name.into() });
+    let size = fs::metadata(path).map_err(Error::io("read", path))?.len();
+    if remote.bytes.is_some_and(|b| b != size) {
+        return wrong(format!("has {size} bytes instead of {}", remote.bytes.unwrap_or(0)));
+    }
+    let found = digests(path)?;
+    let matches = |c: &Checksum| match c {
+        Checksum::Md5(hex) => *hex == found.0,
+        Checksum::Sha256(hex) => *hex == found.1,
+    };
+    if remote.checksums.iter().any(matches) {
+        return Ok(());
+    }
+    wrong(format!("has md5 {} and sha256 {}, expected one of {:?}", found.0, found.1, remote.checksums))
+}
+
+/// MD5 and SHA-256 in hex.
+fn digests(path: &Path) -> Result<(String, String)> {
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let (mut md5, mut sha256) = (Md5::new(), Sha256::new());
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).map_err(Error::io("read", path))? {
+            0 => break,
+            n => {
+                md5.update(&buffer[..n]);
+                sha256.update(&buffer[..n]);
+            }
+        }
+    }
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
+    Ok((hex(&md5.finalize()), hex(&sha256.finalize())))
+}
+
+struct Download<'a> {
+    source: &'a Source,
+    remote: &'a Remote,
+    url: String,
+    path: &'a Path,
+}
+
+impl Download<'_> {
+    fn error(&self, reason: impl ToString) -> Error {
+        Error::Fetch { url: self.url.clone(), reason: reason.to_string(), path: self.path.into(), name: self.source.name.into() }
+    }
+
+    /// Fetches into `<name>.partial`, continuing one that is there, checks it, and gives it its name.
+    fn run(&self, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
+        let partial = self.path.with_file_name(format!("{}.partial", self.remote.name));
+        let have = fs::metadata(&partial).map_or(0, |m| m.len());
+        if self.remote.bytes.is_none_or(|total| have != total) {
+            self.transfer(&partial, have, progress)?;
+        }
+        if let Err(e) = check(self.source, self.remote, &partial) {
+            // What cannot become right by resuming must not stay to be resumed.
+            fs::remove_file(&partial).map_err(Error::io("remove", &partial))?;
+            return Err(self.error(format!("{e} (the download was removed)")));
+        }
+        fs::rename(&partial, self.path).map_err(Error::io("rename", self.path))
+    }
+
+    fn transfer(&self, partial: &Path, have: u64, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut request = agent.get(&self.url);
+        if have > 0 {
+            request = request.header("Range", format!("bytes={have}-"));
+        }
+        let mut response = request.call().map_err(|e| self.error(e))?;
+        // A server that ignores the range (200) or finds it wrong (416) makes us start over.
+        let start = match response.status().as_u16() {
+            206 => have,
+            200 => 0,
+            416 => {
+                fs::remove_file(partial).map_err(Error::io("remove", partial))?;
+                return self.transfer(partial, 0, progress);
+            }
+            status => return Err(self.error(format!("the server answered with status {status}"))),
+        };
+        let mut file = OpenOptions::new().create(true).append(true).open(partial).map_err(Error::io("open", partial))?;
+        file.set_len(start).map_err(Error::io("write", partial))?;
+        let mut reader = response.body_mut().as_reader();
+        let (mut done, mut buffer) = (start, vec![0; 1 << 16]);
+        loop {
+            let n = reader.read(&mut buffer).map_err(|e| self.error(format!("{e} after {done} bytes; run it again to resume")))?;
+            if n == 0 {
+                break;
+            }
+            file.write_all(&buffer[..n]).map_err(Error::io("write", partial))?;
+            done += n as u64;
+            progress(done, self.remote.bytes);
+        }
+        file.sync_all().map_err(Error::io("sync", partial))?;
+        match self.remote.bytes {
+            Some(total) if done < total => Err(self.error(format!("the connection ended after {done} of {total} bytes; run it again to resume"))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Calls `f(name, content)` for each expected regular file of the archive. Names are compared with the list, never joined to a path, so
+/// no entry can escape; links and devices are left out; sizes are bounded.
+fn each_member(archive: &Path, unpack: &Unpack, mut f: impl FnMut(&str, Vec<u8>) -> Result<()>) -> Result<()> {
+    let file = File::open(archive).map_err(Error::io("read", archive))?;
+    let mut tar = tar::Archive::new(GzDecoder::new(file));
+    let mut missing: Vec<&str> = unpack.files.to_vec();
+    let cut = |e: std::io::Error| Error::malformed(archive, 0, format!("the archive is cut or corrupt: {e}"));
+    for entry in tar.entries().map_err(cut)? {
+        let entry = entry.map_err(cut)?;
+        let path = entry.path().map_err(cut)?.into_owned();
+        let wanted = missing.iter().position(|name| path == Path::new(unpack.folder).join(name));
+        let (Some(i), true) = (wanted, entry.header().entry_type().is_file()) else { continue };
+        if entry.size() > unpack.limit {
+            return Err(Error::malformed(archive, 0, format!("{} has {} bytes, more than {}", path.display(), entry.size(), unpack.limit)));
+        }
+        let mut content = Vec::new();
+        entry.take(unpack.limit).read_to_end(&mut content).map_err(cut)?;
+        f(missing.remove(i), content)?;
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Error::malformed(archive, 0, format!("the archive lacks {}", missing.join(", ")))) }
+}
+
+fn unpack_archive(archive: &Path, unpack: &Unpack, data_dir: &Path) -> Result<()> {
+    let folder = data_dir.join(unpack.folder);
+    if unpack.files.iter().all(|f| folder.join(f).exists()) {
+        return Ok(());
+    }
+    each_member(archive, unpack, |name, content| Ok(atomic::write(&folder.join(name), &content)?))
+}
+
+fn compare_with_archive(archive: &Path, unpack: &Unpack, data_dir: &Path, source: &Source) -> Result<()> {
+    each_member(archive, unpack, |name, content| {
+        let path = data_dir.join(unpack.folder).join(name);
+        let found = fs::read(&path).map_err(Error::io("read", &path))?;
+        if found == content {
+            return Ok(());
+        }
+        Err(Error::Checksum { path, reason: "differs from the file in the archive".into(), name: source.name.into() })
+    })
+}
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

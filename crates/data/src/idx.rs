@@ -1,0 +1,139 @@
+//! IDX files (MNIST's format), raw or gzip-compressed.
+
+use crate::images::Images;
+use crate::{Error, Result};
+use flate2::read::MultiGzDecoder;
+use std::io::Read;
+use std::path::Path;
+
+/// A file larger than this, decompressed, is refused: Fashion-MNIST's largest is 47 MB.
+const LIMIT: u64 = 1 << 30;
+const IMAGES_MAGIC: u32 = 0x0803;
+const LABELS_MAGIC: u32 = 0x0801;
+
+/// The ten classes of Fashion-MNIST, by label.
+pub(crate) const FASHION_CLASSES: [&str; 10] =
+    ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
+
+/// Reads a pair of IDX files of square grey images and labels below 10; grey is replicated to three channels.
+///
+/// # Errors
+/// Wrong magic, length or label, truncated gzip: each names file and offset.
+pub fn load_idx(images: &Path, labels: &Path) -> Result<Images> {
+    let read = |path: &Path| std::fs::read(path).map_err(Error::io("read", path));
+    let name = images.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    parse_pair(&name, (images, &read(images)?), (labels, &read(labels)?))
+}
+
+/// [`load_idx`] on bytes; the paths are for messages.
+pub(crate) fn parse_pair(name: &str, images: (&Path, &[u8]), labels: (&Path, &[u8])) -> Result<Images> {
+    let (image_dims, grey) = parse(images.0, &inflate(images.0, images.1)?, IMAGES_MAGIC)?;
+    let (label_dims, label_bytes) = parse(labels.0, &inflate(labels.0, labels.1)?, LABELS_MAGIC)?;
+    let [n, height, width] = image_dims[..] else { return Err(Error::malformed(images.0, 0, "no three dimensions")) };
+    if height != width {
+        return Err(Error::malformed(images.0, 8, format!("images are {height}x{width}; square ones are needed")));
+    }
+    if label_dims[0] != n {
+        return Err(Error::malformed(labels.0, 4, format!("{} labels for {n} images in {}", label_dims[0], images.0.display())));
+    }
+    if let Some(i) = label_bytes.iter().position(|l| *l as usize >= FASHION_CLASSES.len()) {
+        return Err(Error::malformed(labels.0, 8 + i as u64, format!("label {} is not below 10", label_bytes[i])));
+    }
+    let area = (height * width).max(1);
+    let pixels = grey.chunks_exact(area).flat_map(|plane| plane.iter().cycle().take(3 * area)).copied().collect();
+    let classes = FASHION_CLASSES.iter().map(|c| (*c).to_string()).collect();
+    Images::new(name.into(), height, pixels, label_bytes.iter().map(|l| u32::from(*l)).collect(), classes)
+}
+
+fn inflate(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(bytes.to_vec());
+    }
+    let mut out = Vec::new();
+    let result = MultiGzDecoder::new(bytes).take(LIMIT + 1).read_to_end(&mut out);
+    if let Err(e) = result {
+        return Err(Error::malformed(path, out.len() as u64, format!("gzip stream is cut or corrupt ({e}); download the file again")));
+    }
+    if out.len() as u64 > LIMIT {
+        return Err(Error::malformed(path, LIMIT, "decompresses to more than 1 GiB"));
+    }
+    Ok(out)
+}
+
+/// Dimensions and the bytes after the header, checked against each other.
+fn parse(path: &Path, bytes: &[u8], magic: u32) -> Result<(Vec<usize>, Vec<u8>)> {
+    let word = |i: usize| -> Result<u32> {
+        let at = bytes.get(4 * i..4 * i + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);
+        at.ok_or_else(|| Error::malformed(path, bytes.len() as u64, "the header is cut"))
+    };
+    let found = word(0)?;
+    if found != magic {
+        return Err(Error::malformed(path, 0, format!("magic {found:#010x}; an IDX file of this kind starts with {magic:#010x}")));
+    }
+    let rank = (magic & 0xff) as usize;
+    let dims: Vec<usize> = (1..=rank).map(|i| word(i).map(|d| d as usize)).collect::<Result<_>>()?;
+    let header = 4 * (rank + 1);
+    let expected = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+    if expected != Some(bytes.len() - header) {
+        let reason = format!("the header promises {dims:?} bytes, {} follow", bytes.len() - header);
+        return Err(Error::malformed(path, bytes.len() as u64, reason));
+    }
+    Ok((dims, bytes[header..].to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    fn images(n: u32, body: usize) -> Vec<u8> {
+        let mut b: Vec<u8> = [IMAGES_MAGIC, n, 2, 2].iter().flat_map(|w| w.to_be_bytes()).collect();
+        b.extend((0..body).map(|i| i as u8));
+        b
+    }
+
+    fn labels(l: &[u8]) -> Vec<u8> {
+        let mut b: Vec<u8> = [LABELS_MAGIC, l.len() as u32].iter().flat_map(|w| w.to_be_bytes()).collect();
+        b.extend(l);
+        b
+    }
+
+    fn pair(i: &[u8], l: &[u8]) -> Result<Images> {
+        parse_pair("p", (Path::new("i"), i), (Path::new("l"), l))
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut e = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        e.write_all(bytes).unwrap();
+        e.finish().unwrap()
+    }
+
+    #[test]
+    fn grey_becomes_three_equal_channels() {
+        let set = pair(&gzip(&images(2, 8)), &labels(&[3, 9])).unwrap();
+        assert_eq!(set.image(1), [4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7]);
+        assert_eq!(set.labels, [3, 9]);
+    }
+
+    #[test]
+    fn every_defect_names_file_and_offset() {
+        let message = |i: &[u8], l: &[u8]| pair(i, l).unwrap_err().to_string();
+        assert!(message(&labels(&[1]), &labels(&[1])).contains("i, offset 0: magic 0x00000801"));
+        assert!(message(&images(2, 7), &labels(&[1, 2])).contains("promises [2, 2, 2] bytes, 7 follow"));
+        assert!(message(&images(u32::MAX, 8), &labels(&[1, 2])).contains("promises"));
+        assert!(message(&images(2, 8), &labels(&[1])).contains("l, offset 4: 1 labels for 2 images"));
+        assert!(message(&images(2, 8), &labels(&[1, 10])).contains("l, offset 9: label 10"));
+        assert!(message(&[0, 0], &labels(&[])).contains("header is cut"));
+        let cut = gzip(&images(2, 8));
+        assert!(message(&cut[..cut.len() - 9], &labels(&[1, 2])).contains("cut or corrupt"));
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_never_panic(i in prop::collection::vec(any::<u8>(), 0..64), l in prop::collection::vec(any::<u8>(), 0..32)) {
+            let _ = pair(&i, &l);
+            let _ = pair(&[&[0, 0, 8, 3], &i[..]].concat(), &[&[0, 0, 8, 1], &l[..]].concat());
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The one error of this crate.
+
+/// What can go wrong while scoring images or training the scorer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or a record.
+    #[error(transparent)]
+    Experiment(#[from] sngan_experiment::Error),
+    /// Networks and kernels.
+    #[error(transparent)]
+    Core(#[from] sngan_core::Error),
+    /// Tensors.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+    /// A score plan names a backbone that does not exist.
+    #[error("unknown backbone `{name}`; known: scorer-fashion, none")]
+    UnknownBackbone {
+        /// The name given.
+        name: String,
+    },
+    /// A weights file is not what the network needs.
+    #[error("failed to load scorer weights from {origin}: {reason}")]
+    Weights {
+        /// The file, or `the embedded scorer-fashion`.
+        origin: String,
+        /// The tensor concerned and what is wrong with it.
+        reason: String,
+    },
+    /// Fewer samples than a covariance of this dimension needs.
+    #[error("{n} samples are too few for the covariance of {dim} features: FID needs at least {}; raise `samples`", dim + 1)]
+    TooFewSamples {
+        /// Samples given.
+        n: usize,
+        /// Feature dimension.
+        dim: usize,
+    },
+    /// An input of the wrong size, or with numbers that are not finite.
+    #[error("{what}: {reason}")]
+    Input {
+        /// The input concerned.
+        what: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::Input`].
+    pub(crate) fn input(what: &'static str, reason: impl Into<String>) -> Error {
+        Error::Input { what, reason: reason.into() }
+    }
+
+    /// An [`Error::Weights`] of `origin`.
+    pub(crate) fn weights(origin: &str, reason: impl std::fmt::Display) -> Error {
+        Error::Weights { origin: origin.to_string(), reason: reason.to_string() }
+    }
+}
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

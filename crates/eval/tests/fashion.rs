@@ -1,0 +1,63 @@
+//! The committed scorer on the embedded images: is it good enough to score with, and are the real data's own scores sane?
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers may")]
+
+use sngan_data::{Images, Split, load};
+use sngan_eval::{CLASSES, Error, Evaluator, SIDE, Scorer};
+use sngan_experiment::{Dataset, ScorePlan};
+
+fn images(split: Split, side: usize) -> Images {
+    load(Dataset::FashionMnist, split, side, None).unwrap()
+}
+
+fn plan(samples: usize) -> ScorePlan {
+    ScorePlan { backbone: Scorer::NAME.into(), samples, splits: 5, log_every: 1, checkpoint_every: 1 }
+}
+
+#[test]
+fn the_scorer_names_at_least_91_percent_of_the_held_out_garments() {
+    let accuracy = Scorer::embedded().unwrap().accuracy(&images(Split::Reference, SIDE)).unwrap();
+    assert!(accuracy >= 0.91, "{accuracy}");
+}
+
+#[test]
+fn real_images_score_near_the_ceiling_and_noise_far_from_it() {
+    let reference = images(Split::Reference, SIDE);
+    let evaluator = Evaluator::new(&plan(2_000), &reference).unwrap().unwrap();
+    let real = evaluator.ceiling(&images(Split::Train, SIDE)).unwrap();
+    // Ten balanced classes, most of them certain: well above half of the largest possible score.
+    assert!((7.0..CLASSES as f64).contains(&real.is_mean.unwrap()), "{real:?}");
+
+    let noise: Vec<u8> = (0..2_000 * 3 * SIDE * SIDE).map(|i| ((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
+    let noise = evaluator.score(&noise, SIDE, 7).unwrap();
+    assert!(noise.is_mean.unwrap() < 0.5 * real.is_mean.unwrap(), "{noise:?}");
+    assert!(noise.fid.unwrap() > 20.0 * real.fid.unwrap(), "{noise:?} against {real:?}");
+    assert_eq!((real.gen_updates, noise.gen_updates), (0, 7));
+
+    let itself = evaluator.score(&reference.pixels, SIDE, 0).unwrap();
+    assert!(itself.fid.unwrap() < 1e-3 * real.fid.unwrap(), "{itself:?}");
+}
+
+#[test]
+fn a_score_carries_its_whole_protocol() {
+    let reference = images(Split::Reference, 32);
+    let evaluator = Evaluator::new(&plan(100), &reference).unwrap().unwrap();
+    let protocol = evaluator.ceiling(&images(Split::Train, 32)).unwrap().protocol;
+    assert_eq!(protocol.backbone, "scorer-fashion");
+    assert_eq!(protocol.backbone_sha256, Scorer::embedded().unwrap().sha256());
+    assert_eq!((protocol.n_samples, protocol.n_splits, protocol.n_reference), (100, 5, reference.len()));
+    assert_eq!((protocol.reference, protocol.reference_sha256), (reference.name.clone(), reference.sha256()));
+    assert_eq!((protocol.resize.as_str(), protocol.bytes.as_str()), ("triangle 32→16", "truncate"));
+    assert!(evaluator.score(&[0; 3 * 16 * 16], 16, 0).unwrap_err().to_string().contains("load the reference at side 16"));
+}
+
+#[test]
+fn plans_that_cannot_be_scored_are_refused_before_training() {
+    let reference = images(Split::Reference, SIDE);
+    assert!(Evaluator::new(&ScorePlan { backbone: "none".into(), ..plan(2_000) }, &reference).unwrap().is_none());
+    let unknown = ScorePlan { backbone: "inception".into(), ..plan(2_000) };
+    assert!(matches!(Evaluator::new(&unknown, &reference), Err(Error::UnknownBackbone { .. })));
+    assert!(matches!(Evaluator::new(&plan(64), &reference), Err(Error::TooFewSamples { n: 64, dim: 64 })));
+    assert!(Evaluator::new(&ScorePlan { splits: 0, ..plan(100) }, &reference).is_err());
+    assert!(matches!(Evaluator::new(&plan(100), &reference.range(0..64)), Err(Error::TooFewSamples { .. })));
+}

@@ -1,0 +1,37 @@
+//! Writing files so that nothing half-written is ever visible.
+
+use crate::{Error, Result};
+use std::io::Write;
+use std::path::Path;
+
+/// Writes `bytes` beside `path`, syncs, and renames over it.
+///
+/// # Errors
+/// Any I/O error, naming `path`; the old file is then untouched.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write", path))?;
+    file.write_all(bytes).map_err(Error::io("write", path))?;
+    file.as_file().sync_all().map_err(Error::io("sync", path))?;
+    // A temporary file is private to its user; results are to be read by others.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(Error::io("write", path))?;
+    }
+    file.persist(path).map_err(|e| Error::io("rename", path)(e.error))?;
+    #[cfg(unix)]
+    std::fs::File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))?;
+    Ok(())
+}
+
+/// [`write()`] of a value as pretty JSON with a final newline.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|e| Error::parse(path, e))?;
+    text.push(b'\n');
+    write(path, &text)
+}

@@ -1,0 +1,74 @@
+//! The one error of this crate.
+
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with an experiment file, a run's spec or its records.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be read or written.
+    #[error("failed to {action} {path}: {source}")]
+    Io {
+        /// The verb, such as `read` or `write`.
+        action: &'static str,
+        /// The file concerned.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file was read but its content is not what it should be.
+    #[error("failed to parse {path}: {reason}")]
+    Parse {
+        /// The file concerned.
+        path: PathBuf,
+        /// The reason, with line or key where known.
+        reason: String,
+    },
+    /// A value of a spec is out of its range, or contradicts another.
+    #[error("key `{key}`: {reason}")]
+    Invalid {
+        /// The key of the spec.
+        key: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// A run directory holds another spec than the one asked for.
+    #[error("{path} holds a run of another spec; differing keys: {differences}. Use another --out, or delete the folder to start over")]
+    SpecChanged {
+        /// The run directory.
+        path: PathBuf,
+        /// `key: stored → asked` for each key that differs.
+        differences: String,
+    },
+    /// A name that no list knows.
+    #[error("unknown {what} `{name}`; known: {known}")]
+    Unknown {
+        /// What kind of name, such as `scale`.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`] for `path`, to be used with `map_err`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.to_path_buf();
+        move |source| Error::Io { action, path, source }
+    }
+
+    /// An [`Error::Parse`] for `path`.
+    pub fn parse(path: &Path, reason: impl std::fmt::Display) -> Error {
+        Error::Parse { path: path.to_path_buf(), reason: reason.to_string() }
+    }
+
+    /// An [`Error::Invalid`] for `key`.
+    pub fn invalid(key: &'static str, reason: impl Into<String>) -> Error {
+        Error::Invalid { key, reason: reason.into() }
+    }
+}
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

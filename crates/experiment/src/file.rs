@@ -1,0 +1,223 @@
+//! Experiment files: methods × settings × seeds, with sizes per scale. experiments/README.md lists every key.
+
+use crate::method::{Method, Setting};
+use crate::spec::RunSpec;
+use crate::{Error, Result};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The paper's Table 1, as the embedded `experiments/settings.toml` holds it.
+const SETTINGS: &str = include_str!("../../../experiments/settings.toml");
+
+/// A parsed experiment file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentFile {
+    /// Name of the experiment, also of its results folder.
+    pub name: String,
+    /// One sentence for people.
+    pub title: String,
+    /// Rows.
+    pub methods: Vec<MethodRow>,
+    /// Names of optimizer settings (A–F).
+    pub settings: Vec<String>,
+    /// Seeds.
+    pub seeds: Vec<u64>,
+    /// What every run shares: keys of [`RunSpec`].
+    #[serde(default)]
+    pub run: BTreeMap<String, toml::Value>,
+    /// Sizes, by scale.
+    pub scales: BTreeMap<String, Scale>,
+}
+
+/// A row: a method, and keys of [`RunSpec`] that differ from what the method stands for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MethodRow {
+    /// Name in tables and figures.
+    pub label: String,
+    /// The method.
+    pub method: Method,
+    /// Overrides.
+    #[serde(default)]
+    pub run: BTreeMap<String, toml::Value>,
+}
+
+/// Sizes of one scale.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// Keys of [`RunSpec`].
+    pub run: BTreeMap<String, toml::Value>,
+    /// Only these rows (labels).
+    pub methods: Option<Vec<String>>,
+    /// Instead of the file's settings.
+    pub settings: Option<Vec<String>>,
+    /// Instead of the file's seeds.
+    pub seeds: Option<Vec<u64>>,
+    /// How runs are logged and scored.
+    pub score: ScorePlan,
+}
+
+/// How a run is logged, checkpointed and scored; none of it changes the trained bits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScorePlan {
+    /// Feature extractor: `scorer-fashion`, or `none` where no backbone fits the data yet.
+    pub backbone: String,
+    /// Generated images.
+    pub samples: usize,
+    /// Splits of the inception score.
+    pub splits: usize,
+    /// Log cadence in generator updates.
+    pub log_every: u64,
+    /// Checkpoint cadence in generator updates; the last update is always kept.
+    pub checkpoint_every: u64,
+}
+
+/// What a sweep does: complete specs in order, and how to score them.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The experiment's name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// The scale.
+    pub scale: String,
+    /// One spec per run.
+    pub specs: Vec<RunSpec>,
+    /// Logging and scoring.
+    pub score: ScorePlan,
+}
+
+impl ExperimentFile {
+    /// Parses `text`; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Parse`] naming line and key.
+    pub fn parse(path: &Path, text: &str) -> Result<ExperimentFile> {
+        toml::from_str(text).map_err(|e| Error::parse(path, e))
+    }
+
+    /// Expands one scale to complete, validated specs: methods × settings × seeds, seeds innermost.
+    ///
+    /// # Errors
+    /// Unknown scale, setting, label or key; a value out of range.
+    pub fn plan(&self, scale_name: &str) -> Result<Plan> {
+        let scale = self.scales.get(scale_name).ok_or_else(|| Error::Unknown {
+            what: "scale",
+            name: scale_name.into(),
+            known: self.scales.keys().cloned().collect::<Vec<_>>().join(", "),
+        })?;
+        let table = settings()?;
+        let rows: Vec<&MethodRow> = match &scale.methods {
+            None => self.methods.iter().collect(),
+            Some(labels) => labels.iter().map(|label| self.row(label)).collect::<Result<_>>()?,
+        };
+        let mut specs = Vec::new();
+        for row in rows {
+            for name in scale.settings.as_ref().unwrap_or(&self.settings) {
+                let setting = table.get(name).ok_or_else(|| Error::Unknown {
+                    what: "setting",
+                    name: name.clone(),
+                    known: table.keys().cloned().collect::<Vec<_>>().join(", "),
+                })?;
+                for &seed in scale.seeds.as_ref().unwrap_or(&self.seeds) {
+                    specs.push(self.spec(row, name, *setting, seed, scale)?);
+                }
+            }
+        }
+        Ok(Plan { name: self.name.clone(), title: self.title.clone(), scale: scale_name.into(), specs, score: scale.score.clone() })
+    }
+
+    fn row(&self, label: &str) -> Result<&MethodRow> {
+        self.methods.iter().find(|r| r.label == label).ok_or_else(|| Error::Unknown {
+            what: "method label",
+            name: label.into(),
+            known: self.methods.iter().map(|r| r.label.clone()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    fn spec(&self, row: &MethodRow, name: &str, setting: Setting, seed: u64, scale: &Scale) -> Result<RunSpec> {
+        let base = RunSpec {
+            label: row.label.clone(),
+            setting: name.into(),
+            lr: setting.lr,
+            beta1: setting.beta1,
+            beta2: setting.beta2,
+            n_dis: setting.n_dis,
+            seed,
+            ..RunSpec::paper(row.method)
+        };
+        let mut value = toml::Value::try_from(&base).map_err(|e| Error::parse(Path::new(&self.name), e))?;
+        // The narrowest wins: file, then scale, then row.
+        for (key, v) in self.run.iter().chain(&scale.run).chain(&row.run) {
+            let table = value.as_table_mut().ok_or_else(|| Error::invalid("run", "is not a table"))?;
+            if table.insert(key.clone(), v.clone()).is_none() {
+                return Err(Error::Unknown {
+                    what: "key",
+                    name: format!("run.{key}"),
+                    known: table.keys().cloned().collect::<Vec<_>>().join(", "),
+                });
+            }
+        }
+        let spec: RunSpec = value.try_into().map_err(|e| Error::parse(Path::new(&self.name), e))?;
+        spec.validate()?;
+        Ok(spec)
+    }
+}
+
+/// Table 1 of the paper: the optimizer settings by name.
+///
+/// # Errors
+/// Never in a released build: the table is embedded.
+pub fn settings() -> Result<BTreeMap<String, Setting>> {
+    toml::from_str(SETTINGS).map_err(|e| Error::parse(Path::new("experiments/settings.toml"), e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        name = "t"
+        title = "t"
+        settings = ["A", "C"]
+        seeds = [0, 1]
+        run = { side = 16 }
+        methods = [{ label = "SN", method = "sn" }, { label = "SN hinge", method = "sn", run = { loss = "hinge" } }]
+        [scales.smoke]
+        run = { gen_updates = 2 }
+        score = { backbone = "none", samples = 10, splits = 1, log_every = 1, checkpoint_every = 1 }
+    "#;
+
+    #[test]
+    fn expands_rows_settings_and_seeds() {
+        let plan = ExperimentFile::parse(Path::new("t.toml"), FILE).unwrap().plan("smoke").unwrap();
+        assert_eq!(plan.specs.len(), 8);
+        assert_eq!((plan.specs[0].n_dis, plan.specs[2].n_dis), (5, 1));
+        assert_eq!(plan.specs[4].loss, crate::method::Loss::Hinge);
+        let mut ids: Vec<_> = plan.specs.iter().map(|s| s.dir_name()).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 8);
+    }
+
+    #[test]
+    fn unknown_names_are_errors_that_list_what_exists() {
+        let file = ExperimentFile::parse(Path::new("t.toml"), FILE).unwrap();
+        assert!(file.plan("huge").unwrap_err().to_string().contains("known: smoke"));
+        let typo = FILE.replace("side = 16", "sied = 16");
+        let message = ExperimentFile::parse(Path::new("t.toml"), &typo).unwrap().plan("smoke").unwrap_err().to_string();
+        assert!(message.contains("run.sied"), "{message}");
+        assert!(ExperimentFile::parse(Path::new("t.toml"), &FILE.replace("title", "titel")).is_err());
+    }
+
+    #[test]
+    fn table_1_is_the_papers() {
+        let t = settings().unwrap();
+        assert_eq!(t.len(), 6);
+        assert_eq!(t["F"], Setting { lr: 0.001, beta1: 0.9, beta2: 0.999, n_dis: 5 });
+    }
+}

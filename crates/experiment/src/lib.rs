@@ -1,0 +1,16 @@
+//! Experiments without tensors: files that name methods, settings and sizes ([`ExperimentFile`]), the complete [`RunSpec`]s
+//! they expand to, and the [`RunDir`] that holds each run's records. Every other crate of the workspace stands on this one.
+
+pub mod arch;
+pub mod atomic;
+mod error;
+mod file;
+pub mod method;
+pub mod records;
+pub mod run_dir;
+mod spec;
+
+pub use error::{Error, Result};
+pub use file::{ExperimentFile, MethodRow, Plan, Scale, ScorePlan, settings};
+pub use run_dir::RunDir;
+pub use spec::{AdamEpsilon, ClipScope, Dataset, Pixels, PowerIteration, RunSpec};

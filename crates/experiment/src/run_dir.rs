@@ -1,0 +1,280 @@
+//! The run directory: the files of one run and how they are read and written. docs/run-directory.md describes it.
+
+use crate::records::{FORMAT_VERSION, LogRecord, Provenance, ScoreRecord, SpectrumRecord, Status, StatusRecord, TimingRecord};
+use crate::spec::RunSpec;
+use crate::{Error, Result, atomic};
+use serde::{Serialize, de::DeserializeOwned};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// One run's folder.
+#[derive(Debug, Clone)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+impl RunDir {
+    /// The folder `path`, which need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> RunDir {
+        RunDir { path: path.into() }
+    }
+
+    /// Creates the folder for `spec` with `spec.toml` and `provenance.json`, or opens the one that is there.
+    ///
+    /// # Errors
+    /// [`Error::SpecChanged`] when the folder holds another spec (raising only `gen_updates` extends the run).
+    pub fn create(path: impl Into<PathBuf>, spec: &RunSpec, provenance: &Provenance) -> Result<RunDir> {
+        let dir = RunDir::new(path);
+        if dir.spec_path().exists() {
+            let differences = dir.spec()?.differences(spec);
+            if !differences.is_empty() {
+                return Err(Error::SpecChanged { path: dir.path, differences: differences.join("; ") });
+            }
+        }
+        let text = toml::to_string(spec).map_err(|e| Error::parse(&dir.spec_path(), e))?;
+        atomic::write(&dir.spec_path(), text.as_bytes())?;
+        atomic::write_json(&dir.provenance_path(), provenance)?;
+        Ok(dir)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+    /// `spec.toml`.
+    pub fn spec_path(&self) -> PathBuf {
+        self.path.join("spec.toml")
+    }
+    /// `provenance.json`.
+    pub fn provenance_path(&self) -> PathBuf {
+        self.path.join("provenance.json")
+    }
+    /// `log.jsonl`.
+    pub fn log_path(&self) -> PathBuf {
+        self.path.join("log.jsonl")
+    }
+    /// `timing.jsonl`.
+    pub fn timing_path(&self) -> PathBuf {
+        self.path.join("timing.jsonl")
+    }
+    /// `scores.jsonl`.
+    pub fn scores_path(&self) -> PathBuf {
+        self.path.join("scores.jsonl")
+    }
+    /// `spectrum.jsonl`.
+    pub fn spectrum_path(&self) -> PathBuf {
+        self.path.join("spectrum.jsonl")
+    }
+    /// `status.json`.
+    pub fn status_path(&self) -> PathBuf {
+        self.path.join("status.json")
+    }
+    /// `checkpoints/`.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+    /// `samples/NNNNNN.png`, the grid after `gen_updates` updates.
+    pub fn sample_path(&self, gen_updates: u64) -> PathBuf {
+        self.path.join("samples").join(format!("{gen_updates:06}.png"))
+    }
+
+    /// Reads and validates `spec.toml`.
+    ///
+    /// # Errors
+    /// When it is missing, has unknown keys or values out of range.
+    pub fn spec(&self) -> Result<RunSpec> {
+        let path = self.spec_path();
+        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let spec: RunSpec = toml::from_str(&text).map_err(|e| Error::parse(&path, e))?;
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    /// `provenance.json`.
+    ///
+    /// # Errors
+    /// When it is missing or malformed.
+    pub fn provenance(&self) -> Result<Provenance> {
+        read_json(&self.provenance_path())
+    }
+
+    /// `status.json`, or `None` before the first checkpoint.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn status(&self) -> Result<Option<StatusRecord>> {
+        let path = self.status_path();
+        if path.exists() { read_json(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// Replaces `status.json`.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn write_status(&self, status: Status, gen_updates: u64, reason: Option<String>) -> Result<()> {
+        atomic::write_json(&self.status_path(), &StatusRecord { version: FORMAT_VERSION, status, gen_updates, reason })
+    }
+
+    /// Training log.
+    ///
+    /// # Errors
+    /// When a line but the last is malformed.
+    pub fn log(&self) -> Result<Vec<LogRecord>> {
+        read_lines(&self.log_path())
+    }
+    /// Timings.
+    ///
+    /// # Errors
+    /// As [`RunDir::log`].
+    pub fn timing(&self) -> Result<Vec<TimingRecord>> {
+        read_lines(&self.timing_path())
+    }
+    /// Scores.
+    ///
+    /// # Errors
+    /// As [`RunDir::log`].
+    pub fn scores(&self) -> Result<Vec<ScoreRecord>> {
+        read_lines(&self.scores_path())
+    }
+    /// Spectra.
+    ///
+    /// # Errors
+    /// As [`RunDir::log`].
+    pub fn spectra(&self) -> Result<Vec<SpectrumRecord>> {
+        read_lines(&self.spectrum_path())
+    }
+
+    /// Rewrites `log.jsonl` without the lines after `gen_updates`, as a resumed run must.
+    ///
+    /// # Errors
+    /// Any I/O error, or a malformed line.
+    pub fn cut_log(&self, gen_updates: u64) -> Result<()> {
+        if !self.log_path().exists() {
+            return Ok(());
+        }
+        // Lines are kept as they are: numbers read and written again might differ in their last digit.
+        let path = self.log_path();
+        let keep: Vec<bool> = self.log()?.iter().map(|r| r.gen_update <= gen_updates).collect();
+        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let kept: String = text.split_inclusive('\n').zip(keep).filter(|(_, keep)| *keep).map(|(line, _)| line).collect();
+        atomic::write(&path, kept.as_bytes())
+    }
+}
+
+/// Run folders directly below `out`, sorted by name.
+///
+/// # Errors
+/// When `out` cannot be listed.
+pub fn run_dirs(out: &Path) -> Result<Vec<RunDir>> {
+    let mut dirs = Vec::new();
+    for entry in std::fs::read_dir(out).map_err(Error::io("list", out))? {
+        let dir = RunDir::new(entry.map_err(Error::io("list", out))?.path());
+        if dir.spec_path().exists() {
+            dirs.push(dir);
+        }
+    }
+    dirs.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(dirs)
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+/// When it is missing or malformed.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read(path).map_err(Error::io("read", path))?;
+    serde_json::from_slice(&text).map_err(|e| Error::parse(path, e))
+}
+
+/// Reads JSON lines; a missing file is empty, and a last line cut short by a kill is left out.
+///
+/// # Errors
+/// When another line is malformed or of a newer version.
+pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let mut rows = Vec::new();
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        if !line.ends_with('\n') {
+            break;
+        }
+        let value: serde_json::Value = serde_json::from_str(line).map_err(|e| Error::parse(path, format!("line {}: {e}", i + 1)))?;
+        let version = value["version"].as_u64().unwrap_or(0);
+        if version != u64::from(FORMAT_VERSION) {
+            return Err(Error::parse(path, format!("line {}: format version {version}, this build reads {FORMAT_VERSION}", i + 1)));
+        }
+        rows.push(serde_json::from_value(value).map_err(|e| Error::parse(path, format!("line {}: {e}", i + 1)))?);
+    }
+    Ok(rows)
+}
+
+/// Replaces a file of JSON lines.
+///
+/// # Errors
+/// Any I/O error.
+pub fn write_lines<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
+    let mut text = Vec::new();
+    for row in rows {
+        serde_json::to_writer(&mut text, row).map_err(|e| Error::parse(path, e))?;
+        text.push(b'\n');
+    }
+    atomic::write(path, &text)
+}
+
+/// Appends one JSON line in a single write.
+///
+/// # Errors
+/// Any I/O error.
+pub fn append_line<T: Serialize>(path: &Path, row: &T) -> Result<()> {
+    let mut text = serde_json::to_vec(row).map_err(|e| Error::parse(path, e))?;
+    text.push(b'\n');
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("open", path))?;
+    file.write_all(&text).map_err(Error::io("append to", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::Method;
+
+    fn provenance() -> Provenance {
+        Provenance {
+            version: FORMAT_VERSION,
+            sngan: "0".into(),
+            device: "cpu".into(),
+            threads: 1,
+            cpu: "x".into(),
+            instruction_set: "x".into(),
+            log_every: 1,
+            dataset_sha256: "0".into(),
+        }
+    }
+
+    #[test]
+    fn a_changed_spec_is_refused_by_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = RunSpec::paper(Method::Sn);
+        let dir = RunDir::create(folder.path().join("r"), &spec, &provenance()).unwrap();
+        assert_eq!(dir.spec().unwrap(), spec);
+        let mut other = spec.clone();
+        other.lr = 1.0;
+        let message = RunDir::create(dir.path(), &other, &provenance()).unwrap_err().to_string();
+        assert!(message.contains("lr: 0.0002 → 1.0"), "{message}");
+        other = spec.clone();
+        other.gen_updates += 5;
+        RunDir::create(dir.path(), &other, &provenance()).unwrap();
+    }
+
+    #[test]
+    fn a_cut_last_line_is_left_out_and_a_bad_one_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("timing.jsonl");
+        append_line(&path, &TimingRecord { version: 1, gen_update: 1, seconds: 0.5 }).unwrap();
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"version\":1,").unwrap();
+        assert_eq!(read_lines::<TimingRecord>(&path).unwrap().len(), 1);
+        std::fs::write(&path, "{}\n").unwrap();
+        assert!(read_lines::<TimingRecord>(&path).unwrap_err().to_string().contains("line 1: format version 0"));
+    }
+}

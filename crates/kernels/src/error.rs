@@ -1,0 +1,22 @@
+//! The one error of this crate.
+
+/// A convolution whose sizes make no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A size is 0.
+    #[error("convolution: {0} must be at least 1")]
+    Zero(&'static str),
+    /// The kernel does not fit into the padded image.
+    #[error("convolution: a kernel of {kernel} does not fit an image of {height}x{width} with padding {padding}")]
+    KernelTooLarge {
+        /// Kernel side.
+        kernel: usize,
+        /// Image height.
+        height: usize,
+        /// Image width.
+        width: usize,
+        /// Padding at each border.
+        padding: usize,
+    },
+}
