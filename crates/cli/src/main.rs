@@ -1,2 +1,45 @@
-//! The binary.
-fn main() {}
+//! `sngan`: trains, scores, tabulates and draws what "Spectral Normalization for Generative Adversarial Networks" reports.
+
+mod args;
+mod command;
+mod experiments;
+mod progress;
+mod signals;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+// Candle frees and allocates every activation; an allocator that keeps large blocks spares the page faults.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How a command ended, for the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// 0: everything asked for is done.
+    Well,
+    /// 1: a run of a sweep failed; its status says why.
+    WithFailures,
+    /// 3: the run diverged, which is a result.
+    Diverged,
+    /// 130: a signal; checkpoints are written.
+    Interrupted,
+}
+
+fn main() -> ExitCode {
+    // Candle spreads its own element-wise operations over a pool of spinning threads, which run beside ours and take their cores. This
+    // variable is the only way to size it; our pools are given their sizes explicitly.
+    // SAFETY: no other thread exists yet.
+    unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
+    let arguments = args::Arguments::parse();
+    match command::run(arguments) {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::WithFailures) => ExitCode::from(1),
+        Ok(Ended::Diverged) => ExitCode::from(3),
+        Ok(Ended::Interrupted) => ExitCode::from(130),
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::from(1)
+        }
+    }
+}

@@ -45,7 +45,9 @@ pub enum Error {
         remedy: String,
     },
     /// A download failed or gave the wrong bytes.
-    #[error("failed to fetch {url}: {reason}. Offline, put the file at {path} by hand, then run `sngan data fetch {name}` again, which checks and unpacks it")]
+    #[error(
+        "failed to fetch {url}: {reason}. Offline, put the file at {path} by hand, then run `sngan data fetch {name}` again, which checks and unpacks it"
+    )]
     Fetch {
         /// Where from.
         url: String,

@@ -288,7 +288,9 @@ impl Download<'_> {
         }
         file.sync_all().map_err(Error::io("sync", partial))?;
         match self.remote.bytes {
-            Some(total) if done < total => Err(self.error(format!("the connection ended after {done} of {total} bytes; run it again to resume"))),
+            Some(total) if done < total => {
+                Err(self.error(format!("the connection ended after {done} of {total} bytes; run it again to resume")))
+            }
             _ => Ok(()),
         }
     }

@@ -30,14 +30,22 @@ pub(crate) fn load_split(root: &Path, split: Split, side: usize) -> Result<Image
 pub fn load_classes(folder: &Path, side: usize) -> Result<Images> {
     let classes: Vec<PathBuf> = entries(folder)?.into_iter().filter(|p| p.is_dir()).collect();
     if classes.is_empty() {
-        return Err(Error::Missing { what: "a class subfolder".into(), path: folder.into(), remedy: "expected <class>/*.jpg or *.png".into() });
+        return Err(Error::Missing {
+            what: "a class subfolder".into(),
+            path: folder.into(),
+            remedy: "expected <class>/*.jpg or *.png".into(),
+        });
     }
     let mut files = Vec::new();
     for (label, class) in classes.iter().enumerate() {
         let before = files.len();
         files.extend(entries(class)?.into_iter().filter(|p| is_image(p)).map(|p| (label as u32, p)));
         if files.len() == before {
-            return Err(Error::Missing { what: "a JPEG or PNG image".into(), path: class.clone(), remedy: "remove the empty class folder, or fill it".into() });
+            return Err(Error::Missing {
+                what: "a JPEG or PNG image".into(),
+                path: class.clone(),
+                remedy: "remove the empty class folder, or fill it".into(),
+            });
         }
     }
     let decoded: Vec<Vec<u8>> = files.par_iter().map(|(_, path)| decode(path, side)).collect::<Result<_>>()?;

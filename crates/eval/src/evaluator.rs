@@ -46,6 +46,11 @@ impl Evaluator {
         Ok(Some(Evaluator { scorer, reference: moments, side: reference.side, protocol }))
     }
 
+    /// The protocol of a score of `n_samples` images.
+    pub fn protocol(&self, n_samples: usize) -> Protocol {
+        Protocol { n_samples, ..self.protocol.clone() }
+    }
+
     /// Scores generated images, `[N, 3, side, side]`, of the checkpoint after `gen_updates` generator updates.
     ///
     /// # Errors
@@ -66,7 +71,7 @@ impl Evaluator {
             is_mean: finite(is.mean),
             is_std: finite(is.std),
             fid: finite(fid),
-            protocol: Protocol { n_samples: features.n, ..self.protocol.clone() },
+            protocol: self.protocol(features.n),
         })
     }
 

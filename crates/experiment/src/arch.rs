@@ -94,6 +94,21 @@ impl LayerKind {
     }
 }
 
+impl LayerSpec {
+    /// Multiply-adds of one forward pass of one image, bias and activation left out.
+    pub fn multiply_adds(&self) -> u64 {
+        let [_, height, width] = self.output;
+        let count = match self.kind {
+            LayerKind::Dense { input, output } => input * output,
+            LayerKind::Conv { input, output, kernel, .. } => input * output * kernel * kernel * height * width,
+            LayerKind::Deconv { input, output, kernel, stride, .. } => {
+                input * output * kernel * kernel * (height / stride) * (width / stride)
+            }
+        };
+        count as u64
+    }
+}
+
 /// The layers of a generator and a discriminator.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ArchSpec {

@@ -149,6 +149,21 @@ pub struct SpectrumRecord {
     pub squared: Vec<f64>,
 }
 
+/// A sweep's `plan.json`: what the folder is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRecord {
+    /// [`FORMAT_VERSION`].
+    pub version: u32,
+    /// The experiment's name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// The scale.
+    pub scale: String,
+    /// Folder names of all runs, in the experiment's order.
+    pub runs: Vec<String>,
+}
+
 /// `null` instead of a number that JSON cannot hold.
 pub fn finite(x: f64) -> Option<f64> {
     x.is_finite().then_some(x)

@@ -1,6 +1,6 @@
 //! A run's complete specification. Nothing is left to a default: every value stands in the file.
 
-use crate::arch::{ArchSpec, Architecture};
+use crate::arch::{ArchSpec, Architecture, LayerSpec};
 use crate::method::{Loss, Method, Normalization, Regularizer};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -210,6 +210,21 @@ impl RunSpec {
         self.architecture.layers(self.side, self.width_divisor)
     }
 
+    /// Multiply-adds of the whole run, estimated from the layer table: a backward pass counts as two forward passes, D's in G's update as
+    /// one, the gradient penalty as five forward passes more. For planning; never a measured time.
+    ///
+    /// # Errors
+    /// As [`RunSpec::layers`].
+    pub fn multiply_adds(&self) -> Result<f64> {
+        let layers = self.layers()?;
+        let sum = |part: &[LayerSpec]| part.iter().map(LayerSpec::multiply_adds).sum::<u64>() as f64;
+        let (g, d) = (sum(&layers.generator), sum(&layers.discriminator));
+        let penalty = if self.regularizer == Regularizer::GradientPenalty { 5.0 } else { 0.0 };
+        let d_update = self.batch as f64 * (g + (6.0 + penalty) * d);
+        let g_update = self.gen_batch as f64 * (3.0 * g + 2.0 * d);
+        Ok(self.gen_updates as f64 * (g_update + f64::from(self.n_dis) * d_update))
+    }
+
     /// The run's identity: 16 hex digits of the SHA-256 of every field but `gen_updates`.
     pub fn id(&self) -> String {
         let mut value = serde_json::to_value(self).unwrap_or_default();
@@ -312,6 +327,14 @@ mod tests {
         assert_eq!((spec.lr, spec.setting.as_str()), (0.5, "custom"));
         spec.set("method", "wgan-gp").unwrap();
         assert_eq!(spec.loss, Loss::Wasserstein);
+    }
+
+    #[test]
+    fn cost_counts_the_papers_networks() {
+        let spec = RunSpec { gen_updates: 1, batch: 1, gen_batch: 1, ..RunSpec::paper(Method::Sn) };
+        // 108.7 and 103.5 million multiply-adds for D and G at side 32.
+        let expected = (103.5 + 6.0 * 108.7) + (3.0 * 103.5 + 2.0 * 108.7);
+        assert!((spec.multiply_adds().unwrap() / 1e6 - expected).abs() < 2.0);
     }
 
     #[test]

@@ -1,1 +1,16 @@
-//! To be written.
+//! Sweeps: a plan's runs side by side in one process, each scored when it is done, restartable at any moment.
+//!
+//! The output folder holds `plan.json`, `ceiling.json` (the real data's own scores) and `runs/<run>/`. Everything that is there and fits is
+//! kept; what is missing is done.
+
+mod error;
+mod images;
+mod run;
+mod score;
+mod status;
+
+pub use error::{Error, Result};
+pub use images::ImageSets;
+pub use run::{Event, Summary, SweepOptions, run};
+pub use score::{score_run, spectra_of_run};
+pub use status::{RunState, status};

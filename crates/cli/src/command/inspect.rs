@@ -1,0 +1,68 @@
+//! What can be done with a finished run: `score`, `generate`, `spectra`, `figures`.
+
+use super::sweep::describe;
+use super::{device, use_threads};
+use crate::Ended;
+use crate::args::{Generate, Score};
+use anyhow::{Context, Result};
+use sngan_core::{checkpoint, generate};
+use sngan_data::{Split, load};
+use sngan_eval::Evaluator;
+use sngan_experiment::{RunDir, ScorePlan};
+use std::path::{Path, PathBuf};
+
+pub(crate) fn score(arguments: &Score) -> Result<Ended> {
+    use_threads(arguments.machine.threads)?;
+    let dir = RunDir::new(&arguments.run);
+    let spec = dir.spec()?;
+    let plan = ScorePlan {
+        backbone: arguments.backbone.clone(),
+        samples: arguments.samples,
+        splits: arguments.splits,
+        log_every: 1,
+        checkpoint_every: 1,
+    };
+    let reference = load(spec.dataset, Split::Reference, spec.side, Some(&arguments.machine.data_dir))?;
+    let evaluator = Evaluator::new(&plan, &reference)?.context("backbone `none` scores nothing")?;
+    let record = sngan_sweep::score_run(&dir, &spec, &evaluator, plan.samples, &device(&arguments.machine)?)?;
+    println!("{} updates: {}", record.gen_updates, describe(&record));
+    Ok(Ended::Well)
+}
+
+pub(crate) fn generate(arguments: &Generate) -> Result<Ended> {
+    use_threads(arguments.machine.threads)?;
+    let device = device(&arguments.machine)?;
+    let dir = RunDir::new(&arguments.run);
+    let spec = dir.spec()?;
+    let checkpoint = checkpoint::latest(&dir, &device)?.with_context(|| format!("{} has no good checkpoint", dir.path().display()))?;
+    let bytes = generate::images(&spec, &checkpoint, &device, arguments.n, arguments.seed)?;
+    generate::write_grid(&arguments.out, &bytes, spec.side, arguments.columns)?;
+    println!("{}: {} images after {} updates", arguments.out.display(), arguments.n, checkpoint.gen_updates);
+    Ok(Ended::Well)
+}
+
+pub(crate) fn spectra(runs: &[PathBuf]) -> Result<Ended> {
+    for run in runs {
+        let dir = RunDir::new(run);
+        sngan_sweep::spectra_of_run(&dir, &dir.spec()?)?;
+        println!("{}", dir.spectrum_path().display());
+        for s in dir.spectra()? {
+            let total: f64 = s.squared.iter().sum();
+            let share = |x: f64| if x > 0.0 { -(x / total) * (x / total).ln() } else { 0.0 };
+            let rank = s.squared.iter().map(|x| share(*x)).sum::<f64>().exp();
+            let sigma = s.squared.first().copied().unwrap_or(0.0).sqrt();
+            println!("  {:<8} {:<10} σ {sigma:>10.5}  effective rank {rank:>8.2} of {}", s.layer, s.weights, s.squared.len());
+        }
+    }
+    Ok(Ended::Well)
+}
+
+pub(crate) fn figures(out: &Path) -> Result<Ended> {
+    for (id, rendered) in sngan_plot::render_all(out)? {
+        match rendered {
+            sngan_plot::Rendered::Written(paths) => paths.iter().for_each(|p| println!("{id}: {}", p.display())),
+            sngan_plot::Rendered::Skipped(reason) => println!("{id}: skipped, {reason}"),
+        }
+    }
+    Ok(Ended::Well)
+}

@@ -1,0 +1,50 @@
+//! One file per command; each reads its arguments, calls a library, and prints.
+
+mod data;
+mod inspect;
+mod plan;
+mod scorer;
+mod sweep;
+mod train;
+
+use crate::Ended;
+use crate::args::{Arguments, Command, Machine};
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+
+/// Runs a command.
+pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
+    let experiments = arguments.experiments.as_deref();
+    match arguments.command {
+        Command::Train(a) => train::run(&a, experiments),
+        Command::Plan(a) => plan::run(&a, experiments),
+        Command::Sweep(a) => sweep::run(&a, experiments),
+        Command::Status { out } => sweep::status(&out),
+        Command::Score(a) => inspect::score(&a),
+        Command::Generate(a) => inspect::generate(&a),
+        Command::Figures { out } => inspect::figures(&out),
+        Command::Spectra { runs } => inspect::spectra(&runs),
+        Command::Data(a) => data::run(&a),
+        Command::Scorer(a) => scorer::run(&a),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "sngan", &mut std::io::stdout());
+            Ok(Ended::Well)
+        }
+    }
+}
+
+/// The number of threads asked for, or one per core.
+fn threads(asked: usize) -> usize {
+    if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, |n| n.get()) }
+}
+
+/// Makes the global rayon pool of a command that computes one thing at a time.
+fn use_threads(asked: usize) -> Result<usize> {
+    let threads = threads(asked);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("failed to start threads")?;
+    Ok(threads)
+}
+
+fn device(machine: &Machine) -> Result<sngan_core::Device> {
+    Ok(sngan_core::parse_device(&machine.device)?)
+}

@@ -1,0 +1,88 @@
+//! `sngan train`.
+
+use super::{device, use_threads};
+use crate::args::Train;
+use crate::progress::Progress;
+use crate::{Ended, experiments, signals};
+use anyhow::{Context, Result, bail};
+use sngan_core::trainer::{Outcome, TrainOptions, train};
+use sngan_data::{Split, load};
+use sngan_experiment::{RunDir, RunSpec, ScorePlan};
+use std::path::{Path, PathBuf};
+
+/// Cadences of a run given by its spec alone.
+const LOG_EVERY: u64 = 10;
+const CHECKPOINT_EVERY: u64 = 500;
+
+pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
+    let (spec, score) = spec(arguments, folder)?;
+    let device = device(&arguments.machine)?;
+    let threads = use_threads(arguments.machine.threads)?;
+    let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(spec.dir_name()));
+    refuse_unasked_resumption(&out, arguments.resume)?;
+    let images = load(spec.dataset, Split::Train, spec.side, Some(&arguments.machine.data_dir))?;
+    let options = TrainOptions {
+        threads,
+        log_every: score.as_ref().map_or(LOG_EVERY, |s| s.log_every),
+        checkpoint_every: score.as_ref().map_or(CHECKPOINT_EVERY, |s| s.checkpoint_every),
+        sample_every: arguments.sample_every,
+    };
+    let stop = signals::stop_flag()?;
+    println!("{}: {} images of {}, {} updates, {threads} threads", out.display(), images.len(), images.name, spec.gen_updates);
+    let progress = Progress::new(Some(spec.gen_updates), "updates");
+    let outcome = train(&out, &spec, &images, &device, &options, &stop, &mut |p| {
+        progress.set(p.gen_update, || format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g));
+    });
+    progress.finish();
+    Ok(match outcome? {
+        Outcome::Completed => {
+            println!("completed; samples in {}", RunDir::new(&out).sample_path(spec.gen_updates).display());
+            Ended::Well
+        }
+        Outcome::Diverged { gen_update, reason } => {
+            println!("diverged at update {gen_update}: {reason}; the state is in {}", out.join("diverged.safetensors").display());
+            Ended::Diverged
+        }
+        Outcome::Interrupted { gen_updates } => {
+            println!("interrupted after {gen_updates} updates; a checkpoint is written, --resume continues");
+            Ended::Interrupted
+        }
+    })
+}
+
+/// A folder that holds a run is continued only when that was asked for.
+fn refuse_unasked_resumption(out: &Path, resume: bool) -> Result<()> {
+    if let Some(status) = RunDir::new(out).status()?
+        && !resume
+    {
+        bail!("{} holds a run with {} updates; add --resume to continue it, or choose another --out", out.display(), status.gen_updates);
+    }
+    Ok(())
+}
+
+/// The one spec that the arguments name, and the experiment's cadences.
+fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<ScorePlan>)> {
+    let (mut spec, score) = if Path::new(&arguments.experiment).file_name().is_some_and(|n| n == "spec.toml") {
+        let run = PathBuf::from(&arguments.experiment);
+        (RunDir::new(run.parent().unwrap_or(Path::new("."))).spec()?, None)
+    } else {
+        let plan = experiments::find(&arguments.experiment, folder)?.plan(&arguments.scale)?;
+        let fits = |s: &RunSpec| {
+            arguments.method.as_ref().is_none_or(|m| s.label.eq_ignore_ascii_case(m) || s.method.name() == m)
+                && arguments.setting.as_ref().is_none_or(|x| s.setting.eq_ignore_ascii_case(x))
+                && arguments.seed.is_none_or(|x| s.seed == x)
+        };
+        let mut found: Vec<RunSpec> = plan.specs.into_iter().filter(fits).collect();
+        if found.len() != 1 {
+            let hint = "narrow it with --method, --setting and --seed (`sngan plan` lists them), or use `sngan sweep`";
+            bail!("{} runs of `{}` at scale `{}` fit; {hint}", found.len(), arguments.experiment, arguments.scale);
+        }
+        (found.remove(0), Some(plan.score))
+    };
+    for change in &arguments.set {
+        let (key, value) = change.split_once('=').with_context(|| format!("--set {change}: expected KEY=VALUE"))?;
+        spec.set(key, value)?;
+    }
+    spec.validate()?;
+    Ok((spec, score))
+}

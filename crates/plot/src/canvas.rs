@@ -1,0 +1,164 @@
+//! A figure's surface: size, colours, text and legend, and the two files it becomes.
+
+use crate::ink::Ink;
+use crate::{Error, Result};
+use plotters::coord::Shift;
+use plotters::drawing::{DrawingArea, IntoDrawingArea};
+use plotters::element::{BitMapElement, PathElement, Rectangle, Text};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle};
+use sngan_experiment::atomic;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+pub(crate) const BLACK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+pub(crate) const GREY: RGBColor = RGBColor(0x8a, 0x8a, 0x8a);
+pub(crate) const FAINT: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
+pub(crate) const WHITE: RGBColor = RGBColor(0xff, 0xff, 0xff);
+
+/// Colours that stay apart for most colour-blind readers (Okabe and Ito), then a grey.
+pub(crate) const PALETTE: [RGBColor; 8] = [
+    RGBColor(0x00, 0x72, 0xb2),
+    RGBColor(0xe6, 0x9f, 0x00),
+    RGBColor(0x00, 0x9e, 0x73),
+    RGBColor(0xd5, 0x5e, 0x00),
+    RGBColor(0x56, 0xb4, 0xe9),
+    RGBColor(0xcc, 0x79, 0xa7),
+    RGBColor(0x66, 0x66, 0x66),
+    RGBColor(0xf0, 0xe4, 0x42),
+];
+
+/// Units per pixel of the page: figures are drawn twice as large as they are shown, so that coordinates, which are whole, are fine enough.
+pub(crate) const DENSITY: i32 = 2;
+/// Font sizes in units.
+pub(crate) const LABEL: i32 = 15 * DENSITY;
+pub(crate) const SMALL: i32 = 13 * DENSITY;
+
+/// Where a text's position is on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Anchor {
+    Left,
+    Right,
+    Centre,
+    TopLeft,
+    TopCentre,
+    BottomCentre,
+    /// Centred, reading upwards.
+    Upwards,
+}
+
+/// What figures draw on, in units.
+pub(crate) struct Canvas<'a> {
+    area: DrawingArea<Ink<'a>, Shift>,
+    what: String,
+}
+
+type Point = (i32, i32);
+
+/// Draws a figure of `size` units and writes `folder/stem.svg` and `.png`. `title` describes it to screen readers.
+pub(crate) fn draw(
+    folder: &Path,
+    stem: &str,
+    size: Point,
+    title: &str,
+    paint: impl FnOnce(&Canvas<'_>) -> Result<()>,
+) -> Result<Vec<PathBuf>> {
+    let (width, height) = (size.0 as u32, size.1 as u32);
+    let failed = |reason: String| Error::Draw { what: stem.to_string(), reason };
+    let mut buffer = vec![0xff; (width * height * 3) as usize];
+    let svg = Rc::new(RefCell::new(String::new()));
+    {
+        let ink = Ink::new(&mut buffer, (width, height), svg.clone()).map_err(|e| failed(e.to_string()))?;
+        let canvas = Canvas { area: ink.into_drawing_area(), what: stem.to_string() };
+        canvas.rectangle((0, 0), size, WHITE)?;
+        paint(&canvas)?;
+        canvas.area.present().map_err(|e| failed(e.to_string()))?;
+    }
+    let (w, h) = (size.0 / DENSITY, size.1 / DENSITY);
+    let escaped = title.replace('&', "&amp;").replace('<', "&lt;");
+    let text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {width} {height}\">\n<title>{escaped}</title>\n{}</svg>\n",
+        svg.borrow()
+    );
+    let image = image::RgbImage::from_raw(width, height, buffer).ok_or_else(|| failed("the buffer has another size".into()))?;
+    let mut png = Vec::new();
+    image.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).map_err(|e| failed(e.to_string()))?;
+    let paths = [("svg", text.as_bytes()), ("png", &png)].map(|(extension, bytes)| (folder.join(format!("{stem}.{extension}")), bytes));
+    for (path, bytes) in &paths {
+        atomic::write(path, bytes)?;
+    }
+    Ok(paths.map(|(path, _)| path).to_vec())
+}
+
+impl Canvas<'_> {
+    fn checked<E: std::error::Error + Send + Sync>(
+        &self,
+        result: std::result::Result<(), plotters::drawing::DrawingAreaErrorKind<E>>,
+    ) -> Result<()> {
+        result.map_err(|e| Error::Draw { what: self.what.clone(), reason: e.to_string() })
+    }
+
+    pub(crate) fn rectangle(&self, a: Point, b: Point, color: RGBColor) -> Result<()> {
+        self.checked(self.area.draw(&Rectangle::new([a, b], color.filled())))
+    }
+
+    pub(crate) fn outline(&self, a: Point, b: Point, color: RGBColor) -> Result<()> {
+        self.checked(self.area.draw(&Rectangle::new([a, b], color.stroke_width(DENSITY as u32))))
+    }
+
+    pub(crate) fn line(&self, points: Vec<Point>, color: RGBColor, width: i32) -> Result<()> {
+        let style: ShapeStyle = color.stroke_width(width as u32);
+        self.checked(self.area.draw(&PathElement::new(points, style)))
+    }
+
+    /// A horizontal dashed line.
+    pub(crate) fn dashes(&self, (x0, x1): (i32, i32), y: i32, color: RGBColor) -> Result<()> {
+        const DASH: i32 = 8 * DENSITY;
+        for x in (x0..x1).step_by(DASH as usize * 2) {
+            self.line(vec![(x, y), ((x + DASH).min(x1), y)], color, DENSITY)?;
+        }
+        Ok(())
+    }
+
+    /// An image, `rgb` interleaved.
+    pub(crate) fn image(&self, at: Point, (width, height): (u32, u32), rgb: &[u8]) -> Result<()> {
+        let element = BitMapElement::with_ref(at, (width, height), rgb);
+        let element = element.ok_or_else(|| Error::Draw { what: self.what.clone(), reason: "an image of another size".into() })?;
+        self.checked(self.area.draw(&element))
+    }
+
+    pub(crate) fn text(&self, at: Point, text: &str, size: i32, color: RGBColor, anchor: Anchor) -> Result<()> {
+        let (h, v) = match anchor {
+            Anchor::Left => (HPos::Left, VPos::Center),
+            Anchor::Right => (HPos::Right, VPos::Center),
+            Anchor::Centre | Anchor::Upwards => (HPos::Center, VPos::Center),
+            Anchor::TopLeft => (HPos::Left, VPos::Top),
+            Anchor::TopCentre => (HPos::Center, VPos::Top),
+            Anchor::BottomCentre => (HPos::Center, VPos::Bottom),
+        };
+        let transform = if matches!(anchor, Anchor::Upwards) { FontTransform::Rotate270 } else { FontTransform::None };
+        let font = FontDesc::new(FontFamily::SansSerif, f64::from(size), FontStyle::Normal).transform(transform);
+        let style = TextStyle::from(font).pos(Pos::new(h, v)).color(&color);
+        self.checked(self.area.draw(&Text::new(text.to_string(), at, style)))
+    }
+
+    /// Width of a text, units.
+    pub(crate) fn text_width(&self, text: &str, size: i32) -> Result<i32> {
+        let style = TextStyle::from(FontDesc::new(FontFamily::SansSerif, f64::from(size), FontStyle::Normal));
+        let size = self.area.estimate_text_size(text, &style);
+        size.map(|(w, _)| w as i32).map_err(|e| Error::Draw { what: self.what.clone(), reason: e.to_string() })
+    }
+
+    /// Entries in a row from `at`, each a coloured square and a name.
+    pub(crate) fn legend(&self, at: Point, entries: &[(String, RGBColor)]) -> Result<()> {
+        const SQUARE: i32 = 12 * DENSITY;
+        let mut x = at.0;
+        for (name, color) in entries {
+            self.rectangle((x, at.1 - SQUARE / 2), (x + SQUARE, at.1 + SQUARE / 2), *color)?;
+            self.text((x + SQUARE + 6 * DENSITY, at.1), name, SMALL, BLACK, Anchor::Left)?;
+            x += SQUARE + self.text_width(name, SMALL)? + 24 * DENSITY;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! Reading a sweep's folder.
+
+use crate::{Error, Result};
+use sngan_experiment::method::Method;
+use sngan_experiment::records::{PlanRecord, Protocol, ScoreRecord, Status, StatusRecord};
+use sngan_experiment::{RunDir, RunSpec, run_dir};
+use std::path::Path;
+
+/// The setting whose runs Figure 9 shows, and Figure 3 where there are no scores.
+pub(crate) const SHOWN_SETTING: &str = "C";
+
+/// One run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its folder.
+    pub dir: RunDir,
+    /// Its spec.
+    pub spec: RunSpec,
+    /// Its status, `None` before it began.
+    pub status: Option<StatusRecord>,
+    /// Its score at the spec's horizon.
+    pub score: Option<ScoreRecord>,
+}
+
+impl Run {
+    /// Whether it diverged.
+    pub fn diverged(&self) -> bool {
+        self.status.as_ref().is_some_and(|s| s.status == Status::Diverged)
+    }
+}
+
+/// A sweep's records.
+#[derive(Debug, Clone)]
+pub struct Collected {
+    /// What the folder is for.
+    pub plan: PlanRecord,
+    /// The real data's own scores.
+    pub ceiling: Option<ScoreRecord>,
+    /// Runs in the plan's order; those that have not begun are left out.
+    pub runs: Vec<Run>,
+}
+
+impl Collected {
+    /// Row names in the order in which they first appear in the plan.
+    pub fn labels(&self) -> Vec<&str> {
+        let mut labels: Vec<&str> = Vec::new();
+        for run in &self.runs {
+            if !labels.contains(&run.spec.label.as_str()) {
+                labels.push(&run.spec.label);
+            }
+        }
+        labels
+    }
+
+    /// Settings in alphabetical order.
+    pub fn settings(&self) -> Vec<&str> {
+        let mut settings: Vec<&str> = self.runs.iter().map(|r| r.spec.setting.as_str()).collect();
+        settings.sort_unstable();
+        settings.dedup();
+        settings
+    }
+
+    /// All seeds of a row in a setting.
+    pub fn cell<'a>(&'a self, label: &'a str, setting: &'a str) -> impl Iterator<Item = &'a Run> {
+        self.runs.iter().filter(move |r| r.spec.label == label && r.spec.setting == setting)
+    }
+
+    /// The run that stands for `method` in figures of single runs: the best inception score, else setting C's lowest seed.
+    pub fn representative(&self, method: Method) -> Option<&Run> {
+        let runs = || self.runs.iter().filter(|r| r.spec.method == method);
+        let scored = runs().filter_map(|r| Some((r.score.as_ref()?.is_mean?, r)));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, r)| r);
+        best.or_else(|| runs().filter(|r| r.spec.setting == SHOWN_SETTING).min_by_key(|r| r.spec.seed))
+    }
+
+    /// The protocol that all scores share.
+    pub fn protocol(&self) -> Option<&Protocol> {
+        self.runs.iter().find_map(|r| r.score.as_ref()).map(|s| &s.protocol)
+    }
+
+    /// One line for captions: experiment, scale, and how its scores were taken.
+    pub fn describe(&self) -> String {
+        let base = format!("{} at scale {}", self.plan.name, self.plan.scale);
+        match self.protocol() {
+            None => base,
+            Some(p) => format!("{base}; {} samples in {} splits, {} references ({})", p.n_samples, p.n_splits, p.n_reference, p.reference),
+        }
+    }
+}
+
+/// Reads the folder `out` of a sweep.
+///
+/// # Errors
+/// No plan, a malformed record, or scores of different protocols.
+pub fn collect(out: &Path) -> Result<Collected> {
+    let plan: PlanRecord = run_dir::read_json(&out.join("plan.json"))?;
+    let path = out.join("ceiling.json");
+    let ceiling: Option<ScoreRecord> = path.exists().then(|| run_dir::read_json(&path)).transpose()?;
+    let mut expected = ceiling.as_ref().map(|c| c.protocol.clone());
+    let mut runs = Vec::new();
+    for name in &plan.runs {
+        let dir = RunDir::new(out.join("runs").join(name));
+        if dir.spec_path().exists() {
+            runs.push(read(dir, &mut expected)?);
+        }
+    }
+    Ok(Collected { plan, ceiling, runs })
+}
+
+/// Reads a run; the first score seen fixes the protocol of all.
+fn read(dir: RunDir, expected: &mut Option<Protocol>) -> Result<Run> {
+    let spec = dir.spec()?;
+    let at_horizon: Vec<ScoreRecord> = dir.scores()?.into_iter().filter(|s| s.gen_updates == spec.gen_updates).collect();
+    let wanted = match (&expected, at_horizon.last()) {
+        (None, Some(newest)) => expected.insert(newest.protocol.clone()),
+        (Some(wanted), _) => wanted,
+        (None, None) => return Ok(Run { status: dir.status()?, dir, spec, score: None }),
+    };
+    let score = at_horizon.iter().rev().find(|s| s.protocol == *wanted).cloned();
+    if let (None, Some(other)) = (&score, at_horizon.last()) {
+        return Err(Error::MixedProtocols { run: dir.path().into(), differences: differences(wanted, &other.protocol) });
+    }
+    Ok(Run { status: dir.status()?, dir, spec, score })
+}
+
+fn differences(a: &Protocol, b: &Protocol) -> String {
+    let pairs = [
+        ("backbone", a.backbone.clone(), b.backbone.clone()),
+        ("backbone_sha256", a.backbone_sha256.clone(), b.backbone_sha256.clone()),
+        ("n_samples", a.n_samples.to_string(), b.n_samples.to_string()),
+        ("n_splits", a.n_splits.to_string(), b.n_splits.to_string()),
+        ("n_reference", a.n_reference.to_string(), b.n_reference.to_string()),
+        ("reference", a.reference.clone(), b.reference.clone()),
+        ("reference_sha256", a.reference_sha256.clone(), b.reference_sha256.clone()),
+        ("resize", a.resize.clone(), b.resize.clone()),
+        ("bytes", a.bytes.clone(), b.bytes.clone()),
+    ];
+    let differing: Vec<_> = pairs.into_iter().filter(|(_, a, b)| a != b).map(|(key, a, b)| format!("{key}: {a} → {b}")).collect();
+    differing.join("; ")
+}

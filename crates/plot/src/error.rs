@@ -1,0 +1,49 @@
+//! The one error of this crate.
+
+use std::path::PathBuf;
+
+/// What can go wrong between records and figures.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A record.
+    #[error(transparent)]
+    Experiment(#[from] sngan_experiment::Error),
+    /// Scores that must not share an axis or a column.
+    #[error("{run} was scored under another protocol than the rest of the sweep: {differences}; score it again with the sweep's protocol")]
+    MixedProtocols {
+        /// The run's folder.
+        run: PathBuf,
+        /// `key: the sweep's → the run's`.
+        differences: String,
+    },
+    /// A sample grid that cannot be read.
+    #[error("{path}: unreadable image: {reason}; draw it again with `sngan generate`")]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// The decoder's reason.
+        reason: String,
+    },
+    /// Drawing failed.
+    #[error("failed to draw {what}: {reason}")]
+    Draw {
+        /// The figure.
+        what: String,
+        /// The reason.
+        reason: String,
+    },
+    /// The paper's numbers, which are embedded, do not parse.
+    #[error("{file}, line {line}: {reason}")]
+    Reference {
+        /// The embedded file.
+        file: &'static str,
+        /// 1-based.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,66 @@
+//! Figure 6: samples of WGAN-GP, WN and SN in every setting.
+
+use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, LABEL, SMALL, draw};
+use crate::collect::{Collected, Run};
+use crate::{Error, Rendered, Result};
+use image::imageops::{self, FilterType};
+use sngan_experiment::method::Method;
+use std::path::Path;
+
+const METHODS: [Method; 3] = [Method::WganGp, Method::WeightNorm, Method::Sn];
+/// Images in a row and a column of a cell.
+const IMAGES: u32 = 4;
+/// Side of a cell, units; images are enlarged to fill it.
+const CELL: i32 = 132 * DENSITY;
+const GAP: i32 = 10 * DENSITY;
+const LEFT: i32 = 96 * DENSITY;
+const TOP: i32 = 34 * DENSITY;
+
+pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
+    let rows: Vec<&str> =
+        c.labels().into_iter().filter(|l| c.runs.iter().any(|r| r.spec.label == *l && METHODS.contains(&r.spec.method))).collect();
+    let settings = c.settings();
+    let shown = |r: &&Run| rows.contains(&r.spec.label.as_str()) && newest_grid(r).is_some();
+    if !c.runs.iter().any(|r| shown(&r)) {
+        return Ok(Rendered::Skipped("no run of WGAN-GP, WN or SN has samples".into()));
+    }
+    let size = (LEFT + settings.len() as i32 * (CELL + GAP), TOP + rows.len() as i32 * (CELL + GAP));
+    let title = format!("Samples of {} in settings {}. {}", rows.join(", "), settings.join(", "), c.describe());
+    let paths = draw(folder, "fig6", size, &title, |canvas| {
+        for (i, row) in rows.iter().enumerate() {
+            let y = TOP + i as i32 * (CELL + GAP);
+            canvas.text((LEFT - 10 * DENSITY, y + CELL / 2), row, LABEL, BLACK, Anchor::Right)?;
+            for (j, setting) in settings.iter().enumerate() {
+                let x = LEFT + j as i32 * (CELL + GAP);
+                if i == 0 {
+                    canvas.text((x + CELL / 2, TOP - 8 * DENSITY), setting, LABEL, BLACK, Anchor::BottomCentre)?;
+                }
+                cell(canvas, (x, y), c.cell(row, setting).min_by_key(|r| r.spec.seed))?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Rendered::Written(paths))
+}
+
+/// The run's newest sample grid.
+fn newest_grid(run: &Run) -> Option<std::path::PathBuf> {
+    let folder = run.dir.path().join("samples");
+    let files = std::fs::read_dir(folder).ok()?.filter_map(|e| Some(e.ok()?.path()));
+    files.filter(|p| p.extension().is_some_and(|e| e == "png")).max()
+}
+
+fn cell(canvas: &Canvas<'_>, (x, y): (i32, i32), run: Option<&Run>) -> Result<()> {
+    let grid = run.filter(|r| !r.diverged()).and_then(|r| Some((r, newest_grid(r)?)));
+    let Some((run, path)) = grid else {
+        canvas.rectangle((x, y), (x + CELL, y + CELL), FAINT)?;
+        let text = if run.is_some_and(|r| r.diverged()) { "diverged" } else { "not run" };
+        return canvas.text((x + CELL / 2, y + CELL / 2), text, SMALL, GREY, Anchor::Centre);
+    };
+    let unreadable = |e: image::ImageError| Error::Image { path: path.clone(), reason: e.to_string() };
+    let decoded = image::open(&path).map_err(unreadable)?.to_rgb8();
+    let side = (IMAGES * run.spec.side as u32).min(decoded.width()).min(decoded.height());
+    let part = imageops::crop_imm(&decoded, 0, 0, side, side).to_image();
+    let enlarged = imageops::resize(&part, CELL as u32, CELL as u32, FilterType::Nearest);
+    canvas.image((x, y), enlarged.dimensions(), enlarged.as_raw())
+}

@@ -1,0 +1,166 @@
+//! Figures 1 and 2: a bar for each setting, grouped by method.
+
+use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, GREY, LABEL, PALETTE, SMALL, draw};
+use crate::collect::{Collected, Run};
+use crate::frame::{Axis, Frame, Scale, short};
+use crate::paper::{self, Best};
+use crate::{Rendered, Result};
+use sngan_experiment::records::ScoreRecord;
+use std::path::Path;
+
+const SIZE: (i32, i32) = (960 * DENSITY, 470 * DENSITY);
+
+/// Which number is drawn, and how.
+struct Metric {
+    stem: &'static str,
+    /// The metric's name before the backbone: `is`, `fid`.
+    name: &'static str,
+    scale: Scale,
+    value: fn(&ScoreRecord) -> Option<f64>,
+    /// Spread within one run's score.
+    spread: fn(&ScoreRecord) -> Option<f64>,
+    paper: fn(&Best) -> Option<f64>,
+}
+
+/// A bar: its value and spread, or why there is none.
+enum Bar {
+    Value { value: f64, spread: f64 },
+    Diverged,
+    Missing,
+}
+
+/// Figure 1.
+pub(crate) fn inception_score(c: &Collected, folder: &Path) -> Result<Rendered> {
+    let metric = Metric { stem: "fig1", name: "is", scale: Scale::Linear, value: |s| s.is_mean, spread: |s| s.is_std, paper: |b| b.is };
+    metric.render(c, folder)
+}
+
+/// Figure 2, on a logarithmic axis.
+pub(crate) fn fid(c: &Collected, folder: &Path) -> Result<Rendered> {
+    let metric = Metric { stem: "fig2", name: "fid", scale: Scale::Log, value: |s| s.fid, spread: |_| None, paper: |b| b.fid };
+    metric.render(c, folder)
+}
+
+impl Metric {
+    fn render(&self, c: &Collected, folder: &Path) -> Result<Rendered> {
+        let Some(protocol) = c.protocol() else { return Ok(Rendered::Skipped("no run has a score".into())) };
+        let full_name = format!("{}[{}]", self.name, protocol.backbone);
+        let title = format!("{full_name} of each method in settings {}. {}", c.settings().join(", "), c.describe());
+        let (labels, settings) = (c.labels(), c.settings());
+        let bars: Vec<Vec<Bar>> =
+            labels.iter().map(|l| settings.iter().map(|s| self.bar(&c.cell(l, s).collect::<Vec<_>>())).collect()).collect();
+        let on_axis = protocol.backbone == paper::BACKBONE;
+        let marks = self.marks(c, &labels)?;
+        let frame = self.frame(c, &bars, if on_axis { &marks } else { &[] }, full_name);
+        let paths = draw(folder, self.stem, SIZE, &title, |canvas| {
+            frame.draw_y(canvas)?;
+            self.legend(canvas, &frame, c, &settings)?;
+            let group = f64::from(frame.right - frame.left) / labels.len() as f64;
+            for (i, (label, bars)) in labels.iter().zip(&bars).enumerate() {
+                let left = f64::from(frame.left) + group * i as f64;
+                draw_group(canvas, &frame, left, group, bars)?;
+                let middle = (left + group / 2.0) as i32;
+                canvas.text((middle, frame.bottom + 8 * DENSITY), label, SMALL, BLACK, Anchor::TopCentre)?;
+                if let Some((_, value)) = marks.iter().find(|(l, _)| on_axis && l == label) {
+                    let y = frame.y_at(*value);
+                    canvas.line(vec![(left as i32 + 6, y), ((left + group) as i32 - 6, y)], BLACK, 2 * DENSITY)?;
+                }
+            }
+            if let Some(real) = c.ceiling.as_ref().and_then(self.value) {
+                canvas.dashes((frame.left, frame.right), frame.y_at(real), BLACK)?;
+            }
+            self.note(canvas, &marks, on_axis)
+        })?;
+        Ok(Rendered::Written(paths))
+    }
+
+    /// Mean over seeds; the spread is that over seeds where there are several, else the score's own.
+    fn bar(&self, runs: &[&Run]) -> Bar {
+        let values: Vec<f64> = runs.iter().filter_map(|r| (self.value)(r.score.as_ref()?)).collect();
+        if values.is_empty() {
+            return if runs.iter().any(|r| r.diverged()) { Bar::Diverged } else { Bar::Missing };
+        }
+        let value = values.iter().sum::<f64>() / values.len() as f64;
+        let spread = if values.len() > 1 {
+            (values.iter().map(|v| (v - value).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+        } else {
+            runs.iter().find_map(|r| (self.spread)(r.score.as_ref()?)).unwrap_or(0.0)
+        };
+        Bar::Value { value, spread }
+    }
+
+    fn marks<'a>(&self, c: &Collected, labels: &[&'a str]) -> Result<Vec<(&'a str, f64)>> {
+        let mut marks = Vec::new();
+        for label in labels {
+            let Some(run) = c.runs.iter().find(|r| r.spec.label == **label) else { continue };
+            if let Some(value) = paper::best(run.spec.method)?.and_then(|b| (self.paper)(&b)) {
+                marks.push((*label, value));
+            }
+        }
+        Ok(marks)
+    }
+
+    fn frame(&self, c: &Collected, bars: &[Vec<Bar>], marks: &[(&str, f64)], label: String) -> Frame {
+        let real = c.ceiling.as_ref().and_then(self.value);
+        let drawn = bars.iter().flatten().filter_map(|b| if let Bar::Value { value, spread } = b { Some((*value, *spread)) } else { None });
+        let all: Vec<(f64, f64)> = drawn.chain(real.map(|r| (r, 0.0))).chain(marks.iter().map(|(_, v)| (*v, 0.0))).collect();
+        let high = all.iter().map(|(v, s)| v + s).fold(0.0, f64::max);
+        let low = all.iter().map(|(v, _)| *v).filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
+        let y = match self.scale {
+            Scale::Linear => Axis::new(Scale::Linear, 0.0, high * 1.08, label),
+            Scale::Log => Axis::new(Scale::Log, low / 1.5, high * 1.5, label),
+        };
+        let x = Axis::new(Scale::Linear, 0.0, 1.0, "");
+        Frame { left: 84 * DENSITY, top: 52 * DENSITY, right: SIZE.0 - 20 * DENSITY, bottom: SIZE.1 - 96 * DENSITY, x, y }
+    }
+
+    fn legend(&self, canvas: &Canvas<'_>, frame: &Frame, c: &Collected, settings: &[&str]) -> Result<()> {
+        let entries: Vec<_> = settings.iter().enumerate().map(|(i, s)| (format!("setting {s}"), PALETTE[i % PALETTE.len()])).collect();
+        canvas.legend((frame.left, 28 * DENSITY), &entries)?;
+        if let Some(real) = c.ceiling.as_ref().and_then(self.value) {
+            let text = format!("real data {}", short((real * 1000.0).round() / 1000.0));
+            let width = canvas.text_width(&text, SMALL)?;
+            canvas.text((frame.right, 28 * DENSITY), &text, SMALL, BLACK, Anchor::Right)?;
+            let end = frame.right - width - 8 * DENSITY;
+            canvas.dashes((end - 40 * DENSITY, end), 28 * DENSITY, BLACK)?;
+        }
+        Ok(())
+    }
+
+    /// The paper's values: what the black marks are, or, where its backbone is another, the numbers beside the plot.
+    fn note(&self, canvas: &Canvas<'_>, marks: &[(&str, f64)], on_axis: bool) -> Result<()> {
+        let name = self.name.to_uppercase();
+        let (first, second) = if on_axis {
+            (format!("black lines: the paper's best {name} (CIFAR-10)"), String::new())
+        } else {
+            let list: Vec<_> = marks.iter().map(|(l, v)| format!("{l} {v}")).collect();
+            (format!("Not comparable: the paper's best {name} over A–F, {} on CIFAR-10:", paper::BACKBONE), list.join(" · "))
+        };
+        let y = SIZE.1 - 52 * DENSITY;
+        canvas.text((84 * DENSITY, y), &first, SMALL, GREY, Anchor::TopLeft)?;
+        canvas.text((84 * DENSITY, y + 20 * DENSITY), &second, SMALL, GREY, Anchor::TopLeft)
+    }
+}
+
+/// A method's bars, between `left` and `left + width`.
+fn draw_group(canvas: &Canvas<'_>, frame: &Frame, left: f64, width: f64, bars: &[Bar]) -> Result<()> {
+    let gap = width * 0.14;
+    let step = (width - gap) / bars.len() as f64;
+    for (j, bar) in bars.iter().enumerate() {
+        let x0 = (left + gap / 2.0 + step * j as f64) as i32;
+        let x1 = (left + gap / 2.0 + step * (j + 1) as f64) as i32 - DENSITY;
+        let middle = (x0 + x1) / 2;
+        match bar {
+            Bar::Value { value, spread } => {
+                canvas.rectangle((x0, frame.y_at(*value)), (x1, frame.bottom), PALETTE[j % PALETTE.len()])?;
+                if *spread > 0.0 {
+                    let ends = [frame.y_at(value - spread), frame.y_at(value + spread)];
+                    canvas.line(vec![(middle, ends[0]), (middle, ends[1])], BLACK, DENSITY)?;
+                }
+            }
+            Bar::Diverged => canvas.text((middle, frame.bottom - 2 * DENSITY), "×", LABEL, GREY, Anchor::BottomCentre)?,
+            Bar::Missing => {}
+        }
+    }
+    Ok(())
+}

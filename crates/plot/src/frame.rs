@@ -1,0 +1,158 @@
+//! Axes: from data to units, with ticks, grid lines and labels.
+
+use crate::Result;
+use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, LABEL, SMALL};
+
+/// How an axis spreads its range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scale {
+    Linear,
+    Log,
+}
+
+/// One axis.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Axis {
+    scale: Scale,
+    low: f64,
+    high: f64,
+    label: String,
+}
+
+impl Axis {
+    /// An axis over `low..high`; an empty or inverted range is widened. A logarithmic one needs positive bounds.
+    pub(crate) fn new(scale: Scale, low: f64, high: f64, label: impl Into<String>) -> Axis {
+        let (low, high) = match scale {
+            Scale::Log => {
+                let low = if low > 0.0 { low } else { 1e-3 };
+                (low, if high > low { high } else { low * 10.0 })
+            }
+            Scale::Linear => (low, if high > low { high } else { low + 1.0 }),
+        };
+        Axis { scale, low, high, label: label.into() }
+    }
+
+    /// Position of `value`: 0 at the low end, 1 at the high end, clamped.
+    pub(crate) fn at(&self, value: f64) -> f64 {
+        let share = match self.scale {
+            Scale::Linear => (value - self.low) / (self.high - self.low),
+            Scale::Log => (value.max(self.low) / self.low).ln() / (self.high / self.low).ln(),
+        };
+        share.clamp(0.0, 1.0)
+    }
+
+    /// Values worth a label, in increasing order.
+    pub(crate) fn ticks(&self) -> Vec<f64> {
+        match self.scale {
+            Scale::Linear => linear_ticks(self.low, self.high),
+            Scale::Log => log_ticks(self.low, self.high),
+        }
+    }
+}
+
+/// Five or so multiples of 1, 2 or 5 times a power of ten.
+fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
+    let rough = (high - low) / 5.0;
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough * 0.999).unwrap_or(rough);
+    let slack = step * 1e-6;
+    let first = ((low - slack) / step).ceil() as i64;
+    (first..).map(|i| i as f64 * step).take_while(|v| *v <= high + slack).collect()
+}
+
+/// Powers of ten, with 2 and 5 times them where there are few.
+fn log_ticks(low: f64, high: f64) -> Vec<f64> {
+    let factors: &[f64] = if (high / low).log10() < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
+    let all = decades.flat_map(|e| factors.iter().map(move |f| f * 10f64.powi(e)));
+    all.filter(|v| *v >= low * 0.999 && *v <= high * 1.001).collect()
+}
+
+/// A number as short as it stays exact to six digits.
+pub(crate) fn short(value: f64) -> String {
+    let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
+    if rounded != 0.0 && (rounded.abs() < 1e-3 || rounded.abs() >= 1e6) { format!("{rounded:e}") } else { format!("{rounded}") }
+}
+
+/// A plot's rectangle with its axes.
+pub(crate) struct Frame {
+    pub(crate) left: i32,
+    pub(crate) top: i32,
+    pub(crate) right: i32,
+    pub(crate) bottom: i32,
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
+}
+
+impl Frame {
+    /// Units of a data point.
+    pub(crate) fn at(&self, x: f64, y: f64) -> (i32, i32) {
+        (self.left + (self.x.at(x) * f64::from(self.right - self.left)).round() as i32, self.y_at(y))
+    }
+
+    /// Height of a value, units.
+    pub(crate) fn y_at(&self, y: f64) -> i32 {
+        self.bottom - (self.y.at(y) * f64::from(self.bottom - self.top)).round() as i32
+    }
+
+    /// Grid lines, tick labels and the label of the y axis; the box around the plot.
+    pub(crate) fn draw_y(&self, canvas: &Canvas<'_>) -> Result<()> {
+        let mut widest = 0;
+        for value in self.y.ticks() {
+            let y = self.y_at(value);
+            let text = short(value);
+            canvas.line(vec![(self.left, y), (self.right, y)], FAINT, DENSITY)?;
+            canvas.text((self.left - 6 * DENSITY, y), &text, SMALL, BLACK, Anchor::Right)?;
+            widest = widest.max(canvas.text_width(&text, SMALL)?);
+        }
+        canvas.outline((self.left, self.top), (self.right, self.bottom), GREY)?;
+        let x = self.left - widest - 18 * DENSITY;
+        canvas.text((x, (self.top + self.bottom) / 2), &self.y.label, LABEL, BLACK, Anchor::Upwards)
+    }
+
+    /// Ticks, their labels and the label of the x axis.
+    pub(crate) fn draw_x(&self, canvas: &Canvas<'_>) -> Result<()> {
+        for value in self.x.ticks() {
+            let (x, _) = self.at(value, 0.0);
+            canvas.line(vec![(x, self.bottom), (x, self.bottom + 4 * DENSITY)], GREY, DENSITY)?;
+            canvas.text((x, self.bottom + 6 * DENSITY), &short(value), SMALL, BLACK, Anchor::TopCentre)?;
+        }
+        let middle = (self.left + self.right) / 2;
+        canvas.text((middle, self.bottom + 26 * DENSITY), &self.x.label, LABEL, BLACK, Anchor::TopCentre)
+    }
+
+    /// A curve through data points.
+    pub(crate) fn curve(
+        &self,
+        canvas: &Canvas<'_>,
+        points: impl IntoIterator<Item = (f64, f64)>,
+        color: plotters::style::RGBColor,
+    ) -> Result<()> {
+        canvas.line(points.into_iter().map(|(x, y)| self.at(x, y)).collect(), color, 2 * DENSITY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        assert_eq!(Axis::new(Scale::Linear, 0.0, 8.5, "").ticks(), [0.0, 2.0, 4.0, 6.0, 8.0]);
+        assert_eq!(
+            Axis::new(Scale::Linear, 0.95, 1.2, "").ticks().iter().map(|v| short(*v)).collect::<Vec<_>>(),
+            ["0.95", "1", "1.05", "1.1", "1.15", "1.2"]
+        );
+        assert_eq!(Axis::new(Scale::Log, 10.0, 200.0, "").ticks(), [10.0, 20.0, 50.0, 100.0, 200.0]);
+        assert_eq!(Axis::new(Scale::Log, 1.0, 1e4, "").ticks(), [1.0, 10.0, 100.0, 1000.0, 10000.0]);
+    }
+
+    #[test]
+    fn a_log_axis_is_even_in_ratios_and_survives_zero() {
+        let axis = Axis::new(Scale::Log, 1.0, 100.0, "");
+        assert!((axis.at(10.0) - 0.5).abs() < 1e-12);
+        assert_eq!(axis.at(0.0), 0.0);
+        assert!(Axis::new(Scale::Log, 0.0, 0.0, "").at(1.0).is_finite());
+        assert!(Axis::new(Scale::Linear, 2.0, 2.0, "").at(2.0).is_finite());
+    }
+}

@@ -1,0 +1,145 @@
+//! Table 1: the optimizer settings, here with the scores of every method in each.
+
+use crate::collect::{Collected, Run};
+use crate::{Rendered, Result, paper};
+use sngan_experiment::records::{ScoreRecord, Status};
+use sngan_experiment::{atomic, settings};
+use std::fmt::Write;
+use std::path::Path;
+
+type Value = fn(&ScoreRecord) -> Option<f64>;
+
+/// Writes `table1.md` for people and `table1.csv`, one row per run, for programs.
+pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
+    if c.runs.is_empty() {
+        return Ok(Rendered::Skipped("no run has begun".into()));
+    }
+    let (md, csv) = (folder.join("table1.md"), folder.join("table1.csv"));
+    atomic::write(&md, markdown(c)?.as_bytes())?;
+    atomic::write(&csv, csv_text(c).as_bytes())?;
+    Ok(Rendered::Written(vec![md, csv]))
+}
+
+fn markdown(c: &Collected) -> Result<String> {
+    let mut text = format!("# Table 1 — {}\n\n{}.\n\n", c.plan.title, c.describe());
+    text += "| setting | α | β1 | β2 | n_dis |\n|---|---|---|---|---|\n";
+    let table = settings()?;
+    for name in c.settings() {
+        if let Some(s) = table.get(name) {
+            let _ = writeln!(text, "| {name} | {} | {} | {} | {} |", s.lr, s.beta1, s.beta2, s.n_dis);
+        }
+    }
+    match c.protocol() {
+        None => text += &grid(c, "status of each run", None, |_| None),
+        Some(p) => {
+            text += &grid(c, &format!("is[{}] (higher is better)", p.backbone), Some(|s| s.is_mean), |s| s.is_std);
+            text += &grid(c, &format!("fid[{}] (lower is better)", p.backbone), Some(|s| s.fid), |_| None);
+            let _ = write!(
+                text,
+                "\nBackbone {} (sha256 {}…), resize {}, bytes {}. `±`: standard deviation over seeds where there are several, else over splits.\n",
+                p.backbone,
+                p.backbone_sha256.get(..12).unwrap_or(&p.backbone_sha256),
+                p.resize,
+                p.bytes
+            );
+        }
+    }
+    text += &papers(c)?;
+    Ok(text)
+}
+
+/// A table of methods × settings.
+fn grid(c: &Collected, caption: &str, value: Option<Value>, spread: Value) -> String {
+    let settings = c.settings();
+    let mut text = format!("\n**{caption}**\n\n| method | {} |\n|---|{}\n", settings.join(" | "), "---|".repeat(settings.len()));
+    for label in c.labels() {
+        let cells: Vec<String> = settings.iter().map(|s| cell(&c.cell(label, s).collect::<Vec<_>>(), value, spread)).collect();
+        let _ = writeln!(text, "| {label} | {} |", cells.join(" | "));
+    }
+    if let (Some(value), Some(real)) = (value, &c.ceiling) {
+        let real = number(value(real), spread(real));
+        let _ = writeln!(text, "| *real data* | {} |", vec![real; settings.len()].join(" | "));
+    }
+    text
+}
+
+fn cell(runs: &[&Run], value: Option<Value>, spread: Value) -> String {
+    let values: Vec<f64> = runs.iter().filter_map(|r| value?(r.score.as_ref()?)).collect();
+    match values.as_slice() {
+        [] => runs.iter().map(|r| status(r)).collect::<Vec<_>>().join(", "),
+        [one] => number(Some(*one), runs.iter().find_map(|r| spread(r.score.as_ref()?))),
+        several => {
+            let mean = several.iter().sum::<f64>() / several.len() as f64;
+            let variance = several.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / several.len() as f64;
+            let lost = runs.len() - several.len();
+            let lost = if lost > 0 { format!(" ({lost} of {} without score)", runs.len()) } else { String::new() };
+            number(Some(mean), Some(variance.sqrt())) + &lost
+        }
+    }
+}
+
+fn number(value: Option<f64>, spread: Option<f64>) -> String {
+    let Some(value) = value else { return "–".into() };
+    spread.map_or_else(|| format!("{value:.2}"), |s| format!("{value:.2} ± {s:.2}"))
+}
+
+fn status(run: &Run) -> String {
+    match &run.status {
+        None => "not begun".into(),
+        Some(s) => match s.status {
+            Status::Diverged => format!("diverged at {}", s.gen_updates),
+            Status::Failed => "failed".into(),
+            Status::Running | Status::Interrupted => format!("at {}", s.gen_updates),
+            Status::Completed => "completed".into(),
+        },
+    }
+}
+
+/// The paper's best values, in a table of their own.
+fn papers(c: &Collected) -> Result<String> {
+    let mut text =
+        "\n**The paper's best over A–F** (inception, CIFAR-10, 100,000 updates; another backbone and data set, so not comparable)\n\n"
+            .to_string();
+    text += "| method | IS | FID |\n|---|---|---|\n";
+    for label in c.labels() {
+        let Some(run) = c.runs.iter().find(|r| r.spec.label == label) else { continue };
+        if let Some(best) = paper::best(run.spec.method)? {
+            let _ =
+                writeln!(text, "| {} | {} | {} |", best.name, number(best.is, None), best.fid.map_or("–".into(), |f| format!("{f:.1}")));
+        }
+    }
+    Ok(text)
+}
+
+fn csv_text(c: &Collected) -> String {
+    let mut text =
+        "method,setting,seed,lr,beta1,beta2,n_dis,gen_updates,status,backbone,n_samples,n_splits,n_reference,is_mean,is_std,fid\n"
+            .to_string();
+    let cell = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
+    for run in &c.runs {
+        let s = &run.spec;
+        let score = run.score.as_ref();
+        let count = |f: fn(&ScoreRecord) -> usize| score.map_or_else(String::new, |s| f(s).to_string());
+        let columns = [
+            s.label.clone(),
+            s.setting.clone(),
+            s.seed.to_string(),
+            s.lr.to_string(),
+            s.beta1.to_string(),
+            s.beta2.to_string(),
+            s.n_dis.to_string(),
+            s.gen_updates.to_string(),
+            status(run),
+            score.map_or_else(String::new, |s| s.protocol.backbone.clone()),
+            count(|s| s.protocol.n_samples),
+            count(|s| s.protocol.n_splits),
+            count(|s| s.protocol.n_reference),
+            cell(score.and_then(|s| s.is_mean)),
+            cell(score.and_then(|s| s.is_std)),
+            cell(score.and_then(|s| s.fid)),
+        ];
+        text += &columns.join(",");
+        text.push('\n');
+    }
+    text
+}

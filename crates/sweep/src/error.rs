@@ -1,0 +1,43 @@
+//! The one error of this crate.
+
+use std::path::PathBuf;
+
+/// What can stop a sweep as a whole. What stops a single run is recorded in that run's status.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A record or folder.
+    #[error(transparent)]
+    Experiment(#[from] sngan_experiment::Error),
+    /// Training or sampling.
+    #[error(transparent)]
+    Core(#[from] sngan_core::Error),
+    /// Images.
+    #[error(transparent)]
+    Data(#[from] sngan_data::Error),
+    /// Scores.
+    #[error(transparent)]
+    Eval(#[from] sngan_eval::Error),
+    /// Another process works in the folder.
+    #[error("{path} is in use by another sweep; wait for it, or choose another --out")]
+    Busy {
+        /// The output folder.
+        path: PathBuf,
+    },
+    /// The folder holds another experiment.
+    #[error("{path} holds experiment {found}; this is {asked}: choose another --out")]
+    OtherPlan {
+        /// The output folder.
+        path: PathBuf,
+        /// `name at scale` in the folder.
+        found: String,
+        /// `name at scale` asked for.
+        asked: String,
+    },
+    /// A plan that cannot be carried out.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

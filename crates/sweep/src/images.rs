@@ -1,0 +1,44 @@
+//! The image sets that a plan's runs train on, each loaded once.
+
+use crate::Result;
+use sngan_data::{Images, Split, load};
+use sngan_experiment::{Dataset, RunSpec};
+use std::path::Path;
+
+/// Training sets by data set and side.
+#[derive(Debug)]
+pub struct ImageSets {
+    sets: Vec<((Dataset, usize), Images)>,
+}
+
+impl ImageSets {
+    /// Loads the training set of every spec.
+    ///
+    /// # Errors
+    /// Missing or malformed files.
+    pub fn load<'a>(specs: impl IntoIterator<Item = &'a RunSpec>, data_dir: Option<&Path>) -> Result<ImageSets> {
+        let mut sets: Vec<((Dataset, usize), Images)> = Vec::new();
+        for spec in specs {
+            let key = (spec.dataset, spec.side);
+            if sets.iter().all(|(k, _)| *k != key) {
+                sets.push((key, load(spec.dataset, Split::Train, spec.side, data_dir)?));
+            }
+        }
+        Ok(ImageSets { sets })
+    }
+
+    /// The training set of `spec`, if it was loaded.
+    pub fn of(&self, spec: &RunSpec) -> Option<&Images> {
+        self.sets.iter().find(|(key, _)| *key == (spec.dataset, spec.side)).map(|(_, images)| images)
+    }
+
+    /// Number of distinct sets.
+    pub fn len(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+}

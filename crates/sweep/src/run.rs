@@ -1,0 +1,257 @@
+//! The sweep itself.
+
+use crate::score::{score_run, spectra_of_run};
+use crate::{Error, ImageSets, Result};
+use sngan_core::Device;
+use sngan_core::trainer::{Outcome, TrainOptions, train};
+use sngan_data::{Images, Split};
+use sngan_eval::Evaluator;
+use sngan_experiment::records::{FORMAT_VERSION, PlanRecord, ScoreRecord, Status};
+use sngan_experiment::{Plan, RunDir, RunSpec, atomic, run_dir};
+use std::fs::{File, TryLockError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// How a sweep is carried out; none of it changes any bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SweepOptions {
+    /// Threads in all. Runs go side by side with one each; only when there are fewer runs than threads does a run get more.
+    pub threads: usize,
+    /// Whether runs that failed before are tried again.
+    pub retry_failed: bool,
+}
+
+/// What happened, told from the thread it happened in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A run begins or continues.
+    Started {
+        /// Folder name.
+        run: String,
+    },
+    /// A generator update is done.
+    Progress {
+        /// Folder name.
+        run: String,
+        /// Generator updates done.
+        gen_update: u64,
+        /// Of so many.
+        total: u64,
+    },
+    /// A run ended.
+    Ended {
+        /// Folder name.
+        run: String,
+        /// How.
+        status: Status,
+        /// The reason for divergence or failure.
+        reason: Option<String>,
+        /// Its score, where there is one.
+        score: Option<ScoreRecord>,
+    },
+}
+
+/// How many runs ended how, those that were done before included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Reached their horizon (and were scored).
+    pub completed: usize,
+    /// Diverged.
+    pub diverged: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Stopped, or not begun because the sweep was stopped.
+    pub interrupted: usize,
+}
+
+/// Carries out `plan` in the folder `out`. Completed and diverged runs are kept, killed ones resume; when `stop` is set every running one
+/// writes a checkpoint and the sweep returns.
+///
+/// # Errors
+/// Missing data, a folder in use or of another plan. An error within a run is that run's status, and the others go on.
+pub fn run(
+    plan: &Plan,
+    out: &Path,
+    data_dir: Option<&Path>,
+    device: &Device,
+    options: &SweepOptions,
+    stop: &AtomicBool,
+    events: &(dyn Fn(&Event) + Sync),
+) -> Result<Summary> {
+    let _lock = lock(out)?;
+    write_plan(plan, out)?;
+    let images = ImageSets::load(&plan.specs, data_dir)?;
+    let evaluator = evaluator(plan, &images, out, data_dir)?;
+    let workers = options.threads.clamp(1, plan.specs.len().max(1));
+    let threads = (options.threads / workers).max(1);
+    let sweep = Sweep { plan, out, device, options, stop, events, images, evaluator, threads };
+
+    // The longest first, so that the last to end is a short one.
+    let mut order: Vec<&RunSpec> = plan.specs.iter().collect();
+    order.sort_by_key(|s| std::cmp::Reverse(s.multiply_adds().unwrap_or(0.0) as u64));
+    let next = AtomicUsize::new(0);
+    let summary = Mutex::new(Summary::default());
+    let pools: Vec<_> = (0..workers).map(|_| pool(threads)).collect::<Result<_>>()?;
+    std::thread::scope(|scope| {
+        for pool in &pools {
+            scope.spawn(|| {
+                while let Some(spec) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let status = pool.install(|| sweep.one(spec));
+                    let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+                    match status {
+                        Status::Completed => summary.completed += 1,
+                        Status::Diverged => summary.diverged += 1,
+                        Status::Failed => summary.failed += 1,
+                        Status::Interrupted | Status::Running => summary.interrupted += 1,
+                    }
+                }
+            });
+        }
+    });
+    Ok(summary.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Invalid(format!("failed to start threads: {e}")))
+}
+
+/// Keeps other processes out of `out` while it lives.
+fn lock(out: &Path) -> Result<File> {
+    std::fs::create_dir_all(out).map_err(sngan_experiment::Error::io("create", out))?;
+    let path = out.join(".lock");
+    let file = File::create(&path).map_err(sngan_experiment::Error::io("create", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy { path: out.into() }),
+        Err(TryLockError::Error(e)) => Err(sngan_experiment::Error::io("lock", &path)(e).into()),
+    }
+}
+
+fn write_plan(plan: &Plan, out: &Path) -> Result<()> {
+    let path = out.join("plan.json");
+    let record = PlanRecord {
+        version: FORMAT_VERSION,
+        name: plan.name.clone(),
+        title: plan.title.clone(),
+        scale: plan.scale.clone(),
+        runs: plan.specs.iter().map(RunSpec::dir_name).collect(),
+    };
+    if path.exists() {
+        let found: PlanRecord = run_dir::read_json(&path)?;
+        if (&found.name, &found.scale) != (&record.name, &record.scale) {
+            let say = |p: &PlanRecord| format!("`{}` at scale `{}`", p.name, p.scale);
+            return Err(Error::OtherPlan { path: out.into(), found: say(&found), asked: say(&record) });
+        }
+    }
+    Ok(atomic::write_json(&path, &record)?)
+}
+
+/// The sweep's evaluator, with the real data's own scores written beside the plan.
+fn evaluator(plan: &Plan, images: &ImageSets, out: &Path, data_dir: Option<&Path>) -> Result<Option<Evaluator>> {
+    let Some(spec) = plan.specs.first() else { return Err(Error::Invalid("the plan has no runs".into())) };
+    if plan.score.backbone == "none" {
+        return Ok(None);
+    }
+    if images.len() != 1 {
+        let reason = "the plan trains on several data sets or sides; scores against one reference need one of each";
+        return Err(Error::Invalid(reason.into()));
+    }
+    let reference = sngan_data::load(spec.dataset, Split::Reference, spec.side, data_dir)?;
+    let evaluator = Evaluator::new(&plan.score, &reference)?;
+    if let (Some(evaluator), Some(train)) = (&evaluator, images.of(spec)) {
+        let path = out.join("ceiling.json");
+        let known = path.exists().then(|| run_dir::read_json::<ScoreRecord>(&path)).transpose()?;
+        if known.is_none_or(|k| k.protocol != evaluator.protocol(plan.score.samples.min(train.len()))) {
+            atomic::write_json(&path, &evaluator.ceiling(train)?)?;
+        }
+    }
+    Ok(evaluator)
+}
+
+struct Sweep<'a> {
+    plan: &'a Plan,
+    out: &'a Path,
+    device: &'a Device,
+    options: &'a SweepOptions,
+    stop: &'a AtomicBool,
+    events: &'a (dyn Fn(&Event) + Sync),
+    images: ImageSets,
+    evaluator: Option<Evaluator>,
+    /// Threads of each run.
+    threads: usize,
+}
+
+impl Sweep<'_> {
+    /// Trains and scores one run; whatever goes wrong becomes its status.
+    fn one(&self, spec: &RunSpec) -> Status {
+        let run = spec.dir_name();
+        let dir = RunDir::new(self.out.join("runs").join(&run));
+        if self.stop.load(Ordering::Relaxed) {
+            return Status::Interrupted;
+        }
+        let failed_before = dir.status().ok().flatten().filter(|s| s.status == Status::Failed);
+        let (status, reason, score) = match failed_before {
+            Some(s) if !self.options.retry_failed => (Status::Failed, s.reason, None),
+            _ => {
+                (self.events)(&Event::Started { run: run.clone() });
+                // A panic in one run must not take the other runs' hours with it.
+                let result = catch_unwind(AssertUnwindSafe(|| self.train_and_score(&dir, spec)));
+                match result.unwrap_or_else(|_| Err(Error::Invalid("the run panicked; the message is on standard error".into()))) {
+                    Ok((Outcome::Completed, score)) => (Status::Completed, None, score),
+                    Ok((Outcome::Diverged { gen_update, reason }, _)) => {
+                        (Status::Diverged, Some(format!("at generator update {gen_update}: {reason}")), None)
+                    }
+                    Ok((Outcome::Interrupted { .. }, _)) => (Status::Interrupted, None, None),
+                    Err(e) => (Status::Failed, Some(self.record_failure(&dir, &e)), None),
+                }
+            }
+        };
+        (self.events)(&Event::Ended { run, status, reason, score });
+        status
+    }
+
+    /// Writes the status where the folder is this run's; training has done so for its own errors.
+    fn record_failure(&self, dir: &RunDir, error: &Error) -> String {
+        let changed = matches!(error, Error::Core(sngan_core::Error::Experiment(sngan_experiment::Error::SpecChanged { .. })));
+        if !changed && dir.spec_path().exists() {
+            let done = dir.status().ok().flatten().map_or(0, |s| s.gen_updates);
+            if let Err(e) = dir.write_status(Status::Failed, done, Some(error.to_string())) {
+                return format!("{error} (and the status could not be written: {e})");
+            }
+        }
+        error.to_string()
+    }
+
+    fn train_and_score(&self, dir: &RunDir, spec: &RunSpec) -> Result<(Outcome, Option<ScoreRecord>)> {
+        let outcome = train(
+            dir.path(),
+            spec,
+            self.images_of(spec)?,
+            self.device,
+            &TrainOptions {
+                threads: self.threads,
+                log_every: self.plan.score.log_every,
+                checkpoint_every: self.plan.score.checkpoint_every,
+                sample_every: 0,
+            },
+            self.stop,
+            &mut |p| (self.events)(&Event::Progress { run: spec.dir_name(), gen_update: p.gen_update, total: p.total }),
+        )?;
+        if outcome != Outcome::Completed {
+            return Ok((outcome, None));
+        }
+        let score = match &self.evaluator {
+            Some(evaluator) => Some(score_run(dir, spec, evaluator, self.plan.score.samples, self.device)?),
+            None => None,
+        };
+        spectra_of_run(dir, spec)?;
+        Ok((outcome, score))
+    }
+
+    fn images_of(&self, spec: &RunSpec) -> Result<&Images> {
+        self.images.of(spec).ok_or_else(|| Error::Invalid(format!("no images were loaded for {}", spec.dir_name())))
+    }
+}
