@@ -1,0 +1,8 @@
+//! The binary as its users meet it.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers may")]
+
+mod commands; // messages and exit codes
+mod interruption; // kills, signals, resumption
+mod support; // a folder with a tiny experiment
+mod sweep; // from an experiment file to figures

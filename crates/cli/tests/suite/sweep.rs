@@ -1,0 +1,84 @@
+use crate::support::{Folder, files};
+use std::path::Path;
+use std::time::Duration;
+
+/// Everything below a folder that must not depend on interruptions, by path.
+fn contents(out: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for run in std::fs::read_dir(out.join("runs")).unwrap() {
+        let run = run.unwrap().path();
+        let name = run.file_name().unwrap().to_string_lossy().into_owned();
+        for file in ["spec.toml", "status.json", "log.jsonl", "scores.jsonl", "spectrum.jsonl"] {
+            if let Ok(bytes) = std::fs::read(run.join(file)) {
+                all.push((format!("{name}/{file}"), bytes));
+            }
+        }
+        let newest = files(&run.join("checkpoints"), "safetensors").pop();
+        all.extend(newest.map(|p| (format!("{name}/checkpoint"), std::fs::read(p).unwrap())));
+    }
+    for folder in ["tables", "figures"] {
+        for extension in ["md", "csv", "svg", "png"] {
+            all.extend(
+                files(&out.join(folder), extension)
+                    .into_iter()
+                    .map(|p| (p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(p).unwrap())),
+            );
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn a_killed_sweep_restarts_where_it_was_and_ends_in_the_same_tables_and_figures() {
+    let folder = Folder::new();
+    let said = folder.expect(0, "sweep tiny --out whole --threads 1");
+    assert!(said.contains("4 completed, 2 diverged, 0 failed"), "{said}");
+    for milliseconds in [80, 200] {
+        let mut child = folder.spawn("sweep tiny --out cut --threads 2");
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let said = folder.expect(0, "sweep tiny --out cut --threads 2");
+    assert!(said.contains("4 completed, 2 diverged, 0 failed"), "{said}");
+    for out in ["whole", "cut"] {
+        let said = folder.expect(0, &format!("figures {out}"));
+        assert!(said.contains("fig1.svg") && said.contains("table1.md"), "{said}");
+    }
+    let (whole, cut) = (contents(&folder.path("whole")), contents(&folder.path("cut")));
+    assert_eq!(whole.iter().map(|(n, _)| n).collect::<Vec<_>>(), cut.iter().map(|(n, _)| n).collect::<Vec<_>>());
+    for ((name, a), (_, b)) in whole.iter().zip(&cut) {
+        assert!(a == b, "{name} differs");
+    }
+
+    let table = std::fs::read_to_string(folder.path("whole/tables/table1.md")).unwrap();
+    assert!(table.contains("is[scorer-fashion]") && table.contains("real data") && table.contains("diverged at"), "{table}");
+    let svgs = files(&folder.path("whole/figures"), "svg");
+    assert!(svgs.len() >= 4, "{svgs:?}");
+    assert!(svgs.iter().all(|p| !std::fs::read_to_string(p).unwrap().contains("<text")));
+    assert!(folder.expect(0, "status whole").contains("diverged"));
+}
+
+#[test]
+fn another_experiment_in_the_folder_is_refused() {
+    let folder = Folder::new();
+    folder.expect(0, "sweep tiny --out out");
+    let other = std::fs::read_to_string(folder.path("experiments/tiny.toml")).unwrap().replace("\"tiny\"", "\"other\"");
+    std::fs::write(folder.path("experiments/other.toml"), other).unwrap();
+    let said = folder.expect(1, "sweep other --out out");
+    assert!(said.contains("`tiny` at scale `quick`") && said.contains("choose another --out"), "{said}");
+}
+
+#[test]
+fn scores_of_another_protocol_are_refused_by_figures() {
+    let folder = Folder::new();
+    folder.expect(0, "sweep tiny --out out");
+    let run =
+        std::fs::read_dir(folder.path("out/runs")).unwrap().map(|e| e.unwrap().path()).find(|p| p.join("scores.jsonl").exists()).unwrap();
+    let path = run.join("scores.jsonl");
+    let changed = std::fs::read_to_string(&path).unwrap().replace("\"n_splits\":2", "\"n_splits\":1");
+    std::fs::write(&path, changed).unwrap();
+    let said = folder.expect(1, "figures out");
+    assert!(said.contains("n_splits: 2 → 1"), "{said}");
+}
