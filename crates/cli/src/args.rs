@@ -51,6 +51,15 @@ pub(crate) enum Command {
         #[arg(value_name = "RUN", required = true)]
         runs: Vec<PathBuf>,
     },
+    /// Print the range of the logged sigma_forward, the exact largest singular value of each normalized layer
+    Sigma {
+        /// Run folders
+        #[arg(value_name = "RUN", required = true)]
+        runs: Vec<PathBuf>,
+        /// Only from this generator update on
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        from: u64,
+    },
     /// Fetch, verify or list data sets
     #[command(subcommand)]
     Data(Data),
@@ -98,7 +107,7 @@ pub(crate) struct Train {
     /// Change a value of the spec; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Run folder [default: runs/<run>]
+    /// Run folder [default: runs/RUN]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Continue from the newest good checkpoint in the run folder
@@ -132,7 +141,7 @@ pub(crate) struct Sweep {
     /// Which sizes of the experiment file
     #[arg(long, default_value = "quick")]
     pub(crate) scale: String,
-    /// Output folder [default: runs/<experiment>-<scale>]
+    /// Output folder [default: runs/EXPERIMENT-SCALE]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Try runs again that failed before
@@ -171,6 +180,9 @@ pub(crate) struct Generate {
     /// Images in a row
     #[arg(long, default_value_t = 8)]
     pub(crate) columns: usize,
+    /// Enlarge each pixel so many times
+    #[arg(long, default_value_t = 1)]
+    pub(crate) zoom: usize,
     /// Seed of z
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,

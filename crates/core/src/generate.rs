@@ -43,13 +43,14 @@ pub(crate) fn draw(g: &mut Generator, device: &Device, n: usize, seed: u64) -> R
     Ok(bytes)
 }
 
-/// Writes images `[n, 3, side, side]` as a PNG grid without margins, row by row; the last row may be short (black).
+/// Writes images `[n, 3, side, side]` as a PNG grid without margins, row by row; the last row may be short (black). Each pixel becomes
+/// `zoom` x `zoom` pixels.
 ///
 /// # Errors
 /// When the bytes are no whole number of images, or the file cannot be written.
-pub fn write_grid(path: &Path, bytes: &[u8], side: usize, columns: usize) -> Result<()> {
+pub fn write_grid(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize) -> Result<()> {
     let size = 3 * side * side;
-    if columns == 0 || size == 0 || bytes.len() % size != 0 {
+    if columns == 0 || zoom == 0 || size == 0 || !bytes.len().is_multiple_of(size) {
         return Err(Error::Invalid(format!("{} bytes are no grid of 3x{side}x{side} images", bytes.len())));
     }
     let rows = (bytes.len() / size).div_ceil(columns);
@@ -60,6 +61,10 @@ pub fn write_grid(path: &Path, bytes: &[u8], side: usize, columns: usize) -> Res
             let pixel = image::Rgb([one[p], one[side * side + p], one[2 * side * side + p]]);
             grid.put_pixel((left + p % side) as u32, (top + p / side) as u32, pixel);
         }
+    }
+    if zoom > 1 {
+        let (width, height) = (grid.width() * zoom as u32, grid.height() * zoom as u32);
+        grid = image::imageops::resize(&grid, width, height, image::imageops::FilterType::Nearest);
     }
     let mut png = Vec::new();
     grid.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png)
@@ -82,10 +87,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("g.png");
         let bytes: Vec<u8> = (0..3u8).flat_map(|i| vec![i * 50; 3 * 4]).collect();
-        write_grid(&path, &bytes, 2, 2).unwrap();
+        write_grid(&path, &bytes, 2, 2, 1).unwrap();
         let grid = image::open(&path).unwrap().to_rgb8();
         assert_eq!(grid.dimensions(), (4, 4));
         assert_eq!((grid.get_pixel(2, 0).0[0], grid.get_pixel(0, 2).0[0], grid.get_pixel(3, 3).0[0]), (50, 100, 0));
-        assert!(write_grid(&path, &bytes[1..], 2, 2).is_err());
+        write_grid(&path, &bytes, 2, 2, 3).unwrap();
+        assert_eq!(image::open(&path).unwrap().to_rgb8().get_pixel(8, 2).0[0], 50);
+        assert!(write_grid(&path, &bytes[1..], 2, 2, 1).is_err());
     }
 }

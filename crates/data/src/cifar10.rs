@@ -40,7 +40,7 @@ pub(crate) fn load(data_dir: &Path, split: Split) -> Result<Images> {
 }
 
 fn parse(file: &Path, bytes: &[u8], pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()> {
-    if bytes.is_empty() || bytes.len() % RECORD != 0 {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
         let whole = bytes.len() / RECORD * RECORD;
         return Err(Error::malformed(file, whole as u64, format!("{} bytes are no whole number of {RECORD}-byte records", bytes.len())));
     }

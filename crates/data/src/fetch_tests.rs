@@ -63,7 +63,7 @@ fn made_up(body: &[u8], unpack: Option<Unpack>) -> Source {
 }
 
 fn body() -> Vec<u8> {
-    (0..100_000u32).map(|i| (i * i >> 7) as u8).collect()
+    (0..100_000u32).map(|i| ((i * i) >> 7) as u8).collect()
 }
 
 #[test]

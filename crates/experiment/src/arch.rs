@@ -126,7 +126,7 @@ impl Architecture {
     /// # Errors
     /// When the side is not a multiple of 8 or the divisor does not divide 64.
     pub fn layers(self, side: usize, width_divisor: usize) -> crate::Result<ArchSpec> {
-        if side == 0 || side % 8 != 0 {
+        if side == 0 || !side.is_multiple_of(8) {
             return Err(crate::Error::invalid("side", format!("is {side}; the standard CNN needs a multiple of 8, such as 16, 32 or 48")));
         }
         if width_divisor == 0 || 64 % width_divisor != 0 {

@@ -319,6 +319,18 @@ mod tests {
     }
 
     #[test]
+    fn every_key_is_documented() {
+        let text = include_str!("../../../experiments/README.md");
+        let value = serde_json::to_value(RunSpec::paper(Method::Sn)).unwrap();
+        for key in value.as_object().unwrap().keys() {
+            assert!(text.contains(&format!("`{key}`")), "experiments/README.md lacks `{key}`");
+        }
+        for method in Method::ALL {
+            assert!(text.contains(&format!("`{}`", method.name())), "experiments/README.md lacks {method:?}");
+        }
+    }
+
+    #[test]
     fn set_refuses_unknown_keys_and_wrong_types() {
         let mut spec = RunSpec::paper(Method::Sn);
         assert!(spec.set("learning_rate", "1").unwrap_err().to_string().contains("known:"));

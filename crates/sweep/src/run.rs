@@ -50,7 +50,7 @@ pub enum Event {
         /// The reason for divergence or failure.
         reason: Option<String>,
         /// Its score, where there is one.
-        score: Option<ScoreRecord>,
+        score: Option<Box<ScoreRecord>>,
     },
 }
 
@@ -209,7 +209,7 @@ impl Sweep<'_> {
                 }
             }
         };
-        (self.events)(&Event::Ended { run, status, reason, score });
+        (self.events)(&Event::Ended { run, status, reason, score: score.map(Box::new) });
         status
     }
 

@@ -9,6 +9,7 @@ use sngan_core::{checkpoint, generate};
 use sngan_data::{Split, load};
 use sngan_eval::Evaluator;
 use sngan_experiment::{RunDir, ScorePlan};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) fn score(arguments: &Score) -> Result<Ended> {
@@ -36,7 +37,7 @@ pub(crate) fn generate(arguments: &Generate) -> Result<Ended> {
     let spec = dir.spec()?;
     let checkpoint = checkpoint::latest(&dir, &device)?.with_context(|| format!("{} has no good checkpoint", dir.path().display()))?;
     let bytes = generate::images(&spec, &checkpoint, &device, arguments.n, arguments.seed)?;
-    generate::write_grid(&arguments.out, &bytes, spec.side, arguments.columns)?;
+    generate::write_grid(&arguments.out, &bytes, spec.side, arguments.columns, arguments.zoom)?;
     println!("{}: {} images after {} updates", arguments.out.display(), arguments.n, checkpoint.gen_updates);
     Ok(Ended::Well)
 }
@@ -52,6 +53,24 @@ pub(crate) fn spectra(runs: &[PathBuf]) -> Result<Ended> {
             let rank = s.squared.iter().map(|x| share(*x)).sum::<f64>().exp();
             let sigma = s.squared.first().copied().unwrap_or(0.0).sqrt();
             println!("  {:<8} {:<10} σ {sigma:>10.5}  effective rank {rank:>8.2} of {}", s.layer, s.weights, s.squared.len());
+        }
+    }
+    Ok(Ended::Well)
+}
+
+pub(crate) fn sigma(runs: &[PathBuf], from: u64) -> Result<Ended> {
+    for run in runs {
+        let mut ranges: BTreeMap<String, (f64, f64, usize)> = BTreeMap::new();
+        for record in RunDir::new(run).log()?.into_iter().filter(|r| r.gen_update >= from) {
+            for (layer, sigma) in record.sigma_forward {
+                let Some(sigma) = sigma else { continue };
+                let range = ranges.entry(layer).or_insert((f64::INFINITY, f64::NEG_INFINITY, 0));
+                *range = (range.0.min(sigma), range.1.max(sigma), range.2 + 1);
+            }
+        }
+        println!("{}: sigma_forward from update {from} on", run.display());
+        for (layer, (low, high, count)) in ranges {
+            println!("  {layer:<8} {low:.7} to {high:.7}, {count} values");
         }
     }
     Ok(Ended::Well)

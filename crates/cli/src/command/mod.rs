@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Generate(a) => inspect::generate(&a),
         Command::Figures { out } => inspect::figures(&out),
         Command::Spectra { runs } => inspect::spectra(&runs),
+        Command::Sigma { runs, from } => inspect::sigma(&runs, from),
         Command::Data(a) => data::run(&a),
         Command::Scorer(a) => scorer::run(&a),
         Command::Completions { shell } => {

@@ -52,8 +52,10 @@ fn a_trained_run_can_be_scored_sampled_and_taken_apart() {
     let score = folder.expect(0, "score run --samples 70 --splits 2");
     assert!(score.contains("is[scorer-fashion]") && score.contains("fid[scorer-fashion]"), "{score}");
     assert!(folder.expect(1, "score run --samples 64").contains("too few"));
-    folder.expect(0, "generate run -n 5 --columns 3 --out grid.png");
+    folder.expect(0, "generate run -n 5 --columns 3 --zoom 2 --out grid.png");
     assert!(std::fs::metadata(folder.path("grid.png")).unwrap().len() > 100);
+    let sigma = folder.expect(0, "sigma run --from 2");
+    assert!(sigma.contains("conv0") && sigma.contains("3 values"), "{sigma}");
     let spectra = folder.expect(0, "spectra run");
     assert!(spectra.contains("conv6") && spectra.contains("effective rank"), "{spectra}");
 }

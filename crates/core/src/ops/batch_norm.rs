@@ -115,7 +115,7 @@ pub fn batch_norm(arm: Arm, x: &Tensor, gamma: Option<&Tensor>, beta: &Tensor, e
 fn composed(x: &Tensor, gamma: Option<&Tensor>, beta: &Tensor, eps: f64) -> Result<(Tensor, Tensor, Tensor)> {
     let (n, c, h, w) = x.dims4()?;
     let count = (n * h * w) as f64;
-    let per_channel = |t: &Tensor| Ok::<_, candle_core::Error>((t.sum_keepdim((0, 2, 3))? / count)?);
+    let per_channel = |t: &Tensor| t.sum_keepdim((0, 2, 3))? / count;
     let mean = per_channel(x)?;
     let centred = x.broadcast_sub(&mean)?;
     let var = per_channel(&centred.sqr()?)?;

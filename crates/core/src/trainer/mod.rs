@@ -115,8 +115,8 @@ impl<'a> Trainer<'a> {
     /// Those of the tensor library; numbers that are not finite are no error here.
     pub fn update(&mut self, detailed: bool) -> Result<Update> {
         let mut update = Update::default();
-        let mut details = Details::default();
-        details.grad_norm_g = self.generator_update(&mut update, detailed)?;
+        let grad_norm_g = self.generator_update(&mut update, detailed)?;
+        let mut details = Details { grad_norm_g, ..Details::default() };
         for round in 0..self.spec.n_dis {
             let last = round + 1 == self.spec.n_dis;
             let weights = self.discriminator_update(round, &mut update, detailed && last, &mut details)?;

@@ -198,7 +198,7 @@ impl Session<'_> {
 
     fn samples(&self, trainer: &mut Trainer<'_>, device: &Device) -> Result<()> {
         let bytes = generate::draw(&mut trainer.generator, device, GRID.0, self.spec.seed)?;
-        generate::write_grid(&self.dir.sample_path(trainer.gen_updates()), &bytes, self.spec.side, GRID.1)
+        generate::write_grid(&self.dir.sample_path(trainer.gen_updates()), &bytes, self.spec.side, GRID.1, 1)
     }
 
     fn checkpoint(&self, trainer: &Trainer<'_>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Integration tests of the core.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers may")]
+
 mod arms; // each operation's two arms against each other
 mod discriminator; // ∂loss/∂θ of every method against finite differences
 mod normalization; // W̄, ∂/∂W and σ of every weight normalization

@@ -1,5 +1,7 @@
 //! Every kernel against a plain reference, as an adjoint, and for the same bits on any number of threads.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers may")]
+
 mod convolution; // forward and both gradients
 mod elementwise; // bias and activation, batch normalization
 mod matmul; // the three products

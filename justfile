@@ -1,0 +1,81 @@
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+sngan := "cargo run --quiet --release --package sngan-cli --"
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Train, score, tabulate and draw Table 1's grid; scales: smoke, quick, cpu, paper
+reproduce-table1 scale="quick":
+    cargo build --release --package sngan-cli
+    {{ sngan }} sweep table1 --scale {{ scale }} --out runs/table1-{{ scale }}
+    {{ sngan }} figures runs/table1-{{ scale }}
+    @echo "tables: runs/table1-{{ scale }}/tables   figures: runs/table1-{{ scale }}/figures"
+
+# Train one SN-GAN until its samples show garments, and draw them
+demo:
+    cargo build --release --package sngan-cli
+    {{ sngan }} sweep demo --out runs/demo-quick
+    {{ sngan }} figures runs/demo-quick
+    {{ sngan }} generate runs/demo-quick/runs/* -n 64 --columns 16 --zoom 4 --out runs/demo-quick/samples.png
+
+# Draw the tables and figures of a sweep again
+figures out="runs/table1-quick":
+    {{ sngan }} figures {{ out }}
+
+# Singular values of every run of a sweep
+spectra out="runs/table1-quick":
+    {{ sngan }} spectra {{ out }}/runs/*
+
+# Does one power iteration keep σ(W̄) near 1 over 5,000 updates? Prints the range from update 100 on
+spectral-stability:
+    {{ sngan }} sweep spectral-stability --out runs/spectral-stability-quick
+    {{ sngan }} figures runs/spectral-stability-quick
+    {{ sngan }} sigma runs/spectral-stability-quick/runs/* --from 100
+
+# The whole grid's plumbing at tiny size, from training to figures
+smoke out="runs/smoke":
+    {{ sngan }} sweep table1 --scale smoke --out {{ out }}
+    {{ sngan }} figures {{ out }}
+
+# Run all tests, with cargo-nextest where it is installed
+test:
+    if cargo nextest --version > /dev/null 2>&1; then cargo nextest run --release --workspace; else cargo test --release --workspace; fi
+
+# Format, lints and documentation
+check:
+    cargo fmt --all --check
+    cargo clippy --release --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
+
+# Type-check the feature `cuda` without a CUDA toolkit
+check-cuda:
+    mkdir -p target/cuda-home/bin target/cuda-home/include target/cuda-home/lib64
+    cp tools/nvcc target/cuda-home/bin/nvcc
+    CUDA_HOME="$PWD/target/cuda-home" NVCC="$PWD/target/cuda-home/bin/nvcc" PATH="$PWD/target/cuda-home/bin:$PATH" CUDA_COMPUTE_CAP=80 cargo check --release --workspace --features sngan-cli/cuda --target-dir target/cuda-check
+
+# Measure training updates; medians of several
+bench:
+    cargo bench --package sngan-core
+
+# Fetch a data set into ./data
+fetch name="cifar10":
+    {{ sngan }} data fetch {{ name }}
+
+# Copy what is committed of a sweep (specs, provenance, scores, tables, figures) to results/
+publish name:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    from=runs/{{ name }} to=results/{{ name }}
+    rm -rf "$to" && mkdir -p "$to"
+    cp "$from/plan.json" "$to/"
+    [ ! -e "$from/ceiling.json" ] || cp "$from/ceiling.json" "$to/"
+    [ ! -e "$from/samples.png" ] || cp "$from/samples.png" "$to/"
+    cp -r "$from/tables" "$from/figures" "$to/"
+    for run in "$from"/runs/*/; do
+        target="$to/runs/$(basename "$run")" && mkdir -p "$target"
+        for file in spec.toml provenance.json status.json scores.jsonl; do
+            [ ! -e "$run/$file" ] || cp "$run/$file" "$target/"
+        done
+    done
