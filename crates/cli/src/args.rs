@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
@@ -60,6 +60,27 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1, value_name = "N")]
         from: u64,
     },
+    /// Repeat a training from given weights, images and noise (docs/replay.md)
+    Replay {
+        /// The case, a safetensors file
+        #[arg(value_name = "CASE")]
+        case: PathBuf,
+        /// Where the final state goes, f64 safetensors
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Candle's operations in f64, or this project's kernels in f32
+        #[arg(long, value_enum, default_value_t = Precision::F64)]
+        precision: Precision,
+    },
+    /// Print every layer of the networks with shapes and parameter counts
+    Model {
+        /// Image side, pixels
+        #[arg(long, default_value_t = 32)]
+        side: usize,
+        /// Every width is divided by this
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        width_divisor: usize,
+    },
     /// Fetch, verify or list data sets
     #[command(subcommand)]
     Data(Data),
@@ -71,6 +92,13 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// The numbers that a replay computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    F32,
+    F64,
 }
 
 /// Where and with what a command computes.

@@ -31,6 +31,12 @@ fn main() -> ExitCode {
     // variable is the only way to size it; our pools are given their sizes explicitly.
     // SAFETY: no other thread exists yet.
     unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
+    // Rust ignores SIGPIPE and then panics when a reader such as `head` has gone; end quietly instead, as other tools do.
+    // SAFETY: sets a signal's default action before anything else happens.
+    #[cfg(unix)]
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
     let arguments = args::Arguments::parse();
     match command::run(arguments) {
         Ok(Ended::Well) => ExitCode::SUCCESS,

@@ -1,10 +1,63 @@
-//! Real batches: which images, and how their bytes become D's inputs.
+//! What an update draws: noise, real batches, and how their bytes become D's inputs.
 
-use crate::Result;
+use crate::model::Place;
 use crate::rng::Streams;
+use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use sngan_data::Images;
-use sngan_experiment::Pixels;
+use sngan_experiment::arch::Z_DIM;
+use sngan_experiment::{Pixels, RunSpec};
+use std::collections::BTreeMap;
+
+/// Where an update's inputs come from. Generator updates and D's rounds are counted from 0.
+pub(crate) enum Draws<'a> {
+    /// Training: random streams and a data set.
+    Random(Streams, Batches<'a>),
+    /// Replay: tensors by name, `z.generator.<update>`, and `real.<round>`, `z.discriminator.<round>`, `epsilon.<round>` with rounds
+    /// counted through the whole run.
+    Recorded(BTreeMap<String, Tensor>),
+}
+
+impl<'a> Draws<'a> {
+    /// The random inputs of `spec`.
+    pub(crate) fn random(spec: &RunSpec, images: &'a Images) -> Draws<'a> {
+        let streams = Streams::new(spec.seed);
+        Draws::Random(streams, Batches::new(images, streams, spec.pixels))
+    }
+
+    /// z of a stream, `[n, 128]`.
+    pub(crate) fn noise(&self, stream: &str, index: u64, n: usize, place: &Place) -> Result<Tensor> {
+        match self {
+            Draws::Random(streams, _) => place.tensor(streams.normal(stream, index, n * Z_DIM), (n, Z_DIM)),
+            Draws::Recorded(tensors) => recorded(tensors, stream, index, &[n, Z_DIM], place),
+        }
+    }
+
+    /// The penalty's ε, `[n]` in [0, 1).
+    pub(crate) fn epsilon(&self, index: u64, n: usize, place: &Place) -> Result<Tensor> {
+        match self {
+            Draws::Random(streams, _) => place.tensor(streams.uniform("epsilon", index, n), n),
+            Draws::Recorded(tensors) => recorded(tensors, "epsilon", index, &[n], place),
+        }
+    }
+
+    /// A real batch, `[n, 3, side, side]` in [−1, 1].
+    pub(crate) fn real(&mut self, index: u64, n: usize, side: usize, place: &Place) -> Result<Tensor> {
+        match self {
+            Draws::Random(_, batches) => batches.get(index, n, &place.device, place.dtype),
+            Draws::Recorded(tensors) => recorded(tensors, "real", index, &[n, 3, side, side], place),
+        }
+    }
+}
+
+fn recorded(tensors: &BTreeMap<String, Tensor>, name: &str, index: u64, shape: &[usize], place: &Place) -> Result<Tensor> {
+    let key = format!("{name}.{index}");
+    match tensors.get(&key) {
+        Some(t) if t.dims() == shape => Ok(t.to_device(&place.device)?.to_dtype(place.dtype)?),
+        Some(t) => Err(Error::Invalid(format!("input `{key}` is {:?}; the spec needs {shape:?}", t.dims()))),
+        None => Err(Error::Invalid(format!("the case has no input `{key}`"))),
+    }
+}
 
 /// Draws real batches. Epoch after epoch in fresh order; a batch may span two epochs (as Chainer's iterator).
 pub(crate) struct Batches<'a> {

@@ -17,6 +17,7 @@ pub mod norm;
 pub mod ops;
 mod provenance;
 pub mod regularizer;
+pub mod replay;
 pub mod rng;
 pub mod spectrum;
 pub mod trainer;

@@ -1,6 +1,7 @@
 //! One file per command; each reads its arguments, calls a library, and prints.
 
 mod data;
+mod develop;
 mod inspect;
 mod plan;
 mod scorer;
@@ -25,6 +26,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Figures { out } => inspect::figures(&out),
         Command::Spectra { runs } => inspect::spectra(&runs),
         Command::Sigma { runs, from } => inspect::sigma(&runs, from),
+        Command::Replay { case, out, precision } => develop::replay(&case, &out, precision),
+        Command::Model { side, width_divisor } => develop::model(side, width_divisor),
         Command::Data(a) => data::run(&a),
         Command::Scorer(a) => scorer::run(&a),
         Command::Completions { shell } => {

@@ -5,7 +5,7 @@ mod run;
 pub use run::{Outcome, Progress, TrainOptions, train};
 
 use crate::adam::{Adam, AdamConfig};
-use crate::batch::Batches;
+use crate::batch::Draws;
 use crate::checkpoint::{Checkpoint, Metadata};
 use crate::model::{Discriminator, Generator, Mode, Parameters, Place, Weights};
 use crate::norm::Iterate;
@@ -15,7 +15,6 @@ use crate::{Result, loss};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
 use sngan_data::Images;
-use sngan_experiment::arch::Z_DIM;
 use sngan_experiment::method::{Normalization, Regularizer};
 use sngan_experiment::records::FORMAT_VERSION;
 use sngan_experiment::{PowerIteration, RunSpec};
@@ -67,8 +66,7 @@ pub struct Trainer<'a> {
     discriminator: Discriminator,
     adam_g: Adam,
     adam_d: Adam,
-    streams: Streams,
-    batches: Batches<'a>,
+    draws: Draws<'a>,
     gen_updates: u64,
 }
 
@@ -84,6 +82,20 @@ impl<'a> Trainer<'a> {
                 format!("`{}` holds {} images of side {}; the spec needs side {}", images.name, images.len(), images.side, spec.side);
             return Err(crate::Error::Invalid(reason));
         }
+        Trainer::with_draws(spec, Draws::random(spec, images), place)
+    }
+
+    /// A run with given initial state and inputs, for [`crate::replay`].
+    pub(crate) fn replaying(spec: &RunSpec, tensors: BTreeMap<String, Tensor>, place: &Place) -> Result<Trainer<'static>> {
+        spec.validate()?;
+        let mut trainer = Trainer::with_draws(spec, Draws::Recorded(BTreeMap::new()), place)?;
+        trainer.generator.load(&tensors)?;
+        trainer.discriminator.load(&tensors)?;
+        trainer.draws = Draws::Recorded(tensors);
+        Ok(trainer)
+    }
+
+    fn with_draws(spec: &RunSpec, draws: Draws<'a>, place: &Place) -> Result<Trainer<'a>> {
         let streams = Streams::new(spec.seed);
         let generator = Generator::new(spec, &streams, place)?;
         let discriminator = Discriminator::new(spec, &streams, place)?;
@@ -94,8 +106,7 @@ impl<'a> Trainer<'a> {
             adam_d: Adam::new(config, discriminator.vars())?,
             generator,
             discriminator,
-            batches: Batches::new(images, streams, spec.pixels),
-            streams,
+            draws,
             place: place.clone(),
             spec: spec.clone(),
             gen_updates: 0,
@@ -136,7 +147,7 @@ impl<'a> Trainer<'a> {
             PowerIteration::PerForward => Iterate::Once,
         };
         let weights = self.discriminator.weights(Parameters::Frozen, iterate)?;
-        let z = self.noise("z.generator", self.gen_updates, self.spec.gen_batch)?;
+        let z = self.draws.noise("z.generator", self.gen_updates, self.spec.gen_batch, &self.place)?;
         let fake = self.generator.forward(&z, Parameters::Tracked, Mode::Train)?;
         let outputs = self.discriminator.forward(&weights, &fake)?.outputs;
         let loss = loss::generator(self.spec.loss, &host(&outputs)?);
@@ -150,8 +161,8 @@ impl<'a> Trainer<'a> {
     fn discriminator_update(&mut self, round: u32, update: &mut Update, detailed: bool, details: &mut Details) -> Result<Vec<Weights>> {
         let index = self.gen_updates * u64::from(self.spec.n_dis) + u64::from(round);
         let batch = self.spec.batch;
-        let real = self.batches.get(index, batch, &self.place.device, self.place.dtype)?;
-        let z = self.noise("z.discriminator", index, batch)?;
+        let real = self.draws.real(index, batch, self.spec.side, &self.place)?;
+        let z = self.draws.noise("z.discriminator", index, batch, &self.place)?;
         let fake = self.generator.forward(&z, Parameters::Frozen, Mode::Train)?.detach();
 
         let mut weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
@@ -205,7 +216,7 @@ impl<'a> Trainer<'a> {
                 if self.spec.power_iteration == PowerIteration::PerForward && self.spec.normalization == Normalization::Spectral {
                     *weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
                 }
-                let epsilon = self.place.tensor(self.streams.uniform("epsilon", index, self.spec.batch), self.spec.batch)?;
+                let epsilon = self.draws.epsilon(index, self.spec.batch, &self.place)?;
                 let x_hat = gradient_penalty::interpolate(real, fake, &epsilon)?;
                 let penalty = gradient_penalty::penalty(&self.discriminator, weights, &x_hat, self.spec.penalty_lambda)?;
                 Ok(Some((penalty.value, penalty.surrogate)))
@@ -218,10 +229,6 @@ impl<'a> Trainer<'a> {
         let mut copy = self.discriminator.clone();
         let weights = copy.weights(Parameters::Frozen, Iterate::Once)?;
         copy.sigmas(&weights)
-    }
-
-    fn noise(&self, stream: &str, index: u64, n: usize) -> Result<Tensor> {
-        self.place.tensor(self.streams.normal(stream, index, n * Z_DIM), (n, Z_DIM))
     }
 
     /// The first trained tensor or state that is not finite.

@@ -5,5 +5,6 @@
 mod arms; // each operation's two arms against each other
 mod discriminator; // ∂loss/∂θ of every method against finite differences
 mod normalization; // W̄, ∂/∂W and σ of every weight normalization
+mod replay; // whole updates against PyTorch's
 mod support; // specs, draws, finite differences, named tolerances
 mod training; // same bits for any number of threads and any interruption

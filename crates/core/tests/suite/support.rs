@@ -13,6 +13,12 @@ pub(crate) const F64_ROUNDING: f64 = 1e-11;
 /// The same in f32, relative to the largest value.
 pub(crate) const F32_ROUNDING: f64 = 2e-5;
 
+/// Three updates in f64 in two programs: Adam divides by √v, which can magnify rounding of small gradients by 1e6.
+pub(crate) const REPLAY: f64 = 1e-8;
+/// A gradient through G and D, 12 layers, in f32 against f64, relative to its largest element.
+pub(crate) const F32_GRADIENT: f64 = 1e-5;
+/// The same with batch normalization in D: its last layers normalize two values a channel here, which magnifies rounding.
+pub(crate) const F32_GRADIENT_BATCH_NORM: f64 = 1e-4;
 /// Relative error of a sum of some hundred f64 terms.
 const ROUNDED_SUM: f64 = 3e-15;
 pub(crate) const STEP: f64 = 1e-6;

@@ -1,0 +1,113 @@
+//! Replaying a training from given weights, images and noise, to compare with an independent implementation. docs/replay.md.
+//!
+//! A case is one safetensors file: initial state by checkpoint name, the inputs of every update, and under the metadata key `spec` the
+//! complete spec as JSON.
+
+use crate::model::Place;
+use crate::trainer::Trainer;
+use crate::{Error, Result};
+use candle_core::{DType, Device, Tensor};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sngan_experiment::{RunSpec, atomic};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A spec with its initial state and inputs.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// What is replayed; `gen_updates` says how many updates.
+    pub spec: RunSpec,
+    /// Weights, γ, β, running averages and `u` by checkpoint name; inputs as `z.generator.<update>`, `real.<round>`,
+    /// `z.discriminator.<round>`, `epsilon.<round>`.
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+/// Reads a case file; tensors are f32 or f64.
+///
+/// # Errors
+/// When the file is no safetensors, or its metadata holds no complete spec.
+pub fn read(path: &Path) -> Result<Case> {
+    let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
+    let bytes = std::fs::read(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
+    let text = header.metadata().as_ref().and_then(|m| m.get("spec"));
+    let text = text.ok_or_else(|| refuse("its metadata has no `spec`".into()))?;
+    let spec: RunSpec = serde_json::from_str(text).map_err(|e| refuse(format!("metadata `spec`: {e}")))?;
+    spec.validate()?;
+    Ok(Case { spec, tensors: tensors(path, &bytes)? })
+}
+
+/// The tensors of a safetensors file, f32 or f64 as they are; `path` is for messages.
+///
+/// # Errors
+/// When `bytes` are no safetensors, or a tensor has another type.
+pub fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
+    let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
+    let file = SafeTensors::deserialize(bytes).map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        let t = match view.dtype() {
+            Dtype::F32 => {
+                let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+                Tensor::from_vec(values, view.shape(), &Device::Cpu)?
+            }
+            Dtype::F64 => {
+                let values: Vec<f64> = view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
+                Tensor::from_vec(values, view.shape(), &Device::Cpu)?
+            }
+            other => return Err(refuse(format!("tensor `{name}` is {other:?}; F32 and F64 are read"))),
+        };
+        tensors.insert(name, t);
+    }
+    Ok(tensors)
+}
+
+/// Runs every update of `case` on `place`. Returns the final state by checkpoint name, both Adams' moments (`adam.m.…`, `adam.v.…`), and
+/// per update, `[gen_updates]`: `update.loss_d`, `.loss_reg`, `.loss_g`, `.d_real`, `.d_fake`, `.grad_norm_d`, `.grad_norm_g`.
+///
+/// # Errors
+/// A missing or misshapen tensor.
+pub fn run(case: &Case, place: &Place) -> Result<BTreeMap<String, Tensor>> {
+    let mut trainer = Trainer::replaying(&case.spec, case.tensors.clone(), place)?;
+    let mut columns: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for _ in 0..case.spec.gen_updates {
+        let update = trainer.update(true)?;
+        let details = update.details.unwrap_or_default();
+        let values = [
+            ("loss_d", update.loss_d),
+            ("loss_reg", update.loss_reg),
+            ("loss_g", update.loss_g),
+            ("d_real", update.d_real),
+            ("d_fake", update.d_fake),
+            ("grad_norm_d", details.grad_norm_d),
+            ("grad_norm_g", details.grad_norm_g),
+        ];
+        for (name, value) in values {
+            columns.entry(name).or_default().push(value);
+        }
+    }
+    let mut out = trainer.state()?;
+    for (name, column) in columns {
+        let n = column.len();
+        out.insert(format!("update.{name}"), Tensor::from_vec(column, n, &Device::Cpu)?);
+    }
+    Ok(out)
+}
+
+/// Writes tensors as f64 safetensors, sorted by name.
+///
+/// # Errors
+/// Any I/O error.
+pub fn write(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+    let invalid = |e: safetensors::SafeTensorError| Error::Invalid(format!("safetensors: {e}"));
+    let mut buffers = Vec::with_capacity(tensors.len());
+    for (name, t) in tensors {
+        let values = t.to_dtype(DType::F64)?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f64>()?;
+        buffers.push((name.clone(), t.dims().to_vec(), values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()));
+    }
+    let views = buffers
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name.clone(), TensorView::new(Dtype::F64, shape.clone(), bytes).map_err(invalid)?)))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(atomic::write(path, &safetensors::serialize(views, None).map_err(invalid)?)?)
+}
