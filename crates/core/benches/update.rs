@@ -22,7 +22,7 @@ fn main() {
     // As the binary does: Candle's own pool would spin beside ours.
     // SAFETY: no other thread exists yet.
     unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
-    println!("{} · median ms of {ROUNDS} updates (one of G, one of D), first left out", sngan_kernels::instruction_set());
+    println!("{} · median ms of {ROUNDS} updates (one of G, one of D), first left out", sngan_kernels::Isa::best().name());
     for (side, width_divisor, batch) in [(16, 8, 32), (16, 4, 32), (32, 4, 64), (32, 1, 64)] {
         let images = made_up(side);
         for threads in [1, 2] {

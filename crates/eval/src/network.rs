@@ -2,7 +2,7 @@
 
 use crate::Result;
 use candle_core::Tensor;
-use sngan_core::ops::{self, Arm};
+use sngan_core::ops::{self, FeatureMap, Finish};
 
 /// Side of the images the scorer reads, in pixels.
 pub const SIDE: usize = 16;
@@ -30,9 +30,9 @@ impl Convolution {
         [self.output, self.input, self.kernel, self.kernel]
     }
 
-    /// Applies the convolution without bias: `[N, in, H, W]` → `[N, out, H/stride, W/stride]`.
-    pub(crate) fn apply(&self, arm: Arm, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-        Ok(ops::conv2d(arm, x, weight, self.stride, 1)?)
+    /// `[N, in, H, W]` → `[N, out, H/stride, W/stride]`.
+    pub(crate) fn apply(&self, x: &FeatureMap, weight: &Tensor, finish: Finish<'_>) -> Result<FeatureMap> {
+        Ok(ops::conv2d(x, weight, self.stride, 1, finish)?)
     }
 }
 
@@ -55,11 +55,6 @@ pub(crate) fn tensor_shapes() -> Vec<(String, Vec<usize>)> {
     shapes.push(("dense.weight".into(), vec![CLASSES, FEATURES]));
     shapes.push(("dense.bias".into(), vec![CLASSES]));
     shapes
-}
-
-/// Mean over the plane: `[N, C, H, W]` → `[N, C]`.
-pub(crate) fn pool(x: &Tensor) -> Result<Tensor> {
-    Ok(x.flatten_from(2)?.mean(2)?)
 }
 
 /// Byte images `[N, 3, 16, 16]` → grey floats `[N, 1, 16, 16]` in [−1, 1]: the mean of the channels over 127.5, minus 1.

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
-use sngan_core::ops::{self, Arm};
+use sngan_core::ops::{self, Arm, FeatureMap, Finish};
 use sngan_data::Images;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -121,13 +121,14 @@ impl Scorer {
         let n = grey.len() / (SIDE * SIDE);
         let mut padded = grey.to_vec();
         padded.resize(BATCH * SIDE * SIDE, -1.0);
-        let mut x = Tensor::from_vec(padded, (BATCH, 1, SIDE, SIDE), &Device::Cpu)?;
-        let arm = Arm::of(&x);
+        let images = Tensor::from_vec(padded, (BATCH, 1, SIDE, SIDE), &Device::Cpu)?;
+        let arm = Arm::of(&images);
+        let mut x = FeatureMap::of(arm, &images)?;
         for (layer, (weight, bias)) in CONVOLUTIONS.iter().zip(&self.convolutions) {
-            x = ops::bias_activation(arm, &layer.apply(arm, &x, weight)?, bias, 0.0)?;
+            x = layer.apply(&x, weight, Finish::BiasActivation(bias, 0.0))?;
         }
-        let pool = network::pool(&x)?;
-        let logits = ops::dense(arm, &pool, &self.dense.0, Some(&self.dense.1))?;
+        let pool = ops::mean_pool(&x)?;
+        let logits = ops::dense(arm, &pool, &self.dense.0, &self.dense.1)?;
         let rows = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.narrow(0, 0, n)?.flatten_all()?.to_vec1()?) };
         Ok((rows(&pool)?, rows(&logits)?))
     }

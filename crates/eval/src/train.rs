@@ -5,7 +5,7 @@ use crate::scorer::{Parameters, Scorer, serialize};
 use crate::{Error, Result};
 use candle_core::{D, Device, Tensor, Var};
 use sngan_core::adam::{Adam, AdamConfig};
-use sngan_core::ops::{self, Arm};
+use sngan_core::ops::{self, Arm, FeatureMap, Finish};
 use sngan_core::rng::Streams;
 use sngan_data::Images;
 use sngan_experiment::{AdamEpsilon, atomic};
@@ -173,18 +173,16 @@ impl TrainedNetwork {
 
     /// Class logits, `[N, 10]`, with the batch's own statistics, which move the running ones.
     fn logits(&mut self, images: &Tensor) -> Result<Tensor> {
-        let arm = Arm::of(images);
-        let mut x = images.clone();
+        let mut x = FeatureMap::of(Arm::of(images), images)?;
         for (spec, layer) in CONVOLUTIONS.iter().zip(&mut self.layers) {
-            let linear = spec.apply(arm, &x, &layer.weight)?;
-            let (normalized, mean, variance) = ops::batch_norm(arm, &linear, Some(&layer.gamma), &layer.beta, BN_EPS)?;
+            // The bias is batch normalization's β already.
+            let linear = spec.apply(&x, &layer.weight, Finish::Linear)?;
+            let (normalized, mean, variance) = ops::batch_norm(&linear, Some(&layer.gamma), &layer.beta, BN_EPS, 0.0)?;
             move_towards(&mut layer.mean, &mean.to_vec1()?);
             move_towards(&mut layer.variance, &variance.to_vec1()?);
-            // The bias is batch normalization's β already.
-            let no_bias = layer.beta.as_tensor().zeros_like()?.detach();
-            x = ops::bias_activation(arm, &normalized, &no_bias, 0.0)?;
+            x = normalized;
         }
-        Ok(ops::dense(arm, &network::pool(&x)?, &self.dense_weight, Some(&self.dense_bias))?)
+        Ok(ops::dense(Arm::of(images), &ops::mean_pool(&x)?, &self.dense_weight, &self.dense_bias)?)
     }
 
     /// The scorer's parameters, batch normalization with running statistics folded into weight and bias:

@@ -1,104 +1,125 @@
-//! Batch normalization over `[N, C, inner]` with the batch's statistics; sums in f64.
+//! Batch normalization of `[rows, channels]` with the statistics of the batch, and the activation that follows it.
 
-use crate::Real;
-use crate::real::{sum, sum_by};
+use crate::isa::Kernel;
+use crate::simd::Simd;
+use crate::sums::{CHUNK, Terms, per_channel};
+use crate::{Isa, Real};
 use rayon::prelude::*;
 
-/// Planes of channel `c`, one per image.
-fn planes<T>(x: &[T], channels: usize, inner: usize, c: usize) -> impl Iterator<Item = &[T]> {
-    x.chunks_exact(channels * inner).map(move |image| &image[c * inner..][..inner])
+/// `out = a·x + b·second + shift` per channel, then the activation.
+struct Affine<'a, T> {
+    x: &'a [T],
+    second: Option<&'a [T]>,
+    /// a, b and shift, each `[channels]`.
+    scale: &'a [T],
+    second_scale: &'a [T],
+    shift: &'a [T],
+    slope: T,
+    out: &'a mut [T],
 }
 
-/// Applies `f(plane of out, plane of each input, channel)` to every plane.
-fn map_planes<T: Real>(out: &mut [T], inputs: [&[T]; 2], channels: usize, inner: usize, f: impl Fn(&mut [T], [&[T]; 2], usize) + Sync) {
-    let size = channels * inner;
-    out.par_chunks_mut(size).zip(inputs[0].par_chunks(size).zip(inputs[1].par_chunks(size))).for_each(|(out, (a, b))| {
-        let planes = out.chunks_exact_mut(inner).zip(a.chunks_exact(inner).zip(b.chunks_exact(inner)));
-        for (c, (out, (a, b))) in planes.enumerate() {
-            f(out, [a, b], c);
+impl<T: Real> Kernel<T> for Affine<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self) {
+        let channels = self.scale.len();
+        for row in 0..self.out.len() / channels {
+            for c in (0..channels).step_by(S::LANES) {
+                let n = S::LANES.min(channels - c);
+                // SAFETY: every slice holds whole rows or `channels` elements.
+                unsafe {
+                    let load =
+                        |s: &[T], at: usize| if n == S::LANES { S::load(s.as_ptr().add(at)) } else { S::load_first(s.as_ptr().add(at), n) };
+                    let mut y = S::fma(load(self.x, row * channels + c), load(self.scale, c), load(self.shift, c));
+                    if let Some(second) = self.second {
+                        y = S::fma(load(second, row * channels + c), load(self.second_scale, c), y);
+                    }
+                    let y = S::where_positive(y, y, S::mul(y, S::splat(self.slope)));
+                    let target = self.out.as_mut_ptr().add(row * channels + c);
+                    if n == S::LANES { S::store(target, y) } else { S::store_first(target, y, n) }
+                }
+            }
         }
+    }
+}
+
+/// [`Affine`] over all rows.
+fn affine<T: Real>(x: &[T], second: Option<&[T]>, [scale, second_scale, shift]: [&[T]; 3], slope: T, out: &mut [T]) {
+    let size = CHUNK * scale.len();
+    out.par_chunks_mut(size).enumerate().for_each(|(i, out)| {
+        let part = |s: &'_ [T]| i * size..(i * size + out.len()).min(s.len());
+        let (x, second) = (&x[part(x)], second.map(|s| &s[part(s)]));
+        T::run(Isa::best(), Affine { x, second, scale, second_scale, shift, slope, out });
     });
 }
 
-/// `y = (x − mean)/√(var + eps)·gamma + beta`; `mean` and the biased variance `var` `[C]` are written too. `gamma` is 1 when absent.
+/// Mean and biased variance of each channel.
 ///
 /// # Panics
 /// When a slice's length does not fit.
-#[allow(clippy::too_many_arguments, reason = "inputs, sizes and outputs of one formula")]
-pub fn forward<T: Real>(
-    x: &[T],
-    gamma: Option<&[T]>,
-    beta: &[T],
-    eps: T,
-    channels: usize,
-    inner: usize,
-    y: &mut [T],
-    mean: &mut [T],
-    var: &mut [T],
-) {
-    assert!(x.len() == y.len() && x.len().is_multiple_of(channels * inner), "batch norm over {channels} channels");
-    assert!(beta.len() == channels && gamma.is_none_or(|g| g.len() == channels) && mean.len() == channels && var.len() == channels);
+pub fn statistics<T: Real>(x: &[T], mean: &mut [T], var: &mut [T]) {
+    let channels = mean.len();
+    assert!(
+        channels > 0 && var.len() == channels && !x.is_empty() && x.len().is_multiple_of(channels),
+        "batch norm over {channels} channels"
+    );
+    // One pass around each channel's first value: values that are close to each other but far from 0 keep their digits.
+    let (first, second) = per_channel(Terms::Shifted(x, &x[..channels]), channels);
     let count = (x.len() / channels) as f64;
-    mean.par_iter_mut().zip(var.par_iter_mut()).enumerate().for_each(|(c, (mean, var))| {
-        // Two passes: the second works on centred values and so loses nothing to cancellation.
-        let m = planes(x, channels, inner, c).map(sum).sum::<f64>() / count;
-        let v = planes(x, channels, inner, c).map(|p| sum_by(p, |x| (x - m) * (x - m))).sum::<f64>() / count;
-        (*mean, *var) = (T::from_f64(m), T::from_f64(v));
-    });
-    let (mean, var) = (&*mean, &*var);
-    map_planes(y, [x, x], channels, inner, |y, [x, _], c| {
-        let scale = gamma.map_or(1.0, |g| g[c].to_f64()) / (var[c].to_f64() + eps.to_f64()).sqrt();
-        let (scale, mean, beta) = (T::from_f64(scale), mean[c], beta[c]);
-        y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - mean) * scale + beta);
-    });
+    for (c, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
+        let d = first[c] / count;
+        *mean = T::from_f64(x[c].to_f64() + d);
+        *var = T::from_f64((second[c] / count - d * d).max(0.0));
+    }
 }
 
-/// Gradients of [`forward`]: `dx`, `dgamma = Σ dy·x̂`, `dbeta = Σ dy`, from the statistics that it wrote.
+/// `y = act((x − mean)/√(var + eps)·gamma + beta)` with given statistics `[channels]`; `gamma` is 1 when absent; `act` is the identity for
+/// `slope` 1, ReLU for 0.
 ///
 /// # Panics
 /// When a slice's length does not fit.
-#[allow(clippy::too_many_arguments, reason = "inputs, sizes and outputs of one formula")]
+pub fn normalize<T: Real>(x: &[T], gamma: Option<&[T]>, beta: &[T], mean: &[T], var: &[T], eps: f64, slope: T, y: &mut [T]) {
+    let channels = beta.len();
+    assert!(x.len() == y.len() && x.len().is_multiple_of(channels), "batch norm over {channels} channels");
+    assert!(mean.len() == channels && var.len() == channels && gamma.is_none_or(|g| g.len() == channels));
+    let scale = |c: usize| gamma.map_or(1.0, |g| g[c].to_f64()) / (var[c].to_f64() + eps).sqrt();
+    let scales: Vec<T> = (0..channels).map(|c| T::from_f64(scale(c))).collect();
+    let shifts: Vec<T> = (0..channels).map(|c| T::from_f64(beta[c].to_f64() - mean[c].to_f64() * scale(c))).collect();
+    affine(x, None, [&scales, &scales, &shifts], slope, y);
+}
+
+/// Gradients of [`normalize`] with the batch's own statistics: `dx`, `dgamma = Σ dy·x̂`, `dbeta = Σ dy`. `dy` is the gradient before the
+/// activation.
+///
+/// # Panics
+/// When a slice's length does not fit.
+#[allow(clippy::too_many_arguments, reason = "inputs and outputs of one formula")]
 pub fn backward<T: Real>(
     x: &[T],
     dy: &[T],
     gamma: Option<&[T]>,
     mean: &[T],
     var: &[T],
-    eps: T,
-    channels: usize,
-    inner: usize,
+    eps: f64,
     dx: &mut [T],
     dgamma: &mut [T],
     dbeta: &mut [T],
 ) {
-    assert!(x.len() == dy.len() && x.len() == dx.len() && x.len().is_multiple_of(channels * inner));
-    assert!([mean.len(), var.len(), dgamma.len(), dbeta.len()].iter().all(|n| *n == channels));
+    let channels = mean.len();
+    assert!(x.len() == dy.len() && x.len() == dx.len() && x.len().is_multiple_of(channels));
+    assert!([var.len(), dgamma.len(), dbeta.len()].iter().all(|n| *n == channels));
     let count = (x.len() / channels) as f64;
-    let inverse = |c: usize| 1.0 / (var[c].to_f64() + eps.to_f64()).sqrt();
-    let sums: Vec<[f64; 2]> = (0..channels)
-        .into_par_iter()
-        .map(|c| {
-            let m = mean[c].to_f64();
-            let mut sums = [0.0; 2];
-            for (x, dy) in planes(x, channels, inner, c).zip(planes(dy, channels, inner, c)) {
-                sums[0] += sum(dy);
-                sums[1] += x.iter().zip(dy).map(|(x, dy)| (x.to_f64() - m) * dy.to_f64()).sum::<f64>();
-            }
-            [sums[0], sums[1] * inverse(c)]
-        })
-        .collect();
-    for (c, [db, dg]) in sums.iter().enumerate() {
-        (dbeta[c], dgamma[c]) = (T::from_f64(*db), T::from_f64(*dg));
+    let (db, dg) = per_channel(Terms::Product(dy, x, mean), channels);
+    let mut coefficients = [(); 3].map(|()| Vec::with_capacity(channels));
+    for c in 0..channels {
+        let inverse = 1.0 / (var[c].to_f64() + eps).sqrt();
+        let dg = dg[c] * inverse;
+        (dbeta[c], dgamma[c]) = (T::from_f64(db[c]), T::from_f64(dg));
+        let scale = gamma.map_or(1.0, |g| g[c].to_f64()) * inverse;
+        // dx = scale·(dy − mean(dy) − x̂·mean(dy·x̂)) as scale·dy + b·x + shift.
+        let b = -scale * inverse * dg / count;
+        let shift = -scale * db[c] / count - b * mean[c].to_f64();
+        coefficients.iter_mut().zip([scale, b, shift]).for_each(|(list, value)| list.push(T::from_f64(value)));
     }
-    map_planes(dx, [x, dy], channels, inner, |dx, [x, dy], c| {
-        let [db, dg] = sums[c];
-        let scale = gamma.map_or(1.0, |g| g[c].to_f64()) * inverse(c);
-        // dx = scale·(dy − mean(dy) − x̂·mean(dy·x̂)) as a·dy + b·x + d.
-        let b = -scale * inverse(c) * dg / count;
-        let d = -scale * db / count - b * mean[c].to_f64();
-        let (a, b, d) = (T::from_f64(scale), T::from_f64(b), T::from_f64(d));
-        for (dx, (x, dy)) in dx.iter_mut().zip(x.iter().zip(dy)) {
-            *dx = a * *dy + b * *x + d;
-        }
-    });
+    let [scale, b, shift] = &coefficients;
+    affine(dy, Some(x), [scale, b, shift], T::from_f64(1.0), dx);
 }

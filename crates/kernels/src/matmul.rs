@@ -1,7 +1,7 @@
 //! Products of row-major matrices; the second letter says which operand is transposed.
 
 use crate::Real;
-use crate::real::{View, product};
+use crate::gemm_product::{View, product};
 use rayon::prelude::*;
 
 /// Rows of the result per task: fixed, so that bits do not depend on the number of threads.

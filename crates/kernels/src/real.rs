@@ -1,6 +1,7 @@
 //! The two types of number that kernels know.
 
-use gemm::Parallelism;
+use crate::Isa;
+use crate::isa::{Kernel, portable, run_f32};
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
@@ -18,6 +19,7 @@ pub trait Real:
     + Div<Output = Self>
     + Neg<Output = Self>
     + AddAssign
+    + sealed::Run
     + 'static
 {
     /// 0.
@@ -29,89 +31,92 @@ pub trait Real:
     /// Widens without loss.
     fn to_f64(self) -> f64;
 
-    /// Two buffers of this thread with at least the given sizes, of arbitrary content, reused from call to call.
-    fn with_scratch<R>(sizes: [usize; 2], f: impl FnOnce(&mut [Self], &mut [Self]) -> R) -> R;
+    /// √x.
+    fn sqrt(self) -> Self;
+
+    /// tanh(x).
+    fn tanh(self) -> Self;
 }
 
+pub(crate) mod sealed {
+    use super::{Isa, Kernel};
+
+    /// What only this crate may know of a [`super::Real`].
+    #[allow(private_interfaces, private_bounds, reason = "sealed: no other crate can name or call these")]
+    pub trait Run: Sized {
+        /// Runs a kernel on an instruction set; for f64 the set is always the portable one.
+        fn run<K: Kernel<Self>>(isa: Isa, kernel: K);
+
+        /// The instruction set that is used where `isa` is asked for.
+        fn isa(isa: Isa) -> Isa;
+
+        /// A buffer of this thread with `len` elements of arbitrary content on a 64-byte boundary, reused from call to call. `f` must not
+        /// ask for it again.
+        fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [Self]) -> R) -> R;
+    }
+}
+
+/// A cache line of `T`s.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line<T, const N: usize>([T; N]);
+
 macro_rules! real {
-    ($t:ty) => {
+    ($t:ty, $per_line:expr, $run:expr, $isa:expr) => {
         impl Real for $t {
             const ZERO: $t = 0.0;
 
+            #[inline(always)]
             fn from_f64(x: f64) -> $t {
                 x as $t
             }
 
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
 
-            fn with_scratch<R>(sizes: [usize; 2], f: impl FnOnce(&mut [$t], &mut [$t]) -> R) -> R {
+            #[inline(always)]
+            fn sqrt(self) -> $t {
+                self.sqrt()
+            }
+
+            fn tanh(self) -> $t {
+                self.tanh()
+            }
+        }
+
+        #[allow(private_interfaces, private_bounds, reason = "sealed")]
+        impl sealed::Run for $t {
+            fn run<K: Kernel<$t>>(isa: Isa, kernel: K) {
+                $run(isa, kernel)
+            }
+
+            fn isa(isa: Isa) -> Isa {
+                $isa(isa)
+            }
+
+            fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [$t]) -> R) -> R {
                 thread_local! {
-                    static SCRATCH: RefCell<[Vec<$t>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+                    static SCRATCH: RefCell<Vec<Line<$t, $per_line>>> = const { RefCell::new(Vec::new()) };
                 }
-                SCRATCH.with_borrow_mut(|[a, b]| {
-                    for (buffer, size) in [(&mut *a, sizes[0]), (&mut *b, sizes[1])] {
-                        if buffer.len() < size {
-                            buffer.resize(size, 0.0);
-                        }
+                SCRATCH.with_borrow_mut(|lines| {
+                    let needed = len.div_ceil($per_line);
+                    if lines.len() < needed {
+                        lines.resize(needed, Line([0.0; $per_line]));
                     }
-                    f(&mut a[..sizes[0]], &mut b[..sizes[1]])
+                    // SAFETY: a Line is exactly $per_line numbers without padding, and there are enough of them for `len`.
+                    f(unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast::<$t>(), len) })
                 })
             }
         }
     };
 }
 
-real!(f32);
-real!(f64);
-
-/// A matrix in a slice: element (i, j) at `i·row + j·column`.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a, T> {
-    pub(crate) data: &'a [T],
-    pub(crate) row: usize,
-    pub(crate) column: usize,
-}
-
-/// `c = a·b`, or `c += a·b` when `add`; `c` is `[m, n]` with rows `c_row` apart. Single-threaded.
-pub(crate) fn product<T: Real>((m, n, k): (usize, usize, usize), a: View<'_, T>, b: View<'_, T>, c: &mut [T], c_row: usize, add: bool) {
-    let last = |rows: usize, columns: usize, row: usize, column: usize| (rows - 1) * row + (columns - 1) * column;
-    assert!(m > 0 && n > 0 && k > 0 && c_row >= n, "matrix product of {m}x{k} and {k}x{n}");
-    assert!(last(m, k, a.row, a.column) < a.data.len() && last(k, n, b.row, b.column) < b.data.len() && last(m, n, c_row, 1) < c.len());
-    let alpha = T::from_f64(if add { 1.0 } else { 0.0 });
-    // SAFETY: the asserts above bound every element that the strides reach, and `c` is borrowed mutably, so it overlaps neither input.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c.as_mut_ptr(),
-            1,
-            c_row as isize,
-            add,
-            a.data.as_ptr(),
-            a.column as isize,
-            a.row as isize,
-            b.data.as_ptr(),
-            b.column as isize,
-            b.row as isize,
-            alpha,
-            T::from_f64(1.0),
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
-    }
-}
+real!(f32, 16, run_f32, |isa| isa);
+real!(f64, 8, |_, kernel| portable(kernel), |_| Isa::Portable);
 
 /// Sum in f64 over eight lanes: vectorizes, and the order depends on the length alone.
-pub(crate) fn sum<T: Real>(values: &[T]) -> f64 {
-    sum_by(values, |x| x)
-}
-
-/// Sum of `f` over the elements, as [`sum`].
 pub(crate) fn sum_by<T: Real>(values: &[T], f: impl Fn(f64) -> f64) -> f64 {
     let mut lanes = [0.0f64; 8];
     let (chunks, rest) = values.as_chunks::<8>();

@@ -2,7 +2,7 @@
 
 use crate::Error;
 
-/// A convolution of `[batch, in_channels, in_h, in_w]` with `[out_channels, in_channels, kernel, kernel]`.
+/// A convolution of `[in_h, in_w, batch, in_channels]` with `[out_channels, in_channels, kernel, kernel]`.
 ///
 /// A transposed convolution is described by the convolution that it is the adjoint of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl ConvShape {
         self.out_channels * self.out_pixels()
     }
 
-    /// Rows of the im2col matrix: in_channels · kernel².
+    /// Products that an output value adds up: in_channels · kernel².
     pub(crate) fn taps(&self) -> usize {
         self.in_channels * self.kernel * self.kernel
     }
@@ -92,12 +92,5 @@ impl ConvShape {
     /// Elements of w.
     pub(crate) fn weights(&self) -> usize {
         self.out_channels * self.taps()
-    }
-
-    /// Output positions that a row or column of taps reaches: `0 ≤ o·stride + tap − padding < size` for o in the range.
-    pub(crate) fn reach(&self, tap: usize, size: usize, outputs: usize) -> std::ops::Range<usize> {
-        let first = self.padding.saturating_sub(tap).div_ceil(self.stride);
-        let end = (size + self.padding).saturating_sub(tap).div_ceil(self.stride).min(outputs);
-        first.min(end)..end
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{NORM_EPS, Parameters, Place, find, init};
 use crate::norm::{Iterate, WeightNorm};
-use crate::ops::{self, Arm};
+use crate::ops::{self, FeatureMap, Finish};
 use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
@@ -66,7 +66,7 @@ impl Weights {
 pub struct Trace {
     /// D(x), `[N]`.
     pub outputs: Tensor,
-    layers: Vec<Tensor>,
+    layers: Vec<FeatureMap>,
 }
 
 /// D of the paper: images `[N, 3, side, side]` in [−1, 1] to one output each.
@@ -153,13 +153,14 @@ impl Discriminator {
     /// # Errors
     /// When the shapes do not fit.
     pub fn forward(&self, weights: &[Weights], x: &Tensor) -> Result<Trace> {
-        let mut x = x.clone();
-        let mut outputs = Vec::with_capacity(weights.len());
-        for (layer, w) in self.layers.iter().zip(weights) {
-            x = layer.forward(self.place.arm, w, &x)?;
-            outputs.push(x.clone());
+        let (dense, convolutions) = self.split(weights)?;
+        let mut x = FeatureMap::of(self.place.arm, x)?;
+        let mut layers = Vec::with_capacity(weights.len());
+        for (layer, w) in convolutions {
+            x = layer.forward(w, &x)?;
+            layers.push(x.clone());
         }
-        Ok(Trace { outputs: x.flatten_all()?, layers: outputs })
+        Ok(Trace { outputs: ops::head(&x, &dense.effective, Some(&dense.bias))?, layers })
     }
 
     /// The directional derivative of D at the trace's input along `t` `[N, 3, side, side]` → `[N]`, differentiable in the weights.
@@ -169,14 +170,23 @@ impl Discriminator {
     /// # Errors
     /// When a layer is not piecewise linear (batch or layer normalization), or the shapes do not fit.
     pub fn tangent(&self, weights: &[Weights], trace: &Trace, t: &Tensor) -> Result<Tensor> {
-        let mut t = t.clone();
-        for ((layer, w), y) in self.layers.iter().zip(weights).zip(&trace.layers) {
+        let (dense, convolutions) = self.split(weights)?;
+        let mut t = FeatureMap::of(self.place.arm, t)?;
+        for ((layer, w), y) in convolutions.zip(&trace.layers) {
             if !matches!(layer.post, PostNorm::None) {
                 return Err(Error::Invalid("the gradient penalty needs a piecewise linear discriminator".into()));
             }
-            t = ops::activation_tangent(self.place.arm, &layer.linear(self.place.arm, w, &t)?, y, layer.slope())?;
+            t = layer.linear(w, &t, Finish::Tangent(y, layer.slope()))?;
         }
-        Ok(t.flatten_all()?)
+        ops::head(&t, &dense.effective, None)
+    }
+
+    /// The last layer's weights, and the convolutions with theirs.
+    fn split<'a>(&'a self, weights: &'a [Weights]) -> Result<(&'a Weights, impl Iterator<Item = (&'a DiscriminatorLayer, &'a Weights)>)> {
+        match weights.split_last() {
+            Some((dense, rest)) if weights.len() == self.layers.len() => Ok((dense, self.layers.iter().zip(rest))),
+            _ => Err(Error::Invalid(format!("{} weights for {} layers", weights.len(), self.layers.len()))),
+        }
     }
 
     /// Exact σ(W̄) by layer name, of the weights that `weights` holds.
@@ -218,27 +228,25 @@ impl DiscriminatorLayer {
         Ok(Weights { normalized, effective, bias: parameters.of(&self.bias), beta })
     }
 
-    fn linear(&self, arm: Arm, w: &Weights, x: &Tensor) -> Result<Tensor> {
+    fn linear(&self, w: &Weights, x: &FeatureMap, finish: Finish<'_>) -> Result<FeatureMap> {
         match self.spec.kind {
-            LayerKind::Dense { .. } => ops::dense(arm, &x.flatten_from(1)?, &w.effective, None),
-            LayerKind::Conv { stride, padding, .. } => ops::conv2d(arm, x, &w.effective, stride, padding),
-            LayerKind::Deconv { stride, padding, .. } => ops::conv_transpose2d(arm, x, &w.effective, stride, padding),
+            LayerKind::Dense { .. } => Err(Error::Invalid(format!("layer {}: a dense layer must be the last", self.spec.name))),
+            LayerKind::Conv { stride, padding, .. } => ops::conv2d(x, &w.effective, stride, padding, finish),
+            LayerKind::Deconv { stride, padding, .. } => ops::conv_transpose2d(x, &w.effective, stride, padding, finish),
         }
     }
 
-    fn forward(&self, arm: Arm, w: &Weights, x: &Tensor) -> Result<Tensor> {
-        let x = self.linear(arm, w, x)?;
+    fn forward(&self, w: &Weights, x: &FeatureMap) -> Result<FeatureMap> {
         match (&self.post, &w.beta) {
             (PostNorm::Batch(_), Some(beta)) => {
-                let x = ops::bias_activation(arm, &x, &w.bias, 1.0)?;
-                let (x, _, _) = ops::batch_norm(arm, &x, None, beta, NORM_EPS)?;
-                ops::activation(arm, &x, self.slope())
+                let x = self.linear(w, x, Finish::BiasActivation(&w.bias, 1.0))?;
+                Ok(ops::batch_norm(&x, None, beta, NORM_EPS, self.slope())?.0)
             }
             (PostNorm::Layer(_), Some(beta)) => {
-                let x = ops::bias_activation(arm, &x, &w.bias, 1.0)?;
-                ops::activation(arm, &ops::layer_norm(&x, beta, NORM_EPS)?, self.slope())
+                let x = self.linear(w, x, Finish::BiasActivation(&w.bias, 1.0))?;
+                ops::layer_norm(&x, beta, NORM_EPS, self.slope())
             }
-            _ => ops::bias_activation(arm, &x, &w.bias, self.slope()),
+            _ => self.linear(w, x, Finish::BiasActivation(&w.bias, self.slope())),
         }
     }
 }

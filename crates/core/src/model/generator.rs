@@ -1,7 +1,7 @@
 //! The generator: dense, transposed convolutions with batch normalization and ReLU, a last convolution and tanh.
 
 use super::{Mode, NORM_EPS, Parameters, Place, RUNNING_DECAY, find, init};
-use crate::ops::{self, Arm};
+use crate::ops::{self, FeatureMap, Finish};
 use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
@@ -116,54 +116,48 @@ impl Generator {
         if width != Z_DIM {
             return Err(Error::Invalid(format!("z has {width} dimensions; the generator needs {Z_DIM}")));
         }
-        let arm = self.place.arm;
-        let mut x = z.clone();
-        for layer in &mut self.layers {
-            x = layer.forward(arm, &x, n, parameters, mode)?;
+        let Some((dense, rest)) = self.layers.split_first_mut() else { return Err(Error::Invalid("the generator has no layers".into())) };
+        let [c, h, w] = dense.spec.output;
+        let x = ops::dense(self.place.arm, z, &parameters.of(&dense.weight), &parameters.of(&dense.bias))?.reshape((n, c, h, w))?;
+        let mut x = FeatureMap::of(self.place.arm, &x)?;
+        for layer in rest {
+            x = layer.forward(&x, parameters, mode)?;
         }
-        Ok(x)
+        x.to_tensor()
     }
 }
 
 impl GeneratorLayer {
-    fn forward(&mut self, arm: Arm, x: &Tensor, n: usize, parameters: Parameters, mode: Mode) -> Result<Tensor> {
+    fn forward(&mut self, x: &FeatureMap, parameters: Parameters, mode: Mode) -> Result<FeatureMap> {
         let (weight, bias) = (parameters.of(&self.weight), parameters.of(&self.bias));
+        let slope = match self.spec.activation {
+            Activation::Identity | Activation::Tanh => 1.0,
+            Activation::Relu => 0.0,
+            Activation::LeakyRelu { slope } => slope,
+        };
+        let finish = Finish::BiasActivation(&bias, if self.batch_norm.is_some() { 1.0 } else { slope });
         let x = match self.spec.kind {
-            LayerKind::Dense { .. } => {
-                let [c, h, w] = self.spec.output;
-                ops::dense(arm, x, &weight, Some(&bias))?.reshape((n, c, h, w))?
-            }
-            LayerKind::Conv { stride, padding, .. } => {
-                ops::bias_activation(arm, &ops::conv2d(arm, x, &weight, stride, padding)?, &bias, 1.0)?
-            }
-            LayerKind::Deconv { stride, padding, .. } => {
-                ops::bias_activation(arm, &ops::conv_transpose2d(arm, x, &weight, stride, padding)?, &bias, 1.0)?
-            }
+            LayerKind::Dense { .. } => return Err(Error::Invalid(format!("layer {}: a dense layer must be the first", self.spec.name))),
+            LayerKind::Conv { stride, padding, .. } => ops::conv2d(x, &weight, stride, padding, finish)?,
+            LayerKind::Deconv { stride, padding, .. } => ops::conv_transpose2d(x, &weight, stride, padding, finish)?,
         };
         let x = match &mut self.batch_norm {
             None => x,
-            Some(bn) => bn.forward(arm, &x, parameters, mode)?,
+            Some(bn) => bn.forward(&x, parameters, mode, slope)?,
         };
-        match self.spec.activation {
-            Activation::Identity => Ok(x),
-            Activation::Relu => ops::activation(arm, &x, 0.0),
-            Activation::LeakyRelu { slope } => ops::activation(arm, &x, slope),
-            Activation::Tanh => Ok(x.tanh()?),
-        }
+        if self.spec.activation == Activation::Tanh { ops::tanh(&x) } else { Ok(x) }
     }
 }
 
 impl BatchNorm {
-    fn forward(&mut self, arm: Arm, x: &Tensor, parameters: Parameters, mode: Mode) -> Result<Tensor> {
+    /// Normalizes `x` and applies the activation with `slope`.
+    fn forward(&mut self, x: &FeatureMap, parameters: Parameters, mode: Mode, slope: f64) -> Result<FeatureMap> {
         let (gamma, beta) = (parameters.of(&self.gamma), parameters.of(&self.beta));
-        let (n, c, h, w) = x.dims4()?;
         if mode == Mode::Eval {
-            let per_channel = |t: &Tensor| t.reshape((1, c, 1, 1));
-            let scale = (&gamma / (&self.running_var + NORM_EPS)?.sqrt()?)?;
-            let y = x.broadcast_sub(&per_channel(&self.running_mean)?)?.broadcast_mul(&per_channel(&scale)?)?;
-            return Ok(y.broadcast_add(&per_channel(&beta)?)?);
+            return ops::batch_norm_with(x, &gamma, &beta, [&self.running_mean, &self.running_var], NORM_EPS, slope);
         }
-        let (y, mean, var) = ops::batch_norm(arm, x, Some(&gamma), &beta, NORM_EPS)?;
+        let (y, mean, var) = ops::batch_norm(x, Some(&gamma), &beta, NORM_EPS, slope)?;
+        let [n, _, h, w] = x.dims()?;
         let count = (n * h * w) as f64;
         let unbiased = (var * (count / (count - 1.0).max(1.0)))?;
         let moved = |old: &Tensor, new: &Tensor| Ok::<_, Error>(((old * RUNNING_DECAY)? + (new * (1.0 - RUNNING_DECAY))?)?.detach());

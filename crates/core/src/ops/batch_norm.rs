@@ -1,118 +1,26 @@
-//! Batch normalization with the statistics of the batch.
+//! Batch normalization, with the statistics of the batch or given ones, and the activation that follows it.
 
-use super::Arm;
-use super::cpu::{Element, by_type, number, slice, with_slice, zeros};
+use super::feature_map::{Element, FeatureMap, Map, by_dtype, number, with_optional, with_slice};
+use super::node::{Gradients, no_input, served};
+use super::pointwise::activate;
 use crate::Result;
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Shape, Tensor, WithDType};
-use sngan_kernels::batch_norm as kernel;
-use std::sync::{Arc, Mutex, PoisonError};
+use candle_core::{Device, Tensor};
+use sngan_kernels::{Buffer, batch_norm as kernel};
+use std::sync::Arc;
 
-/// Mean and biased variance of each channel, as the forward pass found them.
-type Statistics = (Vec<f64>, Vec<f64>);
-
-struct BatchNormOp {
-    eps: f64,
-    statistics: Arc<Mutex<Statistics>>,
-}
-
-fn sizes(shape: &Shape) -> candle_core::Result<(usize, usize)> {
-    let (_, c, h, w) = shape.dims4()?;
-    Ok((c, h * w))
-}
-
-impl CustomOp3 for BatchNormOp {
-    fn name(&self) -> &'static str {
-        "batch-norm"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        gamma: &CpuStorage,
-        lg: &Layout,
-        beta: &CpuStorage,
-        lb: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (channels, inner) = sizes(lx.shape())?;
-        by_type!(x, T, {
-            let (x, gamma, beta) = (slice::<T>(x, lx)?, slice::<T>(gamma, lg)?, slice::<T>(beta, lb)?);
-            let (mut y, mut mean, mut var) = (zeros::<T>(x.len()), zeros::<T>(channels), zeros::<T>(channels));
-            kernel::forward(x, Some(gamma), beta, number::<T>(self.eps), channels, inner, &mut y, &mut mean, &mut var);
-            let wide = |v: Vec<T>| v.into_iter().map(WithDType::to_f64).collect();
-            *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = (wide(mean), wide(var));
-            Ok((T::to_cpu_storage_owned(y), lx.shape().clone()))
-        })
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        gamma: &Tensor,
-        beta: &Tensor,
-        _: &Tensor,
-        g: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (dx, dgamma, dbeta) =
-            if x.dtype() == DType::F32 { self.gradients::<f32>(x, gamma, g)? } else { self.gradients::<f64>(x, gamma, g)? };
-        let asked = |t: &Tensor, d: Tensor| t.track_op().then_some(d);
-        Ok((asked(x, dx), asked(gamma, dgamma), asked(beta, dbeta)))
-    }
-}
-
-impl BatchNormOp {
-    fn gradients<T: Element>(&self, x: &Tensor, gamma: &Tensor, g: &Tensor) -> candle_core::Result<(Tensor, Tensor, Tensor)> {
-        let (channels, inner) = sizes(x.shape())?;
-        let (mut dx, mut dgamma, mut dbeta) = (zeros::<T>(x.elem_count()), zeros::<T>(channels), zeros::<T>(channels));
-        let narrow = |v: &[f64]| v.iter().map(|s| number::<T>(*s)).collect::<Vec<T>>();
-        let (mean, var) = {
-            let s = self.statistics.lock().unwrap_or_else(PoisonError::into_inner);
-            (narrow(&s.0), narrow(&s.1))
-        };
-        let eps = number::<T>(self.eps);
-        with_slice::<T, _>(x, |xs| {
-            with_slice::<T, _>(gamma, |gammas| {
-                with_slice::<T, _>(g, |dy| {
-                    kernel::backward(xs, dy, Some(gammas), &mean, &var, eps, channels, inner, &mut dx, &mut dgamma, &mut dbeta);
-                    Ok(())
-                })
-            })
-        })?;
-        let device = x.device();
-        Ok((
-            Tensor::from_vec(dx, x.shape(), device)?,
-            Tensor::from_vec(dgamma, channels, device)?,
-            Tensor::from_vec(dbeta, channels, device)?,
-        ))
-    }
-}
-
-/// `(x − mean) / √(var + eps) · γ + β` for `x` `[N, C, H, W]`, statistics over (N, H, W), `gamma` (1 when absent) and `beta` `[C]`.
-/// Returns y, and, detached, the batch's mean and *biased* variance `[C]`.
+/// `act((x − mean) / √(var + eps) · γ + β)` for `x` `[N, C, H, W]`, statistics over (N, H, W), `gamma` (1 when absent) and `beta` `[C]`;
+/// `act` is the identity for `slope` 1, ReLU for 0. Returns y, and, detached, the batch's mean and *biased* variance `[C]`.
 ///
 /// # Errors
 /// When the shapes do not fit.
-pub fn batch_norm(arm: Arm, x: &Tensor, gamma: Option<&Tensor>, beta: &Tensor, eps: f64) -> Result<(Tensor, Tensor, Tensor)> {
-    let (_, c, _, _) = x.dims4()?;
-    if arm == Arm::Candle {
-        return composed(x, gamma, beta, eps);
+pub fn batch_norm(x: &FeatureMap, gamma: Option<&Tensor>, beta: &Tensor, eps: f64, slope: f64) -> Result<(FeatureMap, Tensor, Tensor)> {
+    match x {
+        FeatureMap::Candle(x) => composed(x, gamma, beta, eps, slope),
+        FeatureMap::Ours(map) => by_dtype!(map.dtype, T, ours::<T>(map, gamma, beta, eps, slope)),
     }
-    let ones;
-    let gamma = match gamma {
-        Some(gamma) => gamma.contiguous()?,
-        None => {
-            ones = Tensor::ones(c, x.dtype(), x.device())?;
-            ones
-        }
-    };
-    let statistics = Arc::new(Mutex::new((Vec::new(), Vec::new())));
-    let y = x.contiguous()?.apply_op3(&gamma, &beta.contiguous()?, BatchNormOp { eps, statistics: statistics.clone() })?;
-    let s = statistics.lock().unwrap_or_else(PoisonError::into_inner);
-    let tensor = |v: &[f64]| Tensor::from_slice(v, c, x.device())?.to_dtype(x.dtype());
-    Ok((y, tensor(&s.0)?, tensor(&s.1)?))
 }
 
-fn composed(x: &Tensor, gamma: Option<&Tensor>, beta: &Tensor, eps: f64) -> Result<(Tensor, Tensor, Tensor)> {
+fn composed(x: &Tensor, gamma: Option<&Tensor>, beta: &Tensor, eps: f64, slope: f64) -> Result<(FeatureMap, Tensor, Tensor)> {
     let (n, c, h, w) = x.dims4()?;
     let count = (n * h * w) as f64;
     let per_channel = |t: &Tensor| t.sum_keepdim((0, 2, 3))? / count;
@@ -123,6 +31,90 @@ fn composed(x: &Tensor, gamma: Option<&Tensor>, beta: &Tensor, eps: f64) -> Resu
     if let Some(gamma) = gamma {
         y = y.broadcast_mul(&gamma.reshape((1, c, 1, 1))?)?;
     }
-    let y = y.broadcast_add(&beta.reshape((1, c, 1, 1))?)?;
-    Ok((y, mean.flatten_all()?.detach(), var.flatten_all()?.detach()))
+    let y = activate(&y.broadcast_add(&beta.reshape((1, c, 1, 1))?)?, slope)?;
+    Ok((FeatureMap::Candle(y), mean.flatten_all()?.detach(), var.flatten_all()?.detach()))
+}
+
+fn ours<T: Element>(x: &Map, gamma: Option<&Tensor>, beta: &Tensor, eps: f64, slope: f64) -> Result<(FeatureMap, Tensor, Tensor)> {
+    let channels = x.dims[1];
+    let (mut mean, mut var) = (vec![number::<T>(0.0); channels], vec![number::<T>(0.0); channels]);
+    kernel::statistics(T::values(&x.data)?, &mut mean, &mut var);
+    let data = Arc::new(normalized::<T>(x, gamma, beta, (&mean, &var), eps, slope)?);
+    let statistics = (Tensor::from_slice(&mean, channels, &Device::Cpu)?, Tensor::from_slice(&var, channels, &Device::Cpu)?);
+    let mask = (slope != 1.0).then(|| (data.clone(), slope));
+    let (none, with_gamma) = (no_input()?, gamma.is_some());
+    let (x, handle, gamma) = (x.clone(), x.handle.clone(), gamma.unwrap_or(&none));
+    let y = Map::record::<T>("batch-norm", x.dims, data, mask, [&handle, gamma, beta], move |inputs, dy| {
+        gradients(&x, with_gamma, inputs, (&mean, &var), eps, dy)
+    })?;
+    Ok((y, statistics.0, statistics.1))
+}
+
+fn normalized<T: Element>(
+    x: &Map,
+    gamma: Option<&Tensor>,
+    beta: &Tensor,
+    (mean, var): (&[T], &[T]),
+    eps: f64,
+    slope: f64,
+) -> candle_core::Result<super::feature_map::Data> {
+    let mut y = Buffer::<T>::arbitrary(x.size().len());
+    with_optional(gamma, |gamma| {
+        with_slice(beta, |beta| {
+            kernel::normalize(T::values(&x.data)?, gamma, beta, mean, var, eps, number(slope), &mut y);
+            Ok(())
+        })
+    })?;
+    Ok(T::data(y))
+}
+
+fn gradients<T: Element>(
+    x: &Map,
+    with_gamma: bool,
+    [handle, gamma, beta]: [&Tensor; 3],
+    (mean, var): (&[T], &[T]),
+    eps: f64,
+    dy: &[T],
+) -> candle_core::Result<Gradients> {
+    let mut dx = Buffer::<T>::arbitrary(dy.len());
+    let (mut dgamma, mut dbeta) = (vec![number::<T>(0.0); mean.len()], vec![number::<T>(0.0); mean.len()]);
+    with_optional(with_gamma.then_some(gamma), |gamma| {
+        kernel::backward(T::values(&x.data)?, dy, gamma, mean, var, eps, &mut dx, &mut dgamma, &mut dbeta);
+        Ok(())
+    })?;
+    if handle.track_op() {
+        x.receive(dx)?;
+    }
+    let asked = |t: &Tensor, d: Vec<T>| if t.track_op() { Tensor::from_vec(d, t.shape(), &Device::Cpu).map(Some) } else { Ok(None) };
+    Ok([served(handle)?, asked(gamma, dgamma)?, asked(beta, dbeta)?])
+}
+
+/// [`batch_norm`] with given statistics `[C]`, such as running averages. Not differentiable.
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn batch_norm_with(
+    x: &FeatureMap,
+    gamma: &Tensor,
+    beta: &Tensor,
+    [mean, var]: [&Tensor; 2],
+    eps: f64,
+    slope: f64,
+) -> Result<FeatureMap> {
+    let (gamma, beta) = (gamma.detach(), beta.detach());
+    match x {
+        FeatureMap::Candle(x) => {
+            let per_channel = |t: &Tensor| t.reshape((1, t.elem_count(), 1, 1));
+            let scale = (&gamma / (var + eps)?.sqrt()?)?;
+            let y = x.detach().broadcast_sub(&per_channel(mean)?)?.broadcast_mul(&per_channel(&scale)?)?;
+            Ok(FeatureMap::Candle(activate(&y.broadcast_add(&per_channel(&beta)?)?, slope)?))
+        }
+        FeatureMap::Ours(map) => by_dtype!(map.dtype, T, {
+            let none = no_input()?;
+            let data = with_slice::<T, _>(mean, |mean| {
+                with_slice::<T, _>(var, |var| normalized(map, Some(&gamma), &beta, (mean, var), eps, slope))
+            })?;
+            Map::record::<T>("batch-norm", map.dims, Arc::new(data), None, [&none, &none, &none], |_, _| Ok([None, None, None]))
+        }),
+    }
 }

@@ -1,10 +1,13 @@
-//! Fully connected layers.
+//! Fully connected layers and matrix products.
 
 use super::Arm;
-use super::cpu::{by_type, slice, zeros};
+use super::conv::grad_bias;
+use super::feature_map::{Element, FeatureMap, Map, by_dtype, number, slice, with_slice};
+use super::node::{no_input, record, served};
 use crate::Result;
-use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor, WithDType};
-use sngan_kernels::matmul;
+use candle_core::{CpuStorage, CustomOp2, Device, Layout, Shape, Tensor, WithDType};
+use sngan_kernels::plane::{self, MapSize};
+use sngan_kernels::{Buffer, activation, matmul};
 
 /// A matrix product; the second letter says which operand is transposed.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +41,9 @@ impl CustomOp2 for Product {
         if k != k2 {
             candle_core::bail!("matmul {self:?}: {:?} does not fit {:?}", la.shape(), lb.shape());
         }
-        by_type!(a, T, {
+        by_dtype!(candle_core::backend::BackendStorage::dtype(a), T, {
             let (a, b) = (slice::<T>(a, la)?, slice::<T>(b, lb)?);
-            let mut c = zeros::<T>(m * n);
+            let mut c = vec![number::<T>(0.0); m * n];
             match self {
                 Product::Nn => matmul::nn(m, n, k, a, b, &mut c),
                 Product::Nt => matmul::nt(m, n, k, a, b, &mut c),
@@ -64,15 +67,107 @@ impl CustomOp2 for Product {
 ///
 /// # Errors
 /// When the shapes do not fit.
-pub fn dense(arm: Arm, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let y = match arm {
-        Arm::Candle => x.matmul(&w.t()?)?,
-        Arm::Ours => Product::Nt.apply(x, w)?,
+pub fn dense(arm: Arm, x: &Tensor, w: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    if arm == Arm::Candle {
+        return Ok(x.matmul(&w.t()?)?.broadcast_add(bias)?);
+    }
+    let y = Product::Nt.apply(x, w)?;
+    by_dtype!(y.dtype(), T, add_bias::<T>(&y, bias))
+}
+
+fn add_bias<T: Element>(y: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    let mut sum = vec![number::<T>(0.0); y.elem_count()];
+    with_slice(y, |y| {
+        with_slice(bias, |b| {
+            activation::bias_forward(y, b, number(1.0), &mut sum);
+            Ok(())
+        })
+    })?;
+    let value = (T::to_cpu_storage_owned(sum), y.shape().clone());
+    Ok(record("bias", [y, bias, &no_input()?], value, |[y, bias, _], grad| {
+        let db = with_slice::<T, _>(grad, |g| grad_bias(bias, g))?;
+        Ok([y.track_op().then(|| grad.clone()), db, None])
+    })?)
+}
+
+/// The dense layer with one output on a feature map, read as `[N, C·H·W]`: `w` `[1, C·H·W]`, `bias` `[1]` (0 when absent) → `[N]`.
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn head(x: &FeatureMap, w: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let y = match x {
+        FeatureMap::Candle(x) => x.flatten_from(1)?.matmul(&w.t()?)?.flatten_all()?,
+        FeatureMap::Ours(map) => {
+            let size = map.size();
+            if w.dims() != [1, size.pixels * size.channels] {
+                return Err(crate::Error::Invalid(format!("head: weight {:?} does not fit input {:?}", w.dims(), map.dims)));
+            }
+            by_dtype!(map.dtype, T, head_ours::<T>(map, size, w))?
+        }
     };
     match bias {
         None => Ok(y),
-        Some(bias) => super::bias_activation(arm, &y, bias, 1.0),
+        Some(bias) => Ok(y.broadcast_add(bias)?),
     }
+}
+
+fn head_ours<T: Element>(x: &Map, size: MapSize, w: &Tensor) -> Result<Tensor> {
+    let mut y = vec![number::<T>(0.0); size.images];
+    with_slice(w, |w| {
+        plane::head(size, T::values(&x.data)?, w, &mut y);
+        Ok(())
+    })?;
+    let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
+    let value = (T::to_cpu_storage_owned(y), Shape::from(size.images));
+    Ok(record("head", [&handle, w, &none], value, move |[handle, w, _], grad| {
+        with_slice::<T, _>(grad, |g| {
+            if handle.track_op() {
+                let mut dx = Buffer::<T>::arbitrary(size.len());
+                with_slice(w, |w| {
+                    plane::head_grad_input(size, g, w, &mut dx);
+                    Ok(())
+                })?;
+                x.receive(dx)?;
+            }
+            let mut dw = None;
+            if w.track_op() {
+                let mut values = vec![number::<T>(0.0); w.elem_count()];
+                plane::head_grad_weight(size, T::values(&x.data)?, g, &mut values);
+                dw = Some(Tensor::from_vec(values, w.shape(), &Device::Cpu)?);
+            }
+            Ok([served(handle)?, dw, None])
+        })
+    })?)
+}
+
+/// The mean over the plane: `[N, C, H, W]` → `[N, C]`.
+///
+/// # Errors
+/// Those of the tensor library.
+pub fn mean_pool(x: &FeatureMap) -> Result<Tensor> {
+    match x {
+        FeatureMap::Candle(x) => Ok(x.flatten_from(2)?.mean(2)?),
+        FeatureMap::Ours(map) => by_dtype!(map.dtype, T, mean_ours::<T>(map)),
+    }
+}
+
+fn mean_ours<T: Element>(x: &Map) -> Result<Tensor> {
+    let size = x.size();
+    let mut y = vec![number::<T>(0.0); size.images * size.channels];
+    plane::mean(size, T::values(&x.data)?, &mut y);
+    let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
+    let value = (T::to_cpu_storage_owned(y), Shape::from((size.images, size.channels)));
+    Ok(record("mean-pool", [&handle, &none, &none], value, move |[handle, ..], grad| {
+        if handle.track_op() {
+            let mut dx = Buffer::<T>::arbitrary(size.len());
+            with_slice(grad, |g| {
+                plane::mean_backward(size, g, &mut dx);
+                Ok(())
+            })?;
+            x.receive(dx)?;
+        }
+        Ok([served(handle)?, None, None])
+    })?)
 }
 
 /// `A·Aᵀ` of a matrix `[m, n]` → `[m, m]`.

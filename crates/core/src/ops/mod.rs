@@ -1,22 +1,25 @@
 //! The seam between networks and kernels: each operation has two arms.
 //!
-//! Networks are written once over these functions. [`Arm::Ours`] runs the kernels of `sngan-kernels` as Candle custom
-//! operations (CPU); [`Arm::Candle`] composes Candle's own operations (CUDA, and f64 as the oracle). Tests force either arm, so the
-//! logic of the CUDA arm runs on the CPU too. Every operation is differentiable once by Candle's autograd.
+//! Networks are written once over these functions. [`Arm::Ours`] runs the kernels of `sngan-kernels` (CPU); [`Arm::Candle`] composes
+//! Candle's own operations (CUDA, and f64 as the oracle). What flows between layers is a [`FeatureMap`] of either arm; weights, images and
+//! outputs are tensors. Tests force either arm, so the logic of the CUDA arm runs on the CPU too. Every operation is differentiable once by
+//! Candle's autograd.
 
 mod batch_norm;
-mod bias_activation;
 mod conv;
-mod cpu;
 mod dense;
+mod feature_map;
 mod layer_norm;
+mod node;
+mod pointwise;
 
-pub use batch_norm::batch_norm;
-pub use bias_activation::{activation, activation_tangent, bias_activation};
-pub use conv::{conv_transpose2d, conv2d};
-pub use dense::dense;
+pub use batch_norm::{batch_norm, batch_norm_with};
+pub use conv::{Finish, conv_transpose2d, conv2d};
 pub(crate) use dense::gram;
+pub use dense::{dense, head, mean_pool};
+pub use feature_map::{FeatureMap, Map};
 pub use layer_norm::layer_norm;
+pub use pointwise::{activation, tanh};
 
 use candle_core::{DType, Tensor};
 

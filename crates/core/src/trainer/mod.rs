@@ -267,7 +267,7 @@ impl<'a> Trainer<'a> {
             adam_steps: [self.adam_g.steps(), self.adam_d.steps()],
             run_id: self.spec.id(),
             sha256: String::new(),
-            instruction_set: sngan_kernels::instruction_set().into(),
+            instruction_set: sngan_kernels::Isa::best().name().into(),
             streams: streams.into_iter().map(|(k, v)| (k.to_string(), v)).collect(),
             horizon: self.gen_updates == self.spec.gen_updates,
         }
@@ -282,10 +282,10 @@ impl<'a> Trainer<'a> {
         if metadata.run_id != self.spec.id() {
             return Err(crate::Error::Invalid(format!("the checkpoint is of run {}, the spec of run {}", metadata.run_id, self.spec.id())));
         }
-        if metadata.instruction_set != sngan_kernels::instruction_set() {
+        if metadata.instruction_set != sngan_kernels::Isa::best().name() {
             eprintln!(
                 "warning: resuming on {} a run trained on {}: it continues, but not bit-identically",
-                sngan_kernels::instruction_set(),
+                sngan_kernels::Isa::best().name(),
                 metadata.instruction_set
             );
         }

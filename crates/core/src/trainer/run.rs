@@ -94,7 +94,7 @@ fn provenance(device: &Device, options: &TrainOptions, images: &Images) -> Prove
         },
         threads: options.threads,
         cpu: provenance::cpu_model(),
-        instruction_set: sngan_kernels::instruction_set().into(),
+        instruction_set: sngan_kernels::Isa::best().name().into(),
         log_every: options.log_every,
         dataset_sha256: images.sha256(),
     }

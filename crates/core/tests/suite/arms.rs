@@ -1,6 +1,6 @@
 use crate::support::{F32_ROUNDING, F64_ROUNDING, distance, draw};
 use candle_core::{DType, Tensor, Var};
-use sngan_core::ops::{self, Arm};
+use sngan_core::ops::{self, Arm, FeatureMap, Finish};
 
 /// Runs `f` in both arms and types on the same inputs, comparing the result and every input's gradient.
 fn compare(name: &str, shapes: &[&[usize]], f: impl Fn(Arm, &[Tensor]) -> Tensor) {
@@ -23,51 +23,115 @@ fn compare(name: &str, shapes: &[&[usize]], f: impl Fn(Arm, &[Tensor]) -> Tensor
     }
 }
 
+/// `f` on the feature map of an NCHW tensor, as an NCHW tensor.
+fn mapped(arm: Arm, x: &Tensor, f: impl Fn(&FeatureMap) -> FeatureMap) -> Tensor {
+    f(&FeatureMap::of(arm, x).unwrap()).to_tensor().unwrap()
+}
+
 #[test]
 fn convolutions() {
-    for (side, k, stride, padding) in [(6, 3, 1, 1), (6, 4, 2, 1), (5, 1, 1, 0), (7, 3, 2, 1)] {
-        let x = [3, 2, side, side];
-        compare(&format!("conv{k}s{stride}"), &[&x, &[5, 2, k, k]], |arm, t| ops::conv2d(arm, &t[0], &t[1], stride, padding).unwrap());
+    for (side, k, stride, padding) in [(6, 3, 1, 1), (8, 4, 2, 1), (5, 1, 1, 0), (7, 3, 2, 1)] {
+        for (c, o) in [(2, 5), (16, 8)] {
+            let x = [3, c, side, side];
+            compare(&format!("conv{k}s{stride}"), &[&x, &[o, c, k, k]], |arm, t| {
+                mapped(arm, &t[0], |x| ops::conv2d(x, &t[1], stride, padding, Finish::Linear).unwrap())
+            });
+        }
     }
-    for (side, k, stride, padding) in [(3, 4, 2, 1), (5, 3, 1, 1)] {
-        let x = [2, 4, side, side];
-        compare(&format!("deconv{k}s{stride}"), &[&x, &[4, 3, k, k]], |arm, t| {
-            ops::conv_transpose2d(arm, &t[0], &t[1], stride, padding).unwrap()
+    for (side, k, stride, padding) in [(3, 4, 2, 1), (4, 4, 2, 1), (5, 3, 1, 1)] {
+        for (c, o) in [(4, 3), (8, 16)] {
+            let x = [2, c, side, side];
+            compare(&format!("deconv{k}s{stride}"), &[&x, &[c, o, k, k]], |arm, t| {
+                mapped(arm, &t[0], |x| ops::conv_transpose2d(x, &t[1], stride, padding, Finish::Linear).unwrap())
+            });
+        }
+    }
+}
+
+#[test]
+fn layers_in_a_row_with_bias_and_activation() {
+    // The second layer's gradient goes through the first one's activation.
+    for slope in [0.0, 0.1, 1.0] {
+        let shapes: [&[usize]; 5] = [&[3, 2, 8, 8], &[8, 2, 3, 3], &[8], &[5, 8, 4, 4], &[5]];
+        compare(&format!("row{slope}"), &shapes, |arm, t| {
+            mapped(arm, &t[0], |x| {
+                let x = ops::conv2d(x, &t[1], 1, 1, Finish::BiasActivation(&t[2], slope)).unwrap();
+                ops::conv2d(&x, &t[3], 2, 1, Finish::BiasActivation(&t[4], slope)).unwrap()
+            })
         });
     }
 }
 
 #[test]
-fn dense_with_bias() {
-    compare("dense", &[&[4, 7], &[3, 7], &[3]], |arm, t| ops::dense(arm, &t[0], &t[1], Some(&t[2])).unwrap());
+fn one_map_for_two_consumers() {
+    compare("twice", &[&[2, 3, 6, 6], &[4, 3, 3, 3], &[4], &[2, 4, 3, 3], &[2]], |arm, t| {
+        let x = FeatureMap::of(arm, &t[0]).unwrap();
+        let y = ops::conv2d(&x, &t[1], 1, 1, Finish::BiasActivation(&t[2], 0.1)).unwrap();
+        let z = ops::conv2d(&y, &t[3], 1, 1, Finish::BiasActivation(&t[4], 0.1)).unwrap();
+        Tensor::cat(&[y.to_tensor().unwrap(), z.to_tensor().unwrap()], 1).unwrap()
+    });
 }
 
 #[test]
-fn bias_and_activation() {
-    for slope in [0.0, 0.1, 1.0] {
-        compare("bias", &[&[2, 3, 4, 4], &[3]], |arm, t| ops::bias_activation(arm, &t[0], &t[1], slope).unwrap());
-        compare("activation", &[&[2, 3, 4, 4]], |arm, t| ops::activation(arm, &t[0], slope).unwrap());
-        let y = |dtype| draw("primal", &[2, 3, 4, 4], dtype);
-        compare("tangent", &[&[2, 3, 4, 4]], |arm, t| ops::activation_tangent(arm, &t[0], &y(t[0].dtype()), slope).unwrap());
+fn tangents() {
+    for slope in [0.0, 0.1] {
+        compare("tangent", &[&[2, 3, 6, 6], &[4, 3, 3, 3], &[2, 4, 3, 3]], |arm, t| {
+            let primal = |n: usize| FeatureMap::of(arm, &draw(&format!("primal{n}"), &[2, n, 6, 6], t[0].dtype())).unwrap();
+            mapped(arm, &t[0], |x| {
+                let x = ops::conv2d(x, &t[1], 1, 1, Finish::Tangent(&primal(4), slope)).unwrap();
+                ops::conv2d(&x, &t[2], 1, 1, Finish::Tangent(&primal(2), slope)).unwrap()
+            })
+        });
     }
 }
 
 #[test]
-fn batch_normalization() {
-    compare("bn", &[&[3, 2, 4, 4], &[2], &[2]], |arm, t| ops::batch_norm(arm, &t[0], Some(&t[1]), &t[2], 2e-5).unwrap().0);
-    compare("bn-no-gamma", &[&[3, 2, 4, 4], &[2]], |arm, t| ops::batch_norm(arm, &t[0], None, &t[1], 2e-5).unwrap().0);
+fn dense_head_and_mean() {
+    compare("dense", &[&[4, 7], &[3, 7], &[3]], |arm, t| ops::dense(arm, &t[0], &t[1], &t[2]).unwrap());
+    compare("head", &[&[4, 3, 2, 2], &[1, 12], &[1]], |arm, t| {
+        ops::head(&FeatureMap::of(arm, &t[0]).unwrap(), &t[1], Some(&t[2])).unwrap()
+    });
+    compare("mean", &[&[4, 3, 2, 2]], |arm, t| ops::mean_pool(&FeatureMap::of(arm, &t[0]).unwrap()).unwrap());
+}
+
+#[test]
+fn pointwise_functions() {
+    compare("tanh", &[&[2, 3, 4, 4]], |arm, t| mapped(arm, &t[0], |x| ops::tanh(x).unwrap()));
+    for slope in [0.0, 0.1, 1.0] {
+        compare("activation", &[&[2, 3, 4, 4]], |arm, t| mapped(arm, &t[0], |x| ops::activation(x, slope).unwrap()));
+    }
+}
+
+#[test]
+fn normalizations() {
+    for slope in [0.0, 0.1, 1.0] {
+        compare("bn", &[&[3, 2, 4, 4], &[2], &[2]], |arm, t| {
+            mapped(arm, &t[0], |x| ops::batch_norm(x, Some(&t[1]), &t[2], 2e-5, slope).unwrap().0)
+        });
+        compare("bn-no-gamma", &[&[3, 2, 4, 4], &[2]], |arm, t| {
+            mapped(arm, &t[0], |x| ops::batch_norm(x, None, &t[1], 2e-5, slope).unwrap().0)
+        });
+        compare("ln", &[&[3, 2, 4, 4], &[2]], |arm, t| mapped(arm, &t[0], |x| ops::layer_norm(x, &t[1], 2e-5, slope).unwrap()));
+    }
     let x = draw("x", &[3, 2, 4, 4], DType::F64);
-    let beta = draw("beta", &[2], DType::F64);
-    let ours = ops::batch_norm(Arm::Ours, &x, None, &beta, 2e-5).unwrap();
-    let candle = ops::batch_norm(Arm::Candle, &x, None, &beta, 2e-5).unwrap();
-    assert!(distance(&ours.1, &candle.1) < F64_ROUNDING && distance(&ours.2, &candle.2) < F64_ROUNDING);
+    let (gamma, beta) = (draw("gamma", &[2], DType::F64), draw("beta", &[2], DType::F64));
+    let of = |arm| {
+        let (y, mean, var) = ops::batch_norm(&FeatureMap::of(arm, &x).unwrap(), Some(&gamma), &beta, 2e-5, 0.1).unwrap();
+        // The batch's own statistics, given: the same.
+        let again = ops::batch_norm_with(&FeatureMap::of(arm, &x).unwrap(), &gamma, &beta, [&mean, &var], 2e-5, 0.1).unwrap();
+        assert!(distance(&again.to_tensor().unwrap(), &y.to_tensor().unwrap()) < F64_ROUNDING);
+        (mean, var)
+    };
+    let (ours, candle) = (of(Arm::Ours), of(Arm::Candle));
+    assert!(distance(&ours.0, &candle.0) < F64_ROUNDING && distance(&ours.1, &candle.1) < F64_ROUNDING);
 }
 
 #[test]
 fn the_derivative_at_zero_is_the_slope() {
     for arm in [Arm::Ours, Arm::Candle] {
         let x = Var::from_tensor(&Tensor::zeros((1, 1, 1, 2), DType::F64, &candle_core::Device::Cpu).unwrap()).unwrap();
-        let grads = ops::activation(arm, x.as_tensor(), 0.1).unwrap().sum_all().unwrap().backward().unwrap();
+        let y = mapped(arm, x.as_tensor(), |x| ops::activation(x, 0.1).unwrap());
+        let grads = y.sum_all().unwrap().backward().unwrap();
         assert_eq!(grads.get(&x).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap(), [0.1, 0.1], "{arm:?}");
     }
 }

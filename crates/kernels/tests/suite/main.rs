@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers may")]
 
 mod convolution; // forward and both gradients
-mod elementwise; // bias and activation, batch normalization
 mod matmul; // the three products
 mod optimizer; // Adam
+mod rows; // activations, normalizations, sums and products with vectors
 mod support; // draws, comparisons, named tolerances

@@ -1,0 +1,225 @@
+//! Direct convolution: for each target pixel one batch-reduce product over its taps, with the images of the batch as rows. Any shape.
+
+use super::epilogue::Epilogue;
+use super::maps::{Direction, Maps};
+use crate::isa::Kernel;
+use crate::product::Product;
+use crate::shared::SharedMut;
+use crate::simd::Simd;
+use crate::{ConvShape, Isa, Real};
+use rayon::prelude::*;
+
+/// Images per product: a block of the result stays in the first-level cache until its epilogue.
+const ROWS: usize = 64;
+/// Target channels per panel of packed weights.
+const PANEL: usize = 64;
+/// Up to so many weights, their gradient is summed over parts of the image side by side; above, tap by tap.
+const SMALL: usize = 1 << 16;
+/// Parts of the image, for few weights.
+const PARTS: usize = 8;
+
+/// Width of the panels for `channels`, a multiple of the lanes.
+fn panel_width(channels: usize, lanes: usize) -> usize {
+    channels.min(PANEL).next_multiple_of(lanes)
+}
+
+/// `w` as `[panel][tap][from channel][panel width]`, zero where a panel is wider than the channels left.
+fn pack<T: Real>(maps: &Maps, w: &[T], width: usize) -> Vec<T> {
+    let taps = maps.shape.kernel * maps.shape.kernel;
+    let (from, to) = (maps.from.channels, maps.to.channels);
+    let (to_stride, from_stride) = maps.weight_strides();
+    let mut packed = vec![T::ZERO; to.div_ceil(width) * taps * from * width];
+    packed.par_chunks_mut(from * width).enumerate().for_each(|(i, block)| {
+        let (panel, tap) = (i / taps, i % taps);
+        for (c, row) in block.chunks_exact_mut(width).enumerate() {
+            for (o, value) in row.iter_mut().enumerate().take(to - panel * width) {
+                *value = w[(panel * width + o) * to_stride + c * from_stride + tap];
+            }
+        }
+    });
+    packed
+}
+
+/// One line of target pixels.
+struct Line<'a, T> {
+    maps: Maps,
+    from: &'a [T],
+    packed: &'a [T],
+    width: usize,
+    epilogue: Epilogue<'a, T>,
+    to: SharedMut<T>,
+    y: usize,
+    scratch: &'a mut [T],
+}
+
+impl<T: Real> Kernel<T> for Line<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self) {
+        let (taps, width) = (self.maps.shape.kernel * self.maps.shape.kernel, self.width);
+        let (from, to, images) = (self.maps.from, self.maps.to, self.maps.shape.batch);
+        let (mut sources, mut blocks) = (Vec::new(), Vec::new());
+        for x in 0..to.width {
+            self.maps.sources(self.y, x, &mut sources);
+            for (panel, first) in (0..to.channels).step_by(width).enumerate() {
+                let channels = width.min(to.channels - first);
+                for image in (0..images).step_by(ROWS) {
+                    let rows = ROWS.min(images - image);
+                    blocks.clear();
+                    // SAFETY: `sources` lists pixels of `from` and taps of the packed weights; rows and panel lie within both.
+                    blocks.extend(sources.iter().map(|(pixel, tap)| unsafe {
+                        let a = self.from.as_ptr().add((pixel * images + image) * from.channels);
+                        (a, self.packed.as_ptr().add((panel * taps + tap) * from.channels * width))
+                    }));
+                    let offset = ((self.y * to.width + x) * images + image) * to.channels + first;
+                    // SAFETY: the scratch holds ROWS rows of a panel, and this task alone writes this line's pixels of `to`.
+                    unsafe {
+                        S::product(&Product {
+                            rows,
+                            width,
+                            depth: from.channels,
+                            blocks: &blocks,
+                            a_row: from.channels,
+                            b_row: width,
+                            c_row: width,
+                            c: self.scratch.as_mut_ptr(),
+                            add: false,
+                        });
+                        for row in 0..rows {
+                            for c in (0..channels).step_by(S::LANES) {
+                                let (n, at) = (S::LANES.min(channels - c), offset + row * to.channels + c);
+                                let v = S::load(self.scratch.as_ptr().add(row * width + c));
+                                let v = self.epilogue.apply::<S>(v, first + c, at, n);
+                                let target = self.to.pointer().add(at);
+                                if n == S::LANES { S::store(target, v) } else { S::store_first(target, v, n) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The map of `shape` in `direction` from `from` to `to`; slices have been checked.
+pub(super) fn map<T: Real>(
+    isa: Isa,
+    shape: &ConvShape,
+    direction: Direction,
+    from: &[T],
+    w: &[T],
+    epilogue: Epilogue<'_, T>,
+    to: &mut [T],
+) {
+    let maps = Maps::new(shape, direction);
+    let isa = T::isa(isa);
+    let width = panel_width(maps.to.channels, isa.lanes());
+    let packed = pack(&maps, w, width);
+    let to = SharedMut::new(to);
+    (0..maps.to.height).into_par_iter().for_each(|y| {
+        T::with_scratch(ROWS * width, |scratch| T::run(isa, Line { maps, from, packed: &packed, width, epilogue, to, y, scratch }));
+    });
+}
+
+/// The share of some lines of y in the weight gradient, for some taps: `[tap][few][wide]`, where `wide` is the side with more channels.
+struct WeightPart<'a, T> {
+    maps: Maps,
+    /// Whether `few` is x's side.
+    few_is_x: bool,
+    few: &'a [T],
+    /// Rows padded to whole panels.
+    wide: &'a [T],
+    /// Channels of `few`; elements of a row of `wide`; width of a panel of it.
+    channels: usize,
+    row: usize,
+    width: usize,
+    lines: std::ops::Range<usize>,
+    taps: std::ops::Range<usize>,
+    dw: &'a mut [T],
+}
+
+impl<T: Real> Kernel<T> for WeightPart<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self) {
+        let (images, k) = (self.maps.shape.batch, self.maps.shape.kernel);
+        let (from, to) = (self.maps.from, self.maps.to);
+        let mut blocks = Vec::new();
+        self.dw.fill(T::ZERO);
+        for y in self.lines.clone() {
+            for tap in self.taps.clone() {
+                let Some(from_y) = self.maps.source(y, tap / k, from.height) else { continue };
+                for panel in (0..self.row).step_by(self.width) {
+                    blocks.clear();
+                    for x in 0..to.width {
+                        let Some(from_x) = self.maps.source(x, tap % k, from.width) else { continue };
+                        let (in_x, in_y) = ((from_y * from.width + from_x) * images, (y * to.width + x) * images);
+                        let (few, wide) = if self.few_is_x { (in_x, in_y) } else { (in_y, in_x) };
+                        // SAFETY: both pixels lie within their feature maps, and the panel within a row.
+                        blocks
+                            .push(unsafe { (self.few.as_ptr().add(few * self.channels), self.wide.as_ptr().add(wide * self.row + panel)) });
+                    }
+                    let c = (tap - self.taps.start) * self.channels * self.row + panel;
+                    // SAFETY: `dw` holds [taps][few][row], and the blocks reach over `images` rows of both sides.
+                    unsafe {
+                        S::product_transposed(&Product {
+                            rows: self.channels,
+                            width: self.width,
+                            depth: images,
+                            blocks: &blocks,
+                            a_row: self.channels,
+                            b_row: self.row,
+                            c_row: self.row,
+                            c: self.dw.as_mut_ptr().add(c),
+                            add: true,
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The weight gradient of `shape`; slices have been checked.
+pub(super) fn grad_weight<T: Real>(isa: Isa, shape: &ConvShape, x: &[T], dy: &[T], dw: &mut [T]) {
+    let maps = Maps::new(shape, Direction::Forward);
+    let isa = T::isa(isa);
+    let taps = shape.kernel * shape.kernel;
+    let few_is_x = shape.in_channels <= shape.out_channels;
+    let (few, wide) = if few_is_x { (x, dy) } else { (dy, x) };
+    let (channels, wide_channels) = (shape.in_channels.min(shape.out_channels), shape.in_channels.max(shape.out_channels));
+    let width = panel_width(wide_channels, isa.lanes());
+    let row = wide_channels.next_multiple_of(width);
+    let padded = (row != wide_channels).then(|| pad_rows(wide, wide_channels, row));
+    let wide = padded.as_deref().unwrap_or(wide);
+
+    let small = shape.weights() <= SMALL;
+    let parts = if small { PARTS.min(maps.to.height) } else { 1 };
+    let groups = if small { 1 } else { taps };
+    let size = taps / groups * channels * row;
+    let mut partial = vec![T::ZERO; parts * groups * size];
+    partial.par_chunks_mut(size).enumerate().for_each(|(i, dw)| {
+        let (part, group) = (i / groups, i % groups);
+        let lines = part * maps.to.height / parts..(part + 1) * maps.to.height / parts;
+        let taps = group * (taps / groups)..(group + 1) * (taps / groups);
+        T::run(isa, WeightPart { maps, few_is_x, few, wide, channels, row, width, lines, taps, dw });
+    });
+    // [part][tap][few][row] → [out][in][tap], parts in order.
+    dw.par_chunks_mut(shape.in_channels * taps).enumerate().for_each(|(o, dw)| {
+        for (i, value) in dw.iter_mut().enumerate() {
+            let (c, tap) = (i / taps, i % taps);
+            let (few, wide) = if few_is_x { (c, o) } else { (o, c) };
+            let at = (tap * channels + few) * row + wide;
+            let mut sum = partial[at];
+            for part in 1..parts {
+                sum += partial[part * groups * size + at];
+            }
+            *value = sum;
+        }
+    });
+}
+
+/// Rows of `from` elements with zeros up to `to` elements each.
+fn pad_rows<T: Real>(values: &[T], from: usize, to: usize) -> Vec<T> {
+    let mut padded = vec![T::ZERO; values.len() / from * to];
+    padded.par_chunks_mut(to).with_min_len(1 << 10).zip(values.par_chunks(from)).for_each(|(p, v)| p[..from].copy_from_slice(v));
+    padded
+}

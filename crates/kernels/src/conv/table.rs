@@ -1,0 +1,98 @@
+//! Which algorithm computes which convolution: by shape alone, so that bits depend on nothing else.
+
+use super::winograd::Blocks;
+use super::winograd_weight::Cut;
+use crate::{ConvShape, Isa};
+
+/// One of the three maps of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// x to y.
+    Forward,
+    /// dy to dx.
+    GradInput,
+    /// x and dy to dw.
+    GradWeight,
+}
+
+/// How a convolution is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Pixel by pixel; any shape.
+    Direct,
+    /// Winograd's F(2, 3) for kernel 3 and stride 1, or two phases of F(2, 2) for kernel 4 and stride 2.
+    Winograd,
+}
+
+/// Algorithm and instruction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// The instruction set; f64 always runs on the portable one.
+    pub isa: Isa,
+}
+
+/// What a choice comes to for a shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Direct,
+    /// Kernel 3, stride 1, padding 1.
+    Unit,
+    /// Kernel 4, stride 2, padding 1.
+    Resampling,
+}
+
+/// The Winograd tiling that fits: whole tiles of target pixels only.
+fn tiling(s: &ConvShape) -> Option<Kind> {
+    let even = |n: usize| n.is_multiple_of(2);
+    match (s.kernel, s.stride, s.padding) {
+        (3, 1, 1) if even(s.in_h) && even(s.in_w) => Some(Kind::Unit),
+        (4, 2, 1) if s.in_h.is_multiple_of(4) && s.in_w.is_multiple_of(4) => Some(Kind::Resampling),
+        _ => None,
+    }
+}
+
+impl Choice {
+    /// The choice for a pass over a shape.
+    pub fn of(s: &ConvShape, pass: Pass) -> Choice {
+        // Vectors as wide as divide both sides' channels; 3-channel sides are padded.
+        let isa = Isa::dividing(gcd(s.in_channels, s.out_channels));
+        let winograd = Choice { algorithm: Algorithm::Winograd, isa };
+        let direct = Choice { algorithm: Algorithm::Direct, isa: Isa::dividing(s.in_channels.max(s.out_channels)) };
+        if !winograd.fits(s) {
+            return direct;
+        }
+        let _ = pass;
+        winograd
+    }
+
+    /// Whether the choice can compute the shape on this machine.
+    pub fn fits(&self, s: &ConvShape) -> bool {
+        let lanes = self.isa.lanes();
+        Isa::available().contains(&self.isa)
+            && match self.algorithm {
+                Algorithm::Direct => true,
+                Algorithm::Winograd => tiling(s).is_some() && Blocks::of(s.in_channels, s.out_channels, lanes).is_some(),
+            }
+    }
+
+    pub(super) fn kind(&self, s: &ConvShape, pass: Pass) -> Kind {
+        assert!(self.fits(s), "{self:?} cannot compute the {pass:?} pass of {s:?}");
+        match self.algorithm {
+            Algorithm::Direct => Kind::Direct,
+            Algorithm::Winograd => tiling(s).unwrap_or(Kind::Direct),
+        }
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// How the weight gradient's sum is cut up.
+pub(super) fn cut(s: &ConvShape) -> Cut {
+    // Few channels: several private sums. Many: they would not fit the caches, so panels are dealt out instead.
+    let panels = s.out_channels.div_ceil(64);
+    if s.in_channels <= 128 { Cut { parts: 4, panels, tiles: 1 } } else { Cut { parts: 1, panels: panels.div_ceil(4), tiles: 2 } }
+}
