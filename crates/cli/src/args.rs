@@ -81,6 +81,9 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 1, value_name = "N")]
         width_divisor: usize,
     },
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(Bench),
     /// Fetch, verify or list data sets
     #[command(subcommand)]
     Data(Data),
@@ -92,6 +95,36 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Time one update of D and one of G of the standard CNN, on made-up images
+    Update(BenchUpdate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchUpdate {
+    /// The method, by its name in experiment files
+    #[arg(long, default_value = "sn")]
+    pub(crate) method: String,
+    /// Image side, pixels
+    #[arg(long, default_value_t = 32)]
+    pub(crate) size: usize,
+    /// Images per update
+    #[arg(long, default_value_t = 64)]
+    pub(crate) batch: usize,
+    /// Every width is divided by this
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) width_divisor: usize,
+    /// Measured updates of each kind
+    #[arg(long, default_value_t = 10)]
+    pub(crate) repeat: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
 }
 
 /// The numbers that a replay computes with.

@@ -3,6 +3,7 @@
 use crate::checkpoint::Checkpoint;
 use crate::model::Discriminator;
 use crate::norm::{Iterate, matrix};
+use crate::ops::Arm;
 use crate::{Error, Result};
 use candle_core::{DType, Tensor};
 use faer::{Mat, Side};
@@ -68,7 +69,7 @@ pub fn of_checkpoint(spec: &RunSpec, checkpoint: &Checkpoint) -> Result<Vec<Spec
     let mut records = Vec::new();
     for layer in &mut d.layers {
         let raw = layer.weight.as_tensor().detach();
-        let normalized = layer.norm.normalize(&raw, Iterate::Frozen)?;
+        let normalized = layer.norm.normalize(Arm::of(&raw), &raw, Iterate::Frozen)?;
         for (weights, tensor) in [("raw", &raw), ("normalized", &normalized)] {
             records.push(SpectrumRecord {
                 version: FORMAT_VERSION,

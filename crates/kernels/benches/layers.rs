@@ -65,10 +65,10 @@ fn main() {
         let flops = 2.0 * (dy.len() * s.in_channels * kernel * kernel) as f64;
         let mut line = format!("{name:<10}");
         for (i, pass) in [Pass::Forward, Pass::GradInput, Pass::GradWeight].into_iter().enumerate() {
-            for algorithm in [Algorithm::Winograd, Algorithm::Direct] {
+            for algorithm in [Algorithm::Winograd, Algorithm::Stacked, Algorithm::Direct] {
                 let chosen = Choice::of(&s, pass);
                 let choice = Choice { algorithm, isa: chosen.isa };
-                if !choice.fits(&s) {
+                if !choice.fits(&s, pass) {
                     continue;
                 }
                 let ms = pool.install(|| {

@@ -98,3 +98,28 @@ pub fn combine<T: Real>(a: T, x: &[T], b: T, z: &[T], y: &mut [T]) {
         y.iter_mut().zip(x.iter().zip(z)).for_each(|(y, (x, z))| *y = a * *x + b * *z);
     });
 }
+
+/// `Σ x·y`, in f64 beyond a block.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
+    assert_eq!(x.len(), y.len());
+    let parts: Vec<f64> = x.par_chunks(CHUNK).zip(y.par_chunks(CHUNK)).map(|(x, y)| crate::plane::dot(x, y)).collect();
+    parts.into_iter().sum()
+}
+
+/// `y[i, j] = a·x[i, j] + b·u[i]·v[j]`: a multiple of a matrix plus one of rank one.
+///
+/// # Panics
+/// When a slice's length does not fit.
+pub fn add_rank_one<T: Real>(a: T, x: &[T], b: T, u: &[T], v: &[T], y: &mut [T]) {
+    assert!(x.len() == y.len() && x.len() == u.len() * v.len());
+    let rows = (CHUNK / v.len()).max(1);
+    y.par_chunks_mut(rows * v.len()).zip(x.par_chunks(rows * v.len())).zip(u.par_chunks(rows)).for_each(|((y, x), u)| {
+        for ((y, x), u) in y.chunks_exact_mut(v.len()).zip(x.chunks_exact(v.len())).zip(u) {
+            let b = b * *u;
+            y.iter_mut().zip(x.iter().zip(v)).for_each(|(y, (x, v))| *y = a * *x + b * *v);
+        }
+    });
+}

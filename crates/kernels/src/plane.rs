@@ -86,8 +86,13 @@ pub fn head<T: Real>(s: MapSize, x: &[T], w: &[T], y: &mut [T]) {
     });
 }
 
-/// A dot product, eight lanes wide, with the lanes added in f64.
-fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
+/// A dot product: eight lanes over blocks of 512, beyond them in f64.
+pub(crate) fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
+    let block = |(a, b): (&[T], &[T])| block_dot(a, b);
+    a.chunks(512).zip(b.chunks(512)).map(block).sum()
+}
+
+fn block_dot<T: Real>(a: &[T], b: &[T]) -> f64 {
     let mut lanes = [T::ZERO; 8];
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     for (a, b) in a.iter().zip(b) {

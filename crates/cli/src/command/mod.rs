@@ -1,5 +1,6 @@
 //! One file per command; each reads its arguments, calls a library, and prints.
 
+mod bench;
 mod data;
 mod develop;
 mod inspect;
@@ -28,6 +29,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Sigma { runs, from } => inspect::sigma(&runs, from),
         Command::Replay { case, out, precision } => develop::replay(&case, &out, precision),
         Command::Model { side, width_divisor } => develop::model(side, width_divisor),
+        Command::Bench(crate::args::Bench::Update(a)) => bench::update(&a),
         Command::Data(a) => data::run(&a),
         Command::Scorer(a) => scorer::run(&a),
         Command::Completions { shell } => {

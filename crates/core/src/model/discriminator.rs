@@ -2,7 +2,7 @@
 
 use super::{NORM_EPS, Parameters, Place, find, init};
 use crate::norm::{Iterate, WeightNorm};
-use crate::ops::{self, FeatureMap, Finish};
+use crate::ops::{self, Arm, FeatureMap, Finish};
 use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
@@ -145,7 +145,8 @@ impl Discriminator {
     /// # Errors
     /// Those of the tensor library.
     pub fn weights(&mut self, parameters: Parameters, iterate: Iterate) -> Result<Vec<Weights>> {
-        self.layers.iter_mut().map(|layer| layer.weights(parameters, iterate)).collect()
+        let arm = self.place.arm;
+        self.layers.iter_mut().map(|layer| layer.weights(arm, parameters, iterate)).collect()
     }
 
     /// D(x) for `x` `[N, 3, side, side]`.
@@ -211,8 +212,8 @@ impl DiscriminatorLayer {
         }
     }
 
-    fn weights(&mut self, parameters: Parameters, iterate: Iterate) -> Result<Weights> {
-        let normalized = self.norm.normalize(&parameters.of(&self.weight), iterate)?;
+    fn weights(&mut self, arm: Arm, parameters: Parameters, iterate: Iterate) -> Result<Weights> {
+        let normalized = self.norm.normalize(arm, &parameters.of(&self.weight), iterate)?;
         let effective = match &self.gamma {
             None => normalized.clone(),
             Some(gamma) => {

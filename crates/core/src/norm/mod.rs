@@ -11,6 +11,7 @@ pub use spectral::SpectralNorm;
 pub use weight::RowNorm;
 
 use crate::Result;
+use crate::ops::Arm;
 use candle_core::Tensor;
 use sngan_experiment::method::Normalization;
 
@@ -57,12 +58,12 @@ impl WeightNorm {
     ///
     /// # Errors
     /// Those of the tensor library.
-    pub fn normalize(&mut self, weight: &Tensor, iterate: Iterate) -> Result<Tensor> {
+    pub fn normalize(&mut self, arm: Arm, weight: &Tensor, iterate: Iterate) -> Result<Tensor> {
         match self {
             WeightNorm::None => Ok(weight.clone()),
             WeightNorm::Row(n) => n.normalize(weight),
             WeightNorm::Frobenius(n) => n.normalize(weight),
-            WeightNorm::Spectral(n) => n.normalize(weight, iterate),
+            WeightNorm::Spectral(n) => n.normalize(arm, weight, iterate),
         }
     }
 

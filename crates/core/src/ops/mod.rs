@@ -12,6 +12,7 @@ mod feature_map;
 mod layer_norm;
 mod node;
 mod pointwise;
+mod spectral;
 
 pub use batch_norm::{batch_norm, batch_norm_with};
 pub use conv::{Finish, conv_transpose2d, conv2d};
@@ -20,6 +21,7 @@ pub use dense::{dense, head, mean_pool};
 pub use feature_map::{FeatureMap, Map};
 pub use layer_norm::layer_norm;
 pub use pointwise::{activation, tanh};
+pub use spectral::{Singular, divide_by_sigma, power_iteration};
 
 use candle_core::{DType, Tensor};
 

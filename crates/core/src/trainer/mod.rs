@@ -1,7 +1,9 @@
 //! The training algorithm: one generator update and its rounds of discriminator updates.
 
+mod measure;
 mod run;
 
+pub use measure::{UpdateTimes, measure};
 pub use run::{Outcome, Progress, TrainOptions, train};
 
 use crate::adam::{Adam, AdamConfig};

@@ -1,6 +1,7 @@
 use crate::support::{F64_ROUNDING, check_gradient, draw, scalar, values};
 use candle_core::{DType, Var};
 use sngan_core::norm::{Iterate, WeightNorm};
+use sngan_core::ops::Arm;
 use sngan_core::spectrum::{sigma_max, singular_values};
 use sngan_experiment::method::Normalization;
 
@@ -18,13 +19,15 @@ fn norm(kind: Normalization) -> WeightNorm {
 #[test]
 fn gradients_match_finite_differences() {
     let c = draw("c", &[4, 2, 3, 3], DType::F64);
-    for kind in [Normalization::None, Normalization::Weight, Normalization::Frobenius, Normalization::Spectral] {
+    let both = |kind| [(kind, Arm::Candle), (kind, Arm::Ours)];
+    let kinds = [Normalization::None, Normalization::Weight, Normalization::Frobenius, Normalization::Spectral];
+    for (kind, arm) in kinds.into_iter().flat_map(both) {
         let w = weight();
         let n = norm(kind);
         // From a fixed u, σ = ‖Wᵀu‖, whose derivative is u vᵀ with v constant: the frozen pass is differentiated exactly.
-        let f = || (n.clone().normalize(w.as_tensor(), Iterate::Frozen).unwrap() * &c).unwrap().sum_all().unwrap();
+        let f = || (n.clone().normalize(arm, w.as_tensor(), Iterate::Frozen).unwrap() * &c).unwrap().sum_all().unwrap();
         let grads = f().backward().unwrap();
-        check_gradient(&format!("{kind:?}"), &w, grads.get(&w).unwrap(), || scalar(&f()));
+        check_gradient(&format!("{kind:?} {arm:?}"), &w, grads.get(&w).unwrap(), || scalar(&f()));
     }
 }
 
@@ -34,9 +37,9 @@ fn spectral_gradient_of_an_iterating_pass_is_exact_at_convergence() {
     let w = weight();
     let mut n = norm(Normalization::Spectral);
     for _ in 0..CONVERGED {
-        n.normalize(w.as_tensor(), Iterate::Once).unwrap();
+        n.normalize(Arm::Candle, w.as_tensor(), Iterate::Once).unwrap();
     }
-    let f = |n: &WeightNorm| (n.clone().normalize(w.as_tensor(), Iterate::Once).unwrap() * &c).unwrap().sum_all().unwrap();
+    let f = |n: &WeightNorm| (n.clone().normalize(Arm::Candle, w.as_tensor(), Iterate::Once).unwrap() * &c).unwrap().sum_all().unwrap();
     let grads = f(&n).backward().unwrap();
     check_gradient("Once", &w, grads.get(&w).unwrap(), || scalar(&f(&n)));
 }
@@ -45,11 +48,11 @@ fn spectral_gradient_of_an_iterating_pass_is_exact_at_convergence() {
 fn sigma_converges_to_faers() {
     let w = weight();
     let mut n = norm(Normalization::Spectral);
-    let mut normalized = n.normalize(w.as_tensor(), Iterate::Once).unwrap();
+    let mut normalized = n.normalize(Arm::Candle, w.as_tensor(), Iterate::Once).unwrap();
     let first = sigma_max(&normalized).unwrap();
     assert!(first >= 1.0 - F64_ROUNDING, "one iteration can only underestimate σ: {first}");
     for _ in 0..CONVERGED {
-        normalized = n.normalize(w.as_tensor(), Iterate::Once).unwrap();
+        normalized = n.normalize(Arm::Candle, w.as_tensor(), Iterate::Once).unwrap();
     }
     assert!((sigma_max(&normalized).unwrap() - 1.0).abs() < F64_ROUNDING);
     let sigma = singular_values(w.as_tensor()).unwrap()[0];
@@ -61,9 +64,9 @@ fn a_frozen_pass_changes_no_state_and_an_iterating_one_replaces_u() {
     let w = weight();
     let mut n = norm(Normalization::Spectral);
     let before = n.u().unwrap().clone();
-    n.normalize(w.as_tensor(), Iterate::Frozen).unwrap();
+    n.normalize(Arm::Candle, w.as_tensor(), Iterate::Frozen).unwrap();
     assert_eq!(values(&before), values(n.u().unwrap()));
-    n.normalize(w.as_tensor(), Iterate::Once).unwrap();
+    n.normalize(Arm::Candle, w.as_tensor(), Iterate::Once).unwrap();
     assert_ne!(values(&before), values(n.u().unwrap()));
     let length: f64 = values(n.u().unwrap()).iter().map(|x| x * x).sum();
     assert!((length - 1.0).abs() < F64_ROUNDING);
@@ -72,11 +75,11 @@ fn a_frozen_pass_changes_no_state_and_an_iterating_one_replaces_u() {
 #[test]
 fn norms_are_what_their_names_say() {
     let w = weight();
-    let rows = values(&norm(Normalization::Weight).normalize(w.as_tensor(), Iterate::Frozen).unwrap());
+    let rows = values(&norm(Normalization::Weight).normalize(Arm::Candle, w.as_tensor(), Iterate::Frozen).unwrap());
     for row in rows.chunks(18) {
         assert!((row.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < F64_ROUNDING);
     }
-    let all = values(&norm(Normalization::Frobenius).normalize(w.as_tensor(), Iterate::Frozen).unwrap());
+    let all = values(&norm(Normalization::Frobenius).normalize(Arm::Candle, w.as_tensor(), Iterate::Frozen).unwrap());
     assert!((all.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < F64_ROUNDING);
 }
 
@@ -86,11 +89,27 @@ fn gamma_starts_so_that_nothing_changes() {
         let w = weight();
         let mut n = norm(kind);
         for _ in 0..CONVERGED {
-            n.normalize(w.as_tensor(), Iterate::Once).unwrap();
+            n.normalize(Arm::Candle, w.as_tensor(), Iterate::Once).unwrap();
         }
         let gamma = n.initial_gamma(w.as_tensor()).unwrap().unwrap();
         let rows = gamma.elem_count();
-        let product = n.normalize(w.as_tensor(), Iterate::Frozen).unwrap().broadcast_mul(&gamma.reshape((rows, 1, 1, 1)).unwrap()).unwrap();
+        let product = n
+            .normalize(Arm::Candle, w.as_tensor(), Iterate::Frozen)
+            .unwrap()
+            .broadcast_mul(&gamma.reshape((rows, 1, 1, 1)).unwrap())
+            .unwrap();
         assert!(crate::support::distance(&product, w.as_tensor()) < 1e-9, "{kind:?}");
+    }
+}
+
+#[test]
+fn our_power_iteration_is_candles() {
+    let (mut ours, mut candle) = (norm(Normalization::Spectral), norm(Normalization::Spectral));
+    let w = weight();
+    for iterate in [Iterate::Once, Iterate::Frozen, Iterate::Once] {
+        let a = ours.normalize(Arm::Ours, w.as_tensor(), iterate).unwrap();
+        let b = candle.normalize(Arm::Candle, w.as_tensor(), iterate).unwrap();
+        assert!(crate::support::distance(&a, &b) < F64_ROUNDING);
+        assert!(crate::support::distance(ours.u().unwrap(), candle.u().unwrap()) < F64_ROUNDING);
     }
 }

@@ -9,6 +9,7 @@
 mod direct;
 mod epilogue;
 mod maps;
+mod stacked;
 mod table;
 mod tiling;
 mod winograd;
@@ -45,6 +46,7 @@ pub fn forward_by<T: Real>(choice: Choice, s: &ConvShape, x: &[T], w: &[T], epil
     epilogue.check(s.out_channels, y.len());
     match choice.kind(s, Pass::Forward) {
         Kind::Direct => direct::map(choice.isa, s, Direction::Forward, x, w, epilogue, y),
+        Kind::Stacked => stacked::map(choice.isa, s, Direction::Forward, x, w, epilogue, y),
         Kind::Unit => winograd::map::<T, Unit>(choice.isa, s, Direction::Forward, x, w, epilogue, y),
         Kind::Resampling => winograd::map::<T, Down>(choice.isa, s, Direction::Forward, x, w, epilogue, y),
     }
@@ -67,6 +69,7 @@ pub fn grad_input_by<T: Real>(choice: Choice, s: &ConvShape, dy: &[T], w: &[T], 
     epilogue.check(s.in_channels, dx.len());
     match choice.kind(s, Pass::GradInput) {
         Kind::Direct => direct::map(choice.isa, s, Direction::Adjoint, dy, w, epilogue, dx),
+        Kind::Stacked => stacked::map(choice.isa, s, Direction::Adjoint, dy, w, epilogue, dx),
         Kind::Unit => winograd::map::<T, Unit>(choice.isa, s, Direction::Adjoint, dy, w, epilogue, dx),
         Kind::Resampling => winograd::map::<T, Up>(choice.isa, s, Direction::Adjoint, dy, w, epilogue, dx),
     }
@@ -87,7 +90,7 @@ pub fn grad_weight<T: Real>(s: &ConvShape, x: &[T], dy: &[T], dw: &mut [T]) {
 pub fn grad_weight_by<T: Real>(choice: Choice, s: &ConvShape, x: &[T], dy: &[T], dw: &mut [T]) {
     check(s, x, dw, dy);
     match choice.kind(s, Pass::GradWeight) {
-        Kind::Direct => direct::grad_weight(choice.isa, s, x, dy, dw),
+        Kind::Direct | Kind::Stacked => direct::grad_weight(choice.isa, s, x, dy, dw),
         Kind::Unit => winograd_weight::grad_weight::<T, Unit>(choice.isa, s, table::cut(s), x, dy, dw),
         Kind::Resampling => winograd_weight::grad_weight::<T, Down>(choice.isa, s, table::cut(s), x, dy, dw),
     }

@@ -1,5 +1,6 @@
 //! Which algorithm computes which convolution: by shape alone, so that bits depend on nothing else.
 
+use super::stacked;
 use super::winograd::Blocks;
 use super::winograd_weight::Cut;
 use crate::{ConvShape, Isa};
@@ -20,6 +21,8 @@ pub enum Pass {
 pub enum Algorithm {
     /// Pixel by pixel; any shape.
     Direct,
+    /// All taps in one product per source pixel: for few target channels, forward and input gradient.
+    Stacked,
     /// Winograd's F(2, 3) for kernel 3 and stride 1, or two phases of F(2, 2) for kernel 4 and stride 2.
     Winograd,
 }
@@ -37,6 +40,7 @@ pub struct Choice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Direct,
+    Stacked,
     /// Kernel 3, stride 1, padding 1.
     Unit,
     /// Kernel 4, stride 2, padding 1.
@@ -56,31 +60,32 @@ fn tiling(s: &ConvShape) -> Option<Kind> {
 impl Choice {
     /// The choice for a pass over a shape.
     pub fn of(s: &ConvShape, pass: Pass) -> Choice {
-        // Vectors as wide as divide both sides' channels; 3-channel sides are padded.
-        let isa = Isa::dividing(gcd(s.in_channels, s.out_channels));
-        let winograd = Choice { algorithm: Algorithm::Winograd, isa };
+        // Vectors as wide as divide both sides' channels; the 3-channel sides are padded to vectors of the other side's width.
+        let winograd = Choice { algorithm: Algorithm::Winograd, isa: Isa::dividing(gcd(s.in_channels, s.out_channels)) };
+        let stacked = Choice { algorithm: Algorithm::Stacked, isa: Isa::best() };
         let direct = Choice { algorithm: Algorithm::Direct, isa: Isa::dividing(s.in_channels.max(s.out_channels)) };
-        if !winograd.fits(s) {
-            return direct;
-        }
-        let _ = pass;
-        winograd
+        // Winograd wins wherever it fits, on every layer of the paper's networks and in every pass (`cargo bench --bench layers`).
+        [winograd, stacked].into_iter().find(|c| c.fits(s, pass)).unwrap_or(direct)
     }
 
-    /// Whether the choice can compute the shape on this machine.
-    pub fn fits(&self, s: &ConvShape) -> bool {
+    /// Whether the choice can compute a pass over the shape on this machine.
+    pub fn fits(&self, s: &ConvShape, pass: Pass) -> bool {
         let lanes = self.isa.lanes();
         Isa::available().contains(&self.isa)
-            && match self.algorithm {
-                Algorithm::Direct => true,
-                Algorithm::Winograd => tiling(s).is_some() && Blocks::of(s.in_channels, s.out_channels, lanes).is_some(),
+            && match (self.algorithm, pass) {
+                (Algorithm::Direct, _) => true,
+                (Algorithm::Stacked, Pass::Forward) => stacked::fits(s.out_channels, lanes),
+                (Algorithm::Stacked, Pass::GradInput) => stacked::fits(s.in_channels, lanes),
+                (Algorithm::Stacked, Pass::GradWeight) => false,
+                (Algorithm::Winograd, _) => tiling(s).is_some() && Blocks::of(s.in_channels, s.out_channels, lanes).is_some(),
             }
     }
 
     pub(super) fn kind(&self, s: &ConvShape, pass: Pass) -> Kind {
-        assert!(self.fits(s), "{self:?} cannot compute the {pass:?} pass of {s:?}");
+        assert!(self.fits(s, pass), "{self:?} cannot compute the {pass:?} pass of {s:?}");
         match self.algorithm {
             Algorithm::Direct => Kind::Direct,
+            Algorithm::Stacked => Kind::Stacked,
             Algorithm::Winograd => tiling(s).unwrap_or(Kind::Direct),
         }
     }

@@ -9,6 +9,13 @@ fn sizes(s: &ConvShape) -> [usize; 3] {
     [x, w, s.batch * s.out_channels * s.out_h() * s.out_w()]
 }
 
+const PASSES: [Pass; 3] = [Pass::Forward, Pass::GradInput, Pass::GradWeight];
+
+/// `choice`, or the direct algorithm where it cannot do the pass.
+fn in_pass(choice: Choice, s: &ConvShape, pass: Pass) -> Choice {
+    if choice.fits(s, pass) { choice } else { Choice { algorithm: Algorithm::Direct, ..choice } }
+}
+
 /// The definition: calls `f(offset in x, offset in w, offset in y)` for every product that a convolution adds up.
 fn for_each_product(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
     let (out_h, out_w, k) = (s.out_h(), s.out_w(), s.kernel);
@@ -66,7 +73,7 @@ impl<T: Real> Run<T> {
     /// y, dx and dw by `choice`, or by the table. What was in the outputs before must not matter.
     fn compute(&self, choice: Option<Choice>) -> [Vec<T>; 3] {
         let s = &self.shape;
-        let of = |pass| choice.unwrap_or(Choice::of(s, pass));
+        let of = |pass| in_pass(choice.unwrap_or(Choice::of(s, pass)), s, pass);
         let (mut y, mut dx, mut dw) = (draw(4, self.dy.len()), draw(5, self.x.len()), draw(6, self.w.len()));
         conv::forward_by(of(Pass::Forward), s, &self.x, &self.w, Epilogue::None, &mut y);
         conv::grad_input_by(of(Pass::GradInput), s, &self.dy, &self.w, Epilogue::None, &mut dx);
@@ -81,12 +88,11 @@ impl<T: Real> Run<T> {
     }
 }
 
-/// Everything that can compute `s` on this machine.
+/// Everything that can compute `s` on this machine; a choice that cannot do a pass leaves it to the direct algorithm.
 fn choices(s: &ConvShape) -> Vec<Choice> {
-    let all = [Algorithm::Direct, Algorithm::Winograd]
-        .into_iter()
-        .flat_map(|algorithm| Isa::available().iter().map(move |isa| Choice { algorithm, isa: *isa }));
-    all.filter(|c| c.fits(s)).collect()
+    let algorithms = [Algorithm::Direct, Algorithm::Stacked, Algorithm::Winograd];
+    let all = algorithms.into_iter().flat_map(|algorithm| Isa::available().iter().map(move |isa| Choice { algorithm, isa: *isa }));
+    all.filter(|c| PASSES.iter().any(|pass| c.fits(s, *pass))).collect()
 }
 
 fn any_shape() -> impl Strategy<Value = ConvShape> {
@@ -150,8 +156,9 @@ proptest! {
         for choice in choices(&s) {
             let [y, dx, _] = run.compute(Some(choice));
             let (mut with_bias, mut masked) = (vec![0.0; y.len()], vec![0.0; dx.len()]);
-            conv::forward_by(choice, &s, &run.x, &run.w, Epilogue::BiasActivation { bias: Some(&bias), slope }, &mut with_bias);
-            conv::grad_input_by(choice, &s, &run.dy, &run.w, Epilogue::Mask { of: &of, slope }, &mut masked);
+            let of_pass = |pass| in_pass(choice, &s, pass);
+            conv::forward_by(of_pass(Pass::Forward), &s, &run.x, &run.w, Epilogue::BiasActivation { bias: Some(&bias), slope }, &mut with_bias);
+            conv::grad_input_by(of_pass(Pass::GradInput), &s, &run.dy, &run.w, Epilogue::Mask { of: &of, slope }, &mut masked);
             let act = |a: f32| if a > 0.0 { a } else { slope * a };
             let expected: Vec<f32> = y.iter().enumerate().map(|(i, y)| act(y + bias[i % bias.len()])).collect();
             prop_assert_eq!(with_bias, expected);

@@ -33,6 +33,11 @@ proptest! {
         prop_assert!(distance(&y, &expected) < F64_ROUNDING);
         let expected: Vec<f64> = (0..columns).map(|c| (0..rows).map(|r| m[r * columns + c] * z[r]).sum()).collect();
         prop_assert!(distance(&t, &expected) < F64_ROUNDING);
+        let mut sum = vec![9.0; m.len()];
+        matvec::add_rank_one(2.0, &m, -3.0, &z, &x, &mut sum);
+        let expected: Vec<f64> = m.iter().enumerate().map(|(i, m)| 2.0 * m - 3.0 * z[i / columns] * x[i % columns]).collect();
+        prop_assert!(distance(&sum, &expected) < F64_ROUNDING);
+        prop_assert!((matvec::dot(&m, &sum) - dot(&m, &sum)).abs() < F64_ROUNDING * m.len() as f64);
     }
 
     #[test]

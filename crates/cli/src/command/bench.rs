@@ -1,0 +1,73 @@
+//! `sngan bench`.
+
+use super::{device, use_threads};
+use crate::Ended;
+use crate::args::BenchUpdate;
+use anyhow::Result;
+use serde_json::json;
+use sngan_core::model::Place;
+use sngan_core::trainer::measure;
+use sngan_experiment::RunSpec;
+use sngan_experiment::method::Method;
+
+/// Updates of each kind before the first that is measured.
+const WARM_UP: usize = 2;
+
+pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
+    let threads = use_threads(arguments.machine.threads)?;
+    let mut spec = RunSpec::paper(Method::Sn);
+    for (key, value) in [
+        ("method", arguments.method.clone()),
+        ("side", arguments.size.to_string()),
+        ("batch", arguments.batch.to_string()),
+        ("gen_batch", arguments.batch.to_string()),
+        ("width_divisor", arguments.width_divisor.to_string()),
+    ] {
+        spec.set(key, &value)?;
+    }
+    let times = measure(&spec, &Place::new(&device(&arguments.machine)?), WARM_UP, arguments.repeat.max(1))?;
+    let summary = |times: &[f64]| {
+        let mut sorted = times.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        json!({ "median_s": sorted[sorted.len() / 2], "min_s": sorted[0] })
+    };
+    let result = json!({
+        "sngan": env!("CARGO_PKG_VERSION"),
+        "instruction_set": sngan_core::instruction_set(),
+        "threads": threads,
+        "size": arguments.size,
+        "batch": arguments.batch,
+        "width_divisor": arguments.width_divisor,
+        "method": arguments.method,
+        "d_update": summary(&times.discriminator),
+        "g_update": summary(&times.generator),
+        "peak_rss_mb": peak_rss_mb(),
+    });
+    if arguments.json {
+        println!("{result}");
+    } else {
+        for kind in ["d_update", "g_update"] {
+            println!("{kind}: median {:.4} s, least {:.4} s", number(&result[kind]["median_s"]), number(&result[kind]["min_s"]));
+        }
+        println!("peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
+    }
+    Ok(Ended::Well)
+}
+
+fn number(value: &serde_json::Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+/// The most memory this process has held, in MB of 2²⁰ bytes; `None` where the system does not tell.
+fn peak_rss_mb() -> Option<f64> {
+    #[cfg(target_os = "linux")]
+    {
+        let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
+        // SAFETY: getrusage fills the whole struct when it returns 0.
+        if unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) } == 0 {
+            // SAFETY: as above. Linux counts in KiB.
+            return Some(unsafe { usage.assume_init() }.ru_maxrss as f64 / 1024.0);
+        }
+    }
+    None
+}
