@@ -2,7 +2,7 @@
 
 use super::{device, use_threads};
 use crate::args::Train;
-use crate::progress::Progress;
+use crate::progress::{Position, Progress};
 use crate::{Ended, experiments, signals};
 use anyhow::{Context, Result, bail};
 use sngan_core::trainer::{Outcome, TrainOptions, train};
@@ -29,9 +29,9 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     };
     let stop = signals::stop_flag()?;
     println!("{}: {} images of {}, {} updates, {threads} threads", out.display(), images.len(), images.name, spec.gen_updates);
-    let progress = Progress::new(Some(spec.gen_updates), "updates");
+    let progress = Progress::new("updates");
     let outcome = train(&out, &spec, &images, &device, &options, &stop, &mut |p| {
-        progress.set(p.gen_update, || format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g));
+        progress.set(Position::even(p.gen_update, Some(p.total)), || format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g));
     });
     progress.finish();
     Ok(match outcome? {
