@@ -1,6 +1,6 @@
 //! Figure 6: samples of WGAN-GP, WN and SN in every setting.
 
-use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, LABEL, SMALL, draw};
+use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, draw};
 use crate::collect::{Collected, Run};
 use crate::{Error, Rendered, Result};
 use image::imageops::{self, FilterType};
@@ -15,6 +15,8 @@ const CELL: i32 = 132 * DENSITY;
 const GAP: i32 = 10 * DENSITY;
 const LEFT: i32 = 96 * DENSITY;
 const TOP: i32 = 34 * DENSITY;
+/// Width that the heading needs, units.
+const NARROWEST: i32 = 480 * DENSITY;
 
 pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
     let rows: Vec<&str> =
@@ -24,9 +26,13 @@ pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
     if !c.runs.iter().any(|r| shown(&r)) {
         return Ok(Rendered::Skipped("no run of WGAN-GP, WN or SN has samples".into()));
     }
-    let size = (LEFT + settings.len() as i32 * (CELL + GAP), TOP + rows.len() as i32 * (CELL + GAP));
-    let title = format!("Samples of {} in settings {}. {}", rows.join(", "), settings.join(", "), c.describe());
-    let paths = draw(folder, "fig6", size, &title, |canvas| {
+    let width = (LEFT + settings.len() as i32 * (CELL + GAP)).max(NARROWEST);
+    let size = (width, TOP + rows.len() as i32 * (CELL + GAP));
+    let heading = Heading {
+        title: format!("Figure 6: samples of {} in each setting", rows.join(", ")),
+        notes: vec![c.describe_runs(), "Sixteen samples of the lowest seed after the last update, G in evaluation mode.".into()],
+    };
+    let paths = draw(folder, "fig6", size, &heading, |canvas| {
         for (i, row) in rows.iter().enumerate() {
             let y = TOP + i as i32 * (CELL + GAP);
             canvas.text((LEFT - 10 * DENSITY, y + CELL / 2), row, LABEL, BLACK, Anchor::Right)?;
