@@ -65,15 +65,20 @@ pub(crate) struct Heading {
 const MARGIN: i32 = 16 * DENSITY;
 const LINE: i32 = 19 * DENSITY;
 
+/// Width of a text, units.
+pub(crate) fn text_width(text: &str, size: i32) -> std::io::Result<i32> {
+    Ok(ink::text_width(text, f64::from(size))?.ceil() as i32)
+}
+
 impl Heading {
     /// The notes' lines, none wider than `width` units.
     fn wrapped(&self, width: i32) -> std::io::Result<Vec<String>> {
         let mut lines = Vec::new();
         for note in &self.notes {
             let mut line = String::new();
-            for word in note.split_whitespace() {
+            for word in note.split(' ') {
                 let longer = if line.is_empty() { word.to_string() } else { format!("{line} {word}") };
-                if !line.is_empty() && ink::text_width(&longer, f64::from(SMALL))? > (width - 2 * MARGIN) as f32 {
+                if !line.is_empty() && text_width(&longer, SMALL)? > width - 2 * MARGIN {
                     lines.push(std::mem::replace(&mut line, word.to_string()));
                 } else {
                     line = longer;
@@ -181,9 +186,7 @@ impl Canvas<'_> {
 
     /// Width of a text, units.
     pub(crate) fn text_width(&self, text: &str, size: i32) -> Result<i32> {
-        let style = TextStyle::from(FontDesc::new(FontFamily::SansSerif, f64::from(size), FontStyle::Normal));
-        let size = self.area.estimate_text_size(text, &style);
-        size.map(|(w, _)| w as i32).map_err(|e| Error::Draw { what: self.what.clone(), reason: e.to_string() })
+        text_width(text, size).map_err(|e| Error::Draw { what: self.what.clone(), reason: e.to_string() })
     }
 
     /// Entries in a row from `at`, each a coloured square and a name.

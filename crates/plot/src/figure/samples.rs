@@ -1,6 +1,6 @@
 //! Figure 6: samples of WGAN-GP, WN and SN in every setting.
 
-use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, draw};
+use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, draw, text_width};
 use crate::collect::{Collected, Run};
 use crate::{Error, Rendered, Result};
 use image::imageops::{self, FilterType};
@@ -13,7 +13,6 @@ const IMAGES: u32 = 4;
 /// Side of a cell, units; images are enlarged to fill it.
 const CELL: i32 = 132 * DENSITY;
 const GAP: i32 = 10 * DENSITY;
-const LEFT: i32 = 96 * DENSITY;
 const TOP: i32 = 34 * DENSITY;
 /// Width that the heading needs, units.
 const NARROWEST: i32 = 480 * DENSITY;
@@ -26,18 +25,21 @@ pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
     if !c.runs.iter().any(|r| shown(&r)) {
         return Ok(Rendered::Skipped("no run of WGAN-GP, WN or SN has samples".into()));
     }
-    let width = (LEFT + settings.len() as i32 * (CELL + GAP)).max(NARROWEST);
+    let unmeasured = |e: std::io::Error| Error::Draw { what: "fig6".into(), reason: e.to_string() };
+    let widest = rows.iter().map(|r| text_width(r, LABEL).map_err(unmeasured)).collect::<Result<Vec<_>>>()?;
+    let left = widest.into_iter().max().unwrap_or(0) + 26 * DENSITY;
+    let width = (left + settings.len() as i32 * (CELL + GAP)).max(NARROWEST);
     let size = (width, TOP + rows.len() as i32 * (CELL + GAP));
     let heading = Heading {
-        title: format!("Figure 6: samples of {} in each setting", rows.join(", ")),
+        title: "Figure 6: samples in each setting".into(),
         notes: vec![c.describe_runs(), "Sixteen samples of the lowest seed after the last update, G in evaluation mode.".into()],
     };
     let paths = draw(folder, "fig6", size, &heading, |canvas| {
         for (i, row) in rows.iter().enumerate() {
             let y = TOP + i as i32 * (CELL + GAP);
-            canvas.text((LEFT - 10 * DENSITY, y + CELL / 2), row, LABEL, BLACK, Anchor::Right)?;
+            canvas.text((left - 10 * DENSITY, y + CELL / 2), row, LABEL, BLACK, Anchor::Right)?;
             for (j, setting) in settings.iter().enumerate() {
-                let x = LEFT + j as i32 * (CELL + GAP);
+                let x = left + j as i32 * (CELL + GAP);
                 if i == 0 {
                     canvas.text((x + CELL / 2, TOP - 8 * DENSITY), setting, LABEL, BLACK, Anchor::BottomCentre)?;
                 }

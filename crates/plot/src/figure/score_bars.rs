@@ -10,6 +10,9 @@ use std::path::Path;
 
 const SIZE: (i32, i32) = (960 * DENSITY, 470 * DENSITY);
 
+/// Width of a bar where there is much room, units.
+const WIDEST_BAR: f64 = 40.0 * DENSITY as f64;
+
 /// Which number is drawn, and how.
 struct Metric {
     stem: &'static str,
@@ -104,7 +107,7 @@ impl Metric {
             scores += if several { " Whiskers: standard deviation over seeds." } else { " Whiskers: standard deviation over splits." };
         }
         if any(|b| matches!(b, Bar::Diverged)) {
-            scores += " ×: diverged.";
+            scores += " ×:\u{a0}diverged.";
         }
         vec![c.describe_runs(), scores]
     }
@@ -180,7 +183,8 @@ impl Metric {
 /// A method's bars, between `left` and `left + width`.
 fn draw_group(canvas: &Canvas<'_>, frame: &Frame, left: f64, width: f64, bars: &[Bar]) -> Result<()> {
     let gap = width * 0.14;
-    let step = (width - gap) / bars.len() as f64;
+    let step = ((width - gap) / bars.len() as f64).min(WIDEST_BAR);
+    let left = left + (width - gap - step * bars.len() as f64) / 2.0;
     for (j, bar) in bars.iter().enumerate() {
         let x0 = (left + gap / 2.0 + step * j as f64) as i32;
         let x1 = (left + gap / 2.0 + step * (j + 1) as f64) as i32 - DENSITY;
