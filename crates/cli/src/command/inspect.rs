@@ -23,7 +23,7 @@ pub(crate) fn score(arguments: &Score) -> Result<Ended> {
         log_every: 1,
         checkpoint_every: 1,
     };
-    let reference = load(spec.dataset, Split::Reference, spec.side, Some(&arguments.machine.data_dir))?;
+    let reference = load(spec.dataset, Split::Reference, spec.side, Some(&arguments.data.data_dir))?;
     let evaluator = Evaluator::new(&plan, &reference)?.context("backbone `none` scores nothing")?;
     let record = sngan_sweep::score_run(&dir, &spec, &evaluator, plan.samples, &device(&arguments.machine)?)?;
     println!("{} updates: {}", record.gen_updates, describe(&record));

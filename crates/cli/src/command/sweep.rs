@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
         }
     };
     let stop = signals::stop_flag()?;
-    let result = sngan_sweep::run(&plan, &out, Some(&arguments.machine.data_dir), &device(&arguments.machine)?, &options, &stop, &events);
+    let result = sngan_sweep::run(&plan, &out, Some(&arguments.data.data_dir), &device(&arguments.machine)?, &options, &stop, &events);
     progress.finish();
     let s = result?;
     println!("{} completed, {} diverged, {} failed, {} interrupted or not begun", s.completed, s.diverged, s.failed, s.interrupted);
@@ -94,10 +94,14 @@ impl Work {
 /// Prints one line per planned run.
 pub(crate) fn status(out: &Path) -> Result<Ended> {
     let (plan, runs) = sngan_sweep::status(out)?;
-    println!("{} at scale {}: {} runs", plan.name, plan.scale, runs.len());
+    let busy = sngan_sweep::is_busy(out);
+    let work = if busy { "a sweep is at work" } else { "no sweep is at work" };
+    println!("{} at scale {}: {} runs; {work}", plan.name, plan.scale, runs.len());
     for run in &runs {
         let (status, updates, reason) = match &run.status {
             None => ("not begun", 0, None),
+            // A killed process had no time to say so.
+            Some(s) if s.status == Status::Running && !busy => ("killed", s.gen_updates, None),
             Some(s) => (name(s.status), s.gen_updates, s.reason.as_deref()),
         };
         let score = run.score.as_ref().map_or_else(String::new, describe);

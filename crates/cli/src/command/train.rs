@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     let threads = use_threads(arguments.machine.threads)?;
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(spec.dir_name()));
     refuse_unasked_resumption(&out, arguments.resume)?;
-    let images = load(spec.dataset, Split::Train, spec.side, Some(&arguments.machine.data_dir))?;
+    let images = load(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))?;
     let options = TrainOptions {
         threads,
         log_every: score.as_ref().map_or(LOG_EVERY, |s| s.log_every),
