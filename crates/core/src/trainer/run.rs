@@ -154,9 +154,12 @@ impl Session<'_> {
         let Some(s) = self.dir.status()? else { return Ok(None) };
         let horizon = self.spec.gen_updates;
         Ok(match s.status {
-            // If the last checkpoint has gone bad, the run is not done: scores and samples would come from the one before it.
+            // If the last checkpoint has gone bad, the run is not done: scores and samples would come from the one before it. A run without
+            // any has had them removed, to save space.
             Status::Completed if s.gen_updates >= horizon => {
-                checkpoint::latest(self.dir, device)?.is_none_or(|c| c.gen_updates >= horizon).then_some(Outcome::Completed)
+                let kept = checkpoint::any(self.dir)?;
+                let good = !kept || checkpoint::latest(self.dir, device)?.is_some_and(|c| c.gen_updates >= horizon);
+                good.then_some(Outcome::Completed)
             }
             Status::Diverged => Some(Outcome::Diverged { gen_update: s.gen_updates, reason: s.reason.unwrap_or_default() }),
             _ => None,

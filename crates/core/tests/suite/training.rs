@@ -115,6 +115,11 @@ fn a_corrupt_newest_checkpoint_is_passed_over() {
     std::fs::write(&last, b"garbage").unwrap();
     assert_eq!(run(&at("b"), &spec, 1, None), Outcome::Completed);
     assert!(bits(&at("a")) == bits(&at("b")));
+
+    // One whose checkpoints were removed stays completed.
+    std::fs::remove_dir_all(at("b").join("checkpoints")).unwrap();
+    assert_eq!(run(&at("b"), &spec, 1, None), Outcome::Completed);
+    assert!(!at("b").join("checkpoints").exists());
 }
 
 #[test]
