@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use sngan_core::trainer::{Outcome, TrainOptions, train};
 use sngan_data::{Split, load};
 use sngan_experiment::{RunDir, RunSpec, ScorePlan};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Cadences of a run given by its spec alone.
@@ -72,10 +73,15 @@ fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<Sco
                 && arguments.setting.as_ref().is_none_or(|x| s.setting.eq_ignore_ascii_case(x))
                 && arguments.seed.is_none_or(|x| s.seed == x)
         };
+        let labels: BTreeSet<String> = plan.specs.iter().map(|s| s.label.clone()).collect();
         let mut found: Vec<RunSpec> = plan.specs.into_iter().filter(fits).collect();
-        if found.len() != 1 {
-            let hint = "narrow it with --method, --setting and --seed (`sngan plan` lists them), or use `sngan sweep`";
-            bail!("{} runs of `{}` at scale `{}` fit; {hint}", found.len(), arguments.experiment, arguments.scale);
+        let scope = format!("of `{}` at scale `{}`", arguments.experiment, arguments.scale);
+        match found.len() {
+            1 => {}
+            0 => {
+                bail!("no run {scope} fits; methods: {}; `sngan plan` lists every run", labels.into_iter().collect::<Vec<_>>().join(", "))
+            }
+            n => bail!("{n} runs {scope} fit; narrow it with --method, --setting and --seed, or use `sngan sweep`"),
         }
         (found.remove(0), Some(plan.score))
     };

@@ -38,6 +38,9 @@ fn names_that_do_not_exist_are_answered_with_those_that_do() {
     assert!(folder.expect(1, "plan tiny --scale huge").contains("known: long, quick"));
     assert!(folder.expect(1, "train tiny --method SN --setting C --set leanring_rate=1").contains("known:"));
     assert!(folder.expect(1, "train tiny").contains("6 runs of `tiny`"));
+    assert!(folder.expect(1, "train tiny --method XN").contains("methods: SN, WN, broken"));
+    assert!(folder.expect(1, "sigma nothing").contains("no logged sigma_forward"));
+    assert_eq!(folder.expect(1, "figures nothing").matches("No such file").count(), 1);
     assert!(folder.expect(1, "data fetch mnist").contains("cifar10"));
     assert!(folder.expect(1, "scorer train").contains("train-images-idx3-ubyte.gz"));
     let plan = folder.expect(0, "plan table1");
