@@ -181,6 +181,21 @@ fn records_that_are_not_there_skip_what_needs_them() {
 }
 
 #[test]
+fn a_sweep_under_way_shows_what_is_not_there_yet() {
+    let sweep = Sweep::new();
+    std::fs::remove_dir_all(sweep.dir(Method::Sn, "B").path()).unwrap();
+    // An earlier grid must not pass for the last one.
+    let c = sweep.dir(Method::Sn, "C");
+    std::fs::rename(c.sample_path(10), c.sample_path(5)).unwrap();
+    render_all(sweep.out()).unwrap();
+    let table = std::fs::read_to_string(sweep.out().join("tables/table1.md")).unwrap();
+    assert!(table.contains("| SN | 8.00 ± 0.25 | not begun | 8.20 ± 0.25 |"), "{table}");
+    let embedded = |s: &str| s.matches("<image").count();
+    let svg = std::fs::read_to_string(sweep.out().join("figures/fig6.svg")).unwrap();
+    assert_eq!(embedded(&svg), 18 - 2);
+}
+
+#[test]
 fn the_paper_map_names_every_table_and_figure() {
     let map = include_str!("../../../docs/paper-map.md");
     for artefact in tables().iter().chain(figures()) {

@@ -5,7 +5,7 @@ use crate::collect::{Collected, Run};
 use crate::{Error, Rendered, Result};
 use image::imageops::{self, FilterType};
 use sngan_experiment::method::Method;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const METHODS: [Method; 3] = [Method::WganGp, Method::WeightNorm, Method::Sn];
 /// Images in a row and a column of a cell.
@@ -21,7 +21,7 @@ pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
     let rows: Vec<&str> =
         c.labels().into_iter().filter(|l| c.runs.iter().any(|r| r.spec.label == *l && METHODS.contains(&r.spec.method))).collect();
     let settings = c.settings();
-    let shown = |r: &&Run| rows.contains(&r.spec.label.as_str()) && newest_grid(r).is_some();
+    let shown = |r: &&Run| rows.contains(&r.spec.label.as_str()) && last_grid(r).is_some();
     if !c.runs.iter().any(|r| shown(&r)) {
         return Ok(Rendered::Skipped("no run of WGAN-GP, WN or SN has samples".into()));
     }
@@ -51,18 +51,16 @@ pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
     Ok(Rendered::Written(paths))
 }
 
-/// The run's newest sample grid.
-fn newest_grid(run: &Run) -> Option<std::path::PathBuf> {
-    let folder = run.dir.path().join("samples");
-    let files = std::fs::read_dir(folder).ok()?.filter_map(|e| Some(e.ok()?.path()));
-    files.filter(|p| p.extension().is_some_and(|e| e == "png")).max()
+/// The grid drawn after the run's last update: an earlier one must not stand beside finished runs.
+fn last_grid(run: &Run) -> Option<PathBuf> {
+    Some(run.dir.sample_path(run.spec.gen_updates)).filter(|path| path.exists())
 }
 
 fn cell(canvas: &Canvas<'_>, (x, y): (i32, i32), run: Option<&Run>) -> Result<()> {
-    let grid = run.filter(|r| !r.diverged()).and_then(|r| Some((r, newest_grid(r)?)));
+    let grid = run.filter(|r| !r.diverged()).and_then(|r| Some((r, last_grid(r)?)));
     let Some((run, path)) = grid else {
         canvas.rectangle((x, y), (x + CELL, y + CELL), FAINT)?;
-        let text = if run.is_some_and(|r| r.diverged()) { "diverged" } else { "not run" };
+        let text = if run.is_some_and(|r| r.diverged()) { "diverged" } else { "not finished" };
         return canvas.text((x + CELL / 2, y + CELL / 2), text, SMALL, GREY, Anchor::Centre);
     };
     let unreadable = |e: image::ImageError| Error::Image { path: path.clone(), reason: e.to_string() };

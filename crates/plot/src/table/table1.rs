@@ -67,6 +67,7 @@ fn grid(c: &Collected, caption: &str, value: Option<Value>, spread: Value) -> St
 fn cell(runs: &[&Run], value: Option<Value>, spread: Value) -> String {
     let values: Vec<f64> = runs.iter().filter_map(|r| value?(r.score.as_ref()?)).collect();
     match values.as_slice() {
+        [] if runs.is_empty() => "not begun".into(),
         [] => runs.iter().map(|r| status(r)).collect::<Vec<_>>().join(", "),
         [one] => number(Some(*one), runs.iter().find_map(|r| spread(r.score.as_ref()?))),
         several => {
