@@ -14,7 +14,7 @@ use std::path::PathBuf;
     after_help = "Exit codes: 0 done · 1 error, or a run of a sweep failed · 2 wrong usage · 3 the run diverged · 130 interrupted, checkpoints written"
 )]
 pub(crate) struct Arguments {
-    /// Folder with experiment files
+    /// Folder with experiment files [default: ./experiments, then those built in]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) experiments: Option<PathBuf>,
     #[command(subcommand)]
@@ -143,7 +143,12 @@ pub(crate) struct Machine {
     /// Threads; 0 for one per core. Bits do not depend on it
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) threads: usize,
-    /// Folder of data sets that are not embedded
+}
+
+/// Where images come from.
+#[derive(Debug, Args)]
+pub(crate) struct DataFolder {
+    /// Folder of data sets that are not built in; for an image folder, the one that holds train/ and test/
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data_dir: PathBuf,
 }
@@ -156,8 +161,8 @@ pub(crate) struct Train {
     /// Which sizes of the experiment file
     #[arg(long, default_value = "quick")]
     pub(crate) scale: String,
-    /// Of the experiment's rows, the one with this label (such as SN)
-    #[arg(long, value_name = "LABEL")]
+    /// Of the experiment's rows, the one with this label or method (such as SN or weight-clipping)
+    #[arg(long, value_name = "NAME")]
     pub(crate) method: Option<String>,
     /// Of the settings, this one (such as C)
     #[arg(long)]
@@ -165,7 +170,7 @@ pub(crate) struct Train {
     /// Of the seeds, this one
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Change a value of the spec; may be repeated
+    /// Change a value of the spec (lr=0.001, loss=hinge, dataset=folder); may be repeated. A wrong key is answered with all keys
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Run folder [default: runs/RUN]
@@ -179,6 +184,8 @@ pub(crate) struct Train {
     pub(crate) sample_every: u64,
     #[command(flatten)]
     pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
 }
 
 #[derive(Debug, Args)]
@@ -210,6 +217,8 @@ pub(crate) struct Sweep {
     pub(crate) retry_failed: bool,
     #[command(flatten)]
     pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
 }
 
 #[derive(Debug, Args)]
@@ -228,6 +237,8 @@ pub(crate) struct Score {
     pub(crate) splits: usize,
     #[command(flatten)]
     pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
 }
 
 #[derive(Debug, Args)]

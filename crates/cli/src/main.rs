@@ -44,8 +44,21 @@ fn main() -> ExitCode {
         Ok(Ended::Diverged) => ExitCode::from(3),
         Ok(Ended::Interrupted) => ExitCode::from(130),
         Err(e) => {
-            eprintln!("error: {e:#}");
+            eprintln!("error: {}", in_one_line(&e));
             ExitCode::from(1)
         }
     }
+}
+
+/// An error with its causes, but for those that the message before them repeats.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text += &format!(": {cause}");
+        }
+    }
+    text
 }

@@ -156,6 +156,14 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
     Ok(Checkpoint { gen_updates: metadata.gen_updates, tensors: decode(&file, &bytes, device)?, metadata })
 }
 
+/// Whether a run has any checkpoint, good or corrupt.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn any(dir: &RunDir) -> Result<bool> {
+    Ok(!newest_first(dir)?.is_empty())
+}
+
 /// The newest good checkpoint of a run; a corrupt one is skipped with a warning on standard error.
 ///
 /// # Errors

@@ -27,10 +27,12 @@ pub enum Error {
         reason: String,
     },
     /// An image could not be decoded.
-    #[error("{path}: unreadable image: {reason}")]
+    #[error("{path}, offset {offset}: unreadable image: {reason}")]
     Image {
         /// The file concerned.
         path: PathBuf,
+        /// How far the decoder had read, bytes.
+        offset: u64,
         /// The decoder's reason.
         reason: String,
     },
@@ -46,7 +48,7 @@ pub enum Error {
     },
     /// A download failed or gave the wrong bytes.
     #[error(
-        "failed to fetch {url}: {reason}. Offline, put the file at {path} by hand, then run `sngan data fetch {name}` again, which checks and unpacks it"
+        "failed to fetch {url}: {reason}. Offline, put the file at {path} by hand, then run the same `sngan data fetch {name}` again, which checks and unpacks it"
     )]
     Fetch {
         /// Where from.
@@ -59,7 +61,7 @@ pub enum Error {
         name: String,
     },
     /// A file does not have the checksum it should have.
-    #[error("{path}: {reason}; delete the file and run `sngan data fetch {name}`")]
+    #[error("{path}: {reason}; delete the file and fetch it again (`sngan data fetch {name}`)")]
     Checksum {
         /// The file concerned.
         path: PathBuf,

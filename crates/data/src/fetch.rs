@@ -8,6 +8,7 @@ use sngan_experiment::atomic;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A checksum, in lower-case hex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub enum Checksum {
     Md5(&'static str),
     /// SHA-256.
     Sha256(&'static str),
+}
+
+impl std::fmt::Display for Checksum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Checksum::Md5(hex) => write!(f, "md5 {hex}"),
+            Checksum::Sha256(hex) => write!(f, "sha256 {hex}"),
+        }
+    }
 }
 
 /// A file to download.
@@ -208,7 +218,8 @@ fn check(source: &Source, remote: &Remote, path: &Path) -> Result<()> {
     if remote.checksums.iter().any(matches) {
         return Ok(());
     }
-    wrong(format!("has md5 {} and sha256 {}, expected one of {:?}", found.0, found.1, remote.checksums))
+    let expected: Vec<_> = remote.checksums.iter().map(Checksum::to_string).collect();
+    wrong(format!("has md5 {} and sha256 {}; expected {}", found.0, found.1, expected.join(" or ")))
 }
 
 /// MD5 and SHA-256 in hex.
@@ -228,6 +239,9 @@ fn digests(path: &Path) -> Result<(String, String)> {
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
     Ok((hex(&md5.finalize()), hex(&sha256.finalize())))
 }
+
+/// How long a server may say nothing before the download counts as cut.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Download<'a> {
     source: &'a Source,
@@ -257,7 +271,8 @@ impl Download<'_> {
     }
 
     fn transfer(&self, partial: &Path, have: u64, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        let agent: ureq::Agent = config.timeout_connect(Some(PATIENCE)).timeout_per_read(Some(PATIENCE)).build().into();
         let mut request = agent.get(&self.url);
         if have > 0 {
             request = request.header("Range", format!("bytes={have}-"));

@@ -4,6 +4,7 @@ use crate::images::to_planes;
 use crate::{Error, Images, Result, Split};
 use image::imageops::{self, FilterType};
 use rayon::prelude::*;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 /// Reads `root/train` or `root/test` (also `val`), each with class subfolders, at `side` pixels.
@@ -68,10 +69,23 @@ fn is_image(path: &Path) -> bool {
     extension.is_some_and(|e| matches!(e.as_str(), "jpg" | "jpeg" | "png"))
 }
 
+/// Whether a JPEG's last scan is not closed by an end marker. The decoder fills what is missing with grey and says nothing.
+fn is_cut_jpeg(bytes: &[u8]) -> bool {
+    let last = |marker: u8| bytes.windows(2).rposition(|w| *w == [0xff, marker]);
+    let (start_of_scan, end_of_image) = (last(0xda), last(0xd9));
+    bytes.starts_with(&[0xff, 0xd8]) && end_of_image < start_of_scan
+}
+
 /// Decodes, crops the centre square and resizes; `[3, side, side]`.
 fn decode(path: &Path, side: usize) -> Result<Vec<u8>> {
-    let reader = image::ImageReader::open(path).and_then(|r| r.with_guessed_format()).map_err(Error::io("read", path))?;
-    let rgb = reader.decode().map_err(|e| Error::Image { path: path.into(), reason: e.to_string() })?.to_rgb8();
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let mut cursor = Cursor::new(&bytes);
+    let decoded = image::ImageReader::new(&mut cursor).with_guessed_format().map_err(Error::io("read", path))?.decode();
+    let unreadable = |offset: u64, reason: String| Error::Image { path: path.into(), offset, reason: reason.trim_end().into() };
+    let rgb = decoded.map_err(|e| unreadable(cursor.position(), e.to_string()))?.to_rgb8();
+    if is_cut_jpeg(&bytes) {
+        return Err(unreadable(bytes.len() as u64, "the JPEG ends before its end marker".into()));
+    }
     let (width, height) = rgb.dimensions();
     let short = width.min(height);
     let square = imageops::crop_imm(&rgb, (width - short) / 2, (height - short) / 2, short, short).to_image();
@@ -107,7 +121,17 @@ mod tests {
         png(&folder.path().join("a/1.png"), 4, 4, |_| 7);
         std::fs::write(folder.path().join("a/2.jpg"), b"no image").unwrap();
         let message = load_classes(folder.path(), 4).unwrap_err().to_string();
-        assert!(message.contains("2.jpg"), "{message}");
+        assert!(message.contains("2.jpg, offset ") && message.contains("unreadable image"), "{message}");
+
+        let mut whole = Vec::new();
+        let noise = image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, 3]));
+        noise.write_to(&mut Cursor::new(&mut whole), image::ImageFormat::Jpeg).unwrap();
+        std::fs::write(folder.path().join("a/2.jpg"), &whole).unwrap();
+        load_classes(folder.path(), 4).unwrap();
+        let half = whole.len() - 100;
+        std::fs::write(folder.path().join("a/2.jpg"), &whole[..half]).unwrap();
+        let message = load_classes(folder.path(), 4).unwrap_err().to_string();
+        assert!(message.contains(&format!("2.jpg, offset {half}: unreadable image")), "{message}");
         std::fs::remove_file(folder.path().join("a/2.jpg")).unwrap();
         std::fs::create_dir(folder.path().join("b")).unwrap();
         assert!(load_classes(folder.path(), 4).unwrap_err().to_string().contains("/b: "));

@@ -4,7 +4,8 @@ use crate::records::{FORMAT_VERSION, LogRecord, Provenance, ScoreRecord, Spectru
 use crate::spec::RunSpec;
 use crate::{Error, Result, atomic};
 use serde::{Serialize, de::DeserializeOwned};
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// One run's folder.
@@ -223,15 +224,36 @@ pub fn write_lines<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
     atomic::write(path, &text)
 }
 
-/// Appends one JSON line in a single write.
+/// Appends one JSON line in a single write. A last line that a kill has cut short goes first: it would make the new one unreadable.
 ///
 /// # Errors
 /// Any I/O error.
 pub fn append_line<T: Serialize>(path: &Path, row: &T) -> Result<()> {
     let mut text = serde_json::to_vec(row).map_err(|e| Error::parse(path, e))?;
     text.push(b'\n');
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("open", path))?;
+    let mut file = std::fs::OpenOptions::new().create(true).read(true).append(true).open(path).map_err(Error::io("open", path))?;
+    let whole = end_of_last_line(&mut file).map_err(Error::io("read", path))?;
+    if whole < file.metadata().map_err(Error::io("read", path))?.len() {
+        file.set_len(whole).map_err(Error::io("cut", path))?;
+    }
     file.write_all(&text).map_err(Error::io("append to", path))
+}
+
+/// The length of a file up to and with its last line break.
+fn end_of_last_line(file: &mut File) -> std::io::Result<u64> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let mut block = [0; 256];
+    while end > 0 {
+        let size = end.min(block.len() as u64);
+        file.seek(SeekFrom::Start(end - size))?;
+        let read = &mut block[..size as usize];
+        file.read_exact(read)?;
+        if let Some(i) = read.iter().rposition(|b| *b == b'\n') {
+            return Ok(end - size + i as u64 + 1);
+        }
+        end -= size;
+    }
+    Ok(0)
 }
 
 #[cfg(test)]
@@ -273,6 +295,12 @@ mod tests {
         let path = folder.path().join("timing.jsonl");
         append_line(&path, &TimingRecord { version: 1, gen_update: 1, seconds: 0.5 }).unwrap();
         std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"version\":1,").unwrap();
+        assert_eq!(read_lines::<TimingRecord>(&path).unwrap().len(), 1);
+        append_line(&path, &TimingRecord { version: 1, gen_update: 2, seconds: 0.7 }).unwrap();
+        assert_eq!(read_lines::<TimingRecord>(&path).unwrap().iter().map(|r| r.gen_update).collect::<Vec<_>>(), [1, 2]);
+        // Cut in its first line, and longer than one block.
+        std::fs::write(&path, vec![b'x'; 700]).unwrap();
+        append_line(&path, &TimingRecord { version: 1, gen_update: 3, seconds: 0.9 }).unwrap();
         assert_eq!(read_lines::<TimingRecord>(&path).unwrap().len(), 1);
         std::fs::write(&path, "{}\n").unwrap();
         assert!(read_lines::<TimingRecord>(&path).unwrap_err().to_string().contains("line 1: format version 0"));

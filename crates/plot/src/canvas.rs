@@ -1,6 +1,6 @@
 //! A figure's surface: size, colours, text and legend, and the two files it becomes.
 
-use crate::ink::Ink;
+use crate::ink::{self, Ink};
 use crate::{Error, Result};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 pub(crate) const BLACK: RGBColor = RGBColor(0x22, 0x22, 0x22);
-pub(crate) const GREY: RGBColor = RGBColor(0x8a, 0x8a, 0x8a);
+pub(crate) const GREY: RGBColor = RGBColor(0x70, 0x70, 0x70);
 pub(crate) const FAINT: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
 pub(crate) const WHITE: RGBColor = RGBColor(0xff, 0xff, 0xff);
 
@@ -56,27 +56,68 @@ pub(crate) struct Canvas<'a> {
 
 type Point = (i32, i32);
 
-/// Draws a figure of `size` units and writes `folder/stem.svg` and `.png`. `title` describes it to screen readers.
+/// What stands above a figure, so that it can be understood alone: its name, then how its runs and scores were made.
+pub(crate) struct Heading {
+    pub(crate) title: String,
+    pub(crate) notes: Vec<String>,
+}
+
+const MARGIN: i32 = 16 * DENSITY;
+const LINE: i32 = 19 * DENSITY;
+
+/// Width of a text, units.
+pub(crate) fn text_width(text: &str, size: i32) -> std::io::Result<i32> {
+    Ok(ink::text_width(text, f64::from(size))?.ceil() as i32)
+}
+
+impl Heading {
+    /// The notes' lines, none wider than `width` units.
+    fn wrapped(&self, width: i32) -> std::io::Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for note in &self.notes {
+            let mut line = String::new();
+            for word in note.split(' ') {
+                let longer = if line.is_empty() { word.to_string() } else { format!("{line} {word}") };
+                if !line.is_empty() && text_width(&longer, SMALL)? > width - 2 * MARGIN {
+                    lines.push(std::mem::replace(&mut line, word.to_string()));
+                } else {
+                    line = longer;
+                }
+            }
+            lines.push(line);
+        }
+        Ok(lines)
+    }
+}
+
+/// Draws a figure of `size` units below its heading and writes `folder/stem.svg` and `.png`.
 pub(crate) fn draw(
     folder: &Path,
     stem: &str,
     size: Point,
-    title: &str,
+    heading: &Heading,
     paint: impl FnOnce(&Canvas<'_>) -> Result<()>,
 ) -> Result<Vec<PathBuf>> {
-    let (width, height) = (size.0 as u32, size.1 as u32);
     let failed = |reason: String| Error::Draw { what: stem.to_string(), reason };
+    let lines = heading.wrapped(size.0).map_err(|e| failed(e.to_string()))?;
+    let above = 24 * DENSITY + LABEL + lines.len() as i32 * LINE;
+    let (width, height) = (size.0 as u32, (size.1 + above) as u32);
     let mut buffer = vec![0xff; (width * height * 3) as usize];
     let svg = Rc::new(RefCell::new(String::new()));
     {
         let ink = Ink::new(&mut buffer, (width, height), svg.clone()).map_err(|e| failed(e.to_string()))?;
-        let canvas = Canvas { area: ink.into_drawing_area(), what: stem.to_string() };
-        canvas.rectangle((0, 0), size, WHITE)?;
-        paint(&canvas)?;
-        canvas.area.present().map_err(|e| failed(e.to_string()))?;
+        let page = Canvas { area: ink.into_drawing_area(), what: stem.to_string() };
+        page.rectangle((0, 0), (size.0, size.1 + above), WHITE)?;
+        page.text((MARGIN, 12 * DENSITY), &heading.title, LABEL, BLACK, Anchor::TopLeft)?;
+        for (i, line) in lines.iter().enumerate() {
+            page.text((MARGIN, 20 * DENSITY + LABEL + i as i32 * LINE), line, SMALL, GREY, Anchor::TopLeft)?;
+        }
+        let (_, below) = page.area.split_vertically(above);
+        paint(&Canvas { area: below, what: stem.to_string() })?;
+        page.area.present().map_err(|e| failed(e.to_string()))?;
     }
-    let (w, h) = (size.0 / DENSITY, size.1 / DENSITY);
-    let escaped = title.replace('&', "&amp;").replace('<', "&lt;");
+    let (w, h) = (width as i32 / DENSITY, height as i32 / DENSITY);
+    let escaped = format!("{}. {}", heading.title, heading.notes.join(". ")).replace('&', "&amp;").replace('<', "&lt;");
     let text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {width} {height}\">\n<title>{escaped}</title>\n{}</svg>\n",
         svg.borrow()
@@ -145,9 +186,7 @@ impl Canvas<'_> {
 
     /// Width of a text, units.
     pub(crate) fn text_width(&self, text: &str, size: i32) -> Result<i32> {
-        let style = TextStyle::from(FontDesc::new(FontFamily::SansSerif, f64::from(size), FontStyle::Normal));
-        let size = self.area.estimate_text_size(text, &style);
-        size.map(|(w, _)| w as i32).map_err(|e| Error::Draw { what: self.what.clone(), reason: e.to_string() })
+        text_width(text, size).map_err(|e| Error::Draw { what: self.what.clone(), reason: e.to_string() })
     }
 
     /// Entries in a row from `at`, each a coloured square and a name.

@@ -3,7 +3,8 @@
 use crate::{Error, Result};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{PlanRecord, Protocol, ScoreRecord, Status, StatusRecord};
-use sngan_experiment::{RunDir, RunSpec, run_dir};
+use sngan_experiment::{Dataset, RunDir, RunSpec, run_dir};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The setting whose runs Figure 9 shows, and Figure 3 where there are no scores.
@@ -78,13 +79,44 @@ impl Collected {
         self.runs.iter().find_map(|r| r.score.as_ref()).map(|s| &s.protocol)
     }
 
-    /// One line for captions: experiment, scale, and how its scores were taken.
-    pub fn describe(&self) -> String {
-        let base = format!("{} at scale {}", self.plan.name, self.plan.scale);
-        match self.protocol() {
-            None => base,
-            Some(p) => format!("{base}; {} samples in {} splits, {} references ({})", p.n_samples, p.n_splits, p.n_reference, p.reference),
-        }
+    /// Whether every run trains on the paper's CIFAR-10.
+    pub fn on_cifar10(&self) -> bool {
+        self.runs.iter().all(|r| r.spec.dataset == Dataset::Cifar10)
+    }
+
+    /// A caption's line about the runs: their data and sizes, and whether they only stand in for the paper's.
+    pub fn describe_runs(&self) -> String {
+        let papers = |s: &RunSpec| (s.side, s.width_divisor, s.batch) == (32, 1, 64) && s.gen_updates >= 100_000;
+        let what = if self.on_cifar10() && self.runs.iter().all(|r| papers(&r.spec)) {
+            "The paper's sizes"
+        } else {
+            "Stand-in for the paper's CIFAR-10, full width, 100,000 updates"
+        };
+        format!(
+            "{what}: {} at side {}, width/{}, batch {}, {} updates ({}, {}).",
+            self.values(|s| s.dataset.name().to_string()),
+            self.values(|s| s.side),
+            self.values(|s| s.width_divisor),
+            self.values(|s| s.batch),
+            self.values(|s| s.gen_updates),
+            self.plan.name,
+            self.plan.scale,
+        )
+    }
+
+    /// A caption's line about the scores, where there are any.
+    pub fn describe_scores(&self) -> Option<String> {
+        let p = self.protocol()?;
+        Some(format!(
+            "Scored through {}: {} samples in {} splits, {} references ({}).",
+            p.backbone, p.n_samples, p.n_splits, p.n_reference, p.reference
+        ))
+    }
+
+    /// The distinct values of a key.
+    fn values<T: Ord + std::fmt::Display>(&self, key: impl Fn(&RunSpec) -> T) -> String {
+        let distinct: BTreeSet<T> = self.runs.iter().map(|r| key(&r.spec)).collect();
+        distinct.iter().map(T::to_string).collect::<Vec<_>>().join(" or ")
     }
 }
 

@@ -62,7 +62,7 @@ fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
 
 /// Powers of ten, with 2 and 5 times them where there are few.
 fn log_ticks(low: f64, high: f64) -> Vec<f64> {
-    let factors: &[f64] = if (high / low).log10() < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let factors: &[f64] = if (high / low).log10() < 3.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
     let all = decades.flat_map(|e| factors.iter().map(move |f| f * 10f64.powi(e)));
     all.filter(|v| *v >= low * 0.999 && *v <= high * 1.001).collect()

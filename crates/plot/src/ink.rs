@@ -18,6 +18,16 @@ const FONT: &[u8] = include_bytes!("../assets/DejaVuSans.ttf");
 
 type Outcome = Result<(), DrawingErrorKind<io::Error>>;
 
+/// The embedded font.
+fn font() -> io::Result<FontRef<'static>> {
+    FontRef::try_from_slice(FONT).map_err(|e| io::Error::other(format!("embedded font: {e}")))
+}
+
+/// Width of a text of `size` pixels per em, before there is anything to draw on.
+pub(crate) fn text_width(text: &str, size: f64) -> io::Result<f32> {
+    Ok(Line::new(&font()?, text, size).width)
+}
+
 fn failed(e: impl std::fmt::Display) -> DrawingErrorKind<io::Error> {
     DrawingErrorKind::DrawingError(io::Error::other(e.to_string()))
 }
@@ -35,25 +45,15 @@ struct Line {
     width: f32,
 }
 
-impl<'a> Ink<'a> {
-    /// Draws on `buffer`, `[height, width, 3]` bytes.
-    pub(crate) fn new(buffer: &'a mut [u8], size: (u32, u32), svg: Rc<RefCell<String>>) -> io::Result<Ink<'a>> {
-        let font = FontRef::try_from_slice(FONT).map_err(|e| io::Error::other(format!("embedded font: {e}")))?;
-        Ok(Ink { svg, pixels: BitMapBackend::with_buffer(buffer, size), font })
-    }
+/// ab_glyph's scale for a font size in pixels per em.
+fn scale(font: &FontRef<'_>, size: f64) -> PxScale {
+    let em = font.units_per_em().unwrap_or(2048.0);
+    PxScale::from(size as f32 * font.height_unscaled() / em)
+}
 
-    fn element(&self, text: std::fmt::Arguments<'_>) -> Outcome {
-        writeln!(self.svg.borrow_mut(), "{text}").map_err(failed)
-    }
-
-    /// ab_glyph's scale for a font size in pixels per em.
-    fn scale(&self, size: f64) -> PxScale {
-        let em = self.font.units_per_em().unwrap_or(2048.0);
-        PxScale::from(size as f32 * self.font.height_unscaled() / em)
-    }
-
-    fn line(&self, text: &str, size: f64) -> Line {
-        let font = self.font.as_scaled(self.scale(size));
+impl Line {
+    fn new(font: &FontRef<'_>, text: &str, size: f64) -> Line {
+        let font = font.as_scaled(scale(font, size));
         let (mut glyphs, mut width, mut last) = (Vec::new(), 0.0, None);
         for c in text.chars() {
             let id = font.glyph_id(c);
@@ -65,6 +65,49 @@ impl<'a> Ink<'a> {
             last = Some(id);
         }
         Line { glyphs, width }
+    }
+}
+
+impl<'a> Ink<'a> {
+    /// Draws on `buffer`, `[height, width, 3]` bytes.
+    pub(crate) fn new(buffer: &'a mut [u8], size: (u32, u32), svg: Rc<RefCell<String>>) -> io::Result<Ink<'a>> {
+        Ok(Ink { svg, pixels: BitMapBackend::with_buffer(buffer, size), font: font()? })
+    }
+
+    fn element(&self, text: std::fmt::Arguments<'_>) -> Outcome {
+        writeln!(self.svg.borrow_mut(), "{text}").map_err(failed)
+    }
+
+    /// The pixels of a stroke, each with the share of it that is covered. The pixel backend's own wide lines are ragged, and thinner the
+    /// more they lean.
+    fn stroke(&mut self, path: &[BackendCoord], color: BackendColor, width: f32) -> Outcome {
+        let reach = (width / 2.0).ceil() as i32 + 1;
+        let (image_width, image_height) = self.pixels.get_size();
+        // First and one past the last pixel that a stretch between two coordinates may touch.
+        let span = |a: i32, b: i32, size: u32| ((a.min(b) - reach).max(0), (a.max(b) + reach).min(size as i32));
+        let range = |f: fn(&BackendCoord) -> i32, size| {
+            let ends = path.iter().map(f);
+            span(ends.clone().min().unwrap_or(0), ends.max().unwrap_or(0), size)
+        };
+        let ((x0, x1), (y0, y1)) = (range(|p| p.0, image_width), range(|p| p.1, image_height));
+        let columns = (x1 - x0).max(0) as usize;
+        let mut covered = vec![0f32; columns * (y1 - y0).max(0) as usize];
+        for ends in path.windows(2) {
+            let ((left, right), (top, bottom)) = (span(ends[0].0, ends[1].0, image_width), span(ends[0].1, ends[1].1, image_height));
+            for y in top..bottom {
+                for x in left..right {
+                    let far = distance((x as f32 + 0.5, y as f32 + 0.5), ends[0], ends[1]);
+                    let share = &mut covered[(y - y0) as usize * columns + (x - x0) as usize];
+                    *share = share.max((width / 2.0 + 0.5 - far).clamp(0.0, 1.0));
+                }
+            }
+        }
+        for (i, share) in covered.into_iter().enumerate().filter(|(_, share)| *share > 0.0) {
+            let at = (x0 + (i % columns) as i32, y0 + (i / columns) as i32);
+            let color = BackendColor { alpha: color.alpha * f64::from(share), rgb: color.rgb };
+            pixels(self.pixels.draw_pixel(at, color))?;
+        }
+        Ok(())
     }
 
     /// SVG path data of a glyph whose origin is at (x, y) before `place` turns it.
@@ -92,6 +135,15 @@ impl<'a> Ink<'a> {
         }
         data
     }
+}
+
+/// How far a point is from a stretch.
+fn distance((x, y): (f32, f32), a: BackendCoord, b: BackendCoord) -> f32 {
+    let (ax, ay) = (a.0 as f32, a.1 as f32);
+    let (dx, dy) = (b.0 as f32 - ax, b.1 as f32 - ay);
+    let along = ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy).max(1e-9);
+    let t = along.clamp(0.0, 1.0);
+    (x - ax - t * dx).hypot(y - ay - t * dy)
 }
 
 /// `fill` or `stroke` with its opacity.
@@ -142,7 +194,10 @@ impl DrawingBackend for Ink<'_> {
             format!("fill=\"none\" {} stroke-width=\"{}\"", paint("stroke", style.color()), style.stroke_width())
         };
         self.element(format_args!("<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" {ink}/>"))?;
-        pixels(self.pixels.draw_rect(a, b, style, fill))
+        if fill {
+            return pixels(self.pixels.draw_rect(a, b, style, true));
+        }
+        self.stroke(&[a, (b.0, a.1), b, (a.0, b.1), a], style.color(), style.stroke_width() as f32)
     }
 
     fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Outcome {
@@ -153,7 +208,7 @@ impl DrawingBackend for Ink<'_> {
             "<polyline points=\"{}\" fill=\"none\" {ink} stroke-width=\"{width}\" stroke-linejoin=\"round\"/>",
             points(&path)
         ))?;
-        pixels(self.pixels.draw_path(path, style))
+        self.stroke(&path, style.color(), width as f32)
     }
 
     fn draw_circle<S: BackendStyle>(&mut self, (x, y): BackendCoord, radius: u32, style: &S, fill: bool) -> Outcome {
@@ -170,8 +225,8 @@ impl DrawingBackend for Ink<'_> {
 
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, pos: BackendCoord) -> Outcome {
         use text_anchor::{HPos, VPos};
-        let line = self.line(text, style.size());
-        let scaled = self.font.as_scaled(self.scale(style.size()));
+        let line = Line::new(&self.font, text, style.size());
+        let scaled = self.font.as_scaled(scale(&self.font, style.size()));
         let (ascent, descent) = (scaled.ascent(), scaled.descent());
         let dx = match style.anchor().h_pos {
             HPos::Left => 0.0,
@@ -196,7 +251,7 @@ impl DrawingBackend for Ink<'_> {
 
         let mut result = Ok(());
         for (id, at) in line.glyphs {
-            let glyph = id.with_scale_and_position(self.scale(style.size()), ab_glyph::point(dx + at, baseline));
+            let glyph = id.with_scale_and_position(scale(&self.font, style.size()), ab_glyph::point(dx + at, baseline));
             let Some(outlined) = self.font.outline_glyph(glyph) else { continue };
             let origin = outlined.px_bounds().min;
             outlined.draw(|x, y, coverage| {
@@ -213,7 +268,7 @@ impl DrawingBackend for Ink<'_> {
     }
 
     fn estimate_text_size<S: BackendTextStyle>(&self, text: &str, style: &S) -> Result<(u32, u32), DrawingErrorKind<io::Error>> {
-        Ok((self.line(text, style.size()).width.ceil() as u32, style.size().ceil() as u32))
+        Ok((Line::new(&self.font, text, style.size()).width.ceil() as u32, style.size().ceil() as u32))
     }
 
     fn blit_bitmap(&mut self, pos: BackendCoord, (width, height): (u32, u32), rgb: &[u8]) -> Outcome {

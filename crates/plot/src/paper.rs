@@ -13,6 +13,8 @@ pub(crate) struct Best {
     pub(crate) name: String,
     /// Inception score, mean.
     pub(crate) is: Option<f64>,
+    /// Its standard deviation.
+    pub(crate) is_std: Option<f64>,
     /// Fréchet inception distance.
     pub(crate) fid: Option<f64>,
 }
@@ -46,7 +48,12 @@ pub(crate) fn best(method: Method) -> Result<Option<Best>> {
             text => text.parse::<f64>().map(Some).map_err(|e| bad(format!("{key} `{text}`: {e}"))),
         };
         if (cell("group"), cell("method"), cell("updates")) == ("cnn", name, "1x") && cell("loss") != "hinge" {
-            return Ok(Some(Best { name: name.into(), is: number("is_cifar10")?, fid: number("fid_cifar10")? }));
+            return Ok(Some(Best {
+                name: name.into(),
+                is: number("is_cifar10")?,
+                is_std: number("is_cifar10_std")?,
+                fid: number("fid_cifar10")?,
+            }));
         }
     }
     Err(Error::Reference { file: FILE, line: 0, reason: format!("no row for {name}") })
@@ -66,6 +73,6 @@ mod tests {
             assert_eq!(best.is_none(), matches!(method, Method::FrobeniusNorm | Method::Vanilla));
             assert!(best.is_none_or(|b| b.is.unwrap() > 6.0 && b.fid.unwrap() < 60.0));
         }
-        assert_eq!(best(Method::Sn).unwrap().unwrap(), Best { name: "SN".into(), is: Some(7.42), fid: Some(29.3) });
+        assert_eq!(best(Method::Sn).unwrap().unwrap(), Best { name: "SN".into(), is: Some(7.42), is_std: Some(0.08), fid: Some(29.3) });
     }
 }

@@ -11,6 +11,6 @@ mod status;
 
 pub use error::{Error, Result};
 pub use images::ImageSets;
-pub use run::{Event, Summary, SweepOptions, run};
+pub use run::{Event, Summary, SweepOptions, is_busy, run};
 pub use score::{score_run, spectra_of_run};
 pub use status::{RunState, status};

@@ -114,14 +114,22 @@ pub fn run(
     Ok(summary.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// Locked by the sweep that is at work in a folder; the system lets go of it however the process ends.
+const LOCK: &str = ".lock";
+
 fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Invalid(format!("failed to start threads: {e}")))
+}
+
+/// Whether a sweep, in this process or another, is at work in `out`.
+pub fn is_busy(out: &Path) -> bool {
+    File::open(out.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Keeps other processes out of `out` while it lives.
 fn lock(out: &Path) -> Result<File> {
     std::fs::create_dir_all(out).map_err(sngan_experiment::Error::io("create", out))?;
-    let path = out.join(".lock");
+    let path = out.join(LOCK);
     let file = File::create(&path).map_err(sngan_experiment::Error::io("create", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -2,7 +2,7 @@
 
 use crate::Ended;
 use crate::args::Data;
-use crate::progress::Progress;
+use crate::progress::{Position, Progress};
 use anyhow::Result;
 use sngan_data::fetch;
 
@@ -15,9 +15,9 @@ pub(crate) fn run(arguments: &Data) -> Result<Ended> {
             }
         }
         Data::Fetch(a) => {
-            let progress = Progress::new(None, "bytes");
+            let progress = Progress::new("bytes");
             let result = fetch::fetch(&a.name, &a.data_dir, &mut |done, total| {
-                progress.set(done, || total.map_or_else(String::new, |t| format!("of {t}")));
+                progress.set(Position::even(done, total), || a.name.clone());
             });
             progress.finish();
             result?;

@@ -4,7 +4,7 @@ use super::sweep::describe;
 use super::{device, use_threads};
 use crate::Ended;
 use crate::args::{Generate, Score};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sngan_core::{checkpoint, generate};
 use sngan_data::{Split, load};
 use sngan_eval::Evaluator;
@@ -23,7 +23,7 @@ pub(crate) fn score(arguments: &Score) -> Result<Ended> {
         log_every: 1,
         checkpoint_every: 1,
     };
-    let reference = load(spec.dataset, Split::Reference, spec.side, Some(&arguments.machine.data_dir))?;
+    let reference = load(spec.dataset, Split::Reference, spec.side, Some(&arguments.data.data_dir))?;
     let evaluator = Evaluator::new(&plan, &reference)?.context("backbone `none` scores nothing")?;
     let record = sngan_sweep::score_run(&dir, &spec, &evaluator, plan.samples, &device(&arguments.machine)?)?;
     println!("{} updates: {}", record.gen_updates, describe(&record));
@@ -67,6 +67,9 @@ pub(crate) fn sigma(runs: &[PathBuf], from: u64) -> Result<Ended> {
                 let range = ranges.entry(layer).or_insert((f64::INFINITY, f64::NEG_INFINITY, 0));
                 *range = (range.0.min(sigma), range.1.max(sigma), range.2 + 1);
             }
+        }
+        if ranges.is_empty() {
+            bail!("{} has no logged sigma_forward from update {from} on", run.display());
         }
         println!("{}: sigma_forward from update {from} on", run.display());
         for (layer, (low, high, count)) in ranges {

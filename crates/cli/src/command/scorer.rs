@@ -8,10 +8,14 @@ use sngan_data::{Split, fetch, load, load_idx};
 use sngan_experiment::Dataset;
 
 pub(crate) fn run(arguments: &Scorer) -> Result<Ended> {
+    // Before anything is computed: resizing images would start a pool of its own size.
+    use_threads(match arguments {
+        Scorer::Train(a) => a.threads,
+        Scorer::Check => 0,
+    })?;
     let held_out = load(Dataset::FashionMnist, Split::Reference, sngan_eval::SIDE, None)?;
     match arguments {
         Scorer::Train(a) => {
-            use_threads(a.threads)?;
             let (images, labels) = fetch::fashion_mnist_train(&a.data_dir);
             let train = load_idx(&images, &labels)?.resize(sngan_eval::SIDE);
             let accuracy = sngan_eval::train_scorer(&train, &held_out, &a.out, a.epochs, a.seed, &mut |line| println!("{line}"))?;

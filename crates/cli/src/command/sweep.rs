@@ -2,13 +2,16 @@
 
 use super::{device, threads};
 use crate::args::Sweep;
-use crate::progress::Progress;
+use crate::progress::{Position, Progress};
 use crate::{Ended, experiments, signals};
 use anyhow::Result;
 use sngan_experiment::records::{ScoreRecord, Status};
+use sngan_experiment::{RunDir, RunSpec};
 use sngan_sweep::{Event, SweepOptions};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
     let plan = experiments::find(&arguments.experiment, folder)?.plan(&arguments.scale)?;
@@ -16,16 +19,21 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
     let options = SweepOptions { threads: threads(arguments.machine.threads), retry_failed: arguments.retry_failed };
     println!("{} at scale {}: {} runs into {}, {} threads", plan.name, plan.scale, plan.specs.len(), out.display(), options.threads);
 
-    let total: u64 = plan.specs.iter().map(|s| s.gen_updates).sum();
-    let progress = Progress::new(Some(total), "updates");
-    let (done, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+    let work = Work::new(&plan.specs, &out)?;
+    let progress = Progress::new("updates");
+    progress.set(work.position(), String::new);
+    let ended = AtomicU64::new(0);
     let events = |event: &Event| match event {
         Event::Started { .. } => {}
-        Event::Progress { run, .. } => {
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            progress.set(done, || run.clone());
+        Event::Progress { run, gen_update, .. } => {
+            work.done(run, *gen_update);
+            progress.set(work.position(), || run.clone());
         }
         Event::Ended { run, status, reason, score } => {
+            // A run that diverged or failed leaves nothing to do either.
+            if *status != Status::Interrupted {
+                work.done(run, u64::MAX);
+            }
             let n = ended.fetch_add(1, Ordering::Relaxed) + 1;
             let what = reason.as_ref().map_or_else(String::new, |r| format!(": {r}"));
             let score = score.as_ref().map_or_else(String::new, |s| format!("  {}", describe(s)));
@@ -33,7 +41,7 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
         }
     };
     let stop = signals::stop_flag()?;
-    let result = sngan_sweep::run(&plan, &out, Some(&arguments.machine.data_dir), &device(&arguments.machine)?, &options, &stop, &events);
+    let result = sngan_sweep::run(&plan, &out, Some(&arguments.data.data_dir), &device(&arguments.machine)?, &options, &stop, &events);
     progress.finish();
     let s = result?;
     println!("{} completed, {} diverged, {} failed, {} interrupted or not begun", s.completed, s.diverged, s.failed, s.interrupted);
@@ -44,13 +52,56 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
     })
 }
 
+/// What every run of a sweep has done, weighed by what an update of it costs: the dearest runs come first.
+struct Work {
+    runs: Mutex<BTreeMap<String, Share>>,
+}
+
+struct Share {
+    done: u64,
+    total: u64,
+    cost_per_update: f64,
+}
+
+impl Work {
+    /// Starts from what the folder's records say.
+    fn new(specs: &[RunSpec], out: &Path) -> Result<Work> {
+        let mut runs = BTreeMap::new();
+        for spec in specs {
+            let status = RunDir::new(out.join("runs").join(spec.dir_name())).status()?;
+            let done = status.map_or(0, |s| if s.status == Status::Diverged { spec.gen_updates } else { s.gen_updates });
+            let cost_per_update = spec.multiply_adds()? / spec.gen_updates.max(1) as f64;
+            runs.insert(spec.dir_name(), Share { done: done.min(spec.gen_updates), total: spec.gen_updates, cost_per_update });
+        }
+        Ok(Work { runs: Mutex::new(runs) })
+    }
+
+    fn done(&self, run: &str, updates: u64) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = runs.get_mut(run) {
+            share.done = updates.min(share.total);
+        }
+    }
+
+    fn position(&self) -> Position {
+        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = |f: fn(&Share) -> f64| runs.values().map(f).sum::<f64>();
+        let share = sum(|s| s.done as f64 * s.cost_per_update) / sum(|s| s.total as f64 * s.cost_per_update).max(1.0);
+        Position { done: runs.values().map(|s| s.done).sum(), total: Some(runs.values().map(|s| s.total).sum()), share }
+    }
+}
+
 /// Prints one line per planned run.
 pub(crate) fn status(out: &Path) -> Result<Ended> {
     let (plan, runs) = sngan_sweep::status(out)?;
-    println!("{} at scale {}: {} runs", plan.name, plan.scale, runs.len());
+    let busy = sngan_sweep::is_busy(out);
+    let work = if busy { "a sweep is at work" } else { "no sweep is at work" };
+    println!("{} at scale {}: {} runs; {work}", plan.name, plan.scale, runs.len());
     for run in &runs {
         let (status, updates, reason) = match &run.status {
             None => ("not begun", 0, None),
+            // A killed process had no time to say so.
+            Some(s) if s.status == Status::Running && !busy => ("killed", s.gen_updates, None),
             Some(s) => (name(s.status), s.gen_updates, s.reason.as_deref()),
         };
         let score = run.score.as_ref().map_or_else(String::new, describe);

@@ -2,12 +2,13 @@
 
 use super::{device, use_threads};
 use crate::args::Train;
-use crate::progress::Progress;
+use crate::progress::{Position, Progress};
 use crate::{Ended, experiments, signals};
 use anyhow::{Context, Result, bail};
 use sngan_core::trainer::{Outcome, TrainOptions, train};
 use sngan_data::{Split, load};
 use sngan_experiment::{RunDir, RunSpec, ScorePlan};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Cadences of a run given by its spec alone.
@@ -20,7 +21,7 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     let threads = use_threads(arguments.machine.threads)?;
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(spec.dir_name()));
     refuse_unasked_resumption(&out, arguments.resume)?;
-    let images = load(spec.dataset, Split::Train, spec.side, Some(&arguments.machine.data_dir))?;
+    let images = load(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))?;
     let options = TrainOptions {
         threads,
         log_every: score.as_ref().map_or(LOG_EVERY, |s| s.log_every),
@@ -29,9 +30,9 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     };
     let stop = signals::stop_flag()?;
     println!("{}: {} images of {}, {} updates, {threads} threads", out.display(), images.len(), images.name, spec.gen_updates);
-    let progress = Progress::new(Some(spec.gen_updates), "updates");
+    let progress = Progress::new("updates");
     let outcome = train(&out, &spec, &images, &device, &options, &stop, &mut |p| {
-        progress.set(p.gen_update, || format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g));
+        progress.set(Position::even(p.gen_update, Some(p.total)), || format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g));
     });
     progress.finish();
     Ok(match outcome? {
@@ -72,10 +73,15 @@ fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<Sco
                 && arguments.setting.as_ref().is_none_or(|x| s.setting.eq_ignore_ascii_case(x))
                 && arguments.seed.is_none_or(|x| s.seed == x)
         };
+        let labels: BTreeSet<String> = plan.specs.iter().map(|s| s.label.clone()).collect();
         let mut found: Vec<RunSpec> = plan.specs.into_iter().filter(fits).collect();
-        if found.len() != 1 {
-            let hint = "narrow it with --method, --setting and --seed (`sngan plan` lists them), or use `sngan sweep`";
-            bail!("{} runs of `{}` at scale `{}` fit; {hint}", found.len(), arguments.experiment, arguments.scale);
+        let scope = format!("of `{}` at scale `{}`", arguments.experiment, arguments.scale);
+        match found.len() {
+            1 => {}
+            0 => {
+                bail!("no run {scope} fits; methods: {}; `sngan plan` lists every run", labels.into_iter().collect::<Vec<_>>().join(", "))
+            }
+            n => bail!("{n} runs {scope} fit; narrow it with --method, --setting and --seed, or use `sngan sweep`"),
         }
         (found.remove(0), Some(plan.score))
     };

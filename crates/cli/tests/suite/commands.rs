@@ -4,7 +4,23 @@ use crate::support::Folder;
 fn help_covers_every_command_and_completions_are_written() {
     let folder = Folder::new();
     let help = folder.expect(0, "--help");
-    for command in ["train", "plan", "sweep", "status", "score", "generate", "figures", "spectra", "data", "scorer", "completions"] {
+    let commands = [
+        "train",
+        "plan",
+        "sweep",
+        "status",
+        "score",
+        "generate",
+        "figures",
+        "spectra",
+        "sigma",
+        "replay",
+        "model",
+        "data",
+        "scorer",
+        "completions",
+    ];
+    for command in commands {
         assert!(help.contains(command), "{command}");
         folder.expect(0, &format!("{command} --help"));
     }
@@ -19,10 +35,14 @@ fn help_covers_every_command_and_completions_are_written() {
 fn names_that_do_not_exist_are_answered_with_those_that_do() {
     let folder = Folder::new();
     assert!(folder.expect(1, "plan tabel1").contains("built in: table1, demo, spectral-stability"));
-    assert!(folder.expect(1, "plan tiny --scale huge").contains("known: quick"));
+    assert!(folder.expect(1, "plan tiny --scale huge").contains("known: long, quick"));
     assert!(folder.expect(1, "train tiny --method SN --setting C --set leanring_rate=1").contains("known:"));
     assert!(folder.expect(1, "train tiny").contains("6 runs of `tiny`"));
+    assert!(folder.expect(1, "train tiny --method XN").contains("methods: SN, WN, broken"));
+    assert!(folder.expect(1, "sigma nothing").contains("no logged sigma_forward"));
+    assert_eq!(folder.expect(1, "figures nothing").matches("No such file").count(), 1);
     assert!(folder.expect(1, "data fetch mnist").contains("cifar10"));
+    assert!(folder.expect(1, "scorer train").contains("train-images-idx3-ubyte.gz"));
     let plan = folder.expect(0, "plan table1");
     assert!(plan.contains("48 runs"), "{plan}");
     assert_eq!(folder.expect(0, "plan tiny --json").lines().count(), 6);

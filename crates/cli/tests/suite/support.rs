@@ -18,6 +18,10 @@ methods = [
 [scales.quick]
 run = {}
 score = { backbone = "scorer-fashion", samples = 70, splits = 2, log_every = 2, checkpoint_every = 2 }
+# Kills fall between checkpoints, where the log is ahead of them.
+[scales.long]
+run = { gen_updates = 2000 }
+score = { backbone = "scorer-fashion", samples = 70, splits = 2, log_every = 3, checkpoint_every = 40 }
 "#;
 
 pub(crate) struct Folder(TempDir);

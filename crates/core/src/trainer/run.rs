@@ -109,7 +109,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn run(&self, images: &Images, device: &Device, stop: &AtomicBool, observer: &mut dyn FnMut(&Progress)) -> Result<Outcome> {
-        if let Some(outcome) = self.finished()? {
+        if let Some(outcome) = self.finished(device)? {
             return Ok(outcome);
         }
         let mut trainer = Trainer::new(self.spec, images, &Place::new(device))?;
@@ -150,12 +150,20 @@ impl Session<'_> {
     }
 
     /// The outcome of a run that needs no more work.
-    fn finished(&self) -> Result<Option<Outcome>> {
-        Ok(self.dir.status()?.and_then(|s| match s.status {
-            Status::Completed if s.gen_updates >= self.spec.gen_updates => Some(Outcome::Completed),
+    fn finished(&self, device: &Device) -> Result<Option<Outcome>> {
+        let Some(s) = self.dir.status()? else { return Ok(None) };
+        let horizon = self.spec.gen_updates;
+        Ok(match s.status {
+            // If the last checkpoint has gone bad, the run is not done: scores and samples would come from the one before it. A run without
+            // any has had them removed, to save space.
+            Status::Completed if s.gen_updates >= horizon => {
+                let kept = checkpoint::any(self.dir)?;
+                let good = !kept || checkpoint::latest(self.dir, device)?.is_some_and(|c| c.gen_updates >= horizon);
+                good.then_some(Outcome::Completed)
+            }
             Status::Diverged => Some(Outcome::Diverged { gen_update: s.gen_updates, reason: s.reason.unwrap_or_default() }),
             _ => None,
-        }))
+        })
     }
 
     /// Losses are looked at after every update, weights at the log's cadence and before each checkpoint.

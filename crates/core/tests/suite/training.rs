@@ -109,6 +109,17 @@ fn a_corrupt_newest_checkpoint_is_passed_over() {
     std::fs::write(&newest, b"garbage").unwrap();
     run(&at("b"), &spec, 1, None);
     assert!(bits(&at("a")) == bits(&at("b")));
+
+    // A completed run whose last checkpoint goes bad is completed again.
+    let last = at("b").join(format!("checkpoints/{:08}.safetensors", spec.gen_updates));
+    std::fs::write(&last, b"garbage").unwrap();
+    assert_eq!(run(&at("b"), &spec, 1, None), Outcome::Completed);
+    assert!(bits(&at("a")) == bits(&at("b")));
+
+    // One whose checkpoints were removed stays completed.
+    std::fs::remove_dir_all(at("b").join("checkpoints")).unwrap();
+    assert_eq!(run(&at("b"), &spec, 1, None), Outcome::Completed);
+    assert!(!at("b").join("checkpoints").exists());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Figures 1 and 2: a bar for each setting, grouped by method.
 
-use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, GREY, LABEL, PALETTE, SMALL, draw};
+use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, PALETTE, SMALL, draw};
 use crate::collect::{Collected, Run};
 use crate::frame::{Axis, Frame, Scale, short};
 use crate::paper::{self, Best};
@@ -10,11 +10,17 @@ use std::path::Path;
 
 const SIZE: (i32, i32) = (960 * DENSITY, 470 * DENSITY);
 
+/// Width of a bar where there is much room, units.
+const WIDEST_BAR: f64 = 40.0 * DENSITY as f64;
+
 /// Which number is drawn, and how.
 struct Metric {
     stem: &'static str,
+    title: &'static str,
     /// The metric's name before the backbone: `is`, `fid`.
     name: &'static str,
+    /// Digits after the point in the paper.
+    digits: usize,
     scale: Scale,
     value: fn(&ScoreRecord) -> Option<f64>,
     /// Spread within one run's score.
@@ -31,13 +37,31 @@ enum Bar {
 
 /// Figure 1.
 pub(crate) fn inception_score(c: &Collected, folder: &Path) -> Result<Rendered> {
-    let metric = Metric { stem: "fig1", name: "is", scale: Scale::Linear, value: |s| s.is_mean, spread: |s| s.is_std, paper: |b| b.is };
+    let metric = Metric {
+        stem: "fig1",
+        title: "Figure 1: inception score of each method in each setting (higher is better)",
+        name: "is",
+        digits: 2,
+        scale: Scale::Linear,
+        value: |s| s.is_mean,
+        spread: |s| s.is_std,
+        paper: |b| b.is,
+    };
     metric.render(c, folder)
 }
 
 /// Figure 2, on a logarithmic axis.
 pub(crate) fn fid(c: &Collected, folder: &Path) -> Result<Rendered> {
-    let metric = Metric { stem: "fig2", name: "fid", scale: Scale::Log, value: |s| s.fid, spread: |_| None, paper: |b| b.fid };
+    let metric = Metric {
+        stem: "fig2",
+        title: "Figure 2: Fréchet inception distance of each method in each setting (lower is better)",
+        name: "fid",
+        digits: 1,
+        scale: Scale::Log,
+        value: |s| s.fid,
+        spread: |_| None,
+        paper: |b| b.fid,
+    };
     metric.render(c, folder)
 }
 
@@ -45,14 +69,14 @@ impl Metric {
     fn render(&self, c: &Collected, folder: &Path) -> Result<Rendered> {
         let Some(protocol) = c.protocol() else { return Ok(Rendered::Skipped("no run has a score".into())) };
         let full_name = format!("{}[{}]", self.name, protocol.backbone);
-        let title = format!("{full_name} of each method in settings {}. {}", c.settings().join(", "), c.describe());
         let (labels, settings) = (c.labels(), c.settings());
         let bars: Vec<Vec<Bar>> =
             labels.iter().map(|l| settings.iter().map(|s| self.bar(&c.cell(l, s).collect::<Vec<_>>())).collect()).collect();
-        let on_axis = protocol.backbone == paper::BACKBONE;
+        let heading = Heading { title: self.title.into(), notes: self.notes(c, &bars) };
+        let on_axis = protocol.backbone == paper::BACKBONE && c.on_cifar10();
         let marks = self.marks(c, &labels)?;
         let frame = self.frame(c, &bars, if on_axis { &marks } else { &[] }, full_name);
-        let paths = draw(folder, self.stem, SIZE, &title, |canvas| {
+        let paths = draw(folder, self.stem, SIZE, &heading, |canvas| {
             frame.draw_y(canvas)?;
             self.legend(canvas, &frame, c, &settings)?;
             let group = f64::from(frame.right - frame.left) / labels.len() as f64;
@@ -69,9 +93,23 @@ impl Metric {
             if let Some(real) = c.ceiling.as_ref().and_then(self.value) {
                 canvas.dashes((frame.left, frame.right), frame.y_at(real), BLACK)?;
             }
-            self.note(canvas, &marks, on_axis)
+            self.papers(canvas, &marks, on_axis)
         })?;
         Ok(Rendered::Written(paths))
+    }
+
+    /// How the runs and scores were made, and what the marks at the bars mean.
+    fn notes(&self, c: &Collected, bars: &[Vec<Bar>]) -> Vec<String> {
+        let any = |f: fn(&Bar) -> bool| bars.iter().flatten().any(f);
+        let mut scores = c.describe_scores().unwrap_or_default();
+        if any(|b| matches!(b, Bar::Value { spread, .. } if *spread > 0.0)) {
+            let several = c.runs.iter().any(|r| c.cell(&r.spec.label, &r.spec.setting).count() > 1);
+            scores += if several { " Whiskers: standard deviation over seeds." } else { " Whiskers: standard deviation over splits." };
+        }
+        if any(|b| matches!(b, Bar::Diverged)) {
+            scores += " ×:\u{a0}diverged.";
+        }
+        vec![c.describe_runs(), scores]
     }
 
     /// Mean over seeds; the spread is that over seeds where there are several, else the score's own.
@@ -128,12 +166,12 @@ impl Metric {
     }
 
     /// The paper's values: what the black marks are, or, where its backbone is another, the numbers beside the plot.
-    fn note(&self, canvas: &Canvas<'_>, marks: &[(&str, f64)], on_axis: bool) -> Result<()> {
+    fn papers(&self, canvas: &Canvas<'_>, marks: &[(&str, f64)], on_axis: bool) -> Result<()> {
         let name = self.name.to_uppercase();
         let (first, second) = if on_axis {
             (format!("black lines: the paper's best {name} (CIFAR-10)"), String::new())
         } else {
-            let list: Vec<_> = marks.iter().map(|(l, v)| format!("{l} {v}")).collect();
+            let list: Vec<_> = marks.iter().map(|(l, v)| format!("{l} {v:.*}", self.digits)).collect();
             (format!("Not comparable: the paper's best {name} over A–F, {} on CIFAR-10:", paper::BACKBONE), list.join(" · "))
         };
         let y = SIZE.1 - 52 * DENSITY;
@@ -145,7 +183,8 @@ impl Metric {
 /// A method's bars, between `left` and `left + width`.
 fn draw_group(canvas: &Canvas<'_>, frame: &Frame, left: f64, width: f64, bars: &[Bar]) -> Result<()> {
     let gap = width * 0.14;
-    let step = (width - gap) / bars.len() as f64;
+    let step = ((width - gap) / bars.len() as f64).min(WIDEST_BAR);
+    let left = left + (width - gap - step * bars.len() as f64) / 2.0;
     for (j, bar) in bars.iter().enumerate() {
         let x0 = (left + gap / 2.0 + step * j as f64) as i32;
         let x1 = (left + gap / 2.0 + step * (j + 1) as f64) as i32 - DENSITY;

@@ -1,6 +1,6 @@
 //! Figure 9: the exact largest singular value of each normalized convolution of D, over the generator updates.
 
-use crate::canvas::{DENSITY, GREY, PALETTE, draw};
+use crate::canvas::{DENSITY, GREY, Heading, PALETTE, draw};
 use crate::collect::{Collected, SHOWN_SETTING};
 use crate::frame::{Axis, Frame, Scale};
 use crate::{Rendered, Result};
@@ -21,17 +21,20 @@ pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
     };
     let log = run.dir.log()?;
     let views: [(&str, &str, Sigma); 2] = [
-        ("fig9", "largest σ of W/σ, one more iteration", |r| &r.sigma_fig9),
-        ("fig9_sigma_forward", "largest σ of W/σ, in the forward pass", |r| &r.sigma_forward),
+        ("fig9", "after one more power iteration, which is not kept (the authors' way)", |r| &r.sigma_fig9),
+        ("fig9_sigma_forward", "as D's last forward pass used them", |r| &r.sigma_forward),
     ];
     let mut paths = Vec::new();
-    for (stem, label, sigma) in views {
+    for (stem, when, sigma) in views {
         let curves = curves(&log, sigma);
         if curves.iter().all(|(_, points)| points.len() < 2) {
             return Ok(Rendered::Skipped(format!("{} has fewer than two logged values of σ(W̄)", run.dir.path().display())));
         }
-        let title = format!("{label} of D's convolutions, SN, setting {SHOWN_SETTING}. {}", c.describe());
-        paths.extend(one(folder, stem, label, &title, &curves, run.spec.gen_updates)?);
+        let heading = Heading {
+            title: format!("Figure 9: largest singular values of D's normalized convolutions, SN, setting {SHOWN_SETTING}"),
+            notes: vec![c.describe_runs(), format!("Exact values, {when}. A power iteration that has converged gives 1.")],
+        };
+        paths.extend(one(folder, stem, &heading, &curves, run.spec.gen_updates)?);
     }
     Ok(Rendered::Written(paths))
 }
@@ -52,8 +55,7 @@ fn curves(log: &[LogRecord], sigma: Sigma) -> Vec<(String, Vec<(f64, f64)>)> {
 fn one(
     folder: &Path,
     stem: &str,
-    label: &str,
-    title: &str,
+    heading: &Heading,
     curves: &[(String, Vec<(f64, f64)>)],
     updates: u64,
 ) -> Result<Vec<std::path::PathBuf>> {
@@ -66,9 +68,9 @@ fn one(
         right: SIZE.0 - 24 * DENSITY,
         bottom: SIZE.1 - 60 * DENSITY,
         x: Axis::new(Scale::Linear, 0.0, updates as f64, "generator updates"),
-        y: Axis::new(Scale::Linear, low, high, label),
+        y: Axis::new(Scale::Linear, low, high, "largest singular value of W/σ"),
     };
-    draw(folder, stem, SIZE, title, |canvas| {
+    draw(folder, stem, SIZE, heading, |canvas| {
         frame.draw_y(canvas)?;
         frame.draw_x(canvas)?;
         canvas.dashes((frame.left, frame.right), frame.y_at(1.0), GREY)?;

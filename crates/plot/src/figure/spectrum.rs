@@ -1,6 +1,6 @@
 //! Figure 3: squared singular values of D's convolutions, scaled so that the largest is 1.
 
-use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, GREY, LABEL, PALETTE, SMALL, draw};
+use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, PALETTE, SMALL, draw};
 use crate::collect::{Collected, Run};
 use crate::frame::{Axis, Frame, Scale};
 use crate::{Rendered, Result};
@@ -39,8 +39,14 @@ pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
         return Ok(Rendered::Skipped("no completed run of weight clipping, WN or SN has a spectrum".into()));
     };
     let names: Vec<String> = first.layers.iter().map(|l| l.layer.clone()).collect();
-    let title = format!("Squared singular values of D's convolutions, largest scaled to 1. {}", c.describe());
-    let paths = draw(folder, "fig3", SIZE, &title, |canvas| {
+    let heading = Heading {
+        title: "Figure 3: squared singular values of D's convolutions, scaled so that the largest is 1".into(),
+        notes: vec![
+            c.describe_runs(),
+            "Of each method the run with the best inception score, or setting C where there are no scores.".into(),
+        ],
+    };
+    let paths = draw(folder, "fig3", SIZE, &heading, |canvas| {
         for (i, name) in names.iter().enumerate() {
             panel(canvas, &frame(i as i32, &curves, name), &curves, name, i)?;
         }

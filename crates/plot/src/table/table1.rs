@@ -21,7 +21,7 @@ pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
 }
 
 fn markdown(c: &Collected) -> Result<String> {
-    let mut text = format!("# Table 1 — {}\n\n{}.\n\n", c.plan.title, c.describe());
+    let mut text = format!("# Table 1 — {}\n\n{}\n\n", c.plan.title, c.describe_runs());
     text += "| setting | α | β1 | β2 | n_dis |\n|---|---|---|---|---|\n";
     let table = settings()?;
     for name in c.settings() {
@@ -32,6 +32,7 @@ fn markdown(c: &Collected) -> Result<String> {
     match c.protocol() {
         None => text += &grid(c, "status of each run", None, |_| None),
         Some(p) => {
+            let _ = writeln!(text, "\n{}", c.describe_scores().unwrap_or_default());
             text += &grid(c, &format!("is[{}] (higher is better)", p.backbone), Some(|s| s.is_mean), |s| s.is_std);
             text += &grid(c, &format!("fid[{}] (lower is better)", p.backbone), Some(|s| s.fid), |_| None);
             let _ = write!(
@@ -66,6 +67,7 @@ fn grid(c: &Collected, caption: &str, value: Option<Value>, spread: Value) -> St
 fn cell(runs: &[&Run], value: Option<Value>, spread: Value) -> String {
     let values: Vec<f64> = runs.iter().filter_map(|r| value?(r.score.as_ref()?)).collect();
     match values.as_slice() {
+        [] if runs.is_empty() => "not begun".into(),
         [] => runs.iter().map(|r| status(r)).collect::<Vec<_>>().join(", "),
         [one] => number(Some(*one), runs.iter().find_map(|r| spread(r.score.as_ref()?))),
         several => {
@@ -97,18 +99,34 @@ fn status(run: &Run) -> String {
 
 /// The paper's best values, in a table of their own.
 fn papers(c: &Collected) -> Result<String> {
-    let mut text =
-        "\n**The paper's best over A–F** (inception, CIFAR-10, 100,000 updates; another backbone and data set, so not comparable)\n\n"
-            .to_string();
+    let mut reasons = Vec::new();
+    if c.protocol().is_some_and(|p| p.backbone != paper::BACKBONE) {
+        reasons.push("another backbone");
+    }
+    if !c.on_cifar10() {
+        reasons.push("another data set");
+    }
+    let not = if reasons.is_empty() { String::new() } else { format!("; {}, so not comparable", reasons.join(" and ")) };
+    let mut text = format!("\n**The paper's best over A–F** ({}, CIFAR-10, 100,000 updates{not})\n\n", paper::BACKBONE);
     text += "| method | IS | FID |\n|---|---|---|\n";
     for label in c.labels() {
         let Some(run) = c.runs.iter().find(|r| r.spec.label == label) else { continue };
         if let Some(best) = paper::best(run.spec.method)? {
-            let _ =
-                writeln!(text, "| {} | {} | {} |", best.name, number(best.is, None), best.fid.map_or("–".into(), |f| format!("{f:.1}")));
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} |",
+                best.name,
+                number(best.is, best.is_std),
+                best.fid.map_or("–".into(), |f| format!("{f:.1}"))
+            );
         }
     }
     Ok(text)
+}
+
+/// A name as CSV wants it: in quotes where it holds a comma, quote or line break.
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_string() }
 }
 
 fn csv_text(c: &Collected) -> String {
@@ -121,8 +139,8 @@ fn csv_text(c: &Collected) -> String {
         let score = run.score.as_ref();
         let count = |f: fn(&ScoreRecord) -> usize| score.map_or_else(String::new, |s| f(s).to_string());
         let columns = [
-            s.label.clone(),
-            s.setting.clone(),
+            quoted(&s.label),
+            quoted(&s.setting),
             s.seed.to_string(),
             s.lr.to_string(),
             s.beta1.to_string(),
