@@ -10,6 +10,7 @@ mod conv;
 mod cpu;
 mod dense;
 mod layer_norm;
+mod upsample;
 
 pub use batch_norm::batch_norm;
 pub use bias_activation::{activation, activation_tangent, bias_activation};
@@ -17,6 +18,7 @@ pub use conv::{conv_transpose2d, conv2d};
 pub use dense::dense;
 pub(crate) use dense::gram;
 pub use layer_norm::layer_norm;
+pub use upsample::upsample;
 
 use candle_core::{DType, Tensor};
 

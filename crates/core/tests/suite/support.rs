@@ -1,10 +1,13 @@
 //! What several tests share.
 
 use candle_core::{DType, Device, Tensor, Var};
+use sngan_core::replay;
 use sngan_core::rng::Streams;
 use sngan_data::Images;
 use sngan_experiment::method::Method;
 use sngan_experiment::{Dataset, RunSpec};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Central differences in f64 with step 1e-6 on functions of size ~1: truncation ~1e-12, rounding ~1e-10, with room for sums.
 pub(crate) const FINITE_DIFFERENCE: f64 = 1e-6;
@@ -36,6 +39,17 @@ pub(crate) fn tiny(method: Method) -> RunSpec {
         dataset: Dataset::FashionMnist,
         ..RunSpec::paper(method)
     }
+}
+
+/// The folder of committed cases.
+pub(crate) fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// The tensors of a committed file.
+pub(crate) fn committed(file: &str) -> BTreeMap<String, Tensor> {
+    let path = fixtures().join(file);
+    replay::tensors(&path, &std::fs::read(&path).unwrap()).unwrap()
 }
 
 /// Seeded normal draws.
@@ -85,4 +99,49 @@ pub(crate) fn check_gradient(name: &str, var: &Var, grad: &Tensor, f: impl Fn() 
 pub(crate) fn images(n: usize, side: usize) -> Images {
     let pixels = Streams::new(5).uniform("images", 0, n * 3 * side * side).into_iter().map(|u| (u * 256.0) as u8).collect();
     Images { name: "made-up".into(), side, pixels, labels: vec![0; n], classes: vec!["only".into()] }
+}
+
+/// The operations as tests of single layers call them: tensors `[N, C, H, W]` in and out, whatever a network passes between its layers.
+pub(crate) mod layer {
+    use candle_core::Tensor;
+    use sngan_core::model::NORM_EPS;
+    use sngan_core::ops::{self, Arm};
+
+    pub(crate) fn conv(arm: Arm, x: &Tensor, w: &Tensor, stride: usize) -> Tensor {
+        ops::conv2d(arm, x, w, stride, (w.dim(3).unwrap() - 1) / 2).unwrap()
+    }
+
+    pub(crate) fn deconv(arm: Arm, x: &Tensor, w: &Tensor) -> Tensor {
+        ops::conv_transpose2d(arm, x, w, 2, 1).unwrap()
+    }
+
+    pub(crate) fn dense(arm: Arm, x: &Tensor, w: &Tensor, bias: &Tensor) -> Tensor {
+        ops::dense(arm, x, w, Some(bias)).unwrap()
+    }
+
+    pub(crate) fn bias_activation(arm: Arm, x: &Tensor, bias: &Tensor, slope: f64) -> Tensor {
+        ops::bias_activation(arm, x, bias, slope).unwrap()
+    }
+
+    pub(crate) fn activation(arm: Arm, x: &Tensor, slope: f64) -> Tensor {
+        ops::activation(arm, x, slope).unwrap()
+    }
+
+    /// The generator's last step, Candle's own in both arms.
+    pub(crate) fn tanh(x: &Tensor) -> Tensor {
+        x.tanh().unwrap()
+    }
+
+    pub(crate) fn batch_norm(arm: Arm, x: &Tensor, gamma: &Tensor, beta: &Tensor) -> Tensor {
+        ops::batch_norm(arm, x, Some(gamma), beta, NORM_EPS).unwrap().0
+    }
+
+    /// Composed of Candle's operations in both arms.
+    pub(crate) fn layer_norm(x: &Tensor, beta: &Tensor) -> Tensor {
+        ops::layer_norm(x, beta, NORM_EPS).unwrap()
+    }
+
+    pub(crate) fn upsample(arm: Arm, x: &Tensor) -> Tensor {
+        ops::upsample(arm, x).unwrap()
+    }
 }
