@@ -9,7 +9,7 @@ mod sweep;
 mod train;
 
 use crate::Ended;
-use crate::args::{Arguments, Command, Machine};
+use crate::args::{Arguments, Command, Format, Machine, Model};
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 
@@ -27,7 +27,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Spectra { runs } => inspect::spectra(&runs),
         Command::Sigma { runs, from } => inspect::sigma(&runs, from),
         Command::Replay { case, out, precision } => develop::replay(&case, &out, precision),
-        Command::Model { side, width_divisor } => develop::model(side, width_divisor),
+        Command::Export { source, format: Format::Pytorch, out } => develop::export(&source, &out),
+        Command::Import { file, out } => develop::import(&file, &out),
+        Command::Model(Model::Summary { side, width_divisor }) => develop::summary(side, width_divisor),
         Command::Data(a) => data::run(&a),
         Command::Scorer(a) => scorer::run(&a),
         Command::Completions { shell } => {

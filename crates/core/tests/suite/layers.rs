@@ -27,6 +27,8 @@ fn places() -> [(Place, f64); 4] {
 /// Below this, an f64 gradient of the fixtures (of size 0.01 to 10) is a zero that was rounded.
 const ZERO: f64 = 1e-12;
 
+type LossFunction = fn(Loss, &[f64]) -> LossGrad;
+
 type Fixture = BTreeMap<String, Tensor>;
 
 fn fixture() -> Fixture {
@@ -210,7 +212,7 @@ fn losses_and_their_derivatives() {
     let all = fixture();
     let d = values(&all["loss.d"]);
     for (name, kind) in [("standard", Loss::Standard), ("hinge", Loss::Hinge), ("wasserstein", Loss::Wasserstein)] {
-        let parts: [(&str, fn(Loss, &[f64]) -> LossGrad); 3] =
+        let parts: [(&str, LossFunction); 3] =
             [("real", loss::discriminator_real), ("fake", loss::discriminator_fake), ("generator", loss::generator)];
         for (part, f) in parts {
             let found = f(kind, &d);
