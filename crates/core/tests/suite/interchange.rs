@@ -1,9 +1,11 @@
 //! Export to PyTorch's names and back.
 
-use crate::support::{images, tiny, values};
+use crate::support::{F32_ROUNDING, distance, images, tiny, values};
 use candle_core::{DType, Device, Tensor};
 use sngan_core::checkpoint::{self, encode};
 use sngan_core::interchange::{self, decode};
+use sngan_core::model::{Discriminator, Generator, Mode, Parameters, Place};
+use sngan_core::norm::Iterate;
 use sngan_core::trainer::{TrainOptions, train};
 use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::{RunDir, RunSpec};
@@ -150,6 +152,24 @@ fn a_file_that_is_not_what_it_should_be_is_refused_by_name() {
     let said = decode(Path::new("f"), &close(&tensors, &HashMap::new())).unwrap_err().to_string();
     assert!(said.contains("no `sngan`"), "{said}");
     assert!(decode(Path::new("f"), b"garbage").is_err());
+}
+
+#[test]
+fn the_check_is_what_the_exported_weights_give() {
+    for spec in specs().into_iter().filter(|s| !matches!(s.normalization, Normalization::Batch | Normalization::Layer)) {
+        let bytes = file(&spec);
+        let (tensors, _) = open(&bytes);
+        let state = decode(Path::new("f"), &bytes).unwrap().checkpoint.tensors;
+        let mut g = Generator::from_tensors(&spec, &state, &Place::new(&Device::Cpu)).unwrap();
+        let images = g.forward(&tensors["check.z"], Parameters::Frozen, Mode::Eval).unwrap();
+        assert_eq!(values(&images), values(&tensors["check.images"]));
+        // A discriminator that normalizes nothing.
+        let plain = RunSpec { normalization: Normalization::None, gamma: false, ..spec.clone() };
+        let mut d = Discriminator::from_tensors(&plain, &tensors).unwrap();
+        let weights = d.weights(Parameters::Frozen, Iterate::Frozen).unwrap();
+        let outputs = d.forward(&weights, &tensors["check.x"]).unwrap().outputs;
+        assert!(distance(&outputs, &tensors["check.outputs"]) < F32_ROUNDING, "{:?} γ={}", spec.normalization, spec.gamma);
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(crate) const F32_GRADIENT: f64 = 1e-5;
 /// The same with batch normalization in D: its last layers normalize two values a channel here, which magnifies rounding.
 pub(crate) const F32_GRADIENT_BATCH_NORM: f64 = 1e-4;
 /// Outputs and losses of an update in f32, relative to their size (at least 1e-3): a mean over a batch cancels digits.
-pub(crate) const F32_OUTPUT: f64 = 5e-5;
+pub(crate) const F32_OUTPUT: f64 = 1e-4;
 /// Relative error of a sum of some hundred f64 terms.
 const ROUNDED_SUM: f64 = 3e-15;
 pub(crate) const STEP: f64 = 1e-6;
