@@ -30,7 +30,8 @@ pub(crate) fn export(source: &Path, out: &Path) -> Result<Ended> {
 pub(crate) fn import(file: &Path, out: &Path) -> Result<Ended> {
     let exchange = interchange::import(file, out)?;
     let (label, done) = (exchange.spec.label, exchange.checkpoint.gen_updates);
-    println!("{}: {label} after {done} updates; `sngan train {} --resume` continues it", out.display(), out.join("spec.toml").display());
+    let (run, spec) = (out.display(), out.join("spec.toml"));
+    println!("{run}: {label} after {done} updates; `sngan train {} --out {run} --resume` continues it", spec.display());
     Ok(Ended::Well)
 }
 
