@@ -59,6 +59,16 @@ check-cuda:
 bench:
     cargo bench --package sngan-core
 
+# Compare with PyTorch: random cases of every method in every setting, and an exported run (makes a virtual environment; needs PyPI)
+parity seeds="1" venv="target/parity-venv":
+    cargo build --release --package sngan-cli
+    [ -x {{ venv }}/bin/torchrun ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet torch numpy safetensors)
+    {{ venv }}/bin/python crates/core/tests/fixtures/fresh.py --sngan target/release/sngan --seeds {{ seeds }}
+    rm -rf target/parity-run
+    {{ sngan }} train table1 --scale smoke --method SN --setting C --out target/parity-run
+    {{ sngan }} export target/parity-run --format pytorch --out target/parity-run.safetensors
+    {{ venv }}/bin/python docs/load_pytorch.py target/parity-run.safetensors
+
 # Fetch a data set into ./data
 fetch name="cifar10":
     {{ sngan }} data fetch {{ name }}

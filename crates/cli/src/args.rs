@@ -72,18 +72,33 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = Precision::F64)]
         precision: Precision,
     },
-    /// Print every layer of the networks with shapes and parameter counts
-    Model {
-        /// Image side, pixels
-        #[arg(long, default_value_t = 32)]
-        side: usize,
-        /// Every width is divided by this
-        #[arg(long, default_value_t = 1, value_name = "N")]
-        width_divisor: usize,
+    /// Write a run's networks and state for another program (docs/interchange.md)
+    Export {
+        /// Run folder, or one of its checkpoint files
+        #[arg(value_name = "RUN_OR_CHECKPOINT")]
+        source: PathBuf,
+        /// Whose names and layouts
+        #[arg(long, value_enum, default_value_t = Format::Pytorch)]
+        format: Format,
+        /// The safetensors file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
     /// Measure this machine
     #[command(subcommand)]
     Bench(Bench),
+    /// Make a run folder of what `export` wrote
+    Import {
+        /// A file that `export` wrote, or PyTorch with the same names and metadata
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// New run folder
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// The networks themselves
+    #[command(subcommand)]
+    Model(Model),
     /// Fetch, verify or list data sets
     #[command(subcommand)]
     Data(Data),
@@ -125,6 +140,26 @@ pub(crate) struct BenchUpdate {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) machine: Machine,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// Print every layer with shapes and parameter counts
+    Summary {
+        /// Image side, pixels
+        #[arg(long, default_value_t = 32)]
+        side: usize,
+        /// Every width is divided by this
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        width_divisor: usize,
+    },
+}
+
+/// What `export` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// State dicts that plain torch.nn modules load
+    Pytorch,
 }
 
 /// The numbers that a replay computes with.

@@ -11,6 +11,7 @@ pub mod checkpoint;
 mod device;
 mod error;
 pub mod generate;
+pub mod interchange;
 pub mod loss;
 pub mod model;
 pub mod norm;

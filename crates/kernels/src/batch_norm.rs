@@ -87,8 +87,16 @@ pub fn normalize<T: Real>(x: &[T], gamma: Option<&[T]>, beta: &[T], mean: &[T], 
     affine(x, None, [&scales, &scales, &shifts], slope, y);
 }
 
-/// Gradients of [`normalize`] with the batch's own statistics: `dx`, `dgamma = Σ dy·x̂`, `dbeta = Σ dy`. `dy` is the gradient before the
-/// activation.
+/// Whether the statistics of [`normalize`] depend on its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistics {
+    /// The batch's own.
+    OfBatch,
+    /// Constants, such as running averages.
+    Given,
+}
+
+/// Gradients of [`normalize`]: `dx`, `dgamma = Σ dy·x̂`, `dbeta = Σ dy`. `dy` is the gradient before the activation.
 ///
 /// # Panics
 /// When a slice's length does not fit.
@@ -97,8 +105,7 @@ pub fn backward<T: Real>(
     x: &[T],
     dy: &[T],
     gamma: Option<&[T]>,
-    mean: &[T],
-    var: &[T],
+    (mean, var, of): (&[T], &[T], Statistics),
     eps: f64,
     dx: &mut [T],
     dgamma: &mut [T],
@@ -115,9 +122,14 @@ pub fn backward<T: Real>(
         let dg = dg[c] * inverse;
         (dbeta[c], dgamma[c]) = (T::from_f64(db[c]), T::from_f64(dg));
         let scale = gamma.map_or(1.0, |g| g[c].to_f64()) * inverse;
-        // dx = scale·(dy − mean(dy) − x̂·mean(dy·x̂)) as scale·dy + b·x + shift.
-        let b = -scale * inverse * dg / count;
-        let shift = -scale * db[c] / count - b * mean[c].to_f64();
+        // dx = scale·(dy − mean(dy) − x̂·mean(dy·x̂)) as scale·dy + b·x + shift; the means are the statistics' share.
+        let (b, shift) = match of {
+            Statistics::Given => (0.0, 0.0),
+            Statistics::OfBatch => {
+                let b = -scale * inverse * dg / count;
+                (b, -scale * db[c] / count - b * mean[c].to_f64())
+            }
+        };
         coefficients.iter_mut().zip([scale, b, shift]).for_each(|(list, value)| list.push(T::from_f64(value)));
     }
     let [scale, b, shift] = &coefficients;

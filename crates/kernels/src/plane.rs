@@ -157,3 +157,35 @@ pub fn mean_backward<T: Real>(s: MapSize, dy: &[T], dx: &mut [T]) {
     let share = T::from_f64(1.0 / s.pixels as f64);
     dx.par_chunks_mut(s.pixel()).for_each(|pixel| pixel.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = *dy * share));
 }
+
+/// Nearest-neighbour upsampling by 2 of lines of `width` pixels of `pixel` elements: `[H, W, …]` → `[2H, 2W, …]`.
+///
+/// # Panics
+/// When a slice's length does not fit.
+pub fn upsample<T: Real>(width: usize, pixel: usize, x: &[T], y: &mut [T]) {
+    assert!(y.len() == 4 * x.len() && x.len().is_multiple_of(width * pixel), "upsampling of lines of {width} pixels");
+    y.par_chunks_mut(4 * width * pixel).zip(x.par_chunks(width * pixel)).for_each(|(lines, x)| {
+        let (first, second) = lines.split_at_mut(2 * width * pixel);
+        for (two, x) in first.chunks_exact_mut(2 * pixel).zip(x.chunks_exact(pixel)) {
+            two.chunks_exact_mut(pixel).for_each(|y| y.copy_from_slice(x));
+        }
+        second.copy_from_slice(first);
+    });
+}
+
+/// [`upsample`]'s gradient: the sum of each 2x2 pixels; `width` is still x's.
+///
+/// # Panics
+/// When a slice's length does not fit.
+pub fn upsample_backward<T: Real>(width: usize, pixel: usize, dy: &[T], dx: &mut [T]) {
+    assert!(dy.len() == 4 * dx.len() && dx.len().is_multiple_of(width * pixel), "upsampling of lines of {width} pixels");
+    dx.par_chunks_mut(width * pixel).zip(dy.par_chunks(4 * width * pixel)).for_each(|(dx, lines)| {
+        let (first, second) = lines.split_at(2 * width * pixel);
+        let pairs = first.chunks_exact(2 * pixel).zip(second.chunks_exact(2 * pixel));
+        for (dx, (a, b)) in dx.chunks_exact_mut(pixel).zip(pairs) {
+            for (i, dx) in dx.iter_mut().enumerate() {
+                *dx = a[i] + a[pixel + i] + (b[i] + b[pixel + i]);
+            }
+        }
+    });
+}

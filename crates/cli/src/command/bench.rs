@@ -1,6 +1,6 @@
 //! `sngan bench`.
 
-use super::{device, use_threads};
+use super::device;
 use crate::Ended;
 use crate::args::BenchUpdate;
 use anyhow::Result;
@@ -14,7 +14,7 @@ use sngan_experiment::method::Method;
 const WARM_UP: usize = 2;
 
 pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
-    let threads = use_threads(arguments.machine.threads)?;
+    let threads = rayon::current_num_threads();
     let mut spec = RunSpec::paper(Method::Sn);
     for (key, value) in [
         ("method", arguments.method.clone()),

@@ -1,11 +1,11 @@
-//! What those need who check or extend the networks: `replay`, `model`.
+//! What those need who check or extend the networks: `replay`, `export`, `import`, `model summary`.
 
 use crate::Ended;
 use crate::args::Precision;
 use anyhow::Result;
-use sngan_core::Device;
 use sngan_core::model::Place;
 use sngan_core::replay as replaying;
+use sngan_core::{Device, interchange};
 use sngan_experiment::arch::{Activation, Architecture, LayerKind, LayerSpec};
 use std::path::Path;
 
@@ -21,7 +21,21 @@ pub(crate) fn replay(case: &Path, out: &Path, precision: Precision) -> Result<En
     Ok(Ended::Well)
 }
 
-pub(crate) fn model(side: usize, width_divisor: usize) -> Result<Ended> {
+pub(crate) fn export(source: &Path, out: &Path) -> Result<Ended> {
+    let exchange = interchange::export(source, out)?;
+    println!("{}: {} after {} updates", out.display(), exchange.spec.label, exchange.checkpoint.gen_updates);
+    Ok(Ended::Well)
+}
+
+pub(crate) fn import(file: &Path, out: &Path) -> Result<Ended> {
+    let exchange = interchange::import(file, out)?;
+    let (label, done) = (exchange.spec.label, exchange.checkpoint.gen_updates);
+    let (run, spec) = (out.display(), out.join("spec.toml"));
+    println!("{run}: {label} after {done} updates; `sngan train {} --out {run} --resume` continues it", spec.display());
+    Ok(Ended::Well)
+}
+
+pub(crate) fn summary(side: usize, width_divisor: usize) -> Result<Ended> {
     let layers = Architecture::StandardCnn.layers(side, width_divisor)?;
     print_network("G", &layers.generator);
     print_network("D", &layers.discriminator);

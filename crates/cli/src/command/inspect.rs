@@ -1,7 +1,7 @@
 //! What can be done with a finished run: `score`, `generate`, `spectra`, `figures`.
 
+use super::device;
 use super::sweep::describe;
-use super::{device, use_threads};
 use crate::Ended;
 use crate::args::{Generate, Score};
 use anyhow::{Context, Result, bail};
@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) fn score(arguments: &Score) -> Result<Ended> {
-    use_threads(arguments.machine.threads)?;
     let dir = RunDir::new(&arguments.run);
     let spec = dir.spec()?;
     let plan = ScorePlan {
@@ -31,7 +30,6 @@ pub(crate) fn score(arguments: &Score) -> Result<Ended> {
 }
 
 pub(crate) fn generate(arguments: &Generate) -> Result<Ended> {
-    use_threads(arguments.machine.threads)?;
     let device = device(&arguments.machine)?;
     let dir = RunDir::new(&arguments.run);
     let spec = dir.spec()?;

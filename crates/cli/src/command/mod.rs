@@ -10,12 +10,28 @@ mod sweep;
 mod train;
 
 use crate::Ended;
-use crate::args::{Arguments, Command, Machine};
+use crate::args::{Arguments, Bench, Command, Format, Machine, Model, Scorer};
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 
-/// Runs a command.
+/// Runs a command; one that computes a single thing does it inside a pool with the number of threads asked for. Entering the pool once costs
+/// nothing, entering it for every kernel two context switches each.
 pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
+    let asked = match &arguments.command {
+        Command::Train(a) => a.machine.threads,
+        Command::Score(a) => a.machine.threads,
+        Command::Generate(a) => a.machine.threads,
+        Command::Bench(Bench::Update(a)) => a.machine.threads,
+        Command::Scorer(Scorer::Train(a)) => a.threads,
+        Command::Scorer(Scorer::Check) | Command::Replay { .. } | Command::Export { .. } | Command::Import { .. } => 0,
+        // A sweep has a pool for each run; the others compute nothing.
+        _ => return dispatch(arguments),
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads(asked)).build().context("failed to start threads")?;
+    pool.install(|| dispatch(arguments))
+}
+
+fn dispatch(arguments: Arguments) -> Result<Ended> {
     let experiments = arguments.experiments.as_deref();
     match arguments.command {
         Command::Train(a) => train::run(&a, experiments),
@@ -28,8 +44,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Spectra { runs } => inspect::spectra(&runs),
         Command::Sigma { runs, from } => inspect::sigma(&runs, from),
         Command::Replay { case, out, precision } => develop::replay(&case, &out, precision),
-        Command::Model { side, width_divisor } => develop::model(side, width_divisor),
-        Command::Bench(crate::args::Bench::Update(a)) => bench::update(&a),
+        Command::Bench(Bench::Update(a)) => bench::update(&a),
+        Command::Export { source, format: Format::Pytorch, out } => develop::export(&source, &out),
+        Command::Import { file, out } => develop::import(&file, &out),
+        Command::Model(Model::Summary { side, width_divisor }) => develop::summary(side, width_divisor),
         Command::Data(a) => data::run(&a),
         Command::Scorer(a) => scorer::run(&a),
         Command::Completions { shell } => {
@@ -42,13 +60,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
 /// The number of threads asked for, or one per core.
 fn threads(asked: usize) -> usize {
     if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, |n| n.get()) }
-}
-
-/// Makes the global rayon pool of a command that computes one thing at a time.
-fn use_threads(asked: usize) -> Result<usize> {
-    let threads = threads(asked);
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("failed to start threads")?;
-    Ok(threads)
 }
 
 fn device(machine: &Machine) -> Result<sngan_core::Device> {

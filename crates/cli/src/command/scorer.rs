@@ -1,6 +1,5 @@
 //! `sngan scorer`.
 
-use super::use_threads;
 use crate::Ended;
 use crate::args::Scorer;
 use anyhow::Result;
@@ -8,11 +7,6 @@ use sngan_data::{Split, fetch, load, load_idx};
 use sngan_experiment::Dataset;
 
 pub(crate) fn run(arguments: &Scorer) -> Result<Ended> {
-    // Before anything is computed: resizing images would start a pool of its own size.
-    use_threads(match arguments {
-        Scorer::Train(a) => a.threads,
-        Scorer::Check => 0,
-    })?;
     let held_out = load(Dataset::FashionMnist, Split::Reference, sngan_eval::SIDE, None)?;
     match arguments {
         Scorer::Train(a) => {

@@ -1,6 +1,6 @@
 //! `sngan train`.
 
-use super::{device, use_threads};
+use super::device;
 use crate::args::Train;
 use crate::progress::{Position, Progress};
 use crate::{Ended, experiments, signals};
@@ -18,7 +18,7 @@ const CHECKPOINT_EVERY: u64 = 500;
 pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     let (spec, score) = spec(arguments, folder)?;
     let device = device(&arguments.machine)?;
-    let threads = use_threads(arguments.machine.threads)?;
+    let threads = rayon::current_num_threads();
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(spec.dir_name()));
     refuse_unasked_resumption(&out, arguments.resume)?;
     let images = load(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))?;

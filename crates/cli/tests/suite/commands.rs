@@ -19,6 +19,9 @@ fn help_covers_every_command_and_completions_are_written() {
         "data",
         "scorer",
         "completions",
+        "export",
+        "import",
+        "bench",
     ];
     for command in commands {
         assert!(help.contains(command), "{command}");
@@ -78,4 +81,71 @@ fn a_trained_run_can_be_scored_sampled_and_taken_apart() {
     assert!(sigma.contains("conv0") && sigma.contains("3 values"), "{sigma}");
     let spectra = folder.expect(0, "spectra run");
     assert!(spectra.contains("conv6") && spectra.contains("effective rank"), "{spectra}");
+}
+
+/// Table 3 of the paper: output and parameters (G's batch normalization adds γ and β) of every layer, for CIFAR-10's side and STL-10's.
+#[test]
+fn the_models_summary_is_the_papers_table_3() {
+    let cifar = [
+        ("G", 3_812_355),
+        ("dense 128 → 8192 512x4x4", 1_056_768),
+        ("deconv 4x4 stride 2, 512 → 256, BN, ReLU 256x8x8", 2_097_408 + 512),
+        ("deconv 4x4 stride 2, 256 → 128, BN, ReLU 128x16x16", 524_416 + 256),
+        ("deconv 4x4 stride 2, 128 → 64, BN, ReLU 64x32x32", 131_136 + 128),
+        ("conv 3x3 stride 1, 64 → 3, tanh 3x32x32", 1_731),
+        ("D", 2_935_873),
+        ("conv 3x3 stride 1, 3 → 64, leaky ReLU 0.1 64x32x32", 1_792),
+        ("conv 4x4 stride 2, 64 → 64, leaky ReLU 0.1 64x16x16", 65_600),
+        ("conv 3x3 stride 1, 64 → 128, leaky ReLU 0.1 128x16x16", 73_856),
+        ("conv 4x4 stride 2, 128 → 128, leaky ReLU 0.1 128x8x8", 262_272),
+        ("conv 3x3 stride 1, 128 → 256, leaky ReLU 0.1 256x8x8", 295_168),
+        ("conv 4x4 stride 2, 256 → 256, leaky ReLU 0.1 256x4x4", 1_048_832),
+        ("conv 3x3 stride 1, 256 → 512, leaky ReLU 0.1 512x4x4", 1_180_160),
+        ("dense 8192 → 1 1x1x1", 8_193),
+    ];
+    let folder = Folder::new();
+    assert_eq!(summary(&folder.expect(0, "model summary")), cifar.map(|(layer, n)| (layer.to_string(), n)));
+    let stl = summary(&folder.expect(0, "model summary --side 48"));
+    assert_eq!(stl[0], ("G".into(), 3_812_355 + 129 * (6 * 6 - 4 * 4) * 512));
+    assert_eq!(stl[1], ("dense 128 → 18432 512x6x6".into(), 129 * 18_432));
+    assert_eq!(stl[6].1, 2_935_873 + (6 * 6 - 4 * 4) * 512);
+    assert_eq!(stl[13].0, "conv 3x3 stride 1, 256 → 512, leaky ReLU 0.1 512x6x6");
+    assert_eq!(stl[14], ("dense 18432 → 1 1x1x1".into(), 18_433));
+    let narrow = summary(&folder.expect(0, "model summary --side 16 --width-divisor 8"));
+    assert_eq!(narrow[1], ("dense 128 → 256 64x2x2".into(), 129 * 256));
+    assert!(folder.expect(1, "model summary --side 20").contains("multiple of 8"));
+}
+
+/// Layer and parameters of each line; a network's own line has its total.
+fn summary(printed: &str) -> Vec<(String, usize)> {
+    let mut rows: Vec<(String, usize)> = Vec::new();
+    let mut network = 0;
+    for line in printed.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if line.ends_with("in all") {
+            rows[network].1 = words[0].parse().unwrap();
+        } else if line.starts_with(' ') {
+            rows.push((words[1..words.len() - 1].join(" "), words[words.len() - 1].parse().unwrap()));
+        } else {
+            network = rows.len();
+            rows.push((words[0].into(), 0));
+        }
+    }
+    rows
+}
+
+#[test]
+fn a_run_goes_to_pytorchs_names_and_back() {
+    let folder = Folder::new();
+    folder.expect(0, "train tiny --method SN --setting C --out run");
+    assert!(folder.expect(0, "export run --format pytorch --out torch.safetensors").contains("SN after 6 updates"));
+    assert!(folder.expect(0, "import torch.safetensors --out back").contains("back/spec.toml"));
+    folder.expect(0, "export back/checkpoints/00000006.safetensors --out again.safetensors");
+    let read = |name: &str| std::fs::read(folder.path(name)).unwrap();
+    assert!(read("torch.safetensors") == read("again.safetensors"));
+    folder.expect(0, "generate back -n 4 --out grid.png");
+    folder.expect(0, "train back/spec.toml --set gen_updates=8 --out back --resume");
+    assert!(folder.expect(1, "import torch.safetensors --out back").contains("holds a run already"));
+    assert!(folder.expect(1, "export nowhere --out x.safetensors").contains("nowhere"));
+    folder.expect(2, "export run --format onnx --out x.onnx");
 }

@@ -154,14 +154,23 @@ impl Discriminator {
     /// # Errors
     /// When the shapes do not fit.
     pub fn forward(&self, weights: &[Weights], x: &Tensor) -> Result<Trace> {
-        let (dense, convolutions) = self.split(weights)?;
+        let layers = self.features(weights, x)?;
+        let (dense, last) = self.head(weights, &layers)?;
+        Ok(Trace { outputs: ops::head(last, &dense.effective, Some(&dense.bias))?, layers })
+    }
+
+    /// What each convolution makes of `x` `[N, 3, side, side]`.
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn features(&self, weights: &[Weights], x: &Tensor) -> Result<Vec<FeatureMap>> {
         let mut x = FeatureMap::of(self.place.arm, x)?;
         let mut layers = Vec::with_capacity(weights.len());
-        for (layer, w) in convolutions {
+        for (layer, w) in self.convolutions(weights) {
             x = layer.forward(w, &x)?;
             layers.push(x.clone());
         }
-        Ok(Trace { outputs: ops::head(&x, &dense.effective, Some(&dense.bias))?, layers })
+        Ok(layers)
     }
 
     /// The directional derivative of D at the trace's input along `t` `[N, 3, side, side]` → `[N]`, differentiable in the weights.
@@ -171,22 +180,28 @@ impl Discriminator {
     /// # Errors
     /// When a layer is not piecewise linear (batch or layer normalization), or the shapes do not fit.
     pub fn tangent(&self, weights: &[Weights], trace: &Trace, t: &Tensor) -> Result<Tensor> {
-        let (dense, convolutions) = self.split(weights)?;
-        let mut t = FeatureMap::of(self.place.arm, t)?;
-        for ((layer, w), y) in convolutions.zip(&trace.layers) {
+        let mut tangents = vec![FeatureMap::of(self.place.arm, t)?];
+        for ((layer, w), y) in self.convolutions(weights).zip(&trace.layers) {
             if !matches!(layer.post, PostNorm::None) {
                 return Err(Error::Invalid("the gradient penalty needs a piecewise linear discriminator".into()));
             }
-            t = layer.linear(w, &t, Finish::Tangent(y, layer.slope()))?;
+            let t = layer.linear(w, &tangents[tangents.len() - 1], Finish::Tangent(y, layer.slope()))?;
+            tangents.push(t);
         }
-        ops::head(&t, &dense.effective, None)
+        let (dense, last) = self.head(weights, &tangents)?;
+        ops::head(last, &dense.effective, None)
     }
 
-    /// The last layer's weights, and the convolutions with theirs.
-    fn split<'a>(&'a self, weights: &'a [Weights]) -> Result<(&'a Weights, impl Iterator<Item = (&'a DiscriminatorLayer, &'a Weights)>)> {
-        match weights.split_last() {
-            Some((dense, rest)) if weights.len() == self.layers.len() => Ok((dense, self.layers.iter().zip(rest))),
-            _ => Err(Error::Invalid(format!("{} weights for {} layers", weights.len(), self.layers.len()))),
+    /// The convolutions with their weights.
+    fn convolutions<'a>(&'a self, weights: &'a [Weights]) -> impl Iterator<Item = (&'a DiscriminatorLayer, &'a Weights)> {
+        self.layers.iter().zip(weights).filter(|(layer, _)| !matches!(layer.spec.kind, LayerKind::Dense { .. }))
+    }
+
+    /// The dense layer's weights, and the feature map that it reads.
+    fn head<'a>(&self, weights: &'a [Weights], layers: &'a [FeatureMap]) -> Result<(&'a Weights, &'a FeatureMap)> {
+        match (self.layers.last(), weights.last(), layers.last()) {
+            (Some(layer), Some(w), Some(map)) if matches!(layer.spec.kind, LayerKind::Dense { .. }) => Ok((w, map)),
+            _ => Err(Error::Invalid("the discriminator's last layer is not dense".into())),
         }
     }
 

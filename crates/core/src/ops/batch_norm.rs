@@ -5,7 +5,8 @@ use super::node::{Gradients, no_input, served};
 use super::pointwise::activate;
 use crate::Result;
 use candle_core::{Device, Tensor};
-use sngan_kernels::{Buffer, batch_norm as kernel};
+use sngan_kernels::Buffer;
+use sngan_kernels::batch_norm::{self as kernel, Statistics};
 use std::sync::Arc;
 
 /// `act((x − mean) / √(var + eps) · γ + β)` for `x` `[N, C, H, W]`, statistics over (N, H, W), `gamma` (1 when absent) and `beta` `[C]`;
@@ -39,47 +40,48 @@ fn ours<T: Element>(x: &Map, gamma: Option<&Tensor>, beta: &Tensor, eps: f64, sl
     let channels = x.dims[1];
     let (mut mean, mut var) = (vec![number::<T>(0.0); channels], vec![number::<T>(0.0); channels]);
     kernel::statistics(T::values(&x.data)?, &mut mean, &mut var);
-    let data = Arc::new(normalized::<T>(x, gamma, beta, (&mean, &var), eps, slope)?);
-    let statistics = (Tensor::from_slice(&mean, channels, &Device::Cpu)?, Tensor::from_slice(&var, channels, &Device::Cpu)?);
-    let mask = (slope != 1.0).then(|| (data.clone(), slope));
-    let (none, with_gamma) = (no_input()?, gamma.is_some());
-    let (x, handle, gamma) = (x.clone(), x.handle.clone(), gamma.unwrap_or(&none));
-    let y = Map::record::<T>("batch-norm", x.dims, data, mask, [&handle, gamma, beta], move |inputs, dy| {
-        gradients(&x, with_gamma, inputs, (&mean, &var), eps, dy)
-    })?;
-    Ok((y, statistics.0, statistics.1))
+    let tensors = (Tensor::from_slice(&mean, channels, &Device::Cpu)?, Tensor::from_slice(&var, channels, &Device::Cpu)?);
+    let y = normalize(x, gamma, beta, Known { mean, var, of: Statistics::OfBatch, eps }, slope)?;
+    Ok((y, tensors.0, tensors.1))
 }
 
-fn normalized<T: Element>(
-    x: &Map,
-    gamma: Option<&Tensor>,
-    beta: &Tensor,
-    (mean, var): (&[T], &[T]),
+/// Statistics and what they depend on.
+struct Known<T> {
+    mean: Vec<T>,
+    var: Vec<T>,
+    of: Statistics,
     eps: f64,
-    slope: f64,
-) -> candle_core::Result<super::feature_map::Data> {
+}
+
+fn normalize<T: Element>(x: &Map, gamma: Option<&Tensor>, beta: &Tensor, known: Known<T>, slope: f64) -> Result<FeatureMap> {
     let mut y = Buffer::<T>::arbitrary(x.size().len());
     with_optional(gamma, |gamma| {
         with_slice(beta, |beta| {
-            kernel::normalize(T::values(&x.data)?, gamma, beta, mean, var, eps, number(slope), &mut y);
+            kernel::normalize(T::values(&x.data)?, gamma, beta, &known.mean, &known.var, known.eps, number(slope), &mut y);
             Ok(())
         })
     })?;
-    Ok(T::data(y))
+    let data = Arc::new(T::data(y));
+    let mask = (slope != 1.0).then(|| (data.clone(), slope));
+    let (none, with_gamma) = (no_input()?, gamma.is_some());
+    let (x, handle, gamma) = (x.clone(), x.handle.clone(), gamma.unwrap_or(&none));
+    Map::record::<T>("batch-norm", x.dims, data, mask, [&handle, gamma, beta], move |inputs, dy| {
+        gradients(&x, with_gamma, inputs, &known, dy)
+    })
 }
 
 fn gradients<T: Element>(
     x: &Map,
     with_gamma: bool,
     [handle, gamma, beta]: [&Tensor; 3],
-    (mean, var): (&[T], &[T]),
-    eps: f64,
+    known: &Known<T>,
     dy: &[T],
 ) -> candle_core::Result<Gradients> {
     let mut dx = Buffer::<T>::arbitrary(dy.len());
-    let (mut dgamma, mut dbeta) = (vec![number::<T>(0.0); mean.len()], vec![number::<T>(0.0); mean.len()]);
+    let (mut dgamma, mut dbeta) = (vec![number::<T>(0.0); known.mean.len()], vec![number::<T>(0.0); known.mean.len()]);
+    let statistics = (&known.mean[..], &known.var[..], known.of);
     with_optional(with_gamma.then_some(gamma), |gamma| {
-        kernel::backward(T::values(&x.data)?, dy, gamma, mean, var, eps, &mut dx, &mut dgamma, &mut dbeta);
+        kernel::backward(T::values(&x.data)?, dy, gamma, statistics, known.eps, &mut dx, &mut dgamma, &mut dbeta);
         Ok(())
     })?;
     if handle.track_op() {
@@ -89,7 +91,7 @@ fn gradients<T: Element>(
     Ok([served(handle)?, asked(gamma, dgamma)?, asked(beta, dbeta)?])
 }
 
-/// [`batch_norm`] with given statistics `[C]`, such as running averages. Not differentiable.
+/// [`batch_norm`] with given statistics `[C]`, such as running averages, as constants.
 ///
 /// # Errors
 /// When the shapes do not fit.
@@ -101,20 +103,18 @@ pub fn batch_norm_with(
     eps: f64,
     slope: f64,
 ) -> Result<FeatureMap> {
-    let (gamma, beta) = (gamma.detach(), beta.detach());
+    let (mean, var) = (mean.detach(), var.detach());
     match x {
         FeatureMap::Candle(x) => {
             let per_channel = |t: &Tensor| t.reshape((1, t.elem_count(), 1, 1));
-            let scale = (&gamma / (var + eps)?.sqrt()?)?;
-            let y = x.detach().broadcast_sub(&per_channel(mean)?)?.broadcast_mul(&per_channel(&scale)?)?;
-            Ok(FeatureMap::Candle(activate(&y.broadcast_add(&per_channel(&beta)?)?, slope)?))
+            let scale = (gamma / (var + eps)?.sqrt()?)?;
+            let y = x.broadcast_sub(&per_channel(&mean)?)?.broadcast_mul(&per_channel(&scale)?)?;
+            Ok(FeatureMap::Candle(activate(&y.broadcast_add(&per_channel(beta)?)?, slope)?))
         }
         FeatureMap::Ours(map) => by_dtype!(map.dtype, T, {
-            let none = no_input()?;
-            let data = with_slice::<T, _>(mean, |mean| {
-                with_slice::<T, _>(var, |var| normalized(map, Some(&gamma), &beta, (mean, var), eps, slope))
-            })?;
-            Map::record::<T>("batch-norm", map.dims, Arc::new(data), None, [&none, &none, &none], |_, _| Ok([None, None, None]))
+            let host = |t: &Tensor| with_slice::<T, _>(t, |s| Ok(s.to_vec()));
+            let known = Known { mean: host(&mean)?, var: host(&var)?, of: Statistics::Given, eps };
+            normalize::<T>(map, Some(gamma), beta, known, slope)
         }),
     }
 }

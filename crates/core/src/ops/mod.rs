@@ -13,6 +13,7 @@ mod layer_norm;
 mod node;
 mod pointwise;
 mod spectral;
+mod upsample;
 
 pub use batch_norm::{batch_norm, batch_norm_with};
 pub use conv::{Finish, conv_transpose2d, conv2d};
@@ -22,6 +23,7 @@ pub use feature_map::{FeatureMap, Map};
 pub use layer_norm::layer_norm;
 pub use pointwise::{activation, tanh};
 pub use spectral::{Singular, divide_by_sigma, power_iteration};
+pub use upsample::upsample;
 
 use candle_core::{DType, Tensor};
 

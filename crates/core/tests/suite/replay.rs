@@ -1,6 +1,6 @@
 //! Whole updates against PyTorch's, from the committed cases of tests/fixtures.
 
-use crate::support::{F32_GRADIENT, F32_GRADIENT_BATCH_NORM, REPLAY, values};
+use crate::support::{F32_GRADIENT, F32_GRADIENT_BATCH_NORM, F32_OUTPUT, REPLAY, committed, fixtures, values};
 use candle_core::{Device, Tensor};
 use sngan_core::model::Place;
 use sngan_core::replay::{self, Case};
@@ -8,9 +8,8 @@ use sngan_experiment::method::{Method, Normalization};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
-}
+/// The files that are no cases: what all cases share, and single layers (suite/layers.rs).
+const OTHERS: [&str; 2] = ["shared.safetensors", "layers.safetensors"];
 
 /// A committed case, and what PyTorch made of it.
 struct Fixture {
@@ -19,11 +18,10 @@ struct Fixture {
     own: BTreeMap<String, Tensor>,
 }
 
-fn fixtures() -> Vec<Fixture> {
-    let shared_path = folder().join("shared.safetensors");
-    let shared = replay::tensors(&shared_path, &std::fs::read(&shared_path).unwrap()).unwrap();
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder()).unwrap().map(|e| e.unwrap().path()).collect();
-    paths.retain(|p| p.extension().is_some_and(|e| e == "safetensors") && *p != shared_path);
+fn cases() -> Vec<Fixture> {
+    let shared = committed("shared.safetensors");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(fixtures()).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "safetensors") && !OTHERS.iter().any(|o| p.ends_with(o)));
     paths.sort();
     let fixture = |path: PathBuf| {
         let Case { spec, tensors: own } = replay::read(&path).unwrap();
@@ -51,7 +49,7 @@ fn error(a: &[f64], b: &[f64]) -> f64 {
 #[test]
 fn three_updates_of_every_method_equal_pytorchs_in_f64() {
     let mut methods = BTreeSet::new();
-    for Fixture { name, case, own } in fixtures() {
+    for Fixture { name, case, own } in cases() {
         methods.insert(case.spec.method.name());
         let ours = replay::run(&case, &Place::oracle()).unwrap();
         let mut compared = 0;
@@ -73,8 +71,8 @@ fn three_updates_of_every_method_equal_pytorchs_in_f64() {
 }
 
 #[test]
-fn our_arms_first_gradients_equal_the_oracles_in_f32() {
-    for Fixture { name, mut case, .. } in fixtures() {
+fn our_arms_first_gradients_and_outputs_equal_the_oracles_in_f32() {
+    for Fixture { name, mut case, .. } in cases() {
         // After one step, Adam's first moment is (1 − β1) times the gradient.
         case.spec.gen_updates = 1;
         case.spec.n_dis = 1;
@@ -88,12 +86,17 @@ fn our_arms_first_gradients_equal_the_oracles_in_f32() {
                 assert!(error < tolerance, "{name}, {key}: {error}");
             }
         }
+        // D's update comes after G's step, so these have seen G's new weights.
+        for key in ["loss_g", "loss_d", "loss_reg", "d_real", "d_fake"].map(|k| format!("update.{k}")) {
+            let error = error(&values(&ours[&key]), &values(&oracle[&key]));
+            assert!(error < tolerance.max(F32_OUTPUT), "{name}, {key}: {error}");
+        }
     }
 }
 
 #[test]
 fn a_case_that_lacks_something_is_refused_by_name() {
-    let fixture = fixtures().remove(0);
+    let fixture = cases().remove(0);
     for (key, message) in [("real.0", "no input `real.0`"), ("discriminator.conv3.weight", "no tensor `discriminator.conv3.weight`")] {
         let mut case = fixture.case.clone();
         case.tensors.remove(key);
@@ -101,6 +104,6 @@ fn a_case_that_lacks_something_is_refused_by_name() {
         case.tensors.insert(key.into(), Tensor::zeros(3, candle_core::DType::F32, &Device::Cpu).unwrap());
         assert!(replay::run(&case, &Place::oracle()).unwrap_err().to_string().contains("[3]"));
     }
-    let path = folder().join("shared.safetensors");
+    let path = fixtures().join("shared.safetensors");
     assert!(replay::read(&path).unwrap_err().to_string().contains("no `spec`"));
 }

@@ -1,10 +1,13 @@
 //! What several tests share.
 
 use candle_core::{DType, Device, Tensor, Var};
+use sngan_core::replay;
 use sngan_core::rng::Streams;
 use sngan_data::Images;
 use sngan_experiment::method::Method;
 use sngan_experiment::{Dataset, RunSpec};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Central differences in f64 with step 1e-6 on functions of size ~1: truncation ~1e-12, rounding ~1e-10, with room for sums.
 pub(crate) const FINITE_DIFFERENCE: f64 = 1e-6;
@@ -19,6 +22,8 @@ pub(crate) const REPLAY: f64 = 1e-8;
 pub(crate) const F32_GRADIENT: f64 = 1e-5;
 /// The same with batch normalization in D: its last layers normalize two values a channel here, which magnifies rounding.
 pub(crate) const F32_GRADIENT_BATCH_NORM: f64 = 1e-4;
+/// Outputs and losses of an update in f32, relative to their size (at least 1e-3): a mean over a batch cancels digits.
+pub(crate) const F32_OUTPUT: f64 = 1e-4;
 /// Relative error of a sum of some hundred f64 terms.
 const ROUNDED_SUM: f64 = 3e-15;
 pub(crate) const STEP: f64 = 1e-6;
@@ -36,6 +41,17 @@ pub(crate) fn tiny(method: Method) -> RunSpec {
         dataset: Dataset::FashionMnist,
         ..RunSpec::paper(method)
     }
+}
+
+/// The folder of committed cases.
+pub(crate) fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// The tensors of a committed file.
+pub(crate) fn committed(file: &str) -> BTreeMap<String, Tensor> {
+    let path = fixtures().join(file);
+    replay::tensors(&path, &std::fs::read(&path).unwrap()).unwrap()
 }
 
 /// Seeded normal draws.
@@ -85,4 +101,55 @@ pub(crate) fn check_gradient(name: &str, var: &Var, grad: &Tensor, f: impl Fn() 
 pub(crate) fn images(n: usize, side: usize) -> Images {
     let pixels = Streams::new(5).uniform("images", 0, n * 3 * side * side).into_iter().map(|u| (u * 256.0) as u8).collect();
     Images { name: "made-up".into(), side, pixels, labels: vec![0; n], classes: vec!["only".into()] }
+}
+
+/// The operations as tests of single layers call them: tensors `[N, C, H, W]` in and out, whatever a network passes between its layers.
+pub(crate) mod layer {
+    use candle_core::Tensor;
+    use sngan_core::model::NORM_EPS;
+    use sngan_core::ops::{self, Arm, FeatureMap, Finish};
+
+    /// `f` on the feature map of `x`.
+    pub(crate) fn mapped(arm: Arm, x: &Tensor, f: impl Fn(&FeatureMap) -> sngan_core::Result<FeatureMap>) -> Tensor {
+        f(&FeatureMap::of(arm, x).unwrap()).unwrap().to_tensor().unwrap()
+    }
+
+    pub(crate) fn conv(arm: Arm, x: &Tensor, w: &Tensor, stride: usize) -> Tensor {
+        mapped(arm, x, |x| ops::conv2d(x, w, stride, (w.dim(3).unwrap() - 1) / 2, Finish::Linear))
+    }
+
+    pub(crate) fn deconv(arm: Arm, x: &Tensor, w: &Tensor) -> Tensor {
+        mapped(arm, x, |x| ops::conv_transpose2d(x, w, 2, 1, Finish::Linear))
+    }
+
+    pub(crate) fn dense(arm: Arm, x: &Tensor, w: &Tensor, bias: &Tensor) -> Tensor {
+        ops::dense(arm, x, w, bias).unwrap()
+    }
+
+    /// Bias and activation as a convolution's last step: here of the identity, a 1x1 kernel.
+    pub(crate) fn bias_activation(arm: Arm, x: &Tensor, bias: &Tensor, slope: f64) -> Tensor {
+        let c = x.dim(1).unwrap();
+        let identity = Tensor::eye(c, x.dtype(), x.device()).unwrap().reshape((c, c, 1, 1)).unwrap();
+        mapped(arm, x, |x| ops::conv2d(x, &identity, 1, 0, Finish::BiasActivation(bias, slope)))
+    }
+
+    pub(crate) fn activation(arm: Arm, x: &Tensor, slope: f64) -> Tensor {
+        mapped(arm, x, |x| ops::activation(x, slope))
+    }
+
+    pub(crate) fn tanh(arm: Arm, x: &Tensor) -> Tensor {
+        mapped(arm, x, ops::tanh)
+    }
+
+    pub(crate) fn batch_norm(arm: Arm, x: &Tensor, gamma: &Tensor, beta: &Tensor) -> Tensor {
+        mapped(arm, x, |x| Ok(ops::batch_norm(x, Some(gamma), beta, NORM_EPS, 1.0)?.0))
+    }
+
+    pub(crate) fn layer_norm(arm: Arm, x: &Tensor, beta: &Tensor) -> Tensor {
+        mapped(arm, x, |x| ops::layer_norm(x, beta, NORM_EPS, 1.0))
+    }
+
+    pub(crate) fn upsample(arm: Arm, x: &Tensor) -> Tensor {
+        mapped(arm, x, ops::upsample)
+    }
 }

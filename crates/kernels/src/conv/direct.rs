@@ -19,7 +19,7 @@ const SMALL: usize = 1 << 16;
 const PARTS: usize = 8;
 
 /// Width of the panels for `channels`, a multiple of the lanes.
-fn panel_width(channels: usize, lanes: usize) -> usize {
+pub(super) fn panel_width(channels: usize, lanes: usize) -> usize {
     channels.min(PANEL).next_multiple_of(lanes)
 }
 
@@ -218,7 +218,7 @@ pub(super) fn grad_weight<T: Real>(isa: Isa, shape: &ConvShape, x: &[T], dy: &[T
 }
 
 /// Rows of `from` elements with zeros up to `to` elements each.
-fn pad_rows<T: Real>(values: &[T], from: usize, to: usize) -> Vec<T> {
+pub(super) fn pad_rows<T: Real>(values: &[T], from: usize, to: usize) -> Vec<T> {
     let mut padded = vec![T::ZERO; values.len() / from * to];
     padded.par_chunks_mut(to).with_min_len(1 << 10).zip(values.par_chunks(from)).for_each(|(p, v)| p[..from].copy_from_slice(v));
     padded

@@ -90,7 +90,8 @@ pub fn grad_weight<T: Real>(s: &ConvShape, x: &[T], dy: &[T], dw: &mut [T]) {
 pub fn grad_weight_by<T: Real>(choice: Choice, s: &ConvShape, x: &[T], dy: &[T], dw: &mut [T]) {
     check(s, x, dw, dy);
     match choice.kind(s, Pass::GradWeight) {
-        Kind::Direct | Kind::Stacked => direct::grad_weight(choice.isa, s, x, dy, dw),
+        Kind::Direct => direct::grad_weight(choice.isa, s, x, dy, dw),
+        Kind::Stacked => stacked::grad_weight(choice.isa, s, x, dy, dw),
         Kind::Unit => winograd_weight::grad_weight::<T, Unit>(choice.isa, s, table::cut(s), x, dy, dw),
         Kind::Resampling => winograd_weight::grad_weight::<T, Down>(choice.isa, s, table::cut(s), x, dy, dw),
     }

@@ -1,6 +1,8 @@
 //! Convolution to few target channels: all taps' weights side by side as the columns of one product per source pixel, whose parts are then
-//! added up per target pixel. A panel of, say, 3 channels alone would leave most lanes of a vector empty.
+//! added up per target pixel. A panel of, say, 3 channels alone would leave most lanes of a vector empty. The weight gradient likewise
+//! takes all taps' few channels as the rows of one product.
 
+use super::direct::pad_rows;
 use super::epilogue::Epilogue;
 use super::maps::{Direction, Maps};
 use crate::isa::Kernel;
@@ -78,15 +80,16 @@ impl<T: Real> Kernel<T> for Strip<'_, T> {
         for (y, x) in self.lines.flat_map(|y| (0..to.width).map(move |x| (y, x))) {
             self.maps.sources(y, x, &mut sources);
             for row in 0..rows {
-                let mut sums = [T::ZERO; 16];
-                for (pixel, tap) in &sources {
-                    let at = ((pixel - first) * rows + row) * width + tap * to.channels;
-                    sums.iter_mut().zip(&self.scratch[at..at + to.channels]).for_each(|(sum, part)| *sum += *part);
-                }
                 let at = ((y * to.width + x) * images + self.image + row) * to.channels;
-                // SAFETY: this task alone writes these lines of these images; there are fewer target channels than lanes.
+                // SAFETY: the scratch ends in a vector to spare, so that a load may reach beyond a tap's few channels; this task alone
+                // writes these lines of these images; there are fewer target channels than lanes.
                 unsafe {
-                    let v = self.epilogue.apply::<S>(S::load(sums.as_ptr()), 0, at, to.channels);
+                    let mut sum = S::zero();
+                    for (pixel, tap) in &sources {
+                        let part = ((pixel - first) * rows + row) * width + tap * to.channels;
+                        sum = S::add(sum, S::load(products.add(part)));
+                    }
+                    let v = self.epilogue.apply::<S>(sum, 0, at, to.channels);
                     S::store_first(self.to.pointer().add(at), v, to.channels);
                 }
             }
@@ -118,9 +121,128 @@ pub(super) fn map<T: Real>(
     (0..strips * chunks).into_par_iter().for_each(|i| {
         let lines = i / chunks * LINES..((i / chunks + 1) * LINES).min(maps.to.height);
         let sources = source_lines(&maps, lines.clone());
-        T::with_scratch(sources.len() * maps.from.width * ROWS * width, |scratch| {
+        T::with_scratch(sources.len() * maps.from.width * ROWS * width + isa.lanes(), |scratch| {
             let strip = Strip { maps, from, packed: &packed, width, lines, sources, image: i % chunks * ROWS, epilogue, to, scratch };
             T::run(isa, strip);
         });
     });
+}
+
+/// The share of some lines of the side with many channels in the weight gradient: `[tap · few + channel][row]`.
+struct WeightPart<'a, T> {
+    /// Lists, for a pixel of the wide side, those of the few side.
+    maps: Maps,
+    few: &'a [T],
+    /// Rows padded to whole panels.
+    wide: &'a [T],
+    channels: usize,
+    row: usize,
+    width: usize,
+    lines: std::ops::Range<usize>,
+    dw: &'a mut [T],
+    scratch: &'a mut [T],
+}
+
+/// Images whose taps are gathered together.
+const GATHERED: usize = 64;
+
+impl<T: Real> Kernel<T> for WeightPart<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self) {
+        let (images, k) = (self.maps.shape.batch, self.maps.shape.kernel);
+        let (stacked, stride) = (k * k * self.channels, stride(k, self.channels));
+        let mut sources = Vec::new();
+        self.dw.fill(T::ZERO);
+        for (y, x) in self.lines.clone().flat_map(|y| (0..self.maps.to.width).map(move |x| (y, x))) {
+            self.maps.sources(y, x, &mut sources);
+            for image in (0..images).step_by(GATHERED) {
+                let rows = GATHERED.min(images - image);
+                gather(self.few, self.channels, (images, image), &sources, k * k, &mut self.scratch[..rows * stride]);
+                let wide = ((y * self.maps.to.width + x) * images + image) * self.row;
+                for panel in (0..self.row).step_by(self.width) {
+                    // SAFETY: the wide side holds `rows` rows from there, `dw` as many rows as taps are stacked.
+                    unsafe {
+                        S::product_transposed(&Product {
+                            rows: stacked,
+                            width: self.width,
+                            depth: rows,
+                            blocks: &[(self.scratch.as_ptr(), self.wide.as_ptr().add(wide + panel))],
+                            a_row: stride,
+                            b_row: self.row,
+                            c_row: self.row,
+                            c: self.dw.as_mut_ptr().add(panel),
+                            add: true,
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Elements from one gathered row to the next: four numbers are copied for a tap of three, so the last one needs room.
+fn stride(kernel: usize, channels: usize) -> usize {
+    kernel * kernel * channels + 4
+}
+
+/// Rows of all taps' channels around a pixel, for images from `image` on; zeros where a tap lies outside.
+#[inline(always)]
+fn gather<T: Real>(few: &[T], channels: usize, (images, image): (usize, usize), sources: &[(usize, usize)], taps: usize, rows: &mut [T]) {
+    let stride = taps * channels + 4;
+    let count = rows.len() / stride;
+    let mut sources = sources.iter().peekable();
+    for tap in 0..taps {
+        let column = tap * channels;
+        let Some((pixel, _)) = sources.next_if(|(_, t)| *t == tap) else {
+            rows.chunks_exact_mut(stride).for_each(|row| row[column..column + channels].fill(T::ZERO));
+            continue;
+        };
+        let start = (pixel * images + image) * channels;
+        if channels <= 4 && start + count * channels + 4 <= few.len() {
+            for (i, row) in rows.chunks_exact_mut(stride).enumerate() {
+                // SAFETY: four numbers lie there by the condition above, and a row has room for four from any tap on; what is too much
+                // is overwritten by the next tap.
+                unsafe {
+                    row.as_mut_ptr().add(column).cast::<[T; 4]>().write(few.as_ptr().add(start + i * channels).cast::<[T; 4]>().read())
+                }
+            }
+        } else {
+            for (row, from) in rows.chunks_exact_mut(stride).zip(few[start..].chunks_exact(channels)) {
+                row[column..column + channels].copy_from_slice(from);
+            }
+        }
+    }
+}
+
+/// Parts of the image that are summed side by side.
+const PARTS: usize = 8;
+
+/// The weight gradient of `shape`; slices have been checked, and one side's channels are few.
+pub(super) fn grad_weight<T: Real>(isa: Isa, shape: &ConvShape, x: &[T], dy: &[T], dw: &mut [T]) {
+    let isa = T::isa(isa);
+    let few_is_x = shape.in_channels <= shape.out_channels;
+    let (few, wide) = if few_is_x { (x, dy) } else { (dy, x) };
+    // A map from the few side to the wide one.
+    let maps = Maps::new(shape, if few_is_x { Direction::Forward } else { Direction::Adjoint });
+    let (channels, wide_channels) = (maps.from.channels, maps.to.channels);
+    let width = super::direct::panel_width(wide_channels, isa.lanes());
+    let row = wide_channels.next_multiple_of(width);
+    let padded = (row != wide_channels).then(|| pad_rows(wide, wide_channels, row));
+    let wide = padded.as_deref().unwrap_or(wide);
+
+    let taps = shape.kernel * shape.kernel;
+    let (size, parts) = (taps * channels * row, PARTS.min(maps.to.height));
+    let mut partial = vec![T::ZERO; parts * size];
+    partial.par_chunks_mut(size).enumerate().for_each(|(part, dw)| {
+        let lines = part * maps.to.height / parts..(part + 1) * maps.to.height / parts;
+        T::with_scratch(GATHERED * stride(shape.kernel, channels), |scratch| {
+            T::run(isa, WeightPart { maps, few, wide, channels, row, width, lines, dw, scratch });
+        });
+    });
+    for (i, value) in dw.iter_mut().enumerate() {
+        let (o, c, tap) = (i / taps / shape.in_channels, i / taps % shape.in_channels, i % taps);
+        let (few, wide) = if few_is_x { (c, o) } else { (o, c) };
+        let at = (tap * channels + few) * row + wide;
+        *value = (1..parts).fold(partial[at], |sum, part| sum + partial[part * size + at]);
+    }
 }

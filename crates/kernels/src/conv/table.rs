@@ -21,7 +21,7 @@ pub enum Pass {
 pub enum Algorithm {
     /// Pixel by pixel; any shape.
     Direct,
-    /// All taps in one product per source pixel: for few target channels, forward and input gradient.
+    /// All taps in one product per pixel: for few target channels, or, in the weight gradient, few channels on either side.
     Stacked,
     /// Winograd's F(2, 3) for kernel 3 and stride 1, or two phases of F(2, 2) for kernel 4 and stride 2.
     Winograd,
@@ -76,7 +76,7 @@ impl Choice {
                 (Algorithm::Direct, _) => true,
                 (Algorithm::Stacked, Pass::Forward) => stacked::fits(s.out_channels, lanes),
                 (Algorithm::Stacked, Pass::GradInput) => stacked::fits(s.in_channels, lanes),
-                (Algorithm::Stacked, Pass::GradWeight) => false,
+                (Algorithm::Stacked, Pass::GradWeight) => stacked::fits(s.in_channels.min(s.out_channels), lanes),
                 (Algorithm::Winograd, _) => tiling(s).is_some() && Blocks::of(s.in_channels, s.out_channels, lanes).is_some(),
             }
     }

@@ -1,5 +1,6 @@
 use crate::support::{F32_ROUNDING, F64_ROUNDING, FINITE_DIFFERENCE, distance, dot, draw, same_bits_on_any_threads, widen};
 use proptest::prelude::*;
+use sngan_kernels::batch_norm::Statistics;
 use sngan_kernels::{Real, activation, batch_norm, layer_norm, matvec, sums};
 
 const EPS: f64 = 2e-5;
@@ -66,7 +67,7 @@ fn batch_norm_forward<T: Real>(x: &[T], gamma: Option<&[T]>, beta: &[T]) -> [Vec
 
 fn batch_norm_backward<T: Real>(x: &[T], dy: &[T], gamma: Option<&[T]>, mean: &[T], var: &[T]) -> [Vec<T>; 3] {
     let [mut dx, mut dgamma, mut dbeta] = [x.len(), mean.len(), mean.len()].map(|n| vec![T::ZERO; n]);
-    batch_norm::backward(x, dy, gamma, mean, var, EPS, &mut dx, &mut dgamma, &mut dbeta);
+    batch_norm::backward(x, dy, gamma, (mean, var, Statistics::OfBatch), EPS, &mut dx, &mut dgamma, &mut dbeta);
     [dx, dgamma, dbeta]
 }
 
@@ -93,6 +94,16 @@ fn batch_norm_gradients_match_finite_differences() {
     let [_, mean, var] = batch_norm_forward(&x, Some(&gamma), &beta);
     let grads = batch_norm_backward(&x, &dy, Some(&gamma), &mean, &var);
     check_gradients(&[x.clone(), gamma, beta.clone()], &grads, |[x, gamma, beta]| dot(&batch_norm_forward(x, Some(gamma), beta)[0], &dy));
+    let given = |[x, gamma, beta]: &[Vec<f64>; 3]| {
+        let mut y = vec![9.0; x.len()];
+        batch_norm::normalize(x, Some(gamma), beta, &mean, &var, EPS, 1.0, &mut y);
+        y
+    };
+    let base = [x.clone(), draw::<f64>(2, 2), beta.clone()];
+    let mut grads = base.clone();
+    let [dx, dgamma, dbeta] = &mut grads;
+    batch_norm::backward(&x, &dy, Some(&base[1]), (&mean, &var, Statistics::Given), EPS, dx, dgamma, dbeta);
+    check_gradients(&base, &grads, |p| dot(&given(p), &dy));
     let [_, mean, var] = batch_norm_forward(&x, None, &beta);
     let [dx, _, dbeta] = batch_norm_backward(&x, &dy, None, &mean, &var);
     check_gradients(&[x, beta], &[dx, dbeta], |[x, beta]| dot(&batch_norm_forward(x, None, beta)[0], &dy));

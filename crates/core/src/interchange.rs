@@ -1,0 +1,265 @@
+//! Exchange with PyTorch: a run's checkpoint as a state dict that plain `torch.nn` modules load, and back to the exact run.
+//!
+//! One safetensors file holds, by the names that docs/interchange.md lists:
+//! - `generator.…`, `discriminator.…`: the state dicts. D's weights are the effective ones of an evaluation, γ·W̄.
+//! - `state.<checkpoint name>`: what a state dict cannot say, such as raw weights, `u` and Adam's moments.
+//! - `check.…`: noise and images with what G and D make of them, so that whoever loads the file can see that it was read right.
+//!
+//! The metadata key `sngan` holds spec, provenance and the checkpoint's metadata as JSON.
+
+use crate::checkpoint::{self, Checkpoint, Metadata};
+use crate::model::{Discriminator, DiscriminatorLayer, Generator, Mode, Parameters, Place, PostNorm};
+use crate::norm::Iterate;
+use crate::ops::Arm;
+use crate::rng::Streams;
+use crate::{Error, Result};
+use candle_core::{Device, Tensor};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use sngan_experiment::arch::Z_DIM;
+use sngan_experiment::method::Normalization;
+use sngan_experiment::records::{FORMAT_VERSION, Provenance, Status};
+use sngan_experiment::{RunDir, RunSpec, atomic};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+/// The only metadata key: safetensors writes several in random order, and the same run shall give the same bytes.
+const HEADER: &str = "sngan";
+/// Images in the check.
+const CHECKED: usize = 4;
+/// How far an effective weight may be from the one that its raw weight gives, relative to the largest: f32 on another instruction set.
+const EFFECTIVE: f32 = 1e-5;
+
+/// A run at one of its checkpoints.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The run's spec.
+    pub spec: RunSpec,
+    /// Where it was trained.
+    pub provenance: Provenance,
+    /// Its whole state.
+    pub checkpoint: Checkpoint,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    version: u32,
+    spec: RunSpec,
+    provenance: Provenance,
+    checkpoint: Metadata,
+}
+
+/// Writes the newest good checkpoint of the run folder `source`, or the checkpoint file `source` inside a run folder, as `out`.
+///
+/// # Errors
+/// When there is no checkpoint, or it does not fit the run's spec.
+pub fn export(source: &Path, out: &Path) -> Result<Exchange> {
+    let refuse = |reason: &str| Error::Checkpoint { path: source.into(), reason: reason.into() };
+    let (dir, checkpoint) = if source.is_dir() {
+        let dir = RunDir::new(source);
+        let newest = checkpoint::latest(&dir, &Device::Cpu)?;
+        (dir, newest.ok_or_else(|| refuse("the run has no good checkpoint"))?)
+    } else {
+        let run = source.parent().and_then(Path::parent).ok_or_else(|| refuse("does not lie in a run's folder `checkpoints`"))?;
+        (RunDir::new(run), checkpoint::load(source, &Device::Cpu)?)
+    };
+    let exchange = Exchange { spec: dir.spec()?, provenance: dir.provenance()?, checkpoint };
+    atomic::write(out, &encode(&exchange)?)?;
+    Ok(exchange)
+}
+
+/// Reads what [`export`] wrote into the new run folder `out`: what scores, samples and spectra are made from, and what training continues
+/// from, bit-identically.
+///
+/// # Errors
+/// When `file` cannot be read as [`decode`] reads it, or `out` holds a run already.
+pub fn import(file: &Path, out: &Path) -> Result<Exchange> {
+    let bytes = std::fs::read(file).map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))?;
+    let exchange = decode(file, &bytes)?;
+    if RunDir::new(out).status()?.is_some() {
+        return Err(Error::Invalid(format!("{} holds a run already; import into a new folder", out.display())));
+    }
+    let Exchange { spec, provenance, checkpoint } = &exchange;
+    let dir = RunDir::create(out, spec, provenance)?;
+    checkpoint::save(&dir, checkpoint.metadata.clone(), &checkpoint.tensors)?;
+    let status = if checkpoint.gen_updates >= spec.gen_updates { Status::Completed } else { Status::Interrupted };
+    dir.write_status(status, checkpoint.gen_updates, Some("imported".into()))?;
+    Ok(exchange)
+}
+
+/// Whether D's forward pass uses another weight than the stored one.
+fn has_raw_weights(spec: &RunSpec) -> bool {
+    matches!(spec.normalization, Normalization::Spectral | Normalization::Weight | Normalization::Frobenius)
+}
+
+/// PyTorch's module after D's convolution `conv<i>`: `bn<i>` or `ln<i>`.
+fn output_norm(spec: &RunSpec, layer: &str) -> String {
+    layer.replace("conv", if spec.normalization == Normalization::Layer { "ln" } else { "bn" })
+}
+
+/// Where a checkpoint's tensor stands in the file.
+fn place_in_file(spec: &RunSpec, name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts[..] {
+        ["generator", layer, "bn", part] => {
+            let part = match part {
+                "gamma" => "weight",
+                "beta" => "bias",
+                running => running,
+            };
+            format!("generator.{}.{part}", layer.replace("deconv", "bn"))
+        }
+        ["discriminator", layer, "beta"] => format!("discriminator.{}.bias", output_norm(spec, layer)),
+        ["generator", _, "weight" | "bias"] | ["discriminator", _, "bias"] => name.into(),
+        ["discriminator", _, "weight"] if !has_raw_weights(spec) => name.into(),
+        _ => format!("state.{name}"),
+    }
+}
+
+/// The names of a checkpoint's tensors, with their shapes.
+fn expected(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
+    let (streams, place) = (Streams::new(spec.seed), Place::new(&Device::Cpu));
+    let (g, d) = (Generator::new(spec, &streams, &place)?, Discriminator::new(spec, &streams, &place)?);
+    let mut shapes: BTreeMap<_, _> = g.state().into_iter().chain(d.state()).map(|(k, t)| (k, t.dims().to_vec())).collect();
+    for (name, var) in g.vars().into_iter().chain(d.vars()) {
+        for moment in ["m", "v"] {
+            shapes.insert(format!("adam.{moment}.{name}"), var.dims().to_vec());
+        }
+    }
+    Ok(shapes)
+}
+
+/// W̃ = γ·W̄ as an evaluation has it.
+fn effective(layer: &DiscriminatorLayer) -> Result<Tensor> {
+    let normalized = layer.norm.clone().normalize(Arm::Ours, &layer.weight.as_detached_tensor(), Iterate::Frozen)?;
+    let Some(gamma) = &layer.gamma else { return Ok(normalized) };
+    let mut dims = vec![1; normalized.rank()];
+    dims[0] = gamma.elem_count();
+    Ok(normalized.broadcast_mul(&gamma.as_detached_tensor().reshape(dims)?)?)
+}
+
+/// What follows from the state but PyTorch's modules ask for: effective weights, and the multiplier 1 of D's output normalization.
+fn derived(spec: &RunSpec, d: &Discriminator) -> Result<BTreeMap<String, Tensor>> {
+    let mut tensors = BTreeMap::new();
+    for layer in &d.layers {
+        if has_raw_weights(spec) {
+            tensors.insert(format!("discriminator.{}.weight", layer.spec.name), effective(layer)?);
+        }
+        if let PostNorm::Batch(beta) | PostNorm::Layer(beta) = &layer.post {
+            tensors.insert(format!("discriminator.{}.weight", output_norm(spec, &layer.spec.name)), beta.ones_like()?);
+        }
+    }
+    Ok(tensors)
+}
+
+/// `check.z` `[4, 128]` and `check.images` = G(z) in evaluation mode; `check.x` `[4, 3, side, side]` in [−1, 1) and `check.outputs` = D(x).
+fn check(spec: &RunSpec, g: &mut Generator, d: &Discriminator) -> Result<BTreeMap<String, Tensor>> {
+    let (streams, side) = (Streams::new(spec.seed), spec.side);
+    let z = Tensor::from_vec(streams.normal("check.z", 0, CHECKED * Z_DIM), (CHECKED, Z_DIM), &Device::Cpu)?;
+    let x: Vec<f32> = streams.uniform("check.x", 0, CHECKED * 3 * side * side).into_iter().map(|u| 2.0 * u - 1.0).collect();
+    let x = Tensor::from_vec(x, (CHECKED, 3, side, side), &Device::Cpu)?;
+    let images = g.forward(&z, Parameters::Frozen, Mode::Eval)?;
+    let weights = d.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
+    let outputs = d.forward(&weights, &x)?.outputs;
+    let named = [("z", z), ("images", images), ("x", x), ("outputs", outputs)];
+    Ok(named.into_iter().map(|(name, t)| (format!("check.{name}"), t)).collect())
+}
+
+/// The file's bytes; the same checkpoint gives the same.
+///
+/// # Errors
+/// When the checkpoint does not fit the spec.
+pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
+    let Exchange { spec, provenance, checkpoint } = exchange;
+    let mut g = Generator::from_tensors(spec, &checkpoint.tensors, &Place::new(&Device::Cpu))?;
+    let d = Discriminator::from_tensors(spec, &checkpoint.tensors)?;
+    let mut tensors: BTreeMap<_, _> = checkpoint.tensors.iter().map(|(name, t)| (place_in_file(spec, name), t.clone())).collect();
+    tensors.extend(derived(spec, &d)?);
+    tensors.extend(check(spec, &mut g, &d)?);
+
+    let mut buffers = Vec::with_capacity(tensors.len());
+    for (name, t) in &tensors {
+        let bytes = t.flatten_all()?.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        buffers.push((name.clone(), Dtype::F32, t.dims().to_vec(), bytes));
+    }
+    // G sees n_dis + 1 batches in training mode per update.
+    let batches = (checkpoint.gen_updates * (u64::from(spec.n_dis) + 1)).to_le_bytes().to_vec();
+    for name in tensors.keys().filter_map(|name| name.strip_suffix("running_mean")) {
+        buffers.push((format!("{name}num_batches_tracked"), Dtype::I64, Vec::new(), batches.clone()));
+    }
+
+    let (spec, provenance, checkpoint) = (spec.clone(), provenance.clone(), checkpoint.metadata.clone());
+    let header = Header { version: FORMAT_VERSION, spec, provenance, checkpoint };
+    let header = serde_json::to_string(&header).map_err(|e| Error::Invalid(format!("metadata: {e}")))?;
+    let invalid = |e: safetensors::SafeTensorError| Error::Invalid(format!("safetensors: {e}"));
+    let views = buffers
+        .iter()
+        .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(invalid)?)))
+        .collect::<Result<Vec<_>>>()?;
+    safetensors::serialize(views, Some(HashMap::from([(HEADER.into(), header)]))).map_err(invalid)
+}
+
+/// The run in `bytes`, a file that [`encode`] made, or one that PyTorch wrote with the same names and metadata.
+///
+/// # Errors
+/// A missing, unknown, misshapen or non-f32 tensor, by name; an effective weight of D that does not follow from its raw weight (a change
+/// made in PyTorch would be lost). Messages name `path`.
+pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
+    let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
+    let (header, mut tensors) = read(path, bytes)?;
+    let Header { spec, provenance, checkpoint: metadata, .. } = header;
+    let mut state = BTreeMap::new();
+    for (name, shape) in expected(&spec)? {
+        let key = place_in_file(&spec, &name);
+        let t = tensors.remove(&key).ok_or_else(|| refuse(format!("has no tensor `{key}`")))?;
+        if t.dims() != shape {
+            return Err(refuse(format!("tensor `{key}` is {:?}; the spec needs {shape:?}", t.dims())));
+        }
+        state.insert(name, t);
+    }
+    for (key, follows) in derived(&spec, &Discriminator::from_tensors(&spec, &state)?)? {
+        let t = tensors.remove(&key).ok_or_else(|| refuse(format!("has no tensor `{key}`")))?;
+        let far = t.dims() != follows.dims() || {
+            let largest = follows.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+            let error = (t - follows)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;
+            error.is_nan() || error > EFFECTIVE * largest
+        };
+        if far {
+            return Err(refuse(format!(
+                "tensor `{key}` is not what the tensors under `state.` make of it; changes to it cannot be imported"
+            )));
+        }
+    }
+    if let Some(name) = tensors.keys().find(|name| !name.starts_with("check.")) {
+        return Err(refuse(format!("tensor `{name}` is unknown")));
+    }
+    let checkpoint = Checkpoint { gen_updates: metadata.gen_updates, metadata, tensors: state };
+    Ok(Exchange { spec, provenance, checkpoint })
+}
+
+/// Header and f32 tensors; counters of batches, which follow from the number of updates, are left out.
+fn read(path: &Path, bytes: &[u8]) -> Result<(Header, BTreeMap<String, Tensor>)> {
+    let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
+    let no_file = |e| refuse(format!("is no safetensors file: {e}"));
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(no_file)?;
+    let text = metadata.metadata().as_ref().and_then(|m| m.get(HEADER));
+    let text = text.ok_or_else(|| refuse(format!("its metadata has no `{HEADER}`; pass it on when PyTorch writes the file")))?;
+    let header: Header = serde_json::from_str(text).map_err(|e| refuse(format!("metadata `{HEADER}`: {e}")))?;
+    if header.version != FORMAT_VERSION {
+        return Err(refuse(format!("has format version {}; this build reads {FORMAT_VERSION}", header.version)));
+    }
+    header.spec.validate()?;
+    let file = SafeTensors::deserialize(bytes).map_err(no_file)?;
+    let names: BTreeSet<_> = file.names().into_iter().filter(|name| !name.ends_with(".num_batches_tracked")).collect();
+    let mut tensors = BTreeMap::new();
+    for name in names {
+        let view = file.tensor(name).map_err(no_file)?;
+        if view.dtype() != Dtype::F32 {
+            return Err(refuse(format!("tensor `{name}` is {:?}; only F32 is read", view.dtype())));
+        }
+        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        tensors.insert(name.to_string(), Tensor::from_vec(values, view.shape(), &Device::Cpu)?);
+    }
+    Ok((header, tensors))
+}

@@ -1,0 +1,95 @@
+//! Every operation with a backward pass of its own against finite differences in f64, and the two traps in Candle's autograd that would
+//! change a result without an error.
+
+use crate::support::{check_gradient, draw, layer, scalar, tiny};
+use candle_core::{DType, Tensor, Var};
+use sngan_core::model::{Discriminator, Parameters, Place};
+use sngan_core::norm::Iterate;
+use sngan_core::ops::Arm;
+use sngan_core::regularizer::gradient_penalty;
+use sngan_core::rng::Streams;
+use sngan_experiment::method::Method;
+
+/// Both arms' gradients of Σ c·f(inputs) in every input.
+fn check(name: &str, shapes: &[&[usize]], f: impl Fn(Arm, &[Tensor]) -> Tensor) {
+    for arm in [Arm::Ours, Arm::Candle] {
+        let draw = |(i, shape): (usize, &&[usize])| Var::from_tensor(&draw(&format!("{name}{i}"), shape, DType::F64)).unwrap();
+        let vars: Vec<Var> = shapes.iter().enumerate().map(draw).collect();
+        let value = || {
+            let y = f(arm, &vars.iter().map(|v| v.as_tensor().clone()).collect::<Vec<_>>());
+            (&y * crate::support::draw(&format!("{name}c"), y.dims(), DType::F64)).unwrap().sum_all().unwrap()
+        };
+        let grads = value().backward().unwrap();
+        for (i, var) in vars.iter().enumerate() {
+            check_gradient(&format!("{name} {arm:?} input {i}"), var, grads.get(var).unwrap(), || scalar(&value()));
+        }
+    }
+}
+
+#[test]
+fn convolutions_and_dense() {
+    check("conv3", &[&[2, 2, 5, 5], &[3, 2, 3, 3]], |arm, t| layer::conv(arm, &t[0], &t[1], 1));
+    check("conv4", &[&[2, 2, 6, 6], &[3, 2, 4, 4]], |arm, t| layer::conv(arm, &t[0], &t[1], 2));
+    check("conv1", &[&[2, 2, 3, 3], &[3, 2, 1, 1]], |arm, t| layer::conv(arm, &t[0], &t[1], 1));
+    check("deconv4", &[&[2, 3, 3, 3], &[3, 2, 4, 4]], |arm, t| layer::deconv(arm, &t[0], &t[1]));
+    check("dense", &[&[3, 5], &[2, 5], &[2]], |arm, t| layer::dense(arm, &t[0], &t[1], &t[2]));
+}
+
+#[test]
+fn activations_and_normalizations() {
+    for slope in [0.0, 0.1] {
+        check("bias-activation", &[&[2, 3, 4, 4], &[3]], |arm, t| layer::bias_activation(arm, &t[0], &t[1], slope));
+        check("activation", &[&[2, 3, 4, 4]], |arm, t| layer::activation(arm, &t[0], slope));
+    }
+    check("tanh", &[&[2, 3, 2, 2]], |arm, t| layer::tanh(arm, &t[0]));
+    check("batch-norm", &[&[3, 2, 3, 3], &[2], &[2]], |arm, t| layer::batch_norm(arm, &t[0], &t[1], &t[2]));
+    check("layer-norm", &[&[3, 2, 3, 3], &[2]], |arm, t| layer::layer_norm(arm, &t[0], &t[1]));
+}
+
+/// Candle's `upsample_nearest2d` overwrites the gradient that its input already has, which is wrong in exactly this block.
+#[test]
+fn a_residual_block_that_upsamples_on_both_branches() {
+    check("upsample", &[&[2, 2, 3, 2]], |arm, t| layer::upsample(arm, &t[0]));
+    check("up-block", &[&[2, 2, 3, 3], &[2, 2, 3, 3]], |arm, t| {
+        // Either order of the branches, for the mistake depends on which gradient arrives last.
+        let (shortcut, residual) = (layer::upsample(arm, &t[0]), layer::conv(arm, &layer::upsample(arm, &t[0]), &t[1], 1));
+        let scaled = (&t[0] * 0.5).unwrap();
+        let one = (&shortcut + &residual).unwrap();
+        let other = (layer::upsample(arm, &(&t[0] + &scaled).unwrap()) + one).unwrap();
+        (other * layer::upsample(arm, &t[0])).unwrap()
+    });
+}
+
+/// Candle's `backward` detaches the gradients that it returns, so a penalty on them, written naively, trains the first layer alone.
+#[test]
+fn the_penaltys_gradient_in_the_parameters_is_not_lost() {
+    let place = Place::oracle();
+    let spec = tiny(Method::WganGp);
+    let mut d = Discriminator::new(&spec, &Streams::new(3), &place).unwrap();
+    for (name, var) in d.vars() {
+        var.set(&(draw(&name, var.dims(), DType::F64) * 0.4).unwrap()).unwrap();
+    }
+    let weights = d.weights(Parameters::Tracked, Iterate::Frozen).unwrap();
+    let x_hat = draw("x̂", &[3, 3, 8, 8], DType::F64);
+    let value = |d: &Discriminator| {
+        let weights = d.clone().weights(Parameters::Tracked, Iterate::Frozen).unwrap();
+        gradient_penalty::penalty(d, &weights, &x_hat, spec.penalty_lambda).unwrap().value
+    };
+    let grads = gradient_penalty::penalty(&d, &weights, &x_hat, spec.penalty_lambda).unwrap().surrogate.backward().unwrap();
+
+    let x = Var::from_tensor(&x_hat).unwrap();
+    let g = d.forward(&weights, x.as_tensor()).unwrap().outputs.sum_all().unwrap().backward().unwrap();
+    let norms = g.get(&x).unwrap().sqr().unwrap().flatten_from(1).unwrap().sum(1).unwrap().sqrt().unwrap();
+    let naive = (norms - 1.0).unwrap().sqr().unwrap().mean_all().unwrap();
+    assert!((scalar(&naive) * spec.penalty_lambda - value(&d)).abs() < 1e-9 * value(&d), "the same value");
+    let naive = naive.backward().unwrap();
+
+    for (name, var) in d.vars().into_iter().filter(|(name, _)| name.ends_with("weight")) {
+        let grad = grads.get(&var).unwrap();
+        assert!(scalar(&grad.abs().unwrap().max_all().unwrap()) > 1e-3, "{name}");
+        check_gradient(&name, &var, grad, || value(&d));
+        // The last step to the image is still in the graph, so the first layer alone would be trained.
+        let lost = naive.get(&var).is_none();
+        assert_eq!(lost, !name.contains("conv0"), "{name}: Candle now differentiates twice; gradient_penalty.rs may become simpler");
+    }
+}

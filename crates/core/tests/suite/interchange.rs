@@ -1,0 +1,196 @@
+//! Export to PyTorch's names and back.
+
+use crate::support::{F32_ROUNDING, distance, images, tiny, values};
+use candle_core::{DType, Device, Tensor};
+use sngan_core::checkpoint::{self, encode};
+use sngan_core::interchange::{self, decode};
+use sngan_core::model::{Discriminator, Generator, Mode, Parameters, Place};
+use sngan_core::norm::Iterate;
+use sngan_core::trainer::{TrainOptions, train};
+use sngan_experiment::method::{Method, Normalization};
+use sngan_experiment::{RunDir, RunSpec};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+type Tensors = BTreeMap<String, Tensor>;
+/// A change to a file's tensors.
+type Change<'a> = &'a dyn Fn(&mut Tensors);
+
+fn trained(dir: &Path, spec: &RunSpec) {
+    let options = TrainOptions { threads: 1, log_every: 1, checkpoint_every: 2, sample_every: 0 };
+    train(dir, spec, &images(10, spec.side), &Device::Cpu, &options, &AtomicBool::new(false), &mut |_| ()).unwrap();
+}
+
+fn specs() -> Vec<RunSpec> {
+    let mut specs: Vec<RunSpec> = Method::ALL.into_iter().map(|m| RunSpec { gen_updates: 2, ..tiny(m) }).collect();
+    for normalization in [Normalization::Spectral, Normalization::Weight, Normalization::Frobenius] {
+        specs.push(RunSpec { gen_updates: 2, normalization, gamma: true, ..tiny(Method::WganGp) });
+    }
+    specs
+}
+
+#[test]
+fn what_is_exported_and_imported_is_the_same_to_the_bit() {
+    for spec in specs() {
+        let folder = tempfile::tempdir().unwrap();
+        let (run, file, back, again) = (
+            folder.path().join("run"),
+            folder.path().join("torch.safetensors"),
+            folder.path().join("back"),
+            folder.path().join("again.safetensors"),
+        );
+        trained(&run, &spec);
+        let exported = interchange::export(&run, &file).unwrap();
+        interchange::import(&file, &back).unwrap();
+        let dir = RunDir::new(&back);
+        assert_eq!(dir.spec().unwrap(), spec);
+        let imported = checkpoint::latest(&dir, &Device::Cpu).unwrap().unwrap();
+        assert_eq!(imported.metadata, exported.checkpoint.metadata, "{:?}", spec.method);
+        assert!(encode(&imported.tensors).unwrap() == encode(&exported.checkpoint.tensors).unwrap(), "{:?}", spec.method);
+        // A checkpoint file will do as well, and the same run gives the same bytes.
+        interchange::export(&back.join("checkpoints/00000002.safetensors"), &again).unwrap();
+        assert!(std::fs::read(&file).unwrap() == std::fs::read(&again).unwrap(), "{:?}", spec.method);
+        assert!(interchange::import(&file, &back).unwrap_err().to_string().contains("holds a run already"));
+    }
+}
+
+#[test]
+fn an_imported_run_continues_as_the_original_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, file, back) = (folder.path().join("run"), folder.path().join("torch.safetensors"), folder.path().join("back"));
+    let short = RunSpec { gen_updates: 3, gamma: true, ..tiny(Method::Sn) };
+    let long = RunSpec { gen_updates: 6, ..short.clone() };
+    trained(&run, &short);
+    interchange::export(&run, &file).unwrap();
+    interchange::import(&file, &back).unwrap();
+    for dir in [&run, &back] {
+        trained(dir, &long);
+    }
+    let last = |dir| checkpoint::latest(&RunDir::new(dir), &Device::Cpu).unwrap().unwrap();
+    let (a, b) = (last(run), last(back));
+    assert_eq!((a.gen_updates, b.gen_updates), (6, 6));
+    assert!(encode(&a.tensors).unwrap() == encode(&b.tensors).unwrap());
+}
+
+/// The tensors of a file by name, and its metadata.
+fn open(bytes: &[u8]) -> (Tensors, HashMap<String, String>) {
+    let (_, header) = safetensors::SafeTensors::read_metadata(bytes).unwrap();
+    (candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap().into_iter().collect(), header.metadata().clone().unwrap())
+}
+
+fn close(tensors: &Tensors, metadata: &HashMap<String, String>) -> Vec<u8> {
+    safetensors::serialize(tensors, Some(metadata.clone())).unwrap()
+}
+
+fn file(spec: &RunSpec) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("torch.safetensors");
+    trained(&folder.path().join("run"), spec);
+    interchange::export(&folder.path().join("run"), &out).unwrap();
+    std::fs::read(out).unwrap()
+}
+
+#[test]
+fn names_are_those_of_the_documented_modules() {
+    let names = |spec: &RunSpec| {
+        let (tensors, _) = open(&file(spec));
+        tensors.into_keys().filter(|k| !k.starts_with("state.")).collect::<Vec<_>>()
+    };
+    let mut expected: Vec<String> = ["images", "outputs", "x", "z"].map(|k| format!("check.{k}")).into();
+    for layer in (0..7).map(|i| format!("conv{i}")).chain(["dense".into()]) {
+        expected.extend(["bias", "weight"].map(|p| format!("discriminator.{layer}.{p}")));
+    }
+    for i in 0..3 {
+        let parts = ["bias", "num_batches_tracked", "running_mean", "running_var", "weight"];
+        expected.extend(parts.map(|p| format!("generator.bn{i}.{p}")));
+        expected.extend(["bias", "weight"].map(|p| format!("generator.deconv{i}.{p}")));
+    }
+    expected.extend(["conv", "dense"].iter().flat_map(|l| ["bias", "weight"].map(|p| format!("generator.{l}.{p}"))));
+    expected.sort();
+    assert_eq!(names(&RunSpec { gen_updates: 1, gamma: true, ..tiny(Method::Sn) }), expected);
+    for (method, module) in [(Method::BatchNorm, "bn"), (Method::LayerNorm, "ln")] {
+        let mut more = expected.clone();
+        more.extend((1..7).flat_map(|i| ["bias", "weight"].map(|p| format!("discriminator.{module}{i}.{p}"))));
+        more.sort();
+        assert_eq!(names(&RunSpec { gen_updates: 1, ..tiny(method) }), more);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_what_it_should_be_is_refused_by_name() {
+    let (tensors, metadata) = open(&file(&RunSpec { gen_updates: 1, ..tiny(Method::Sn) }));
+    let refusal = |change: Change<'_>| {
+        let mut changed = tensors.clone();
+        change(&mut changed);
+        decode(Path::new("torch.safetensors"), &close(&changed, &metadata)).unwrap_err().to_string()
+    };
+    let cases: [(&str, Change<'_>); 6] = [
+        ("no tensor `generator.bn1.running_var`", &|t| drop(t.remove("generator.bn1.running_var"))),
+        ("no tensor `state.discriminator.conv3.u`", &|t| drop(t.remove("state.discriminator.conv3.u"))),
+        ("`generator.conv.bias` is [3, 1]", &|t| {
+            let b = t["generator.conv.bias"].reshape((3, 1)).unwrap();
+            t.insert("generator.conv.bias".into(), b);
+        }),
+        ("`generator.conv.bias` is F64", &|t| {
+            let b = t["generator.conv.bias"].to_dtype(DType::F64).unwrap();
+            t.insert("generator.conv.bias".into(), b);
+        }),
+        ("`discriminator.conv2.weight` is not what the tensors under `state.` make of it", &|t| {
+            let w = (&t["discriminator.conv2.weight"] * 1.001).unwrap();
+            t.insert("discriminator.conv2.weight".into(), w);
+        }),
+        ("`discriminator.conv9.weight` is unknown", &|t| {
+            let w = t["discriminator.conv2.weight"].clone();
+            t.insert("discriminator.conv9.weight".into(), w);
+        }),
+    ];
+    for (message, change) in cases {
+        let said = refusal(change);
+        assert!(said.contains(message) && said.contains("torch.safetensors"), "{said}");
+    }
+    let said = decode(Path::new("f"), &close(&tensors, &HashMap::new())).unwrap_err().to_string();
+    assert!(said.contains("no `sngan`"), "{said}");
+    assert!(decode(Path::new("f"), b"garbage").is_err());
+}
+
+#[test]
+fn the_check_is_what_the_exported_weights_give() {
+    for spec in specs().into_iter().filter(|s| !matches!(s.normalization, Normalization::Batch | Normalization::Layer)) {
+        let bytes = file(&spec);
+        let (tensors, _) = open(&bytes);
+        let state = decode(Path::new("f"), &bytes).unwrap().checkpoint.tensors;
+        let mut g = Generator::from_tensors(&spec, &state, &Place::new(&Device::Cpu)).unwrap();
+        let images = g.forward(&tensors["check.z"], Parameters::Frozen, Mode::Eval).unwrap();
+        assert_eq!(values(&images), values(&tensors["check.images"]));
+        // A discriminator that normalizes nothing.
+        let plain = RunSpec { normalization: Normalization::None, gamma: false, ..spec.clone() };
+        let mut d = Discriminator::from_tensors(&plain, &tensors).unwrap();
+        let weights = d.weights(Parameters::Frozen, Iterate::Frozen).unwrap();
+        let outputs = d.forward(&weights, &tensors["check.x"]).unwrap().outputs;
+        assert!(distance(&outputs, &tensors["check.outputs"]) < F32_ROUNDING, "{:?} γ={}", spec.normalization, spec.gamma);
+    }
+}
+
+#[test]
+fn a_state_dict_changed_in_pytorch_comes_back_changed() {
+    // Without a normalization of weights, the state dict holds D's weights themselves.
+    for (method, key, name) in [
+        (Method::Vanilla, "discriminator.conv2.weight", "discriminator.conv2.weight"),
+        (Method::Sn, "generator.bn1.weight", "generator.deconv1.bn.gamma"),
+    ] {
+        let (mut tensors, metadata) = open(&file(&RunSpec { gen_updates: 1, ..tiny(method) }));
+        let changed = (&tensors[key] + 1.0).unwrap();
+        tensors.insert(key.into(), changed.clone());
+        let back = decode(Path::new("f"), &close(&tensors, &metadata)).unwrap();
+        assert_eq!(values(&back.checkpoint.tensors[name]), values(&changed));
+    }
+}
+
+#[test]
+fn the_document_shows_the_script_that_is_run() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let script = std::fs::read_to_string(docs.join("load_pytorch.py")).unwrap();
+    assert!(std::fs::read_to_string(docs.join("interchange.md")).unwrap().contains(&script));
+    assert!(script.lines().filter(|l| !l.is_empty() && !l.starts_with("import") && !l.starts_with("from")).count() <= 20);
+}

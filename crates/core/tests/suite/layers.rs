@@ -1,0 +1,255 @@
+//! One layer, normalization, loss or optimizer at a time against PyTorch's, from tests/fixtures/layers.safetensors (made by layers.py).
+
+use crate::support::{F32_ROUNDING, F64_ROUNDING, committed, distance, layer, tiny, values};
+use candle_core::{DType, Device, Tensor, Var};
+use sngan_core::adam::{Adam, AdamConfig};
+use sngan_core::loss::{self, LossGrad};
+use sngan_core::model::{Discriminator, Generator, Mode, Parameters, Place};
+use sngan_core::norm::{Iterate, WeightNorm};
+use sngan_core::ops::Arm;
+use sngan_core::rng::Streams;
+use sngan_core::spectrum::sigma_max;
+use sngan_experiment::method::{Loss, Method, Normalization};
+use sngan_experiment::{AdamEpsilon, RunSpec};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What can compute a layer: each arm in both types, with what its rounding may do.
+fn places() -> [(Place, f64); 4] {
+    let place = |arm, dtype| Place { device: Device::Cpu, dtype, arm };
+    [
+        (place(Arm::Candle, DType::F64), F64_ROUNDING),
+        (place(Arm::Ours, DType::F64), F64_ROUNDING),
+        (place(Arm::Candle, DType::F32), F32_ROUNDING),
+        (place(Arm::Ours, DType::F32), F32_ROUNDING),
+    ]
+}
+
+/// Below this, an f64 gradient of the fixtures (of size 0.01 to 10) is a zero that was rounded.
+const ZERO: f64 = 1e-12;
+
+type LossFunction = fn(Loss, &[f64]) -> LossGrad;
+
+type Fixture = BTreeMap<String, Tensor>;
+
+fn fixture() -> Fixture {
+    committed("layers.safetensors")
+}
+
+fn var(all: &Fixture, key: &str, dtype: DType) -> Var {
+    Var::from_tensor(&all[key].to_dtype(dtype).unwrap()).unwrap()
+}
+
+fn close(what: &str, place: &Place, found: &Tensor, expected: &Tensor, tolerance: f64) {
+    let d = distance(found, expected);
+    assert!(d < tolerance, "{what} {:?} {:?}: {d}", place.arm, place.dtype);
+}
+
+/// `y = f(inputs)` and the gradient of Σ c·y in each input, at every place.
+fn check(name: &str, inputs: &[&str], f: impl Fn(&Place, &[Tensor]) -> Tensor) {
+    let all = fixture();
+    for (place, tolerance) in places() {
+        let vars: Vec<Var> = inputs.iter().map(|i| var(&all, &format!("{name}.{i}"), place.dtype)).collect();
+        let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
+        let y = f(&place, &tensors);
+        close(&format!("{name}.y"), &place, &y, &all[&format!("{name}.y")], tolerance);
+        let c = all[&format!("{name}.c")].to_dtype(place.dtype).unwrap();
+        let grads = (y * c).unwrap().sum_all().unwrap().backward().unwrap();
+        for (input, var) in inputs.iter().zip(&vars) {
+            let key = format!("{name}.d{input}");
+            close(&key, &place, grads.get(var).unwrap(), &all[&key], tolerance);
+        }
+    }
+}
+
+#[test]
+fn linear_maps() {
+    check("conv3x3s1", &["x", "w"], |p, t| layer::conv(p.arm, &t[0], &t[1], 1));
+    check("conv4x4s2", &["x", "w"], |p, t| layer::conv(p.arm, &t[0], &t[1], 2));
+    check("deconv4x4s2", &["x", "w"], |p, t| layer::deconv(p.arm, &t[0], &t[1]));
+    check("dense", &["input", "weight", "bias"], |p, t| layer::dense(p.arm, &t[0], &t[1], &t[2]));
+}
+
+#[test]
+fn activations_also_at_zero() {
+    for (name, slope) in [("relu", 0.0), ("leaky-relu", 0.1)] {
+        check(name, &["x", "b"], |p, t| layer::bias_activation(p.arm, &t[0], &t[1], slope));
+        check(name, &["x", "b"], |p, t| {
+            let b = t[1].reshape((1, 3, 1, 1)).unwrap();
+            layer::activation(p.arm, &t[0].broadcast_add(&b).unwrap(), slope)
+        });
+    }
+    check("tanh", &["x"], |p, t| layer::tanh(p.arm, &t[0]));
+}
+
+#[test]
+fn normalizations_of_outputs() {
+    check("batch-norm", &["x", "gamma", "beta"], |p, t| layer::batch_norm(p.arm, &t[0], &t[1], &t[2]));
+    check("layer-norm", &["x", "beta"], |p, t| layer::layer_norm(p.arm, &t[0], &t[1]));
+}
+
+#[test]
+fn upsampling_whose_input_is_shared() {
+    check("upsample", &["x"], |p, t| layer::upsample(p.arm, &t[0]));
+    check("up-block", &["x", "w", "s"], |p, t| {
+        let residual = layer::conv(p.arm, &layer::upsample(p.arm, &t[0]), &t[1], 1);
+        (residual + layer::upsample(p.arm, &layer::conv(p.arm, &t[0], &t[2], 1))).unwrap()
+    });
+}
+
+#[test]
+fn generator_in_training_and_evaluation_with_its_running_averages() {
+    let all = fixture();
+    let spec = RunSpec { width_divisor: 64, ..tiny(Method::Sn) };
+    for (place, tolerance) in places() {
+        let mut g = Generator::new(&spec, &Streams::new(0), &place).unwrap();
+        let mut state = g.state();
+        state.extend(all.iter().filter(|(k, _)| state.contains_key(*k)).map(|(k, t)| (k.clone(), t.clone())).collect::<Vec<_>>());
+        g.load(&state).unwrap();
+        for (step, mode) in [Mode::Train, Mode::Train, Mode::Eval].into_iter().enumerate() {
+            let input = |kind: &str| all[&format!("generator.{kind}.{step}")].to_dtype(place.dtype).unwrap();
+            let y = g.forward(&input("z"), Parameters::Tracked, mode).unwrap();
+            close(&format!("generator.y.{step}"), &place, &y, &all[&format!("generator.y.{step}")], tolerance);
+            let grads = (y * input("c")).unwrap().sum_all().unwrap().backward().unwrap();
+            for (name, var) in g.vars() {
+                let (found, expected) = (grads.get(&var).unwrap(), &all[&format!("generator.d.{step}.{name}")]);
+                if values(expected).iter().all(|x| x.abs() < ZERO) {
+                    // Batch normalization takes the bias before it away again: the gradient is 0, and what is left of it rounding.
+                    assert!(values(found).iter().all(|x| x.abs() < tolerance), "step {step}, gradient of {name}");
+                } else {
+                    close(&format!("step {step}, gradient of {name}"), &place, found, expected, tolerance);
+                }
+            }
+            let after = g.state();
+            for (key, expected) in all.iter().filter(|(k, _)| k.starts_with(&format!("generator.after.{step}."))) {
+                let name = &key[format!("generator.after.{step}.").len()..];
+                close(key, &place, &after[name], expected, tolerance);
+            }
+        }
+    }
+}
+
+#[test]
+fn weights_normalized_by_rows_and_by_frobenius() {
+    for (name, kind) in [("weight-norm", Normalization::Weight), ("frobenius-norm", Normalization::Frobenius)] {
+        let fresh = |dtype| WeightNorm::new(kind, &Tensor::ones(4, dtype, &Device::Cpu).unwrap()).unwrap();
+        check(name, &["w"], |p, t| fresh(p.dtype).normalize(p.arm, &t[0], Iterate::Frozen).unwrap());
+        let all = fixture();
+        let w = all[&format!("{name}.w")].to_dtype(DType::F64).unwrap();
+        let gamma = fresh(DType::F64).initial_gamma(&w).unwrap().unwrap();
+        assert!(distance(&gamma, &all[&format!("{name}.initial_gamma")]) < F64_ROUNDING, "{name}");
+    }
+}
+
+#[test]
+fn spectral_norm_over_three_forwards() {
+    let all = fixture();
+    for (place, tolerance) in places() {
+        let mut norm = WeightNorm::new(Normalization::Spectral, &all["spectral-norm.u"].to_dtype(place.dtype).unwrap()).unwrap();
+        for k in 0..3 {
+            let at = |kind: &str| &all[&format!("spectral-norm.{kind}.{k}")];
+            let w = var(&all, &format!("spectral-norm.w.{k}"), place.dtype);
+            let y = norm.normalize(place.arm, w.as_tensor(), Iterate::Once).unwrap();
+            close(&format!("W̄, forward {k}"), &place, &y, at("y"), tolerance);
+            close(&format!("u, forward {k}"), &place, norm.u().unwrap(), at("after"), tolerance);
+            let grads = (y * at("c").to_dtype(place.dtype).unwrap()).unwrap().sum_all().unwrap().backward().unwrap();
+            close(&format!("∂/∂W, forward {k}"), &place, grads.get(&w).unwrap(), at("dw"), tolerance);
+            let sigma = sigma_max(w.as_tensor()).unwrap();
+            assert!((sigma - values(at("sigma"))[0]).abs() < tolerance * sigma, "{sigma}");
+            let gamma = values(&norm.initial_gamma(w.as_tensor()).unwrap().unwrap());
+            assert!((gamma[0] - sigma).abs() < tolerance * sigma, "γ starts at σ");
+        }
+    }
+}
+
+/// D's first layer alone, of four channels.
+fn first_layer(normalization: Normalization, gamma: bool, place: &Place) -> Discriminator {
+    let spec = RunSpec { width_divisor: 16, normalization, gamma, ..tiny(Method::Vanilla) };
+    let mut d = Discriminator::new(&spec, &Streams::new(0), place).unwrap();
+    d.layers.truncate(1);
+    d
+}
+
+#[test]
+fn a_layer_of_the_discriminator_with_every_weight_normalization_and_multiplier() {
+    let all = fixture();
+    let kinds = [
+        ("none", Normalization::None),
+        ("weight", Normalization::Weight),
+        ("frobenius", Normalization::Frobenius),
+        ("spectral", Normalization::Spectral),
+    ];
+    for (kind, normalization) in kinds {
+        for gamma in [false, true].into_iter().filter(|g| !g || kind != "none") {
+            let name = format!("layer-{kind}{}", if gamma { "-gamma" } else { "" });
+            for (place, tolerance) in places() {
+                let at = |part: &str| &all[&format!("{name}.{part}")];
+                let mut d = first_layer(normalization, gamma, &place);
+                let vars = d.vars();
+                let inputs = ["w", "b", "gamma"];
+                for ((_, var), input) in vars.iter().zip(inputs) {
+                    var.set(&at(input).to_dtype(place.dtype).unwrap()).unwrap();
+                }
+                if let Some(u) = all.get(&format!("{name}.u")) {
+                    // The network's u has length 1; an iteration starts from its direction alone.
+                    d.layers[0].norm.set_u(u.to_dtype(place.dtype).unwrap());
+                }
+                let weights = d.weights(Parameters::Tracked, Iterate::Once).unwrap();
+                let x = var(&all, &format!("{name}.x"), place.dtype);
+                let y = d.features(&weights, x.as_tensor()).unwrap()[0].to_tensor().unwrap();
+                close(&name, &place, &y, at("y"), tolerance);
+                let grads = (y * at("c").to_dtype(place.dtype).unwrap()).unwrap().sum_all().unwrap().backward().unwrap();
+                close(&format!("{name} dx"), &place, grads.get(&x).unwrap(), at("dx"), tolerance);
+                for ((_, var), input) in vars.iter().zip(inputs) {
+                    close(&format!("{name} d{input}"), &place, grads.get(var).unwrap(), at(&format!("d{input}")), tolerance);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn losses_and_their_derivatives() {
+    let all = fixture();
+    let d = values(&all["loss.d"]);
+    for (name, kind) in [("standard", Loss::Standard), ("hinge", Loss::Hinge), ("wasserstein", Loss::Wasserstein)] {
+        let parts: [(&str, LossFunction); 3] =
+            [("real", loss::discriminator_real), ("fake", loss::discriminator_fake), ("generator", loss::generator)];
+        for (part, f) in parts {
+            let found = f(kind, &d);
+            let expected = |what: &str| values(&all[&format!("loss.{name}.{part}.{what}")]);
+            let value = expected("value")[0];
+            assert!((found.value - value).abs() < F64_ROUNDING * value.abs().max(1.0), "{name} {part}: {} {value}", found.value);
+            for (a, b) in found.grad.iter().zip(expected("grad")) {
+                assert!((a - b).abs() < F64_ROUNDING, "{name} {part}: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn five_steps_of_adam() {
+    let all = fixture();
+    let names: BTreeSet<&str> = all.keys().filter(|k| k.ends_with(".m")).map(|k| k.trim_end_matches(".m")).collect();
+    assert_eq!(names.len(), 16);
+    for name in names {
+        // adam.<beta1>.<beta2>.<eps>.<place>, the decimals with points of their own.
+        let parts: Vec<&str> = name.split('.').collect();
+        let number = |whole: usize| format!("{}.{}", parts[whole], parts[whole + 1]).parse::<f64>().unwrap();
+        let epsilon = if name.ends_with("chainer") { AdamEpsilon::Chainer } else { AdamEpsilon::Corrected };
+        let config = AdamConfig { lr: 0.01, beta1: number(1), beta2: number(3), eps: parts[5].parse().unwrap(), epsilon };
+        // The arm follows the type.
+        for (place, tolerance) in [(Place::oracle(), F64_ROUNDING), (Place::new(&Device::Cpu), F32_ROUNDING)] {
+            let w = var(&all, "adam.w", place.dtype);
+            let mut adam = Adam::new(config, vec![("w".into(), w.clone())]).unwrap();
+            for k in 0..5 {
+                let g = all[&format!("adam.g.{k}")].to_dtype(place.dtype).unwrap();
+                adam.step(&(w.as_tensor() * g).unwrap().sum_all().unwrap().backward().unwrap()).unwrap();
+                close(&format!("{name} step {k}"), &place, w.as_tensor(), &all[&format!("{name}.w.{k}")], tolerance);
+            }
+            let state = adam.state().unwrap();
+            for moment in ["m", "v"] {
+                close(&format!("{name} {moment}"), &place, &state[&format!("{moment}.w")], &all[&format!("{name}.{moment}")], tolerance);
+            }
+        }
+    }
+}
