@@ -55,9 +55,19 @@ check-cuda:
     cp tools/nvcc target/cuda-home/bin/nvcc
     CUDA_HOME="$PWD/target/cuda-home" NVCC="$PWD/target/cuda-home/bin/nvcc" PATH="$PWD/target/cuda-home/bin:$PATH" CUDA_COMPUTE_CAP=80 cargo check --release --workspace --features sngan-cli/cuda --target-dir target/cuda-check
 
-# Measure training updates; medians of several
+# Measure kernels and updates; medians of several
 bench:
-    cargo bench --package sngan-core
+    cargo bench --package sngan-kernels --package sngan-core
+
+# Measure single updates against PyTorch's, alternately; `venv` is made with PyTorch from PyPI if it is not there
+bench-vs-pytorch venv="target/pytorch-venv" *options="":
+    cargo build --release --package sngan-cli
+    python3 tools/bench_vs_pytorch.py --venv {{ venv }} {{ options }}
+
+# Count the instructions of one small update on the AVX2 path: a figure that does not depend on the machine's load
+callgrind:
+    cargo build --release --package sngan-cli
+    valgrind --tool=callgrind --callgrind-out-file=target/callgrind.out target/release/sngan bench update --threads 1 --size 16 --width-divisor 8 --batch 8 --repeat 1 2>&1 | grep -E "Collected|refs"
 
 # Compare with PyTorch: random cases of every method in every setting, and an exported run (makes a virtual environment; needs PyPI)
 parity seeds="1" venv="target/parity-venv":

@@ -1,51 +1,73 @@
-//! Wall time of one training update (n_dis 1) of SN at several sizes: medians over rounds in one process. `cargo bench -p sngan-core`.
+//! Single updates of the standard CNN and what they are made of. `cargo bench -p sngan-core`.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
+use divan::Bencher;
 use sngan_core::Device;
 use sngan_core::model::Place;
+use sngan_core::ops::{self, Arm};
 use sngan_core::rng::Streams;
-use sngan_core::trainer::Trainer;
-use sngan_data::Images;
+use sngan_core::trainer::{SingleUpdates, made_up_images};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
-use std::time::Instant;
-
-const ROUNDS: usize = 7;
-
-fn made_up(side: usize) -> Images {
-    let pixels = Streams::new(0).uniform("images", 0, 256 * 3 * side * side).into_iter().map(|u| (u * 256.0) as u8).collect();
-    Images::new("made-up".into(), side, pixels, vec![0; 256], vec!["only".into()]).unwrap()
-}
 
 fn main() {
     // As the binary does: Candle's own pool would spin beside ours.
     // SAFETY: no other thread exists yet.
     unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
-    println!("{} · median ms of {ROUNDS} updates (one of G, one of D), first left out", sngan_kernels::Isa::best().name());
-    for (side, width_divisor, batch) in [(16, 8, 32), (16, 4, 32), (32, 4, 64), (32, 1, 64)] {
-        let images = made_up(side);
-        for threads in [1, 2] {
-            let spec = RunSpec { side, width_divisor, batch, gen_batch: batch, ..RunSpec::paper(Method::Sn) };
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let median = pool.install(|| {
-                let mut trainer = Trainer::new(&spec, &images, &Place::new(&Device::Cpu)).unwrap();
-                trainer.update(false).unwrap();
-                let mut times: Vec<f64> = (0..ROUNDS)
-                    .map(|_| {
-                        let start = Instant::now();
-                        trainer.update(false).unwrap();
-                        start.elapsed().as_secs_f64() * 1e3
-                    })
-                    .collect();
-                times.sort_by(f64::total_cmp);
-                times[ROUNDS / 2]
-            });
-            let flops = 2.0 * spec.multiply_adds().unwrap() / spec.gen_updates as f64;
-            println!(
-                "side {side:>2} width/{width_divisor} batch {batch:>2} threads {threads}: {median:>8.1} ms, {:>6.1} GFLOP/s",
-                flops / median / 1e6
-            );
+    divan::main();
+}
+
+/// Method, image side, width divisor, threads.
+type Case = (Method, usize, usize, usize);
+
+const CASES: [Case; 6] = [
+    (Method::Sn, 32, 1, 2),
+    (Method::Sn, 32, 1, 1),
+    (Method::Sn, 32, 4, 1),
+    (Method::Sn, 16, 8, 1),
+    (Method::WganGp, 32, 1, 2),
+    (Method::Vanilla, 32, 1, 2),
+];
+
+fn updates(bencher: Bencher<'_, '_>, (method, side, width_divisor, threads): Case, f: fn(&mut SingleUpdates<'_>)) {
+    let spec = RunSpec { side, width_divisor, ..RunSpec::paper(method) };
+    let images = made_up_images(side).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let mut updates = SingleUpdates::new(&spec, &images, &Place::new(&Device::Cpu)).unwrap();
+    pool.install(|| f(&mut updates));
+    bencher.bench_local(|| pool.install(|| f(&mut updates)));
+}
+
+#[divan::bench(args = CASES, sample_count = 10)]
+fn d_update(bencher: Bencher<'_, '_>, case: Case) {
+    updates(bencher, case, |u| u.discriminator().unwrap());
+}
+
+#[divan::bench(args = CASES, sample_count = 10)]
+fn g_update(bencher: Bencher<'_, '_>, case: Case) {
+    updates(bencher, case, |u| u.generator().unwrap());
+}
+
+/// All weights of D at full width, one iteration each.
+#[divan::bench(sample_count = 20)]
+fn power_iteration(bencher: Bencher<'_, '_>) {
+    let tensor = |name: &str, shape: &[usize]| {
+        let draws = Streams::new(0).normal(name, 0, shape.iter().product());
+        sngan_core::Tensor::from_vec(draws, shape, &Device::Cpu).unwrap()
+    };
+    let layers = RunSpec { side: 32, ..RunSpec::paper(Method::Sn) }.layers().unwrap().discriminator;
+    let weights: Vec<_> = layers
+        .iter()
+        .map(|layer| {
+            let rows = if layer.name == "dense" { 1 } else { layer.output[0] };
+            let columns = (layer.kind.parameters() - rows) / rows;
+            (tensor(&layer.name, &[rows, columns]), tensor("u", &[rows]))
+        })
+        .collect();
+    bencher.bench(|| {
+        for (w, u) in &weights {
+            divan::black_box(ops::power_iteration(Arm::Ours, w, u, true, 1e-12).unwrap());
         }
-    }
+    });
 }

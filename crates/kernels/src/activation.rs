@@ -62,13 +62,26 @@ pub fn mask<T: Real>(of: &[T], x: &[T], slope: T, y: &mut [T]) {
     });
 }
 
+struct Tanh<'a, T> {
+    x: &'a [T],
+    y: &'a mut [T],
+}
+
+impl<T: Real> Kernel<T> for Tanh<'_, T> {
+    #[inline(always)]
+    fn run<S: Simd<T = T>>(self) {
+        // A loop that the compiler vectorizes with the instruction set of S.
+        self.y.iter_mut().zip(self.x).for_each(|(y, x)| *y = x.tanh());
+    }
+}
+
 /// `y = tanh(x)`.
 ///
 /// # Panics
 /// When the lengths differ.
 pub fn tanh<T: Real>(x: &[T], y: &mut [T]) {
     assert_eq!(x.len(), y.len());
-    y.par_chunks_mut(CHUNK / 16).zip(x.par_chunks(CHUNK / 16)).for_each(|(y, x)| y.iter_mut().zip(x).for_each(|(y, x)| *y = x.tanh()));
+    y.par_chunks_mut(CHUNK / 4).zip(x.par_chunks(CHUNK / 4)).for_each(|(y, x)| T::run(Isa::best(), Tanh { x, y }));
 }
 
 /// `dx = (1 − y²)·dy` for `y = tanh(x)`.

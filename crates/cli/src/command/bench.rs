@@ -60,14 +60,7 @@ fn number(value: &serde_json::Value) -> f64 {
 
 /// The most memory this process has held, in MB of 2²⁰ bytes; `None` where the system does not tell.
 fn peak_rss_mb() -> Option<f64> {
-    #[cfg(target_os = "linux")]
-    {
-        let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
-        // SAFETY: getrusage fills the whole struct when it returns 0.
-        if unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) } == 0 {
-            // SAFETY: as above. Linux counts in KiB.
-            return Some(unsafe { usage.assume_init() }.ru_maxrss as f64 / 1024.0);
-        }
-    }
-    None
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib: f64 = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
 }

@@ -20,30 +20,63 @@ pub struct UpdateTimes {
     pub generator: Vec<f64>,
 }
 
+/// Made-up training images of a side.
+///
+/// # Errors
+/// Never for a side above 0.
+pub fn made_up_images(side: usize) -> Result<Images> {
+    let pixels = Streams::new(0).uniform("images", 0, IMAGES * 3 * side * side).into_iter().map(|u| (u * 256.0) as u8).collect();
+    Images::new("made-up".into(), side, pixels, vec![0; IMAGES], vec!["only".into()]).map_err(Error::Data)
+}
+
+/// A training whose updates are made one at a time, in any order.
+pub struct SingleUpdates<'a> {
+    trainer: Trainer<'a>,
+    update: Update,
+    details: Details,
+}
+
+impl<'a> SingleUpdates<'a> {
+    /// A training at its start.
+    ///
+    /// # Errors
+    /// When the spec is out of range, or the images have another side.
+    pub fn new(spec: &RunSpec, images: &'a Images, place: &Place) -> Result<SingleUpdates<'a>> {
+        Ok(SingleUpdates { trainer: Trainer::new(spec, images, place)?, update: Update::default(), details: Details::default() })
+    }
+
+    /// One update of D.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub fn discriminator(&mut self) -> Result<()> {
+        self.trainer.discriminator_update(0, &mut self.update, false, &mut self.details).map(drop)
+    }
+
+    /// One update of G.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub fn generator(&mut self) -> Result<()> {
+        self.trainer.generator_update(&mut self.update, false).map(drop)
+    }
+}
+
 /// Runs `repeats` updates of D and then as many of G on made-up images, after `warm_up` of each that are not counted, on the current rayon
 /// pool.
 ///
 /// # Errors
 /// When the spec is out of range.
 pub fn measure(spec: &RunSpec, place: &Place, warm_up: usize, repeats: usize) -> Result<UpdateTimes> {
-    let pixels = Streams::new(0).uniform("images", 0, IMAGES * 3 * spec.side * spec.side).into_iter().map(|u| (u * 256.0) as u8).collect();
-    let images = Images::new("made-up".into(), spec.side, pixels, vec![0; IMAGES], vec!["only".into()]).map_err(Error::Data)?;
-    let mut trainer = Trainer::new(spec, &images, place)?;
-    let mut times = UpdateTimes::default();
-    let (mut update, mut details) = (Update::default(), Details::default());
-    for i in 0..warm_up + repeats {
-        let start = Instant::now();
-        trainer.discriminator_update(0, &mut update, false, &mut details)?;
-        if i >= warm_up {
-            times.discriminator.push(start.elapsed().as_secs_f64());
-        }
-    }
-    for i in 0..warm_up + repeats {
-        let start = Instant::now();
-        trainer.generator_update(&mut update, false)?;
-        if i >= warm_up {
-            times.generator.push(start.elapsed().as_secs_f64());
-        }
-    }
-    Ok(times)
+    let images = made_up_images(spec.side)?;
+    let mut updates = SingleUpdates::new(spec, &images, place)?;
+    let mut timed = |f: fn(&mut SingleUpdates<'_>) -> Result<()>| {
+        let times = (0..warm_up + repeats).map(|_| {
+            let start = Instant::now();
+            f(&mut updates)?;
+            Ok(start.elapsed().as_secs_f64())
+        });
+        times.skip(warm_up).collect::<Result<Vec<f64>>>()
+    };
+    Ok(UpdateTimes { discriminator: timed(|u| u.discriminator())?, generator: timed(|u| u.generator())? })
 }

@@ -3,7 +3,7 @@
 mod measure;
 mod run;
 
-pub use measure::{UpdateTimes, measure};
+pub use measure::{SingleUpdates, UpdateTimes, made_up_images, measure};
 pub use run::{Outcome, Progress, TrainOptions, train};
 
 use crate::adam::{Adam, AdamConfig};

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers may")]
 
 mod convolution; // forward and both gradients
+#[cfg(unix)]
+mod guard; // no kernel touches what lies beside its buffers
 mod matmul; // the three products
 mod optimizer; // Adam
 mod rows; // activations, normalizations, sums and products with vectors

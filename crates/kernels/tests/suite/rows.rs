@@ -148,6 +148,21 @@ fn tanh_and_its_derivative() {
 }
 
 #[test]
+fn tanh_in_f32_keeps_its_digits_everywhere() {
+    // Every magnitude from subnormal steps around 0 to saturation, both signs.
+    let x: Vec<f32> = (0..200_000).map(|i| (1.0001f32.powi(i % 100_000) * 1e-4 - 1e-4) * if i < 100_000 { 1.0 } else { -1.0 }).collect();
+    let mut y = vec![9.0; x.len()];
+    activation::tanh(&x, &mut y);
+    for (x, y) in x.iter().zip(&y) {
+        let expected = f64::from(*x).tanh();
+        assert!((f64::from(*y) - expected).abs() <= 3.0 * f64::from(f32::EPSILON) * expected.abs(), "tanh({x}) = {expected}, not {y}");
+    }
+    let mut extreme = [9.0; 4];
+    activation::tanh(&[100.0, -100.0, f32::INFINITY, f32::NAN], &mut extreme);
+    assert!(extreme[..3] == [1.0, -1.0, 1.0] && extreme[3].is_nan(), "{extreme:?}");
+}
+
+#[test]
 fn the_derivative_at_zero_is_the_slope() {
     let mut dx = [9.0f32; 2];
     activation::mask(&[0.0, 1.0], &[1.0, 1.0], 0.1, &mut dx);
