@@ -75,7 +75,7 @@ parity seeds="1" venv="target/parity-venv":
     [ -x {{ venv }}/bin/torchrun ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet torch numpy safetensors)
     {{ venv }}/bin/python crates/core/tests/fixtures/fresh.py --sngan target/release/sngan --seeds {{ seeds }}
     rm -rf target/parity-run
-    {{ sngan }} train table1 --scale smoke --method SN --setting C --out target/parity-run
+    {{ sngan }} train table1 --method SN --setting C --set gen_updates=60 --out target/parity-run
     {{ sngan }} export target/parity-run --format pytorch --out target/parity-run.safetensors
     {{ venv }}/bin/python docs/load_pytorch.py target/parity-run.safetensors
 
