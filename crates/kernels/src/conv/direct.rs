@@ -8,6 +8,8 @@ use crate::shared::SharedMut;
 use crate::simd::Simd;
 use crate::{ConvShape, Isa, Real};
 use rayon::prelude::*;
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// Images per product: a block of the result stays in the first-level cache until its epilogue.
 const ROWS: usize = 64;
@@ -120,20 +122,17 @@ pub(super) fn map<T: Real>(
     });
 }
 
-/// The share of some lines of y in the weight gradient, for some taps: `[tap][few][wide]`, where `wide` is the side with more channels.
+/// The share of some lines of y in the weight gradient, for some taps: `[tap][in][row]`.
 struct WeightPart<'a, T> {
     maps: Maps,
-    /// Whether `few` is x's side.
-    few_is_x: bool,
-    few: &'a [T],
+    x: &'a [T],
     /// Rows padded to whole panels.
-    wide: &'a [T],
-    /// Channels of `few`; elements of a row of `wide`; width of a panel of it.
-    channels: usize,
+    dy: &'a [T],
+    /// Elements of a row of `dy`, and of a panel of it.
     row: usize,
     width: usize,
-    lines: std::ops::Range<usize>,
-    taps: std::ops::Range<usize>,
+    lines: Range<usize>,
+    taps: Range<usize>,
     dw: &'a mut [T],
 }
 
@@ -152,20 +151,18 @@ impl<T: Real> Kernel<T> for WeightPart<'_, T> {
                     for x in 0..to.width {
                         let Some(from_x) = self.maps.source(x, tap % k, from.width) else { continue };
                         let (in_x, in_y) = ((from_y * from.width + from_x) * images, (y * to.width + x) * images);
-                        let (few, wide) = if self.few_is_x { (in_x, in_y) } else { (in_y, in_x) };
                         // SAFETY: both pixels lie within their feature maps, and the panel within a row.
-                        blocks
-                            .push(unsafe { (self.few.as_ptr().add(few * self.channels), self.wide.as_ptr().add(wide * self.row + panel)) });
+                        blocks.push(unsafe { (self.x.as_ptr().add(in_x * from.channels), self.dy.as_ptr().add(in_y * self.row + panel)) });
                     }
-                    let c = (tap - self.taps.start) * self.channels * self.row + panel;
-                    // SAFETY: `dw` holds [taps][few][row], and the blocks reach over `images` rows of both sides.
+                    let c = (tap - self.taps.start) * from.channels * self.row + panel;
+                    // SAFETY: `dw` holds [taps][in][row], and the blocks reach over `images` rows of both sides.
                     unsafe {
                         S::product_transposed(&Product {
-                            rows: self.channels,
+                            rows: from.channels,
                             width: self.width,
                             depth: images,
                             blocks: &blocks,
-                            a_row: self.channels,
+                            a_row: from.channels,
                             b_row: self.row,
                             c_row: self.row,
                             c: self.dw.as_mut_ptr().add(c),
@@ -183,43 +180,43 @@ pub(super) fn grad_weight<T: Real>(isa: Isa, shape: &ConvShape, x: &[T], dy: &[T
     let maps = Maps::new(shape, Direction::Forward);
     let isa = T::isa(isa);
     let taps = shape.kernel * shape.kernel;
-    let few_is_x = shape.in_channels <= shape.out_channels;
-    let (few, wide) = if few_is_x { (x, dy) } else { (dy, x) };
-    let (channels, wide_channels) = (shape.in_channels.min(shape.out_channels), shape.in_channels.max(shape.out_channels));
-    let width = panel_width(wide_channels, isa.lanes());
-    let row = wide_channels.next_multiple_of(width);
-    let padded = (row != wide_channels).then(|| pad_rows(wide, wide_channels, row));
-    let wide = padded.as_deref().unwrap_or(wide);
+    let width = panel_width(shape.out_channels, isa.lanes());
+    let (dy, row) = whole_panels(dy, shape.out_channels, width);
 
     let small = shape.weights() <= SMALL;
     let parts = if small { PARTS.min(maps.to.height) } else { 1 };
     let groups = if small { 1 } else { taps };
-    let size = taps / groups * channels * row;
+    let size = taps / groups * shape.in_channels * row;
     let mut partial = vec![T::ZERO; parts * groups * size];
     partial.par_chunks_mut(size).enumerate().for_each(|(i, dw)| {
         let (part, group) = (i / groups, i % groups);
         let lines = part * maps.to.height / parts..(part + 1) * maps.to.height / parts;
         let taps = group * (taps / groups)..(group + 1) * (taps / groups);
-        T::run(isa, WeightPart { maps, few_is_x, few, wide, channels, row, width, lines, taps, dw });
+        T::run(isa, WeightPart { maps, x, dy: &dy, row, width, lines, taps, dw });
     });
-    // [part][tap][few][row] → [out][in][tap], parts in order.
-    dw.par_chunks_mut(shape.in_channels * taps).enumerate().for_each(|(o, dw)| {
-        for (i, value) in dw.iter_mut().enumerate() {
-            let (c, tap) = (i / taps, i % taps);
-            let (few, wide) = if few_is_x { (c, o) } else { (o, c) };
-            let at = (tap * channels + few) * row + wide;
-            let mut sum = partial[at];
-            for part in 1..parts {
-                sum += partial[part * groups * size + at];
-            }
-            *value = sum;
-        }
+    // [part][tap][in][row] → [out][in][tap].
+    add_parts(&partial, parts, dw, |i| {
+        let (o, c, tap) = (i / taps / shape.in_channels, i / taps % shape.in_channels, i % taps);
+        (tap * shape.in_channels + c) * row + o
     });
 }
 
-/// Rows of `from` elements with zeros up to `to` elements each.
-pub(super) fn pad_rows<T: Real>(values: &[T], from: usize, to: usize) -> Vec<T> {
-    let mut padded = vec![T::ZERO; values.len() / from * to];
-    padded.par_chunks_mut(to).with_min_len(1 << 10).zip(values.par_chunks(from)).for_each(|(p, v)| p[..from].copy_from_slice(v));
-    padded
+/// `dw[i]` is the sum over parts, in order, of the element at `place(i)`.
+pub(super) fn add_parts<T: Real>(partial: &[T], parts: usize, dw: &mut [T], place: impl Fn(usize) -> usize + Sync) {
+    let size = partial.len() / parts;
+    dw.par_iter_mut().with_min_len(1 << 12).enumerate().for_each(|(i, value)| {
+        let at = place(i);
+        *value = (1..parts).fold(partial[at], |sum, part| sum + partial[part * size + at]);
+    });
+}
+
+/// `values` with rows of `channels` padded with zeros to whole panels of `width`, and the length of a row then.
+pub(super) fn whole_panels<T: Real>(values: &[T], channels: usize, width: usize) -> (Cow<'_, [T]>, usize) {
+    let row = channels.next_multiple_of(width);
+    if row == channels {
+        return (Cow::Borrowed(values), row);
+    }
+    let mut padded = vec![T::ZERO; values.len() / channels * row];
+    padded.par_chunks_mut(row).with_min_len(1 << 10).zip(values.par_chunks(channels)).for_each(|(p, v)| p[..channels].copy_from_slice(v));
+    (Cow::Owned(padded), row)
 }

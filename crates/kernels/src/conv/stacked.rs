@@ -2,7 +2,7 @@
 //! added up per target pixel. A panel of, say, 3 channels alone would leave most lanes of a vector empty. The weight gradient likewise
 //! takes all taps' few channels as the rows of one product.
 
-use super::direct::pad_rows;
+use super::direct::{add_parts, panel_width, whole_panels};
 use super::epilogue::Epilogue;
 use super::maps::{Direction, Maps};
 use crate::isa::Kernel;
@@ -225,10 +225,8 @@ pub(super) fn grad_weight<T: Real>(isa: Isa, shape: &ConvShape, x: &[T], dy: &[T
     // A map from the few side to the wide one.
     let maps = Maps::new(shape, if few_is_x { Direction::Forward } else { Direction::Adjoint });
     let (channels, wide_channels) = (maps.from.channels, maps.to.channels);
-    let width = super::direct::panel_width(wide_channels, isa.lanes());
-    let row = wide_channels.next_multiple_of(width);
-    let padded = (row != wide_channels).then(|| pad_rows(wide, wide_channels, row));
-    let wide = padded.as_deref().unwrap_or(wide);
+    let width = panel_width(wide_channels, isa.lanes());
+    let (wide, row) = whole_panels(wide, wide_channels, width);
 
     let taps = shape.kernel * shape.kernel;
     let (size, parts) = (taps * channels * row, PARTS.min(maps.to.height));
@@ -236,13 +234,12 @@ pub(super) fn grad_weight<T: Real>(isa: Isa, shape: &ConvShape, x: &[T], dy: &[T
     partial.par_chunks_mut(size).enumerate().for_each(|(part, dw)| {
         let lines = part * maps.to.height / parts..(part + 1) * maps.to.height / parts;
         T::with_scratch(GATHERED * stride(shape.kernel, channels), |scratch| {
-            T::run(isa, WeightPart { maps, few, wide, channels, row, width, lines, dw, scratch });
+            T::run(isa, WeightPart { maps, few, wide: &wide, channels, row, width, lines, dw, scratch });
         });
     });
-    for (i, value) in dw.iter_mut().enumerate() {
+    add_parts(&partial, parts, dw, |i| {
         let (o, c, tap) = (i / taps / shape.in_channels, i / taps % shape.in_channels, i % taps);
         let (few, wide) = if few_is_x { (c, o) } else { (o, c) };
-        let at = (tap * channels + few) * row + wide;
-        *value = (1..parts).fold(partial[at], |sum, part| sum + partial[part * size + at]);
-    }
+        (tap * channels + few) * row + wide
+    });
 }
