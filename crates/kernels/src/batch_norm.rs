@@ -77,6 +77,7 @@ pub fn statistics<T: Real>(x: &[T], mean: &mut [T], var: &mut [T]) {
 ///
 /// # Panics
 /// When a slice's length does not fit.
+#[allow(clippy::too_many_arguments, reason = "inputs and output of one formula")]
 pub fn normalize<T: Real>(x: &[T], gamma: Option<&[T]>, beta: &[T], mean: &[T], var: &[T], eps: f64, slope: T, y: &mut [T]) {
     let channels = beta.len();
     assert!(x.len() == y.len() && x.len().is_multiple_of(channels), "batch norm over {channels} channels");

@@ -11,7 +11,9 @@ use std::sync::{Mutex, PoisonError};
 struct Line([u64; 8]);
 
 /// Free buffers by length in lines, and the lines held in all.
-static FREE: Mutex<(BTreeMap<usize, Vec<Vec<Line>>>, usize)> = Mutex::new((BTreeMap::new(), 0));
+type Free = (BTreeMap<usize, Vec<Vec<Line>>>, usize);
+
+static FREE: Mutex<Free> = Mutex::new((BTreeMap::new(), 0));
 
 /// What is held on to at most, in lines: 2 GiB.
 const HELD: usize = 1 << 25;

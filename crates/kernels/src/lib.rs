@@ -4,6 +4,8 @@
 //! any number of threads: work is split by shape alone, and partial sums are added in a fixed order. Kernels run on rayon's current pool
 //! and on the widest instruction set of the machine ([`Isa`]).
 
+#![warn(clippy::undocumented_unsafe_blocks)]
+
 pub mod activation;
 pub mod adam;
 pub mod batch_norm;

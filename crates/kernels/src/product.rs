@@ -24,6 +24,7 @@ pub(crate) struct Product<'a, T> {
 /// Safety: the pointers of `p` reach over its sizes, and the instruction set of S is present.
 #[inline(always)]
 unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(p: &Product<'_, S::T>, row: usize, column: usize) {
+    // SAFETY: the caller's promise; row and column leave room for the tile.
     unsafe {
         let c = p.c.add(row * p.c_row + column);
         let mut sums = [[S::zero(); NV]; MR];
@@ -64,6 +65,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool
 #[inline(always)]
 unsafe fn strip<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(p: &Product<'_, S::T>, column: usize) {
     let mut row = 0;
+    // SAFETY: as of `tile`; each starts where it fits.
     unsafe {
         while row + MR <= p.rows {
             tile::<S, MR, NV, TRANSPOSED>(p, row, column);
@@ -91,6 +93,7 @@ unsafe fn strip<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: boo
 #[inline(always)]
 pub(crate) unsafe fn rows_of<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(p: &Product<'_, S::T>) {
     let mut column = 0;
+    // SAFETY: as of `tile`; each starts where it fits.
     unsafe {
         while column + NV * S::LANES <= p.width {
             strip::<S, MR, NV, TRANSPOSED>(p, column);
@@ -107,6 +110,7 @@ pub(crate) unsafe fn rows_of<S: Simd, const MR: usize, const NV: usize, const TR
 #[inline(always)]
 pub(crate) unsafe fn widest<S: Simd, const TRANSPOSED: bool>(p: &Product<'_, S::T>) {
     let mut column = 0;
+    // SAFETY: as of `tile`; each starts where it fits.
     unsafe {
         while column + 4 * S::LANES <= p.width {
             strip::<S, 6, 4, TRANSPOSED>(p, column);

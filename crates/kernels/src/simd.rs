@@ -1,5 +1,7 @@
 //! Vectors of numbers as kernels see them, one implementation per instruction set.
 
+#![allow(clippy::undocumented_unsafe_blocks, reason = "each block is one operation, under the one condition that `Simd` states")]
+
 use crate::Real;
 use crate::product::{Product, rows_of};
 

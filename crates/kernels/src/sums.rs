@@ -33,6 +33,7 @@ impl<T: Real> Terms<'_, T> {
     /// Safety: a whole vector lies within the slices from there.
     #[inline(always)]
     unsafe fn at<S: Simd<T = T>>(&self, channel: usize, offset: usize, n: usize) -> (S::V, S::V) {
+        // SAFETY: the caller's promise.
         unsafe {
             let load = |s: &[T], at: usize| if n == S::LANES { S::load(s.as_ptr().add(at)) } else { S::load_first(s.as_ptr().add(at), n) };
             match *self {

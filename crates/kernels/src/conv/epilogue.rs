@@ -39,6 +39,7 @@ impl<T: Real> Epilogue<'_, T> {
     /// Safety: `channel + n` and `offset + n` lie within the slices that [`Epilogue::check`] has seen.
     #[inline(always)]
     pub(super) unsafe fn apply<S: Simd<T = T>>(&self, v: S::V, channel: usize, offset: usize, n: usize) -> S::V {
+        // SAFETY: the caller's promise.
         unsafe {
             let load = |p: *const T| if n == S::LANES { S::load(p) } else { S::load_first(p, n) };
             match *self {

@@ -3,6 +3,8 @@
 //! A tile of INPUT source values gives OUTPUT target values. Both are taken to points where the convolution is a pointwise product:
 //! `target = output(Σ over phases of input(source) ⊙ weight(taps))`. Arrays have room for the longest; what is not used is zero.
 
+#![allow(clippy::undocumented_unsafe_blocks, reason = "vector arithmetic alone, under the one condition that `Simd` states")]
+
 use crate::simd::Simd;
 
 /// Vectors of one line of a tile.

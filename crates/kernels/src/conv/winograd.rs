@@ -1,5 +1,7 @@
 //! Winograd convolution over `[H, W, N, C]`: each transformed tile is a set of plain products over channels with images as rows.
 
+#![allow(clippy::needless_range_loop, reason = "tiles are indexed by line and column, which change places")]
+
 use super::epilogue::Epilogue;
 use super::maps::{Direction, Maps};
 use super::tiling::{Six, Tiling};
@@ -244,6 +246,7 @@ impl<T: Real, K: Tiling> Tile<'_, T, K> {
         let (images, to, width) = (self.maps.shape.batch, self.maps.to, self.blocks.width);
         for row in 0..rows {
             for c in (0..width).step_by(S::LANES) {
+                // SAFETY: `m` holds POINTS² planes; this task alone writes this tile's pixels of `to`.
                 unsafe {
                     let mut lines = [[S::zero(); 6]; 6];
                     for i in 0..K::POINTS {

@@ -1,5 +1,7 @@
 //! The weight gradient by Winograd's adjoint form: both sides' tiles at their points, one product per point.
 
+#![allow(clippy::needless_range_loop, reason = "tiles are indexed by line and column, which change places")]
+
 use super::maps::{Direction, Maps};
 use super::tiling::{Six, Tiling};
 use super::winograd::{Blocks, PAD, ROWS, TilePixels, transform_input};
