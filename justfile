@@ -64,6 +64,10 @@ bench-vs-pytorch venv="target/pytorch-venv" *options="":
     cargo build --release --package sngan-cli
     python3 tools/bench_vs_pytorch.py --venv {{ venv }} {{ options }}
 
+# Run the kernels' tests under valgrind, which lacks AVX-512 and so takes the AVX2 path
+valgrind $PROPTEST_CASES="6" $RAYON_NUM_THREADS="1" $CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=9":
+    cargo test --release --package sngan-kernels --test suite -- --test-threads 1 every_choice winograd_equals epilogues rows:: optimizer
+
 # Count the instructions of one small update on the AVX2 path: a figure that does not depend on the machine's load
 callgrind:
     cargo build --release --package sngan-cli

@@ -1,6 +1,6 @@
 //! Direct convolution: for each target pixel one batch-reduce product over its taps, with the images of the batch as rows. Any shape.
 
-use super::epilogue::Epilogue;
+use super::epilogue::Step;
 use super::maps::{Direction, Maps};
 use crate::isa::Kernel;
 use crate::product::Product;
@@ -48,7 +48,7 @@ struct Line<'a, T> {
     from: &'a [T],
     packed: &'a [T],
     width: usize,
-    epilogue: Epilogue<'a, T>,
+    epilogue: Step<'a, T>,
     to: SharedMut<T>,
     y: usize,
     scratch: &'a mut [T],
@@ -103,15 +103,7 @@ impl<T: Real> Kernel<T> for Line<'_, T> {
 }
 
 /// The map of `shape` in `direction` from `from` to `to`; slices have been checked.
-pub(super) fn map<T: Real>(
-    isa: Isa,
-    shape: &ConvShape,
-    direction: Direction,
-    from: &[T],
-    w: &[T],
-    epilogue: Epilogue<'_, T>,
-    to: &mut [T],
-) {
+pub(super) fn map<T: Real>(isa: Isa, shape: &ConvShape, direction: Direction, from: &[T], w: &[T], epilogue: Step<'_, T>, to: &mut [T]) {
     let maps = Maps::new(shape, direction);
     let isa = T::isa(isa);
     let width = panel_width(maps.to.channels, isa.lanes());

@@ -24,35 +24,47 @@ pub enum Epilogue<'a, T> {
     },
 }
 
-impl<T: Real> Epilogue<'_, T> {
+/// An [`Epilogue`] as the inner loops see it: every field has a value, so that nothing undefined is looked at ahead of the choice.
+#[derive(Clone, Copy)]
+pub(super) struct Step<'a, T> {
+    /// One per channel, or empty.
+    bias: &'a [T],
+    /// The mask, or empty.
+    of: &'a [T],
+    slope: T,
+}
+
+impl<'a, T: Real> Epilogue<'a, T> {
     /// Panics where a slice does not fit a result of `len` elements in `channels` channels.
-    pub(super) fn check(&self, channels: usize, len: usize) {
-        match self {
-            Epilogue::None | Epilogue::BiasActivation { bias: None, .. } => {}
-            Epilogue::BiasActivation { bias: Some(bias), .. } => assert_eq!(bias.len(), channels, "bias of {channels} channels"),
-            Epilogue::Mask { of, .. } => assert_eq!(of.len(), len, "mask of {len} elements"),
+    pub(super) fn step(&self, channels: usize, len: usize) -> Step<'a, T> {
+        match *self {
+            Epilogue::None => Step { bias: &[], of: &[], slope: T::from_f64(1.0) },
+            Epilogue::BiasActivation { bias, slope } => {
+                assert!(bias.is_none_or(|b| b.len() == channels), "bias of {channels} channels");
+                Step { bias: bias.unwrap_or(&[]), of: &[], slope }
+            }
+            Epilogue::Mask { of, slope } => {
+                assert_eq!(of.len(), len, "mask of {len} elements");
+                Step { bias: &[], of, slope }
+            }
         }
     }
+}
 
+impl<T: Real> Step<'_, T> {
     /// Applies it to the first `n` lanes of `v`, whose first element is at `offset` of the result and in `channel`.
     ///
-    /// Safety: `channel + n` and `offset + n` lie within the slices that [`Epilogue::check`] has seen.
+    /// Safety: `channel + n` and `offset + n` lie within the result that [`Epilogue::step`] has seen.
     #[inline(always)]
     pub(super) unsafe fn apply<S: Simd<T = T>>(&self, v: S::V, channel: usize, offset: usize, n: usize) -> S::V {
         // SAFETY: the caller's promise.
         unsafe {
             let load = |p: *const T| if n == S::LANES { S::load(p) } else { S::load_first(p, n) };
-            match *self {
-                Epilogue::None => v,
-                Epilogue::BiasActivation { bias, slope } => {
-                    let a = match bias {
-                        Some(bias) => S::add(v, load(bias.as_ptr().add(channel))),
-                        None => v,
-                    };
-                    S::where_positive(a, a, S::mul(a, S::splat(slope)))
-                }
-                Epilogue::Mask { of, slope } => S::where_positive(load(of.as_ptr().add(offset)), v, S::mul(v, S::splat(slope))),
+            if !self.of.is_empty() {
+                return S::where_positive(load(self.of.as_ptr().add(offset)), v, S::mul(v, S::splat(self.slope)));
             }
+            let a = if self.bias.is_empty() { v } else { S::add(v, load(self.bias.as_ptr().add(channel))) };
+            S::where_positive(a, a, S::mul(a, S::splat(self.slope)))
         }
     }
 }

@@ -43,12 +43,12 @@ pub fn forward<T: Real>(s: &ConvShape, x: &[T], w: &[T], epilogue: Epilogue<'_, 
 /// As [`forward`], and when the choice does not fit the shape or the machine.
 pub fn forward_by<T: Real>(choice: Choice, s: &ConvShape, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
     check(s, x, w, y);
-    epilogue.check(s.out_channels, y.len());
+    let step = epilogue.step(s.out_channels, y.len());
     match choice.kind(s, Pass::Forward) {
-        Kind::Direct => direct::map(choice.isa, s, Direction::Forward, x, w, epilogue, y),
-        Kind::Stacked => stacked::map(choice.isa, s, Direction::Forward, x, w, epilogue, y),
-        Kind::Unit => winograd::map::<T, Unit>(choice.isa, s, Direction::Forward, x, w, epilogue, y),
-        Kind::Resampling => winograd::map::<T, Down>(choice.isa, s, Direction::Forward, x, w, epilogue, y),
+        Kind::Direct => direct::map(choice.isa, s, Direction::Forward, x, w, step, y),
+        Kind::Stacked => stacked::map(choice.isa, s, Direction::Forward, x, w, step, y),
+        Kind::Unit => winograd::map::<T, Unit>(choice.isa, s, Direction::Forward, x, w, step, y),
+        Kind::Resampling => winograd::map::<T, Down>(choice.isa, s, Direction::Forward, x, w, step, y),
     }
 }
 
@@ -66,12 +66,12 @@ pub fn grad_input<T: Real>(s: &ConvShape, dy: &[T], w: &[T], epilogue: Epilogue<
 /// As [`forward_by`].
 pub fn grad_input_by<T: Real>(choice: Choice, s: &ConvShape, dy: &[T], w: &[T], epilogue: Epilogue<'_, T>, dx: &mut [T]) {
     check(s, dx, w, dy);
-    epilogue.check(s.in_channels, dx.len());
+    let step = epilogue.step(s.in_channels, dx.len());
     match choice.kind(s, Pass::GradInput) {
-        Kind::Direct => direct::map(choice.isa, s, Direction::Adjoint, dy, w, epilogue, dx),
-        Kind::Stacked => stacked::map(choice.isa, s, Direction::Adjoint, dy, w, epilogue, dx),
-        Kind::Unit => winograd::map::<T, Unit>(choice.isa, s, Direction::Adjoint, dy, w, epilogue, dx),
-        Kind::Resampling => winograd::map::<T, Up>(choice.isa, s, Direction::Adjoint, dy, w, epilogue, dx),
+        Kind::Direct => direct::map(choice.isa, s, Direction::Adjoint, dy, w, step, dx),
+        Kind::Stacked => stacked::map(choice.isa, s, Direction::Adjoint, dy, w, step, dx),
+        Kind::Unit => winograd::map::<T, Unit>(choice.isa, s, Direction::Adjoint, dy, w, step, dx),
+        Kind::Resampling => winograd::map::<T, Up>(choice.isa, s, Direction::Adjoint, dy, w, step, dx),
     }
 }
 

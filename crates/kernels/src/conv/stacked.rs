@@ -3,7 +3,7 @@
 //! takes all taps' few channels as the rows of one product.
 
 use super::direct::{add_parts, panel_width, whole_panels};
-use super::epilogue::Epilogue;
+use super::epilogue::Step;
 use super::maps::{Direction, Maps};
 use crate::isa::Kernel;
 use crate::product::Product;
@@ -40,7 +40,7 @@ struct Strip<'a, T> {
     /// Source lines that the target lines read.
     sources: std::ops::Range<usize>,
     image: usize,
-    epilogue: Epilogue<'a, T>,
+    epilogue: Step<'a, T>,
     to: SharedMut<T>,
     scratch: &'a mut [T],
 }
@@ -103,15 +103,7 @@ pub(super) fn fits(to_channels: usize, lanes: usize) -> bool {
 }
 
 /// The map of `shape` in `direction` from `from` to `to`; slices have been checked, and the target channels are few.
-pub(super) fn map<T: Real>(
-    isa: Isa,
-    shape: &ConvShape,
-    direction: Direction,
-    from: &[T],
-    w: &[T],
-    epilogue: Epilogue<'_, T>,
-    to: &mut [T],
-) {
+pub(super) fn map<T: Real>(isa: Isa, shape: &ConvShape, direction: Direction, from: &[T], w: &[T], epilogue: Step<'_, T>, to: &mut [T]) {
     let maps = Maps::new(shape, direction);
     let isa = T::isa(isa);
     let width = (shape.kernel * shape.kernel * maps.to.channels).next_multiple_of(isa.lanes());

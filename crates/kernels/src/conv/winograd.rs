@@ -2,7 +2,7 @@
 
 #![allow(clippy::needless_range_loop, reason = "tiles are indexed by line and column, which change places")]
 
-use super::epilogue::Epilogue;
+use super::epilogue::Step;
 use super::maps::{Direction, Maps};
 use super::tiling::{Six, Tiling};
 use crate::isa::Kernel;
@@ -90,21 +90,24 @@ impl<T: Real, K: Tiling> Kernel<T> for Weights<'_, T, K> {
     }
 }
 
-/// Source pixels of a tile, those outside the map absent.
+/// Source pixels of a tile, [`OUTSIDE`] where the map has ended.
 pub(super) struct TilePixels {
-    pixels: [Option<usize>; 36],
+    pixels: [usize; 36],
 }
+
+/// No pixel.
+const OUTSIDE: usize = usize::MAX;
 
 impl TilePixels {
     #[inline(always)]
     pub(super) fn new<K: Tiling>(height: usize, width: usize, ty: usize, tx: usize) -> TilePixels {
-        let mut pixels = [None; 36];
+        let mut pixels = [OUTSIDE; 36];
         for i in 0..K::INPUT {
             for j in 0..K::INPUT {
                 // Padding is 1 in every tiling.
                 let (y, x) = ((ty * K::STEP + i).wrapping_sub(1), (tx * K::STEP + j).wrapping_sub(1));
                 if y < height && x < width {
-                    pixels[i * K::INPUT + j] = Some(y * width + x);
+                    pixels[i * K::INPUT + j] = y * width + x;
                 }
             }
         }
@@ -130,7 +133,7 @@ pub(super) unsafe fn transform_input<S: Simd, K: Tiling>(
     let zeros = [S::T::ZERO; 16];
     let mut pointers = [(zeros.as_ptr(), 0usize); 36];
     for (pointer, pixel) in pointers.iter_mut().zip(tile.pixels) {
-        if let Some(pixel) = pixel {
+        if pixel != OUTSIDE {
             // SAFETY: the pixel lies within the map.
             *pointer = (unsafe { from.as_ptr().add((pixel * images + image) * channels) }, 1);
         }
@@ -170,7 +173,7 @@ struct Tile<'a, T, K> {
     blocks: Blocks,
     from: &'a [T],
     u: &'a [T],
-    epilogue: Epilogue<'a, T>,
+    epilogue: Step<'a, T>,
     to: SharedMut<T>,
     ty: usize,
     tx: usize,
@@ -281,7 +284,7 @@ pub(super) fn map<T: Real, K: Tiling>(
     direction: Direction,
     from: &[T],
     w: &[T],
-    epilogue: Epilogue<'_, T>,
+    epilogue: Step<'_, T>,
     to: &mut [T],
 ) {
     let maps = Maps::new(shape, direction);
