@@ -57,7 +57,7 @@ check-cuda:
 
 # Measure kernels and updates; medians of several
 bench:
-    cargo bench --package sngan-kernels --package sngan-core
+    cargo bench --workspace --bench kernels --bench update --bench layers
 
 # Measure single updates against PyTorch's, alternately; `venv` is made with PyTorch from PyPI if it is not there
 bench-vs-pytorch venv="target/pytorch-venv" *options="":

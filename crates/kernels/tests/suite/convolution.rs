@@ -1,4 +1,4 @@
-use crate::support::{F32_ROUNDING, F64_ROUNDING, WINOGRAD, distance, dot, draw, same_bits_on_any_threads, widen};
+use crate::support::{CONVOLUTION, F64_ROUNDING, distance, dot, draw, same_bits_on_any_threads, widen};
 use proptest::prelude::*;
 use sngan_kernels::conv::{self, Algorithm, Choice, Epilogue, Pass};
 use sngan_kernels::{ConvShape, Isa, Real};
@@ -116,7 +116,7 @@ proptest! {
     fn every_choice_equals_the_definition(s in any_shape()) {
         for choice in choices(&s) {
             for error in Run::<f32>::new(s).errors(Some(choice)) {
-                prop_assert!(error < F32_ROUNDING, "{s:?} {choice:?}: {error}");
+                prop_assert!(error < CONVOLUTION, "{s:?} {choice:?}: {error}");
             }
         }
         for error in Run::<f64>::new(s).errors(None) {
@@ -130,7 +130,7 @@ proptest! {
         prop_assert!(!winograd.is_empty());
         for choice in winograd {
             for error in Run::<f32>::new(s).errors(Some(choice)) {
-                prop_assert!(error < WINOGRAD, "{s:?} {choice:?}: {error}");
+                prop_assert!(error < CONVOLUTION, "{s:?} {choice:?}: {error}");
             }
         }
         let portable = Choice { algorithm: Algorithm::Winograd, isa: Isa::Portable };
@@ -181,7 +181,7 @@ fn the_papers_layers_equal_the_definition() {
     for s in layers() {
         for choice in choices(&s) {
             for error in Run::<f32>::new(s).errors(Some(choice)) {
-                assert!(error < WINOGRAD, "{s:?} {choice:?}: {error}");
+                assert!(error < CONVOLUTION, "{s:?} {choice:?}: {error}");
             }
         }
     }

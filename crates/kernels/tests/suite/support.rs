@@ -6,8 +6,8 @@ use sngan_kernels::Real;
 pub(crate) const F64_ROUNDING: f64 = 1e-12;
 /// The same in f32: √n·ε for a thousand terms is 2e-6; worst cases stay below ten times that.
 pub(crate) const F32_ROUNDING: f64 = 2e-5;
-/// Winograd's transforms add and subtract before they multiply; the bound that the project asks of every kernel.
-pub(crate) const WINOGRAD: f64 = 1e-5;
+/// A convolution in f32: sums of some thousand terms, which Winograd's transforms add and subtract before they are multiplied.
+pub(crate) const CONVOLUTION: f64 = 1e-5;
 /// Central differences with step 1e-5 on functions of size 1 to 100: truncation 1e-10, rounding 1e-10.
 pub(crate) const FINITE_DIFFERENCE: f64 = 1e-7;
 
