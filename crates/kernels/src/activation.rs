@@ -40,11 +40,11 @@ impl<T: Real> Kernel<T> for Mask<'_, T> {
             let n = S::LANES.min(self.y.len() - i);
             // SAFETY: the slices have equal lengths.
             unsafe {
-                let load = |s: &[T]| if n == S::LANES { S::load(s.as_ptr().add(i)) } else { S::load_first(s.as_ptr().add(i), n) };
+                let load = |s: &[T]| S::load_first(s.as_ptr().add(i), n);
                 let x = load(self.x);
                 let v = S::where_positive(load(self.of), x, S::mul(x, S::splat(self.slope)));
                 let target = self.y.as_mut_ptr().add(i);
-                if n == S::LANES { S::store(target, v) } else { S::store_first(target, v, n) }
+                S::store_first(target, v, n);
             }
         }
     }

@@ -45,7 +45,7 @@ impl Kernel<f32> for Chunk<'_> {
             let n = S::LANES.min(self.w.len() - i);
             // SAFETY: the four slices have equal lengths.
             unsafe {
-                let load = |p: *const f32| if n == S::LANES { S::load(p.add(i)) } else { S::load_first(p.add(i), n) };
+                let load = |p: *const f32| S::load_first(p.add(i), n);
                 let g = load(self.g.as_ptr());
                 let m = S::fma(S::splat(s.beta1), load(self.m.as_ptr()), S::mul(S::splat(1.0 - s.beta1), g));
                 let v = S::fma(S::splat(s.beta2), load(self.v.as_ptr()), S::mul(S::mul(S::splat(1.0 - s.beta2), g), g));
@@ -53,7 +53,7 @@ impl Kernel<f32> for Chunk<'_> {
                 let w = S::sub(load(self.w.as_ptr()), S::div(S::mul(S::splat(s.rate), m), root));
                 for (slice, value) in [(&mut *self.m, m), (&mut *self.v, v), (&mut *self.w, w)] {
                     let target = slice.as_mut_ptr().add(i);
-                    if n == S::LANES { S::store(target, value) } else { S::store_first(target, value, n) }
+                    S::store_first(target, value, n);
                 }
             }
         }

@@ -27,15 +27,14 @@ impl<T: Real> Kernel<T> for Affine<'_, T> {
                 let n = S::LANES.min(channels - c);
                 // SAFETY: every slice holds whole rows or `channels` elements.
                 unsafe {
-                    let load =
-                        |s: &[T], at: usize| if n == S::LANES { S::load(s.as_ptr().add(at)) } else { S::load_first(s.as_ptr().add(at), n) };
+                    let load = |s: &[T], at: usize| S::load_first(s.as_ptr().add(at), n);
                     let mut y = S::fma(load(self.x, row * channels + c), load(self.scale, c), load(self.shift, c));
                     if let Some(second) = self.second {
                         y = S::fma(load(second, row * channels + c), load(self.second_scale, c), y);
                     }
                     let y = S::where_positive(y, y, S::mul(y, S::splat(self.slope)));
                     let target = self.out.as_mut_ptr().add(row * channels + c);
-                    if n == S::LANES { S::store(target, y) } else { S::store_first(target, y, n) }
+                    S::store_first(target, y, n);
                 }
             }
         }

@@ -26,9 +26,7 @@ impl<T: Real> Kernel<T> for Dots<'_, T> {
                     for (j, sum) in sums.iter_mut().enumerate() {
                         let at = i + j * S::LANES;
                         let n = S::LANES.min(row.len().saturating_sub(at));
-                        let load = |s: &[T]| {
-                            if n == S::LANES { S::load(s.as_ptr().add(at)) } else { S::load_first(s.as_ptr().wrapping_add(at), n) }
-                        };
+                        let load = |s: &[T]| S::load_first(s.as_ptr().wrapping_add(at), n);
                         *sum = S::fma(load(row), load(self.x), *sum);
                     }
                 }
@@ -67,10 +65,10 @@ impl<T: Real> Kernel<T> for Combination<'_, T> {
                 let n = S::LANES.min(self.y.len() - i);
                 // SAFETY: `y` ends where this task's columns end, and the row goes at least as far.
                 unsafe {
-                    let load = |s: *const T| if n == S::LANES { S::load(s.add(i)) } else { S::load_first(s.add(i), n) };
+                    let load = |s: *const T| S::load_first(s.add(i), n);
                     let v = S::fma(S::splat(*x), load(row.as_ptr()), load(self.y.as_ptr()));
                     let target = self.y.as_mut_ptr().add(i);
-                    if n == S::LANES { S::store(target, v) } else { S::store_first(target, v, n) }
+                    S::store_first(target, v, n);
                 }
             }
         }

@@ -42,6 +42,18 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Loads the first `n ≤ LANES` elements, the rest 0.
     #[inline(always)]
     unsafe fn load_first(p: *const Self::T, n: usize) -> Self::V {
+        unsafe { if n == Self::LANES { Self::load(p) } else { Self::load_partial(p, n) } }
+    }
+
+    /// Stores the first `n ≤ LANES` elements.
+    #[inline(always)]
+    unsafe fn store_first(p: *mut Self::T, v: Self::V, n: usize) {
+        unsafe { if n == Self::LANES { Self::store(p, v) } else { Self::store_partial(p, v, n) } }
+    }
+
+    /// [`Simd::load_first`] for `n < LANES`.
+    #[inline(always)]
+    unsafe fn load_partial(p: *const Self::T, n: usize) -> Self::V {
         let mut lanes = [Self::T::ZERO; 16];
         unsafe {
             std::ptr::copy_nonoverlapping(p, lanes.as_mut_ptr(), n);
@@ -49,9 +61,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         }
     }
 
-    /// Stores the first `n ≤ LANES` elements.
+    /// [`Simd::store_first`] for `n < LANES`.
     #[inline(always)]
-    unsafe fn store_first(p: *mut Self::T, v: Self::V, n: usize) {
+    unsafe fn store_partial(p: *mut Self::T, v: Self::V, n: usize) {
         let mut lanes = [Self::T::ZERO; 16];
         unsafe {
             Self::store(lanes.as_mut_ptr(), v);
@@ -261,11 +273,11 @@ mod x86 {
             unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps()), b, a) }
         }
         #[inline(always)]
-        unsafe fn load_first(p: *const f32, n: usize) -> __m512 {
+        unsafe fn load_partial(p: *const f32, n: usize) -> __m512 {
             unsafe { _mm512_maskz_loadu_ps(((1u32 << n) - 1) as __mmask16, p) }
         }
         #[inline(always)]
-        unsafe fn store_first(p: *mut f32, v: __m512, n: usize) {
+        unsafe fn store_partial(p: *mut f32, v: __m512, n: usize) {
             unsafe { _mm512_mask_storeu_ps(p, ((1u32 << n) - 1) as __mmask16, v) }
         }
         #[inline(always)]

@@ -35,7 +35,7 @@ impl<T: Real> Terms<'_, T> {
     unsafe fn at<S: Simd<T = T>>(&self, channel: usize, offset: usize, n: usize) -> (S::V, S::V) {
         // SAFETY: the caller's promise.
         unsafe {
-            let load = |s: &[T], at: usize| if n == S::LANES { S::load(s.as_ptr().add(at)) } else { S::load_first(s.as_ptr().add(at), n) };
+            let load = |s: &[T], at: usize| S::load_first(s.as_ptr().add(at), n);
             match *self {
                 Terms::Plain(p) => (load(p, offset), S::zero()),
                 Terms::Shifted(x, shift) => {

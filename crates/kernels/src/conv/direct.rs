@@ -92,7 +92,7 @@ impl<T: Real> Kernel<T> for Line<'_, T> {
                                 let v = S::load(self.scratch.as_ptr().add(row * width + c));
                                 let v = self.epilogue.apply::<S>(v, first + c, at, n);
                                 let target = self.to.pointer().add(at);
-                                if n == S::LANES { S::store(target, v) } else { S::store_first(target, v, n) }
+                                S::store_first(target, v, n);
                             }
                         }
                     }

@@ -59,7 +59,7 @@ impl<T: Real> Step<'_, T> {
     pub(super) unsafe fn apply<S: Simd<T = T>>(&self, v: S::V, channel: usize, offset: usize, n: usize) -> S::V {
         // SAFETY: the caller's promise.
         unsafe {
-            let load = |p: *const T| if n == S::LANES { S::load(p) } else { S::load_first(p, n) };
+            let load = |p: *const T| S::load_first(p, n);
             if !self.of.is_empty() {
                 return S::where_positive(load(self.of.as_ptr().add(offset)), v, S::mul(v, S::splat(self.slope)));
             }
