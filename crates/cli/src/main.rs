@@ -9,7 +9,7 @@ mod signals;
 use clap::Parser;
 use std::process::ExitCode;
 
-// Candle frees and allocates every activation; an allocator that keeps large blocks spares the page faults.
+// Candle allocates every gradient of a weight anew; an allocator that keeps large blocks spares page faults.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

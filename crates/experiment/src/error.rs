@@ -40,6 +40,12 @@ pub enum Error {
         /// `key: stored → asked` for each key that differs.
         differences: String,
     },
+    /// Another run or sweep works in the folder.
+    #[error("{path} is in use by another run or sweep; wait for it, or choose another --out")]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A name that no list knows.
     #[error("unknown {what} `{name}`; known: {known}")]
     Unknown {

@@ -5,6 +5,7 @@ pub mod arch;
 pub mod atomic;
 mod error;
 mod file;
+mod lock;
 pub mod method;
 pub mod records;
 pub mod run_dir;
@@ -12,5 +13,6 @@ mod spec;
 
 pub use error::{Error, Result};
 pub use file::{ExperimentFile, MethodRow, Plan, Scale, ScorePlan, settings};
+pub use lock::FolderLock;
 pub use run_dir::RunDir;
 pub use spec::{AdamEpsilon, ClipScope, Dataset, Pixels, PowerIteration, RunSpec};

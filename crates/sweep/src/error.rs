@@ -18,12 +18,6 @@ pub enum Error {
     /// Scores.
     #[error(transparent)]
     Eval(#[from] sngan_eval::Error),
-    /// Another process works in the folder.
-    #[error("{path} is in use by another sweep; wait for it, or choose another --out")]
-    Busy {
-        /// The output folder.
-        path: PathBuf,
-    },
     /// The folder holds another experiment.
     #[error("{path} holds experiment {found}; this is {asked}: choose another --out")]
     OtherPlan {

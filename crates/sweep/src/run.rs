@@ -7,8 +7,7 @@ use sngan_core::trainer::{Outcome, TrainOptions, train};
 use sngan_data::{Images, Split};
 use sngan_eval::Evaluator;
 use sngan_experiment::records::{FORMAT_VERSION, PlanRecord, ScoreRecord, Status};
-use sngan_experiment::{Plan, RunDir, RunSpec, atomic, run_dir};
-use std::fs::{File, TryLockError};
+use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, run_dir};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -81,7 +80,7 @@ pub fn run(
     stop: &AtomicBool,
     events: &(dyn Fn(&Event) + Sync),
 ) -> Result<Summary> {
-    let _lock = lock(out)?;
+    let _lock = FolderLock::take(out)?;
     write_plan(plan, out)?;
     let images = ImageSets::load(&plan.specs, data_dir)?;
     let evaluator = evaluator(plan, &images, out, data_dir)?;
@@ -114,28 +113,13 @@ pub fn run(
     Ok(summary.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Locked by the sweep that is at work in a folder; the system lets go of it however the process ends.
-const LOCK: &str = ".lock";
-
 fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Invalid(format!("failed to start threads: {e}")))
 }
 
 /// Whether a sweep, in this process or another, is at work in `out`.
 pub fn is_busy(out: &Path) -> bool {
-    File::open(out.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// Keeps other processes out of `out` while it lives.
-fn lock(out: &Path) -> Result<File> {
-    std::fs::create_dir_all(out).map_err(sngan_experiment::Error::io("create", out))?;
-    let path = out.join(LOCK);
-    let file = File::create(&path).map_err(sngan_experiment::Error::io("create", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Busy { path: out.into() }),
-        Err(TryLockError::Error(e)) => Err(sngan_experiment::Error::io("lock", &path)(e).into()),
-    }
+    FolderLock::is_taken(out)
 }
 
 fn write_plan(plan: &Plan, out: &Path) -> Result<()> {
@@ -223,8 +207,9 @@ impl Sweep<'_> {
 
     /// Writes the status where the folder is this run's; training has done so for its own errors.
     fn record_failure(&self, dir: &RunDir, error: &Error) -> String {
-        let changed = matches!(error, Error::Core(sngan_core::Error::Experiment(sngan_experiment::Error::SpecChanged { .. })));
-        if !changed && dir.spec_path().exists() {
+        use sngan_experiment::Error::{Busy, SpecChanged};
+        let anothers = matches!(error, Error::Core(sngan_core::Error::Experiment(SpecChanged { .. } | Busy { .. })));
+        if !anothers && dir.spec_path().exists() {
             let done = dir.status().ok().flatten().map_or(0, |s| s.gen_updates);
             if let Err(e) = dir.write_status(Status::Failed, done, Some(error.to_string())) {
                 return format!("{error} (and the status could not be written: {e})");

@@ -7,7 +7,7 @@ use crate::{Error, Result, generate, provenance};
 use candle_core::Device;
 use sngan_data::Images;
 use sngan_experiment::records::{FORMAT_VERSION, LogRecord, Provenance, Status, TimingRecord, finite};
-use sngan_experiment::{RunDir, RunSpec, atomic, run_dir};
+use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, run_dir};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -64,7 +64,7 @@ pub struct Progress {
 /// or on the number of threads of the current rayon pool. A finished run is left as it is.
 ///
 /// # Errors
-/// A changed spec, I/O errors, images of another size. The status is then `failed`, where the folder is of this spec.
+/// A folder in use, a changed spec, I/O errors, images of another size. The status is then `failed`, where the folder is of this spec.
 pub fn train(
     dir: &Path,
     spec: &RunSpec,
@@ -74,6 +74,7 @@ pub fn train(
     stop: &AtomicBool,
     observer: &mut dyn FnMut(&Progress),
 ) -> Result<Outcome> {
+    let _lock = FolderLock::take(dir)?;
     let dir = RunDir::create(dir, spec, &provenance(device, options, images))?;
     let result = Session { dir: &dir, spec, options, started: Instant::now() }.run(images, device, stop, observer);
     if let Err(e) = &result {

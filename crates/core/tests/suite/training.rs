@@ -4,7 +4,7 @@ use sngan_core::checkpoint::{self, encode};
 use sngan_core::trainer::{Outcome, TrainOptions, train};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::Status;
-use sngan_experiment::{PowerIteration, RunDir, RunSpec};
+use sngan_experiment::{FolderLock, PowerIteration, RunDir, RunSpec};
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +45,19 @@ fn every_method_gives_the_same_bits_on_one_and_two_threads_and_after_interruptio
         assert!(bits(&at("one")) == bits(&at("two")), "{method:?}: threads");
         assert!(bits(&at("one")) == bits(&at("cut")), "{method:?}: interruption");
     }
+}
+
+#[test]
+fn a_folder_in_use_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = tiny(Method::Sn);
+    let lock = FolderLock::take(folder.path()).unwrap();
+    let images = images(10, spec.side);
+    let train = || train(folder.path(), &spec, &images, &Device::Cpu, &OPTIONS, &AtomicBool::new(false), &mut |_| {});
+    assert!(train().unwrap_err().to_string().contains("in use"));
+    assert!(RunDir::new(folder.path()).status().unwrap().is_none());
+    drop(lock);
+    assert_eq!(train().unwrap(), Outcome::Completed);
 }
 
 #[test]
