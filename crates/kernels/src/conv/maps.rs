@@ -63,7 +63,7 @@ impl Maps {
         (from < size).then_some(from)
     }
 
-    /// Offset in `w` `[out, in, k, k]` of (to channel, from channel), and the distances between neighbours of each.
+    /// Distances in `w` `[out, in, k, k]` between neighbouring target channels, and between source channels.
     pub(super) fn weight_strides(&self) -> (usize, usize) {
         let taps = self.shape.kernel * self.shape.kernel;
         match self.direction {

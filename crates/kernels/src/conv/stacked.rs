@@ -142,7 +142,7 @@ impl<T: Real> Kernel<T> for WeightPart<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T = T>>(self) {
         let (images, k) = (self.maps.shape.batch, self.maps.shape.kernel);
-        let (stacked, stride) = (k * k * self.channels, stride(k, self.channels));
+        let (stacked, stride) = (k * k * self.channels, stride(k * k, self.channels));
         let mut sources = Vec::new();
         self.dw.fill(T::ZERO);
         for (y, x) in self.lines.clone().flat_map(|y| (0..self.maps.to.width).map(move |x| (y, x))) {
@@ -173,14 +173,14 @@ impl<T: Real> Kernel<T> for WeightPart<'_, T> {
 }
 
 /// Elements from one gathered row to the next: four numbers are copied for a tap of three, so the last one needs room.
-fn stride(kernel: usize, channels: usize) -> usize {
-    kernel * kernel * channels + 4
+fn stride(taps: usize, channels: usize) -> usize {
+    taps * channels + 4
 }
 
 /// Rows of all taps' channels around a pixel, for images from `image` on; zeros where a tap lies outside.
 #[inline(always)]
 fn gather<T: Real>(few: &[T], channels: usize, (images, image): (usize, usize), sources: &[(usize, usize)], taps: usize, rows: &mut [T]) {
-    let stride = taps * channels + 4;
+    let stride = stride(taps, channels);
     let count = rows.len() / stride;
     let mut sources = sources.iter().peekable();
     for tap in 0..taps {
@@ -225,7 +225,7 @@ pub(super) fn grad_weight<T: Real>(isa: Isa, shape: &ConvShape, x: &[T], dy: &[T
     let mut partial = vec![T::ZERO; parts * size];
     partial.par_chunks_mut(size).enumerate().for_each(|(part, dw)| {
         let lines = part * maps.to.height / parts..(part + 1) * maps.to.height / parts;
-        T::with_scratch(GATHERED * stride(shape.kernel, channels), |scratch| {
+        T::with_scratch(GATHERED * stride(taps, channels), |scratch| {
             T::run(isa, WeightPart { maps, few, wide: &wide, channels, row, width, lines, dw, scratch });
         });
     });

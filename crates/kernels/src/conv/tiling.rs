@@ -10,7 +10,7 @@ use crate::simd::Simd;
 /// Vectors of one line of a tile.
 pub(super) type Six<S> = [<S as Simd>::V; 6];
 
-/// One of the three tilings. Weight gradients use the adjoints of `output` and `weight`.
+/// One of the three tilings.
 pub(super) trait Tiling: Copy + Send + Sync + 'static {
     /// Source values of a tile, and the distance between tiles.
     const INPUT: usize;
@@ -24,7 +24,7 @@ pub(super) trait Tiling: Copy + Send + Sync + 'static {
     const PHASES: usize;
     /// Taps of the kernel.
     const TAPS: usize;
-    /// Whether the taps are read in reverse: the adjoint of a stride-1 convolution is one with a rotated kernel.
+    /// Points of the weights.
     const WEIGHT_POINTS: usize = Self::POINTS * Self::PHASES;
 
     /// Source point that belongs to a weight point.
@@ -34,6 +34,10 @@ pub(super) trait Tiling: Copy + Send + Sync + 'static {
     unsafe fn input<S: Simd>(d: Six<S>) -> Six<S>;
     unsafe fn output<S: Simd>(m: Six<S>) -> Six<S>;
     unsafe fn weight<S: Simd>(w: Six<S>) -> Six<S>;
+}
+
+/// A tiling of a forward pass, with the adjoints that its weight gradient takes.
+pub(super) trait Forward: Tiling {
     /// The adjoint of `output`: target values to points.
     unsafe fn output_adjoint<S: Simd>(y: Six<S>) -> Six<S>;
     /// The adjoint of `weight`: points to taps.
@@ -72,6 +76,9 @@ impl Tiling for Unit {
             [w[0], S::add(s, h), S::sub(s, h), w[2], S::zero(), S::zero()]
         }
     }
+}
+
+impl Forward for Unit {
     #[inline(always)]
     unsafe fn output_adjoint<S: Simd>(y: Six<S>) -> Six<S> {
         unsafe { [y[0], S::add(y[0], y[1]), S::sub(y[0], y[1]), S::sub(S::zero(), y[1]), S::zero(), S::zero()] }
@@ -111,6 +118,9 @@ impl Tiling for Down {
     unsafe fn weight<S: Simd>(w: Six<S>) -> Six<S> {
         unsafe { [w[0], S::add(w[0], w[2]), w[2], w[1], S::add(w[1], w[3]), w[3]] }
     }
+}
+
+impl Forward for Down {
     #[inline(always)]
     unsafe fn output_adjoint<S: Simd>(y: Six<S>) -> Six<S> {
         unsafe { [y[0], S::add(y[0], y[1]), S::sub(S::zero(), y[1]), S::zero(), S::zero(), S::zero()] }
@@ -149,14 +159,5 @@ impl Tiling for Up {
     #[inline(always)]
     unsafe fn weight<S: Simd>(w: Six<S>) -> Six<S> {
         unsafe { [w[3], S::add(w[3], w[1]), w[1], w[2], S::add(w[2], w[0]), w[0]] }
-    }
-    #[inline(always)]
-    unsafe fn output_adjoint<S: Simd>(y: Six<S>) -> Six<S> {
-        // The weight gradient of a transposed convolution is that of its adjoint: `Down` computes it.
-        y
-    }
-    #[inline(always)]
-    unsafe fn weight_adjoint<S: Simd>(u: Six<S>) -> Six<S> {
-        u
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::needless_range_loop, reason = "tiles are indexed by line and column, which change places")]
 
 use super::maps::{Direction, Maps};
-use super::tiling::{Six, Tiling};
+use super::tiling::{Forward, Six};
 use super::winograd::{Blocks, PAD, ROWS, TilePixels, transform_input};
 use crate::isa::Kernel;
 use crate::product::Product;
@@ -49,7 +49,7 @@ struct Unit {
     rows: usize,
 }
 
-impl<T: Real, K: Tiling> Task<'_, T, K> {
+impl<T: Real, K: Forward> Task<'_, T, K> {
     fn scratch(from: usize, width: usize, tiles: usize) -> usize {
         let rows = ROWS * tiles;
         K::SOURCE_POINTS * K::SOURCE_POINTS * (from * rows + PAD) + K::POINTS * K::POINTS * (rows * width + PAD)
@@ -63,7 +63,7 @@ impl<T: Real, K: Tiling> Task<'_, T, K> {
     }
 }
 
-impl<T: Real, K: Tiling> Kernel<T> for Task<'_, T, K> {
+impl<T: Real, K: Forward> Kernel<T> for Task<'_, T, K> {
     #[inline(always)]
     fn run<S: Simd<T = T>>(self) {
         let (images, from) = (self.maps.shape.batch, self.maps.from);
@@ -122,7 +122,7 @@ impl<T: Real, K: Tiling> Kernel<T> for Task<'_, T, K> {
     }
 }
 
-impl<T: Real, K: Tiling> Task<'_, T, K> {
+impl<T: Real, K: Forward> Task<'_, T, K> {
     /// One unit's dy at its points, `e[point][row][width]`.
     #[inline(always)]
     unsafe fn transform_dy<S: Simd<T = T>>(&self, unit: Unit, first: usize, e: *mut T, plane: usize) {
@@ -166,7 +166,7 @@ struct Finish<'a, T, K> {
     kind: PhantomData<K>,
 }
 
-impl<T: Real, K: Tiling> Kernel<T> for Finish<'_, T, K> {
+impl<T: Real, K: Forward> Kernel<T> for Finish<'_, T, K> {
     #[inline(always)]
     fn run<S: Simd<T = T>>(self) {
         let (from, to, points) = (self.maps.from.channels, self.maps.to.channels, K::SOURCE_POINTS);
@@ -210,7 +210,7 @@ impl<T: Real, K: Tiling> Kernel<T> for Finish<'_, T, K> {
 }
 
 /// The weight gradient of `shape` with tiling K; slices have been checked, and [`super::table`] found that K fits.
-pub(super) fn grad_weight<T: Real, K: Tiling>(isa: Isa, shape: &ConvShape, cut: Cut, x: &[T], dy: &[T], dw: &mut [T]) {
+pub(super) fn grad_weight<T: Real, K: Forward>(isa: Isa, shape: &ConvShape, cut: Cut, x: &[T], dy: &[T], dw: &mut [T]) {
     let maps = Maps::new(shape, Direction::Forward);
     let isa = T::isa(isa);
     let Some(blocks) = Blocks::of(maps.from.channels, maps.to.channels, isa.lanes()) else {
