@@ -3,9 +3,9 @@
 //! A checkpoint exists when its JSON does. What is not a tensor follows from the number of generator updates: random streams are
 //! counter-based ([`crate::rng`]), so their positions are recorded for people, not needed to resume.
 
+use crate::tensor_file::{self, Types};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sngan_experiment::RunDir;
@@ -60,18 +60,7 @@ fn paths(dir: &RunDir, gen_updates: u64) -> (PathBuf, PathBuf) {
 /// # Errors
 /// Those of the tensor library.
 pub fn encode(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
-    let mut buffers = Vec::with_capacity(tensors.len());
-    for (name, t) in tensors {
-        let values = t.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
-        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        buffers.push((name, t.dims().to_vec(), bytes));
-    }
-    let invalid = |e: safetensors::SafeTensorError| Error::Invalid(format!("safetensors: {e}"));
-    let views = buffers
-        .iter()
-        .map(|(name, shape, bytes)| Ok(((*name).clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(invalid)?)))
-        .collect::<Result<Vec<_>>>()?;
-    safetensors::serialize(views, None).map_err(invalid)
+    tensor_file::encode(tensors, DType::F32)
 }
 
 /// Decodes what [`encode`] wrote.
@@ -79,17 +68,9 @@ pub fn encode(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
 /// # Errors
 /// When `bytes` are no safetensors or hold another type than f32; the message names `path`.
 pub fn decode(path: &Path, bytes: &[u8], device: &Device) -> Result<BTreeMap<String, Tensor>> {
-    let corrupt = |reason: String| Error::Checkpoint { path: path.into(), reason };
-    let file = SafeTensors::deserialize(bytes).map_err(|e| corrupt(format!("is no safetensors file: {e}")))?;
-    let mut tensors = BTreeMap::new();
-    for (name, view) in file.tensors() {
-        if view.dtype() != Dtype::F32 {
-            return Err(corrupt(format!("tensor `{name}` is {:?}; only F32 is read", view.dtype())));
-        }
-        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        tensors.insert(name, Tensor::from_vec(values, view.shape(), device)?);
-    }
-    Ok(tensors)
+    let tensors = tensor_file::decode(bytes, Types::F32, |_| true);
+    let tensors = tensors.map_err(|reason| Error::Checkpoint { path: path.into(), reason })?;
+    tensors.into_iter().map(|(name, t)| Ok((name, t.to_device(device)?))).collect()
 }
 
 /// Writes a checkpoint; `metadata.sha256` is filled in. Older ones beyond the newest two and the horizons are removed.

@@ -8,19 +8,19 @@
 //! The metadata key `sngan` holds spec, provenance and the checkpoint's metadata as JSON.
 
 use crate::checkpoint::{self, Checkpoint, Metadata};
-use crate::model::{Discriminator, DiscriminatorLayer, Generator, Mode, Parameters, Place, PostNorm};
+use crate::model::{Discriminator, Generator, Mode, Parameters, Place, PostNorm};
 use crate::norm::Iterate;
-use crate::ops::Arm;
 use crate::rng::Streams;
+use crate::tensor_file::{self, Types, refused};
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sngan_experiment::arch::Z_DIM;
 use sngan_experiment::method::Normalization;
 use sngan_experiment::records::{FORMAT_VERSION, Provenance, Status};
 use sngan_experiment::{RunDir, RunSpec, atomic};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// The only metadata key: safetensors writes several in random order, and the same run shall give the same bytes.
@@ -130,21 +130,13 @@ fn expected(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
     Ok(shapes)
 }
 
-/// W̃ = γ·W̄ as an evaluation has it.
-fn effective(layer: &DiscriminatorLayer) -> Result<Tensor> {
-    let normalized = layer.norm.clone().normalize(Arm::Ours, &layer.weight.as_detached_tensor(), Iterate::Frozen)?;
-    let Some(gamma) = &layer.gamma else { return Ok(normalized) };
-    let mut dims = vec![1; normalized.rank()];
-    dims[0] = gamma.elem_count();
-    Ok(normalized.broadcast_mul(&gamma.as_detached_tensor().reshape(dims)?)?)
-}
-
 /// What follows from the state but PyTorch's modules ask for: effective weights, and the multiplier 1 of D's output normalization.
 fn derived(spec: &RunSpec, d: &Discriminator) -> Result<BTreeMap<String, Tensor>> {
     let mut tensors = BTreeMap::new();
-    for layer in &d.layers {
+    let weights = d.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
+    for (layer, w) in d.layers.iter().zip(weights) {
         if has_raw_weights(spec) {
-            tensors.insert(format!("discriminator.{}.weight", layer.spec.name), effective(layer)?);
+            tensors.insert(format!("discriminator.{}.weight", layer.spec.name), w.effective);
         }
         if let PostNorm::Batch(beta) | PostNorm::Layer(beta) = &layer.post {
             tensors.insert(format!("discriminator.{}.weight", output_norm(spec, &layer.spec.name)), beta.ones_like()?);
@@ -180,8 +172,7 @@ pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
 
     let mut buffers = Vec::with_capacity(tensors.len());
     for (name, t) in &tensors {
-        let bytes = t.flatten_all()?.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-        buffers.push((name.clone(), Dtype::F32, t.dims().to_vec(), bytes));
+        buffers.push((name.clone(), Dtype::F32, t.dims().to_vec(), tensor_file::values(t, DType::F32)?));
     }
     // G sees n_dis + 1 batches in training mode per update.
     let batches = (checkpoint.gen_updates * (u64::from(spec.n_dis) + 1)).to_le_bytes().to_vec();
@@ -192,12 +183,11 @@ pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
     let (spec, provenance, checkpoint) = (spec.clone(), provenance.clone(), checkpoint.metadata.clone());
     let header = Header { version: FORMAT_VERSION, spec, provenance, checkpoint };
     let header = serde_json::to_string(&header).map_err(|e| Error::Invalid(format!("metadata: {e}")))?;
-    let invalid = |e: safetensors::SafeTensorError| Error::Invalid(format!("safetensors: {e}"));
     let views = buffers
         .iter()
-        .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(invalid)?)))
+        .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(refused)?)))
         .collect::<Result<Vec<_>>>()?;
-    safetensors::serialize(views, Some(HashMap::from([(HEADER.into(), header)]))).map_err(invalid)
+    safetensors::serialize(views, Some(HashMap::from([(HEADER.into(), header)]))).map_err(refused)
 }
 
 /// The run in `bytes`, a file that [`encode`] made, or one that PyTorch wrote with the same names and metadata.
@@ -241,8 +231,7 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
 /// Header and f32 tensors; counters of batches, which follow from the number of updates, are left out.
 fn read(path: &Path, bytes: &[u8]) -> Result<(Header, BTreeMap<String, Tensor>)> {
     let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
-    let no_file = |e| refuse(format!("is no safetensors file: {e}"));
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(no_file)?;
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
     let text = metadata.metadata().as_ref().and_then(|m| m.get(HEADER));
     let text = text.ok_or_else(|| refuse(format!("its metadata has no `{HEADER}`; pass it on when PyTorch writes the file")))?;
     let header: Header = serde_json::from_str(text).map_err(|e| refuse(format!("metadata `{HEADER}`: {e}")))?;
@@ -250,16 +239,6 @@ fn read(path: &Path, bytes: &[u8]) -> Result<(Header, BTreeMap<String, Tensor>)>
         return Err(refuse(format!("has format version {}; this build reads {FORMAT_VERSION}", header.version)));
     }
     header.spec.validate()?;
-    let file = SafeTensors::deserialize(bytes).map_err(no_file)?;
-    let names: BTreeSet<_> = file.names().into_iter().filter(|name| !name.ends_with(".num_batches_tracked")).collect();
-    let mut tensors = BTreeMap::new();
-    for name in names {
-        let view = file.tensor(name).map_err(no_file)?;
-        if view.dtype() != Dtype::F32 {
-            return Err(refuse(format!("tensor `{name}` is {:?}; only F32 is read", view.dtype())));
-        }
-        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        tensors.insert(name.to_string(), Tensor::from_vec(values, view.shape(), &Device::Cpu)?);
-    }
+    let tensors = tensor_file::decode(bytes, Types::F32, |name| !name.ends_with(".num_batches_tracked")).map_err(refuse)?;
     Ok((header, tensors))
 }

@@ -21,6 +21,7 @@ pub mod regularizer;
 pub mod replay;
 pub mod rng;
 pub mod spectrum;
+mod tensor_file;
 pub mod trainer;
 
 pub use candle_core::{DType, Device, Tensor, Var};

@@ -4,10 +4,11 @@
 //! complete spec as JSON.
 
 use crate::model::Place;
+use crate::tensor_file::{self, Types};
 use crate::trainer::Trainer;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::SafeTensors;
 use sngan_experiment::{RunSpec, atomic};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,24 +43,8 @@ pub fn read(path: &Path) -> Result<Case> {
 /// # Errors
 /// When `bytes` are no safetensors, or a tensor has another type.
 pub fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
-    let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
-    let file = SafeTensors::deserialize(bytes).map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
-    let mut tensors = BTreeMap::new();
-    for (name, view) in file.tensors() {
-        let t = match view.dtype() {
-            Dtype::F32 => {
-                let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-                Tensor::from_vec(values, view.shape(), &Device::Cpu)?
-            }
-            Dtype::F64 => {
-                let values: Vec<f64> = view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
-                Tensor::from_vec(values, view.shape(), &Device::Cpu)?
-            }
-            other => return Err(refuse(format!("tensor `{name}` is {other:?}; F32 and F64 are read"))),
-        };
-        tensors.insert(name, t);
-    }
-    Ok(tensors)
+    let tensors = tensor_file::decode(bytes, Types::F32AndF64, |_| true);
+    tensors.map_err(|reason| Error::Invalid(format!("{}: {reason}", path.display())))
 }
 
 /// Runs every update of `case` on `place`. Returns the final state by checkpoint name, both Adams' moments (`adam.m.…`, `adam.v.…`), and
@@ -99,15 +84,5 @@ pub fn run(case: &Case, place: &Place) -> Result<BTreeMap<String, Tensor>> {
 /// # Errors
 /// Any I/O error.
 pub fn write(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-    let invalid = |e: safetensors::SafeTensorError| Error::Invalid(format!("safetensors: {e}"));
-    let mut buffers = Vec::with_capacity(tensors.len());
-    for (name, t) in tensors {
-        let values = t.to_dtype(DType::F64)?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f64>()?;
-        buffers.push((name.clone(), t.dims().to_vec(), values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()));
-    }
-    let views = buffers
-        .iter()
-        .map(|(name, shape, bytes)| Ok((name.clone(), TensorView::new(Dtype::F64, shape.clone(), bytes).map_err(invalid)?)))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(atomic::write(path, &safetensors::serialize(views, None).map_err(invalid)?)?)
+    Ok(atomic::write(path, &tensor_file::encode(tensors, DType::F64)?)?)
 }

@@ -44,7 +44,8 @@ pub struct DiscriminatorLayer {
 pub struct Weights {
     /// W̄, without γ.
     pub normalized: Tensor,
-    effective: Tensor,
+    /// W̃ = γ·W̄, which the layer applies.
+    pub effective: Tensor,
     bias: Tensor,
     beta: Option<Tensor>,
 }
