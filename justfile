@@ -94,7 +94,7 @@ publish name:
     from=runs/{{ name }} to=results/{{ name }}
     rm -rf "$to" && mkdir -p "$to"
     cp "$from/plan.json" "$to/"
-    [ ! -e "$from/ceiling.json" ] || cp "$from/ceiling.json" "$to/"
+    [ ! -e "$from/ceiling.jsonl" ] || cp "$from/ceiling.jsonl" "$to/"
     [ ! -e "$from/samples.png" ] || cp "$from/samples.png" "$to/"
     cp -r "$from/tables" "$from/figures" "$to/"
     for run in "$from"/runs/*/; do

@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sngan_experiment::RunDir;
-use sngan_experiment::records::FORMAT_VERSION;
+use sngan_experiment::records::Record;
 use sngan_experiment::{atomic, run_dir};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,8 @@ pub struct Metadata {
     /// Whether this is a horizon that a spec asked for; such a checkpoint is kept.
     pub horizon: bool,
 }
+
+impl Record for Metadata {}
 
 /// A checkpoint in memory.
 #[derive(Debug, Clone)]
@@ -127,9 +129,6 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
     let (json, file) = (path.with_extension("json"), path.with_extension("safetensors"));
     let metadata: Metadata = run_dir::read_json(&json)?;
     let corrupt = |reason: String| Error::Checkpoint { path: file.clone(), reason };
-    if metadata.version != FORMAT_VERSION {
-        return Err(corrupt(format!("has format version {}; this build reads {FORMAT_VERSION}", metadata.version)));
-    }
     let bytes = std::fs::read(&file).map_err(|e| corrupt(format!("cannot be read: {e}")))?;
     if hex(&Sha256::digest(&bytes)) != metadata.sha256 {
         return Err(corrupt("does not have the checksum in its JSON file; it is corrupt".into()));
@@ -165,7 +164,7 @@ mod tests {
 
     fn metadata(gen_updates: u64, horizon: bool) -> Metadata {
         Metadata {
-            version: FORMAT_VERSION,
+            version: Metadata::VERSION,
             gen_updates,
             adam_steps: [1, 2],
             run_id: "r".into(),

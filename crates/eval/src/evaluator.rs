@@ -7,7 +7,7 @@ use crate::{Error, Result, Scorer};
 use sngan_core::rng::Streams;
 use sngan_data::Images;
 use sngan_experiment::ScorePlan;
-use sngan_experiment::records::{FORMAT_VERSION, Protocol, ScoreRecord, finite};
+use sngan_experiment::records::{Metric, Protocol, Record, Reference, ScoreRecord, count, finite};
 
 /// Seed of the choice of real images for the ceiling; part of the protocol.
 const CEILING_SEED: u64 = 0;
@@ -18,8 +18,11 @@ pub struct Evaluator {
     scorer: Scorer,
     reference: Moments,
     side: usize,
-    /// The protocol but for `n_samples`, which each score stamps with its own.
-    protocol: Protocol,
+    /// Name, count and hash of the reference.
+    reference_set: Reference,
+    /// Splits of the inception score.
+    splits: usize,
+    resize: String,
 }
 
 impl Evaluator {
@@ -42,20 +45,36 @@ impl Evaluator {
         }
         let scorer = Scorer::embedded()?;
         let moments = Moments::of(&scorer.features(&reference.pixels, reference.side)?.pool, FEATURES)?;
-        let protocol = protocol(plan, &scorer, reference);
-        Ok(Some(Evaluator { scorer, reference: moments, side: reference.side, protocol }))
+        let reference_set = Reference { name: reference.name.clone(), n: reference.len(), sha256: reference.sha256() };
+        let resize = if reference.side == SIDE { "none".into() } else { format!("triangle {}→{SIDE}", reference.side) };
+        Ok(Some(Evaluator { scorer, reference: moments, side: reference.side, reference_set, splits: plan.splits, resize }))
     }
 
-    /// The protocol of a score of `n_samples` images.
-    pub fn protocol(&self, n_samples: usize) -> Protocol {
-        Protocol { n_samples, ..self.protocol.clone() }
+    /// The protocols of the scores of `n_samples` images: inception score, FID.
+    pub fn protocols(&self, n_samples: usize) -> [Protocol; 2] {
+        let samples = count(n_samples as u64);
+        let protocol = |name: String, n_splits: usize, reference: Option<Reference>| Protocol {
+            name,
+            backbone: Scorer::NAME.into(),
+            backbone_sha256: self.scorer.sha256().into(),
+            n_samples,
+            n_splits,
+            reference,
+            resize: self.resize.clone(),
+            bytes: "truncate".into(),
+            stamps: Vec::new(),
+        };
+        [
+            protocol(format!("is_{samples}_split{}", self.splits), self.splits, None),
+            protocol(format!("fid_{samples}_ref{}", count(self.reference_set.n as u64)), 1, Some(self.reference_set.clone())),
+        ]
     }
 
     /// Scores generated images, `[N, 3, side, side]`, of the checkpoint after `gen_updates` generator updates.
     ///
     /// # Errors
     /// When `side` is not the reference's (both sides of FID are to take the same way to the backbone), or N is too small.
-    pub fn score(&self, bytes: &[u8], side: usize, gen_updates: u64) -> Result<ScoreRecord> {
+    pub fn score(&self, bytes: &[u8], side: usize, gen_updates: u64) -> Result<Vec<ScoreRecord>> {
         if side != self.side {
             return Err(Error::input(
                 "images",
@@ -63,42 +82,29 @@ impl Evaluator {
             ));
         }
         let features = self.scorer.features(bytes, side)?;
-        let is = inception_score(&features.logits, CLASSES, self.protocol.n_splits)?;
+        let is = inception_score(&features.logits, CLASSES, self.splits)?;
         let fid = frechet_distance(&Moments::of(&features.pool, FEATURES)?, &self.reference)?;
-        Ok(ScoreRecord {
-            version: FORMAT_VERSION,
+        let record = |metric, value, std, protocol| ScoreRecord {
+            version: ScoreRecord::VERSION,
             gen_updates,
-            is_mean: finite(is.mean),
-            is_std: finite(is.std),
-            fid: finite(fid),
-            protocol: self.protocol(features.n),
-        })
+            metric,
+            value: finite(value),
+            std,
+            protocol,
+        };
+        let [is_protocol, fid_protocol] = self.protocols(features.n);
+        Ok(vec![record(Metric::Is, is.mean, finite(is.std), is_protocol), record(Metric::Fid, fid, None, fid_protocol)])
     }
 
     /// The real data's own scores: `n_samples` images of `train`, after a seeded shuffle, scored as if generated. With fewer images than
-    /// that, all of them; the record's protocol says how many.
+    /// that, all of them; the records' protocols say how many.
     ///
     /// # Errors
     /// As [`Evaluator::score`].
-    pub fn ceiling(&self, train: &Images) -> Result<ScoreRecord> {
+    pub fn ceiling(&self, train: &Images, samples: usize) -> Result<Vec<ScoreRecord>> {
         let order = Streams::new(CEILING_SEED).permutation("ceiling", 0, train.len());
-        let chosen = order.iter().take(self.protocol.n_samples);
+        let chosen = order.iter().take(samples);
         let bytes: Vec<u8> = chosen.flat_map(|&i| train.image(i as usize)).copied().collect();
         self.score(&bytes, train.side, 0)
-    }
-}
-
-/// The protocol of `plan` with `scorer` against `reference`.
-fn protocol(plan: &ScorePlan, scorer: &Scorer, reference: &Images) -> Protocol {
-    Protocol {
-        backbone: Scorer::NAME.into(),
-        backbone_sha256: scorer.sha256().into(),
-        n_samples: plan.samples,
-        n_splits: plan.splits,
-        n_reference: reference.len(),
-        reference: reference.name.clone(),
-        reference_sha256: reference.sha256(),
-        resize: if reference.side == SIDE { "none".into() } else { format!("triangle {}→{SIDE}", reference.side) },
-        bytes: "truncate".into(),
     }
 }

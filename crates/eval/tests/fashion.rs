@@ -4,6 +4,7 @@
 
 use sngan_data::{Images, Split, load};
 use sngan_eval::{CLASSES, Error, Evaluator, SIDE, Scorer};
+use sngan_experiment::records::{Metric, ScoreRecord};
 use sngan_experiment::{Dataset, ScorePlan};
 
 fn images(split: Split, side: usize) -> Images {
@@ -12,6 +13,10 @@ fn images(split: Split, side: usize) -> Images {
 
 fn plan(samples: usize) -> ScorePlan {
     ScorePlan { backbone: Scorer::NAME.into(), samples, splits: 5, log_every: 1, checkpoint_every: 1 }
+}
+
+fn value(scores: &[ScoreRecord], metric: Metric) -> f64 {
+    scores.iter().find(|s| s.metric == metric).unwrap().value.unwrap()
 }
 
 #[test]
@@ -24,29 +29,33 @@ fn the_scorer_names_at_least_91_percent_of_the_held_out_garments() {
 fn real_images_score_near_the_ceiling_and_noise_far_from_it() {
     let reference = images(Split::Reference, SIDE);
     let evaluator = Evaluator::new(&plan(2_000), &reference).unwrap().unwrap();
-    let real = evaluator.ceiling(&images(Split::Train, SIDE)).unwrap();
+    let real = evaluator.ceiling(&images(Split::Train, SIDE), 2_000).unwrap();
     // Ten balanced classes, most of them certain: well above half of the largest possible score.
-    assert!((7.0..CLASSES as f64).contains(&real.is_mean.unwrap()), "{real:?}");
+    assert!((7.0..CLASSES as f64).contains(&value(&real, Metric::Is)), "{real:?}");
 
     let noise: Vec<u8> = (0..2_000 * 3 * SIDE * SIDE).map(|i| ((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
     let noise = evaluator.score(&noise, SIDE, 7).unwrap();
-    assert!(noise.is_mean.unwrap() < 0.5 * real.is_mean.unwrap(), "{noise:?}");
-    assert!(noise.fid.unwrap() > 20.0 * real.fid.unwrap(), "{noise:?} against {real:?}");
-    assert_eq!((real.gen_updates, noise.gen_updates), (0, 7));
+    assert!(value(&noise, Metric::Is) < 0.5 * value(&real, Metric::Is), "{noise:?}");
+    assert!(value(&noise, Metric::Fid) > 20.0 * value(&real, Metric::Fid), "{noise:?} against {real:?}");
+    assert_eq!((real[0].gen_updates, noise[0].gen_updates), (0, 7));
 
     let itself = evaluator.score(&reference.pixels, SIDE, 0).unwrap();
-    assert!(itself.fid.unwrap() < 1e-3 * real.fid.unwrap(), "{itself:?}");
+    assert!(value(&itself, Metric::Fid) < 1e-3 * value(&real, Metric::Fid), "{itself:?}");
 }
 
 #[test]
 fn a_score_carries_its_whole_protocol() {
     let reference = images(Split::Reference, 32);
     let evaluator = Evaluator::new(&plan(100), &reference).unwrap().unwrap();
-    let protocol = evaluator.ceiling(&images(Split::Train, 32)).unwrap().protocol;
+    let scores = evaluator.ceiling(&images(Split::Train, 32), 100).unwrap();
+    assert_eq!(scores.iter().map(|s| s.protocol.name.as_str()).collect::<Vec<_>>(), ["is_100_split5", "fid_100_ref2k"]);
+    assert!(scores[0].protocol.reference.is_none());
+    let protocol = scores[1].protocol.clone();
     assert_eq!(protocol.backbone, "scorer-fashion");
     assert_eq!(protocol.backbone_sha256, Scorer::embedded().unwrap().sha256());
-    assert_eq!((protocol.n_samples, protocol.n_splits, protocol.n_reference), (100, 5, reference.len()));
-    assert_eq!((protocol.reference, protocol.reference_sha256), (reference.name.clone(), reference.sha256()));
+    assert_eq!((protocol.n_samples, scores[0].protocol.n_splits), (100, 5));
+    let compared = protocol.reference.unwrap();
+    assert_eq!((compared.name, compared.sha256, compared.n), (reference.name.clone(), reference.sha256(), reference.len()));
     assert_eq!((protocol.resize.as_str(), protocol.bytes.as_str()), ("triangle 32→16", "truncate"));
     assert!(evaluator.score(&[0; 3 * 16 * 16], 16, 0).unwrap_err().to_string().contains("load the reference at side 16"));
 }

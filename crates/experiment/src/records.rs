@@ -1,10 +1,86 @@
 //! The records a run leaves behind. Each is one line of JSON; numbers are finite or `null`.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Version of every record and of the run directory's layout; a reader refuses a newer one.
+/// Version of the run directory's layout, and of every record that has not changed since the first.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// A kind of record, with the version in which it is written. Each carries `version`; a reader brings older ones up to date and refuses
+/// newer ones.
+pub trait Record: Serialize + DeserializeOwned {
+    /// The version written today.
+    const VERSION: u32 = FORMAT_VERSION;
+
+    /// What a record of an older version is today: one or several records; `None` for a version that never was.
+    fn upgrade(version: u64, old: &Value) -> Option<Vec<Value>> {
+        let _ = (version, old);
+        None
+    }
+
+    /// Reads one record of any version up to today's.
+    ///
+    /// # Errors
+    /// A newer or unknown version, a missing key or a wrong type, as text for a message that names the file.
+    fn read(value: Value) -> Result<Vec<Self>, String> {
+        let version = value["version"].as_u64().unwrap_or(0);
+        if version > u64::from(Self::VERSION) {
+            return Err(format!("format version {version} is newer than this build's {}; use the sngan that wrote it", Self::VERSION));
+        }
+        let parse = |v: Value| serde_json::from_value(v).map_err(|e| e.to_string());
+        if version == u64::from(Self::VERSION) {
+            return Ok(vec![parse(value)?]);
+        }
+        match Self::upgrade(version, &value) {
+            Some(values) => values.into_iter().map(parse).collect(),
+            None => Err(format!("format version {version}, this build reads {}", Self::VERSION)),
+        }
+    }
+}
+
+impl Record for StatusRecord {}
+impl Record for Provenance {}
+impl Record for LogRecord {}
+impl Record for TimingRecord {}
+impl Record for SpectrumRecord {}
+impl Record for PlanRecord {}
+
+impl Record for ScoreRecord {
+    const VERSION: u32 = 2;
+
+    /// Version 1 held the inception score and FID in one record, under one protocol.
+    fn upgrade(version: u64, old: &Value) -> Option<Vec<Value>> {
+        if version != 1 {
+            return None;
+        }
+        let protocol = |name: String, n_splits: &Value, reference: Value| {
+            let p = &old["protocol"];
+            json!({
+                "name": name, "backbone": p["backbone"], "backbone_sha256": p["backbone_sha256"], "n_samples": p["n_samples"],
+                "n_splits": n_splits, "reference": reference, "resize": p["resize"], "bytes": p["bytes"], "stamps": [],
+            })
+        };
+        let p = &old["protocol"];
+        let (samples, references) = (count(p["n_samples"].as_u64()?), count(p["n_reference"].as_u64()?));
+        let reference = json!({ "name": p["reference"], "n": p["n_reference"], "sha256": p["reference_sha256"] });
+        let record = |metric: Metric, value: &Value, std: &Value, protocol: Value| {
+            let version = Self::VERSION;
+            json!({
+                "version": version, "gen_updates": old["gen_updates"], "metric": metric, "value": value, "std": std, "protocol": protocol,
+            })
+        };
+        let is = protocol(format!("is_{samples}_split{}", p["n_splits"]), &p["n_splits"], Value::Null);
+        let fid = protocol(format!("fid_{samples}_ref{references}"), &json!(1), reference);
+        Some(vec![record(Metric::Is, &old["is_mean"], &old["is_std"], is), record(Metric::Fid, &old["fid"], &Value::Null, fid)])
+    }
+}
+
+/// A number of images as protocols write it: `5k` for 5,000, `200` for 200.
+pub fn count(n: u64) -> String {
+    if n > 0 && n.is_multiple_of(1000) { format!("{}k", n / 1000) } else { n.to_string() }
+}
 
 /// How a run ended, or that it has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,42 +170,94 @@ pub struct TimingRecord {
     pub seconds: f64,
 }
 
+/// What a score measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// Inception score (Appendix B.1); higher is better.
+    Is,
+    /// Fréchet inception distance (Eq. 24); lower is better.
+    Fid,
+    /// Kernel inception distance; lower is better.
+    Kid,
+    /// Multi-scale structural similarity within classes; lower is more varied.
+    MsSsim,
+    /// k-NN precision; higher is better.
+    Precision,
+    /// k-NN recall; higher is better.
+    Recall,
+    /// Mean over classes of the FID within a class; lower is better.
+    IntraFid,
+}
+
+impl Metric {
+    /// The name used in files and axes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::Is => "is",
+            Metric::Fid => "fid",
+            Metric::Kid => "kid",
+            Metric::MsSsim => "ms-ssim",
+            Metric::Precision => "precision",
+            Metric::Recall => "recall",
+            Metric::IntraFid => "intra-fid",
+        }
+    }
+
+    /// Whether a larger value is a better one.
+    pub fn higher_is_better(self) -> bool {
+        matches!(self, Metric::Is | Metric::Precision | Metric::Recall)
+    }
+}
+
+/// The real images a score compares with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reference {
+    /// Data set and part, such as `fashion-mnist:held-out`.
+    pub name: String,
+    /// Number of images.
+    pub n: usize,
+    /// SHA-256 of their bytes, or of the statistics file they were read from.
+    pub sha256: String,
+}
+
 /// The protocol under which a score was taken. Scores of different protocols never share an axis or a column.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Protocol {
-    /// Feature extractor, such as `scorer-fashion`.
+    /// Its name, such as `is_5k_x10` or `fid_2k_ref2k`.
+    pub name: String,
+    /// Feature extractor, such as `scorer-fashion` or `inception`.
     pub backbone: String,
     /// SHA-256 of its weights.
     pub backbone_sha256: String,
     /// Generated (or, for the ceiling, real) images scored.
     pub n_samples: usize,
-    /// Splits of the inception score.
+    /// Splits of the inception score, subsets of KID; 1 for others.
     pub n_splits: usize,
-    /// Reference images of FID.
-    pub n_reference: usize,
-    /// Name of the reference, such as `fashion-mnist:held-out`.
-    pub reference: String,
-    /// SHA-256 of its bytes.
-    pub reference_sha256: String,
+    /// What was compared with; none for the inception score.
+    pub reference: Option<Reference>,
     /// How images were brought to the backbone's side, such as `none` or `triangle 32→16`.
     pub resize: String,
     /// How floats became bytes: `truncate` or `round`.
     pub bytes: String,
+    /// Whatever else sets the score apart, such as `few-samples` or `logit-bias`; mostly empty.
+    #[serde(default)]
+    pub stamps: Vec<String>,
 }
 
-/// A line of `scores.jsonl`, or the real data's own `ceiling.json`.
+/// A line of `scores.jsonl`, or of the real data's own `ceiling.jsonl`: one metric of one checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreRecord {
-    /// [`FORMAT_VERSION`].
+    /// [`ScoreRecord::VERSION`](Record::VERSION).
     pub version: u32,
     /// Generator updates of the checkpoint (0 for real data).
     pub gen_updates: u64,
-    /// Inception score: mean over splits; `null` after divergence.
-    pub is_mean: Option<f64>,
-    /// Its standard deviation over splits (ddof 0).
-    pub is_std: Option<f64>,
-    /// Fréchet inception distance.
-    pub fid: Option<f64>,
+    /// What was measured.
+    pub metric: Metric,
+    /// Its value; for the inception score the mean over splits. `null` when it is not finite.
+    pub value: Option<f64>,
+    /// Standard deviation over splits or subsets (ddof 0), where there are any.
+    pub std: Option<f64>,
     /// The protocol.
     pub protocol: Protocol,
 }
@@ -167,4 +295,30 @@ pub struct PlanRecord {
 /// `null` instead of a number that JSON cannot hold.
 pub fn finite(x: f64) -> Option<f64> {
     x.is_finite().then_some(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_of_version_1_becomes_two() {
+        let old = r#"{"version":1,"gen_updates":1000,"is_mean":1.9,"is_std":0.03,"fid":21.4,"protocol":{"backbone":"scorer-fashion",
+            "backbone_sha256":"b","n_samples":2000,"n_splits":5,"n_reference":1234,"reference":"fashion-mnist:held-out",
+            "reference_sha256":"r","resize":"none","bytes":"truncate"}}"#;
+        let records = ScoreRecord::read(serde_json::from_str(old).unwrap()).unwrap();
+        let names: Vec<&str> = records.iter().map(|r| r.protocol.name.as_str()).collect();
+        assert_eq!(names, ["is_2k_split5", "fid_2k_ref1234"]);
+        assert_eq!((records[0].value, records[0].std, records[1].value), (Some(1.9), Some(0.03), Some(21.4)));
+        assert_eq!(records[1].protocol.reference.as_ref().unwrap().n, 1234);
+        assert_eq!((records[0].metric, records[0].protocol.n_splits, records[1].protocol.n_splits), (Metric::Is, 5, 1));
+    }
+
+    #[test]
+    fn newer_and_unknown_versions_are_refused() {
+        let message = |v: u32| ScoreRecord::read(json!({ "version": v })).unwrap_err();
+        assert!(message(3).contains("newer"));
+        assert!(message(0).contains("version 0"));
+        assert!(message(2).contains("missing field"));
+    }
 }

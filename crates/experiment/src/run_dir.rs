@@ -1,9 +1,9 @@
 //! The run directory: the files of one run and how they are read and written. docs/run-directory.md describes it.
 
-use crate::records::{FORMAT_VERSION, LogRecord, Provenance, ScoreRecord, SpectrumRecord, Status, StatusRecord, TimingRecord};
+use crate::records::{FORMAT_VERSION, LogRecord, Provenance, Record, ScoreRecord, SpectrumRecord, Status, StatusRecord, TimingRecord};
 use crate::spec::RunSpec;
 use crate::{Error, Result, atomic};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -162,6 +162,20 @@ impl RunDir {
     }
 }
 
+/// The real data's own scores in a sweep's folder: `ceiling.jsonl`, or what the first version wrote; empty where there are none.
+///
+/// # Errors
+/// When a record is malformed.
+pub fn ceiling(out: &Path) -> Result<Vec<ScoreRecord>> {
+    let (lines, single) = (out.join("ceiling.jsonl"), out.join("ceiling.json"));
+    if lines.exists() || !single.exists() {
+        return read_lines(&lines);
+    }
+    let text = std::fs::read(&single).map_err(Error::io("read", &single))?;
+    let value = serde_json::from_slice(&text).map_err(|e| Error::parse(&single, e))?;
+    ScoreRecord::read(value).map_err(|e| Error::parse(&single, e))
+}
+
 /// Run folders directly below `out`, sorted by name.
 ///
 /// # Errors
@@ -178,20 +192,25 @@ pub fn run_dirs(out: &Path) -> Result<Vec<RunDir>> {
     Ok(dirs)
 }
 
-/// Reads a JSON file.
+/// Reads a file with one record.
 ///
 /// # Errors
-/// When it is missing or malformed.
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+/// When it is missing, malformed, or of a version that this build does not read.
+pub fn read_json<T: Record>(path: &Path) -> Result<T> {
     let text = std::fs::read(path).map_err(Error::io("read", path))?;
-    serde_json::from_slice(&text).map_err(|e| Error::parse(path, e))
+    let value = serde_json::from_slice(&text).map_err(|e| Error::parse(path, e))?;
+    let mut records = T::read(value).map_err(|e| Error::parse(path, e))?;
+    match records.pop() {
+        Some(record) if records.is_empty() => Ok(record),
+        _ => Err(Error::parse(path, "holds several records of an older version where one is expected")),
+    }
 }
 
 /// Reads JSON lines; a missing file is empty, and a last line cut short by a kill is left out.
 ///
 /// # Errors
-/// When another line is malformed or of a newer version.
-pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+/// When another line is malformed or of a version that this build does not read.
+pub fn read_lines<T: Record>(path: &Path) -> Result<Vec<T>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -201,12 +220,9 @@ pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
         if !line.ends_with('\n') {
             break;
         }
-        let value: serde_json::Value = serde_json::from_str(line).map_err(|e| Error::parse(path, format!("line {}: {e}", i + 1)))?;
-        let version = value["version"].as_u64().unwrap_or(0);
-        if version != u64::from(FORMAT_VERSION) {
-            return Err(Error::parse(path, format!("line {}: format version {version}, this build reads {FORMAT_VERSION}", i + 1)));
-        }
-        rows.push(serde_json::from_value(value).map_err(|e| Error::parse(path, format!("line {}: {e}", i + 1)))?);
+        let in_line = |e: &dyn std::fmt::Display| Error::parse(path, format!("line {}: {e}", i + 1));
+        let value = serde_json::from_str(line).map_err(|e| in_line(&e))?;
+        rows.extend(T::read(value).map_err(|e| in_line(&e))?);
     }
     Ok(rows)
 }

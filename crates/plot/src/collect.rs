@@ -2,9 +2,9 @@
 
 use crate::{Error, Result};
 use sngan_experiment::method::Method;
-use sngan_experiment::records::{PlanRecord, Protocol, ScoreRecord, Status, StatusRecord};
+use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status, StatusRecord};
 use sngan_experiment::{Dataset, RunDir, RunSpec, run_dir};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The setting whose runs Figure 9 shows, and Figure 3 where there are no scores.
@@ -19,11 +19,16 @@ pub struct Run {
     pub spec: RunSpec,
     /// Its status, `None` before it began.
     pub status: Option<StatusRecord>,
-    /// Its score at the spec's horizon.
-    pub score: Option<ScoreRecord>,
+    /// Its scores at the spec's horizon, one a metric.
+    pub scores: Vec<ScoreRecord>,
 }
 
 impl Run {
+    /// Its score in `metric` at the spec's horizon.
+    pub fn score(&self, metric: Metric) -> Option<&ScoreRecord> {
+        self.scores.iter().find(|s| s.metric == metric)
+    }
+
     /// Whether it diverged.
     pub fn diverged(&self) -> bool {
         self.status.as_ref().is_some_and(|s| s.status == Status::Diverged)
@@ -36,7 +41,7 @@ pub struct Collected {
     /// What the folder is for.
     pub plan: PlanRecord,
     /// The real data's own scores.
-    pub ceiling: Option<ScoreRecord>,
+    pub ceiling: Vec<ScoreRecord>,
     /// Runs in the plan's order; those that have not begun are left out.
     pub runs: Vec<Run>,
 }
@@ -69,14 +74,19 @@ impl Collected {
     /// The run that stands for `method` in figures of single runs: the best inception score, else setting C's lowest seed.
     pub fn representative(&self, method: Method) -> Option<&Run> {
         let runs = || self.runs.iter().filter(|r| r.spec.method == method);
-        let scored = runs().filter_map(|r| Some((r.score.as_ref()?.is_mean?, r)));
+        let scored = runs().filter_map(|r| Some((r.score(Metric::Is)?.value?, r)));
         let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, r)| r);
         best.or_else(|| runs().filter(|r| r.spec.setting == SHOWN_SETTING).min_by_key(|r| r.spec.seed))
     }
 
-    /// The protocol that all scores share.
-    pub fn protocol(&self) -> Option<&Protocol> {
-        self.runs.iter().find_map(|r| r.score.as_ref()).map(|s| &s.protocol)
+    /// The protocol that all scores in `metric` share.
+    pub fn protocol(&self, metric: Metric) -> Option<&Protocol> {
+        self.runs.iter().find_map(|r| r.score(metric)).map(|s| &s.protocol)
+    }
+
+    /// The real data's own score in `metric`.
+    pub fn real(&self, metric: Metric) -> Option<&ScoreRecord> {
+        self.ceiling.iter().find(|s| s.metric == metric)
     }
 
     /// Whether every run trains on the paper's CIFAR-10.
@@ -105,12 +115,11 @@ impl Collected {
     }
 
     /// A caption's line about the scores, where there are any.
-    pub fn describe_scores(&self) -> Option<String> {
-        let p = self.protocol()?;
-        Some(format!(
-            "Scored through {}: {} samples in {} splits, {} references ({}).",
-            p.backbone, p.n_samples, p.n_splits, p.n_reference, p.reference
-        ))
+    pub fn describe_scores(&self, metric: Metric) -> Option<String> {
+        let p = self.protocol(metric)?;
+        let reference = p.reference.as_ref().map_or_else(String::new, |r| format!(", {} references ({})", r.n, r.name));
+        let splits = if p.n_splits > 1 { format!(" in {} splits", p.n_splits) } else { String::new() };
+        Some(format!("Protocol {} through {}: {} samples{splits}{reference}.", p.name, p.backbone, p.n_samples))
     }
 
     /// The distinct values of a key.
@@ -126,9 +135,8 @@ impl Collected {
 /// No plan, a malformed record, or scores of different protocols.
 pub fn collect(out: &Path) -> Result<Collected> {
     let plan: PlanRecord = run_dir::read_json(&out.join("plan.json"))?;
-    let path = out.join("ceiling.json");
-    let ceiling: Option<ScoreRecord> = path.exists().then(|| run_dir::read_json(&path)).transpose()?;
-    let mut expected = ceiling.as_ref().map(|c| c.protocol.clone());
+    let ceiling = run_dir::ceiling(out)?;
+    let mut expected: BTreeMap<Metric, Protocol> = ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
     let mut runs = Vec::new();
     for name in &plan.runs {
         let dir = RunDir::new(out.join("runs").join(name));
@@ -139,33 +147,36 @@ pub fn collect(out: &Path) -> Result<Collected> {
     Ok(Collected { plan, ceiling, runs })
 }
 
-/// Reads a run; the first score seen fixes the protocol of all.
-fn read(dir: RunDir, expected: &mut Option<Protocol>) -> Result<Run> {
+/// Reads a run; the first score seen in a metric fixes the protocol of all.
+fn read(dir: RunDir, expected: &mut BTreeMap<Metric, Protocol>) -> Result<Run> {
     let spec = dir.spec()?;
     let at_horizon: Vec<ScoreRecord> = dir.scores()?.into_iter().filter(|s| s.gen_updates == spec.gen_updates).collect();
-    let wanted = match (&expected, at_horizon.last()) {
-        (None, Some(newest)) => expected.insert(newest.protocol.clone()),
-        (Some(wanted), _) => wanted,
-        (None, None) => return Ok(Run { status: dir.status()?, dir, spec, score: None }),
-    };
-    let score = at_horizon.iter().rev().find(|s| s.protocol == *wanted).cloned();
-    if let (None, Some(other)) = (&score, at_horizon.last()) {
-        return Err(Error::MixedProtocols { run: dir.path().into(), differences: differences(wanted, &other.protocol) });
+    let metrics: BTreeSet<Metric> = at_horizon.iter().map(|s| s.metric).collect();
+    let mut scores = Vec::new();
+    for metric in metrics {
+        let mut newest_first = at_horizon.iter().rev().filter(|s| s.metric == metric);
+        let Some(newest) = newest_first.clone().next() else { continue };
+        let wanted = expected.entry(metric).or_insert_with(|| newest.protocol.clone());
+        match newest_first.find(|s| s.protocol == *wanted) {
+            Some(score) => scores.push(score.clone()),
+            None => return Err(Error::MixedProtocols { run: dir.path().into(), differences: differences(wanted, &newest.protocol) }),
+        }
     }
-    Ok(Run { status: dir.status()?, dir, spec, score })
+    Ok(Run { status: dir.status()?, dir, spec, scores })
 }
 
 fn differences(a: &Protocol, b: &Protocol) -> String {
+    let reference = |p: &Protocol| p.reference.as_ref().map_or_else(|| "none".into(), |r| format!("{} {} {}", r.n, r.name, r.sha256));
     let pairs = [
+        ("name", a.name.clone(), b.name.clone()),
         ("backbone", a.backbone.clone(), b.backbone.clone()),
         ("backbone_sha256", a.backbone_sha256.clone(), b.backbone_sha256.clone()),
         ("n_samples", a.n_samples.to_string(), b.n_samples.to_string()),
         ("n_splits", a.n_splits.to_string(), b.n_splits.to_string()),
-        ("n_reference", a.n_reference.to_string(), b.n_reference.to_string()),
-        ("reference", a.reference.clone(), b.reference.clone()),
-        ("reference_sha256", a.reference_sha256.clone(), b.reference_sha256.clone()),
+        ("reference", reference(a), reference(b)),
         ("resize", a.resize.clone(), b.resize.clone()),
         ("bytes", a.bytes.clone(), b.bytes.clone()),
+        ("stamps", a.stamps.join(" "), b.stamps.join(" ")),
     ];
     let differing: Vec<_> = pairs.into_iter().filter(|(_, a, b)| a != b).map(|(key, a, b)| format!("{key}: {a} → {b}")).collect();
     differing.join("; ")

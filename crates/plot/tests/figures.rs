@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers may")]
 
 use sngan_experiment::method::Method;
-use sngan_experiment::records::{FORMAT_VERSION, LogRecord, PlanRecord, Protocol, Provenance, ScoreRecord, SpectrumRecord, Status};
+use sngan_experiment::records::{
+    FORMAT_VERSION, LogRecord, Metric, PlanRecord, Protocol, Provenance, Record, Reference, ScoreRecord, SpectrumRecord, Status,
+};
 use sngan_experiment::{RunDir, RunSpec, atomic, run_dir, settings};
 use sngan_plot::{Error, Rendered, collect, figures, render_all, tables};
 use std::path::Path;
@@ -12,22 +14,31 @@ use tempfile::TempDir;
 /// A sweep's folder with every method of Figure 1 in every setting.
 struct Sweep(TempDir);
 
-fn protocol() -> Protocol {
+fn protocol(metric: Metric) -> Protocol {
+    let compared = Reference { name: "r".into(), n: 50, sha256: "11".into() };
     Protocol {
+        name: format!("{}_100", metric.name()),
         backbone: "made-up".into(),
         backbone_sha256: "00".into(),
         n_samples: 100,
-        n_splits: 2,
-        n_reference: 50,
-        reference: "r".into(),
-        reference_sha256: "11".into(),
+        n_splits: if metric == Metric::Is { 2 } else { 1 },
+        reference: (metric == Metric::Fid).then_some(compared),
         resize: "none".into(),
         bytes: "truncate".into(),
+        stamps: Vec::new(),
     }
 }
 
-fn score(gen_updates: u64, is: f64, fid: f64) -> ScoreRecord {
-    ScoreRecord { version: FORMAT_VERSION, gen_updates, is_mean: Some(is), is_std: Some(0.25), fid: Some(fid), protocol: protocol() }
+fn score(gen_updates: u64, is: f64, fid: f64) -> [ScoreRecord; 2] {
+    let record = |metric, value, std| ScoreRecord {
+        version: ScoreRecord::VERSION,
+        gen_updates,
+        metric,
+        value: Some(value),
+        std,
+        protocol: protocol(metric),
+    };
+    [record(Metric::Is, is, Some(0.25)), record(Metric::Fid, fid, None)]
 }
 
 fn log(gen_update: u64) -> LogRecord {
@@ -74,7 +85,7 @@ impl Sweep {
         }
         let plan = PlanRecord { version: FORMAT_VERSION, name: "made-up".into(), title: "a grid".into(), scale: "tiny".into(), runs };
         atomic::write_json(&sweep.out().join("plan.json"), &plan).unwrap();
-        atomic::write_json(&sweep.out().join("ceiling.json"), &score(0, 9.5, 0.5)).unwrap();
+        run_dir::write_lines(&sweep.out().join("ceiling.jsonl"), &score(0, 9.5, 0.5)).unwrap();
         sweep
     }
 
@@ -101,7 +112,7 @@ impl Sweep {
         let dir = RunDir::create(self.out().join("runs").join(spec.dir_name()), spec, &provenance).unwrap();
         dir.write_status(Status::Completed, 10, None).unwrap();
         // A score of an earlier horizon must not be shown.
-        run_dir::write_lines(&dir.scores_path(), &[score(5, 99.0, 99.0), score(10, is, fid)]).unwrap();
+        run_dir::write_lines(&dir.scores_path(), &[score(5, 99.0, 99.0), score(10, is, fid)].concat()).unwrap();
         run_dir::write_lines(&dir.log_path(), &[log(1), log(10)]).unwrap();
         let spectra: Vec<_> = (0..7).flat_map(|l| [spectrum(l, "raw"), spectrum(l, "normalized")]).collect();
         run_dir::write_lines(&dir.spectrum_path(), &spectra).unwrap();

@@ -1,6 +1,6 @@
 //! Sweeps: a plan's runs side by side in one process, each scored when it is done, restartable at any moment.
 //!
-//! The output folder holds `plan.json`, `ceiling.json` (the real data's own scores) and `runs/<run>/`. Everything that is there and fits is
+//! The output folder holds `plan.json`, `ceiling.jsonl` (the real data's own scores) and `runs/<run>/`. Everything that is there and fits is
 //! kept; what is missing is done.
 
 mod error;

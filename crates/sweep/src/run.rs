@@ -48,8 +48,8 @@ pub enum Event {
         status: Status,
         /// The reason for divergence or failure.
         reason: Option<String>,
-        /// Its score, where there is one.
-        score: Option<Box<ScoreRecord>>,
+        /// Its scores, where there are any.
+        scores: Vec<ScoreRecord>,
     },
 }
 
@@ -154,10 +154,10 @@ fn evaluator(plan: &Plan, images: &ImageSets, out: &Path, data_dir: Option<&Path
     let reference = sngan_data::load(spec.dataset, Split::Reference, spec.side, data_dir)?;
     let evaluator = Evaluator::new(&plan.score, &reference)?;
     if let (Some(evaluator), Some(train)) = (&evaluator, images.of(spec)) {
-        let path = out.join("ceiling.json");
-        let known = path.exists().then(|| run_dir::read_json::<ScoreRecord>(&path)).transpose()?;
-        if known.is_none_or(|k| k.protocol != evaluator.protocol(plan.score.samples.min(train.len()))) {
-            atomic::write_json(&path, &evaluator.ceiling(train)?)?;
+        let known = run_dir::ceiling(out)?;
+        let wanted = evaluator.protocols(plan.score.samples.min(train.len()));
+        if !wanted.iter().all(|w| known.iter().any(|k| k.protocol == *w)) {
+            run_dir::write_lines(&out.join("ceiling.jsonl"), &evaluator.ceiling(train, plan.score.samples)?)?;
         }
     }
     Ok(evaluator)
@@ -185,23 +185,23 @@ impl Sweep<'_> {
             return Status::Interrupted;
         }
         let failed_before = dir.status().ok().flatten().filter(|s| s.status == Status::Failed);
-        let (status, reason, score) = match failed_before {
-            Some(s) if !self.options.retry_failed => (Status::Failed, s.reason, None),
+        let (status, reason, scores) = match failed_before {
+            Some(s) if !self.options.retry_failed => (Status::Failed, s.reason, Vec::new()),
             _ => {
                 (self.events)(&Event::Started { run: run.clone() });
                 // A panic in one run must not take the other runs' hours with it.
                 let result = catch_unwind(AssertUnwindSafe(|| self.train_and_score(&dir, spec)));
                 match result.unwrap_or_else(|_| Err(Error::Invalid("the run panicked; the message is on standard error".into()))) {
-                    Ok((Outcome::Completed, score)) => (Status::Completed, None, score),
+                    Ok((Outcome::Completed, scores)) => (Status::Completed, None, scores),
                     Ok((Outcome::Diverged { gen_update, reason }, _)) => {
-                        (Status::Diverged, Some(format!("at generator update {gen_update}: {reason}")), None)
+                        (Status::Diverged, Some(format!("at generator update {gen_update}: {reason}")), Vec::new())
                     }
-                    Ok((Outcome::Interrupted { .. }, _)) => (Status::Interrupted, None, None),
-                    Err(e) => (Status::Failed, Some(self.record_failure(&dir, &e)), None),
+                    Ok((Outcome::Interrupted { .. }, _)) => (Status::Interrupted, None, Vec::new()),
+                    Err(e) => (Status::Failed, Some(self.record_failure(&dir, &e)), Vec::new()),
                 }
             }
         };
-        (self.events)(&Event::Ended { run, status, reason, score: score.map(Box::new) });
+        (self.events)(&Event::Ended { run, status, reason, scores });
         status
     }
 
@@ -218,7 +218,7 @@ impl Sweep<'_> {
         error.to_string()
     }
 
-    fn train_and_score(&self, dir: &RunDir, spec: &RunSpec) -> Result<(Outcome, Option<ScoreRecord>)> {
+    fn train_and_score(&self, dir: &RunDir, spec: &RunSpec) -> Result<(Outcome, Vec<ScoreRecord>)> {
         let outcome = train(
             dir.path(),
             spec,
@@ -234,14 +234,14 @@ impl Sweep<'_> {
             &mut |p| (self.events)(&Event::Progress { run: spec.dir_name(), gen_update: p.gen_update, total: p.total }),
         )?;
         if outcome != Outcome::Completed {
-            return Ok((outcome, None));
+            return Ok((outcome, Vec::new()));
         }
-        let score = match &self.evaluator {
-            Some(evaluator) => Some(score_run(dir, spec, evaluator, self.plan.score.samples, self.device)?),
-            None => None,
+        let scores = match &self.evaluator {
+            Some(evaluator) => score_run(dir, spec, evaluator, self.plan.score.samples, self.device)?,
+            None => Vec::new(),
         };
         spectra_of_run(dir, spec)?;
-        Ok((outcome, score))
+        Ok((outcome, scores))
     }
 
     fn images_of(&self, spec: &RunSpec) -> Result<&Images> {

@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use sngan_core::{Device, checkpoint, generate, spectrum};
 use sngan_eval::Evaluator;
-use sngan_experiment::records::ScoreRecord;
+use sngan_experiment::records::{Protocol, ScoreRecord};
 use sngan_experiment::{RunDir, RunSpec, run_dir};
 
 fn newest(dir: &RunDir, device: &Device) -> Result<checkpoint::Checkpoint> {
@@ -11,23 +11,25 @@ fn newest(dir: &RunDir, device: &Device) -> Result<checkpoint::Checkpoint> {
     checkpoint::latest(dir, device)?.ok_or_else(none)
 }
 
-/// Scores `samples` images of the newest checkpoint, unless that score is recorded already; appends to `scores.jsonl`.
+/// Scores `samples` images of the newest checkpoint, unless those scores are recorded already; appends to `scores.jsonl`.
 ///
 /// Samples come from the stream `sample` of the run's seed, with G in evaluation mode.
 ///
 /// # Errors
 /// No good checkpoint; images that cannot be scored.
-pub fn score_run(dir: &RunDir, spec: &RunSpec, evaluator: &Evaluator, samples: usize, device: &Device) -> Result<ScoreRecord> {
+pub fn score_run(dir: &RunDir, spec: &RunSpec, evaluator: &Evaluator, samples: usize, device: &Device) -> Result<Vec<ScoreRecord>> {
     let checkpoint = newest(dir, device)?;
-    let protocol = evaluator.protocol(samples);
-    let known = dir.scores()?.into_iter().find(|s| s.gen_updates == checkpoint.gen_updates && s.protocol == protocol);
-    if let Some(score) = known {
-        return Ok(score);
+    let recorded = dir.scores()?;
+    let known = |protocol: &Protocol| recorded.iter().find(|s| s.gen_updates == checkpoint.gen_updates && s.protocol == *protocol).cloned();
+    if let Some(scores) = evaluator.protocols(samples).iter().map(known).collect::<Option<Vec<_>>>() {
+        return Ok(scores);
     }
     let bytes = generate::images(spec, &checkpoint, device, samples, spec.seed)?;
-    let score = evaluator.score(&bytes, spec.side, checkpoint.gen_updates)?;
-    run_dir::append_line(&dir.scores_path(), &score)?;
-    Ok(score)
+    let scores = evaluator.score(&bytes, spec.side, checkpoint.gen_updates)?;
+    for score in scores.iter().filter(|s| known(&s.protocol).is_none()) {
+        run_dir::append_line(&dir.scores_path(), score)?;
+    }
+    Ok(scores)
 }
 
 /// Writes `spectrum.jsonl`: the squared singular values of every layer of D at the newest checkpoint.

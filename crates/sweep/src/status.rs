@@ -12,8 +12,8 @@ pub struct RunState {
     pub name: String,
     /// `None` before it started.
     pub status: Option<StatusRecord>,
-    /// Newest score.
-    pub score: Option<ScoreRecord>,
+    /// Scores of the newest scored checkpoint.
+    pub scores: Vec<ScoreRecord>,
 }
 
 /// The plan of `out` and the state of each of its runs.
@@ -28,5 +28,8 @@ pub fn status(out: &Path) -> Result<(PlanRecord, Vec<RunState>)> {
 
 fn state(out: &Path, name: &str) -> Result<RunState> {
     let dir = RunDir::new(out.join("runs").join(name));
-    Ok(RunState { name: name.into(), status: dir.status()?, score: dir.scores()?.pop() })
+    let mut scores = dir.scores()?;
+    let newest = scores.iter().map(|s| s.gen_updates).max();
+    scores.retain(|s| Some(s.gen_updates) == newest);
+    Ok(RunState { name: name.into(), status: dir.status()?, scores })
 }

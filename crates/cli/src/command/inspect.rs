@@ -24,8 +24,8 @@ pub(crate) fn score(arguments: &Score) -> Result<Ended> {
     };
     let reference = load(spec.dataset, Split::Reference, spec.side, Some(&arguments.data.data_dir))?;
     let evaluator = Evaluator::new(&plan, &reference)?.context("backbone `none` scores nothing")?;
-    let record = sngan_sweep::score_run(&dir, &spec, &evaluator, plan.samples, &device(&arguments.machine)?)?;
-    println!("{} updates: {}", record.gen_updates, describe(&record));
+    let scores = sngan_sweep::score_run(&dir, &spec, &evaluator, plan.samples, &device(&arguments.machine)?)?;
+    println!("{} updates: {}", scores.first().map_or(0, |s| s.gen_updates), describe(&scores));
     Ok(Ended::Well)
 }
 

@@ -29,14 +29,14 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
             work.done(run, *gen_update);
             progress.set(work.position(), || run.clone());
         }
-        Event::Ended { run, status, reason, score } => {
+        Event::Ended { run, status, reason, scores } => {
             // A run that diverged or failed leaves nothing to do either.
             if *status != Status::Interrupted {
                 work.done(run, u64::MAX);
             }
             let n = ended.fetch_add(1, Ordering::Relaxed) + 1;
             let what = reason.as_ref().map_or_else(String::new, |r| format!(": {r}"));
-            let score = score.as_ref().map_or_else(String::new, |s| format!("  {}", describe(s)));
+            let score = if scores.is_empty() { String::new() } else { format!("  {}", describe(scores)) };
             progress.println(&format!("[{n}/{}] {run} {}{what}{score}", plan.specs.len(), name(*status)));
         }
     };
@@ -104,7 +104,7 @@ pub(crate) fn status(out: &Path) -> Result<Ended> {
             Some(s) if s.status == Status::Running && !busy => ("killed", s.gen_updates, None),
             Some(s) => (name(s.status), s.gen_updates, s.reason.as_deref()),
         };
-        let score = run.score.as_ref().map_or_else(String::new, describe);
+        let score = describe(&run.scores);
         println!("{:<40} {status:<12} {updates:>8} updates  {score}{}", run.name, reason.unwrap_or_default());
     }
     Ok(Ended::Well)
@@ -120,9 +120,12 @@ fn name(status: Status) -> &'static str {
     }
 }
 
-/// Both scores under their full names.
-pub(crate) fn describe(score: &ScoreRecord) -> String {
+/// Scores under their full names.
+pub(crate) fn describe(scores: &[ScoreRecord]) -> String {
     let number = |x: Option<f64>| x.map_or_else(|| "–".to_string(), |x| format!("{x:.3}"));
-    let backbone = &score.protocol.backbone;
-    format!("is[{backbone}] {} ± {}  fid[{backbone}] {}", number(score.is_mean), number(score.is_std), number(score.fid))
+    let one = |s: &ScoreRecord| {
+        let spread = s.std.map_or_else(String::new, |x| format!(" ± {x:.3}"));
+        format!("{}[{}] {}{spread}", s.metric.name(), s.protocol.backbone, number(s.value))
+    };
+    scores.iter().map(one).collect::<Vec<_>>().join("  ")
 }

@@ -5,7 +5,7 @@ use crate::collect::{Collected, Run};
 use crate::frame::{Axis, Frame, Scale, short};
 use crate::paper::{self, Best};
 use crate::{Rendered, Result};
-use sngan_experiment::records::ScoreRecord;
+use sngan_experiment::records::Metric as Measured;
 use std::path::Path;
 
 const SIZE: (i32, i32) = (960 * DENSITY, 470 * DENSITY);
@@ -17,14 +17,10 @@ const WIDEST_BAR: f64 = 40.0 * DENSITY as f64;
 struct Metric {
     stem: &'static str,
     title: &'static str,
-    /// The metric's name before the backbone: `is`, `fid`.
-    name: &'static str,
+    metric: Measured,
     /// Digits after the point in the paper.
     digits: usize,
     scale: Scale,
-    value: fn(&ScoreRecord) -> Option<f64>,
-    /// Spread within one run's score.
-    spread: fn(&ScoreRecord) -> Option<f64>,
     paper: fn(&Best) -> Option<f64>,
 }
 
@@ -40,11 +36,9 @@ pub(crate) fn inception_score(c: &Collected, folder: &Path) -> Result<Rendered> 
     let metric = Metric {
         stem: "fig1",
         title: "Figure 1: inception score of each method in each setting (higher is better)",
-        name: "is",
+        metric: Measured::Is,
         digits: 2,
         scale: Scale::Linear,
-        value: |s| s.is_mean,
-        spread: |s| s.is_std,
         paper: |b| b.is,
     };
     metric.render(c, folder)
@@ -55,11 +49,9 @@ pub(crate) fn fid(c: &Collected, folder: &Path) -> Result<Rendered> {
     let metric = Metric {
         stem: "fig2",
         title: "Figure 2: Fréchet inception distance of each method in each setting (lower is better)",
-        name: "fid",
+        metric: Measured::Fid,
         digits: 1,
         scale: Scale::Log,
-        value: |s| s.fid,
-        spread: |_| None,
         paper: |b| b.fid,
     };
     metric.render(c, folder)
@@ -67,8 +59,8 @@ pub(crate) fn fid(c: &Collected, folder: &Path) -> Result<Rendered> {
 
 impl Metric {
     fn render(&self, c: &Collected, folder: &Path) -> Result<Rendered> {
-        let Some(protocol) = c.protocol() else { return Ok(Rendered::Skipped("no run has a score".into())) };
-        let full_name = format!("{}[{}]", self.name, protocol.backbone);
+        let Some(protocol) = c.protocol(self.metric) else { return Ok(Rendered::Skipped("no run has a score".into())) };
+        let full_name = format!("{}[{}]", self.metric.name(), protocol.backbone);
         let (labels, settings) = (c.labels(), c.settings());
         let bars: Vec<Vec<Bar>> =
             labels.iter().map(|l| settings.iter().map(|s| self.bar(&c.cell(l, s).collect::<Vec<_>>())).collect()).collect();
@@ -90,7 +82,7 @@ impl Metric {
                     canvas.line(vec![(left as i32 + 6, y), ((left + group) as i32 - 6, y)], BLACK, 2 * DENSITY)?;
                 }
             }
-            if let Some(real) = c.ceiling.as_ref().and_then(self.value) {
+            if let Some(real) = c.real(self.metric).and_then(|s| s.value) {
                 canvas.dashes((frame.left, frame.right), frame.y_at(real), BLACK)?;
             }
             self.papers(canvas, &marks, on_axis)
@@ -101,7 +93,7 @@ impl Metric {
     /// How the runs and scores were made, and what the marks at the bars mean.
     fn notes(&self, c: &Collected, bars: &[Vec<Bar>]) -> Vec<String> {
         let any = |f: fn(&Bar) -> bool| bars.iter().flatten().any(f);
-        let mut scores = c.describe_scores().unwrap_or_default();
+        let mut scores = c.describe_scores(self.metric).unwrap_or_default();
         if any(|b| matches!(b, Bar::Value { spread, .. } if *spread > 0.0)) {
             let several = c.runs.iter().any(|r| c.cell(&r.spec.label, &r.spec.setting).count() > 1);
             scores += if several { " Whiskers: standard deviation over seeds." } else { " Whiskers: standard deviation over splits." };
@@ -114,7 +106,7 @@ impl Metric {
 
     /// Mean over seeds; the spread is that over seeds where there are several, else the score's own.
     fn bar(&self, runs: &[&Run]) -> Bar {
-        let values: Vec<f64> = runs.iter().filter_map(|r| (self.value)(r.score.as_ref()?)).collect();
+        let values: Vec<f64> = runs.iter().filter_map(|r| r.score(self.metric)?.value).collect();
         if values.is_empty() {
             return if runs.iter().any(|r| r.diverged()) { Bar::Diverged } else { Bar::Missing };
         }
@@ -122,7 +114,7 @@ impl Metric {
         let spread = if values.len() > 1 {
             (values.iter().map(|v| (v - value).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
         } else {
-            runs.iter().find_map(|r| (self.spread)(r.score.as_ref()?)).unwrap_or(0.0)
+            runs.iter().find_map(|r| r.score(self.metric)?.std).unwrap_or(0.0)
         };
         Bar::Value { value, spread }
     }
@@ -139,7 +131,7 @@ impl Metric {
     }
 
     fn frame(&self, c: &Collected, bars: &[Vec<Bar>], marks: &[(&str, f64)], label: String) -> Frame {
-        let real = c.ceiling.as_ref().and_then(self.value);
+        let real = c.real(self.metric).and_then(|s| s.value);
         let drawn = bars.iter().flatten().filter_map(|b| if let Bar::Value { value, spread } = b { Some((*value, *spread)) } else { None });
         let all: Vec<(f64, f64)> = drawn.chain(real.map(|r| (r, 0.0))).chain(marks.iter().map(|(_, v)| (*v, 0.0))).collect();
         let high = all.iter().map(|(v, s)| v + s).fold(0.0, f64::max);
@@ -155,7 +147,7 @@ impl Metric {
     fn legend(&self, canvas: &Canvas<'_>, frame: &Frame, c: &Collected, settings: &[&str]) -> Result<()> {
         let entries: Vec<_> = settings.iter().enumerate().map(|(i, s)| (format!("setting {s}"), PALETTE[i % PALETTE.len()])).collect();
         canvas.legend((frame.left, 28 * DENSITY), &entries)?;
-        if let Some(real) = c.ceiling.as_ref().and_then(self.value) {
+        if let Some(real) = c.real(self.metric).and_then(|s| s.value) {
             let text = format!("real data {}", short((real * 1000.0).round() / 1000.0));
             let width = canvas.text_width(&text, SMALL)?;
             canvas.text((frame.right, 28 * DENSITY), &text, SMALL, BLACK, Anchor::Right)?;
@@ -167,7 +159,7 @@ impl Metric {
 
     /// The paper's values: what the black marks are, or, where its backbone is another, the numbers beside the plot.
     fn papers(&self, canvas: &Canvas<'_>, marks: &[(&str, f64)], on_axis: bool) -> Result<()> {
-        let name = self.name.to_uppercase();
+        let name = self.metric.name().to_uppercase();
         let (first, second) = if on_axis {
             (format!("black lines: the paper's best {name} (CIFAR-10)"), String::new())
         } else {

@@ -2,12 +2,10 @@
 
 use crate::collect::{Collected, Run};
 use crate::{Rendered, Result, paper};
-use sngan_experiment::records::{ScoreRecord, Status};
+use sngan_experiment::records::{Metric, ScoreRecord, Status};
 use sngan_experiment::{atomic, settings};
 use std::fmt::Write;
 use std::path::Path;
-
-type Value = fn(&ScoreRecord) -> Option<f64>;
 
 /// Writes `table1.md` for people and `table1.csv`, one row per run, for programs.
 pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
@@ -29,12 +27,13 @@ fn markdown(c: &Collected) -> Result<String> {
             let _ = writeln!(text, "| {name} | {} | {} | {} | {} |", s.lr, s.beta1, s.beta2, s.n_dis);
         }
     }
-    match c.protocol() {
-        None => text += &grid(c, "status of each run", None, |_| None),
+    match c.protocol(Metric::Is) {
+        None => text += &grid(c, "status of each run", None),
         Some(p) => {
-            let _ = writeln!(text, "\n{}", c.describe_scores().unwrap_or_default());
-            text += &grid(c, &format!("is[{}] (higher is better)", p.backbone), Some(|s| s.is_mean), |s| s.is_std);
-            text += &grid(c, &format!("fid[{}] (lower is better)", p.backbone), Some(|s| s.fid), |_| None);
+            for (metric, better) in [(Metric::Is, "higher"), (Metric::Fid, "lower")] {
+                let _ = writeln!(text, "\n{}", c.describe_scores(metric).unwrap_or_default());
+                text += &grid(c, &format!("{}[{}] ({better} is better)", metric.name(), p.backbone), Some(metric));
+            }
             let _ = write!(
                 text,
                 "\nBackbone {} (sha256 {}…), resize {}, bytes {}. `±`: standard deviation over seeds where there are several, else over splits.\n",
@@ -50,26 +49,27 @@ fn markdown(c: &Collected) -> Result<String> {
 }
 
 /// A table of methods × settings.
-fn grid(c: &Collected, caption: &str, value: Option<Value>, spread: Value) -> String {
+fn grid(c: &Collected, caption: &str, metric: Option<Metric>) -> String {
     let settings = c.settings();
     let mut text = format!("\n**{caption}**\n\n| method | {} |\n|---|{}\n", settings.join(" | "), "---|".repeat(settings.len()));
     for label in c.labels() {
-        let cells: Vec<String> = settings.iter().map(|s| cell(&c.cell(label, s).collect::<Vec<_>>(), value, spread)).collect();
+        let cells: Vec<String> = settings.iter().map(|s| cell(&c.cell(label, s).collect::<Vec<_>>(), metric)).collect();
         let _ = writeln!(text, "| {label} | {} |", cells.join(" | "));
     }
-    if let (Some(value), Some(real)) = (value, &c.ceiling) {
-        let real = number(value(real), spread(real));
+    if let Some(real) = metric.and_then(|m| c.real(m)) {
+        let real = number(real.value, real.std);
         let _ = writeln!(text, "| *real data* | {} |", vec![real; settings.len()].join(" | "));
     }
     text
 }
 
-fn cell(runs: &[&Run], value: Option<Value>, spread: Value) -> String {
-    let values: Vec<f64> = runs.iter().filter_map(|r| value?(r.score.as_ref()?)).collect();
+fn cell(runs: &[&Run], metric: Option<Metric>) -> String {
+    let scores = || runs.iter().filter_map(|r| r.score(metric?));
+    let values: Vec<f64> = scores().filter_map(|s| s.value).collect();
     match values.as_slice() {
         [] if runs.is_empty() => "not begun".into(),
         [] => runs.iter().map(|r| status(r)).collect::<Vec<_>>().join(", "),
-        [one] => number(Some(*one), runs.iter().find_map(|r| spread(r.score.as_ref()?))),
+        [one] => number(Some(*one), scores().find_map(|s| s.std)),
         several => {
             let mean = several.iter().sum::<f64>() / several.len() as f64;
             let variance = several.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / several.len() as f64;
@@ -100,7 +100,7 @@ fn status(run: &Run) -> String {
 /// The paper's best values, in a table of their own.
 fn papers(c: &Collected) -> Result<String> {
     let mut reasons = Vec::new();
-    if c.protocol().is_some_and(|p| p.backbone != paper::BACKBONE) {
+    if c.protocol(Metric::Is).is_some_and(|p| p.backbone != paper::BACKBONE) {
         reasons.push("another backbone");
     }
     if !c.on_cifar10() {
@@ -136,8 +136,8 @@ fn csv_text(c: &Collected) -> String {
     let cell = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
     for run in &c.runs {
         let s = &run.spec;
-        let score = run.score.as_ref();
-        let count = |f: fn(&ScoreRecord) -> usize| score.map_or_else(String::new, |s| f(s).to_string());
+        let is = run.score(Metric::Is);
+        let count = |f: fn(&ScoreRecord) -> usize| is.map_or_else(String::new, |s| f(s).to_string());
         let columns = [
             quoted(&s.label),
             quoted(&s.setting),
@@ -148,13 +148,13 @@ fn csv_text(c: &Collected) -> String {
             s.n_dis.to_string(),
             s.gen_updates.to_string(),
             status(run),
-            score.map_or_else(String::new, |s| s.protocol.backbone.clone()),
+            is.map_or_else(String::new, |s| s.protocol.backbone.clone()),
             count(|s| s.protocol.n_samples),
             count(|s| s.protocol.n_splits),
-            count(|s| s.protocol.n_reference),
-            cell(score.and_then(|s| s.is_mean)),
-            cell(score.and_then(|s| s.is_std)),
-            cell(score.and_then(|s| s.fid)),
+            run.score(Metric::Fid).and_then(|s| s.protocol.reference.as_ref()).map_or_else(String::new, |r| r.n.to_string()),
+            cell(is.and_then(|s| s.value)),
+            cell(is.and_then(|s| s.std)),
+            cell(run.score(Metric::Fid).and_then(|s| s.value)),
         ];
         text += &columns.join(",");
         text.push('\n');
