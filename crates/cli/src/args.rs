@@ -146,12 +146,21 @@ pub(crate) struct BenchUpdate {
 pub(crate) enum Model {
     /// Print every layer with shapes and parameter counts
     Summary {
-        /// Image side, pixels
-        #[arg(long, default_value_t = 32)]
-        side: usize,
+        /// The networks, such as standard-cnn or resnet-cifar10
+        #[arg(long, default_value = "standard-cnn")]
+        architecture: String,
+        /// Image side, pixels [default: the paper's]
+        #[arg(long)]
+        side: Option<usize>,
         /// Every width is divided by this
         #[arg(long, default_value_t = 1, value_name = "N")]
         width_divisor: usize,
+        /// How labels enter: none, concat, projection, ac-gan
+        #[arg(long, default_value = "none")]
+        conditioning: String,
+        /// Number of classes
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        n_classes: usize,
     },
 }
 

@@ -84,7 +84,9 @@ impl Discriminator {
     /// # Errors
     /// When the spec's sizes do not fit the architecture.
     pub fn new(spec: &RunSpec, streams: &Streams, place: &Place) -> Result<Discriminator> {
-        let layers = spec.layers()?.discriminator.into_iter().enumerate();
+        let table = spec.layers()?;
+        let head = table.head.dense;
+        let layers = super::plain(table.discriminator)?.into_iter().chain([head]).enumerate();
         let layers = layers.map(|(i, layer)| fresh_layer(spec, i, layer, streams, place)).collect::<Result<_>>()?;
         Ok(Discriminator { layers, place: place.clone() })
     }
@@ -247,7 +249,9 @@ impl DiscriminatorLayer {
 
     fn linear(&self, w: &Weights, x: &FeatureMap, finish: Finish<'_>) -> Result<FeatureMap> {
         match self.spec.kind {
-            LayerKind::Dense { .. } => Err(Error::Invalid(format!("layer {}: a dense layer must be the last", self.spec.name))),
+            LayerKind::Dense { .. } | LayerKind::Embedding { .. } => {
+                Err(Error::Invalid(format!("layer {}: a dense layer must be the last", self.spec.name)))
+            }
             LayerKind::Conv { stride, padding, .. } => ops::conv2d(x, &w.effective, stride, padding, finish),
             LayerKind::Deconv { stride, padding, .. } => ops::conv_transpose2d(x, &w.effective, stride, padding, finish),
         }
@@ -270,7 +274,7 @@ impl DiscriminatorLayer {
 
 fn fresh_layer(spec: &RunSpec, index: usize, layer: LayerSpec, streams: &Streams, place: &Place) -> Result<DiscriminatorLayer> {
     let name = format!("discriminator.{}", layer.name);
-    let outputs = init::outputs(layer.kind);
+    let outputs = layer.kind.outputs();
     let weight = init::weight(layer.kind, &name, spec.regularizer == Regularizer::Orthonormal, streams, place)?;
     let u = place.tensor(streams.normal(&format!("u.{}", layer.name), 0, outputs), outputs)?;
     let norm = WeightNorm::new(spec.normalization, &u)?;

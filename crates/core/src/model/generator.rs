@@ -36,10 +36,10 @@ impl Generator {
     /// # Errors
     /// When the spec's sizes do not fit the architecture.
     pub fn new(spec: &RunSpec, streams: &Streams, place: &Place) -> Result<Generator> {
-        let layers = spec.layers()?.generator.into_iter().map(|layer| {
-            let outputs = init::outputs(layer.kind);
+        let layers = super::plain(spec.layers()?.generator)?.into_iter().map(|layer| {
+            let outputs = layer.kind.outputs();
             let var = |value| Ok::<_, Error>(Var::from_tensor(&init::constant(value, outputs, place)?)?);
-            let batch_norm = if layer.batch_norm {
+            let batch_norm = if layer.norm != sngan_experiment::arch::Norm::None {
                 let (running_mean, running_var) = (init::constant(0.0, outputs, place)?, init::constant(1.0, outputs, place)?);
                 Some(BatchNorm { gamma: var(1.0)?, beta: var(0.0)?, running_mean, running_var })
             } else {
@@ -137,7 +137,9 @@ impl GeneratorLayer {
         };
         let finish = Finish::BiasActivation(&bias, if self.batch_norm.is_some() { 1.0 } else { slope });
         let x = match self.spec.kind {
-            LayerKind::Dense { .. } => return Err(Error::Invalid(format!("layer {}: a dense layer must be the first", self.spec.name))),
+            LayerKind::Dense { .. } | LayerKind::Embedding { .. } => {
+                return Err(Error::Invalid(format!("layer {}: a dense layer must be the first", self.spec.name)));
+            }
             LayerKind::Conv { stride, padding, .. } => ops::conv2d(x, &weight, stride, padding, finish)?,
             LayerKind::Deconv { stride, padding, .. } => ops::conv_transpose2d(x, &weight, stride, padding, finish)?,
         };

@@ -9,25 +9,9 @@ use sngan_experiment::arch::LayerKind;
 /// Standard deviation of the standard CNN's initial weights.
 const WEIGHT_STD: f32 = 0.02;
 
-/// Shape of a layer's weight: dense `[O, I]`, convolution `[O, I, k, k]`, transposed convolution `[I, O, k, k]`.
-pub(super) fn weight_shape(kind: LayerKind) -> Vec<usize> {
-    match kind {
-        LayerKind::Dense { input, output } => vec![output, input],
-        LayerKind::Conv { input, output, kernel, .. } => vec![output, input, kernel, kernel],
-        LayerKind::Deconv { input, output, kernel, .. } => vec![input, output, kernel, kernel],
-    }
-}
-
-/// Output channels or features of a layer.
-pub(super) fn outputs(kind: LayerKind) -> usize {
-    match kind {
-        LayerKind::Dense { output, .. } | LayerKind::Conv { output, .. } | LayerKind::Deconv { output, .. } => output,
-    }
-}
-
 /// A weight from the stream `init.<name>`: normal(0, 0.02), or a random orthonormal operator.
 pub(super) fn weight(kind: LayerKind, name: &str, orthonormal: bool, streams: &Streams, place: &Place) -> Result<Var> {
-    let shape = weight_shape(kind);
+    let shape = kind.weight_shape();
     let rows = shape[0];
     let columns = shape[1..].iter().product::<usize>();
     let mut draws = streams.normal(&format!("init.{name}"), 0, rows * columns);

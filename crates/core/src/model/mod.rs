@@ -72,6 +72,15 @@ impl Place {
     }
 }
 
+/// The layers of a network without blocks.
+fn plain(steps: Vec<sngan_experiment::arch::Step>) -> Result<Vec<sngan_experiment::arch::LayerSpec>> {
+    let layer = |step| match step {
+        sngan_experiment::arch::Step::Layer(layer) => Ok(layer),
+        _ => Err(Error::Invalid("only the unconditional standard CNN of Table 3 can be trained".into())),
+    };
+    steps.into_iter().map(layer).collect()
+}
+
 /// Finds `key` with `shape` in a checkpoint's tensors, moved to `place`.
 pub(crate) fn find(tensors: &BTreeMap<String, Tensor>, key: &str, shape: &candle_core::Shape, place: &Place) -> Result<Tensor> {
     let t = tensors.get(key).ok_or_else(|| Error::Invalid(format!("the checkpoint has no tensor `{key}`")))?;
