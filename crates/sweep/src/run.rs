@@ -229,6 +229,7 @@ impl Sweep<'_> {
                 log_every: self.plan.score.log_every,
                 checkpoint_every: self.plan.score.checkpoint_every,
                 sample_every: 0,
+                held_out: None,
             },
             self.stop,
             &mut |p| (self.events)(&Event::Progress { run: spec.dir_name(), gen_update: p.gen_update, total: p.total }),

@@ -1,11 +1,17 @@
 //! The paper's networks, built from the layer tables of `sngan_experiment::arch`.
 
+mod batch_norm;
 mod discriminator;
 mod generator;
 mod init;
+mod labels;
+mod layer;
+mod plan;
 
-pub use discriminator::{Discriminator, DiscriminatorLayer, PostNorm, Trace, Weights};
+pub use discriminator::{Discriminator, Trace};
 pub use generator::Generator;
+pub use labels::Labels;
+pub use layer::{DiscriminatorLayer, DiscriminatorPoint, LayerWeights, PostNorm, Weights};
 
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor, Var};
@@ -70,15 +76,6 @@ impl Place {
     pub(crate) fn tensor(&self, values: Vec<f32>, shape: impl Into<candle_core::Shape>) -> Result<Tensor> {
         Ok(Tensor::from_vec(values, shape.into(), &self.device)?.to_dtype(self.dtype)?)
     }
-}
-
-/// The layers of a network without blocks.
-fn plain(steps: Vec<sngan_experiment::arch::Step>) -> Result<Vec<sngan_experiment::arch::LayerSpec>> {
-    let layer = |step| match step {
-        sngan_experiment::arch::Step::Layer(layer) => Ok(layer),
-        _ => Err(Error::Invalid("only the unconditional standard CNN of Table 3 can be trained".into())),
-    };
-    steps.into_iter().map(layer).collect()
 }
 
 /// Finds `key` with `shape` in a checkpoint's tensors, moved to `place`.
