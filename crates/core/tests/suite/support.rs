@@ -19,10 +19,16 @@ pub(crate) const F32_ROUNDING: f64 = 2e-5;
 
 /// Three updates in f64 in two programs: Adam divides by √v, which can magnify rounding of small gradients by 1e6.
 pub(crate) const REPLAY: f64 = 1e-8;
+/// A bias before batch normalization has gradient 0, and a first moment of rounding; Adam makes a step of up to α of it.
+pub(crate) const NO_GRADIENT: f64 = 1e-13;
 /// A gradient through G and D, 12 layers, in f32 against f64, relative to its largest element.
 pub(crate) const F32_GRADIENT: f64 = 1e-5;
+/// The same through residual blocks: three times the layers.
+pub(crate) const F32_GRADIENT_RESIDUAL: f64 = 5e-5;
 /// The same with batch normalization in D: its last layers normalize two values a channel here, which magnifies rounding.
 pub(crate) const F32_GRADIENT_BATCH_NORM: f64 = 1e-4;
+/// The same through residual blocks.
+pub(crate) const F32_GRADIENT_BATCH_NORM_RESIDUAL: f64 = 5e-4;
 /// Outputs and losses of an update in f32, relative to their size (at least 1e-3): a mean over a batch cancels digits.
 pub(crate) const F32_OUTPUT: f64 = 1e-4;
 /// Relative error of a sum of some hundred f64 terms.
