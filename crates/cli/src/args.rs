@@ -114,7 +114,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// Time one update of D and one of G of the standard CNN, on made-up images
+    /// Time one update of D and one of G, on made-up images
     Update(BenchUpdate),
 }
 
@@ -123,6 +123,9 @@ pub(crate) struct BenchUpdate {
     /// The method, by its name in experiment files
     #[arg(long, default_value = "sn")]
     pub(crate) method: String,
+    /// The networks, by their name in experiment files
+    #[arg(long, default_value = "standard-cnn")]
+    pub(crate) architecture: String,
     /// Image side, pixels
     #[arg(long, default_value_t = 32)]
     pub(crate) size: usize,

@@ -193,7 +193,7 @@ pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
         buffers.push((name.clone(), Dtype::F32, t.dims().to_vec(), tensor_file::values(t, DType::F32)?));
     }
     // G sees n_dis + 1 batches in training mode per update, each in its pieces.
-    let pieces = |batch: usize, micro: usize| if micro == 0 { 1 } else { (batch / micro) as u64 };
+    let pieces = |batch: usize, micro: usize| batch.checked_div(micro).unwrap_or(1) as u64;
     let per_update = u64::from(spec.n_dis) * pieces(spec.batch, spec.dis_micro_batch) + pieces(spec.gen_batch, spec.gen_micro_batch);
     let batches = (checkpoint.gen_updates * per_update).to_le_bytes().to_vec();
     for name in tensors.keys().filter_map(|name| name.strip_suffix("running_mean")) {

@@ -59,8 +59,8 @@ pub fn backward<T: Real>(
     let inverse: Vec<f64> = var.iter().map(|v| 1.0 / (v.to_f64() + eps).sqrt()).collect();
     // Σ γ·dy and Σ γ·dy·x̂ of each channel: the statistics' share of dx.
     let (mut first, mut second) = (vec![0.0; s.channels], vec![0.0; s.channels]);
-    for i in 0..columns {
-        let (c, g) = (i % s.channels, gamma[i].to_f64());
+    for (i, g) in gamma.iter().enumerate() {
+        let (c, g) = (i % s.channels, g.to_f64());
         let dg = dg[i] * inverse[c];
         (dbeta[i], dgamma[i]) = (T::from_f64(db[i]), T::from_f64(dg));
         first[c] += g * db[i];
@@ -68,7 +68,7 @@ pub fn backward<T: Real>(
     }
     let count = (s.pixels * s.images) as f64;
     let mut coefficients = [(); 3].map(|()| Vec::with_capacity(columns));
-    for i in 0..columns {
+    for (i, g) in gamma.iter().enumerate() {
         let c = i % s.channels;
         let (b, shift) = match of {
             Statistics::Given => (0.0, 0.0),
@@ -77,7 +77,7 @@ pub fn backward<T: Real>(
                 (b, -inverse[c] * first[c] / count - b * mean[c].to_f64())
             }
         };
-        let values = [gamma[i].to_f64() * inverse[c], b, shift];
+        let values = [g.to_f64() * inverse[c], b, shift];
         coefficients.iter_mut().zip(values).for_each(|(list, value)| list.push(T::from_f64(value)));
     }
     let [scale, b, shift] = &coefficients;

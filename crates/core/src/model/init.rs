@@ -77,6 +77,6 @@ mod tests {
             }
         }
         let first = LayerKind::Conv { input: 3, output: 128, kernel: 3, stride: 1, padding: 1 };
-        assert!((glorot_bound(first, 2f64.sqrt()) - (2.0 * 6.0 / (131.0 * 9.0) as f64).sqrt()).abs() < 1e-12);
+        assert!((glorot_bound(first, 2f64.sqrt()) - (2.0 * 6.0 / (131.0f64 * 9.0)).sqrt()).abs() < 1e-12);
     }
 }
