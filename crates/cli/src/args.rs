@@ -114,7 +114,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// Time one update of D and one of G of the standard CNN, on made-up images
+    /// Time one update of D and one of G, on made-up images
     Update(BenchUpdate),
 }
 
@@ -123,6 +123,9 @@ pub(crate) struct BenchUpdate {
     /// The method, by its name in experiment files
     #[arg(long, default_value = "sn")]
     pub(crate) method: String,
+    /// The networks, by their name in experiment files
+    #[arg(long, default_value = "standard-cnn")]
+    pub(crate) architecture: String,
     /// Image side, pixels
     #[arg(long, default_value_t = 32)]
     pub(crate) size: usize,
@@ -146,12 +149,21 @@ pub(crate) struct BenchUpdate {
 pub(crate) enum Model {
     /// Print every layer with shapes and parameter counts
     Summary {
-        /// Image side, pixels
-        #[arg(long, default_value_t = 32)]
-        side: usize,
+        /// The networks, such as standard-cnn or resnet-cifar10
+        #[arg(long, default_value = "standard-cnn")]
+        architecture: String,
+        /// Image side, pixels [default: the paper's]
+        #[arg(long)]
+        side: Option<usize>,
         /// Every width is divided by this
         #[arg(long, default_value_t = 1, value_name = "N")]
         width_divisor: usize,
+        /// How labels enter: none, concat, projection, ac-gan
+        #[arg(long, default_value = "none")]
+        conditioning: String,
+        /// Number of classes
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        n_classes: usize,
     },
 }
 

@@ -56,12 +56,13 @@ fn power_iteration(bencher: Bencher<'_, '_>) {
         let draws = Streams::new(0).normal(name, 0, shape.iter().product());
         sngan_core::Tensor::from_vec(draws, shape, &Device::Cpu).unwrap()
     };
-    let layers = RunSpec { side: 32, ..RunSpec::paper(Method::Sn) }.layers().unwrap().discriminator;
-    let weights: Vec<_> = layers
-        .iter()
+    let table = RunSpec { side: 32, ..RunSpec::paper(Method::Sn) }.layers().unwrap();
+    let weights: Vec<_> = table
+        .discriminator_layers()
+        .into_iter()
         .map(|layer| {
-            let rows = if layer.name == "dense" { 1 } else { layer.output[0] };
-            let columns = (layer.kind.parameters() - rows) / rows;
+            let rows = layer.kind.outputs();
+            let columns = layer.kind.weights() / rows;
             (tensor(&layer.name, &[rows, columns]), tensor("u", &[rows]))
         })
         .collect();

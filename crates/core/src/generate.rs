@@ -1,11 +1,11 @@
 //! Images from a generator: samples as bytes, and grids as PNG.
 
+use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
-use crate::model::{Generator, Mode, Parameters, Place};
-use crate::rng::Streams;
+use crate::model::{Generator, Labels, Mode, Parameters, Place};
+use crate::trainer::sampled;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
-use sngan_experiment::arch::Z_DIM;
 use sngan_experiment::{RunSpec, atomic};
 use std::path::Path;
 
@@ -22,23 +22,51 @@ pub fn to_bytes(images: &Tensor) -> Result<Vec<u8>> {
     Ok(values.into_iter().map(|x| (127.5 * x + 127.5) as u8).collect())
 }
 
-/// `n` images `[n, 3, side, side]` as bytes from a checkpoint: z from the stream `sample` of `seed`, G in evaluation mode.
+/// Which samples are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// How many.
+    pub n: usize,
+    /// Seed of the streams `sample`, for z, and `sample.y`, for the classes of a conditional G.
+    pub seed: u64,
+    /// This class alone, of a conditional G; else each image's class is drawn, each as likely.
+    pub class: Option<u32>,
+}
+
+/// `n` images `[n, 3, side, side]` as bytes from a checkpoint: z from the stream `sample` of `seed`, and classes, where G is conditional,
+/// from the stream `sample.y`; G in evaluation mode, or its moving average, where the run keeps one.
 ///
 /// # Errors
 /// When the checkpoint does not fit the spec.
 pub fn images(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, n: usize, seed: u64) -> Result<Vec<u8>> {
-    let mut g = Generator::from_tensors(spec, &checkpoint.tensors, &Place::new(device))?;
-    draw(&mut g, device, n, seed)
+    images_of(spec, checkpoint, device, Request { n, seed, class: None })
 }
 
-/// [`images`] from a generator in memory.
-pub(crate) fn draw(g: &mut Generator, device: &Device, n: usize, seed: u64) -> Result<Vec<u8>> {
-    let streams = Streams::new(seed);
+/// [`images`] of one class, where the request names one.
+///
+/// # Errors
+/// When the checkpoint does not fit the spec, or there is no such class.
+pub fn images_of(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, request: Request) -> Result<Vec<u8>> {
+    let place = Place::new(device);
+    let mut g = Generator::from_tensors(spec, &sampled(&checkpoint.tensors), &place)?;
+    draw(&mut g, spec, request, &place)
+}
+
+/// [`images_of`] from a generator in memory.
+pub(crate) fn draw(g: &mut Generator, spec: &RunSpec, request: Request, place: &Place) -> Result<Vec<u8>> {
+    if request.class.is_some() && spec.n_classes == 0 {
+        return Err(Error::Invalid("a class was asked for, but the run's generator is not conditional".into()));
+    }
+    let noise = Noise::new(spec, request.seed);
     let mut bytes = Vec::new();
-    for (chunk, start) in (0..n).step_by(CHUNK).enumerate() {
-        let count = CHUNK.min(n - start);
-        let z = Tensor::from_vec(streams.normal("sample", chunk as u64, count * Z_DIM), (count, Z_DIM), device)?;
-        bytes.extend(to_bytes(&g.forward(&z, Parameters::Frozen, Mode::Eval)?)?);
+    for (chunk, start) in (0..request.n).step_by(CHUNK).enumerate() {
+        let count = CHUNK.min(request.n - start);
+        let z = noise.z("sample", chunk as u64, count, place)?;
+        let labels = match request.class {
+            Some(class) => Some(Labels::new(vec![class; count], spec.n_classes, place)?),
+            None => noise.labels("sample.y", chunk as u64, count, place)?,
+        };
+        bytes.extend(to_bytes(&g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?)?);
     }
     Ok(bytes)
 }

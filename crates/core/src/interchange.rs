@@ -8,7 +8,7 @@
 //! The metadata key `sngan` holds spec, provenance and the checkpoint's metadata as JSON.
 
 use crate::checkpoint::{self, Checkpoint, Metadata};
-use crate::model::{Discriminator, Generator, Mode, Parameters, Place, PostNorm};
+use crate::model::{Discriminator, DiscriminatorLayer, Generator, Labels, LayerWeights, Mode, Parameters, Place};
 use crate::norm::Iterate;
 use crate::rng::Streams;
 use crate::tensor_file::{self, Types, refused};
@@ -93,26 +93,32 @@ fn has_raw_weights(spec: &RunSpec) -> bool {
     matches!(spec.normalization, Normalization::Spectral | Normalization::Weight | Normalization::Frobenius)
 }
 
-/// PyTorch's module after D's convolution `conv<i>`: `bn<i>` or `ln<i>`.
+/// PyTorch's module for the normalization after D's layer: `bn<i>` or `ln<i>` after `conv<i>`, `<layer>.bn` or `<layer>.ln` in a block.
 fn output_norm(spec: &RunSpec, layer: &str) -> String {
-    layer.replace("conv", if spec.normalization == Normalization::Layer { "ln" } else { "bn" })
+    let kind = if spec.normalization == Normalization::Layer { "ln" } else { "bn" };
+    if layer.starts_with("conv") { layer.replace("conv", kind) } else { format!("{layer}.{kind}") }
+}
+
+/// PyTorch's module for the batch normalization after G's layer.
+fn generator_norm(layer: &str) -> String {
+    if layer.starts_with("deconv") { layer.replace("deconv", "bn") } else { format!("{layer}.bn") }
 }
 
 /// Where a checkpoint's tensor stands in the file.
 fn place_in_file(spec: &RunSpec, name: &str) -> String {
-    let parts: Vec<&str> = name.split('.').collect();
-    match parts[..] {
-        ["generator", layer, "bn", part] => {
-            let part = match part {
-                "gamma" => "weight",
-                "beta" => "bias",
-                running => running,
-            };
-            format!("generator.{}.{part}", layer.replace("deconv", "bn"))
-        }
-        ["discriminator", layer, "beta"] => format!("discriminator.{}.bias", output_norm(spec, layer)),
-        ["generator", _, "weight" | "bias"] | ["discriminator", _, "bias"] => name.into(),
-        ["discriminator", _, "weight"] if !has_raw_weights(spec) => name.into(),
+    let (network, path) = name.split_once('.').unwrap_or(("", name));
+    if let ("generator", Some((layer, part))) = (network, path.split_once(".bn.")) {
+        let part = match part {
+            "gamma" => "weight",
+            "beta" => "bias",
+            running => running,
+        };
+        return format!("generator.{}.{part}", generator_norm(layer));
+    }
+    match (network, path.rsplit_once('.')) {
+        ("discriminator", Some((layer, "beta"))) => format!("discriminator.{}.bias", output_norm(spec, layer)),
+        ("generator", Some((_, "weight" | "bias"))) | ("discriminator", Some((_, "bias"))) => name.into(),
+        ("discriminator", Some((_, "weight"))) if !has_raw_weights(spec) => name.into(),
         _ => format!("state.{name}"),
     }
 }
@@ -122,6 +128,9 @@ fn expected(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
     let (streams, place) = (Streams::new(spec.seed), Place::new(&Device::Cpu));
     let (g, d) = (Generator::new(spec, &streams, &place)?, Discriminator::new(spec, &streams, &place)?);
     let mut shapes: BTreeMap<_, _> = g.state().into_iter().chain(d.state()).map(|(k, t)| (k, t.dims().to_vec())).collect();
+    if spec.gen_ema > 0.0 {
+        shapes.extend(g.state().into_iter().map(|(k, t)| (format!("ema.{k}"), t.dims().to_vec())));
+    }
     for (name, var) in g.vars().into_iter().chain(d.vars()) {
         for moment in ["m", "v"] {
             shapes.insert(format!("adam.{moment}.{name}"), var.dims().to_vec());
@@ -134,27 +143,36 @@ fn expected(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
 fn derived(spec: &RunSpec, d: &Discriminator) -> Result<BTreeMap<String, Tensor>> {
     let mut tensors = BTreeMap::new();
     let weights = d.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
-    for (layer, w) in d.layers.iter().zip(weights) {
-        if has_raw_weights(spec) {
-            tensors.insert(format!("discriminator.{}.weight", layer.spec.name), w.effective);
-        }
-        if let PostNorm::Batch(beta) | PostNorm::Layer(beta) = &layer.post {
-            tensors.insert(format!("discriminator.{}.weight", output_norm(spec, &layer.spec.name)), beta.ones_like()?);
+    if has_raw_weights(spec) {
+        let named = |(layer, w): (&DiscriminatorLayer, LayerWeights)| (format!("discriminator.{}.weight", layer.spec.name), w.effective);
+        tensors.extend(d.layers.iter().zip(weights.layers).map(named));
+    }
+    let places = d.layers.iter().map(|l| (&l.spec.name, &l.post)).chain(d.points.iter().map(|p| (&p.spec.name, &p.post)));
+    for (name, post) in places {
+        if let Some(beta) = post.beta() {
+            tensors.insert(format!("discriminator.{}.weight", output_norm(spec, name)), beta.ones_like()?);
         }
     }
     Ok(tensors)
 }
 
-/// `check.z` `[4, 128]` and `check.images` = G(z) in evaluation mode; `check.x` `[4, 3, side, side]` in [−1, 1) and `check.outputs` = D(x).
+/// `check.z` `[4, 128]` and `check.images` = G(z) in evaluation mode; `check.x` `[4, 3, side, side]` in [−1, 1) and `check.outputs` = D(x);
+/// for a conditional run with the classes `check.y` `[4]`.
 fn check(spec: &RunSpec, g: &mut Generator, d: &Discriminator) -> Result<BTreeMap<String, Tensor>> {
     let (streams, side) = (Streams::new(spec.seed), spec.side);
+    let place = Place::new(&Device::Cpu);
     let z = Tensor::from_vec(streams.normal("check.z", 0, CHECKED * Z_DIM), (CHECKED, Z_DIM), &Device::Cpu)?;
+    let classes: Vec<u32> = (0..CHECKED).map(|i| (i % spec.n_classes.max(1)) as u32).collect();
+    let labels = if spec.n_classes > 0 { Some(Labels::new(classes.clone(), spec.n_classes, &place)?) } else { None };
     let x: Vec<f32> = streams.uniform("check.x", 0, CHECKED * 3 * side * side).into_iter().map(|u| 2.0 * u - 1.0).collect();
     let x = Tensor::from_vec(x, (CHECKED, 3, side, side), &Device::Cpu)?;
-    let images = g.forward(&z, Parameters::Frozen, Mode::Eval)?;
+    let images = g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
     let weights = d.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
-    let outputs = d.forward(&weights, &x)?.outputs;
-    let named = [("z", z), ("images", images), ("x", x), ("outputs", outputs)];
+    let outputs = d.forward(&weights, &x, labels.as_ref())?.outputs;
+    let mut named = vec![("z", z), ("images", images), ("x", x), ("outputs", outputs)];
+    if labels.is_some() {
+        named.push(("y", Tensor::from_vec(classes, CHECKED, &Device::Cpu)?.to_dtype(DType::F32)?));
+    }
     Ok(named.into_iter().map(|(name, t)| (format!("check.{name}"), t)).collect())
 }
 
@@ -174,8 +192,10 @@ pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
     for (name, t) in &tensors {
         buffers.push((name.clone(), Dtype::F32, t.dims().to_vec(), tensor_file::values(t, DType::F32)?));
     }
-    // G sees n_dis + 1 batches in training mode per update.
-    let batches = (checkpoint.gen_updates * (u64::from(spec.n_dis) + 1)).to_le_bytes().to_vec();
+    // G sees n_dis + 1 batches in training mode per update, each in its pieces.
+    let pieces = |batch: usize, micro: usize| batch.checked_div(micro).unwrap_or(1) as u64;
+    let per_update = u64::from(spec.n_dis) * pieces(spec.batch, spec.dis_micro_batch) + pieces(spec.gen_batch, spec.gen_micro_batch);
+    let batches = (checkpoint.gen_updates * per_update).to_le_bytes().to_vec();
     for name in tensors.keys().filter_map(|name| name.strip_suffix("running_mean")) {
         buffers.push((format!("{name}num_batches_tracked"), Dtype::I64, Vec::new(), batches.clone()));
     }

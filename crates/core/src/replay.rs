@@ -19,7 +19,7 @@ pub struct Case {
     /// What is replayed; `gen_updates` says how many updates.
     pub spec: RunSpec,
     /// Weights, γ, β, running averages and `u` by checkpoint name; inputs as `z.generator.<update>`, `real.<round>`,
-    /// `z.discriminator.<round>`, `epsilon.<round>`.
+    /// `z.discriminator.<round>`, `epsilon.<round>`; with labels `y.generator.<update>`, `y.real.<round>`, `y.discriminator.<round>`.
     pub tensors: BTreeMap<String, Tensor>,
 }
 
@@ -48,7 +48,8 @@ pub fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
 }
 
 /// Runs every update of `case` on `place`. Returns the final state by checkpoint name, both Adams' moments (`adam.m.…`, `adam.v.…`), and
-/// per update, `[gen_updates]`: `update.loss_d`, `.loss_reg`, `.loss_g`, `.d_real`, `.d_fake`, `.grad_norm_d`, `.grad_norm_g`.
+/// per update, `[gen_updates]`: `update.loss_d`, `.loss_reg`, `.loss_g`, `.d_real`, `.d_fake`, `.grad_norm_d`, `.grad_norm_g`; with a
+/// classifier `.loss_class_d`, `.loss_class_g`.
 ///
 /// # Errors
 /// A missing or misshapen tensor.
@@ -67,7 +68,9 @@ pub fn run(case: &Case, place: &Place) -> Result<BTreeMap<String, Tensor>> {
             ("grad_norm_d", details.grad_norm_d),
             ("grad_norm_g", details.grad_norm_g),
         ];
-        for (name, value) in values {
+        let classifier = [("loss_class_d", update.loss_class_d), ("loss_class_g", update.loss_class_g)];
+        let classifier = classifier.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        for (name, value) in values.into_iter().chain(classifier) {
             columns.entry(name).or_default().push(value);
         }
     }

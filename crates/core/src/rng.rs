@@ -44,17 +44,26 @@ impl Streams {
         (0..n).map(|_| rng.random::<f32>()).collect()
     }
 
+    /// `n` draws of the whole numbers below `bound`, each as likely.
+    pub fn below(&self, name: &str, index: u64, n: usize, bound: usize) -> Vec<u32> {
+        let mut rng = self.at(name, index);
+        (0..n).map(|_| below(&mut rng, bound as u64) as u32).collect()
+    }
+
     /// A permutation of `0..n` (Fisher–Yates).
     pub fn permutation(&self, name: &str, index: u64, n: usize) -> Vec<u32> {
         let mut rng = self.at(name, index);
         let mut order: Vec<u32> = (0..n as u32).collect();
         for i in (1..n).rev() {
-            // The high half of a 64-bit product: unbiased to 2⁻³² for the sizes here, and one draw per step.
-            let j = (u128::from(rng.next_u64()) * (i as u128 + 1)) >> 64;
-            order.swap(i, j as usize);
+            order.swap(i, below(&mut rng, i as u64 + 1) as usize);
         }
         order
     }
+}
+
+/// A whole number below `bound`: the high half of a 64-bit product, unbiased to 2⁻³² for the sizes here, from one draw.
+fn below(rng: &mut ChaCha12Rng, bound: u64) -> u64 {
+    ((u128::from(rng.next_u64()) * u128::from(bound)) >> 64) as u64
 }
 
 #[cfg(test)]
@@ -69,6 +78,14 @@ mod tests {
         assert_ne!(s.normal("z", 3, 8), s.normal("z", 4, 8));
         assert_ne!(s.normal("z", 3, 8), s.normal("y", 3, 8));
         assert_ne!(s.normal("z", 3, 8), Streams::new(8).normal("z", 3, 8));
+    }
+
+    #[test]
+    fn whole_numbers_below_a_bound_are_equally_likely() {
+        let mut counts = [0.0; 7];
+        Streams::new(0).below("y", 0, 70_000, 7).into_iter().for_each(|y| counts[y as usize] += 1.0);
+        // Binomial: a standard deviation of 93 around 10,000.
+        assert!(counts.iter().all(|c: &f64| (c - 10_000.0).abs() < 500.0), "{counts:?}");
     }
 
     #[test]

@@ -56,6 +56,9 @@ pub struct Scale {
     pub settings: Option<Vec<String>>,
     /// Instead of the file's seeds.
     pub seeds: Option<Vec<u64>>,
+    /// Whether D's loss on images that it is not trained on is logged too (Figure 15 a); it changes no trained bits.
+    #[serde(default)]
+    pub watch_held_out: bool,
     /// How runs are logged and scored.
     pub score: ScorePlan,
 }
@@ -87,6 +90,8 @@ pub struct Plan {
     pub scale: String,
     /// One spec per run.
     pub specs: Vec<RunSpec>,
+    /// Whether D's loss on the data set's reference images is logged.
+    pub watch_held_out: bool,
     /// Logging and scoring.
     pub score: ScorePlan,
 }
@@ -128,7 +133,14 @@ impl ExperimentFile {
                 }
             }
         }
-        Ok(Plan { name: self.name.clone(), title: self.title.clone(), scale: scale_name.into(), specs, score: scale.score.clone() })
+        Ok(Plan {
+            name: self.name.clone(),
+            title: self.title.clone(),
+            scale: scale_name.into(),
+            specs,
+            watch_held_out: scale.watch_held_out,
+            score: scale.score.clone(),
+        })
     }
 
     fn row(&self, label: &str) -> Result<&MethodRow> {

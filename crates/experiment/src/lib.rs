@@ -15,4 +15,4 @@ pub use error::{Error, Result};
 pub use file::{ExperimentFile, MethodRow, Plan, Scale, ScorePlan, settings};
 pub use lock::FolderLock;
 pub use run_dir::RunDir;
-pub use spec::{AdamEpsilon, ClipScope, Dataset, Pixels, PowerIteration, RunSpec};
+pub use spec::{AdamEpsilon, ClipScope, Dataset, Latent, LrDecay, Pixels, PowerIteration, RunSpec};

@@ -157,6 +157,18 @@ pub struct LogRecord {
     pub sigma_forward: BTreeMap<String, Option<f64>>,
     /// Exact σ(W̄) after one unsaved power iteration (Figure 9), by layer.
     pub sigma_fig9: BTreeMap<String, Option<f64>>,
+    /// The classifier's cross-entropy on real images, last round (AC-GAN).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_class_d: Option<f64>,
+    /// The classifier's cross-entropy on generated images (AC-GAN).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_class_g: Option<f64>,
+    /// D's loss on a fixed batch of training images, where held-out ones were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critic_train: Option<f64>,
+    /// D's loss on a fixed batch of held-out images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critic_held_out: Option<f64>,
 }
 
 /// A line of `timing.jsonl`, the only place of wall-clock times.

@@ -41,9 +41,16 @@ impl<T: Real> Kernel<T> for Affine<'_, T> {
     }
 }
 
-/// [`Affine`] over all rows.
-fn affine<T: Real>(x: &[T], second: Option<&[T]>, [scale, second_scale, shift]: [&[T]; 3], slope: T, out: &mut [T]) {
-    let size = CHUNK * scale.len();
+/// [`Affine`] over all rows, `rows` of them per task.
+pub(crate) fn affine<T: Real>(
+    x: &[T],
+    second: Option<&[T]>,
+    [scale, second_scale, shift]: [&[T]; 3],
+    slope: T,
+    rows: usize,
+    out: &mut [T],
+) {
+    let size = rows * scale.len();
     out.par_chunks_mut(size).enumerate().for_each(|(i, out)| {
         let part = |s: &'_ [T]| i * size..(i * size + out.len()).min(s.len());
         let (x, second) = (&x[part(x)], second.map(|s| &s[part(s)]));
@@ -84,7 +91,7 @@ pub fn normalize<T: Real>(x: &[T], gamma: Option<&[T]>, beta: &[T], mean: &[T], 
     let scale = |c: usize| gamma.map_or(1.0, |g| g[c].to_f64()) / (var[c].to_f64() + eps).sqrt();
     let scales: Vec<T> = (0..channels).map(|c| T::from_f64(scale(c))).collect();
     let shifts: Vec<T> = (0..channels).map(|c| T::from_f64(beta[c].to_f64() - mean[c].to_f64() * scale(c))).collect();
-    affine(x, None, [&scales, &scales, &shifts], slope, y);
+    affine(x, None, [&scales, &scales, &shifts], slope, CHUNK, y);
 }
 
 /// Whether the statistics of [`normalize`] depend on its input.
@@ -133,5 +140,5 @@ pub fn backward<T: Real>(
         coefficients.iter_mut().zip([scale, b, shift]).for_each(|(list, value)| list.push(T::from_f64(value)));
     }
     let [scale, b, shift] = &coefficients;
-    affine(dy, Some(x), [scale, b, shift], T::from_f64(1.0), dx);
+    affine(dy, Some(x), [scale, b, shift], T::from_f64(1.0), CHUNK, dx);
 }

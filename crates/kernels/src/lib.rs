@@ -1,4 +1,4 @@
-//! CPU kernels on slices: convolutions, matrix products, bias and activation, batch normalization, Adam. No tensors, no GANs.
+//! CPU kernels on slices: convolutions, matrix products, bias and activation, normalizations, pooling, Adam. No tensors, no GANs.
 //!
 //! Feature maps are `[H, W, N, C]`, dense: channels innermost, then images. Every kernel overwrites its outputs and gives the same bits on
 //! any number of threads: work is split by shape alone, and partial sums are added in a fixed order. Kernels run on rayon's current pool
@@ -8,8 +8,10 @@
 
 pub mod activation;
 pub mod adam;
+pub mod append;
 pub mod batch_norm;
 mod buffer;
+pub mod conditional_norm;
 pub mod conv;
 mod error;
 mod gemm_product;
@@ -18,6 +20,7 @@ pub mod layer_norm;
 pub mod matmul;
 pub mod matvec;
 pub mod plane;
+pub mod pool;
 mod product;
 mod real;
 mod shape;

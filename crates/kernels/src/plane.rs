@@ -1,4 +1,4 @@
-//! What connects feature maps `[H·W, N, C]` with vectors of features: other layouts, the last dense layer, the mean over the plane.
+//! What connects feature maps `[H·W, N, C]` with vectors of features: other layouts, the last dense layer, sums over the plane.
 
 use crate::Real;
 use rayon::prelude::*;
@@ -134,27 +134,27 @@ pub fn head_grad_weight<T: Real>(s: MapSize, x: &[T], dy: &[T], dw: &mut [T]) {
     }
 }
 
-/// `y[n, c]`: the mean over the plane.
+/// `y[n, c]`: the sum over the plane divided by `divisor`: 1, or the number of pixels for the mean.
 ///
 /// # Panics
 /// When a slice's length does not fit.
-pub fn mean<T: Real>(s: MapSize, x: &[T], y: &mut [T]) {
-    assert!(x.len() == s.len() && y.len() == s.pixel(), "mean over {s:?}");
+pub fn sum<T: Real>(s: MapSize, divisor: f64, x: &[T], y: &mut [T]) {
+    assert!(x.len() == s.len() && y.len() == s.pixel(), "sum over {s:?}");
     y.par_chunks_mut(s.channels).enumerate().for_each(|(n, y)| {
         for (c, y) in y.iter_mut().enumerate() {
             let sum: f64 = x[n * s.channels + c..].iter().step_by(s.pixel()).map(|x| x.to_f64()).sum();
-            *y = T::from_f64(sum / s.pixels as f64);
+            *y = T::from_f64(sum / divisor);
         }
     });
 }
 
-/// [`mean`]'s gradient.
+/// [`sum`]'s gradient.
 ///
 /// # Panics
 /// When a slice's length does not fit.
-pub fn mean_backward<T: Real>(s: MapSize, dy: &[T], dx: &mut [T]) {
-    assert!(dx.len() == s.len() && dy.len() == s.pixel(), "mean over {s:?}");
-    let share = T::from_f64(1.0 / s.pixels as f64);
+pub fn sum_backward<T: Real>(s: MapSize, divisor: f64, dy: &[T], dx: &mut [T]) {
+    assert!(dx.len() == s.len() && dy.len() == s.pixel(), "sum over {s:?}");
+    let share = T::from_f64(1.0 / divisor);
     dx.par_chunks_mut(s.pixel()).for_each(|pixel| pixel.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = *dy * share));
 }
 

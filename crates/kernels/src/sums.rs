@@ -89,10 +89,15 @@ impl<T: Real> Kernel<T> for Part<'_, T> {
 
 /// First and second sums, each `[channels]`.
 pub(crate) fn per_channel<T: Real>(terms: Terms<'_, T>, channels: usize) -> (Vec<f64>, Vec<f64>) {
+    per_channel_by(CHUNK, terms, channels)
+}
+
+/// [`per_channel`] with `chunk` rows per task.
+pub(crate) fn per_channel_by<T: Real>(chunk: usize, terms: Terms<'_, T>, channels: usize) -> (Vec<f64>, Vec<f64>) {
     let rows = terms.len() / channels;
-    let mut partial = vec![0.0; rows.div_ceil(CHUNK) * 2 * channels];
+    let mut partial = vec![0.0; rows.div_ceil(chunk) * 2 * channels];
     partial.par_chunks_mut(2 * channels).enumerate().for_each(|(i, sums)| {
-        T::run(Isa::best(), Part { terms, channels, rows: i * CHUNK..((i + 1) * CHUNK).min(rows), sums });
+        T::run(Isa::best(), Part { terms, channels, rows: i * chunk..((i + 1) * chunk).min(rows), sums });
     });
     let mut total = vec![0.0; 2 * channels];
     for part in partial.chunks_exact(2 * channels) {

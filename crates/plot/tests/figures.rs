@@ -55,6 +55,10 @@ fn log(gen_update: u64) -> LogRecord {
         grad_norm_g: None,
         sigma_forward: sigma.clone(),
         sigma_fig9: sigma,
+        loss_class_d: None,
+        loss_class_g: None,
+        critic_train: None,
+        critic_held_out: None,
     }
 }
 

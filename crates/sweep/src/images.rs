@@ -1,14 +1,16 @@
-//! The image sets that a plan's runs train on, each loaded once.
+//! The image sets that a plan's runs train on and watch, each loaded once.
 
 use crate::Result;
 use sngan_data::{Images, Split, load};
 use sngan_experiment::{Dataset, RunSpec};
 use std::path::Path;
+use std::sync::Arc;
 
-/// Training sets by data set and side.
+/// Training sets, and held-out ones where they are watched, by data set and side.
 #[derive(Debug)]
 pub struct ImageSets {
     sets: Vec<((Dataset, usize), Images)>,
+    held_out: Vec<((Dataset, usize), Arc<Images>)>,
 }
 
 impl ImageSets {
@@ -24,7 +26,24 @@ impl ImageSets {
                 sets.push((key, load(spec.dataset, Split::Train, spec.side, data_dir)?));
             }
         }
-        Ok(ImageSets { sets })
+        Ok(ImageSets { sets, held_out: Vec::new() })
+    }
+
+    /// The same with the reference images of each set, for D's loss on images that it is not trained on.
+    ///
+    /// # Errors
+    /// Missing or malformed files.
+    pub fn with_held_out(mut self, data_dir: Option<&Path>) -> Result<ImageSets> {
+        for ((dataset, side), _) in &self.sets {
+            let images = load(*dataset, Split::Reference, *side, data_dir)?;
+            self.held_out.push(((*dataset, *side), Arc::new(images)));
+        }
+        Ok(self)
+    }
+
+    /// The held-out images of `spec`, if they were loaded.
+    pub fn held_out_of(&self, spec: &RunSpec) -> Option<Arc<Images>> {
+        self.held_out.iter().find(|(key, _)| *key == (spec.dataset, spec.side)).map(|(_, images)| images.clone())
     }
 
     /// The training set of `spec`, if it was loaded.

@@ -83,6 +83,7 @@ pub fn run(
     let _lock = FolderLock::take(out)?;
     write_plan(plan, out)?;
     let images = ImageSets::load(&plan.specs, data_dir)?;
+    let images = if plan.watch_held_out { images.with_held_out(data_dir)? } else { images };
     let evaluator = evaluator(plan, &images, out, data_dir)?;
     let workers = options.threads.clamp(1, plan.specs.len().max(1));
     let threads = (options.threads / workers).max(1);
@@ -229,6 +230,7 @@ impl Sweep<'_> {
                 log_every: self.plan.score.log_every,
                 checkpoint_every: self.plan.score.checkpoint_every,
                 sample_every: 0,
+                held_out: self.images.held_out_of(spec),
             },
             self.stop,
             &mut |p| (self.events)(&Event::Progress { run: spec.dir_name(), gen_update: p.gen_update, total: p.total }),

@@ -18,6 +18,7 @@ pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
     let mut spec = RunSpec::paper(Method::Sn);
     for (key, value) in [
         ("method", arguments.method.clone()),
+        ("architecture", arguments.architecture.clone()),
         ("side", arguments.size.to_string()),
         ("batch", arguments.batch.to_string()),
         ("gen_batch", arguments.batch.to_string()),
@@ -39,6 +40,7 @@ pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
         "batch": arguments.batch,
         "width_divisor": arguments.width_divisor,
         "method": arguments.method,
+        "architecture": arguments.architecture,
         "d_update": summary(&times.discriminator),
         "g_update": summary(&times.generator),
         "peak_rss_mb": peak_rss_mb(),

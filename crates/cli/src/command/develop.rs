@@ -6,7 +6,9 @@ use anyhow::Result;
 use sngan_core::model::Place;
 use sngan_core::replay as replaying;
 use sngan_core::{Device, interchange};
-use sngan_experiment::arch::{Activation, Architecture, LayerKind, LayerSpec};
+use sngan_experiment::RunSpec;
+use sngan_experiment::arch::{Activation, LayerKind, LayerSpec, Norm, Pooling, Step};
+use sngan_experiment::method::Method;
 use std::path::Path;
 
 pub(crate) fn replay(case: &Path, out: &Path, precision: Precision) -> Result<Ended> {
@@ -35,37 +37,84 @@ pub(crate) fn import(file: &Path, out: &Path) -> Result<Ended> {
     Ok(Ended::Well)
 }
 
-pub(crate) fn summary(side: usize, width_divisor: usize) -> Result<Ended> {
-    let layers = Architecture::StandardCnn.layers(side, width_divisor)?;
-    print_network("G", &layers.generator);
-    print_network("D", &layers.discriminator);
+pub(crate) fn summary(
+    architecture: &str,
+    conditioning: &str,
+    side: Option<usize>,
+    width_divisor: usize,
+    n_classes: usize,
+) -> Result<Ended> {
+    let mut spec = RunSpec { width_divisor, n_classes, ..RunSpec::paper(Method::Sn) };
+    spec.set("architecture", architecture)?;
+    spec.set("conditioning", conditioning)?;
+    spec.side = side.unwrap_or(spec.architecture.paper_side());
+    let table = spec.layers()?;
+    println!("{:<18} {:<52} {:>12} {:>9}", "G", "layer", "output", "parameters");
+    print_steps(&table.generator);
+    println!("  {} parameters in all", table.generator_parameters());
+    println!("{:<18} {:<52} {:>12} {:>9}", "D", "layer", "output", "parameters");
+    print_steps(&table.discriminator);
+    match table.head.pooling {
+        Pooling::Flatten => {}
+        Pooling::Sum => print_row("", "sum over the plane", None, 0),
+        Pooling::Mean => print_row("", "mean over the plane", None, 0),
+    }
+    print_layer(&table.head.dense);
+    table.head.labels.iter().for_each(|labels| print_layer(labels.layer()));
+    println!("  {} parameters in all", table.discriminator_parameters());
     Ok(Ended::Well)
 }
 
-fn print_network(name: &str, layers: &[LayerSpec]) {
-    println!("{name:<10} {:<52} {:>12} {:>9}", "layer", "output", "parameters");
-    let mut total = 0;
-    for layer in layers {
-        let what = match layer.kind {
-            LayerKind::Dense { input, output } => format!("dense {input} → {output}"),
-            LayerKind::Conv { input, output, kernel, stride, .. } => format!("conv {kernel}x{kernel} stride {stride}, {input} → {output}"),
-            LayerKind::Deconv { input, output, kernel, stride, .. } => {
-                format!("deconv {kernel}x{kernel} stride {stride}, {input} → {output}")
+fn print_steps(steps: &[Step]) {
+    for step in steps {
+        match step {
+            Step::Layer(layer) | Step::Concat(layer) => print_layer(layer),
+            Step::Point(point) => {
+                let line = format!("{}{}", norm(point.norm), activation(point.activation));
+                print_row(&point.name, line.trim_start_matches(", "), Some(point.output), step.parameters());
             }
-        };
-        let [c, h, w] = layer.output;
-        let normalized = if layer.batch_norm { ", BN" } else { "" };
-        // Batch normalization's γ and β are parameters too.
-        let parameters = layer.kind.parameters() + if layer.batch_norm { 2 * c } else { 0 };
-        total += parameters;
-        let activation = match layer.activation {
-            Activation::Identity => String::new(),
-            Activation::Relu => ", ReLU".into(),
-            Activation::LeakyRelu { slope } => format!(", leaky ReLU {slope}"),
-            Activation::Tanh => ", tanh".into(),
-        };
-        let line = format!("{what}{normalized}{activation}");
-        println!("  {:<8} {line:<52} {:>12} {parameters:>9}", layer.name, format!("{c}x{h}x{w}"));
+            Step::Upsample => print_row("", "upsample 2x", None, 0),
+            Step::AveragePool => print_row("", "mean of 2x2", None, 0),
+            Step::Block(block) => {
+                print_row(&block.name, "residual block, the sum of", Some(block.output), 0);
+                print_steps(&block.residual);
+                print_row("", if block.shortcut.is_empty() { "and its input" } else { "and" }, None, 0);
+                print_steps(&block.shortcut);
+            }
+        }
     }
-    println!("  {total} parameters in all");
+}
+
+fn print_layer(layer: &LayerSpec) {
+    let what = match layer.kind {
+        LayerKind::Dense { input, output } => format!("dense {input} → {output}"),
+        LayerKind::Conv { input, output, kernel, stride, .. } => format!("conv {kernel}x{kernel} stride {stride}, {input} → {output}"),
+        LayerKind::Deconv { input, output, kernel, stride, .. } => format!("deconv {kernel}x{kernel} stride {stride}, {input} → {output}"),
+        LayerKind::Embedding { classes, dim } => format!("embedding of {classes} classes in {dim}"),
+    };
+    print_row(&layer.name, &format!("{what}{}{}", norm(layer.norm), activation(layer.activation)), Some(layer.output), layer.parameters());
+}
+
+/// One line; what has no name and no parameters is neither a layer nor a block.
+fn print_row(name: &str, what: &str, output: Option<[usize; 3]>, parameters: usize) {
+    let output = output.map_or(String::new(), |[c, h, w]| format!("{c}x{h}x{w}"));
+    let parameters = if parameters > 0 { parameters.to_string() } else { String::new() };
+    println!("{}", format!("  {name:<16} {what:<52} {output:>12} {parameters:>9}").trim_end());
+}
+
+fn norm(norm: Norm) -> &'static str {
+    match norm {
+        Norm::None | Norm::ByMethod => "",
+        Norm::Batch => ", BN",
+        Norm::ConditionalBatch { .. } => ", conditional BN",
+    }
+}
+
+fn activation(activation: Activation) -> String {
+    match activation {
+        Activation::Identity => String::new(),
+        Activation::Relu => ", ReLU".into(),
+        Activation::LeakyRelu { slope } => format!(", leaky ReLU {slope}"),
+        Activation::Tanh => ", tanh".into(),
+    }
 }

@@ -47,7 +47,9 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
         Command::Bench(Bench::Update(a)) => bench::update(&a),
         Command::Export { source, format: Format::Pytorch, out } => develop::export(&source, &out),
         Command::Import { file, out } => develop::import(&file, &out),
-        Command::Model(Model::Summary { side, width_divisor }) => develop::summary(side, width_divisor),
+        Command::Model(Model::Summary { architecture, side, width_divisor, conditioning, n_classes }) => {
+            develop::summary(&architecture, &conditioning, side, width_divisor, n_classes)
+        }
         Command::Data(a) => data::run(&a),
         Command::Scorer(a) => scorer::run(&a),
         Command::Completions { shell } => {

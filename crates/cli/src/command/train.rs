@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
         log_every: score.as_ref().map_or(LOG_EVERY, |s| s.log_every),
         checkpoint_every: score.as_ref().map_or(CHECKPOINT_EVERY, |s| s.checkpoint_every),
         sample_every: arguments.sample_every,
+        held_out: None,
     };
     let stop = signals::stop_flag()?;
     println!("{}: {} images of {}, {} updates, {threads} threads", out.display(), images.len(), images.name, spec.gen_updates);

@@ -116,6 +116,18 @@ fn the_models_summary_is_the_papers_table_3() {
     assert!(folder.expect(1, "model summary --side 20").contains("multiple of 8"));
 }
 
+#[test]
+fn every_network_has_a_summary() {
+    let folder = Folder::new();
+    for (network, parameters) in [("resnet-cifar10", "4276739"), ("resnet-stl10", "block2.conv2"), ("resnet-imagenet", "block5.conv2")] {
+        assert!(folder.expect(0, &format!("model summary --architecture {network}")).contains(parameters), "{network}");
+    }
+    let labels = folder.expect(0, "model summary --architecture resnet-64 --conditioning projection --n-classes 1000");
+    assert!(labels.contains("embedding of 1000 classes in 1024") && labels.contains("conditional BN"), "{labels}");
+    assert!(folder.expect(1, "model summary --architecture resnet-65").contains("resnet-64"));
+    assert!(folder.expect(1, "model summary --conditioning concat").contains("n_classes"));
+}
+
 /// Layer and parameters of each line; a network's own line has its total.
 fn summary(printed: &str) -> Vec<(String, usize)> {
     let mut rows: Vec<(String, usize)> = Vec::new();

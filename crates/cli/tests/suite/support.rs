@@ -18,6 +18,12 @@ methods = [
 [scales.quick]
 run = {}
 score = { backbone = "scorer-fashion", samples = 70, splits = 2, log_every = 2, checkpoint_every = 2 }
+[scales.watched]
+run = {}
+methods = ["SN"]
+settings = ["C"]
+watch_held_out = true
+score = { backbone = "none", samples = 70, splits = 2, log_every = 2, checkpoint_every = 2 }
 # Kills fall between checkpoints, where the log is ahead of them.
 [scales.long]
 run = { gen_updates = 2000 }

@@ -87,3 +87,12 @@ fn scores_of_another_protocol_are_refused_by_figures() {
     let said = folder.expect(1, "figures out");
     assert!(said.contains("n_splits: 2 → 1"), "{said}");
 }
+
+#[test]
+fn held_out_images_are_watched_where_the_scale_says_so() {
+    let folder = Folder::new();
+    folder.expect(0, "sweep tiny --scale watched --out watched --threads 1");
+    let run = std::fs::read_dir(folder.path("watched/runs")).unwrap().next().unwrap().unwrap().path();
+    let log = std::fs::read_to_string(run.join("log.jsonl")).unwrap();
+    assert!(log.lines().all(|line| line.contains("critic_train") && line.contains("critic_held_out")), "{log}");
+}

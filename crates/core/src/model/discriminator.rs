@@ -1,80 +1,53 @@
-//! The discriminator: the layer table's convolutions, each holding its normalization as a value.
+//! The discriminator: the layer table's convolutions and blocks, each layer holding its normalization as a value, and the head.
 
-use super::{NORM_EPS, Parameters, Place, find, init};
-use crate::norm::{Iterate, WeightNorm};
-use crate::ops::{self, Arm, FeatureMap, Finish};
+use super::labels::needed;
+use super::layer::{DiscriminatorLayer, DiscriminatorPoint, Weights};
+use super::plan::{Node, Pass, Plan, walk};
+use super::{Labels, Parameters, Place, find};
+use crate::norm::Iterate;
+use crate::ops::{self, FeatureMap};
 use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::RunSpec;
-use sngan_experiment::arch::{Activation, LayerKind, LayerSpec};
-use sngan_experiment::method::{Normalization, Regularizer};
+use sngan_experiment::arch::{LabelHead, Pooling};
 use std::collections::BTreeMap;
 
-/// Normalization of a layer's output, with its trained β `[C]`.
-#[derive(Debug, Clone)]
-pub enum PostNorm {
-    /// None.
-    None,
-    /// Batch normalization with the batch's own statistics (D is never evaluated with running ones).
-    Batch(Var),
-    /// Layer normalization over (C, H, W).
-    Layer(Var),
-}
-
-/// One layer of D.
-#[derive(Debug, Clone)]
-pub struct DiscriminatorLayer {
-    /// Its row of the table.
-    pub spec: LayerSpec,
-    /// The raw weight W.
-    pub weight: Var,
-    /// Bias `[O]`.
-    pub bias: Var,
-    /// W → W̄.
-    pub norm: WeightNorm,
-    /// γ of W̃ = γ·W̄ (Eq. 32), `[1]` or `[O]`.
-    pub gamma: Option<Var>,
-    /// What follows the bias.
-    pub post: PostNorm,
-}
-
-/// A layer's tensors as one or several forward passes of an update use them.
-#[derive(Debug, Clone)]
-pub struct Weights {
-    /// W̄, without γ.
-    pub normalized: Tensor,
-    /// W̃ = γ·W̄, which the layer applies.
-    pub effective: Tensor,
-    bias: Tensor,
-    beta: Option<Tensor>,
-}
-
-impl Weights {
-    /// The same values as constants of the graph.
-    pub fn detach(&self) -> Weights {
-        Weights {
-            normalized: self.normalized.detach(),
-            effective: self.effective.detach(),
-            bias: self.bias.detach(),
-            beta: self.beta.as_ref().map(Tensor::detach),
-        }
-    }
-}
-
-/// A forward pass: D's outputs `[N]`, and each layer's output for the tangent pass.
+/// A forward pass: D's outputs, and what the tangent pass needs of it.
 #[derive(Debug, Clone)]
 pub struct Trace {
     /// D(x), `[N]`.
     pub outputs: Tensor,
-    layers: Vec<FeatureMap>,
+    /// The classifier's logits `[N, classes]`, where D has one.
+    pub logits: Option<Tensor>,
+    /// What each layer and point of the body made, in the order of the pass.
+    maps: Vec<FeatureMap>,
 }
 
-/// D of the paper: images `[N, 3, side, side]` in [−1, 1] to one output each.
+/// From the last feature map to the output; layers by number.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    pooling: Pooling,
+    dense: usize,
+    labels: HeadLabels,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum HeadLabels {
+    None,
+    Projection(usize),
+    Classifier(usize),
+}
+
+/// D of the paper: images `[N, 3, side, side]` in [−1, 1], with labels where it reads them, to one output each.
 #[derive(Debug, Clone)]
 pub struct Discriminator {
-    /// From the image to the output.
+    /// Every layer with a weight, in the order in which a pass comes to them; the head's are the last.
     pub layers: Vec<DiscriminatorLayer>,
+    /// Normalizations and activations that follow no layer.
+    pub points: Vec<DiscriminatorPoint>,
+    nodes: Vec<Node>,
+    head: Head,
     place: Place,
 }
 
@@ -84,9 +57,25 @@ impl Discriminator {
     /// # Errors
     /// When the spec's sizes do not fit the architecture.
     pub fn new(spec: &RunSpec, streams: &Streams, place: &Place) -> Result<Discriminator> {
-        let layers = spec.layers()?.discriminator.into_iter().enumerate();
-        let layers = layers.map(|(i, layer)| fresh_layer(spec, i, layer, streams, place)).collect::<Result<_>>()?;
-        Ok(Discriminator { layers, place: place.clone() })
+        let table = spec.layers()?;
+        let mut plan = Plan::of(table.discriminator);
+        let dense = plan.layers.len();
+        plan.layers.push(table.head.dense);
+        let labels = match &table.head.labels {
+            None => HeadLabels::None,
+            Some(LabelHead::Projection(_)) => HeadLabels::Projection(dense + 1),
+            Some(LabelHead::Classifier(_)) => HeadLabels::Classifier(dense + 1),
+        };
+        plan.layers.extend(table.head.labels.map(|labels| labels.layer().clone()));
+        let layer = |layer| DiscriminatorLayer::new(spec, layer, streams, place);
+        let point = |point| DiscriminatorPoint::new(point, spec.normalization, place);
+        Ok(Discriminator {
+            layers: plan.layers.into_iter().map(layer).collect::<Result<_>>()?,
+            points: plan.points.into_iter().map(point).collect::<Result<_>>()?,
+            nodes: plan.nodes,
+            head: Head { pooling: table.head.pooling, dense, labels },
+            place: place.clone(),
+        })
     }
 
     /// A network with a checkpoint's tensors, f32 on the CPU.
@@ -101,17 +90,8 @@ impl Discriminator {
 
     /// Names and variables of all trained parameters, in a fixed order.
     pub fn vars(&self) -> Vec<(String, Var)> {
-        let mut vars = Vec::new();
-        for layer in &self.layers {
-            let name = |part: &str| format!("discriminator.{}.{part}", layer.spec.name);
-            vars.push((name("weight"), layer.weight.clone()));
-            vars.push((name("bias"), layer.bias.clone()));
-            vars.extend(layer.gamma.iter().map(|g| (name("gamma"), g.clone())));
-            if let PostNorm::Batch(beta) | PostNorm::Layer(beta) = &layer.post {
-                vars.push((name("beta"), beta.clone()));
-            }
-        }
-        vars
+        let beta = |p: &DiscriminatorPoint| Some((format!("discriminator.{}.beta", p.spec.name), p.post.beta()?.clone()));
+        self.layers.iter().flat_map(DiscriminatorLayer::vars).chain(self.points.iter().filter_map(beta)).collect()
     }
 
     /// Parameters and `u` vectors by checkpoint name.
@@ -145,64 +125,93 @@ impl Discriminator {
     ///
     /// # Errors
     /// Those of the tensor library.
-    pub fn weights(&mut self, parameters: Parameters, iterate: Iterate) -> Result<Vec<Weights>> {
+    pub fn weights(&mut self, parameters: Parameters, iterate: Iterate) -> Result<Weights> {
         let arm = self.place.arm;
-        self.layers.iter_mut().map(|layer| layer.weights(arm, parameters, iterate)).collect()
+        let points = self.points.iter().map(|p| p.post.beta().map(|beta| parameters.of(beta))).collect();
+        Ok(Weights { layers: self.layers.iter_mut().map(|l| l.weights(arm, parameters, iterate)).collect::<Result<_>>()?, points })
     }
 
-    /// D(x) for `x` `[N, 3, side, side]`.
+    /// D(x) for `x` `[N, 3, side, side]`; `labels` are needed where D reads them.
     ///
     /// # Errors
     /// When the shapes do not fit.
-    pub fn forward(&self, weights: &[Weights], x: &Tensor) -> Result<Trace> {
-        let layers = self.features(weights, x)?;
-        let (dense, last) = self.head(weights, &layers)?;
-        Ok(Trace { outputs: ops::head(last, &dense.effective, Some(&dense.bias))?, layers })
+    pub fn forward(&self, weights: &Weights, x: &Tensor, labels: Option<&Labels>) -> Result<Trace> {
+        let (last, maps) = self.body(weights, x, labels)?;
+        let features = self.pooled(&last)?;
+        let outputs = self.outputs(weights, &last, features.as_ref(), labels, Bias::Added)?;
+        let logits = match (self.head.labels, &features) {
+            (HeadLabels::Classifier(i), Some(features)) => Some(self.dense(weights, i, features, Bias::Added)?),
+            _ => None,
+        };
+        Ok(Trace { outputs, logits, maps })
     }
 
-    /// What each convolution makes of `x` `[N, 3, side, side]`.
+    /// What each layer and point before the head makes of `x` `[N, 3, side, side]`, in the order of the pass.
     ///
     /// # Errors
     /// When the shapes do not fit.
-    pub fn features(&self, weights: &[Weights], x: &Tensor) -> Result<Vec<FeatureMap>> {
-        let mut x = FeatureMap::of(self.place.arm, x)?;
-        let mut layers = Vec::with_capacity(weights.len());
-        for (layer, w) in self.convolutions(weights) {
-            x = layer.forward(w, &x)?;
-            layers.push(x.clone());
-        }
-        Ok(layers)
+    pub fn features(&self, weights: &Weights, x: &Tensor, labels: Option<&Labels>) -> Result<Vec<FeatureMap>> {
+        Ok(self.body(weights, x, labels)?.1)
+    }
+
+    fn body(&self, weights: &Weights, x: &Tensor, labels: Option<&Labels>) -> Result<(FeatureMap, Vec<FeatureMap>)> {
+        let mut pass = Forward { d: self, weights, labels, maps: Vec::new() };
+        let last = walk(&self.nodes, &FeatureMap::of(self.place.arm, x)?, &mut pass)?;
+        Ok((last, pass.maps))
     }
 
     /// The directional derivative of D at the trace's input along `t` `[N, 3, side, side]` → `[N]`, differentiable in the weights.
     ///
-    /// D is piecewise linear, so this is D without biases, with the trace's activation pattern held constant.
+    /// D is piecewise linear, so this is D without biases, with the trace's activation pattern held constant. Labels are held constant too:
+    /// an embedding that is appended to the features has the derivative 0, one that they are multiplied by is a weight.
     ///
     /// # Errors
     /// When a layer is not piecewise linear (batch or layer normalization), or the shapes do not fit.
-    pub fn tangent(&self, weights: &[Weights], trace: &Trace, t: &Tensor) -> Result<Tensor> {
-        let mut tangents = vec![FeatureMap::of(self.place.arm, t)?];
-        for ((layer, w), y) in self.convolutions(weights).zip(&trace.layers) {
-            if !matches!(layer.post, PostNorm::None) {
-                return Err(Error::Invalid("the gradient penalty needs a piecewise linear discriminator".into()));
-            }
-            let t = layer.linear(w, &tangents[tangents.len() - 1], Finish::Tangent(y, layer.slope()))?;
-            tangents.push(t);
+    pub fn tangent(&self, weights: &Weights, trace: &Trace, t: &Tensor, labels: Option<&Labels>) -> Result<Tensor> {
+        let mut pass = Tangent { d: self, weights, of: trace.maps.iter() };
+        let last = walk(&self.nodes, &FeatureMap::of(self.place.arm, t)?, &mut pass)?;
+        let features = self.pooled(&last)?;
+        self.outputs(weights, &last, features.as_ref(), labels, Bias::Left)
+    }
+
+    /// The last map's features `[N, C]`, where the head reads them.
+    fn pooled(&self, last: &FeatureMap) -> Result<Option<Tensor>> {
+        match (self.head.pooling, self.head.labels) {
+            (Pooling::Flatten, HeadLabels::None) => Ok(None),
+            (Pooling::Flatten | Pooling::Sum, _) => ops::sum_pool(last).map(Some),
+            (Pooling::Mean, _) => ops::mean_pool(last).map(Some),
         }
-        let (dense, last) = self.head(weights, &tangents)?;
-        ops::head(last, &dense.effective, None)
     }
 
-    /// The convolutions with their weights.
-    fn convolutions<'a>(&'a self, weights: &'a [Weights]) -> impl Iterator<Item = (&'a DiscriminatorLayer, &'a Weights)> {
-        self.layers.iter().zip(weights).filter(|(layer, _)| !matches!(layer.spec.kind, LayerKind::Dense { .. }))
+    /// D's outputs `[N]`: the dense layer's, with the projection's ⟨embedding, features⟩.
+    fn outputs(
+        &self,
+        weights: &Weights,
+        last: &FeatureMap,
+        features: Option<&Tensor>,
+        labels: Option<&Labels>,
+        bias: Bias,
+    ) -> Result<Tensor> {
+        let dense = &weights.layers[self.head.dense];
+        let y = match (self.head.pooling, features) {
+            (Pooling::Sum | Pooling::Mean, Some(features)) => self.dense(weights, self.head.dense, features, bias)?.flatten_all()?,
+            _ => ops::head(last, &dense.effective, dense.bias.as_ref().filter(|_| bias == Bias::Added))?,
+        };
+        match (self.head.labels, features) {
+            (HeadLabels::Projection(i), Some(features)) => {
+                let embedding = needed(labels)?.rows(&weights.layers[i].effective)?;
+                Ok((y + (features * embedding)?.sum(1)?)?)
+            }
+            _ => Ok(y),
+        }
     }
 
-    /// The dense layer's weights, and the feature map that it reads.
-    fn head<'a>(&self, weights: &'a [Weights], layers: &'a [FeatureMap]) -> Result<(&'a Weights, &'a FeatureMap)> {
-        match (self.layers.last(), weights.last(), layers.last()) {
-            (Some(layer), Some(w), Some(map)) if matches!(layer.spec.kind, LayerKind::Dense { .. }) => Ok((w, map)),
-            _ => Err(Error::Invalid("the discriminator's last layer is not dense".into())),
+    /// Layer `i` on features `[N, C]`.
+    fn dense(&self, weights: &Weights, i: usize, features: &Tensor, bias: Bias) -> Result<Tensor> {
+        let w = &weights.layers[i];
+        match &w.bias {
+            Some(b) if bias == Bias::Added => ops::dense(self.place.arm, features, &w.effective, b),
+            _ => ops::product(self.place.arm, features, &w.effective),
         }
     }
 
@@ -210,79 +219,75 @@ impl Discriminator {
     ///
     /// # Errors
     /// When a weight is not finite.
-    pub fn sigmas(&self, weights: &[Weights]) -> Result<BTreeMap<String, Option<f64>>> {
+    pub fn sigmas(&self, weights: &Weights) -> Result<BTreeMap<String, Option<f64>>> {
         self.layers
             .iter()
-            .zip(weights)
+            .zip(&weights.layers)
             .map(|(layer, w)| Ok((layer.spec.name.clone(), sngan_experiment::records::finite(crate::spectrum::sigma_max(&w.normalized)?))))
             .collect()
     }
 }
 
-impl DiscriminatorLayer {
-    fn slope(&self) -> f64 {
-        match self.spec.activation {
-            Activation::LeakyRelu { slope } => slope,
-            Activation::Relu => 0.0,
-            Activation::Identity | Activation::Tanh => 1.0,
-        }
+/// Whether the head's biases are added: a tangent has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bias {
+    Added,
+    Left,
+}
+
+/// The pass that makes D's outputs, and keeps every map.
+struct Forward<'a> {
+    d: &'a Discriminator,
+    weights: &'a Weights,
+    labels: Option<&'a Labels>,
+    maps: Vec<FeatureMap>,
+}
+
+impl Pass for Forward<'_> {
+    fn layer(&mut self, i: usize, x: &FeatureMap) -> Result<FeatureMap> {
+        let y = self.d.layers[i].forward(&self.weights.layers[i], x)?;
+        self.maps.push(y.clone());
+        Ok(y)
     }
 
-    fn weights(&mut self, arm: Arm, parameters: Parameters, iterate: Iterate) -> Result<Weights> {
-        let normalized = self.norm.normalize(arm, &parameters.of(&self.weight), iterate)?;
-        let effective = match &self.gamma {
-            None => normalized.clone(),
-            Some(gamma) => {
-                let mut dims = vec![1; normalized.rank()];
-                dims[0] = gamma.elem_count();
-                normalized.broadcast_mul(&parameters.of(gamma).reshape(dims)?)?
-            }
-        };
-        let beta = match &self.post {
-            PostNorm::None => None,
-            PostNorm::Batch(beta) | PostNorm::Layer(beta) => Some(parameters.of(beta)),
-        };
-        Ok(Weights { normalized, effective, bias: parameters.of(&self.bias), beta })
+    fn point(&mut self, i: usize, x: &FeatureMap) -> Result<FeatureMap> {
+        let y = self.d.points[i].forward(self.weights.points[i].as_ref(), x)?;
+        self.maps.push(y.clone());
+        Ok(y)
     }
 
-    fn linear(&self, w: &Weights, x: &FeatureMap, finish: Finish<'_>) -> Result<FeatureMap> {
-        match self.spec.kind {
-            LayerKind::Dense { .. } => Err(Error::Invalid(format!("layer {}: a dense layer must be the last", self.spec.name))),
-            LayerKind::Conv { stride, padding, .. } => ops::conv2d(x, &w.effective, stride, padding, finish),
-            LayerKind::Deconv { stride, padding, .. } => ops::conv_transpose2d(x, &w.effective, stride, padding, finish),
-        }
-    }
-
-    fn forward(&self, w: &Weights, x: &FeatureMap) -> Result<FeatureMap> {
-        match (&self.post, &w.beta) {
-            (PostNorm::Batch(_), Some(beta)) => {
-                let x = self.linear(w, x, Finish::BiasActivation(&w.bias, 1.0))?;
-                Ok(ops::batch_norm(&x, None, beta, NORM_EPS, self.slope())?.0)
-            }
-            (PostNorm::Layer(_), Some(beta)) => {
-                let x = self.linear(w, x, Finish::BiasActivation(&w.bias, 1.0))?;
-                ops::layer_norm(&x, beta, NORM_EPS, self.slope())
-            }
-            _ => self.linear(w, x, Finish::BiasActivation(&w.bias, self.slope())),
-        }
+    fn concat(&mut self, i: usize, x: &FeatureMap) -> Result<FeatureMap> {
+        ops::append(x, &needed(self.labels)?.rows(&self.weights.layers[i].effective)?)
     }
 }
 
-fn fresh_layer(spec: &RunSpec, index: usize, layer: LayerSpec, streams: &Streams, place: &Place) -> Result<DiscriminatorLayer> {
-    let name = format!("discriminator.{}", layer.name);
-    let outputs = init::outputs(layer.kind);
-    let weight = init::weight(layer.kind, &name, spec.regularizer == Regularizer::Orthonormal, streams, place)?;
-    let u = place.tensor(streams.normal(&format!("u.{}", layer.name), 0, outputs), outputs)?;
-    let norm = WeightNorm::new(spec.normalization, &u)?;
-    let gamma = if spec.gamma { norm.initial_gamma(&weight)?.map(|g| Var::from_tensor(&g)).transpose()? } else { None };
-    // The first convolution and the last dense layer have no output normalization.
-    let inner = index > 0 && matches!(layer.kind, LayerKind::Conv { .. });
-    let beta = || Ok::<_, Error>(Var::from_tensor(&init::constant(0.0, outputs, place)?)?);
-    let post = match spec.normalization {
-        Normalization::Batch if inner => PostNorm::Batch(beta()?),
-        Normalization::Layer if inner => PostNorm::Layer(beta()?),
-        _ => PostNorm::None,
-    };
-    let bias = Var::from_tensor(&init::constant(0.0, outputs, place)?)?;
-    Ok(DiscriminatorLayer { spec: layer, weight, bias, norm, gamma, post })
+/// The linearized pass, which reads the maps of a forward pass in the same order.
+struct Tangent<'a> {
+    d: &'a Discriminator,
+    weights: &'a Weights,
+    of: std::slice::Iter<'a, FeatureMap>,
+}
+
+impl Tangent<'_> {
+    fn of(&mut self) -> Result<&FeatureMap> {
+        self.of.next().ok_or_else(|| Error::Invalid("the trace is of another network".into()))
+    }
+}
+
+impl Pass for Tangent<'_> {
+    fn layer(&mut self, i: usize, t: &FeatureMap) -> Result<FeatureMap> {
+        let (layer, w) = (&self.d.layers[i], &self.weights.layers[i]);
+        layer.tangent(w, t, self.of()?)
+    }
+
+    fn point(&mut self, i: usize, t: &FeatureMap) -> Result<FeatureMap> {
+        let point = &self.d.points[i];
+        point.tangent(t, self.of()?)
+    }
+
+    fn concat(&mut self, i: usize, t: &FeatureMap) -> Result<FeatureMap> {
+        let [n, ..] = t.dims()?;
+        let embedding = &self.weights.layers[i].effective;
+        ops::append(t, &Tensor::zeros((n, embedding.dim(1)?), embedding.dtype(), embedding.device())?)
+    }
 }

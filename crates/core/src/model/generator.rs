@@ -1,21 +1,15 @@
-//! The generator: dense, transposed convolutions with batch normalization and ReLU, a last convolution and tanh.
+//! The generator: dense, transposed convolutions or residual blocks with batch normalization and ReLU, a last convolution and tanh.
 
-use super::{Mode, NORM_EPS, Parameters, Place, RUNNING_DECAY, find, init};
+use super::batch_norm::BatchNorm;
+use super::plan::{Node, Pass, Plan, walk};
+use super::{Labels, Mode, Parameters, Place, find, init};
 use crate::ops::{self, FeatureMap, Finish};
 use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::RunSpec;
-use sngan_experiment::arch::{Activation, LayerKind, LayerSpec, Z_DIM};
+use sngan_experiment::arch::{Activation, LayerKind, LayerSpec, PointSpec, Z_DIM};
 use std::collections::BTreeMap;
-
-/// Batch normalization of a layer's output: trained γ, β and running averages, all `[C]`.
-struct BatchNorm {
-    gamma: Var,
-    beta: Var,
-    running_mean: Tensor,
-    running_var: Tensor,
-}
 
 struct GeneratorLayer {
     spec: LayerSpec,
@@ -24,9 +18,17 @@ struct GeneratorLayer {
     batch_norm: Option<BatchNorm>,
 }
 
-/// G of the paper: z `[N, 128]` to images `[N, 3, side, side]` in [−1, 1].
+/// Batch normalization and an activation that follow no layer.
+struct GeneratorPoint {
+    spec: PointSpec,
+    batch_norm: Option<BatchNorm>,
+}
+
+/// G of the paper: z `[N, 128]`, with labels where it is conditional, to images `[N, 3, side, side]` in [−1, 1].
 pub struct Generator {
     layers: Vec<GeneratorLayer>,
+    points: Vec<GeneratorPoint>,
+    nodes: Vec<Node>,
     place: Place,
 }
 
@@ -36,19 +38,21 @@ impl Generator {
     /// # Errors
     /// When the spec's sizes do not fit the architecture.
     pub fn new(spec: &RunSpec, streams: &Streams, place: &Place) -> Result<Generator> {
-        let layers = spec.layers()?.generator.into_iter().map(|layer| {
-            let outputs = init::outputs(layer.kind);
-            let var = |value| Ok::<_, Error>(Var::from_tensor(&init::constant(value, outputs, place)?)?);
-            let batch_norm = if layer.batch_norm {
-                let (running_mean, running_var) = (init::constant(0.0, outputs, place)?, init::constant(1.0, outputs, place)?);
-                Some(BatchNorm { gamma: var(1.0)?, beta: var(0.0)?, running_mean, running_var })
-            } else {
-                None
-            };
-            let weight = init::weight(layer.kind, &format!("generator.{}", layer.name), false, streams, place)?;
-            Ok(GeneratorLayer { spec: layer, weight, bias: var(0.0)?, batch_norm })
+        let plan = Plan::of(spec.layers()?.generator);
+        let layers = plan.layers.into_iter().map(|layer| {
+            let outputs = layer.kind.outputs();
+            let batch_norm = BatchNorm::new(layer.norm, outputs, place)?;
+            let weight = init::weight(&layer, &format!("generator.{}", layer.name), false, streams, place)?;
+            let bias = Var::from_tensor(&init::constant(0.0, outputs, place)?)?;
+            Ok(GeneratorLayer { spec: layer, weight, bias, batch_norm })
         });
-        Ok(Generator { layers: layers.collect::<Result<_>>()?, place: place.clone() })
+        let point = |spec: PointSpec| Ok(GeneratorPoint { batch_norm: BatchNorm::new(spec.norm, spec.output[0], place)?, spec });
+        Ok(Generator {
+            layers: layers.collect::<Result<_>>()?,
+            points: plan.points.into_iter().map(point).collect::<Result<_>>()?,
+            nodes: plan.nodes,
+            place: place.clone(),
+        })
     }
 
     /// A network with a checkpoint's tensors, on `place`.
@@ -61,17 +65,25 @@ impl Generator {
         Ok(g)
     }
 
+    /// Every batch normalization with its prefix in a checkpoint.
+    fn batch_norms(&self) -> impl Iterator<Item = (String, &BatchNorm)> {
+        let layers = self.layers.iter().map(|l| (&l.spec.name, &l.batch_norm));
+        let all = layers.chain(self.points.iter().map(|p| (&p.spec.name, &p.batch_norm)));
+        all.filter_map(|(name, bn)| Some((format!("generator.{name}"), bn.as_ref()?)))
+    }
+
     /// Names and variables of all trained parameters, in a fixed order.
     pub fn vars(&self) -> Vec<(String, Var)> {
+        let named = |prefix: &str, bn: &BatchNorm| bn.vars().map(|(part, var)| (format!("{prefix}.{part}"), var.clone()));
         let mut vars = Vec::new();
         for layer in &self.layers {
-            let name = |part: &str| format!("generator.{}.{part}", layer.spec.name);
-            vars.push((name("weight"), layer.weight.clone()));
-            vars.push((name("bias"), layer.bias.clone()));
-            if let Some(bn) = &layer.batch_norm {
-                vars.push((name("bn.gamma"), bn.gamma.clone()));
-                vars.push((name("bn.beta"), bn.beta.clone()));
-            }
+            let prefix = format!("generator.{}", layer.spec.name);
+            vars.push((format!("{prefix}.weight"), layer.weight.clone()));
+            vars.push((format!("{prefix}.bias"), layer.bias.clone()));
+            vars.extend(layer.batch_norm.iter().flat_map(|bn| named(&prefix, bn)));
+        }
+        for point in &self.points {
+            vars.extend(point.batch_norm.iter().flat_map(|bn| named(&format!("generator.{}", point.spec.name), bn)));
         }
         vars
     }
@@ -79,11 +91,8 @@ impl Generator {
     /// Parameters and running averages by checkpoint name.
     pub fn state(&self) -> BTreeMap<String, Tensor> {
         let mut state: BTreeMap<_, _> = self.vars().into_iter().map(|(n, v)| (n, v.as_detached_tensor())).collect();
-        for layer in &self.layers {
-            if let Some(bn) = &layer.batch_norm {
-                state.insert(format!("generator.{}.bn.running_mean", layer.spec.name), bn.running_mean.clone());
-                state.insert(format!("generator.{}.bn.running_var", layer.spec.name), bn.running_var.clone());
-            }
+        for (prefix, bn) in self.batch_norms() {
+            state.extend(bn.averages().map(|(part, t)| (format!("{prefix}.{part}"), t.clone())));
         }
         state
     }
@@ -96,12 +105,10 @@ impl Generator {
         for (name, var) in self.vars() {
             var.set(&find(tensors, &name, var.shape(), &self.place)?)?;
         }
-        for layer in &mut self.layers {
-            if let Some(bn) = &mut layer.batch_norm {
-                let get =
-                    |part: &str, t: &Tensor| find(tensors, &format!("generator.{}.bn.{part}", layer.spec.name), t.shape(), &self.place);
-                bn.running_mean = get("running_mean", &bn.running_mean)?;
-                bn.running_var = get("running_var", &bn.running_var)?;
+        let layers = self.layers.iter_mut().map(|l| (&l.spec.name, &mut l.batch_norm));
+        for (name, bn) in layers.chain(self.points.iter_mut().map(|p| (&p.spec.name, &mut p.batch_norm))) {
+            if let Some(bn) = bn {
+                bn.load_averages(&format!("generator.{name}"), tensors, &self.place)?;
             }
         }
         Ok(())
@@ -110,59 +117,83 @@ impl Generator {
     /// G(z) for `z` `[N, 128]`. In [`Mode::Train`] the running averages move (decay 0.9, unbiased variance).
     ///
     /// # Errors
-    /// When z has another width.
-    pub fn forward(&mut self, z: &Tensor, parameters: Parameters, mode: Mode) -> Result<Tensor> {
+    /// When z has another width, or a conditional network gets no labels.
+    pub fn forward(&mut self, z: &Tensor, labels: Option<&Labels>, parameters: Parameters, mode: Mode) -> Result<Tensor> {
         let (n, width) = z.dims2()?;
         if width != Z_DIM {
             return Err(Error::Invalid(format!("z has {width} dimensions; the generator needs {Z_DIM}")));
         }
-        let Some((dense, rest)) = self.layers.split_first_mut() else { return Err(Error::Invalid("the generator has no layers".into())) };
-        let [c, h, w] = dense.spec.output;
-        let x = ops::dense(self.place.arm, z, &parameters.of(&dense.weight), &parameters.of(&dense.bias))?.reshape((n, c, h, w))?;
-        let mut x = FeatureMap::of(self.place.arm, &x)?;
-        for layer in rest {
-            x = layer.forward(&x, parameters, mode)?;
+        let Generator { layers, points, nodes, place } = self;
+        let Some(([Node::Layer(0)], rest)) = nodes.split_at_checked(1) else {
+            return Err(Error::Invalid("the generator's first layer is not dense".into()));
+        };
+        let x = layers[0].dense(n, z, labels, parameters, mode, place)?;
+        walk(rest, &x, &mut Forward { layers, points, labels, parameters, mode })?.to_tensor()
+    }
+}
+
+/// One pass over a generator.
+struct Forward<'a> {
+    layers: &'a mut [GeneratorLayer],
+    points: &'a mut [GeneratorPoint],
+    labels: Option<&'a Labels>,
+    parameters: Parameters,
+    mode: Mode,
+}
+
+impl Pass for Forward<'_> {
+    fn layer(&mut self, i: usize, x: &FeatureMap) -> Result<FeatureMap> {
+        self.layers[i].forward(x, self.labels, self.parameters, self.mode)
+    }
+
+    fn point(&mut self, i: usize, x: &FeatureMap) -> Result<FeatureMap> {
+        let point = &mut self.points[i];
+        let slope = point.spec.activation.slope();
+        match &mut point.batch_norm {
+            Some(bn) => bn.forward(x, self.labels, self.parameters, self.mode, slope),
+            None => ops::activation(x, slope),
         }
-        x.to_tensor()
+    }
+
+    fn concat(&mut self, i: usize, _: &FeatureMap) -> Result<FeatureMap> {
+        Err(Error::Invalid(format!("layer {}: a generator appends no features", self.layers[i].spec.name)))
     }
 }
 
 impl GeneratorLayer {
-    fn forward(&mut self, x: &FeatureMap, parameters: Parameters, mode: Mode) -> Result<FeatureMap> {
-        let (weight, bias) = (parameters.of(&self.weight), parameters.of(&self.bias));
-        let slope = match self.spec.activation {
-            Activation::Identity | Activation::Tanh => 1.0,
-            Activation::Relu => 0.0,
-            Activation::LeakyRelu { slope } => slope,
-        };
+    /// The first layer: z to a feature map. Batch normalization, where it follows, is over the features.
+    fn dense(
+        &mut self,
+        n: usize,
+        z: &Tensor,
+        labels: Option<&Labels>,
+        parameters: Parameters,
+        mode: Mode,
+        place: &Place,
+    ) -> Result<FeatureMap> {
+        let [c, h, w] = self.spec.output;
+        let mut x = ops::dense(place.arm, z, &parameters.of(&self.weight), &parameters.of(&self.bias))?;
+        if let Some(bn) = &mut self.batch_norm {
+            let features = FeatureMap::of(place.arm, &x.reshape((n, c * h * w, 1, 1))?)?;
+            x = bn.forward(&features, labels, parameters, mode, self.spec.activation.slope())?.to_tensor()?;
+        }
+        FeatureMap::of(place.arm, &x.reshape((n, c, h, w))?)
+    }
+
+    fn forward(&mut self, x: &FeatureMap, labels: Option<&Labels>, parameters: Parameters, mode: Mode) -> Result<FeatureMap> {
+        let (weight, bias, slope) = (parameters.of(&self.weight), parameters.of(&self.bias), self.spec.activation.slope());
         let finish = Finish::BiasActivation(&bias, if self.batch_norm.is_some() { 1.0 } else { slope });
         let x = match self.spec.kind {
-            LayerKind::Dense { .. } => return Err(Error::Invalid(format!("layer {}: a dense layer must be the first", self.spec.name))),
             LayerKind::Conv { stride, padding, .. } => ops::conv2d(x, &weight, stride, padding, finish)?,
             LayerKind::Deconv { stride, padding, .. } => ops::conv_transpose2d(x, &weight, stride, padding, finish)?,
+            LayerKind::Dense { .. } | LayerKind::Embedding { .. } => {
+                return Err(Error::Invalid(format!("layer {}: a dense layer must be the first", self.spec.name)));
+            }
         };
         let x = match &mut self.batch_norm {
             None => x,
-            Some(bn) => bn.forward(&x, parameters, mode, slope)?,
+            Some(bn) => bn.forward(&x, labels, parameters, mode, slope)?,
         };
         if self.spec.activation == Activation::Tanh { ops::tanh(&x) } else { Ok(x) }
-    }
-}
-
-impl BatchNorm {
-    /// Normalizes `x` and applies the activation with `slope`.
-    fn forward(&mut self, x: &FeatureMap, parameters: Parameters, mode: Mode, slope: f64) -> Result<FeatureMap> {
-        let (gamma, beta) = (parameters.of(&self.gamma), parameters.of(&self.beta));
-        if mode == Mode::Eval {
-            return ops::batch_norm_with(x, &gamma, &beta, [&self.running_mean, &self.running_var], NORM_EPS, slope);
-        }
-        let (y, mean, var) = ops::batch_norm(x, Some(&gamma), &beta, NORM_EPS, slope)?;
-        let [n, _, h, w] = x.dims()?;
-        let count = (n * h * w) as f64;
-        let unbiased = (var * (count / (count - 1.0).max(1.0)))?;
-        let moved = |old: &Tensor, new: &Tensor| Ok::<_, Error>(((old * RUNNING_DECAY)? + (new * (1.0 - RUNNING_DECAY))?)?.detach());
-        self.running_mean = moved(&self.running_mean, &mean)?;
-        self.running_var = moved(&self.running_var, &unbiased)?;
-        Ok(y)
     }
 }

@@ -1,11 +1,17 @@
 //! The paper's networks, built from the layer tables of `sngan_experiment::arch`.
 
+mod batch_norm;
 mod discriminator;
 mod generator;
 mod init;
+mod labels;
+mod layer;
+mod plan;
 
-pub use discriminator::{Discriminator, DiscriminatorLayer, PostNorm, Trace, Weights};
+pub use discriminator::{Discriminator, Trace};
 pub use generator::Generator;
+pub use labels::Labels;
+pub use layer::{DiscriminatorLayer, DiscriminatorPoint, LayerWeights, PostNorm, Weights};
 
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor, Var};

@@ -68,11 +68,22 @@ impl CustomOp2 for Product {
 /// # Errors
 /// When the shapes do not fit.
 pub fn dense(arm: Arm, x: &Tensor, w: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    if arm == Arm::Candle {
-        return Ok(x.matmul(&w.t()?)?.broadcast_add(bias)?);
+    let y = product(arm, x, w)?;
+    match arm {
+        Arm::Candle => Ok(y.broadcast_add(bias)?),
+        Arm::Ours => by_dtype!(y.dtype(), T, add_bias::<T>(&y, bias)),
     }
-    let y = Product::Nt.apply(x, w)?;
-    by_dtype!(y.dtype(), T, add_bias::<T>(&y, bias))
+}
+
+/// `y = x·Wᵀ` for `x` `[N, I]`, `w` `[O, I]` → `[N, O]`: [`dense`] without a bias.
+///
+/// # Errors
+/// When the shapes do not fit.
+pub fn product(arm: Arm, x: &Tensor, w: &Tensor) -> Result<Tensor> {
+    match arm {
+        Arm::Candle => Ok(x.matmul(&w.t()?)?),
+        Arm::Ours => Ok(Product::Nt.apply(x, w)?),
+    }
 }
 
 fn add_bias<T: Element>(y: &Tensor, bias: &Tensor) -> Result<Tensor> {
@@ -137,36 +148,6 @@ fn head_ours<T: Element>(x: &Map, size: MapSize, w: &Tensor) -> Result<Tensor> {
             }
             Ok([served(handle)?, dw, None])
         })
-    })?)
-}
-
-/// The mean over the plane: `[N, C, H, W]` → `[N, C]`.
-///
-/// # Errors
-/// Those of the tensor library.
-pub fn mean_pool(x: &FeatureMap) -> Result<Tensor> {
-    match x {
-        FeatureMap::Candle(x) => Ok(x.flatten_from(2)?.mean(2)?),
-        FeatureMap::Ours(map) => by_dtype!(map.dtype, T, mean_ours::<T>(map)),
-    }
-}
-
-fn mean_ours<T: Element>(x: &Map) -> Result<Tensor> {
-    let size = x.size();
-    let mut y = vec![number::<T>(0.0); size.images * size.channels];
-    plane::mean(size, T::values(&x.data)?, &mut y);
-    let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
-    let value = (T::to_cpu_storage_owned(y), Shape::from((size.images, size.channels)));
-    Ok(record("mean-pool", [&handle, &none, &none], value, move |[handle, ..], grad| {
-        if handle.track_op() {
-            let mut dx = Buffer::<T>::arbitrary(size.len());
-            with_slice(grad, |g| {
-                plane::mean_backward(size, g, &mut dx);
-                Ok(())
-            })?;
-            x.receive(dx)?;
-        }
-        Ok([served(handle)?, None, None])
     })?)
 }
 

@@ -159,7 +159,7 @@ impl Map {
         let handle = record(name, inputs, handle_value(), move |inputs, _| match slot.take() {
             Some(dy) => backward(inputs, T::values(&dy)?),
             // Nobody used this map; what it was made from still expects word.
-            None => Ok([served(inputs[0])?, None, None]),
+            None => Ok([served(inputs[0])?, served(inputs[1])?, served(inputs[2])?]),
         })?;
         Ok(FeatureMap::Ours(Map { dims, dtype: T::DTYPE, data, mask, handle, gradient }))
     }

@@ -5,6 +5,7 @@
 //! outputs are tensors. Tests force either arm, so the logic of the CUDA arm runs on the CPU too. Every operation is differentiable once by
 //! Candle's autograd.
 
+mod append;
 mod batch_norm;
 mod conv;
 mod dense;
@@ -12,16 +13,21 @@ mod feature_map;
 mod layer_norm;
 mod node;
 mod pointwise;
+mod pool;
+mod residual;
 mod spectral;
 mod upsample;
 
+pub use append::append;
 pub use batch_norm::{batch_norm, batch_norm_with};
 pub use conv::{Finish, conv_transpose2d, conv2d};
 pub(crate) use dense::gram;
-pub use dense::{dense, head, mean_pool};
+pub use dense::{dense, head, product};
 pub use feature_map::{FeatureMap, Map};
 pub use layer_norm::layer_norm;
-pub use pointwise::{activation, tanh};
+pub use pointwise::{activation, mask, tanh};
+pub use pool::{average_pool, mean_pool, sum_pool};
+pub use residual::add;
 pub use spectral::{Singular, divide_by_sigma, power_iteration};
 pub use upsample::upsample;
 

@@ -2,7 +2,7 @@
 
 use super::feature_map::{Element, FeatureMap, Map, by_dtype, number};
 use super::node::{no_input, served};
-use crate::Result;
+use crate::{Error, Result};
 use candle_core::Tensor;
 use sngan_kernels::{Buffer, activation};
 use std::sync::Arc;
@@ -76,6 +76,36 @@ fn activate_ours<T: Element>(x: &Map, slope: f64) -> Result<FeatureMap> {
     Map::record::<T>("activation", x.dims, data, mask, [&handle, &none, &none], move |inputs, dy| {
         if inputs[0].track_op() {
             x.receive(Buffer::of(dy))?;
+        }
+        Ok([served(inputs[0])?, None, None])
+    })
+}
+
+/// `t` where `of`, the output of an activation, is positive, and `slope·t` elsewhere: the activation's directional derivative, with `of`
+/// held constant.
+///
+/// # Errors
+/// When the maps are of different arms or dimensions.
+pub fn mask(t: &FeatureMap, of: &FeatureMap, slope: f64) -> Result<FeatureMap> {
+    match (t, of) {
+        (FeatureMap::Candle(t), FeatureMap::Candle(of)) => Ok(FeatureMap::Candle(tangent(t, of, slope)?)),
+        (FeatureMap::Ours(t), FeatureMap::Ours(of)) if t.dims == of.dims && t.dtype == of.dtype => {
+            by_dtype!(t.dtype, T, mask_ours::<T>(t, of, slope))
+        }
+        _ => Err(Error::Invalid(format!("a feature map {:?} cannot be masked by {:?}", t.dims()?, of.dims()?))),
+    }
+}
+
+fn mask_ours<T: Element>(t: &Map, of: &Map, slope: f64) -> Result<FeatureMap> {
+    let mut y = Buffer::<T>::arbitrary(t.size().len());
+    activation::mask(T::values(&of.data)?, T::values(&t.data)?, number::<T>(slope), &mut y);
+    let (none, t, of) = (no_input()?, t.clone(), of.data.clone());
+    let handle = t.handle.clone();
+    Map::record::<T>("mask", t.dims, Arc::new(T::data(y)), None, [&handle, &none, &none], move |inputs, dy| {
+        if inputs[0].track_op() {
+            let mut dt = Buffer::<T>::arbitrary(dy.len());
+            activation::mask(T::values(&of)?, dy, number::<T>(slope), &mut dt);
+            t.receive(dt)?;
         }
         Ok([served(inputs[0])?, None, None])
     })

@@ -5,7 +5,7 @@
 //! autograd differentiates. Exact for the piecewise linear D of the paper.
 
 use crate::Result;
-use crate::model::{Discriminator, Weights};
+use crate::model::{Discriminator, Labels, Weights};
 use candle_core::{DType, Tensor, Var};
 
 /// The penalty's value and a scalar of the graph whose gradient in D's parameters is the penalty's.
@@ -27,14 +27,14 @@ pub fn interpolate(real: &Tensor, fake: &Tensor, epsilon: &Tensor) -> Result<Ten
     Ok((fake + (real - fake)?.broadcast_mul(&epsilon)?)?)
 }
 
-/// The penalty at `x_hat` `[N, 3, H, W]` with the weights of this update (normalized once for all its passes).
+/// The penalty at `x_hat` `[N, 3, H, W]`, of the classes `labels` where D reads them, with the weights of this update (normalized once for
+/// all its passes).
 ///
 /// # Errors
 /// When D is not piecewise linear.
-pub fn penalty(d: &Discriminator, weights: &[Weights], x_hat: &Tensor, lambda: f64) -> Result<Penalty> {
+pub fn penalty(d: &Discriminator, weights: &Weights, x_hat: &Tensor, labels: Option<&Labels>, lambda: f64) -> Result<Penalty> {
     let x_hat = Var::from_tensor(&x_hat.detach())?;
-    let frozen: Vec<_> = weights.iter().map(Weights::detach).collect();
-    let trace = d.forward(&frozen, x_hat.as_tensor())?;
+    let trace = d.forward(&weights.detach(), x_hat.as_tensor(), labels)?;
     let grads = trace.outputs.sum_all()?.backward()?;
     let g = grads.get(&x_hat).ok_or_else(|| crate::Error::Invalid("D's output does not depend on its input".into()))?.detach();
 
@@ -44,6 +44,6 @@ pub fn penalty(d: &Discriminator, weights: &[Weights], x_hat: &Tensor, lambda: f
     // ∂P/∂g = λ/N · 2(‖g‖ − 1) · g/‖g‖; where g = 0 the subgradient 0.
     let scale: Vec<f64> = norms.iter().map(|r| if *r > 0.0 { 2.0 * lambda / n as f64 * (r - 1.0) / r } else { 0.0 }).collect();
     let scale = Tensor::from_vec(scale, (n, 1, 1, 1), g.device())?.to_dtype(g.dtype())?;
-    let surrogate = d.tangent(weights, &trace, &g.broadcast_mul(&scale)?)?.sum_all()?;
+    let surrogate = d.tangent(weights, &trace, &g.broadcast_mul(&scale)?, labels)?.sum_all()?;
     Ok(Penalty { value, surrogate })
 }

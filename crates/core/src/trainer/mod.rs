@@ -1,25 +1,29 @@
 //! The training algorithm: one generator update and its rounds of discriminator updates.
 
+mod critic;
+mod ema;
 mod measure;
 mod run;
+mod updates;
 
+pub use critic::CriticLoss;
+pub(crate) use ema::sampled;
 pub use measure::{SingleUpdates, UpdateTimes, made_up_images, measure};
 pub use run::{Outcome, Progress, TrainOptions, train};
 
 use crate::adam::{Adam, AdamConfig};
 use crate::batch::Draws;
 use crate::checkpoint::{Checkpoint, Metadata};
-use crate::model::{Discriminator, Generator, Mode, Parameters, Place, Weights};
+use crate::model::{Discriminator, Generator, Parameters, Place};
 use crate::norm::Iterate;
-use crate::regularizer::{gradient_penalty, orthonormal, weight_clipping};
 use crate::rng::Streams;
-use crate::{Result, loss};
-use candle_core::backprop::GradStore;
-use candle_core::{DType, Tensor, Var};
+use crate::{Result, generate};
+use candle_core::{DType, Tensor};
+use critic::Critic;
+use ema::Ema;
 use sngan_data::Images;
-use sngan_experiment::method::{Normalization, Regularizer};
+use sngan_experiment::RunSpec;
 use sngan_experiment::records::FORMAT_VERSION;
-use sngan_experiment::{PowerIteration, RunSpec};
 use std::collections::BTreeMap;
 
 /// What one update found out.
@@ -35,6 +39,10 @@ pub struct Update {
     pub d_real: f64,
     /// Mean D(G(z)), last round.
     pub d_fake: f64,
+    /// The classifier's cross-entropy on real images, last round (AC-GAN).
+    pub loss_class_d: Option<f64>,
+    /// The classifier's cross-entropy on generated images (AC-GAN).
+    pub loss_class_g: Option<f64>,
     /// Detailed measurements, where they were asked for.
     pub details: Option<Details>,
 }
@@ -50,12 +58,16 @@ pub struct Details {
     pub sigma_forward: BTreeMap<String, Option<f64>>,
     /// Exact σ(W̄) after one unsaved power iteration following D's last step.
     pub sigma_fig9: BTreeMap<String, Option<f64>>,
+    /// D's loss on training and held-out images after the update, where there are held-out ones.
+    pub critic: Option<CriticLoss>,
 }
 
 impl Update {
     /// The first number that is not finite, by name.
     pub fn not_finite(&self) -> Option<&'static str> {
-        let numbers = [("loss_d", self.loss_d), ("loss_reg", self.loss_reg), ("loss_g", self.loss_g)];
+        let mut numbers = vec![("loss_d", self.loss_d), ("loss_reg", self.loss_reg), ("loss_g", self.loss_g)];
+        numbers.extend(self.loss_class_d.map(|x| ("loss_class_d", x)));
+        numbers.extend(self.loss_class_g.map(|x| ("loss_class_g", x)));
         numbers.into_iter().find(|(_, x)| !x.is_finite()).map(|(name, _)| name)
     }
 }
@@ -69,6 +81,8 @@ pub struct Trainer<'a> {
     adam_g: Adam,
     adam_d: Adam,
     draws: Draws<'a>,
+    critic: Option<Critic<'a>>,
+    ema: Option<Ema>,
     gen_updates: u64,
 }
 
@@ -84,7 +98,21 @@ impl<'a> Trainer<'a> {
                 format!("`{}` holds {} images of side {}; the spec needs side {}", images.name, images.len(), images.side, spec.side);
             return Err(crate::Error::Invalid(reason));
         }
+        if spec.n_classes > 0 && images.classes.len() != spec.n_classes {
+            let reason = format!("`{}` has {} classes; the spec's n_classes is {}", images.name, images.classes.len(), spec.n_classes);
+            return Err(crate::Error::Invalid(reason));
+        }
         Trainer::with_draws(spec, Draws::random(spec, images), place)
+    }
+
+    /// Measures D's loss on `held_out` images too, at the cadence of the detailed measurements ([`Details::critic`]); no bits of the
+    /// training change.
+    ///
+    /// # Errors
+    /// When the held-out images have another side or other classes.
+    pub fn watch(&mut self, images: &'a Images, held_out: &'a Images) -> Result<()> {
+        self.critic = Some(Critic::new(&self.spec, images, held_out)?);
+        Ok(())
     }
 
     /// A run with given initial state and inputs, for [`crate::replay`].
@@ -93,6 +121,7 @@ impl<'a> Trainer<'a> {
         let mut trainer = Trainer::with_draws(spec, Draws::Recorded(BTreeMap::new()), place)?;
         trainer.generator.load(&tensors)?;
         trainer.discriminator.load(&tensors)?;
+        trainer.ema = Ema::new(spec.gen_ema, &trainer.generator)?;
         trainer.draws = Draws::Recorded(tensors);
         Ok(trainer)
     }
@@ -106,6 +135,8 @@ impl<'a> Trainer<'a> {
         Ok(Trainer {
             adam_g: Adam::new(config, generator.vars())?,
             adam_d: Adam::new(config, discriminator.vars())?,
+            ema: Ema::new(spec.gen_ema, &generator)?,
+            critic: None,
             generator,
             discriminator,
             draws,
@@ -128,6 +159,9 @@ impl<'a> Trainer<'a> {
     /// Those of the tensor library; numbers that are not finite are no error here.
     pub fn update(&mut self, detailed: bool) -> Result<Update> {
         let mut update = Update::default();
+        let lr = self.spec.lr_at(self.gen_updates);
+        self.adam_g.set_lr(lr);
+        self.adam_d.set_lr(lr);
         let grad_norm_g = self.generator_update(&mut update, detailed)?;
         let mut details = Details { grad_norm_g, ..Details::default() };
         for round in 0..self.spec.n_dis {
@@ -138,92 +172,15 @@ impl<'a> Trainer<'a> {
                 details.sigma_fig9 = self.sigma_fig9().unwrap_or_default();
             }
         }
+        if let Some(ema) = &mut self.ema {
+            ema.step(&self.generator)?;
+        }
+        if detailed {
+            details.critic = self.critic_loss()?;
+        }
         update.details = detailed.then_some(details);
         self.gen_updates += 1;
         Ok(update)
-    }
-
-    fn generator_update(&mut self, update: &mut Update, detailed: bool) -> Result<f64> {
-        let iterate = match self.spec.power_iteration {
-            PowerIteration::PerUpdate => Iterate::Frozen,
-            PowerIteration::PerForward => Iterate::Once,
-        };
-        let weights = self.discriminator.weights(Parameters::Frozen, iterate)?;
-        let z = self.draws.noise("z.generator", self.gen_updates, self.spec.gen_batch, &self.place)?;
-        let fake = self.generator.forward(&z, Parameters::Tracked, Mode::Train)?;
-        let outputs = self.discriminator.forward(&weights, &fake)?.outputs;
-        let loss = loss::generator(self.spec.loss, &host(&outputs)?);
-        update.loss_g = loss.value;
-        let grads = weighted_sum(&outputs, &loss.grad)?.backward()?;
-        self.adam_g.step(&grads)?;
-        if detailed { norm(&grads, &self.generator.vars()) } else { Ok(0.0) }
-    }
-
-    /// One discriminator update; returns the normalized weights that its last forward used.
-    fn discriminator_update(&mut self, round: u32, update: &mut Update, detailed: bool, details: &mut Details) -> Result<Vec<Weights>> {
-        let index = self.gen_updates * u64::from(self.spec.n_dis) + u64::from(round);
-        let batch = self.spec.batch;
-        let real = self.draws.real(index, batch, self.spec.side, &self.place)?;
-        let z = self.draws.noise("z.discriminator", index, batch, &self.place)?;
-        let fake = self.generator.forward(&z, Parameters::Frozen, Mode::Train)?.detach();
-
-        let mut weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
-        let (d_real, d_fake) = self.real_and_fake(&mut weights, &real, &fake)?;
-        let (host_real, host_fake) = (host(&d_real)?, host(&d_fake)?);
-        let (loss_real, loss_fake) =
-            (loss::discriminator_real(self.spec.loss, &host_real), loss::discriminator_fake(self.spec.loss, &host_fake));
-        update.loss_d = loss_real.value + loss_fake.value;
-        (update.d_real, update.d_fake) = (mean(&host_real), mean(&host_fake));
-        let mut total = (weighted_sum(&d_real, &loss_real.grad)? + weighted_sum(&d_fake, &loss_fake.grad)?)?;
-
-        if let Some((value, term)) = self.regularizer(&mut weights, &real, &fake, index)? {
-            update.loss_reg = value;
-            total = (total + term)?;
-        }
-        let grads = total.backward()?;
-        self.adam_d.step(&grads)?;
-        if self.spec.regularizer == Regularizer::WeightClipping {
-            weight_clipping::clip(&self.discriminator, self.spec.clip, self.spec.clip_scope)?;
-        }
-        if detailed {
-            details.grad_norm_d = norm(&grads, &self.discriminator.vars())?;
-        }
-        Ok(weights)
-    }
-
-    /// D(x) and D(G(z)): one batch where the result is the same, two passes (real first) where it is not.
-    fn real_and_fake(&mut self, weights: &mut Vec<Weights>, real: &Tensor, fake: &Tensor) -> Result<(Tensor, Tensor)> {
-        let n = self.spec.batch;
-        let per_forward = self.spec.power_iteration == PowerIteration::PerForward && self.spec.normalization == Normalization::Spectral;
-        if !per_forward && self.spec.normalization != Normalization::Batch {
-            let both = self.discriminator.forward(weights, &Tensor::cat(&[real, fake], 0)?)?.outputs;
-            return Ok((both.narrow(0, 0, n)?, both.narrow(0, n, n)?));
-        }
-        let d_real = self.discriminator.forward(weights, real)?.outputs;
-        if per_forward {
-            *weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
-        }
-        Ok((d_real, self.discriminator.forward(weights, fake)?.outputs))
-    }
-
-    /// The regularizer's value and its scalar in the graph.
-    fn regularizer(&mut self, weights: &mut Vec<Weights>, real: &Tensor, fake: &Tensor, index: u64) -> Result<Option<(f64, Tensor)>> {
-        match self.spec.regularizer {
-            Regularizer::None | Regularizer::WeightClipping => Ok(None),
-            Regularizer::Orthonormal => {
-                let term = (orthonormal::penalty(&self.discriminator, self.place.arm)? * self.spec.orthonormal_coefficient)?;
-                Ok(Some((term.to_dtype(DType::F64)?.to_scalar()?, term)))
-            }
-            Regularizer::GradientPenalty => {
-                if self.spec.power_iteration == PowerIteration::PerForward && self.spec.normalization == Normalization::Spectral {
-                    *weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
-                }
-                let epsilon = self.draws.epsilon(index, self.spec.batch, &self.place)?;
-                let x_hat = gradient_penalty::interpolate(real, fake, &epsilon)?;
-                let penalty = gradient_penalty::penalty(&self.discriminator, weights, &x_hat, self.spec.penalty_lambda)?;
-                Ok(Some((penalty.value, penalty.surrogate)))
-            }
-        }
     }
 
     /// σ(W̄) as Figure 9 has it: a copy of D makes one more power iteration, which is not kept.
@@ -247,7 +204,23 @@ impl<'a> Trainer<'a> {
         Ok(None)
     }
 
-    /// Every tensor of the state: both networks, both Adams, `u`.
+    /// `n` images `[n, 3, side, side]` as bytes, as they would be drawn from a checkpoint taken now: from G's moving average, where it has
+    /// one, in evaluation mode, with z and labels from the streams of the run's seed.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub fn samples(&mut self, n: usize) -> Result<Vec<u8>> {
+        let request = generate::Request { n, seed: self.spec.seed, class: None };
+        match &self.ema {
+            None => generate::draw(&mut self.generator, &self.spec, request, &self.place),
+            Some(ema) => {
+                let tensors = sampled(&ema.state().collect());
+                generate::draw(&mut Generator::from_tensors(&self.spec, &tensors, &self.place)?, &self.spec, request, &self.place)
+            }
+        }
+    }
+
+    /// Every tensor of the state: both networks, both Adams, `u`, G's moving average.
     ///
     /// # Errors
     /// Those of the tensor library.
@@ -256,13 +229,17 @@ impl<'a> Trainer<'a> {
         state.extend(self.discriminator.state());
         state.extend(self.adam_g.state()?.into_iter().map(|(k, t)| (format!("adam.{k}"), t)));
         state.extend(self.adam_d.state()?.into_iter().map(|(k, t)| (format!("adam.{k}"), t)));
+        state.extend(self.ema.iter().flat_map(Ema::state));
         Ok(state)
     }
 
     /// The metadata of a checkpoint taken now.
     pub fn metadata(&self) -> Metadata {
         let d = self.gen_updates * u64::from(self.spec.n_dis);
-        let streams = [("z.generator", self.gen_updates), ("z.discriminator", d), ("data", d), ("dequantize", d), ("epsilon", d)];
+        let mut streams = vec![("z.generator", self.gen_updates), ("z.discriminator", d), ("data", d), ("dequantize", d), ("epsilon", d)];
+        if self.spec.n_classes > 0 {
+            streams.extend([("y.generator", self.gen_updates), ("y.discriminator", d)]);
+        }
         Metadata {
             version: FORMAT_VERSION,
             gen_updates: self.gen_updates,
@@ -293,36 +270,13 @@ impl<'a> Trainer<'a> {
         }
         self.generator.load(&checkpoint.tensors)?;
         self.discriminator.load(&checkpoint.tensors)?;
+        if let Some(ema) = &mut self.ema {
+            ema.load(&checkpoint.tensors, &self.place)?;
+        }
         let moments = checkpoint.tensors.iter().filter_map(|(k, t)| Some((k.strip_prefix("adam.")?.to_string(), t.clone()))).collect();
         self.adam_g.restore(metadata.adam_steps[0], &moments)?;
         self.adam_d.restore(metadata.adam_steps[1], &moments)?;
         self.gen_updates = checkpoint.gen_updates;
         Ok(())
     }
-}
-
-/// D's outputs on the host, in f64.
-fn host(outputs: &Tensor) -> Result<Vec<f64>> {
-    Ok(outputs.to_dtype(DType::F64)?.to_vec1()?)
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// `Σ cᵢ·outputsᵢ` with constant c: its gradient in the parameters is the loss's.
-fn weighted_sum(outputs: &Tensor, c: &[f64]) -> Result<Tensor> {
-    let c = Tensor::from_slice(c, c.len(), outputs.device())?.to_dtype(outputs.dtype())?;
-    Ok((outputs * c)?.sum_all()?)
-}
-
-/// ℓ2 norm of the gradient in `vars`.
-fn norm(grads: &GradStore, vars: &[(String, Var)]) -> Result<f64> {
-    let mut square = 0.0;
-    for (_, var) in vars {
-        if let Some(g) = grads.get(var) {
-            square += g.to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
-        }
-    }
-    Ok(square.sqrt())
 }

@@ -9,6 +9,7 @@ use sngan_data::Images;
 use sngan_experiment::records::{FORMAT_VERSION, LogRecord, Provenance, Status, TimingRecord, finite};
 use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, run_dir};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -26,6 +27,8 @@ pub struct TrainOptions {
     pub checkpoint_every: u64,
     /// Generator updates between sample grids; 0 for the last one only.
     pub sample_every: u64,
+    /// Images that D is not trained on; with them, D's loss on both kinds is logged.
+    pub held_out: Option<Arc<Images>>,
 }
 
 /// How a run ended. Divergence is a result, not an error.
@@ -114,6 +117,9 @@ impl Session<'_> {
             return Ok(outcome);
         }
         let mut trainer = Trainer::new(self.spec, images, &Place::new(device))?;
+        if let Some(held_out) = &self.options.held_out {
+            trainer.watch(images, held_out)?;
+        }
         if let Some(checkpoint) = checkpoint::latest(self.dir, device)? {
             trainer.restore(&checkpoint)?;
         }
@@ -138,13 +144,13 @@ impl Session<'_> {
             }
             observer(&Progress { gen_update: next, total: self.spec.gen_updates, loss_d: update.loss_d, loss_g: update.loss_g });
             if self.options.sample_every > 0 && next.is_multiple_of(self.options.sample_every) && !last {
-                self.samples(&mut trainer, device)?;
+                self.samples(&mut trainer)?;
             }
             if !last && next.is_multiple_of(self.options.checkpoint_every.max(1)) {
                 self.checkpoint(&trainer)?;
             }
         }
-        self.samples(&mut trainer, device)?;
+        self.samples(&mut trainer)?;
         self.checkpoint(&trainer)?;
         self.dir.write_status(Status::Completed, trainer.gen_updates(), None)?;
         Ok(Outcome::Completed)
@@ -199,14 +205,18 @@ impl Session<'_> {
             grad_norm_g: finite(details.grad_norm_g),
             sigma_forward: details.sigma_forward,
             sigma_fig9: details.sigma_fig9,
+            loss_class_d: update.loss_class_d.and_then(finite),
+            loss_class_g: update.loss_class_g.and_then(finite),
+            critic_train: details.critic.and_then(|c| finite(c.train)),
+            critic_held_out: details.critic.and_then(|c| finite(c.held_out)),
         };
         run_dir::append_line(&self.dir.log_path(), &record)?;
         let seconds = self.started.elapsed().as_secs_f64();
         Ok(run_dir::append_line(&self.dir.timing_path(), &TimingRecord { version: FORMAT_VERSION, gen_update, seconds })?)
     }
 
-    fn samples(&self, trainer: &mut Trainer<'_>, device: &Device) -> Result<()> {
-        let bytes = generate::draw(&mut trainer.generator, device, GRID.0, self.spec.seed)?;
+    fn samples(&self, trainer: &mut Trainer<'_>) -> Result<()> {
+        let bytes = trainer.samples(GRID.0)?;
         generate::write_grid(&self.dir.sample_path(trainer.gen_updates()), &bytes, self.spec.side, GRID.1, 1)
     }
 

@@ -91,6 +91,32 @@ fn dense_head_and_mean() {
 }
 
 #[test]
+fn pooling_appending_and_adding() {
+    compare("average", &[&[3, 5, 4, 6]], |arm, t| mapped(arm, &t[0], ops::average_pool));
+    compare("sum", &[&[4, 3, 2, 2]], |arm, t| ops::sum_pool(&FeatureMap::of(arm, &t[0]).unwrap()).unwrap());
+    compare("append", &[&[3, 5, 4, 6], &[3, 2]], |arm, t| mapped(arm, &t[0], |x| ops::append(x, &t[1])));
+    compare("add", &[&[3, 5, 4, 6], &[3, 5, 4, 6]], |arm, t| {
+        mapped(arm, &t[0], |x| ops::add(&ops::activation(x, 0.1).unwrap(), &FeatureMap::of(arm, &t[1]).unwrap()))
+    });
+    compare("mask", &[&[3, 5, 4, 6]], |arm, t| {
+        let of = FeatureMap::of(arm, &draw("of", &[3, 5, 4, 6], t[0].dtype())).unwrap();
+        mapped(arm, &t[0], |x| ops::mask(x, &of, 0.1))
+    });
+}
+
+#[test]
+fn operations_refuse_maps_that_do_not_fit() {
+    for arm in [Arm::Ours, Arm::Candle] {
+        let map = |shape: &[usize]| FeatureMap::of(arm, &draw("x", shape, DType::F32)).unwrap();
+        assert!(ops::average_pool(&map(&[1, 2, 3, 4])).is_err());
+        assert!(ops::add(&map(&[1, 2, 4, 4]), &map(&[1, 3, 4, 4])).is_err());
+        assert!(ops::append(&map(&[2, 2, 4, 4]), &draw("e", &[3, 2], DType::F32)).is_err());
+        let (gamma, beta) = (draw("gamma", &[3, 2], DType::F32), draw("beta", &[2], DType::F32));
+        assert!(ops::batch_norm(&map(&[3, 2, 4, 4]), Some(&gamma), &beta, 2e-5, 1.0).is_err());
+    }
+}
+
+#[test]
 fn pointwise_functions() {
     compare("tanh", &[&[2, 3, 4, 4]], |arm, t| mapped(arm, &t[0], ops::tanh));
     for slope in [0.0, 0.1, 1.0] {
@@ -104,6 +130,9 @@ fn normalizations() {
         compare("bn", &[&[3, 2, 4, 4], &[2], &[2]], |arm, t| {
             mapped(arm, &t[0], |x| Ok(ops::batch_norm(x, Some(&t[1]), &t[2], 2e-5, slope)?.0))
         });
+        compare("conditional-bn", &[&[3, 2, 4, 4], &[3, 2], &[3, 2]], |arm, t| {
+            mapped(arm, &t[0], |x| Ok(ops::batch_norm(x, Some(&t[1]), &t[2], 2e-5, slope)?.0))
+        });
         compare("bn-no-gamma", &[&[3, 2, 4, 4], &[2]], |arm, t| {
             mapped(arm, &t[0], |x| Ok(ops::batch_norm(x, None, &t[1], 2e-5, slope)?.0))
         });
@@ -111,14 +140,17 @@ fn normalizations() {
     }
     let x = draw("x", &[3, 2, 4, 4], DType::F64);
     let (gamma, beta) = (draw("gamma", &[2], DType::F64), draw("beta", &[2], DType::F64));
-    let of = |arm| {
-        let (y, mean, var) = ops::batch_norm(&FeatureMap::of(arm, &x).unwrap(), Some(&gamma), &beta, 2e-5, 0.1).unwrap();
+    let of = |arm, gamma: &Tensor, beta: &Tensor| {
+        let (y, mean, var) = ops::batch_norm(&FeatureMap::of(arm, &x).unwrap(), Some(gamma), beta, 2e-5, 0.1).unwrap();
         // The batch's own statistics, given: the same.
-        let again = ops::batch_norm_with(&FeatureMap::of(arm, &x).unwrap(), &gamma, &beta, [&mean, &var], 2e-5, 0.1).unwrap();
+        let again = ops::batch_norm_with(&FeatureMap::of(arm, &x).unwrap(), gamma, beta, [&mean, &var], 2e-5, 0.1).unwrap();
         assert!(distance(&again.to_tensor().unwrap(), &y.to_tensor().unwrap()) < F64_ROUNDING);
         (mean, var)
     };
-    let (ours, candle) = (of(Arm::Ours), of(Arm::Candle));
+    let (ours, candle) = (of(Arm::Ours, &gamma, &beta), of(Arm::Candle, &gamma, &beta));
+    for arm in [Arm::Ours, Arm::Candle] {
+        of(arm, &draw("gammas", &[3, 2], DType::F64), &draw("betas", &[3, 2], DType::F64));
+    }
     assert!(distance(&ours.0, &candle.0) < F64_ROUNDING && distance(&ours.1, &candle.1) < F64_ROUNDING);
 }
 

@@ -28,7 +28,7 @@ fn loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
     let mut d = d.clone();
     let [real, fake] = ["real", "fake"].map(|n| draw(n, &[3, 3, 8, 8], place.dtype));
     let weights = d.weights(Parameters::Tracked, Iterate::Frozen).unwrap();
-    let (r, f) = (d.forward(&weights, &real).unwrap().outputs, d.forward(&weights, &fake).unwrap().outputs);
+    let (r, f) = (d.forward(&weights, &real, None).unwrap().outputs, d.forward(&weights, &fake, None).unwrap().outputs);
     let (lr, lf) = (loss::discriminator_real(spec.loss, &host(&r)), loss::discriminator_fake(spec.loss, &host(&f)));
     let weigh = |t: &Tensor, c: &[f64]| {
         let c = Tensor::from_slice(c, c.len(), t.device()).unwrap().to_dtype(t.dtype()).unwrap();
@@ -40,7 +40,7 @@ fn loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
         Regularizer::GradientPenalty => {
             let epsilon = Tensor::new(&[0.2f64, 0.5, 0.9], real.device()).unwrap().to_dtype(place.dtype).unwrap();
             let x_hat = gradient_penalty::interpolate(&real, &fake, &epsilon).unwrap();
-            let p = gradient_penalty::penalty(&d, &weights, &x_hat, spec.penalty_lambda).unwrap();
+            let p = gradient_penalty::penalty(&d, &weights, &x_hat, None, spec.penalty_lambda).unwrap();
             value += p.value;
             total = (total + p.surrogate).unwrap();
         }

@@ -5,7 +5,7 @@ use crate::support::{check_gradient, draw, layer, scalar, tiny};
 use candle_core::{DType, Tensor, Var};
 use sngan_core::model::{Discriminator, Parameters, Place};
 use sngan_core::norm::Iterate;
-use sngan_core::ops::Arm;
+use sngan_core::ops::{self, Arm, FeatureMap, Finish};
 use sngan_core::regularizer::gradient_penalty;
 use sngan_core::rng::Streams;
 use sngan_experiment::method::Method;
@@ -43,7 +43,32 @@ fn activations_and_normalizations() {
     }
     check("tanh", &[&[2, 3, 2, 2]], |arm, t| layer::tanh(arm, &t[0]));
     check("batch-norm", &[&[3, 2, 3, 3], &[2], &[2]], |arm, t| layer::batch_norm(arm, &t[0], &t[1], &t[2]));
+    check("conditional-batch-norm", &[&[3, 2, 3, 3], &[3, 2], &[3, 2]], |arm, t| layer::batch_norm(arm, &t[0], &t[1], &t[2]));
     check("layer-norm", &[&[3, 2, 3, 3], &[2]], |arm, t| layer::layer_norm(arm, &t[0], &t[1]));
+}
+
+#[test]
+fn pooling_and_appended_features() {
+    check("average-pool", &[&[2, 3, 4, 6]], |arm, t| layer::mapped(arm, &t[0], ops::average_pool));
+    check("sum-pool", &[&[2, 3, 4, 2]], |arm, t| ops::sum_pool(&FeatureMap::of(arm, &t[0]).unwrap()).unwrap());
+    check("append", &[&[2, 3, 2, 2], &[2, 4]], |arm, t| layer::mapped(arm, &t[0], |x| ops::append(x, &t[1])));
+    check("product", &[&[3, 5], &[2, 5]], |arm, t| ops::product(arm, &t[0], &t[1]).unwrap());
+    check("mask", &[&[2, 3, 2, 2]], |arm, t| {
+        let of = FeatureMap::of(arm, &draw("of", &[2, 3, 2, 2], DType::F64)).unwrap();
+        layer::mapped(arm, &t[0], |x| ops::mask(x, &of, 0.1))
+    });
+}
+
+/// A block of D: the map before its ReLU goes to both branches.
+#[test]
+fn a_residual_block_that_pools_on_both_branches() {
+    check("down-block", &[&[2, 2, 4, 4], &[3, 2, 3, 3], &[3, 2, 1, 1], &[2], &[2, 2, 1, 1]], |arm, t| {
+        layer::mapped(arm, &t[0], |x| {
+            let x = ops::conv2d(x, &t[4], 1, 0, Finish::BiasActivation(&t[3], 0.1))?;
+            let residual = ops::average_pool(&ops::conv2d(&ops::activation(&x, 0.0)?, &t[1], 1, 1, Finish::Linear)?)?;
+            ops::add(&residual, &ops::average_pool(&ops::conv2d(&x, &t[2], 1, 0, Finish::Linear)?)?)
+        })
+    });
 }
 
 /// Candle's `upsample_nearest2d` overwrites the gradient that its input already has, which is wrong in exactly this block.
@@ -73,12 +98,12 @@ fn the_penaltys_gradient_in_the_parameters_is_not_lost() {
     let x_hat = draw("x̂", &[3, 3, 8, 8], DType::F64);
     let value = |d: &Discriminator| {
         let weights = d.clone().weights(Parameters::Tracked, Iterate::Frozen).unwrap();
-        gradient_penalty::penalty(d, &weights, &x_hat, spec.penalty_lambda).unwrap().value
+        gradient_penalty::penalty(d, &weights, &x_hat, None, spec.penalty_lambda).unwrap().value
     };
-    let grads = gradient_penalty::penalty(&d, &weights, &x_hat, spec.penalty_lambda).unwrap().surrogate.backward().unwrap();
+    let grads = gradient_penalty::penalty(&d, &weights, &x_hat, None, spec.penalty_lambda).unwrap().surrogate.backward().unwrap();
 
     let x = Var::from_tensor(&x_hat).unwrap();
-    let g = d.forward(&weights, x.as_tensor()).unwrap().outputs.sum_all().unwrap().backward().unwrap();
+    let g = d.forward(&weights, x.as_tensor(), None).unwrap().outputs.sum_all().unwrap().backward().unwrap();
     let norms = g.get(&x).unwrap().sqr().unwrap().flatten_from(1).unwrap().sum(1).unwrap().sqrt().unwrap();
     let naive = (norms - 1.0).unwrap().sqr().unwrap().mean_all().unwrap();
     assert!((scalar(&naive) * spec.penalty_lambda - value(&d)).abs() < 1e-9 * value(&d), "the same value");

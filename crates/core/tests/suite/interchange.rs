@@ -1,12 +1,13 @@
 //! Export to PyTorch's names and back.
 
-use crate::support::{F32_ROUNDING, distance, images, tiny, values};
+use crate::support::{F32_ROUNDING, distance, images, smallest, tiny, values};
 use candle_core::{DType, Device, Tensor};
 use sngan_core::checkpoint::{self, encode};
 use sngan_core::interchange::{self, decode};
-use sngan_core::model::{Discriminator, Generator, Mode, Parameters, Place};
+use sngan_core::model::{Discriminator, Generator, Labels, Mode, Parameters, Place};
 use sngan_core::norm::Iterate;
 use sngan_core::trainer::{TrainOptions, train};
+use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::{RunDir, RunSpec};
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +19,7 @@ type Tensors = BTreeMap<String, Tensor>;
 type Change<'a> = &'a dyn Fn(&mut Tensors);
 
 fn trained(dir: &Path, spec: &RunSpec) {
-    let options = TrainOptions { threads: 1, log_every: 1, checkpoint_every: 2, sample_every: 0 };
+    let options = TrainOptions { threads: 1, log_every: 1, checkpoint_every: 2, sample_every: 0, held_out: None };
     train(dir, spec, &images(10, spec.side), &Device::Cpu, &options, &AtomicBool::new(false), &mut |_| ()).unwrap();
 }
 
@@ -26,6 +27,15 @@ fn specs() -> Vec<RunSpec> {
     let mut specs: Vec<RunSpec> = Method::ALL.into_iter().map(|m| RunSpec { gen_updates: 2, ..tiny(m) }).collect();
     for normalization in [Normalization::Spectral, Normalization::Weight, Normalization::Frobenius] {
         specs.push(RunSpec { gen_updates: 2, normalization, gamma: true, ..tiny(Method::WganGp) });
+    }
+    let networks = [
+        (Method::Sn, Architecture::ResnetCifar10, Conditioning::Projection),
+        (Method::LayerNorm, Architecture::ResnetStl10, Conditioning::Concat),
+        (Method::BatchNorm, Architecture::ResnetGulrajani, Conditioning::AcGan),
+        (Method::Vanilla, Architecture::StandardCnnCgl, Conditioning::None),
+    ];
+    for (method, architecture, conditioning) in networks {
+        specs.push(RunSpec { gen_ema: 0.5, ..smallest(method, architecture, conditioning) });
     }
     specs
 }
@@ -161,13 +171,17 @@ fn the_check_is_what_the_exported_weights_give() {
         let (tensors, _) = open(&bytes);
         let state = decode(Path::new("f"), &bytes).unwrap().checkpoint.tensors;
         let mut g = Generator::from_tensors(&spec, &state, &Place::new(&Device::Cpu)).unwrap();
-        let images = g.forward(&tensors["check.z"], Parameters::Frozen, Mode::Eval).unwrap();
+        let labels = tensors.get("check.y").map(|y| {
+            let classes = values(y).into_iter().map(|y| y as u32).collect();
+            Labels::new(classes, spec.n_classes, &Place::new(&Device::Cpu)).unwrap()
+        });
+        let images = g.forward(&tensors["check.z"], labels.as_ref(), Parameters::Frozen, Mode::Eval).unwrap();
         assert_eq!(values(&images), values(&tensors["check.images"]));
         // A discriminator that normalizes nothing.
         let plain = RunSpec { normalization: Normalization::None, gamma: false, ..spec.clone() };
         let mut d = Discriminator::from_tensors(&plain, &tensors).unwrap();
         let weights = d.weights(Parameters::Frozen, Iterate::Frozen).unwrap();
-        let outputs = d.forward(&weights, &tensors["check.x"]).unwrap().outputs;
+        let outputs = d.forward(&weights, &tensors["check.x"], labels.as_ref()).unwrap().outputs;
         assert!(distance(&outputs, &tensors["check.outputs"]) < F32_ROUNDING, "{:?} γ={}", spec.normalization, spec.gamma);
     }
 }

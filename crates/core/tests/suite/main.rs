@@ -7,6 +7,7 @@ mod discriminator; // ∂loss/∂θ of every method against finite differences
 mod finite_differences; // operations with a backward of their own; the traps in Candle's autograd
 mod interchange; // to PyTorch's names and back
 mod layers; // single layers, normalizations, losses and Adam against PyTorch's
+mod networks; // every architecture with every kind of label
 mod normalization; // W̄, ∂/∂W and σ of every weight normalization
 mod replay; // whole updates against PyTorch's
 mod support; // specs, draws, finite differences, named tolerances

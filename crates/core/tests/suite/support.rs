@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use sngan_core::replay;
 use sngan_core::rng::Streams;
 use sngan_data::Images;
+use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::Method;
 use sngan_experiment::{Dataset, RunSpec};
 use std::collections::BTreeMap;
@@ -18,10 +19,16 @@ pub(crate) const F32_ROUNDING: f64 = 2e-5;
 
 /// Three updates in f64 in two programs: Adam divides by √v, which can magnify rounding of small gradients by 1e6.
 pub(crate) const REPLAY: f64 = 1e-8;
+/// A bias before batch normalization has gradient 0, and a first moment of rounding; Adam makes a step of up to α of it.
+pub(crate) const NO_GRADIENT: f64 = 1e-13;
 /// A gradient through G and D, 12 layers, in f32 against f64, relative to its largest element.
 pub(crate) const F32_GRADIENT: f64 = 1e-5;
+/// The same through residual blocks: three times the layers.
+pub(crate) const F32_GRADIENT_RESIDUAL: f64 = 5e-5;
 /// The same with batch normalization in D: its last layers normalize two values a channel here, which magnifies rounding.
 pub(crate) const F32_GRADIENT_BATCH_NORM: f64 = 1e-4;
+/// The same through residual blocks.
+pub(crate) const F32_GRADIENT_BATCH_NORM_RESIDUAL: f64 = 5e-4;
 /// Outputs and losses of an update in f32, relative to their size (at least 1e-3): a mean over a batch cancels digits.
 pub(crate) const F32_OUTPUT: f64 = 1e-4;
 /// Relative error of a sum of some hundred f64 terms.
@@ -97,10 +104,22 @@ pub(crate) fn check_gradient(name: &str, var: &Var, grad: &Tensor, f: impl Fn() 
     }
 }
 
+/// Classes of the made-up images.
+pub(crate) const CLASSES: usize = 3;
+
+/// The smallest run of a network: a side of 8 to 32 pixels, two updates.
+pub(crate) fn smallest(method: Method, architecture: Architecture, conditioning: Conditioning) -> RunSpec {
+    let n_classes = if conditioning == Conditioning::None { 0 } else { CLASSES };
+    // Rows of a single weight, which narrower networks have, are constants under weight normalization.
+    let (side, width_divisor) = (architecture.side_multiple(), 32);
+    RunSpec { architecture, conditioning, n_classes, side, width_divisor, gen_updates: 2, ..tiny(method) }
+}
+
 /// Made-up images.
 pub(crate) fn images(n: usize, side: usize) -> Images {
     let pixels = Streams::new(5).uniform("images", 0, n * 3 * side * side).into_iter().map(|u| (u * 256.0) as u8).collect();
-    Images { name: "made-up".into(), side, pixels, labels: vec![0; n], classes: vec!["only".into()] }
+    let labels = (0..n).map(|i| (i % CLASSES) as u32).collect();
+    Images { name: "made-up".into(), side, pixels, labels, classes: (0..CLASSES).map(|c| c.to_string()).collect() }
 }
 
 /// The operations as tests of single layers call them: tensors `[N, C, H, W]` in and out, whatever a network passes between its layers.

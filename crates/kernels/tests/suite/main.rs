@@ -5,6 +5,7 @@
 mod convolution; // forward and both gradients
 #[cfg(unix)]
 mod guard; // no kernel touches what lies beside its buffers
+mod maps; // pooling, appended features, conditional batch normalization
 mod matmul; // the three products
 mod optimizer; // Adam
 mod rows; // activations, normalizations, sums and products with vectors

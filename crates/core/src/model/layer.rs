@@ -1,0 +1,202 @@
+//! A layer of the discriminator: raw weight, its normalization as a value, and what follows.
+
+use super::{NORM_EPS, Parameters, Place, init};
+use crate::norm::{Iterate, WeightNorm};
+use crate::ops::{self, Arm, FeatureMap, Finish};
+use crate::rng::Streams;
+use crate::{Error, Result};
+use candle_core::{Tensor, Var};
+use sngan_experiment::RunSpec;
+use sngan_experiment::arch::{LayerKind, LayerSpec, Norm, PointSpec};
+use sngan_experiment::method::{Normalization, Regularizer};
+
+/// Normalization of a feature map, with its trained β `[C]`.
+#[derive(Debug, Clone)]
+pub enum PostNorm {
+    /// None.
+    None,
+    /// Batch normalization with the batch's own statistics (D is never evaluated with running ones).
+    Batch(Var),
+    /// Layer normalization over (C, H, W).
+    Layer(Var),
+}
+
+/// One layer of D.
+#[derive(Debug, Clone)]
+pub struct DiscriminatorLayer {
+    /// Its row of the table.
+    pub spec: LayerSpec,
+    /// The raw weight W.
+    pub weight: Var,
+    /// Bias `[O]`, where it has one.
+    pub bias: Option<Var>,
+    /// W → W̄.
+    pub norm: WeightNorm,
+    /// γ of W̃ = γ·W̄ (Eq. 32), `[1]` or `[O]`.
+    pub gamma: Option<Var>,
+    /// What follows the bias.
+    pub post: PostNorm,
+}
+
+/// A normalization and an activation that follow no layer.
+#[derive(Debug, Clone)]
+pub struct DiscriminatorPoint {
+    /// Its row of the table.
+    pub spec: PointSpec,
+    /// The method's normalization, where the table gives it a place here.
+    pub post: PostNorm,
+}
+
+/// A layer's tensors as one or several forward passes of an update use them.
+#[derive(Debug, Clone)]
+pub struct LayerWeights {
+    /// W̄, without γ.
+    pub normalized: Tensor,
+    /// W̃ = γ·W̄, which the layer applies.
+    pub effective: Tensor,
+    pub(super) bias: Option<Tensor>,
+    beta: Option<Tensor>,
+}
+
+/// All of D's tensors as one or several forward passes of an update use them.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    /// By layer.
+    pub layers: Vec<LayerWeights>,
+    /// β of each point.
+    pub(super) points: Vec<Option<Tensor>>,
+}
+
+impl Weights {
+    /// The same values as constants of the graph.
+    pub fn detach(&self) -> Weights {
+        let constant = |t: &Option<Tensor>| t.as_ref().map(Tensor::detach);
+        let layer = |w: &LayerWeights| LayerWeights {
+            normalized: w.normalized.detach(),
+            effective: w.effective.detach(),
+            bias: constant(&w.bias),
+            beta: constant(&w.beta),
+        };
+        Weights { layers: self.layers.iter().map(layer).collect(), points: self.points.iter().map(constant).collect() }
+    }
+}
+
+impl PostNorm {
+    /// The method's normalization over `channels` where the table gives it a place.
+    fn new(norm: Norm, method: Normalization, channels: usize, place: &Place) -> Result<PostNorm> {
+        let beta = || Ok::<_, Error>(Var::from_tensor(&init::constant(0.0, channels, place)?)?);
+        Ok(match method {
+            Normalization::Batch if norm == Norm::ByMethod => PostNorm::Batch(beta()?),
+            Normalization::Layer if norm == Norm::ByMethod => PostNorm::Layer(beta()?),
+            _ => PostNorm::None,
+        })
+    }
+
+    /// Its β.
+    pub fn beta(&self) -> Option<&Var> {
+        match self {
+            PostNorm::None => None,
+            PostNorm::Batch(beta) | PostNorm::Layer(beta) => Some(beta),
+        }
+    }
+
+    /// Normalizes `x` and applies the activation with `slope`; `beta` is this update's.
+    fn forward(&self, x: &FeatureMap, beta: Option<&Tensor>, slope: f64) -> Result<FeatureMap> {
+        match (self, beta) {
+            (PostNorm::Batch(_), Some(beta)) => Ok(ops::batch_norm(x, None, beta, NORM_EPS, slope)?.0),
+            (PostNorm::Layer(_), Some(beta)) => ops::layer_norm(x, beta, NORM_EPS, slope),
+            _ => ops::activation(x, slope),
+        }
+    }
+
+    /// Refuses a layer whose output is no piecewise linear function of its input.
+    fn piecewise_linear(&self) -> Result<()> {
+        match self {
+            PostNorm::None => Ok(()),
+            _ => Err(Error::Invalid("the gradient penalty needs a piecewise linear discriminator".into())),
+        }
+    }
+}
+
+impl DiscriminatorPoint {
+    /// A fresh point.
+    pub(super) fn new(spec: PointSpec, method: Normalization, place: &Place) -> Result<DiscriminatorPoint> {
+        Ok(DiscriminatorPoint { post: PostNorm::new(spec.norm, method, spec.output[0], place)?, spec })
+    }
+
+    pub(super) fn forward(&self, beta: Option<&Tensor>, x: &FeatureMap) -> Result<FeatureMap> {
+        self.post.forward(x, beta, self.spec.activation.slope())
+    }
+
+    /// The directional derivative along `t` where the output was `of`.
+    pub(super) fn tangent(&self, t: &FeatureMap, of: &FeatureMap) -> Result<FeatureMap> {
+        self.post.piecewise_linear()?;
+        ops::mask(t, of, self.spec.activation.slope())
+    }
+}
+
+impl DiscriminatorLayer {
+    /// A fresh layer from the streams `init.discriminator.<layer>` and `u.<layer>`.
+    pub(super) fn new(spec: &RunSpec, layer: LayerSpec, streams: &Streams, place: &Place) -> Result<DiscriminatorLayer> {
+        let name = format!("discriminator.{}", layer.name);
+        let outputs = layer.kind.outputs();
+        let weight = init::weight(&layer, &name, spec.regularizer == Regularizer::Orthonormal, streams, place)?;
+        let rows = weight.dim(0)?;
+        let u = place.tensor(streams.normal(&format!("u.{}", layer.name), 0, rows), rows)?;
+        let norm = WeightNorm::new(spec.normalization, &u)?;
+        let gamma = if spec.gamma { norm.initial_gamma(&weight)?.map(|g| Var::from_tensor(&g)).transpose()? } else { None };
+        let post = PostNorm::new(layer.norm, spec.normalization, outputs, place)?;
+        let bias = if layer.bias { Some(Var::from_tensor(&init::constant(0.0, outputs, place)?)?) } else { None };
+        Ok(DiscriminatorLayer { spec: layer, weight, bias, norm, gamma, post })
+    }
+
+    /// Names and variables of the trained parameters.
+    pub(super) fn vars(&self) -> Vec<(String, Var)> {
+        let name = |part: &str| format!("discriminator.{}.{part}", self.spec.name);
+        let mut vars = vec![(name("weight"), self.weight.clone())];
+        vars.extend(self.bias.iter().map(|b| (name("bias"), b.clone())));
+        vars.extend(self.gamma.iter().map(|g| (name("gamma"), g.clone())));
+        vars.extend(self.post.beta().map(|beta| (name("beta"), beta.clone())));
+        vars
+    }
+
+    pub(super) fn weights(&mut self, arm: Arm, parameters: Parameters, iterate: Iterate) -> Result<LayerWeights> {
+        let normalized = self.norm.normalize(arm, &parameters.of(&self.weight), iterate)?;
+        let effective = match &self.gamma {
+            None => normalized.clone(),
+            Some(gamma) => {
+                let mut dims = vec![1; normalized.rank()];
+                dims[0] = gamma.elem_count();
+                normalized.broadcast_mul(&parameters.of(gamma).reshape(dims)?)?
+            }
+        };
+        let constant = |var: Option<&Var>| var.map(|v| parameters.of(v));
+        Ok(LayerWeights { normalized, effective, bias: constant(self.bias.as_ref()), beta: constant(self.post.beta()) })
+    }
+
+    fn linear(&self, w: &LayerWeights, x: &FeatureMap, finish: Finish<'_>) -> Result<FeatureMap> {
+        match self.spec.kind {
+            LayerKind::Conv { stride, padding, .. } => ops::conv2d(x, &w.effective, stride, padding, finish),
+            LayerKind::Deconv { stride, padding, .. } => ops::conv_transpose2d(x, &w.effective, stride, padding, finish),
+            LayerKind::Dense { .. } | LayerKind::Embedding { .. } => {
+                Err(Error::Invalid(format!("layer {}: only the head reads features", self.spec.name)))
+            }
+        }
+    }
+
+    pub(super) fn forward(&self, w: &LayerWeights, x: &FeatureMap) -> Result<FeatureMap> {
+        let slope = self.spec.activation.slope();
+        let finish = |slope| w.bias.as_ref().map_or(Finish::Linear, |b| Finish::BiasActivation(b, slope));
+        match self.post {
+            PostNorm::None if w.bias.is_some() => self.linear(w, x, finish(slope)),
+            _ => self.post.forward(&self.linear(w, x, finish(1.0))?, w.beta.as_ref(), slope),
+        }
+    }
+
+    /// The directional derivative along `t` where the output was `of`: without bias, with `of`'s activation pattern.
+    pub(super) fn tangent(&self, w: &LayerWeights, t: &FeatureMap, of: &FeatureMap) -> Result<FeatureMap> {
+        self.post.piecewise_linear()?;
+        let slope = self.spec.activation.slope();
+        self.linear(w, t, if slope == 1.0 { Finish::Linear } else { Finish::Tangent(of, slope) })
+    }
+}

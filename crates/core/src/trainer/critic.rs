@@ -1,0 +1,94 @@
+//! D's loss on images that it is trained on and on images that it is not: Figure 15 (a).
+
+use super::Trainer;
+use super::updates::host;
+use crate::batch::{Batches, Noise};
+use crate::model::{Mode, Parameters};
+use crate::norm::Iterate;
+use crate::rng::Streams;
+use crate::{Error, Result, loss};
+use sngan_data::Images;
+use sngan_experiment::RunSpec;
+
+/// Real images of each kind, and generated ones; fewer where a set is smaller.
+const SIZE: usize = 256;
+/// Images per forward pass.
+const CHUNK: usize = 64;
+
+/// D's adversarial loss on the two kinds of real images, each with the same generated ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CriticLoss {
+    /// On images of the training set.
+    pub train: f64,
+    /// On held-out images.
+    pub held_out: f64,
+}
+
+/// The images and noise of the measurement, the same at every update: drawn from streams of their own, so that the training does not
+/// depend on whether it is watched.
+pub(super) struct Critic<'a> {
+    train: Batches<'a>,
+    held_out: Batches<'a>,
+    chosen: [Vec<u32>; 2],
+    noise: Noise,
+}
+
+impl<'a> Critic<'a> {
+    /// The measurement of `spec`'s run.
+    ///
+    /// # Errors
+    /// When the held-out images have another side or other classes.
+    pub(super) fn new(spec: &RunSpec, images: &'a Images, held_out: &'a Images) -> Result<Critic<'a>> {
+        if held_out.side != spec.side || held_out.is_empty() || (spec.n_classes > 0 && held_out.classes.len() != spec.n_classes) {
+            let reason =
+                format!("the held-out images `{}` do not fit the spec: {} of side {}", held_out.name, held_out.len(), held_out.side);
+            return Err(Error::Invalid(reason));
+        }
+        let streams = Streams::new(spec.seed);
+        let choose = |stream: &str, set: &Images| {
+            let mut order = streams.permutation(stream, 0, set.len());
+            order.truncate(SIZE);
+            order
+        };
+        let chosen = [choose("critic.train", images), choose("critic.held-out", held_out)];
+        let batches = |set| Batches::new(set, streams, spec.pixels);
+        Ok(Critic { train: batches(images), held_out: batches(held_out), chosen, noise: Noise::new(spec, spec.seed) })
+    }
+}
+
+impl Trainer<'_> {
+    /// D's loss on both kinds of images, with G in evaluation mode; `None` without held-out images. Changes no state.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub(super) fn critic_loss(&mut self) -> Result<Option<CriticLoss>> {
+        let Some(critic) = self.critic.take() else { return Ok(None) };
+        let losses = self.measure_critic(&critic);
+        self.critic = Some(critic);
+        losses.map(Some)
+    }
+
+    fn measure_critic(&mut self, critic: &Critic<'_>) -> Result<CriticLoss> {
+        let weights = self.discriminator.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
+        let mut fake = Vec::new();
+        for chunk in 0..SIZE / CHUNK {
+            let z = critic.noise.z("critic.z", chunk as u64, CHUNK, &self.place)?;
+            let labels = critic.noise.labels("critic.y", chunk as u64, CHUNK, &self.place)?;
+            let images = self.generator.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
+            fake.extend(host(&self.discriminator.forward(&weights, &images, labels.as_ref())?.outputs)?);
+        }
+        let on_fake = loss::discriminator_fake(self.spec.loss, &fake).value;
+        let of = |batches: &Batches<'_>, chosen: &[u32], stream: &str| {
+            let mut real = Vec::new();
+            for (i, part) in chosen.chunks(CHUNK).enumerate() {
+                let part = batches.of(part, stream, i as u64, self.spec.n_classes, &self.place)?;
+                real.extend(host(&self.discriminator.forward(&weights, &part.images, part.labels.as_ref())?.outputs)?);
+            }
+            Ok::<_, Error>(loss::discriminator_real(self.spec.loss, &real).value + on_fake)
+        };
+        Ok(CriticLoss {
+            train: of(&critic.train, &critic.chosen[0], "critic.dequantize.train")?,
+            held_out: of(&critic.held_out, &critic.chosen[1], "critic.dequantize.held-out")?,
+        })
+    }
+}

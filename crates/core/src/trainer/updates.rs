@@ -1,0 +1,268 @@
+//! One update of G and one of D, each in one piece or in micro-batches whose gradients are added up.
+
+use super::{Details, Trainer, Update};
+use crate::batch::Real;
+use crate::model::{Labels, Mode, Parameters, Trace, Weights};
+use crate::norm::Iterate;
+use crate::regularizer::{gradient_penalty, orthonormal, weight_clipping};
+use crate::{Result, loss};
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Tensor, Var};
+use sngan_experiment::PowerIteration;
+use sngan_experiment::method::{Normalization, Regularizer};
+
+/// The pieces of a batch.
+struct Pieces {
+    size: usize,
+    count: usize,
+}
+
+impl Pieces {
+    /// `micro` images each; 0 for all of them in one piece.
+    fn of(batch: usize, micro: usize) -> Pieces {
+        let size = if micro == 0 { batch } else { micro };
+        Pieces { size, count: batch / size }
+    }
+
+    /// A piece's weight in the mean over the batch.
+    fn share(&self) -> f64 {
+        1.0 / self.count as f64
+    }
+
+    fn tensor(&self, whole: &Tensor, i: usize) -> Result<Tensor> {
+        if self.count == 1 { Ok(whole.clone()) } else { Ok(whole.narrow(0, i * self.size, self.size)?) }
+    }
+
+    fn labels(&self, whole: Option<&Labels>, i: usize) -> Result<Option<Labels>> {
+        whole.map(|labels| labels.narrow(i * self.size, self.size)).transpose()
+    }
+}
+
+/// The images of one forward pass of D, with their classes.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    images: &'a Tensor,
+    labels: Option<&'a Labels>,
+}
+
+/// D's outputs for real and generated images, and the classifier's logits for the real ones.
+struct Outputs {
+    real: Tensor,
+    fake: Tensor,
+    logits: Option<Tensor>,
+}
+
+impl Trainer<'_> {
+    /// One generator update; returns the norm of its gradient, where `detailed`.
+    pub(super) fn generator_update(&mut self, update: &mut Update, detailed: bool) -> Result<f64> {
+        let iterate = if self.iterates_per_forward() { Iterate::Once } else { Iterate::Frozen };
+        let pieces = Pieces::of(self.spec.gen_batch, self.spec.gen_micro_batch);
+        let z = self.draws.noise("generator", self.gen_updates, self.spec.gen_batch, &self.place)?;
+        let labels = self.draws.labels("generator", self.gen_updates, self.spec.gen_batch, self.spec.n_classes, &self.place)?;
+        let (vars, mut sum) = (self.generator.vars(), None);
+        (update.loss_g, update.loss_class_g) = (0.0, None);
+        let mut weights = self.discriminator.weights(Parameters::Frozen, iterate)?;
+        for i in 0..pieces.count {
+            if i > 0 && self.iterates_per_forward() {
+                weights = self.discriminator.weights(Parameters::Frozen, iterate)?;
+            }
+            let labels = pieces.labels(labels.as_ref(), i)?;
+            let fake = self.generator.forward(&pieces.tensor(&z, i)?, labels.as_ref(), Parameters::Tracked, Mode::Train)?;
+            let trace = self.discriminator.forward(&weights, &fake, labels.as_ref())?;
+            let total = self.generator_loss(&trace, labels.as_ref(), pieces.share(), update)?;
+            sum = Some(added(sum, total.backward()?, &vars)?);
+        }
+        let Some(grads) = sum else { return Ok(0.0) };
+        self.adam_g.step(&grads)?;
+        if detailed { norm(&grads, &vars) } else { Ok(0.0) }
+    }
+
+    /// G's loss on one piece, `share` of the update's.
+    fn generator_loss(&self, trace: &Trace, labels: Option<&Labels>, share: f64, update: &mut Update) -> Result<Tensor> {
+        let loss = loss::generator(self.spec.loss, &host(&trace.outputs)?);
+        update.loss_g += share * loss.value;
+        let mut total = weighted_sum(&trace.outputs, &loss.grad, share)?;
+        if let (Some(logits), Some(labels)) = (&trace.logits, labels) {
+            let (value, term) = classification(logits, labels, share * self.spec.ac_gen_weight)?;
+            *update.loss_class_g.get_or_insert(0.0) += share * value;
+            total = (total + term)?;
+        }
+        Ok(total)
+    }
+
+    /// One discriminator update; returns the normalized weights that its last forward used.
+    pub(super) fn discriminator_update(
+        &mut self,
+        round: u32,
+        update: &mut Update,
+        detailed: bool,
+        details: &mut Details,
+    ) -> Result<Weights> {
+        let index = self.gen_updates * u64::from(self.spec.n_dis) + u64::from(round);
+        let (batch, n_classes) = (self.spec.batch, self.spec.n_classes);
+        let Real { images, labels } = self.draws.real(index, batch, self.spec.side, n_classes, &self.place)?;
+        let z = self.draws.noise("discriminator", index, batch, &self.place)?;
+        let fake_labels = self.draws.labels("discriminator", index, batch, n_classes, &self.place)?;
+        let epsilon = match self.spec.regularizer {
+            Regularizer::GradientPenalty => Some(self.draws.epsilon(index, batch, &self.place)?),
+            _ => None,
+        };
+        let pieces = Pieces::of(batch, self.spec.dis_micro_batch);
+        let (vars, mut sum, mut weights) = (self.discriminator.vars(), None, None);
+        (update.loss_d, update.loss_reg, update.d_real, update.d_fake, update.loss_class_d) = (0.0, 0.0, 0.0, 0.0, None);
+        for i in 0..pieces.count {
+            let (z, labels, fake_labels) =
+                (pieces.tensor(&z, i)?, pieces.labels(labels.as_ref(), i)?, pieces.labels(fake_labels.as_ref(), i)?);
+            let fake = self.generator.forward(&z, fake_labels.as_ref(), Parameters::Frozen, Mode::Train)?.detach();
+            let mut w = match weights.take() {
+                Some(w) if !self.iterates_per_forward() => w,
+                _ => self.discriminator.weights(Parameters::Tracked, Iterate::Once)?,
+            };
+            let real = Side { images: &pieces.tensor(&images, i)?, labels: labels.as_ref() };
+            let fake = Side { images: &fake, labels: fake_labels.as_ref() };
+            let mut total = self.discriminator_loss(&mut w, real, fake, pieces.share(), update)?;
+            let epsilon = epsilon.as_ref().map(|e| pieces.tensor(e, i)).transpose()?;
+            if let Some(term) = self.regularizer(&mut w, real, fake, epsilon.as_ref(), &pieces, update)? {
+                total = (total + term)?;
+            }
+            sum = Some(added(sum, total.backward()?, &vars)?);
+            weights = Some(w);
+        }
+        let (Some(grads), Some(weights)) = (sum, weights) else { return Err(crate::Error::Invalid("an update of D had no images".into())) };
+        self.adam_d.step(&grads)?;
+        if self.spec.regularizer == Regularizer::WeightClipping {
+            weight_clipping::clip(&self.discriminator, self.spec.clip, self.spec.clip_scope)?;
+        }
+        if detailed {
+            details.grad_norm_d = norm(&grads, &vars)?;
+        }
+        Ok(weights)
+    }
+
+    /// D's adversarial loss, and the classifier's on real images, on one piece: `share` of the update's.
+    fn discriminator_loss(
+        &mut self,
+        weights: &mut Weights,
+        real: Side<'_>,
+        fake: Side<'_>,
+        share: f64,
+        update: &mut Update,
+    ) -> Result<Tensor> {
+        let outputs = self.real_and_fake(weights, real, fake)?;
+        let (host_real, host_fake) = (host(&outputs.real)?, host(&outputs.fake)?);
+        let (loss_real, loss_fake) =
+            (loss::discriminator_real(self.spec.loss, &host_real), loss::discriminator_fake(self.spec.loss, &host_fake));
+        update.loss_d += share * (loss_real.value + loss_fake.value);
+        update.d_real += share * mean(&host_real);
+        update.d_fake += share * mean(&host_fake);
+        let mut total = (weighted_sum(&outputs.real, &loss_real.grad, share)? + weighted_sum(&outputs.fake, &loss_fake.grad, share)?)?;
+        if let (Some(logits), Some(labels)) = (&outputs.logits, real.labels) {
+            let (value, term) = classification(logits, labels, share * self.spec.ac_dis_weight)?;
+            *update.loss_class_d.get_or_insert(0.0) += share * value;
+            total = (total + term)?;
+        }
+        Ok(total)
+    }
+
+    /// Whether SN's power iteration runs at each training forward of D.
+    fn iterates_per_forward(&self) -> bool {
+        self.spec.power_iteration == PowerIteration::PerForward && self.spec.normalization == Normalization::Spectral
+    }
+
+    /// D(x) and D(G(z)): one batch where the result is the same, two passes (real first) where it is not.
+    fn real_and_fake(&mut self, weights: &mut Weights, real: Side<'_>, fake: Side<'_>) -> Result<Outputs> {
+        if !self.iterates_per_forward() && self.spec.normalization != Normalization::Batch {
+            let n = real.images.dim(0)?;
+            let labels = match (real.labels, fake.labels) {
+                (Some(real), Some(fake)) => Some(real.join(fake)?),
+                _ => None,
+            };
+            let both = self.discriminator.forward(weights, &Tensor::cat(&[real.images, fake.images], 0)?, labels.as_ref())?;
+            let logits = both.logits.map(|l| l.narrow(0, 0, n)).transpose()?;
+            return Ok(Outputs { real: both.outputs.narrow(0, 0, n)?, fake: both.outputs.narrow(0, n, n)?, logits });
+        }
+        let of_real = self.discriminator.forward(weights, real.images, real.labels)?;
+        if self.iterates_per_forward() {
+            *weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
+        }
+        let of_fake = self.discriminator.forward(weights, fake.images, fake.labels)?;
+        Ok(Outputs { real: of_real.outputs, fake: of_fake.outputs, logits: of_real.logits })
+    }
+
+    /// The regularizer's scalar in the graph, on one piece: its share of the update's.
+    fn regularizer(
+        &mut self,
+        weights: &mut Weights,
+        real: Side<'_>,
+        fake: Side<'_>,
+        epsilon: Option<&Tensor>,
+        pieces: &Pieces,
+        update: &mut Update,
+    ) -> Result<Option<Tensor>> {
+        let share = pieces.share();
+        match (self.spec.regularizer, epsilon) {
+            (Regularizer::Orthonormal, _) => {
+                let term = (orthonormal::penalty(&self.discriminator, self.place.arm)? * (share * self.spec.orthonormal_coefficient))?;
+                update.loss_reg += term.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+                Ok(Some(term))
+            }
+            (Regularizer::GradientPenalty, Some(epsilon)) => {
+                if self.iterates_per_forward() {
+                    *weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
+                }
+                let x_hat = gradient_penalty::interpolate(real.images, fake.images, epsilon)?;
+                let penalty = gradient_penalty::penalty(&self.discriminator, weights, &x_hat, real.labels, self.spec.penalty_lambda)?;
+                update.loss_reg += share * penalty.value;
+                if pieces.count == 1 { Ok(Some(penalty.surrogate)) } else { Ok(Some((penalty.surrogate * share)?)) }
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The classifier's cross-entropy, and the scalar of the graph whose gradient is `weight` times its own.
+fn classification(logits: &Tensor, labels: &Labels, weight: f64) -> Result<(f64, Tensor)> {
+    let loss = loss::cross_entropy(&host(&logits.flatten_all()?)?, labels.classes());
+    Ok((loss.value, weighted_sum(&logits.flatten_all()?, &loss.grad, weight)?))
+}
+
+/// Values on the host, in f64.
+pub(super) fn host(outputs: &Tensor) -> Result<Vec<f64>> {
+    Ok(outputs.to_dtype(DType::F64)?.to_vec1()?)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// `weight·Σ cᵢ·outputsᵢ` with constant c: its gradient in the parameters is `weight` times the loss's.
+fn weighted_sum(outputs: &Tensor, c: &[f64], weight: f64) -> Result<Tensor> {
+    let c: Vec<f64> = c.iter().map(|c| c * weight).collect();
+    let c = Tensor::from_slice(&c, c.len(), outputs.device())?.to_dtype(outputs.dtype())?;
+    Ok((outputs * c)?.sum_all()?)
+}
+
+/// The sum of two gradients in `vars`; `next` as it is, where it is the first.
+fn added(sum: Option<GradStore>, mut next: GradStore, vars: &[(String, Var)]) -> Result<GradStore> {
+    let Some(sum) = sum else { return Ok(next) };
+    for (_, var) in vars {
+        let both = match (sum.get(var), next.get(var)) {
+            (Some(a), Some(b)) => (a + b)?,
+            (Some(a), None) => a.clone(),
+            (None, _) => continue,
+        };
+        next.insert(var, both);
+    }
+    Ok(next)
+}
+
+/// ℓ2 norm of the gradient in `vars`.
+fn norm(grads: &GradStore, vars: &[(String, Var)]) -> Result<f64> {
+    let mut square = 0.0;
+    for (_, var) in vars {
+        if let Some(g) = grads.get(var) {
+            square += g.to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
+        }
+    }
+    Ok(square.sqrt())
+}

@@ -1,0 +1,179 @@
+//! What makes two runs the same run: reading specs of any age, identity, differences.
+
+use super::{LrDecay, RunSpec};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// Keys that did not always exist, each with the value that versions without it stood for, as JSON. A spec without the key is read as
+/// having that value, and a key that stands at that value does not enter the identity, so runs of any age keep their names.
+const ADDED: [(&str, &str); 12] = [
+    ("conditioning", "\"none\""),
+    ("n_classes", "0"),
+    ("ac_dis_weight", "1.0"),
+    ("ac_gen_weight", "0.1"),
+    ("dis_width_factor", "1.0"),
+    ("last_conv_factor", "1.0"),
+    ("latent", "\"normal\""),
+    ("lr_decay", "\"constant\""),
+    ("lr_decay_start", "0"),
+    ("gen_ema", "0.0"),
+    ("dis_micro_batch", "0"),
+    ("gen_micro_batch", "0"),
+];
+
+/// [`ADDED`] as values.
+fn added() -> impl Iterator<Item = (&'static str, Value)> {
+    ADDED.into_iter().filter_map(|(key, text)| Some((key, serde_json::from_str(text).ok()?)))
+}
+
+impl Serialize for RunSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RunSpec::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RunSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RunSpec, D::Error> {
+        let mut map = Map::deserialize(deserializer)?;
+        for (key, value) in added() {
+            map.entry(key).or_insert(value);
+        }
+        RunSpec::deserialize(Value::Object(map)).map_err(D::Error::custom)
+    }
+}
+
+impl RunSpec {
+    /// Whether `gen_updates` decides more than when the run ends: a decaying α depends on it.
+    fn horizon_matters(&self) -> bool {
+        self.lr_decay != LrDecay::Constant
+    }
+
+    fn fields(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            _ => Map::new(),
+        }
+    }
+
+    /// The run's identity: 16 hex digits of the SHA-256 of every field but `gen_updates`, which counts where α decays.
+    pub fn id(&self) -> String {
+        let mut fields = self.fields();
+        if !self.horizon_matters() {
+            fields.remove("gen_updates");
+        }
+        for (key, value) in added() {
+            if fields.get(key) == Some(&value) {
+                fields.remove(key);
+            }
+        }
+        let digest = Sha256::digest(Value::Object(fields).to_string().as_bytes());
+        digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// Folder name of the run: label, setting, seed and identity.
+    pub fn dir_name(&self) -> String {
+        let slug: String = self.label.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let slug = slug.split('-').filter(|s| !s.is_empty()).collect::<Vec<_>>().join("-");
+        format!("{slug}-{}-s{}-{}", self.setting.to_lowercase(), self.seed, &self.id()[..8])
+    }
+
+    /// `key: self → other` for every differing field (`gen_updates` counts only when it shrinks, or α decays).
+    pub fn differences(&self, other: &RunSpec) -> Vec<String> {
+        let (a, b) = (self.fields(), other.fields());
+        let extends = other.gen_updates >= self.gen_updates && !self.horizon_matters();
+        a.iter()
+            .filter(|(k, v)| b.get(*k) != Some(v) && !(*k == "gen_updates" && extends))
+            .map(|(k, v)| format!("{k}: {v} → {}", b.get(k).unwrap_or(&Value::Null)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::Method;
+    use std::path::PathBuf;
+
+    /// Another valid value of every key whose value is a word.
+    const OTHER_WORDS: [(&str, &str); 15] = [
+        ("label", "x"),
+        ("method", "vanilla"),
+        ("normalization", "weight"),
+        ("regularizer", "orthonormal"),
+        ("loss", "hinge"),
+        ("setting", "D"),
+        ("adam_epsilon", "chainer"),
+        ("clip_scope", "all"),
+        ("power_iteration", "per-forward"),
+        ("architecture", "resnet-cifar10"),
+        ("dataset", "cifar10"),
+        ("pixels", "plain"),
+        ("conditioning", "projection"),
+        ("latent", "uniform"),
+        ("lr_decay", "linear"),
+    ];
+
+    fn with(base: &Value, key: &str) -> RunSpec {
+        let mut changed = base.clone();
+        changed[key] = match &base[key] {
+            Value::Bool(b) => (!b).into(),
+            Value::Number(n) if n.is_f64() => (n.as_f64().unwrap() * 0.5 + 0.125).into(),
+            Value::Number(n) => (n.as_u64().unwrap() + 1).into(),
+            _ => OTHER_WORDS.iter().find(|(k, _)| *k == key).unwrap_or_else(|| panic!("no change for {key}")).1.into(),
+        };
+        serde_json::from_value(changed).unwrap()
+    }
+
+    #[test]
+    fn every_field_but_gen_updates_changes_the_id() {
+        let spec = RunSpec::paper(Method::Sn);
+        let base = serde_json::to_value(&spec).unwrap();
+        for key in base.as_object().unwrap().keys() {
+            assert_eq!(with(&base, key).id() == spec.id(), key == "gen_updates", "{key}");
+        }
+    }
+
+    #[test]
+    fn the_horizon_is_part_of_a_decaying_run() {
+        let constant = RunSpec::paper(Method::Sn);
+        let decaying = RunSpec { lr_decay: LrDecay::Linear, ..constant.clone() };
+        let longer = |spec: &RunSpec| RunSpec { gen_updates: spec.gen_updates + 1, ..spec.clone() };
+        assert!(constant.differences(&longer(&constant)).is_empty());
+        assert_eq!(longer(&constant).differences(&constant).len(), 1);
+        assert_eq!(decaying.differences(&longer(&decaying)).len(), 1);
+        assert_ne!(decaying.id(), longer(&decaying).id());
+    }
+
+    #[test]
+    fn a_spec_without_an_added_key_has_its_older_value() {
+        let spec = RunSpec::paper(Method::Sn);
+        let base = serde_json::to_value(&spec).unwrap();
+        let mut old = base.clone();
+        for (key, value) in added() {
+            assert_eq!(base[key], value, "RunSpec::paper and ADDED agree on {key}");
+            old.as_object_mut().unwrap().remove(key).unwrap();
+        }
+        assert_eq!(added().count(), ADDED.len());
+        assert_eq!(serde_json::from_value::<RunSpec>(old.clone()).unwrap(), spec);
+        assert_eq!(toml::from_str::<RunSpec>(&toml::to_string(&old).unwrap()).unwrap(), spec);
+        old.as_object_mut().unwrap().remove("seed").unwrap();
+        assert!(serde_json::from_value::<RunSpec>(old).unwrap_err().to_string().contains("seed"));
+    }
+
+    /// The committed runs were made before any key was added; their folders' names hold their identities.
+    #[test]
+    fn committed_runs_keep_their_names() {
+        let results = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../results");
+        let mut seen = 0;
+        for sweep in std::fs::read_dir(results).unwrap().map(|e| e.unwrap().path().join("runs")).filter(|p| p.exists()) {
+            for run in std::fs::read_dir(sweep).unwrap().map(|e| e.unwrap().path()) {
+                let spec = crate::RunDir::new(&run).spec().unwrap();
+                assert_eq!(spec.dir_name(), run.file_name().unwrap().to_string_lossy());
+                seen += 1;
+            }
+        }
+        assert!(seen >= 48, "{seen} committed runs");
+    }
+}

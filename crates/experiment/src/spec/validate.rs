@@ -1,0 +1,129 @@
+//! Ranges and combinations of a spec's values.
+
+use super::{LrDecay, RunSpec};
+use crate::arch::Conditioning;
+use crate::method::{Normalization, Regularizer};
+use crate::{Error, Result};
+
+impl RunSpec {
+    /// Checks ranges and combinations.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the key.
+    pub fn validate(&self) -> Result<()> {
+        self.validate_numbers()?;
+        self.validate_batches()?;
+        self.validate_method()?;
+        self.validate_schedule()?;
+        if self.label.is_empty() || self.setting.is_empty() {
+            return Err(Error::invalid("label", "and `setting` must not be empty"));
+        }
+        self.layers().map(|_| ())
+    }
+
+    fn validate_numbers(&self) -> Result<()> {
+        let positive = [
+            ("lr", self.lr),
+            ("adam_eps", self.adam_eps),
+            ("clip", self.clip),
+            ("penalty_lambda", self.penalty_lambda),
+            ("orthonormal_coefficient", self.orthonormal_coefficient),
+        ];
+        for (key, v) in positive {
+            if !(v.is_finite() && v > 0.0) {
+                return Err(Error::invalid(key, format!("is {v}; it must be a positive number")));
+            }
+        }
+        for (key, v) in [("ac_dis_weight", self.ac_dis_weight), ("ac_gen_weight", self.ac_gen_weight)] {
+            if !(v.is_finite() && v >= 0.0) {
+                return Err(Error::invalid(key, format!("is {v}; it must be a number of at least 0")));
+            }
+        }
+        for (key, v) in [("beta1", self.beta1), ("beta2", self.beta2), ("gen_ema", self.gen_ema)] {
+            if !(0.0..1.0).contains(&v) {
+                return Err(Error::invalid(key, format!("is {v}; it must be in [0, 1)")));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_batches(&self) -> Result<()> {
+        for (key, v) in [("n_dis", self.n_dis as usize), ("batch", self.batch), ("gen_batch", self.gen_batch)] {
+            if v == 0 {
+                return Err(Error::invalid(key, "is 0; it must be at least 1"));
+            }
+        }
+        let parts = [("dis_micro_batch", self.dis_micro_batch, self.batch), ("gen_micro_batch", self.gen_micro_batch, self.gen_batch)];
+        for (key, part, whole) in parts {
+            if part != 0 && !whole.is_multiple_of(part) {
+                return Err(Error::invalid(key, format!("is {part}; it must divide the batch of {whole}, or be 0")));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_method(&self) -> Result<()> {
+        if self.gamma && !matches!(self.normalization, Normalization::Spectral | Normalization::Weight | Normalization::Frobenius) {
+            return Err(Error::invalid("gamma", "is true, but only spectral, weight and frobenius normalization have a γ variant"));
+        }
+        if self.regularizer == Regularizer::GradientPenalty && matches!(self.normalization, Normalization::Batch | Normalization::Layer) {
+            return Err(Error::invalid(
+                "regularizer",
+                "is gradient-penalty with batch or layer normalization in D: the penalty's gradient is implemented for piecewise linear D only",
+            ));
+        }
+        if self.conditioning == Conditioning::AcGan && self.ac_dis_weight == 0.0 && self.ac_gen_weight == 0.0 {
+            return Err(Error::invalid("conditioning", "is ac-gan, but both weights of the classification loss are 0"));
+        }
+        Ok(())
+    }
+
+    fn validate_schedule(&self) -> Result<()> {
+        if self.lr_decay == LrDecay::Constant && self.lr_decay_start != 0 {
+            return Err(Error::invalid("lr_decay_start", "is set, but `lr_decay` is constant"));
+        }
+        if self.lr_decay == LrDecay::Linear && self.lr_decay_start >= self.gen_updates {
+            let reason = format!("is {}; it must be below `gen_updates`, which is {}", self.lr_decay_start, self.gen_updates);
+            return Err(Error::invalid("lr_decay_start", reason));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::Method;
+
+    #[test]
+    fn combinations_that_make_no_sense_are_refused_by_key() {
+        let wrong: [(&str, &str); 14] = [
+            ("lr", "0"),
+            ("beta1", "1"),
+            ("gen_ema", "1"),
+            ("batch", "0"),
+            ("dis_micro_batch", "7"),
+            ("gen_micro_batch", "65"),
+            ("gamma", "true"),
+            ("lr_decay_start", "5"),
+            ("n_classes", "10"),
+            ("ac_gen_weight", "-1"),
+            ("dis_width_factor", "0"),
+            ("last_conv_factor", "0.3"),
+            ("side", "20"),
+            ("width_divisor", "3"),
+        ];
+        for (key, value) in wrong {
+            let mut spec = RunSpec::paper(Method::Vanilla);
+            spec.set(key, value).unwrap();
+            let said = spec.validate().unwrap_err().to_string();
+            assert!(said.contains(&format!("`{key}`")), "{key}={value}: {said}");
+        }
+        let mut spec = RunSpec { conditioning: Conditioning::Concat, ..RunSpec::paper(Method::Sn) };
+        assert!(spec.validate().unwrap_err().to_string().contains("n_classes"));
+        spec.n_classes = 10;
+        spec.validate().unwrap();
+        spec = RunSpec { lr_decay: LrDecay::Linear, lr_decay_start: 100_000, ..RunSpec::paper(Method::Sn) };
+        assert!(spec.validate().unwrap_err().to_string().contains("lr_decay_start"));
+    }
+}
