@@ -169,9 +169,9 @@ fn table_1_holds_the_records_numbers_and_keeps_the_papers_apart() {
 fn scores_of_different_protocols_are_refused_naming_run_and_key() {
     let sweep = Sweep::new();
     let dir = sweep.dir(Method::WganGp, "B");
-    let mut other = score(10, 1.0, 1.0);
+    let [mut other, fid] = score(10, 1.0, 1.0);
     other.protocol.n_splits = 10;
-    run_dir::write_lines(&dir.scores_path(), &[other]).unwrap();
+    run_dir::write_lines(&dir.scores_path(), &[other, fid]).unwrap();
     let error = render_all(sweep.out()).unwrap_err();
     assert!(matches!(error, Error::MixedProtocols { .. }));
     let message = error.to_string();
