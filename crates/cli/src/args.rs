@@ -235,6 +235,33 @@ pub(crate) struct Train {
     pub(crate) data: DataFolder,
 }
 
+/// Seeds on the command line: `0,3,4`, or `0..5`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seeds(pub(crate) Vec<u64>);
+
+impl std::str::FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Seeds, String> {
+        let wrong = || format!("`{text}` is no list of seeds; write 0,3,4 or 0..5");
+        let number = |part: &str| part.trim().parse::<u64>().map_err(|_| wrong());
+        let mut seeds: Vec<u64> = match text.split_once("..") {
+            Some((from, to)) => (number(from)?..number(to)?).take(MOST_SEEDS + 1).collect(),
+            None => text.split(',').map(number).collect::<Result<_, _>>()?,
+        };
+        seeds.sort_unstable();
+        seeds.dedup();
+        match seeds.len() {
+            0 => Err(wrong()),
+            1..=MOST_SEEDS => Ok(Seeds(seeds)),
+            _ => Err(format!("`{text}` are more than {MOST_SEEDS} seeds")),
+        }
+    }
+}
+
+/// A mistyped range must not plan for ever.
+const MOST_SEEDS: usize = 1000;
+
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     /// An experiment's name or file
@@ -243,6 +270,9 @@ pub(crate) struct Plan {
     /// Which sizes of the experiment file
     #[arg(long, default_value = "quick")]
     pub(crate) scale: String,
+    /// Other seeds than the experiment's: a list such as 0,3,4 or a range such as 0..5, its end left out
+    #[arg(long, value_name = "LIST")]
+    pub(crate) seeds: Option<Seeds>,
     /// Print every spec as JSON, one a line
     #[arg(long)]
     pub(crate) json: bool,
@@ -262,6 +292,15 @@ pub(crate) struct Sweep {
     /// Try runs again that failed before
     #[arg(long)]
     pub(crate) retry_failed: bool,
+    /// Other seeds than the experiment's: a list such as 0,3,4 or a range such as 0..5, its end left out. Runs planned before stay planned
+    #[arg(long, value_name = "LIST")]
+    pub(crate) seeds: Option<Seeds>,
+    /// Only this part of the runs, such as 2/4 (counted from 1); several parts may work in one folder at once (docs/sweeps.md)
+    #[arg(long, value_name = "K/N", default_value = "1/1")]
+    pub(crate) shard: sngan_sweep::Shard,
+    /// Print what would be done with each run; write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) machine: Machine,
     #[command(flatten)]
@@ -356,4 +395,19 @@ pub(crate) struct TrainScorer {
     /// Folder of data sets; the files are in its subfolder fashion-mnist
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data_dir: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_lists_or_ranges() {
+        let seeds = |text: &str| text.parse::<Seeds>().map(|s| s.0);
+        assert_eq!(seeds("0..3"), Ok(vec![0, 1, 2]));
+        assert_eq!(seeds("4, 1,4"), Ok(vec![1, 4]));
+        for wrong in ["", "3..3", "a", "1..", "0..1000000000000"] {
+            assert!(seeds(wrong).is_err(), "{wrong}");
+        }
+    }
 }

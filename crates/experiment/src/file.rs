@@ -110,6 +110,14 @@ impl ExperimentFile {
     /// # Errors
     /// Unknown scale, setting, label or key; a value out of range.
     pub fn plan(&self, scale_name: &str) -> Result<Plan> {
+        self.plan_with(scale_name, None)
+    }
+
+    /// [`ExperimentFile::plan`] with other seeds than the file's, where some are given.
+    ///
+    /// # Errors
+    /// As [`ExperimentFile::plan`].
+    pub fn plan_with(&self, scale_name: &str, seeds: Option<&[u64]>) -> Result<Plan> {
         let scale = self.scales.get(scale_name).ok_or_else(|| Error::Unknown {
             what: "scale",
             name: scale_name.into(),
@@ -128,7 +136,7 @@ impl ExperimentFile {
                     name: name.clone(),
                     known: table.keys().cloned().collect::<Vec<_>>().join(", "),
                 })?;
-                for &seed in scale.seeds.as_ref().unwrap_or(&self.seeds) {
+                for &seed in seeds.unwrap_or_else(|| scale.seeds.as_ref().unwrap_or(&self.seeds)) {
                     specs.push(self.spec(row, name, *setting, seed, scale)?);
                 }
             }

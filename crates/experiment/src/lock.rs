@@ -2,14 +2,19 @@
 
 use crate::{Error, Result};
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The file that is locked; the system lets go of it however the process ends, so one left behind means nothing.
 const NAME: &str = ".lock";
 
-/// A folder that this process alone works in while the value lives.
+/// How often, and how long apart, a lock is tried: [`FolderLock::is_taken`] of another process holds it for an instant.
+const TRIES: (u32, Duration) = (5, Duration::from_millis(10));
+
+/// A folder that this process works in while the value lives: alone, or together with others that share it.
 #[derive(Debug)]
 pub struct FolderLock {
+    folder: PathBuf,
     _file: File,
 }
 
@@ -19,19 +24,39 @@ impl FolderLock {
     /// # Errors
     /// [`Error::Busy`] when another run or sweep works there, in this process or another.
     pub fn take(folder: &Path) -> Result<FolderLock> {
+        FolderLock::lock(folder, File::try_lock)
+    }
+
+    /// Joins whoever shares `folder`, which is created where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when somebody works there alone.
+    pub fn share(folder: &Path) -> Result<FolderLock> {
+        FolderLock::lock(folder, File::try_lock_shared)
+    }
+
+    fn lock(folder: &Path, try_lock: fn(&File) -> std::result::Result<(), TryLockError>) -> Result<FolderLock> {
         std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let path = folder.join(NAME);
         let file = File::create(&path).map_err(Error::io("create", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(FolderLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(Error::Busy { path: folder.into() }),
-            Err(TryLockError::Error(e)) => Err(Error::io("lock", &path)(e)),
+        for _ in 0..TRIES.0 {
+            match try_lock(&file) {
+                Ok(()) => return Ok(FolderLock { folder: folder.into(), _file: file }),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(TRIES.1),
+                Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
+            }
         }
+        Err(Error::Busy { path: folder.into() })
     }
 
-    /// Whether a run or sweep works in `folder`.
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether anybody works in `folder`, alone or shared.
     pub fn is_taken(folder: &Path) -> bool {
-        File::open(folder.join(NAME)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        File::open(folder.join(NAME)).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 }
 
@@ -48,5 +73,16 @@ mod tests {
         assert!(FolderLock::take(folder.path()).unwrap_err().to_string().contains("in use"));
         drop(lock);
         FolderLock::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_shared_folder_has_room_for_several_but_not_for_one_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (FolderLock::share(folder.path()).unwrap(), FolderLock::share(folder.path()).unwrap());
+        assert!(FolderLock::take(folder.path()).is_err());
+        drop(a);
+        assert!(FolderLock::is_taken(folder.path()));
+        drop(b);
+        assert!(!FolderLock::is_taken(folder.path()));
     }
 }

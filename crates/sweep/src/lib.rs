@@ -7,10 +7,12 @@ mod error;
 mod images;
 mod run;
 mod score;
+mod shard;
 mod status;
 
 pub use error::{Error, Result};
 pub use images::ImageSets;
-pub use run::{Event, Summary, SweepOptions, is_busy, run};
+pub use run::{Event, Summary, SweepOptions, is_busy, run, runs_of};
 pub use score::{score_run, spectra_of_run};
+pub use shard::Shard;
 pub use status::{RunState, status};

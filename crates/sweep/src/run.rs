@@ -1,9 +1,9 @@
 //! The sweep itself.
 
 use crate::score::{score_run, spectra_of_run};
-use crate::{Error, ImageSets, Result};
+use crate::{Error, ImageSets, Result, Shard};
 use sngan_core::Device;
-use sngan_core::trainer::{Outcome, TrainOptions, train};
+use sngan_core::trainer::{Outcome, TrainOptions, train_locked};
 use sngan_data::{Images, Split};
 use sngan_eval::Evaluator;
 use sngan_experiment::records::{FORMAT_VERSION, PlanRecord, ScoreRecord, Status};
@@ -21,6 +21,10 @@ pub struct SweepOptions {
     pub threads: usize,
     /// Whether runs that failed before are tried again.
     pub retry_failed: bool,
+    /// Which part of the plan is carried out.
+    pub shard: Shard,
+    /// Whether runs that the folder's plan already names stay in it, beside those of this plan: for more seeds of the same experiment.
+    pub extend: bool,
 }
 
 /// What happened, told from the thread it happened in.
@@ -64,13 +68,16 @@ pub struct Summary {
     pub failed: usize,
     /// Stopped, or not begun because the sweep was stopped.
     pub interrupted: usize,
+    /// Left to another sweep that is at them.
+    pub elsewhere: usize,
 }
 
 /// Carries out `plan` in the folder `out`. Completed and diverged runs are kept, killed ones resume; when `stop` is set every running one
-/// writes a checkpoint and the sweep returns.
+/// writes a checkpoint and the sweep returns. Several sweeps may work in one folder: each run is locked by the one that is at it, and left
+/// to it by the others.
 ///
 /// # Errors
-/// Missing data, a folder in use or of another plan. An error within a run is that run's status, and the others go on.
+/// Missing data, a folder of another plan. An error within a run is that run's status, and the others go on.
 pub fn run(
     plan: &Plan,
     out: &Path,
@@ -80,18 +87,15 @@ pub fn run(
     stop: &AtomicBool,
     events: &(dyn Fn(&Event) + Sync),
 ) -> Result<Summary> {
-    let _lock = FolderLock::take(out)?;
-    write_plan(plan, out)?;
+    let _lock = FolderLock::share(out)?;
+    write_plan(plan, out, options.extend)?;
     let images = ImageSets::load(&plan.specs, data_dir)?;
     let images = if plan.watch_held_out { images.with_held_out(data_dir)? } else { images };
     let evaluator = evaluator(plan, &images, out, data_dir)?;
-    let workers = options.threads.clamp(1, plan.specs.len().max(1));
+    let order = runs_of(plan, options.shard);
+    let workers = options.threads.clamp(1, order.len().max(1));
     let threads = (options.threads / workers).max(1);
     let sweep = Sweep { plan, out, device, options, stop, events, images, evaluator, threads };
-
-    // The longest first, so that the last to end is a short one.
-    let mut order: Vec<&RunSpec> = plan.specs.iter().collect();
-    order.sort_by_key(|s| std::cmp::Reverse(s.multiply_adds().unwrap_or(0.0) as u64));
     let next = AtomicUsize::new(0);
     let summary = Mutex::new(Summary::default());
     let pools: Vec<_> = (0..workers).map(|_| pool(threads)).collect::<Result<_>>()?;
@@ -100,18 +104,36 @@ pub fn run(
             scope.spawn(|| {
                 while let Some(spec) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let status = pool.install(|| sweep.one(spec));
-                    let mut summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
-                    match status {
-                        Status::Completed => summary.completed += 1,
-                        Status::Diverged => summary.diverged += 1,
-                        Status::Failed => summary.failed += 1,
-                        Status::Interrupted | Status::Running => summary.interrupted += 1,
-                    }
+                    summary.lock().unwrap_or_else(PoisonError::into_inner).count(status);
                 }
             });
         }
     });
     Ok(summary.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Summary {
+    fn count(&mut self, status: Status) {
+        match status {
+            Status::Completed => self.completed += 1,
+            Status::Diverged => self.diverged += 1,
+            Status::Failed => self.failed += 1,
+            Status::Interrupted => self.interrupted += 1,
+            Status::Running => self.elsewhere += 1,
+        }
+    }
+}
+
+/// The plan's runs, the longest first, so that the last to end is a short one.
+fn longest_first(plan: &Plan) -> Vec<&RunSpec> {
+    let mut order: Vec<&RunSpec> = plan.specs.iter().collect();
+    order.sort_by_key(|s| std::cmp::Reverse(s.multiply_adds().unwrap_or(0.0) as u64));
+    order
+}
+
+/// The runs of one part of a plan, in the order in which they are begun.
+pub fn runs_of(plan: &Plan, shard: Shard) -> Vec<&RunSpec> {
+    shard.of(&longest_first(plan))
 }
 
 fn pool(threads: usize) -> Result<rayon::ThreadPool> {
@@ -123,9 +145,9 @@ pub fn is_busy(out: &Path) -> bool {
     FolderLock::is_taken(out)
 }
 
-fn write_plan(plan: &Plan, out: &Path) -> Result<()> {
+fn write_plan(plan: &Plan, out: &Path, extend: bool) -> Result<()> {
     let path = out.join("plan.json");
-    let record = PlanRecord {
+    let mut record = PlanRecord {
         version: FORMAT_VERSION,
         name: plan.name.clone(),
         title: plan.title.clone(),
@@ -137,6 +159,13 @@ fn write_plan(plan: &Plan, out: &Path) -> Result<()> {
         if (&found.name, &found.scale) != (&record.name, &record.scale) {
             let say = |p: &PlanRecord| format!("`{}` at scale `{}`", p.name, p.scale);
             return Err(Error::OtherPlan { path: out.into(), found: say(&found), asked: say(&record) });
+        }
+        if extend {
+            let added = record.runs.iter().filter(|run| !found.runs.contains(run));
+            record.runs = found.runs.iter().chain(added).cloned().collect();
+        }
+        if found == record {
+            return Ok(());
         }
     }
     Ok(atomic::write_json(&path, &record)?)
@@ -178,21 +207,32 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Trains and scores one run; whatever goes wrong becomes its status.
+    /// Trains and scores one run; whatever goes wrong becomes its status. [`Status::Running`]: another sweep is at it.
     fn one(&self, spec: &RunSpec) -> Status {
         let run = spec.dir_name();
         let dir = RunDir::new(self.out.join("runs").join(&run));
         if self.stop.load(Ordering::Relaxed) {
             return Status::Interrupted;
         }
+        let lock = match FolderLock::take(dir.path()) {
+            Ok(lock) => Ok(lock),
+            Err(sngan_experiment::Error::Busy { .. }) => {
+                (self.events)(&Event::Ended { run, status: Status::Running, reason: None, scores: Vec::new() });
+                return Status::Running;
+            }
+            Err(e) => Err(Error::from(e)),
+        };
         let failed_before = dir.status().ok().flatten().filter(|s| s.status == Status::Failed);
         let (status, reason, scores) = match failed_before {
             Some(s) if !self.options.retry_failed => (Status::Failed, s.reason, Vec::new()),
             _ => {
                 (self.events)(&Event::Started { run: run.clone() });
                 // A panic in one run must not take the other runs' hours with it.
-                let result = catch_unwind(AssertUnwindSafe(|| self.train_and_score(&dir, spec)));
-                match result.unwrap_or_else(|_| Err(Error::Invalid("the run panicked; the message is on standard error".into()))) {
+                let result = lock.and_then(|lock| {
+                    let result = catch_unwind(AssertUnwindSafe(|| self.train_and_score(&lock, &dir, spec)));
+                    result.unwrap_or_else(|_| Err(Error::Invalid("the run panicked; the message is on standard error".into())))
+                });
+                match result {
                     Ok((Outcome::Completed, scores)) => (Status::Completed, None, scores),
                     Ok((Outcome::Diverged { gen_update, reason }, _)) => {
                         (Status::Diverged, Some(format!("at generator update {gen_update}: {reason}")), Vec::new())
@@ -208,8 +248,7 @@ impl Sweep<'_> {
 
     /// Writes the status where the folder is this run's; training has done so for its own errors.
     fn record_failure(&self, dir: &RunDir, error: &Error) -> String {
-        use sngan_experiment::Error::{Busy, SpecChanged};
-        let anothers = matches!(error, Error::Core(sngan_core::Error::Experiment(SpecChanged { .. } | Busy { .. })));
+        let anothers = matches!(error, Error::Core(sngan_core::Error::Experiment(sngan_experiment::Error::SpecChanged { .. })));
         if !anothers && dir.spec_path().exists() {
             let done = dir.status().ok().flatten().map_or(0, |s| s.gen_updates);
             if let Err(e) = dir.write_status(Status::Failed, done, Some(error.to_string())) {
@@ -219,9 +258,9 @@ impl Sweep<'_> {
         error.to_string()
     }
 
-    fn train_and_score(&self, dir: &RunDir, spec: &RunSpec) -> Result<(Outcome, Vec<ScoreRecord>)> {
-        let outcome = train(
-            dir.path(),
+    fn train_and_score(&self, lock: &FolderLock, dir: &RunDir, spec: &RunSpec) -> Result<(Outcome, Vec<ScoreRecord>)> {
+        let outcome = train_locked(
+            lock,
             spec,
             self.images_of(spec)?,
             self.device,

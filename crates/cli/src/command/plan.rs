@@ -6,7 +6,8 @@ use anyhow::Result;
 use std::path::Path;
 
 pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
-    let plan = experiments::find(&arguments.experiment, folder)?.plan(&arguments.scale)?;
+    let plan =
+        experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, arguments.seeds.as_ref().map(|s| s.0.as_slice()))?;
     if arguments.json {
         for spec in &plan.specs {
             println!("{}", serde_json::to_string(spec)?);

@@ -14,12 +14,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
-    let plan = experiments::find(&arguments.experiment, folder)?.plan(&arguments.scale)?;
+    let plan =
+        experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, arguments.seeds.as_ref().map(|s| s.0.as_slice()))?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-{}", plan.name, plan.scale)));
-    let options = SweepOptions { threads: threads(arguments.machine.threads), retry_failed: arguments.retry_failed };
-    println!("{} at scale {}: {} runs into {}, {} threads", plan.name, plan.scale, plan.specs.len(), out.display(), options.threads);
+    let options = SweepOptions {
+        threads: threads(arguments.machine.threads),
+        retry_failed: arguments.retry_failed,
+        shard: arguments.shard,
+        extend: arguments.seeds.is_some(),
+    };
+    let specs = sngan_sweep::runs_of(&plan, options.shard);
+    let of_all = if specs.len() == plan.specs.len() { String::new() } else { format!(" of {}", plan.specs.len()) };
+    let (name, scale) = (&plan.name, &plan.scale);
+    println!("{name} at scale {scale}: {}{of_all} runs into {}, {} threads", specs.len(), out.display(), options.threads);
+    if arguments.dry_run {
+        return intentions(&specs, &out, options.retry_failed);
+    }
 
-    let work = Work::new(&plan.specs, &out)?;
+    let work = Work::new(&specs, &out)?;
     let progress = Progress::new("updates");
     progress.set(work.position(), String::new);
     let ended = AtomicU64::new(0);
@@ -37,19 +49,44 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
             let n = ended.fetch_add(1, Ordering::Relaxed) + 1;
             let what = reason.as_ref().map_or_else(String::new, |r| format!(": {r}"));
             let score = if scores.is_empty() { String::new() } else { format!("  {}", describe(scores)) };
-            progress.println(&format!("[{n}/{}] {run} {}{what}{score}", plan.specs.len(), name(*status)));
+            progress.println(&format!("[{n}/{}] {run} {}{what}{score}", specs.len(), status_name(*status)));
         }
     };
     let stop = signals::stop_flag()?;
     let result = sngan_sweep::run(&plan, &out, Some(&arguments.data.data_dir), &device(&arguments.machine)?, &options, &stop, &events);
     progress.finish();
     let s = result?;
-    println!("{} completed, {} diverged, {} failed, {} interrupted or not begun", s.completed, s.diverged, s.failed, s.interrupted);
+    let elsewhere = if s.elsewhere > 0 { format!(", {} left to another sweep that is at them", s.elsewhere) } else { String::new() };
+    println!(
+        "{} completed, {} diverged, {} failed, {} interrupted or not begun{elsewhere}",
+        s.completed, s.diverged, s.failed, s.interrupted
+    );
     Ok(match (s.interrupted, s.failed) {
         (0, 0) => Ended::Well,
         (0, _) => Ended::WithFailures,
         _ => Ended::Interrupted,
     })
+}
+
+/// Prints what a sweep would do with each run.
+fn intentions(specs: &[&RunSpec], out: &Path, retry_failed: bool) -> Result<Ended> {
+    for spec in specs {
+        let dir = RunDir::new(out.join("runs").join(spec.dir_name()));
+        let what = match dir.status()? {
+            None => "start".into(),
+            Some(s) if s.status == Status::Failed && !retry_failed => {
+                format!("leave as failed at {}; --retry-failed tries again", s.gen_updates)
+            }
+            Some(s) if s.status == Status::Diverged => format!("keep: diverged at {}", s.gen_updates),
+            Some(s) if s.status == Status::Completed && s.gen_updates >= spec.gen_updates => {
+                "keep: completed; score it where that is missing".into()
+            }
+            Some(s) => format!("continue from a checkpoint at {} or later", s.gen_updates),
+        };
+        println!("{:<40} {what}", spec.dir_name());
+    }
+    println!("nothing was written");
+    Ok(Ended::Well)
 }
 
 /// What every run of a sweep has done, weighed by what an update of it costs: the dearest runs come first.
@@ -65,7 +102,7 @@ struct Share {
 
 impl Work {
     /// Starts from what the folder's records say.
-    fn new(specs: &[RunSpec], out: &Path) -> Result<Work> {
+    fn new(specs: &[&RunSpec], out: &Path) -> Result<Work> {
         let mut runs = BTreeMap::new();
         for spec in specs {
             let status = RunDir::new(out.join("runs").join(spec.dir_name())).status()?;
@@ -102,7 +139,7 @@ pub(crate) fn status(out: &Path) -> Result<Ended> {
             None => ("not begun", 0, None),
             // A killed process had no time to say so.
             Some(s) if s.status == Status::Running && !busy => ("killed", s.gen_updates, None),
-            Some(s) => (name(s.status), s.gen_updates, s.reason.as_deref()),
+            Some(s) => (status_name(s.status), s.gen_updates, s.reason.as_deref()),
         };
         let score = describe(&run.scores);
         println!("{:<40} {status:<12} {updates:>8} updates  {score}{}", run.name, reason.unwrap_or_default());
@@ -110,7 +147,7 @@ pub(crate) fn status(out: &Path) -> Result<Ended> {
     Ok(Ended::Well)
 }
 
-fn name(status: Status) -> &'static str {
+fn status_name(status: Status) -> &'static str {
     match status {
         Status::Running => "running",
         Status::Completed => "completed",

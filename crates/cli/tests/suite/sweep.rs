@@ -96,3 +96,35 @@ fn held_out_images_are_watched_where_the_scale_says_so() {
     let log = std::fs::read_to_string(run.join("log.jsonl")).unwrap();
     assert!(log.lines().all(|line| line.contains("critic_train") && line.contains("critic_held_out")), "{log}");
 }
+
+#[test]
+fn two_sweeps_in_one_folder_share_the_runs() {
+    let folder = Folder::new();
+    folder.expect(0, "sweep tiny --out whole --threads 1");
+    let mut first = folder.spawn("sweep tiny --out both --threads 1");
+    let second = folder.expect(0, "sweep tiny --out both --threads 1");
+    assert!(first.wait().unwrap().success(), "{second}");
+    // Whoever left a run to the other finds it done when it looks again.
+    let said = folder.expect(0, "sweep tiny --out both --threads 1");
+    assert!(said.contains("4 completed, 2 diverged, 0 failed, 0 interrupted or not begun\n"), "{said}");
+    for out in ["whole", "both"] {
+        folder.expect(0, &format!("figures {out}"));
+    }
+    // A run that both had worked at would have every line of its log and every score twice.
+    assert_eq!(contents(&folder.path("whole")), contents(&folder.path("both")));
+}
+
+#[test]
+fn parts_and_more_seeds_add_up_and_a_dry_run_writes_nothing() {
+    let folder = Folder::new();
+    let said = folder.expect(0, "sweep tiny --out out --seeds 0..2 --dry-run");
+    assert_eq!(said.matches(" start").count(), 12, "{said}");
+    assert!(!folder.path("out").exists());
+    folder.expect(0, "sweep tiny --out out --shard 1/2");
+    let said = folder.expect(0, "sweep tiny --out out --shard 2/2");
+    assert!(said.contains("3 of 6 runs"), "{said}");
+    let said = folder.expect(0, "sweep tiny --out out --dry-run");
+    assert_eq!(said.matches(" keep: ").count(), 6, "{said}");
+    folder.expect(0, "sweep tiny --out out --seeds 1");
+    assert_eq!(folder.expect(0, "status out").lines().count(), 1 + 12);
+}

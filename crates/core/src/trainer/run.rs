@@ -77,8 +77,23 @@ pub fn train(
     stop: &AtomicBool,
     observer: &mut dyn FnMut(&Progress),
 ) -> Result<Outcome> {
-    let _lock = FolderLock::take(dir)?;
-    let dir = RunDir::create(dir, spec, &provenance(device, options, images))?;
+    train_locked(&FolderLock::take(dir)?, spec, images, device, options, stop, observer)
+}
+
+/// [`train`] in a folder that the caller has locked, and keeps locked for what comes after.
+///
+/// # Errors
+/// As [`train`], but for a folder in use.
+pub fn train_locked(
+    lock: &FolderLock,
+    spec: &RunSpec,
+    images: &Images,
+    device: &Device,
+    options: &TrainOptions,
+    stop: &AtomicBool,
+    observer: &mut dyn FnMut(&Progress),
+) -> Result<Outcome> {
+    let dir = RunDir::create(lock.folder(), spec, &provenance(device, options, images))?;
     let result = Session { dir: &dir, spec, options, started: Instant::now() }.run(images, device, stop, observer);
     if let Err(e) = &result {
         let done = dir.status().ok().flatten().map_or(0, |s| s.gen_updates);
