@@ -26,6 +26,16 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file of `torch.save` is cut, corrupt or not one.
+    #[error("failed to read {path}, offset {offset}: {reason}")]
+    TorchFile {
+        /// The file concerned.
+        path: PathBuf,
+        /// Byte offset in the file, as near as it is known.
+        offset: u64,
+        /// What is there, and what should be.
+        reason: String,
+    },
     /// A device was asked for that this build or machine does not have.
     #[error("device `{name}`: {reason}")]
     Device {

@@ -22,6 +22,7 @@ pub mod replay;
 pub mod rng;
 pub mod spectrum;
 mod tensor_file;
+pub mod torch_file;
 pub mod trainer;
 
 pub use candle_core::{DType, Device, Tensor, Var};
