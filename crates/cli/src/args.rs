@@ -359,6 +359,41 @@ pub(crate) enum Data {
     Fetch(DataSet),
     /// Check a data set's files
     Verify(DataSet),
+    /// Decode, crop and resize an image folder once, for training to read from; a pack that was cut is taken up where it was
+    Pack(Pack),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pack {
+    /// The data set
+    pub(crate) name: PackName,
+    /// Folder with train/<synset>/*.JPEG and, where there are validation images, val/<synset>/*.JPEG
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: PathBuf,
+    /// Side of the packed images, pixels
+    #[arg(long, default_value_t = 128, value_name = "N")]
+    pub(crate) side: usize,
+    /// Folder of the packs [default: imagenet-<side> in --data-dir, where training looks for it]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Folder of data sets
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data_dir: PathBuf,
+    /// Leave out images with a shorter side than this, pixels; the authors' preprocessing has 256
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) min_side: u32,
+    /// End with an error at the first file that cannot be decoded, instead of listing it in rejected.json
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Threads; 0 for one per core
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) threads: usize,
+}
+
+/// What can be packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PackName {
+    Imagenet,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use crate::model::{Labels, Place};
 use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::Tensor;
-use sngan_data::Images;
+use sngan_data::ImageSource;
 use sngan_experiment::arch::Z_DIM;
 use sngan_experiment::{Latent, Pixels, RunSpec};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ pub(crate) struct Real {
 
 impl<'a> Draws<'a> {
     /// The random inputs of `spec`.
-    pub(crate) fn random(spec: &RunSpec, images: &'a Images) -> Draws<'a> {
+    pub(crate) fn random(spec: &RunSpec, images: &'a dyn ImageSource) -> Draws<'a> {
         Draws::Random(Noise::new(spec, spec.seed), Batches::new(images, Streams::new(spec.seed), spec.pixels))
     }
 
@@ -128,14 +128,14 @@ fn recorded(tensors: &BTreeMap<String, Tensor>, name: &str, index: u64, shape: &
 
 /// Draws real batches. Epoch after epoch in fresh order; a batch may span two epochs (as Chainer's iterator).
 pub(crate) struct Batches<'a> {
-    images: &'a Images,
+    images: &'a dyn ImageSource,
     streams: Streams,
     pixels: Pixels,
     epoch: Option<(u64, Vec<u32>)>,
 }
 
 impl<'a> Batches<'a> {
-    pub(crate) fn new(images: &'a Images, streams: Streams, pixels: Pixels) -> Batches<'a> {
+    pub(crate) fn new(images: &'a dyn ImageSource, streams: Streams, pixels: Pixels) -> Batches<'a> {
         Batches { images, streams, pixels, epoch: None }
     }
 
@@ -149,11 +149,11 @@ impl<'a> Batches<'a> {
 
     /// The images `chosen`, with noise from `stream` where pixels are dequantized.
     pub(crate) fn of(&self, chosen: &[u32], stream: &str, index: u64, n_classes: usize, place: &Place) -> Result<Real> {
-        let side = self.images.side;
+        let side = self.images.side();
         let mut bytes = Vec::with_capacity(chosen.len() * 3 * side * side);
-        chosen.iter().for_each(|image| bytes.extend_from_slice(self.images.image(*image as usize)));
+        chosen.iter().try_for_each(|image| self.images.read(*image as usize, &mut bytes))?;
         let images = place.tensor(self.to_inputs(&bytes, stream, index), (chosen.len(), 3, side, side))?;
-        let classes = || chosen.iter().map(|image| self.images.labels[*image as usize]).collect();
+        let classes = || chosen.iter().map(|image| self.images.labels()[*image as usize]).collect();
         let labels = if n_classes > 0 { Some(Labels::new(classes(), n_classes, place)?) } else { None };
         Ok(Real { images, labels })
     }
@@ -179,6 +179,7 @@ impl<'a> Batches<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sngan_data::Images;
 
     fn five() -> Images {
         let pixels = (0..5u8).flat_map(|i| vec![i * 60; 3]).collect();

@@ -1,6 +1,7 @@
 //! CIFAR-10's binary version: records of one label byte and 3,072 pixel bytes (R, G, B planes of 32x32).
 
 use crate::{Error, Images, Result, Split};
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// The folder that the official archive unpacks to.
@@ -11,19 +12,31 @@ const RECORD: usize = 1 + 3 * SIDE * SIDE;
 const RECORDS: usize = 10_000;
 const CLASSES: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-/// Files of a split.
-fn files(data_dir: &Path, split: Split) -> Vec<PathBuf> {
+/// SHA-256 of the files of a copy that was made from JPEG images (quality 75): training batches 1 to 5, then the test images. Scores against
+/// it are not comparable with published ones, so its name says what it is.
+const JPEG_COPY: [&str; 6] = [
+    "f2864180fce86ab4106016a49ea527cd9376db11e43effbeb9f2b263de915c0a",
+    "c52397bf76420e25e54c7ae21dfb41892d86a23f4d1ee338e7196744af969132",
+    "967b17f8138b600d580cdddcfb372d8f73098ceec84dd859ec0017a8b1e5db40",
+    "e41eba099e58636ef2a10ce7a6501246fe24e336c6f87f1639c78e53b60d0a53",
+    "71ee043011581dc7093922d11849252e4484e033d8dab4e63563992169a5eb83",
+    "e420470369763955674e5899909a2b8f3e34c22a6a0d169eba4ff593475cf974",
+];
+
+/// Files of a split, each with the checksum that it has in the JPEG copy.
+fn files(data_dir: &Path, split: Split) -> Vec<(PathBuf, &'static str)> {
     let folder = data_dir.join(FOLDER);
+    let (training, test) = JPEG_COPY.split_at(5);
     match split {
-        Split::Train => (1..=5).map(|i| folder.join(format!("data_batch_{i}.bin"))).collect(),
-        Split::Reference => vec![folder.join("test_batch.bin")],
+        Split::Train => (1..).zip(training).map(|(i, sum)| (folder.join(format!("data_batch_{i}.bin")), *sum)).collect(),
+        Split::Reference | Split::HeldOut => vec![(folder.join("test_batch.bin"), test[0])],
     }
 }
 
-/// Reads the 50,000 training or 10,000 test images from `data_dir/cifar-10-batches-bin`.
+/// Reads the 50,000 training or 10,000 test images from `data_dir/cifar-10-batches-bin`. The set's name says so where they are the JPEG copy.
 pub(crate) fn load(data_dir: &Path, split: Split) -> Result<Images> {
-    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-    for file in files(data_dir, split) {
+    let (mut pixels, mut labels, mut jpeg_copy) = (Vec::new(), Vec::new(), true);
+    for (file, sum) in files(data_dir, split) {
         if !file.exists() {
             return Err(Error::Missing {
                 what: "CIFAR-10 (binary version)".into(),
@@ -33,16 +46,25 @@ pub(crate) fn load(data_dir: &Path, split: Split) -> Result<Images> {
         }
         let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
         parse(&file, &bytes, RECORDS, &mut pixels, &mut labels)?;
+        jpeg_copy = jpeg_copy && is(&bytes, sum);
     }
-    let name = match split {
-        Split::Train => "cifar10:train",
-        Split::Reference => "cifar10:test",
-    };
-    Images::new(name.into(), SIDE, pixels, labels, CLASSES.iter().map(|c| (*c).to_string()).collect())
+    let set = if jpeg_copy { "cifar10-jpeg-copy" } else { "cifar10" };
+    let part = if split == Split::Train { "train" } else { "test" };
+    images(&format!("{set}:{part}"), pixels, labels)
+}
+
+/// Whether `bytes` have the SHA-256 `sum`, in hex.
+fn is(bytes: &[u8], sum: &str) -> bool {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>() == sum
+}
+
+/// The set of records that [`parse`] has read.
+pub(crate) fn images(name: &str, pixels: Vec<u8>, labels: Vec<u32>) -> Result<Images> {
+    Images::new(name.into(), SIDE, pixels, labels, CLASSES.map(String::from).into())
 }
 
 /// Appends the images of a file that must hold exactly `records` of them: a file cut between two records is no CIFAR-10 either.
-fn parse(file: &Path, bytes: &[u8], records: usize, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()> {
+pub(crate) fn parse(file: &Path, bytes: &[u8], records: usize, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()> {
     if bytes.len() != records * RECORD {
         let whole = (bytes.len() / RECORD).min(records) * RECORD;
         let reason = format!("the file has {} bytes; {records} records of {RECORD} bytes are {}", bytes.len(), records * RECORD);
@@ -75,6 +97,7 @@ mod tests {
         let set = load(folder.path(), Split::Reference).unwrap();
         assert_eq!((set.len(), &set.labels[8..12]), (RECORDS, &[8, 9, 0, 1][..]));
         assert!(set.image(9_994).iter().all(|p| *p == 40));
+        assert_eq!(set.name, "cifar10:test");
         let message = load(folder.path(), Split::Train).unwrap_err().to_string();
         assert!(message.contains("data_batch_1.bin") && message.contains("sngan data fetch cifar10"), "{message}");
     }
@@ -92,5 +115,13 @@ mod tests {
         }
         let message = parse(Path::new("f"), &two, 1, &mut p, &mut l).unwrap_err().to_string();
         assert!(message.starts_with("f, offset 3073: the file has 6146 bytes"), "{message}");
+    }
+
+    #[test]
+    fn the_jpeg_copy_is_told_from_the_original_by_every_one_of_its_files() {
+        assert!(is(b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+        assert!(!is(b"abd", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+        let sums: Vec<_> = [Split::Train, Split::Reference].iter().flat_map(|s| files(Path::new("d"), *s)).map(|(_, sum)| sum).collect();
+        assert_eq!(sums, JPEG_COPY);
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn fashion_mnist(split: Split) -> Result<Images> {
     let all = idx::parse_pair("", (Path::new("embedded images"), IMAGES), (Path::new("embedded labels"), LABELS))?;
     let (name, range) = match split {
         Split::Train => ("fashion-mnist:train", 0..TRAIN),
-        Split::Reference => ("fashion-mnist:held-out", TRAIN..all.len()),
+        Split::Reference | Split::HeldOut => ("fashion-mnist:held-out", TRAIN..all.len()),
     };
     Ok(Images { name: name.into(), ..all.range(range) })
 }

@@ -1,10 +1,8 @@
 //! Downloads: official addresses, sizes and checksums; a cut download resumes, and nothing unverified gets its final name.
 
-use crate::{Error, Result, cifar10, idx};
-use flate2::read::GzDecoder;
+use crate::{Error, Result, archive, cifar10, idx, stl10};
 use md5::Md5;
 use sha2::{Digest, Sha256};
-use sngan_experiment::atomic;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -90,6 +88,18 @@ const SOURCES: &[Source] = &[
         }),
     },
     Source {
+        name: "stl10",
+        about: "STL-10, binary version: 100,000 unlabeled and 13,000 labeled 96x96 images (Coates et al. 2011); 2.6 GB, 3.1 GB unpacked",
+        base: "http://ai.stanford.edu/~acoates/stl10/",
+        folder: "",
+        files: &[Remote { name: "stl10_binary.tar.gz", bytes: None, checksums: &[Checksum::Md5("91f7769df0f17e558f3565bffb0c7dfb")] }],
+        unpack: Some(Unpack {
+            folder: stl10::FOLDER,
+            files: &["unlabeled_X.bin", "train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin"],
+            limit: 2_764_800_000,
+        }),
+    },
+    Source {
         name: "fashion-mnist",
         about: "Fashion-MNIST: 70,000 grey 28x28 images in 10 classes (Zalando, MIT license); needed only to train a scorer",
         base: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -122,6 +132,13 @@ const SOURCES: &[Source] = &[
 ];
 
 fn source(name: &str) -> Result<&'static Source> {
+    if name == "imagenet" {
+        return Err(Error::Invalid(
+            "ImageNet cannot be fetched without an account at image-net.org; unpack it as train/<synset>/*.JPEG and val/<synset>/*.JPEG, then \
+             run `sngan data pack imagenet --from DIR`"
+                .into(),
+        ));
+    }
     SOURCES.iter().find(|s| s.name == name).ok_or_else(|| {
         let known: Vec<_> = SOURCES.iter().map(|s| s.name).collect();
         Error::Invalid(format!("unknown data set `{name}`; known: {}", known.join(", ")))
@@ -150,7 +167,7 @@ fn fetch_source(source: &Source, base: &str, data_dir: &Path, progress: &mut dyn
             check(source, remote, &path)?;
         }
         if let Some(unpack) = &source.unpack {
-            unpack_archive(&path, unpack, data_dir)?;
+            archive::unpack(&path, unpack, data_dir)?;
         }
     }
     Ok(())
@@ -169,15 +186,12 @@ pub fn verify(name: &str, data_dir: &Path) -> Result<Vec<String>> {
             check(source, remote, &path)?;
             report.push(format!("{}: checksum matches", path.display()));
             if let Some(unpack) = &source.unpack {
-                compare_with_archive(&path, unpack, data_dir, source)?;
+                archive::compare(&path, unpack, data_dir, source)?;
                 report.push(format!("{}: every file equals the archive's", data_dir.join(unpack.folder).display()));
             }
         } else if let Some(unpack) = &source.unpack {
             // Files prepared by hand can still be read; only their origin is unknown.
-            for split in [crate::Split::Train, crate::Split::Reference] {
-                let images = cifar10::load(data_dir, split)?;
-                report.push(format!("{}: {} well-formed images", images.name, images.len()));
-            }
+            report.extend(well_formed(source, data_dir)?);
             let folder = data_dir.join(unpack.folder);
             report.push(format!("{} is absent: the origin of {} is not checked", path.display(), folder.display()));
         } else {
@@ -196,6 +210,15 @@ pub fn verify(name: &str, data_dir: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(report)
+}
+
+/// What can be said of unpacked files without their archive.
+fn well_formed(source: &Source, data_dir: &Path) -> Result<Vec<String>> {
+    if source.name == "stl10" {
+        return stl10::check(data_dir);
+    }
+    let line = |split| cifar10::load(data_dir, split).map(|images| format!("{}: {} well-formed images", images.name, images.len()));
+    [crate::Split::Train, crate::Split::Reference].into_iter().map(line).collect()
 }
 
 /// Where a data set's IDX training files are, for commands that read them.
@@ -309,47 +332,6 @@ impl Download<'_> {
             _ => Ok(()),
         }
     }
-}
-
-/// Calls `f(name, content)` for each expected regular file of the archive. Names are compared with the list, never joined to a path, so
-/// no entry can escape; links and devices are left out; sizes are bounded.
-fn each_member(archive: &Path, unpack: &Unpack, mut f: impl FnMut(&str, Vec<u8>) -> Result<()>) -> Result<()> {
-    let file = File::open(archive).map_err(Error::io("read", archive))?;
-    let mut tar = tar::Archive::new(GzDecoder::new(file));
-    let mut missing: Vec<&str> = unpack.files.to_vec();
-    let cut = |e: std::io::Error| Error::malformed(archive, 0, format!("the archive is cut or corrupt: {e}"));
-    for entry in tar.entries().map_err(cut)? {
-        let entry = entry.map_err(cut)?;
-        let path = entry.path().map_err(cut)?.into_owned();
-        let wanted = missing.iter().position(|name| path == Path::new(unpack.folder).join(name));
-        let (Some(i), true) = (wanted, entry.header().entry_type().is_file()) else { continue };
-        if entry.size() > unpack.limit {
-            return Err(Error::malformed(archive, 0, format!("{} has {} bytes, more than {}", path.display(), entry.size(), unpack.limit)));
-        }
-        let mut content = Vec::new();
-        entry.take(unpack.limit).read_to_end(&mut content).map_err(cut)?;
-        f(missing.remove(i), content)?;
-    }
-    if missing.is_empty() { Ok(()) } else { Err(Error::malformed(archive, 0, format!("the archive lacks {}", missing.join(", ")))) }
-}
-
-fn unpack_archive(archive: &Path, unpack: &Unpack, data_dir: &Path) -> Result<()> {
-    let folder = data_dir.join(unpack.folder);
-    if unpack.files.iter().all(|f| folder.join(f).exists()) {
-        return Ok(());
-    }
-    each_member(archive, unpack, |name, content| Ok(atomic::write(&folder.join(name), &content)?))
-}
-
-fn compare_with_archive(archive: &Path, unpack: &Unpack, data_dir: &Path, source: &Source) -> Result<()> {
-    each_member(archive, unpack, |name, content| {
-        let path = data_dir.join(unpack.folder).join(name);
-        let found = fs::read(&path).map_err(Error::io("read", &path))?;
-        if found == content {
-            return Ok(());
-        }
-        Err(Error::Checksum { path, reason: "differs from the file in the archive".into(), name: source.name.into() })
-    })
 }
 
 #[cfg(test)]

@@ -149,9 +149,9 @@ fn only_the_expected_files_leave_the_archive() {
     assert_eq!(fs::read_dir(data.join("d")).unwrap().count(), 2);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 
-    compare_with_archive(&data.join("f.tar.gz"), &UNPACK, &data, &source).unwrap();
+    archive::compare(&data.join("f.tar.gz"), &UNPACK, &data, &source).unwrap();
     fs::write(data.join("d/b.bin"), b"bc").unwrap();
-    let message = compare_with_archive(&data.join("f.tar.gz"), &UNPACK, &data, &source).unwrap_err().to_string();
+    let message = archive::compare(&data.join("f.tar.gz"), &UNPACK, &data, &source).unwrap_err().to_string();
     assert!(message.contains("b.bin") && message.contains("differs"), "{message}");
 }
 
@@ -166,12 +166,12 @@ fn archives_that_lack_a_file_are_cut_or_too_large_are_refused() {
         (good[..good.len() / 2].to_vec(), "cut or corrupt"),
     ] {
         fs::write(&path, bytes).unwrap();
-        let message = unpack_archive(&path, &UNPACK, folder.path()).unwrap_err().to_string();
+        let message = archive::unpack(&path, &UNPACK, folder.path()).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     }
 }
 
 #[test]
 fn unknown_names_list_the_known() {
-    assert!(fetch("mnist", Path::new("."), &mut |_, _| {}).unwrap_err().to_string().contains("cifar10, fashion-mnist"));
+    assert!(fetch("mnist", Path::new("."), &mut |_, _| {}).unwrap_err().to_string().contains("cifar10, stl10, fashion-mnist"));
 }

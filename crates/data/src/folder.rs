@@ -1,17 +1,16 @@
 //! Image folders: one subfolder a class, JPEG or PNG files; centre crop, then resize.
 
-use crate::images::to_planes;
+use crate::decode::{Defect, Demands, square};
 use crate::{Error, Images, Result, Split};
-use image::imageops::{self, FilterType};
 use rayon::prelude::*;
-use std::io::Cursor;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Reads `root/train` or `root/test` (also `val`), each with class subfolders, at `side` pixels.
 pub(crate) fn load_split(root: &Path, split: Split, side: usize) -> Result<Images> {
     let names: &[&str] = match split {
         Split::Train => &["train"],
-        Split::Reference => &["test", "val"],
+        Split::Reference | Split::HeldOut => &["test", "val"],
     };
     let folder = names.iter().map(|n| root.join(n)).find(|f| f.is_dir());
     let folder = folder.ok_or_else(|| Error::Missing {
@@ -29,30 +28,48 @@ pub(crate) fn load_split(root: &Path, split: Split, side: usize) -> Result<Image
 /// # Errors
 /// No class folder, an empty one, an unreadable image (named).
 pub fn load_classes(folder: &Path, side: usize) -> Result<Images> {
-    let classes: Vec<PathBuf> = entries(folder)?.into_iter().filter(|p| p.is_dir()).collect();
-    if classes.is_empty() {
-        return Err(Error::Missing {
-            what: "a class subfolder".into(),
-            path: folder.into(),
-            remedy: "expected <class>/*.jpg or *.png".into(),
-        });
-    }
-    let mut files = Vec::new();
-    for (label, class) in classes.iter().enumerate() {
-        let before = files.len();
-        files.extend(entries(class)?.into_iter().filter(|p| is_image(p)).map(|p| (label as u32, p)));
-        if files.len() == before {
-            return Err(Error::Missing {
-                what: "a JPEG or PNG image".into(),
-                path: class.clone(),
-                remedy: "remove the empty class folder, or fill it".into(),
-            });
-        }
-    }
-    let decoded: Vec<Vec<u8>> = files.par_iter().map(|(_, path)| decode(path, side)).collect::<Result<_>>()?;
-    let name = |p: &PathBuf| p.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let Listing { classes, files } = Listing::of(folder)?;
+    let path = |(label, name): &(u32, OsString)| folder.join(&classes[*label as usize]).join(name);
+    let decoded: Vec<Vec<u8>> = files.par_iter().map(|file| decode(&path(file), side)).collect::<Result<_>>()?;
     let labels = files.iter().map(|(label, _)| *label).collect();
-    Images::new("folder".into(), side, decoded.concat(), labels, classes.iter().map(name).collect())
+    Images::new("folder".into(), side, decoded.concat(), labels, classes)
+}
+
+/// The image files of a folder of class subfolders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// Names of the subfolders, sorted: a class's label is its place here.
+    pub(crate) classes: Vec<String>,
+    /// Label and file name of each image, by class, then by name.
+    pub(crate) files: Vec<(u32, OsString)>,
+}
+
+impl Listing {
+    /// Lists JPEG and PNG files by their extension.
+    ///
+    /// # Errors
+    /// No class folder, an empty one, one whose name is no UTF-8.
+    pub(crate) fn of(folder: &Path) -> Result<Listing> {
+        let mut listing = Listing { classes: Vec::new(), files: Vec::new() };
+        for class in entries(folder)?.into_iter().filter(|p| p.is_dir()) {
+            let label = listing.classes.len() as u32;
+            let before = listing.files.len();
+            let images = entries(&class)?.into_iter().filter(|p| is_image(p));
+            listing.files.extend(images.filter_map(|p| Some((label, p.file_name()?.to_owned()))));
+            if listing.files.len() == before {
+                let remedy = "remove the empty class folder, or fill it".into();
+                return Err(Error::Missing { what: "a JPEG or PNG image".into(), path: class, remedy });
+            }
+            let name = class.file_name().and_then(|n| n.to_str());
+            let unnamed = || Error::Invalid(format!("{}: a class's name must be UTF-8", class.display()));
+            listing.classes.push(name.ok_or_else(unnamed)?.to_string());
+        }
+        if listing.classes.is_empty() {
+            let (what, remedy) = ("a class subfolder".into(), "expected <class>/*.jpg or *.png".into());
+            return Err(Error::Missing { what, path: folder.into(), remedy });
+        }
+        Ok(listing)
+    }
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -69,35 +86,18 @@ fn is_image(path: &Path) -> bool {
     extension.is_some_and(|e| matches!(e.as_str(), "jpg" | "jpeg" | "png"))
 }
 
-/// Whether a JPEG's last scan is not closed by an end marker. The decoder fills what is missing with grey and says nothing.
-fn is_cut_jpeg(bytes: &[u8]) -> bool {
-    let last = |marker: u8| bytes.windows(2).rposition(|w| *w == [0xff, marker]);
-    let (start_of_scan, end_of_image) = (last(0xda), last(0xd9));
-    bytes.starts_with(&[0xff, 0xd8]) && end_of_image < start_of_scan
-}
-
-/// Decodes, crops the centre square and resizes; `[3, side, side]`.
 fn decode(path: &Path, side: usize) -> Result<Vec<u8>> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let mut cursor = Cursor::new(&bytes);
-    let decoded = image::ImageReader::new(&mut cursor).with_guessed_format().map_err(Error::io("read", path))?.decode();
-    let unreadable = |offset: u64, reason: String| Error::Image { path: path.into(), offset, reason: reason.trim_end().into() };
-    let rgb = decoded.map_err(|e| unreadable(cursor.position(), e.to_string()))?.to_rgb8();
-    if is_cut_jpeg(&bytes) {
-        return Err(unreadable(bytes.len() as u64, "the JPEG ends before its end marker".into()));
-    }
-    let (width, height) = rgb.dimensions();
-    let short = width.min(height);
-    let square = imageops::crop_imm(&rgb, (width - short) / 2, (height - short) / 2, short, short).to_image();
-    if short as usize == side {
-        return Ok(to_planes(&square));
-    }
-    Ok(to_planes(&imageops::resize(&square, side as u32, side as u32, FilterType::Triangle)))
+    square(&bytes, side, Demands::default()).map_err(|defect| match defect {
+        Defect::Unreadable { offset, reason } => Error::Image { path: path.into(), offset, reason },
+        Defect::Small { width, height } => Error::Image { path: path.into(), offset: 0, reason: format!("it has {width}x{height} pixels") },
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Cursor;
 
     fn png(path: &Path, width: u32, height: u32, f: impl Fn(u32) -> u8) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

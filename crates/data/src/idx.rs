@@ -6,8 +6,8 @@ use flate2::read::MultiGzDecoder;
 use std::io::Read;
 use std::path::Path;
 
-/// A file larger than this, decompressed, is refused: Fashion-MNIST's largest is 47 MB.
-const LIMIT: u64 = 1 << 30;
+/// A file with more bytes than this after its header is refused: Fashion-MNIST's largest has 47 MB.
+const LIMIT: u64 = 64 << 20;
 const IMAGES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
 
@@ -27,8 +27,8 @@ pub fn load_idx(images: &Path, labels: &Path) -> Result<Images> {
 
 /// [`load_idx`] on bytes; the paths are for messages.
 pub(crate) fn parse_pair(name: &str, images: (&Path, &[u8]), labels: (&Path, &[u8])) -> Result<Images> {
-    let (image_dims, grey) = parse(images.0, &inflate(images.0, images.1)?, IMAGES_MAGIC)?;
-    let (label_dims, label_bytes) = parse(labels.0, &inflate(labels.0, labels.1)?, LABELS_MAGIC)?;
+    let (image_dims, grey) = parse(images.0, images.1, IMAGES_MAGIC)?;
+    let (label_dims, label_bytes) = parse(labels.0, labels.1, LABELS_MAGIC)?;
     let [n, height, width] = image_dims[..] else { return Err(Error::malformed(images.0, 0, "no three dimensions")) };
     if height != width {
         return Err(Error::malformed(images.0, 8, format!("images are {height}x{width}; square ones are needed")));
@@ -45,40 +45,42 @@ pub(crate) fn parse_pair(name: &str, images: (&Path, &[u8]), labels: (&Path, &[u
     Images::new(name.into(), height, pixels, label_bytes.iter().map(|l| u32::from(*l)).collect(), classes)
 }
 
-fn inflate(path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes.to_vec());
+/// Dimensions and the bytes after the header, checked against each other. What is compressed is inflated no further than the header
+/// promises, and one that promises more than [`LIMIT`] not at all.
+fn parse(path: &Path, bytes: &[u8], magic: u32) -> Result<(Vec<usize>, Vec<u8>)> {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        return parse_stream(path, MultiGzDecoder::new(bytes), magic);
     }
-    let mut out = Vec::new();
-    let result = MultiGzDecoder::new(bytes).take(LIMIT + 1).read_to_end(&mut out);
-    if let Err(e) = result {
-        return Err(Error::malformed(path, out.len() as u64, format!("gzip stream is cut or corrupt ({e}); download the file again")));
-    }
-    if out.len() as u64 > LIMIT {
-        return Err(Error::malformed(path, LIMIT, "decompresses to more than 1 GiB"));
-    }
-    Ok(out)
+    parse_stream(path, bytes, magic)
 }
 
-/// Dimensions and the bytes after the header, checked against each other.
-fn parse(path: &Path, bytes: &[u8], magic: u32) -> Result<(Vec<usize>, Vec<u8>)> {
-    let word = |i: usize| -> Result<u32> {
-        let at = bytes.get(4 * i..4 * i + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes);
-        at.ok_or_else(|| Error::malformed(path, bytes.len() as u64, "the header is cut"))
+fn parse_stream(path: &Path, mut stream: impl Read, magic: u32) -> Result<(Vec<usize>, Vec<u8>)> {
+    let corrupt = |offset: usize, e: std::io::Error| {
+        let reason = format!("gzip stream is cut or corrupt ({e}); download the file again");
+        Error::malformed(path, offset as u64, reason)
     };
-    let found = word(0)?;
-    if found != magic {
+    let rank = (magic & 0xff) as usize;
+    let header = 4 * (rank + 1);
+    let mut read = Vec::new();
+    stream.by_ref().take(header as u64).read_to_end(&mut read).map_err(|e| corrupt(0, e))?;
+    let words: Vec<u32> = read.as_chunks().0.iter().map(|b| u32::from_be_bytes(*b)).collect();
+    if let Some(found) = words.first().filter(|w| **w != magic) {
         return Err(Error::malformed(path, 0, format!("magic {found:#010x}; an IDX file of this kind starts with {magic:#010x}")));
     }
-    let rank = (magic & 0xff) as usize;
-    let dims: Vec<usize> = (1..=rank).map(|i| word(i).map(|d| d as usize)).collect::<Result<_>>()?;
-    let header = 4 * (rank + 1);
-    let expected = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
-    if expected != Some(bytes.len() - header) {
-        let reason = format!("the header promises {dims:?} bytes, {} follow", bytes.len() - header);
-        return Err(Error::malformed(path, bytes.len() as u64, reason));
+    if words.len() <= rank {
+        return Err(Error::malformed(path, read.len() as u64, "the header is cut"));
     }
-    Ok((dims, bytes[header..].to_vec()))
+    let dims: Vec<usize> = words[1..].iter().map(|d| *d as usize).collect();
+    let expected = dims.iter().try_fold(1u64, |n, d| n.checked_mul(*d as u64)).filter(|n| *n <= LIMIT);
+    let expected =
+        expected.ok_or_else(|| Error::malformed(path, 4, format!("the header promises {dims:?} bytes; at most {LIMIT} are read")))?;
+    let mut body = Vec::new();
+    stream.take(expected + 1).read_to_end(&mut body).map_err(|e| corrupt(header + body.len(), e))?;
+    if body.len() as u64 != expected {
+        let follow = if body.len() as u64 > expected { "more".to_string() } else { body.len().to_string() };
+        return Err(Error::malformed(path, (header + body.len()) as u64, format!("the header promises {dims:?} bytes, {follow} follow")));
+    }
+    Ok((dims, body))
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl Images {
     }
 }
 
-fn resize_one(planes: &[u8], from: usize, to: usize) -> Vec<u8> {
+pub(crate) fn resize_one(planes: &[u8], from: usize, to: usize) -> Vec<u8> {
     let area = from * from;
     let rgb = image::RgbImage::from_fn(from as u32, from as u32, |x, y| {
         let p = y as usize * from + x as usize;

@@ -1,16 +1,25 @@
-//! Data sets as byte images: readers for CIFAR-10, IDX and image folders, the embedded Fashion-MNIST, and checked downloads.
+//! Data sets as byte images: readers for CIFAR-10, STL-10, IDX and image folders, packs for folders that memory cannot hold, the embedded
+//! Fashion-MNIST, and checked downloads.
 
+mod archive;
 mod cifar10;
+mod decode;
 mod embedded;
 mod error;
 pub mod fetch;
 pub mod folder;
 mod idx;
+pub mod imagenet;
 mod images;
+pub mod pack;
+pub mod parse;
+mod source;
+mod stl10;
 
 pub use error::{Error, Result};
 pub use idx::load_idx;
 pub use images::Images;
+pub use source::ImageSource;
 
 use sngan_experiment::Dataset;
 use std::path::Path;
@@ -20,19 +29,39 @@ use std::path::Path;
 pub enum Split {
     /// What GANs are trained on.
     Train,
-    /// What FID compares with: CIFAR-10's test images, Fashion-MNIST's 2,000 held-out ones, a folder's `test` or `val`.
+    /// What FID compares with: CIFAR-10's test images, 10,000 of STL-10's unlabeled ones, Fashion-MNIST's 2,000 held-out ones, ImageNet's
+    /// `val`, a folder's `test` or `val`.
     Reference,
+    /// Images that no training sees: the reference, but for STL-10, whose reference is a part of what is trained on, the 8,000 labeled test
+    /// images.
+    HeldOut,
 }
 
-/// Loads a split at `side` pixels. `data_dir` is needed for everything but the embedded default.
+/// Loads a split into memory, at `side` pixels. `data_dir` is needed for everything but the embedded default.
 ///
 /// # Errors
 /// Missing or malformed files, each named, with what to do.
 pub fn load(dataset: Dataset, split: Split, side: usize, data_dir: Option<&Path>) -> Result<Images> {
-    let folder = || data_dir.ok_or_else(|| Error::Invalid(format!("dataset `{}` needs --data-dir", dataset.name())));
     match dataset {
         Dataset::FashionMnist => Ok(embedded::fashion_mnist(split)?.resize(side)),
-        Dataset::Cifar10 => Ok(cifar10::load(folder()?, split)?.resize(side)),
-        Dataset::Folder => folder::load_split(folder()?, split, side),
+        Dataset::Cifar10 => Ok(cifar10::load(needed(dataset, data_dir)?, split)?.resize(side)),
+        Dataset::Stl10 => stl10::load(needed(dataset, data_dir)?, split, side),
+        Dataset::ImageNet => imagenet::open(needed(dataset, data_dir)?, split, side)?.load(),
+        Dataset::Folder => folder::load_split(needed(dataset, data_dir)?, split, side),
     }
+}
+
+/// A split to train from, at `side` pixels: in memory, but for ImageNet, which is read from its pack image by image.
+///
+/// # Errors
+/// As [`load`].
+pub fn open(dataset: Dataset, split: Split, side: usize, data_dir: Option<&Path>) -> Result<Box<dyn ImageSource>> {
+    match dataset {
+        Dataset::ImageNet => Ok(Box::new(imagenet::open(needed(dataset, data_dir)?, split, side)?)),
+        _ => Ok(Box::new(load(dataset, split, side, data_dir)?)),
+    }
+}
+
+fn needed(dataset: Dataset, data_dir: Option<&Path>) -> Result<&Path> {
+    data_dir.ok_or_else(|| Error::Invalid(format!("dataset `{}` needs --data-dir", dataset.name())))
 }

@@ -5,7 +5,7 @@ use crate::inception_score::inception_score;
 use crate::network::{CLASSES, FEATURES, SIDE};
 use crate::{Error, Result, Scorer};
 use sngan_core::rng::Streams;
-use sngan_data::Images;
+use sngan_data::{ImageSource, Images};
 use sngan_experiment::ScorePlan;
 use sngan_experiment::records::{Metric, Protocol, Record, Reference, ScoreRecord, count, finite};
 
@@ -101,10 +101,11 @@ impl Evaluator {
     ///
     /// # Errors
     /// As [`Evaluator::score`].
-    pub fn ceiling(&self, train: &Images, samples: usize) -> Result<Vec<ScoreRecord>> {
+    pub fn ceiling(&self, train: &dyn ImageSource, samples: usize) -> Result<Vec<ScoreRecord>> {
         let order = Streams::new(CEILING_SEED).permutation("ceiling", 0, train.len());
-        let chosen = order.iter().take(samples);
-        let bytes: Vec<u8> = chosen.flat_map(|&i| train.image(i as usize)).copied().collect();
-        self.score(&bytes, train.side, 0)
+        let mut bytes = Vec::new();
+        let mut read = order.iter().take(samples).map(|&i| train.read(i as usize, &mut bytes));
+        read.try_for_each(|read| read).map_err(sngan_core::Error::from)?;
+        self.score(&bytes, train.side(), 0)
     }
 }

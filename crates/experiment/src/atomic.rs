@@ -1,6 +1,7 @@
 //! Writing files so that nothing half-written is ever visible.
 
 use crate::{Error, Result};
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -9,10 +10,18 @@ use std::path::Path;
 /// # Errors
 /// Any I/O error, naming `path`; the old file is then untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |file| file.write_all(bytes).map_err(Error::io("write", path)))
+}
+
+/// [`write()`] of what `fill` puts into the file, for contents that memory should not hold.
+///
+/// # Errors
+/// As [`write()`], and whatever `fill` returns.
+pub fn write_with<E: From<Error>>(path: &Path, fill: impl FnOnce(&mut File) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write", path))?;
-    file.write_all(bytes).map_err(Error::io("write", path))?;
+    fill(file.as_file_mut())?;
     file.as_file().sync_all().map_err(Error::io("sync", path))?;
     // A temporary file is private to its user; results are to be read by others.
     #[cfg(unix)]
@@ -22,7 +31,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     file.persist(path).map_err(|e| Error::io("rename", path)(e.error))?;
     #[cfg(unix)]
-    std::fs::File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))?;
+    File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))?;
     Ok(())
 }
 

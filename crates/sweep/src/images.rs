@@ -1,7 +1,7 @@
 //! The image sets that a plan's runs train on and watch, each loaded once.
 
 use crate::Result;
-use sngan_data::{Images, Split, load};
+use sngan_data::{ImageSource, Images, Split, load, open};
 use sngan_experiment::{Dataset, RunSpec};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// Training sets, and held-out ones where they are watched, by data set and side.
 #[derive(Debug)]
 pub struct ImageSets {
-    sets: Vec<((Dataset, usize), Images)>,
+    sets: Vec<((Dataset, usize), Box<dyn ImageSource>)>,
     held_out: Vec<((Dataset, usize), Arc<Images>)>,
 }
 
@@ -19,23 +19,23 @@ impl ImageSets {
     /// # Errors
     /// Missing or malformed files.
     pub fn load<'a>(specs: impl IntoIterator<Item = &'a RunSpec>, data_dir: Option<&Path>) -> Result<ImageSets> {
-        let mut sets: Vec<((Dataset, usize), Images)> = Vec::new();
+        let mut sets: Vec<((Dataset, usize), Box<dyn ImageSource>)> = Vec::new();
         for spec in specs {
             let key = (spec.dataset, spec.side);
             if sets.iter().all(|(k, _)| *k != key) {
-                sets.push((key, load(spec.dataset, Split::Train, spec.side, data_dir)?));
+                sets.push((key, open(spec.dataset, Split::Train, spec.side, data_dir)?));
             }
         }
         Ok(ImageSets { sets, held_out: Vec::new() })
     }
 
-    /// The same with the reference images of each set, for D's loss on images that it is not trained on.
+    /// The same with the held-out images of each set, for D's loss on images that it is not trained on.
     ///
     /// # Errors
     /// Missing or malformed files.
     pub fn with_held_out(mut self, data_dir: Option<&Path>) -> Result<ImageSets> {
         for ((dataset, side), _) in &self.sets {
-            let images = load(*dataset, Split::Reference, *side, data_dir)?;
+            let images = load(*dataset, Split::HeldOut, *side, data_dir)?;
             self.held_out.push(((*dataset, *side), Arc::new(images)));
         }
         Ok(self)
@@ -47,8 +47,8 @@ impl ImageSets {
     }
 
     /// The training set of `spec`, if it was loaded.
-    pub fn of(&self, spec: &RunSpec) -> Option<&Images> {
-        self.sets.iter().find(|(key, _)| *key == (spec.dataset, spec.side)).map(|(_, images)| images)
+    pub fn of(&self, spec: &RunSpec) -> Option<&dyn ImageSource> {
+        self.sets.iter().find(|(key, _)| *key == (spec.dataset, spec.side)).map(|(_, images)| images.as_ref())
     }
 
     /// Number of distinct sets.

@@ -4,7 +4,7 @@ use crate::score::{score_run, spectra_of_run};
 use crate::{Error, ImageSets, Result, Shard};
 use sngan_core::Device;
 use sngan_core::trainer::{Outcome, TrainOptions, train_locked};
-use sngan_data::{Images, Split};
+use sngan_data::{ImageSource, Split};
 use sngan_eval::Evaluator;
 use sngan_experiment::records::{FORMAT_VERSION, PlanRecord, ScoreRecord, Status};
 use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, run_dir};
@@ -285,7 +285,7 @@ impl Sweep<'_> {
         Ok((outcome, scores))
     }
 
-    fn images_of(&self, spec: &RunSpec) -> Result<&Images> {
+    fn images_of(&self, spec: &RunSpec) -> Result<&dyn ImageSource> {
         self.images.of(spec).ok_or_else(|| Error::Invalid(format!("no images were loaded for {}", spec.dir_name())))
     }
 }

@@ -1,10 +1,10 @@
 //! `sngan data`.
 
 use crate::Ended;
-use crate::args::Data;
+use crate::args::{Data, DataSet, Pack, PackName};
 use crate::progress::{Position, Progress};
 use anyhow::Result;
-use sngan_data::fetch;
+use sngan_data::{ImageSource, fetch, imagenet, pack};
 
 pub(crate) fn run(arguments: &Data) -> Result<Ended> {
     match arguments {
@@ -13,6 +13,7 @@ pub(crate) fn run(arguments: &Data) -> Result<Ended> {
             for source in fetch::sources() {
                 println!("{:<14} {}  {}", source.name, source.about, source.base);
             }
+            println!("imagenet comes from a folder: sngan data pack imagenet --from DIR");
         }
         Data::Fetch(a) => {
             let progress = Progress::new("bytes");
@@ -23,7 +24,53 @@ pub(crate) fn run(arguments: &Data) -> Result<Ended> {
             result?;
             println!("{} is complete in {}", a.name, a.data_dir.display());
         }
-        Data::Verify(a) => fetch::verify(&a.name, &a.data_dir)?.iter().for_each(|line| println!("{line}")),
+        Data::Verify(a) => verify(a)?.iter().for_each(|line| println!("{line}")),
+        Data::Pack(a) => match a.name {
+            PackName::Imagenet => pack_imagenet(a)?,
+        },
     }
     Ok(Ended::Well)
+}
+
+fn verify(arguments: &DataSet) -> Result<Vec<String>> {
+    if arguments.name != "imagenet" {
+        return Ok(fetch::verify(&arguments.name, &arguments.data_dir)?);
+    }
+    let progress = Progress::new("images");
+    let report = imagenet::verify(&arguments.data_dir, &mut |done, total| progress.set(Position::even(done, Some(total)), String::new));
+    progress.finish();
+    Ok(report?)
+}
+
+fn pack_imagenet(arguments: &Pack) -> Result<()> {
+    let out = arguments.out.clone().unwrap_or_else(|| imagenet::folder(&arguments.data_dir, arguments.side));
+    let options = pack::Options { side: arguments.side, min_side: arguments.min_side, strict: arguments.strict };
+    // A bar for each part: their files differ in number.
+    let mut bar: Option<(String, Progress)> = None;
+    let packs = imagenet::pack(&arguments.from, &out, options, &mut |part, at| {
+        if bar.as_ref().is_none_or(|(of, _)| of != part) {
+            if let Some((_, previous)) = bar.take() {
+                previous.finish();
+            }
+            bar = Some((part.to_string(), Progress::new("files")));
+        }
+        if let Some((_, bar)) = &bar {
+            bar.set(Position::even(at.done, Some(at.total)), || format!("{part}, {} rejected", at.rejected));
+        }
+    });
+    if let Some((_, bar)) = &bar {
+        bar.finish();
+    }
+    for packed in packs? {
+        let header = packed.header();
+        println!(
+            "{}: {} images in {} classes, {} files rejected",
+            packed.name(),
+            header.images,
+            header.plan.classes.len(),
+            header.rejected
+        );
+    }
+    println!("packed in {}", out.display());
+    Ok(())
 }

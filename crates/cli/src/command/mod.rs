@@ -10,7 +10,7 @@ mod sweep;
 mod train;
 
 use crate::Ended;
-use crate::args::{Arguments, Bench, Command, Format, Machine, Model, Scorer};
+use crate::args::{Arguments, Bench, Command, Data, Format, Machine, Model, Scorer};
 use anyhow::{Context, Result};
 use clap::CommandFactory;
 
@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Generate(a) => a.machine.threads,
         Command::Bench(Bench::Update(a)) => a.machine.threads,
         Command::Scorer(Scorer::Train(a)) => a.threads,
+        Command::Data(Data::Pack(a)) => a.threads,
         Command::Scorer(Scorer::Check) | Command::Replay { .. } | Command::Export { .. } | Command::Import { .. } => 0,
         // A sweep has a pool for each run; the others compute nothing.
         _ => return dispatch(arguments),

@@ -6,7 +6,7 @@ use crate::progress::{Position, Progress};
 use crate::{Ended, experiments, signals};
 use anyhow::{Context, Result, bail};
 use sngan_core::trainer::{Outcome, TrainOptions, train};
-use sngan_data::{Split, load};
+use sngan_data::{Split, open};
 use sngan_experiment::{RunDir, RunSpec, ScorePlan};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     let threads = rayon::current_num_threads();
     let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(spec.dir_name()));
     refuse_unasked_resumption(&out, arguments.resume)?;
-    let images = load(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))?;
+    let images = open(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))?;
     let options = TrainOptions {
         threads,
         log_every: score.as_ref().map_or(LOG_EVERY, |s| s.log_every),
@@ -30,9 +30,9 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
         held_out: None,
     };
     let stop = signals::stop_flag()?;
-    println!("{}: {} images of {}, {} updates, {threads} threads", out.display(), images.len(), images.name, spec.gen_updates);
+    println!("{}: {} images of {}, {} updates, {threads} threads", out.display(), images.len(), images.name(), spec.gen_updates);
     let progress = Progress::new("updates");
-    let outcome = train(&out, &spec, &images, &device, &options, &stop, &mut |p| {
+    let outcome = train(&out, &spec, images.as_ref(), &device, &options, &stop, &mut |p| {
         progress.set(Position::even(p.gen_update, Some(p.total)), || format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g));
     });
     progress.finish();

@@ -7,7 +7,7 @@ use crate::model::{Mode, Parameters};
 use crate::norm::Iterate;
 use crate::rng::Streams;
 use crate::{Error, Result, loss};
-use sngan_data::Images;
+use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
 
 /// Real images of each kind, and generated ones; fewer where a set is smaller.
@@ -38,20 +38,20 @@ impl<'a> Critic<'a> {
     ///
     /// # Errors
     /// When the held-out images have another side or other classes.
-    pub(super) fn new(spec: &RunSpec, images: &'a Images, held_out: &'a Images) -> Result<Critic<'a>> {
+    pub(super) fn new(spec: &RunSpec, images: &'a dyn ImageSource, held_out: &'a Images) -> Result<Critic<'a>> {
         if held_out.side != spec.side || held_out.is_empty() || (spec.n_classes > 0 && held_out.classes.len() != spec.n_classes) {
             let reason =
                 format!("the held-out images `{}` do not fit the spec: {} of side {}", held_out.name, held_out.len(), held_out.side);
             return Err(Error::Invalid(reason));
         }
         let streams = Streams::new(spec.seed);
-        let choose = |stream: &str, set: &Images| {
+        let choose = |stream: &str, set: &dyn ImageSource| {
             let mut order = streams.permutation(stream, 0, set.len());
             order.truncate(SIZE);
             order
         };
         let chosen = [choose("critic.train", images), choose("critic.held-out", held_out)];
-        let batches = |set| Batches::new(set, streams, spec.pixels);
+        let batches = |set: &'a dyn ImageSource| Batches::new(set, streams, spec.pixels);
         Ok(Critic { train: batches(images), held_out: batches(held_out), chosen, noise: Noise::new(spec, spec.seed) })
     }
 }

@@ -4,7 +4,7 @@ use super::{Details, Trainer, Update};
 use crate::model::Place;
 use crate::rng::Streams;
 use crate::{Error, Result};
-use sngan_data::Images;
+use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
 use std::time::Instant;
 
@@ -41,7 +41,7 @@ impl<'a> SingleUpdates<'a> {
     ///
     /// # Errors
     /// When the spec is out of range, or the images have another side.
-    pub fn new(spec: &RunSpec, images: &'a Images, place: &Place) -> Result<SingleUpdates<'a>> {
+    pub fn new(spec: &RunSpec, images: &'a dyn ImageSource, place: &Place) -> Result<SingleUpdates<'a>> {
         Ok(SingleUpdates { trainer: Trainer::new(spec, images, place)?, update: Update::default(), details: Details::default() })
     }
 

@@ -21,7 +21,7 @@ use crate::{Result, generate};
 use candle_core::{DType, Tensor};
 use critic::Critic;
 use ema::Ema;
-use sngan_data::Images;
+use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
 use sngan_experiment::records::FORMAT_VERSION;
 use std::collections::BTreeMap;
@@ -91,15 +91,16 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// When the spec is out of range, or the images have another side.
-    pub fn new(spec: &RunSpec, images: &'a Images, place: &Place) -> Result<Trainer<'a>> {
+    pub fn new(spec: &RunSpec, images: &'a dyn ImageSource, place: &Place) -> Result<Trainer<'a>> {
         spec.validate()?;
-        if images.side != spec.side || images.is_empty() {
-            let reason =
-                format!("`{}` holds {} images of side {}; the spec needs side {}", images.name, images.len(), images.side, spec.side);
+        if images.side() != spec.side || images.is_empty() {
+            let (name, n, side) = (images.name(), images.len(), images.side());
+            let reason = format!("`{name}` holds {n} images of side {side}; the spec needs side {}", spec.side);
             return Err(crate::Error::Invalid(reason));
         }
-        if spec.n_classes > 0 && images.classes.len() != spec.n_classes {
-            let reason = format!("`{}` has {} classes; the spec's n_classes is {}", images.name, images.classes.len(), spec.n_classes);
+        if spec.n_classes > 0 && images.classes().len() != spec.n_classes {
+            let (name, n) = (images.name(), images.classes().len());
+            let reason = format!("`{name}` has {n} classes; the spec's n_classes is {}", spec.n_classes);
             return Err(crate::Error::Invalid(reason));
         }
         Trainer::with_draws(spec, Draws::random(spec, images), place)
@@ -110,7 +111,7 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// When the held-out images have another side or other classes.
-    pub fn watch(&mut self, images: &'a Images, held_out: &'a Images) -> Result<()> {
+    pub fn watch(&mut self, images: &'a dyn ImageSource, held_out: &'a Images) -> Result<()> {
         self.critic = Some(Critic::new(&self.spec, images, held_out)?);
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::checkpoint;
 use crate::model::Place;
 use crate::{Error, Result, generate, provenance};
 use candle_core::Device;
-use sngan_data::Images;
+use sngan_data::{ImageSource, Images};
 use sngan_experiment::records::{FORMAT_VERSION, LogRecord, Provenance, Status, TimingRecord, finite};
 use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, run_dir};
 use std::path::Path;
@@ -71,7 +71,7 @@ pub struct Progress {
 pub fn train(
     dir: &Path,
     spec: &RunSpec,
-    images: &Images,
+    images: &dyn ImageSource,
     device: &Device,
     options: &TrainOptions,
     stop: &AtomicBool,
@@ -102,7 +102,7 @@ pub fn train_locked(
     result
 }
 
-fn provenance(device: &Device, options: &TrainOptions, images: &Images) -> Provenance {
+fn provenance(device: &Device, options: &TrainOptions, images: &dyn ImageSource) -> Provenance {
     Provenance {
         version: FORMAT_VERSION,
         sngan: env!("CARGO_PKG_VERSION").into(),
@@ -127,7 +127,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&self, images: &Images, device: &Device, stop: &AtomicBool, observer: &mut dyn FnMut(&Progress)) -> Result<Outcome> {
+    fn run(&self, images: &dyn ImageSource, device: &Device, stop: &AtomicBool, observer: &mut dyn FnMut(&Progress)) -> Result<Outcome> {
         if let Some(outcome) = self.finished(device)? {
             return Ok(outcome);
         }

@@ -16,6 +16,11 @@ pub enum Dataset {
     FashionMnist,
     /// CIFAR-10's binary files in the data folder.
     Cifar10,
+    /// STL-10's binary files in the data folder: 100,000 unlabeled images to train on.
+    Stl10,
+    /// ImageNet, packed at the spec's side by `sngan data pack imagenet`.
+    #[serde(rename = "imagenet")]
+    ImageNet,
     /// A folder of class subfolders; its path is `data_dir` of the command.
     Folder,
 }
@@ -26,6 +31,8 @@ impl Dataset {
         match self {
             Dataset::FashionMnist => "fashion-mnist",
             Dataset::Cifar10 => "cifar10",
+            Dataset::Stl10 => "stl10",
+            Dataset::ImageNet => "imagenet",
             Dataset::Folder => "folder",
         }
     }

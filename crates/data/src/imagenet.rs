@@ -1,0 +1,72 @@
+//! ImageNet: a folder `train/<synset>/*.JPEG` (and `val/<synset>/`), packed once, then trained from.
+
+use crate::pack::{self, Options, Packed, Progress};
+use crate::{Error, ImageSource, Result, Split};
+use std::path::{Path, PathBuf};
+
+/// Where the packs of a side are, below the data folder: `imagenet-128`.
+pub fn folder(data_dir: &Path, side: usize) -> PathBuf {
+    data_dir.join(format!("imagenet-{side}"))
+}
+
+/// Packs `from/train` and, where it is there, `from/val` into `out/train` and `out/val`; `progress` gets the part's name too. Returns the
+/// packs.
+///
+/// # Errors
+/// No `train` folder, and those of [`pack::pack`].
+pub fn pack(from: &Path, out: &Path, options: Options, progress: &mut dyn FnMut(&str, Progress)) -> Result<Vec<Packed>> {
+    let parts: Vec<&str> = ["train", "val"].into_iter().filter(|part| from.join(part).is_dir()).collect();
+    if parts.first() != Some(&"train") {
+        return Err(Error::Missing {
+            what: "ImageNet's folder `train`".into(),
+            path: from.into(),
+            remedy: "expected train/<synset>/*.JPEG, and val/<synset>/*.JPEG where validation images are wanted".into(),
+        });
+    }
+    let one = |part: &&str| pack::pack(&from.join(part), &format!("imagenet:{part}"), &out.join(part), options, &mut |p| progress(part, p));
+    parts.iter().map(one).collect()
+}
+
+/// Opens a split's pack of `side` pixels.
+pub(crate) fn open(data_dir: &Path, split: Split, side: usize) -> Result<Packed> {
+    let (folder, part) = match split {
+        Split::Train => (folder(data_dir, side), "train"),
+        Split::Reference | Split::HeldOut => (folder(data_dir, side), "val"),
+    };
+    if !folder.join(part).is_dir() {
+        let remedy =
+            format!("run `sngan data pack imagenet --from DIR --side {side}`, DIR holding train/<synset>/*.JPEG and val/<synset>/*.JPEG");
+        return Err(Error::Missing { what: format!("ImageNet's `{part}` images, packed at side {side}"), path: folder.join(part), remedy });
+    }
+    Packed::open(&folder.join(part))
+}
+
+/// Reads and checks every pack of ImageNet in `data_dir`; `progress` gets images so far and in all of a pack. Returns a line for each.
+///
+/// # Errors
+/// No pack, or the first file or image that is not what was packed.
+pub fn verify(data_dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<String>> {
+    let mut report = Vec::new();
+    for entry in std::fs::read_dir(data_dir).map_err(Error::io("list", data_dir))? {
+        let folder = entry.map_err(Error::io("list", data_dir))?.path();
+        if !folder.file_name().is_some_and(|n| n.to_string_lossy().starts_with("imagenet-")) {
+            continue;
+        }
+        for part in ["train", "val"].map(|part| folder.join(part)).into_iter().filter(|part| part.is_dir()) {
+            let packed = Packed::open(&part)?;
+            packed.verify(progress)?;
+            let (n, rejected) = (packed.len(), packed.header().rejected);
+            report.push(format!(
+                "{}: {n} images as they were packed, {rejected} files rejected, sha256 {}",
+                part.display(),
+                packed.sha256()
+            ));
+        }
+    }
+    if report.is_empty() {
+        let remedy = "run `sngan data pack imagenet --from DIR`".into();
+        return Err(Error::Missing { what: "a folder imagenet-<side> with packed images".into(), path: data_dir.into(), remedy });
+    }
+    report.sort();
+    Ok(report)
+}

@@ -1,0 +1,239 @@
+//! Making a pack. A kill at any moment costs at most the chunk under way: the same call takes it up again and ends in the same bytes.
+
+use super::header::{Header, Plan, hex, identity};
+use super::read::Packed;
+use super::{HEADER, INDEX, PIXELS, PLAN, RECORD, REJECTED, VERSION};
+use crate::decode::{Defect, Demands, square};
+use crate::folder::Listing;
+use crate::{Error, Result};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use sngan_experiment::{FolderLock, atomic};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Files decoded between two writes to disk.
+const CHUNK: usize = 256;
+
+/// How to pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Height and width of the packed images, pixels.
+    pub side: usize,
+    /// Images with a shorter side than this, pixels, are left out: the authors' preprocessing has 256. 0 leaves out none.
+    pub min_side: u32,
+    /// Whether a file that cannot be decoded is an error instead of a line in `rejected.json`.
+    pub strict: bool,
+}
+
+/// How far a pack is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Files looked at.
+    pub done: u64,
+    /// Files in all.
+    pub total: u64,
+    /// Files that gave no image.
+    pub rejected: u64,
+}
+
+/// A file that gave no image: an entry of `rejected.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rejected {
+    /// Its place among the folder's image files, from 0.
+    pub file: u64,
+    /// `<class>/<name>`.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Packs the class subfolders of `from` into the folder `out`, as the set `name`, on the current rayon pool: centre crop, then antialiased
+/// bilinear resize, of bytes. Classes and files are in sorted order. A pack that is there already is opened.
+///
+/// # Errors
+/// A file that cannot be read from disk; with [`Options::strict`] one that cannot be decoded; a full disk; a pack of other files or options
+/// in the way; another process packing into the same place.
+pub fn pack(from: &Path, name: &str, out: &Path, options: Options, progress: &mut dyn FnMut(Progress)) -> Result<Packed> {
+    if options.side == 0 {
+        return Err(Error::Invalid("a packed image's side must be at least 1".into()));
+    }
+    let listing = Listing::of(from)?;
+    let plan = plan(&listing, name, options);
+    if out.join(HEADER).exists() {
+        let packed = Packed::open(out)?;
+        return if packed.header().plan == plan { Ok(packed) } else { Err(in_the_way(out)) };
+    }
+    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let _lock = FolderLock::take(parent)?;
+    let partial = out.with_added_extension("partial");
+    let mut session = Session::take_up(from, &listing, &partial, plan, options)?;
+    session.run(progress)?;
+    session.finish()?;
+    fs::rename(&partial, out).map_err(Error::io("rename", &partial))?;
+    Packed::open(out)
+}
+
+fn in_the_way(folder: &Path) -> Error {
+    Error::Invalid(format!("{} was packed from other files or with other options; delete it, or choose another --out", folder.display()))
+}
+
+fn plan(listing: &Listing, name: &str, options: Options) -> Plan {
+    let mut hash = Sha256::new();
+    for (label, file) in &listing.files {
+        hash.update(label.to_le_bytes());
+        hash.update((file.len() as u64).to_le_bytes());
+        hash.update(file.as_encoded_bytes());
+    }
+    Plan {
+        version: VERSION,
+        name: name.into(),
+        side: options.side,
+        min_side: options.min_side,
+        classes: listing.classes.clone(),
+        files: listing.files.len() as u64,
+        listing_sha256: hex(&hash.finalize()),
+    }
+}
+
+/// A pack under way. On disk, pixels are ahead of the index and the list of rejected files is too, so what the index counts is complete.
+struct Session<'a> {
+    from: &'a Path,
+    listing: &'a Listing,
+    folder: PathBuf,
+    plan: Plan,
+    options: Options,
+    pixels: File,
+    index: File,
+    rejected: Vec<Rejected>,
+    images: u64,
+    done: u64,
+}
+
+impl<'a> Session<'a> {
+    fn take_up(from: &'a Path, listing: &'a Listing, folder: &Path, plan: Plan, options: Options) -> Result<Session<'a>> {
+        let path = folder.join(PLAN);
+        if path.exists() {
+            let text = fs::read(&path).map_err(Error::io("read", &path))?;
+            if serde_json::from_slice::<Plan>(&text).ok().as_ref() != Some(&plan) {
+                return Err(in_the_way(folder));
+            }
+        } else {
+            atomic::write_json(&path, &plan)?;
+        }
+        let (pixels, index) = (append_to(&folder.join(PIXELS))?, append_to(&folder.join(INDEX))?);
+        let size = |file: &File| Ok::<u64, Error>(file.metadata().map_err(Error::io("read", folder))?.len());
+        let image = 3 * (plan.side * plan.side) as u64;
+        let images = (size(&index)? / RECORD as u64).min(size(&pixels)? / image);
+        index.set_len(images * RECORD as u64).map_err(Error::io("cut", &folder.join(INDEX)))?;
+        pixels.set_len(images * image).map_err(Error::io("cut", &folder.join(PIXELS)))?;
+        let mut rejected = read_rejected(&folder.join(REJECTED))?;
+        let done = looked_at(images, &rejected);
+        rejected.retain(|r| r.file < done);
+        Ok(Session { from, listing, folder: folder.into(), plan, options, pixels, index, rejected, images, done })
+    }
+
+    fn run(&mut self, progress: &mut dyn FnMut(Progress)) -> Result<()> {
+        let listing = self.listing;
+        for chunk in listing.files[(self.done as usize).min(listing.files.len())..].chunks(CHUNK) {
+            let decoded: Vec<Decoded> = chunk.par_iter().map(|(label, file)| self.decode(*label, file)).collect::<Result<_>>()?;
+            self.append(decoded)?;
+            progress(Progress { done: self.done, total: self.plan.files, rejected: self.rejected.len() as u64 });
+        }
+        Ok(())
+    }
+
+    fn decode(&self, label: u32, file: &std::ffi::OsStr) -> Result<Decoded> {
+        let path = self.from.join(&self.listing.classes[label as usize]).join(file);
+        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        let demands = Demands { min_side: self.options.min_side, ..Demands::default() };
+        let reason = match square(&bytes, self.options.side, demands) {
+            Ok(image) => return Ok(Decoded::Image { digest: Sha256::digest(&image).into(), label, image }),
+            Err(Defect::Unreadable { offset, reason }) if self.options.strict => return Err(Error::Image { path, offset, reason }),
+            Err(Defect::Unreadable { offset, reason }) => format!("offset {offset}: {reason}"),
+            Err(Defect::Small { width, height }) => {
+                format!("{width}x{height} pixels, shorter than --min-side {}", self.options.min_side)
+            }
+        };
+        let path = format!("{}/{}", self.listing.classes[label as usize], file.to_string_lossy());
+        Ok(Decoded::Rejected { path, reason })
+    }
+
+    /// Writes a chunk: rejected files, pixels, then the index that makes them count, each synced before the next.
+    fn append(&mut self, decoded: Vec<Decoded>) -> Result<()> {
+        let (mut pixels, mut index, known) = (Vec::new(), Vec::new(), self.rejected.len());
+        for (file, result) in (self.done..).zip(&decoded) {
+            match result {
+                Decoded::Image { image, label, digest } => {
+                    pixels.extend_from_slice(image);
+                    index.extend_from_slice(&label.to_le_bytes());
+                    index.extend_from_slice(digest);
+                    self.images += 1;
+                }
+                Decoded::Rejected { path, reason } => {
+                    self.rejected.push(Rejected { file, path: path.clone(), reason: reason.clone() });
+                }
+            }
+        }
+        if self.rejected.len() > known {
+            atomic::write_json(&self.folder.join(REJECTED), &self.rejected)?;
+        }
+        write_synced(&mut self.pixels, &pixels).map_err(Error::io("write", &self.folder.join(PIXELS)))?;
+        write_synced(&mut self.index, &index).map_err(Error::io("write", &self.folder.join(INDEX)))?;
+        self.done += decoded.len() as u64;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<()> {
+        if self.images == 0 {
+            let first = self.rejected.first().map_or_else(String::new, |r| format!("; the first, {}: {}", r.path, r.reason));
+            return Err(Error::Invalid(format!("{}: none of {} files gave an image{first}", self.from.display(), self.plan.files)));
+        }
+        let path = self.folder.join(INDEX);
+        let index = fs::read(&path).map_err(Error::io("read", &path))?;
+        let (images, rejected, sha256) = (self.images, self.rejected.len() as u64, identity(&self.plan, &index));
+        atomic::write_json(&self.folder.join(REJECTED), &self.rejected)?;
+        atomic::write_json(&self.folder.join(HEADER), &Header { plan: self.plan, images, rejected, sha256 })?;
+        Ok(())
+    }
+}
+
+/// What became of a file.
+enum Decoded {
+    Image { image: Vec<u8>, label: u32, digest: [u8; 32] },
+    Rejected { path: String, reason: String },
+}
+
+/// How many files had been looked at when there were `images` images: a rejected file after the last of them may belong to a chunk that was
+/// never finished, and is looked at again.
+fn looked_at(images: u64, rejected: &[Rejected]) -> u64 {
+    let mut done = images;
+    for r in rejected {
+        if r.file >= done {
+            break;
+        }
+        done += 1;
+    }
+    done
+}
+
+fn read_rejected(path: &Path) -> Result<Vec<Rejected>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let mut text = Vec::new();
+    File::open(path).and_then(|mut f| f.read_to_end(&mut text)).map_err(Error::io("read", path))?;
+    serde_json::from_slice(&text).map_err(|e| Error::malformed(path, 0, e.to_string()))
+}
+
+fn append_to(path: &Path) -> Result<File> {
+    OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("open", path))
+}
+
+fn write_synced(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_data()
+}

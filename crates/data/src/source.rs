@@ -1,0 +1,69 @@
+//! What training draws its images from: a set in memory, or one packed on disk that memory could not hold.
+
+use crate::{Images, Result};
+
+/// Byte images `[3, side, side]` with labels, read one at a time.
+///
+/// [`Images`] holds all of them in memory; [`crate::pack::Packed`] reads each from disk when it is asked for.
+pub trait ImageSource: std::fmt::Debug + Send + Sync {
+    /// Data set and split, such as `imagenet:train`.
+    fn name(&self) -> &str;
+
+    /// Height and width, pixels.
+    fn side(&self) -> usize;
+
+    /// Class of each image, an index into [`ImageSource::classes`].
+    fn labels(&self) -> &[u32];
+
+    /// Names of the classes.
+    fn classes(&self) -> &[String];
+
+    /// Appends image `i`, `[3, side, side]`, RGB planes, 0–255, to `out`.
+    ///
+    /// # Errors
+    /// When the image cannot be read, or is no longer what was packed.
+    ///
+    /// # Panics
+    /// When there is no such image.
+    fn read(&self, i: usize, out: &mut Vec<u8>) -> Result<()>;
+
+    /// The identity of the set's side, labels and pixels, in hex.
+    fn sha256(&self) -> String;
+
+    /// Number of images.
+    fn len(&self) -> usize {
+        self.labels().len()
+    }
+
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.labels().is_empty()
+    }
+}
+
+impl ImageSource for Images {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn side(&self) -> usize {
+        self.side
+    }
+
+    fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn read(&self, i: usize, out: &mut Vec<u8>) -> Result<()> {
+        out.extend_from_slice(self.image(i));
+        Ok(())
+    }
+
+    fn sha256(&self) -> String {
+        Images::sha256(self)
+    }
+}
