@@ -43,6 +43,14 @@ smoke out="runs/smoke":
 test:
     if cargo nextest --version > /dev/null 2>&1; then cargo nextest run --release --workspace; else cargo test --release --workspace; fi
 
+# Feed every reader inputs that nobody meant to write; `target` is a part of a reader's name (crates/cli/tests/fuzz)
+fuzz inputs="1000000" target="":
+    cargo test --release --workspace --test fuzz -- --inputs {{ inputs }} {{ target }}
+
+# The same for three seconds each, about a minute in all
+fuzz-short:
+    cargo test --release --workspace --test fuzz -- --seconds 3
+
 # Format, lints and documentation
 check:
     cargo fmt --all --check

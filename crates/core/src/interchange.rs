@@ -259,6 +259,7 @@ fn read(path: &Path, bytes: &[u8]) -> Result<(Header, BTreeMap<String, Tensor>)>
         return Err(refuse(format!("has format version {}; this build reads {FORMAT_VERSION}", header.version)));
     }
     header.spec.validate()?;
+    tensor_file::holds_networks(bytes, &header.spec).map_err(refuse)?;
     let tensors = tensor_file::decode(bytes, Types::F32, |name| !name.ends_with(".num_batches_tracked")).map_err(refuse)?;
     Ok((header, tensors))
 }

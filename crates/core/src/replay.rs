@@ -35,6 +35,7 @@ pub fn read(path: &Path) -> Result<Case> {
     let text = text.ok_or_else(|| refuse("its metadata has no `spec`".into()))?;
     let spec: RunSpec = serde_json::from_str(text).map_err(|e| refuse(format!("metadata `spec`: {e}")))?;
     spec.validate()?;
+    tensor_file::holds_networks(&bytes, &spec).map_err(refuse)?;
     Ok(Case { spec, tensors: tensors(path, &bytes)? })
 }
 

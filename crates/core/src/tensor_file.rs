@@ -4,6 +4,7 @@ use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sngan_experiment::RunSpec;
 use std::collections::BTreeMap;
 
 /// What a file may hold.
@@ -38,6 +39,16 @@ pub(crate) fn encode(tensors: &BTreeMap<String, Tensor>, dtype: DType) -> Result
         .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(stored, shape.clone(), bytes).map_err(refused)?)))
         .collect::<Result<Vec<_>>>()?;
     safetensors::serialize(views, None).map_err(refused)
+}
+
+/// Whether a file is large enough for the networks of `spec`, asked before they are made: a spec in a file's metadata may promise anything.
+pub(crate) fn holds_networks(bytes: &[u8], spec: &RunSpec) -> std::result::Result<(), String> {
+    let layers = spec.layers().map_err(|e| e.to_string())?;
+    let parameters = layers.generator_parameters() + layers.discriminator_parameters();
+    if bytes.len() / size_of::<f32>() < parameters {
+        return Err(format!("has {} bytes, too few for the {parameters} parameters of its spec's networks", bytes.len()));
+    }
+    Ok(())
 }
 
 /// The tensors of a file whose names pass `wanted`, on the CPU; the reason where it cannot be read, for the caller to name the file.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers may")]
 
 mod commands; // messages and exit codes
+mod data; // packing, and training from a pack
 mod interruption; // kills, signals, resumption
 mod support; // a folder with a tiny experiment
 mod sweep; // from an experiment file to figures

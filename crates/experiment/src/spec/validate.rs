@@ -5,6 +5,11 @@ use crate::arch::Conditioning;
 use crate::method::{Normalization, Regularizer};
 use crate::{Error, Result};
 
+// No run comes near these; sizes computed from larger values would overflow.
+const LARGEST_BATCH: usize = 1 << 20;
+const LARGEST_SIDE: usize = 4096;
+const LARGEST_CLASSES: usize = 1 << 20;
+
 impl RunSpec {
     /// Checks ranges and combinations.
     ///
@@ -53,6 +58,16 @@ impl RunSpec {
                 return Err(Error::invalid(key, "is 0; it must be at least 1"));
             }
         }
+        for (key, v, largest) in [
+            ("batch", self.batch, LARGEST_BATCH),
+            ("gen_batch", self.gen_batch, LARGEST_BATCH),
+            ("side", self.side, LARGEST_SIDE),
+            ("n_classes", self.n_classes, LARGEST_CLASSES),
+        ] {
+            if v > largest {
+                return Err(Error::invalid(key, format!("is {v}; it must be at most {largest}")));
+            }
+        }
         let parts = [("dis_micro_batch", self.dis_micro_batch, self.batch), ("gen_micro_batch", self.gen_micro_batch, self.gen_batch)];
         for (key, part, whole) in parts {
             if part != 0 && !whole.is_multiple_of(part) {
@@ -97,7 +112,10 @@ mod tests {
 
     #[test]
     fn combinations_that_make_no_sense_are_refused_by_key() {
-        let wrong: [(&str, &str); 14] = [
+        let wrong: [(&str, &str); 17] = [
+            ("side", "8192"),
+            ("batch", "1048577"),
+            ("n_classes", "2097152"),
             ("lr", "0"),
             ("beta1", "1"),
             ("gen_ema", "1"),

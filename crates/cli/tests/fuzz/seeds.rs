@@ -1,0 +1,227 @@
+//! Valid inputs of every reader, as the workspace itself writes them.
+
+use crate::targets::folder;
+use crate::wrap::{self, Tensors};
+use image::{ImageFormat, RgbImage};
+use sngan_core::checkpoint::{self, Checkpoint, Metadata};
+use sngan_core::model::Place;
+use sngan_core::trainer::{Trainer, made_up_images};
+use sngan_core::{Device, interchange};
+use sngan_data::pack::{self, Options};
+use sngan_experiment::method::Method;
+use sngan_experiment::records::{FORMAT_VERSION, Provenance};
+use sngan_experiment::{RunDir, RunSpec, atomic};
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+pub(crate) fn experiments() -> Vec<Vec<u8>> {
+    let tiny = include_str!("tiny.toml");
+    let built_in = [include_str!("../../../../experiments/table1.toml"), include_str!("../../../../experiments/demo.toml"), tiny];
+    built_in.map(|text| text.as_bytes().to_vec()).into()
+}
+
+/// A network of one to eight channels on 8x8 images.
+fn tiny(method: Method) -> RunSpec {
+    RunSpec { side: 8, width_divisor: 64, batch: 2, gen_batch: 2, gen_updates: 1, ..RunSpec::paper(method) }
+}
+
+fn provenance_record() -> Provenance {
+    Provenance {
+        version: FORMAT_VERSION,
+        sngan: "0.1.0".into(),
+        device: "cpu".into(),
+        threads: 1,
+        cpu: "x".into(),
+        instruction_set: "avx2".into(),
+        log_every: 1,
+        dataset_sha256: "0".into(),
+    }
+}
+
+/// A file of a run that was just created.
+fn of_run(method: Method, path: fn(&RunDir) -> PathBuf) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = RunDir::create(folder.path(), &tiny(method), &provenance_record()).unwrap();
+    std::fs::read(path(&dir)).unwrap()
+}
+
+pub(crate) fn specs() -> Vec<Vec<u8>> {
+    [Method::Sn, Method::WganGp, Method::BatchNorm].map(|method| of_run(method, RunDir::spec_path)).into()
+}
+
+pub(crate) fn provenance() -> Vec<Vec<u8>> {
+    vec![of_run(Method::Sn, RunDir::provenance_path)]
+}
+
+/// Lines, and a last one that a kill has cut.
+fn lines(line: &str) -> Vec<Vec<u8>> {
+    vec![format!("{line}\n{line}\n").into_bytes(), format!("{line}\n{}", &line[..line.len() / 2]).into_bytes()]
+}
+
+pub(crate) fn log() -> Vec<Vec<u8>> {
+    lines(
+        r#"{"version":1,"gen_update":10,"loss_d":1.38,"loss_reg":0.0,"loss_g":0.69,"d_real":0.1,"d_fake":null,"grad_norm_d":0.5,"grad_norm_g":0.25,"sigma_forward":{"conv0":1.01,"head":null},"sigma_fig9":{"conv0":1.0}}"#,
+    )
+}
+
+pub(crate) fn timing() -> Vec<Vec<u8>> {
+    lines(r#"{"version":1,"gen_update":10,"seconds":0.53125}"#)
+}
+
+pub(crate) fn scores() -> Vec<Vec<u8>> {
+    lines(
+        r#"{"version":1,"gen_updates":1000,"is_mean":1.92,"is_std":0.029,"fid":21.4,"protocol":{"backbone":"scorer-fashion","backbone_sha256":"ba69","n_samples":2000,"n_splits":5,"n_reference":2000,"reference":"fashion-mnist:held-out","reference_sha256":"4ce1","resize":"none","bytes":"truncate"}}"#,
+    )
+}
+
+pub(crate) fn spectrum() -> Vec<Vec<u8>> {
+    lines(r#"{"version":1,"gen_updates":1000,"layer":"conv0","weights":"normalized","squared":[1.0,0.5,0.25e-3]}"#)
+}
+
+pub(crate) fn status() -> Vec<Vec<u8>> {
+    vec![br#"{"version":1,"status":"diverged","gen_updates":7,"reason":"loss_d is not finite"}"#.to_vec()]
+}
+
+pub(crate) fn plan() -> Vec<Vec<u8>> {
+    vec![br#"{"version":1,"name":"table1","title":"Table 1","scale":"quick","runs":["sn-c-s0-01234567","wn-c-s0-89abcdef"]}"#.to_vec()]
+}
+
+/// The state and metadata of a run at its start.
+fn start() -> (RunSpec, Checkpoint) {
+    let spec = tiny(Method::Sn);
+    let images = made_up_images(spec.side).unwrap();
+    let trainer = Trainer::new(&spec, &images, &Place::new(&Device::Cpu)).unwrap();
+    let (metadata, tensors) = (trainer.metadata(), trainer.state().unwrap());
+    (spec, Checkpoint { gen_updates: 0, metadata, tensors })
+}
+
+pub(crate) fn tensors() -> Vec<Vec<u8>> {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    let few = |checkpoint: Checkpoint| checkpoint.tensors.into_iter().filter(|(name, _)| name.contains("conv1")).collect();
+    vec![BYTES.get_or_init(|| checkpoint::encode(&few(start().1)).unwrap()).clone()]
+}
+
+pub(crate) fn checkpoint_json() -> Vec<Vec<u8>> {
+    let sum: String = sha256(&tensors()[0]);
+    let metadata = Metadata { sha256: sum, ..start().1.metadata };
+    let path = folder().join("metadata.json");
+    atomic::write_json(&path, &metadata).unwrap();
+    vec![std::fs::read(path).unwrap()]
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+pub(crate) fn tensor_header() -> Vec<Vec<u8>> {
+    vec![Tensors::of(&tensors()[0]).header]
+}
+
+pub(crate) fn interchange() -> Vec<Vec<u8>> {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    let make = || {
+        let (spec, checkpoint) = start();
+        interchange::encode(&interchange::Exchange { spec, provenance: provenance_record(), checkpoint }).unwrap()
+    };
+    vec![BYTES.get_or_init(make).clone()]
+}
+
+pub(crate) fn interchange_spec() -> Vec<Vec<u8>> {
+    vec![Tensors::of(&interchange()[0]).metadata("sngan")]
+}
+
+pub(crate) fn replay_spec() -> Vec<Vec<u8>> {
+    vec![Tensors::of(&replay_cases()[0]).metadata("spec")]
+}
+
+/// A run's initial state, with the spec as metadata.
+pub(crate) fn replay_cases() -> Vec<Vec<u8>> {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    let make = || {
+        let (spec, checkpoint) = start();
+        let file = Tensors::of(&checkpoint::encode(&checkpoint.tensors).unwrap());
+        let mut header: serde_json::Value = serde_json::from_slice(&file.header).unwrap();
+        header["__metadata__"] = serde_json::json!({ "spec": serde_json::to_string(&spec).unwrap() });
+        wrap::file(header.to_string().as_bytes(), &file.data)
+    };
+    vec![BYTES.get_or_init(make).clone()]
+}
+
+/// Two files in one input, as `targets::two` takes them apart.
+fn joined(first: &[u8], second: &[u8]) -> Vec<u8> {
+    [&(first.len() as u32).to_le_bytes(), first, second].concat()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub(crate) fn idx() -> Vec<Vec<u8>> {
+    let words = |words: &[u32], body: &[u8]| [words.iter().flat_map(|w| w.to_be_bytes()).collect(), body.to_vec()].concat();
+    let body: Vec<u8> = (0..32).collect();
+    let (images, labels) = (words(&[0x803, 2, 4, 4], &body), words(&[0x801, 2], &[3, 9]));
+    // A thousand zeros for each byte: it may be read, for its header says what it holds.
+    let bomb = gzip(&words(&[0x803, 1, 1024, 1024], &vec![0; 1 << 20]));
+    let one = words(&[0x801, 1], &[0]);
+    vec![joined(&images, &labels), joined(&gzip(&images), &gzip(&labels)), joined(&bomb, &one)]
+}
+
+pub(crate) fn cifar10() -> Vec<Vec<u8>> {
+    vec![(0..3u8).flat_map(|i| [vec![i], vec![i; 3072]].concat()).collect()]
+}
+
+pub(crate) fn stl10() -> Vec<Vec<u8>> {
+    vec![joined(&vec![7; 3 * 96 * 96], &[10])]
+}
+
+fn encoded(side: u32, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let noise = RgbImage::from_fn(side, side + 3, |x, y| image::Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, 3]));
+    noise.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+    bytes
+}
+
+pub(crate) fn png() -> Vec<Vec<u8>> {
+    let grey = image::GrayAlphaImage::from_pixel(9, 5, image::LumaA([7, 200]));
+    let mut bytes = Vec::new();
+    grey.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
+    vec![encoded(13, ImageFormat::Png), bytes]
+}
+
+pub(crate) fn jpeg() -> Vec<Vec<u8>> {
+    vec![encoded(17, ImageFormat::Jpeg), encoded(8, ImageFormat::Jpeg)]
+}
+
+/// A pack of two images.
+pub(crate) fn pack_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let (from, out) = (folder().join("from"), folder().join("pack"));
+        for class in ["a", "b"] {
+            std::fs::create_dir_all(from.join(class)).unwrap();
+            std::fs::write(from.join(class).join("1.png"), encoded(6, ImageFormat::Png)).unwrap();
+        }
+        pack::pack(&from, "fuzz", &out, Options { side: 4, min_side: 0, strict: true }, &mut |_| {}).unwrap();
+        out
+    })
+}
+
+fn of_pack(name: &str) -> Vec<Vec<u8>> {
+    vec![std::fs::read(pack_folder().join(name)).unwrap()]
+}
+
+pub(crate) fn pack_header() -> Vec<Vec<u8>> {
+    of_pack("pack.json")
+}
+
+pub(crate) fn pack_index() -> Vec<Vec<u8>> {
+    of_pack("index.bin")
+}
+
+pub(crate) fn pack_pixels() -> Vec<Vec<u8>> {
+    of_pack("pixels.bin")
+}

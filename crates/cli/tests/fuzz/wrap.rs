@@ -1,0 +1,52 @@
+//! Files around changed parts: with lengths and checksums made right, changes reach what lies behind them.
+
+/// The parts of a safetensors file: the length of the header (u64, little-endian), the header, the tensors.
+pub(crate) struct Tensors {
+    pub(crate) header: Vec<u8>,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Tensors {
+    /// Takes a well-formed file apart.
+    pub(crate) fn of(file: &[u8]) -> Tensors {
+        let (length, rest) = file.split_first_chunk().unwrap();
+        let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
+        Tensors { header: header.to_vec(), data: data.to_vec() }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.header).unwrap()
+    }
+
+    /// The text under a key of the metadata.
+    pub(crate) fn metadata(&self, key: &str) -> Vec<u8> {
+        self.json()["__metadata__"][key].as_str().unwrap().as_bytes().to_vec()
+    }
+
+    /// A file with `text` under that key; none for what is no text.
+    pub(crate) fn with_metadata(&self, key: &str, text: &[u8]) -> Option<Vec<u8>> {
+        let mut header = self.json();
+        header["__metadata__"][key] = std::str::from_utf8(text).ok()?.into();
+        Some(file(header.to_string().as_bytes(), &self.data))
+    }
+}
+
+/// A safetensors file of these parts.
+pub(crate) fn file(header: &[u8], data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header, data].concat()
+}
+
+/// A PNG file in which the checksum of every whole chunk is right.
+pub(crate) fn with_checksums(png: &[u8]) -> Vec<u8> {
+    let mut file = png.to_vec();
+    let mut at = 8;
+    while let Some(length) = file.get(at..at + 4).and_then(|b| b.first_chunk()).map(|b| u32::from_be_bytes(*b) as usize) {
+        let Some(body) = file.get(at + 4..(at + 8).saturating_add(length)) else { break };
+        let mut crc = flate2::Crc::new();
+        crc.update(body);
+        let Some(sum) = file.get_mut(at + 8 + length..at + 12 + length) else { break };
+        sum.copy_from_slice(&crc.sum().to_be_bytes());
+        at += 12 + length;
+    }
+    file
+}

@@ -1,0 +1,113 @@
+use crate::support::Folder;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// The files of a folder, by name.
+fn content(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    let mut files: Vec<_> = entries.map(|p| (p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&p).unwrap())).collect();
+    files.sort();
+    files
+}
+
+/// JPEG files of 160x200 pixels in four classes, one of them cut.
+fn photographs(folder: &Path, n: u32) {
+    for i in 0..n {
+        let path = folder.join(format!("train/n{}/{i:04}.JPEG", i % 4));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let noise = image::RgbImage::from_fn(160, 200, |x, y| image::Rgb([(x * (i % 7 + 3) + y) as u8, (x ^ y) as u8, i as u8]));
+        noise.save_with_format(&path, image::ImageFormat::Jpeg).unwrap();
+    }
+    let path = folder.join("train/n1/0301.JPEG");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 300]).unwrap();
+}
+
+#[test]
+fn a_pack_that_is_killed_again_and_again_ends_in_the_bytes_of_one_that_was_not() {
+    let folder = Folder::new();
+    photographs(&folder.path("photos"), 900);
+    let said = folder.expect(0, "data pack imagenet --from photos --side 32 --out whole --threads 2");
+    assert!(said.contains("imagenet:train: 899 images in 4 classes, 1 files rejected"), "{said}");
+    let killed = "data pack imagenet --from photos --side 32 --data-dir data --threads 1";
+    let done = folder.path("data/imagenet-32/train");
+    let mut kills = 0;
+    // Each time a little later, so that kills fall before, in and between chunks.
+    while !done.exists() && kills < 40 {
+        let mut child = folder.spawn(killed);
+        std::thread::sleep(Duration::from_millis(60 + 35 * kills));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    assert!(kills > 1, "it was packed before the first kill");
+    folder.expect(0, killed);
+    assert_eq!(content(&done), content(&folder.path("whole/train")));
+    assert!(folder.expect(0, "data verify imagenet").contains("899 images as they were packed, 1 files rejected"));
+    assert!(folder.expect(1, "data pack imagenet --from photos --side 32 --strict --out strict").contains("0301.JPEG, offset"));
+    assert!(folder.expect(1, "data pack imagenet --from photos --side 32 --min-side 256").contains("other options"));
+    assert!(folder.expect(1, "data pack imagenet --from data").contains("expected train/<synset>/*.JPEG"));
+}
+
+const CONDITIONAL: &str = r#"
+name = "conditional"
+title = "a narrow conditional network on a thousand classes"
+settings = ["C"]
+seeds = [0]
+methods = [{ label = "SN", method = "sn", run = { loss = "hinge" } }]
+[run]
+dataset = "imagenet"
+side = 128
+architecture = "resnet-imagenet"
+conditioning = "projection"
+n_classes = 1000
+width_divisor = 64
+batch = 2
+gen_batch = 2
+gen_updates = 1
+[scales.quick]
+run = {}
+score = { backbone = "none", samples = 70, splits = 2, log_every = 1, checkpoint_every = 1 }
+"#;
+
+/// The sample of ImageNet that stands beside the project, unpacked; `None`, with the reason on standard error, where it is not to be had.
+fn imagenet_sample(folder: &Folder) -> Option<PathBuf> {
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/imagenet-sample-160.tar.xz");
+    if !archive.exists() {
+        eprintln!("skipped: {} is absent", archive.display());
+        return None;
+    }
+    let to = folder.path("sample");
+    std::fs::create_dir(&to).unwrap();
+    match Command::new("tar").arg("-xJf").arg(&archive).arg("-C").arg(&to).status() {
+        Ok(status) if status.success() => Some(to),
+        other => {
+            eprintln!("skipped: tar could not unpack {}: {other:?}", archive.display());
+            None
+        }
+    }
+}
+
+#[test]
+fn the_sample_of_imagenet_trains_a_conditional_network() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("experiments/conditional.toml"), CONDITIONAL).unwrap();
+    let train = "train conditional --method SN --setting C --out run";
+    let said = folder.expect(1, train);
+    assert!(said.contains("sngan data pack imagenet --from DIR --side 128"), "{said}");
+    if imagenet_sample(&folder).is_none() {
+        return;
+    }
+    let said = folder.expect(0, "data pack imagenet --from sample --threads 2");
+    assert!(said.contains("imagenet:train: 1000 images in 1000 classes, 0 files rejected"), "{said}");
+    let said = folder.expect(0, train);
+    assert!(said.contains("1000 images of imagenet:train"), "{said}");
+    let log = std::fs::read_to_string(folder.path("run/log.jsonl")).unwrap();
+    assert!(log.contains("\"loss_d\":") && !log.contains("\"loss_d\":null"), "{log}");
+    // The run's provenance names the images that it was trained on.
+    let sum = folder.expect(0, "data verify imagenet");
+    let provenance = std::fs::read_to_string(folder.path("run/provenance.json")).unwrap();
+    let sum = sum.split("sha256 ").nth(1).unwrap().trim();
+    assert!(provenance.contains(sum), "{provenance} {sum}");
+}
