@@ -87,7 +87,7 @@ pub fn train(
 pub fn train_locked(
     lock: &FolderLock,
     spec: &RunSpec,
-    images: &Images,
+    images: &dyn ImageSource,
     device: &Device,
     options: &TrainOptions,
     stop: &AtomicBool,
