@@ -102,7 +102,7 @@ pub(crate) enum Command {
     /// Fetch, verify or list data sets
     #[command(subcommand)]
     Data(Data),
-    /// The classifier behind is[scorer-fashion] and fid[scorer-fashion]
+    /// The classifiers behind is[scorer-fashion], fid[scorer-fashion] and the like
     #[command(subcommand)]
     Scorer(Scorer),
     /// Print a completion script for a shell
@@ -407,29 +407,49 @@ pub(crate) struct DataSet {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Scorer {
-    /// Train the scorer on Fashion-MNIST's 60,000 training images
+    /// Train a scorer and write its weights; run it again to continue one that was cut off
     Train(TrainScorer),
-    /// Print the embedded scorer's hash and its accuracy on the 2,000 held-out images
-    Check,
+    /// Print the embedded scorers' hashes, and their accuracies on images that no training saw
+    Check(CheckScorer),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainScorer {
-    /// Weights file to write
-    #[arg(long, value_name = "FILE", default_value = "scorer-fashion.safetensors")]
-    pub(crate) out: PathBuf,
-    /// Passes over the training images
-    #[arg(long, default_value_t = 24)]
-    pub(crate) epochs: usize,
+    /// The data set to learn: fashion-mnist (its 60,000 training images) or cifar10
+    #[arg(value_name = "DATASET", default_value = "fashion-mnist")]
+    pub(crate) dataset: String,
+    /// Weights file to write [default: SCORER.safetensors]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Hold out the last N training images, and print the accuracy on them after each epoch; the test images then stay unread
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) hold_out: usize,
+    /// Passes over the training images [default: the scorer's own]
+    #[arg(long)]
+    pub(crate) epochs: Option<usize>,
+    /// Adam's step size at the start [default: the scorer's own]
+    #[arg(long)]
+    pub(crate) lr: Option<f64>,
+    /// Decoupled weight decay [default: the scorer's own]
+    #[arg(long)]
+    pub(crate) weight_decay: Option<f64>,
+    /// Share of the target probability spread over all classes [default: the scorer's own]
+    #[arg(long)]
+    pub(crate) label_smoothing: Option<f64>,
     /// Seed
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// Threads; 0 for one per core
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) threads: usize,
-    /// Folder of data sets; the files are in its subfolder fashion-mnist
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckScorer {
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub enum Error {
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
     /// A score plan names a backbone that does not exist.
-    #[error("unknown backbone `{name}`; known: scorer-fashion, none")]
+    #[error("unknown backbone `{name}`; known: {}, none", crate::SCORERS.map(|s| s.name).join(", "))]
     UnknownBackbone {
         /// The name given.
         name: String,
@@ -22,7 +22,7 @@ pub enum Error {
     /// A weights file is not what the network needs.
     #[error("failed to load scorer weights from {origin}: {reason}")]
     Weights {
-        /// The file, or `the embedded scorer-fashion`.
+        /// The file, or such as `the embedded scorer-fashion`.
         origin: String,
         /// The tensor concerned and what is wrong with it.
         reason: String,

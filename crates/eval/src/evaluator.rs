@@ -2,8 +2,7 @@
 
 use crate::fid::{Moments, frechet_distance};
 use crate::inception_score::inception_score;
-use crate::network::{CLASSES, FEATURES, SIDE};
-use crate::{Error, Result, Scorer};
+use crate::{Error, Result, Scorer, ScorerSpec};
 use sngan_core::rng::Streams;
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::ScorePlan;
@@ -31,22 +30,21 @@ impl Evaluator {
     /// # Errors
     /// An unknown backbone, fewer reference images than features, or counts no score can be taken with.
     pub fn new(plan: &ScorePlan, reference: &Images) -> Result<Option<Evaluator>> {
-        match plan.backbone.as_str() {
-            "none" => return Ok(None),
-            Scorer::NAME => {}
-            other => return Err(Error::UnknownBackbone { name: other.into() }),
+        if plan.backbone == "none" {
+            return Ok(None);
         }
+        let dim = ScorerSpec::named(&plan.backbone)?.features();
         // Said before hours of training, not after.
-        if plan.samples <= FEATURES {
-            return Err(Error::TooFewSamples { n: plan.samples, dim: FEATURES });
+        if plan.samples <= dim {
+            return Err(Error::TooFewSamples { n: plan.samples, dim });
         }
         if plan.splits == 0 || plan.splits > plan.samples {
             return Err(Error::input("score plan", format!("`splits` is {}; it must be in 1..={}", plan.splits, plan.samples)));
         }
-        let scorer = Scorer::embedded()?;
-        let moments = Moments::of(&scorer.features(&reference.pixels, reference.side)?.pool, FEATURES)?;
+        let scorer = Scorer::embedded(&plan.backbone)?;
+        let moments = Moments::of(&scorer.features(&reference.pixels, reference.side)?.pool, dim)?;
         let reference_set = Reference { name: reference.name.clone(), n: reference.len(), sha256: reference.sha256() };
-        let resize = if reference.side == SIDE { "none".into() } else { format!("triangle {}→{SIDE}", reference.side) };
+        let resize = scorer.resize(reference.side);
         Ok(Some(Evaluator { scorer, reference: moments, side: reference.side, reference_set, splits: plan.splits, resize }))
     }
 
@@ -55,7 +53,7 @@ impl Evaluator {
         let samples = count(n_samples as u64);
         let protocol = |name: String, n_splits: usize, reference: Option<Reference>| Protocol {
             name,
-            backbone: Scorer::NAME.into(),
+            backbone: self.scorer.spec().name.into(),
             backbone_sha256: self.scorer.sha256().into(),
             n_samples,
             n_splits,
@@ -82,8 +80,8 @@ impl Evaluator {
             ));
         }
         let features = self.scorer.features(bytes, side)?;
-        let is = inception_score(&features.logits, CLASSES, self.splits)?;
-        let fid = frechet_distance(&Moments::of(&features.pool, FEATURES)?, &self.reference)?;
+        let is = inception_score(&features.logits, self.scorer.spec().classes, self.splits)?;
+        let fid = frechet_distance(&Moments::of(&features.pool, self.scorer.spec().features())?, &self.reference)?;
         let record = |metric, value, std, protocol| ScoreRecord {
             version: ScoreRecord::VERSION,
             gen_updates,

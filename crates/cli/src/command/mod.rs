@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Bench(Bench::Update(a)) => a.machine.threads,
         Command::Scorer(Scorer::Train(a)) => a.threads,
         Command::Data(Data::Pack(a)) => a.threads,
-        Command::Scorer(Scorer::Check) | Command::Replay { .. } | Command::Export { .. } | Command::Import { .. } => 0,
+        Command::Scorer(Scorer::Check(_)) | Command::Replay { .. } | Command::Export { .. } | Command::Import { .. } => 0,
         // A sweep has a pool for each run; the others compute nothing.
         _ => return dispatch(arguments),
     };

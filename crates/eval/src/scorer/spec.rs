@@ -1,0 +1,198 @@
+//! Which scorers there are, and their layers: convolutions, each with bias and ReLU, the mean over the plane, and a dense layer to class
+//! logits.
+
+use super::train::Recipe;
+use crate::{Error, Result};
+use candle_core::Tensor;
+use sngan_core::ops::{self, FeatureMap, Finish};
+use sngan_experiment::Dataset;
+
+/// A scorer: its network, the images it was made for, and how it is trained.
+#[derive(Debug)]
+pub struct ScorerSpec {
+    /// The name under which protocols record it.
+    pub name: &'static str,
+    /// The data set whose classes it tells apart.
+    pub dataset: Dataset,
+    /// Side of the images it reads, in pixels; others are resized to it.
+    pub side: usize,
+    /// Number of classes, in the data set's order.
+    pub classes: usize,
+    /// The training that its weights came from.
+    pub recipe: Recipe,
+    /// What the first convolution reads.
+    pub(crate) input: Input,
+    /// From the image to the pooled features.
+    pub(crate) convolutions: &'static [Convolution],
+    /// The committed weights; assets/README.md tells how they were made.
+    pub(crate) weights: &'static [u8],
+}
+
+/// What a network sees of byte images `[N, 3, side, side]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// `[N, 1, side, side]` in [−1, 1]: the mean of the channels over 127.5, minus 1. Beyond the border it is black.
+    Grey,
+}
+
+/// A convolution of a scorer; padding is 1.
+#[derive(Debug)]
+pub(crate) struct Convolution {
+    pub(crate) name: &'static str,
+    pub(crate) input: usize,
+    pub(crate) output: usize,
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+}
+
+/// A convolution that keeps the side: kernel 3, stride 1.
+const fn keep(name: &'static str, input: usize, output: usize) -> Convolution {
+    Convolution { name, input, output, kernel: 3, stride: 1 }
+}
+
+/// A convolution that halves the side: kernel 4, stride 2.
+const fn halve(name: &'static str, input: usize, output: usize) -> Convolution {
+    Convolution { name, input, output, kernel: 4, stride: 2 }
+}
+
+/// Fashion-MNIST in grey, 16x16 → 8x8 → 4x4; the widths keep the file under 1 MB.
+static FASHION: ScorerSpec = ScorerSpec {
+    name: "scorer-fashion",
+    dataset: Dataset::FashionMnist,
+    side: 16,
+    classes: 10,
+    recipe: Recipe { epochs: 24, lr: 3e-3, weight_decay: 0.0, label_smoothing: 0.0, shift: 1 },
+    input: Input::Grey,
+    convolutions: &[keep("conv0", 1, 32), halve("conv1", 32, 64), keep("conv2", 64, 64), halve("conv3", 64, 64), keep("conv4", 64, 64)],
+    weights: include_bytes!("../../assets/scorer-fashion.safetensors"),
+};
+
+/// Every scorer.
+pub static SCORERS: [&ScorerSpec; 1] = [&FASHION];
+
+impl ScorerSpec {
+    /// The scorer of this name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownBackbone`] when there is none.
+    pub fn named(name: &str) -> Result<&'static ScorerSpec> {
+        SCORERS.into_iter().find(|s| s.name == name).ok_or_else(|| Error::UnknownBackbone { name: name.into() })
+    }
+
+    /// The scorer that was made for a data set of this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn of_dataset(name: &str) -> Result<&'static ScorerSpec> {
+        let known = || SCORERS.map(|s| s.dataset.name()).join(", ");
+        let unknown = || Error::input("scorer", format!("there is none for data set `{name}`; there are for {}", known()));
+        SCORERS.into_iter().find(|s| s.dataset.name() == name).ok_or_else(unknown)
+    }
+
+    /// Pooled features, the ones FID is taken on: channels of the last convolution.
+    pub fn features(&self) -> usize {
+        self.convolutions.last().map_or(0, |c| c.output)
+    }
+
+    /// Multiply-adds of one image's forward pass, in the convolutions.
+    pub fn multiply_adds(&self) -> usize {
+        let mut side = self.side;
+        let of = |c: &Convolution| {
+            side /= c.stride;
+            side * side * c.weight_shape().iter().product::<usize>()
+        };
+        self.convolutions.iter().map(of).sum()
+    }
+
+    /// Trained numbers: those of the weights file.
+    pub fn parameters(&self) -> usize {
+        self.tensor_shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+    }
+
+    /// Every tensor of a weights file with its shape.
+    pub(crate) fn tensor_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let mut shapes = Vec::new();
+        for layer in self.convolutions {
+            shapes.push((format!("{}.weight", layer.name), layer.weight_shape().to_vec()));
+            shapes.push((format!("{}.bias", layer.name), vec![layer.output]));
+        }
+        shapes.push(("dense.weight".into(), vec![self.classes, self.features()]));
+        shapes.push(("dense.bias".into(), vec![self.classes]));
+        shapes
+    }
+}
+
+impl Convolution {
+    /// `[out, in, k, k]`.
+    pub(crate) fn weight_shape(&self) -> [usize; 4] {
+        [self.output, self.input, self.kernel, self.kernel]
+    }
+
+    /// `[N, in, H, W]` → `[N, out, H/stride, W/stride]`.
+    pub(crate) fn apply(&self, x: &FeatureMap, weight: &Tensor, finish: Finish<'_>) -> Result<FeatureMap> {
+        Ok(ops::conv2d(x, weight, self.stride, 1, finish)?)
+    }
+}
+
+impl Input {
+    /// Channels of the floats.
+    pub(crate) fn channels(self) -> usize {
+        match self {
+            Input::Grey => 1,
+        }
+    }
+
+    /// What stands beyond an image's border, and in images that only fill a batch up.
+    pub(crate) fn blank(self) -> f32 {
+        match self {
+            Input::Grey => -1.0,
+        }
+    }
+
+    /// Byte images `[N, 3, side, side]` with `area` pixels → floats `[N, channels, side, side]`.
+    pub(crate) fn floats(self, bytes: &[u8], area: usize) -> Vec<f32> {
+        match self {
+            Input::Grey => bytes.chunks_exact(3 * area).flat_map(|image| (0..area).map(move |i| grey(image, area, i))).collect(),
+        }
+    }
+}
+
+/// Grey value of pixel `i` of a planar image.
+fn grey(image: &[u8], area: usize, i: usize) -> f32 {
+    let sum = u16::from(image[i]) + u16::from(image[area + i]) + u16::from(image[2 * area + i]);
+    f32::from(sum) / 382.5 - 1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_follow_on_each_other_and_the_cost_is_what_their_shapes_say() {
+        for spec in SCORERS {
+            assert_eq!(spec.convolutions[0].input, spec.input.channels(), "{}", spec.name);
+            for pair in spec.convolutions.windows(2) {
+                assert_eq!(pair[0].output, pair[1].input, "{}: {}", spec.name, pair[1].name);
+            }
+            // Weights, and at most 64 bytes of header a tensor plus its own.
+            let slack = 64 * (1 + spec.tensor_shapes().len()) + 64;
+            assert!((4 * spec.parameters()..4 * spec.parameters() + 2 * slack).contains(&spec.weights.len()), "{}", spec.name);
+        }
+        assert_eq!((FASHION.parameters(), FASHION.features()), (173_258, 64));
+        // 16²·32·9 + 8²·(64·32·16 + 64·64·9) + 4²·(64·64·16 + 64·64·9)
+        assert_eq!(FASHION.multiply_adds(), 6_168_576);
+    }
+
+    #[test]
+    fn bytes_become_floats_in_one_range() {
+        let image = [[0u8; 4], [255; 4], [255; 4]].concat();
+        assert_eq!(Input::Grey.floats(&image, 4), [510.0 / 382.5 - 1.0; 4]);
+        assert_eq!(Input::Grey.floats(&[255; 12], 4), [1.0; 4]);
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_those_there_are() {
+        let message = ScorerSpec::named("inception").unwrap_err().to_string();
+        assert!(SCORERS.iter().all(|s| message.contains(s.name)), "{message}");
+    }
+}

@@ -1,0 +1,60 @@
+//! Tensors to safetensors bytes and back, strictly: exactly the tensors that are asked for, f32, finite.
+
+use crate::{Error, Result};
+use candle_core::{Device, Tensor};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::{BTreeMap, HashMap};
+
+/// Tensors by name.
+pub(super) type Tensors = BTreeMap<String, Tensor>;
+
+/// Names and shapes of the tensors of a file.
+pub(super) type Shapes = Vec<(String, Vec<usize>)>;
+
+/// Key of the one metadata entry that [`encode`] may write.
+const NOTE: &str = "training";
+
+/// A file of `tensors`, with `note` in its header. At most one entry stands there, for safetensors writes several in no fixed order; so equal
+/// arguments give equal bytes.
+pub(super) fn encode(tensors: &Tensors, note: Option<String>) -> Result<Vec<u8>> {
+    let refused = |e: safetensors::SafeTensorError| Error::weights("memory", e);
+    let mut raw = Vec::new();
+    for (name, t) in tensors {
+        let data: Vec<u8> = t.flatten_all()?.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect();
+        raw.push((name, t.dims().to_vec(), data));
+    }
+    let mut views = Vec::new();
+    for (name, shape, data) in &raw {
+        views.push((name, TensorView::new(Dtype::F32, shape.clone(), data).map_err(refused)?));
+    }
+    safetensors::serialize(views, note.map(|n| HashMap::from([(NOTE.to_string(), n)]))).map_err(refused)
+}
+
+/// Every tensor of a file, checked against `shapes`; `origin` is for messages.
+pub(super) fn decode(origin: &str, bytes: &[u8], shapes: &Shapes) -> Result<Tensors> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| Error::weights(origin, e))?;
+    if let Some(extra) = file.names().into_iter().find(|name| shapes.iter().all(|(known, _)| known != name)) {
+        return Err(Error::weights(origin, format!("tensor `{extra}` does not belong to the scorer")));
+    }
+    let mut tensors = BTreeMap::new();
+    for (name, shape) in shapes {
+        let view = file.tensor(name).map_err(|_| Error::weights(origin, format!("tensor `{name}` is missing")))?;
+        if view.dtype() != Dtype::F32 || view.shape() != shape {
+            let found = format!("{:?} {:?}", view.dtype(), view.shape());
+            return Err(Error::weights(origin, format!("tensor `{name}` is {found}; the scorer needs F32 {shape:?}")));
+        }
+        let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(Error::weights(origin, format!("tensor `{name}` has a value that is not finite")));
+        }
+        tensors.insert(name.clone(), Tensor::from_vec(values, shape.as_slice(), &Device::Cpu)?);
+    }
+    Ok(tensors)
+}
+
+/// The note that [`encode`] wrote.
+pub(super) fn note(origin: &str, bytes: &[u8]) -> Result<String> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| Error::weights(origin, e))?;
+    let note = header.metadata().as_ref().and_then(|entries| entries.get(NOTE)).cloned();
+    note.ok_or_else(|| Error::weights(origin, format!("its header has no entry `{NOTE}`")))
+}
