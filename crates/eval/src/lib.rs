@@ -8,6 +8,7 @@
 mod error;
 mod evaluator;
 pub mod fid;
+pub mod inception;
 pub mod inception_score;
 mod network;
 mod scorer;
@@ -15,6 +16,7 @@ mod train;
 
 pub use error::{Error, Result};
 pub use evaluator::Evaluator;
+pub use inception::{Inception, InceptionFeatures, Preparation, Taps};
 pub use network::{CLASSES, FEATURES, SIDE};
 pub use scorer::{Features, Scorer};
 pub use train::train_scorer;

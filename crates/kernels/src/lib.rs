@@ -12,6 +12,7 @@ pub mod batch_norm;
 mod buffer;
 pub mod conv;
 mod error;
+pub mod filter;
 mod gemm_product;
 mod isa;
 pub mod layer_norm;

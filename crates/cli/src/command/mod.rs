@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Score(a) => a.machine.threads,
         Command::Generate(a) => a.machine.threads,
         Command::Bench(Bench::Update(a)) => a.machine.threads,
+        Command::Bench(Bench::Inception(a)) => a.threads,
         Command::Scorer(Scorer::Train(a)) => a.threads,
         Command::Scorer(Scorer::Check) | Command::Replay { .. } | Command::Export { .. } | Command::Import { .. } => 0,
         // A sweep has a pool for each run; the others compute nothing.
@@ -45,6 +46,7 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
         Command::Sigma { runs, from } => inspect::sigma(&runs, from),
         Command::Replay { case, out, precision } => develop::replay(&case, &out, precision),
         Command::Bench(Bench::Update(a)) => bench::update(&a),
+        Command::Bench(Bench::Inception(a)) => bench::inception(&a),
         Command::Export { source, format: Format::Pytorch, out } => develop::export(&source, &out),
         Command::Import { file, out } => develop::import(&file, &out),
         Command::Model(Model::Summary { side, width_divisor }) => develop::summary(side, width_divisor),
