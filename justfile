@@ -91,6 +91,17 @@ parity seeds="1" venv="target/parity-venv":
     {{ sngan }} export target/parity-run --format pytorch --out target/parity-run.safetensors
     {{ venv }}/bin/python docs/load_pytorch.py target/parity-run.safetensors
 
+# Compare Inception with torch-fidelity and pytorch-fid on fresh random weights in every file format (makes a virtual environment; needs PyPI)
+parity-eval seed="2" venv="target/parity-eval-venv":
+    [ -x {{ venv }}/bin/pytorch-fid ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet torch torchvision torch-fidelity pytorch-fid safetensors)
+    {{ venv }}/bin/python tools/parity_eval/inception.py --seed {{ seed }} --out target/parity-eval/inception
+    SNGAN_PARITY_INCEPTION="$PWD/target/parity-eval/inception" cargo test --release --workspace --test inception whole_weights -- --nocapture
+
+# Measure Inception's images per second against torch-fidelity's, alternately (after `just parity-eval`, whose weights it takes)
+bench-inception venv="target/parity-eval-venv" *options="":
+    cargo build --release --package sngan-cli
+    {{ venv }}/bin/python tools/bench_inception.py --weights target/parity-eval/inception/old.pth {{ options }}
+
 # Fetch a data set into ./data
 fetch name="cifar10":
     {{ sngan }} data fetch {{ name }}

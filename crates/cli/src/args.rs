@@ -116,6 +116,30 @@ pub(crate) enum Command {
 pub(crate) enum Bench {
     /// Time one update of D and one of G, on made-up images
     Update(BenchUpdate),
+    /// Time Inception's features of made-up images
+    Inception(BenchInception),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchInception {
+    /// Weights: torch.save's file or safetensors
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: PathBuf,
+    /// Images a measurement takes
+    #[arg(long, default_value_t = 48)]
+    pub(crate) images: usize,
+    /// Image side, pixels
+    #[arg(long, default_value_t = 32)]
+    pub(crate) size: usize,
+    /// Measurements
+    #[arg(long, default_value_t = 3)]
+    pub(crate) repeat: usize,
+    /// Threads; 0 is one per core
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

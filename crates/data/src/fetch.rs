@@ -15,6 +15,8 @@ pub enum Checksum {
     Md5(&'static str),
     /// SHA-256.
     Sha256(&'static str),
+    /// The first eight digits of the SHA-256, where the publisher put no more into the file's name.
+    Sha256Prefix(&'static str),
 }
 
 impl std::fmt::Display for Checksum {
@@ -22,6 +24,7 @@ impl std::fmt::Display for Checksum {
         match self {
             Checksum::Md5(hex) => write!(f, "md5 {hex}"),
             Checksum::Sha256(hex) => write!(f, "sha256 {hex}"),
+            Checksum::Sha256Prefix(hex) => write!(f, "sha256 {hex}…"),
         }
     }
 }
@@ -35,6 +38,8 @@ pub struct Remote {
     pub bytes: Option<u64>,
     /// Any one of these must match.
     pub checksums: &'static [Checksum],
+    /// Whole addresses of the same bytes, tried in turn where the source's own gives nothing.
+    pub mirrors: &'static [&'static str],
 }
 
 /// What becomes of an archive.
@@ -80,6 +85,7 @@ const SOURCES: &[Source] = &[
             name: "cifar-10-binary.tar.gz",
             bytes: Some(170_052_171),
             checksums: &[Checksum::Sha256("c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd")],
+            mirrors: &[],
         }],
         unpack: Some(Unpack {
             folder: cifar10::FOLDER,
@@ -110,23 +116,40 @@ const SOURCES: &[Source] = &[
                 name: "train-images-idx3-ubyte.gz",
                 bytes: None,
                 checksums: &[Checksum::Md5("8d4fb7e6c68d591d4c3dfef9ec88bf0d"), Checksum::Md5("cf8536b0aa1a6ac5fa3f23001093305c")],
+                mirrors: &[],
             },
             Remote {
                 name: "train-labels-idx1-ubyte.gz",
                 bytes: None,
                 checksums: &[Checksum::Md5("25c81989df183df01b3e8a0aad5dffbe"), Checksum::Md5("10bea18fdb374794d4bb42e356e600c9")],
+                mirrors: &[],
             },
             Remote {
                 name: "t10k-images-idx3-ubyte.gz",
                 bytes: None,
                 checksums: &[Checksum::Md5("bef4ecab320f06d8554ea6380940ec79"), Checksum::Md5("f78720b4224f21cce2f2ccf2d7a94c9a")],
+                mirrors: &[],
             },
             Remote {
                 name: "t10k-labels-idx1-ubyte.gz",
                 bytes: None,
                 checksums: &[Checksum::Md5("bb300cfdad3c16e7a12a480ee83cd310"), Checksum::Md5("0d30e22e447f3c33dab9ed536400ac01")],
+                mirrors: &[],
             },
         ],
+        unpack: None,
+    },
+    Source {
+        name: "inception",
+        about: "weights of Inception-v3 of 2015-12-05 (TensorFlow's graph, Apache License 2.0), as pytorch-fid converted them; 96 MB",
+        base: "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/",
+        folder: "inception",
+        files: &[Remote {
+            name: "pt_inception-2015-12-05-6726825d.pth",
+            bytes: None,
+            checksums: &[Checksum::Sha256Prefix("6726825d")],
+            mirrors: &["https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"],
+        }],
         unpack: None,
     },
 ];
@@ -162,7 +185,7 @@ fn fetch_source(source: &Source, base: &str, data_dir: &Path, progress: &mut dyn
     for remote in source.files {
         let path = folder.join(remote.name);
         if !path.exists() {
-            Download { source, remote, url: format!("{base}{}", remote.name), path: &path }.run(progress)?;
+            download(source, base, remote, &path, progress)?;
         } else {
             check(source, remote, &path)?;
         }
@@ -171,6 +194,23 @@ fn fetch_source(source: &Source, base: &str, data_dir: &Path, progress: &mut dyn
         }
     }
     Ok(())
+}
+
+/// Downloads `remote` from the first of its addresses that has it; the first one's error where none has.
+fn download(source: &Source, base: &str, remote: &Remote, path: &Path, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
+    let from = |url: String| Download { source, remote, url, path };
+    let result = from(format!("{base}{}", remote.name)).run(progress);
+    for mirror in remote.mirrors {
+        if result.is_ok() || from((*mirror).into()).run(progress).is_ok() {
+            return Ok(());
+        }
+    }
+    result
+}
+
+/// Where [`fetch`] puts Inception's weights.
+pub fn inception_weights(data_dir: &Path) -> PathBuf {
+    data_dir.join("inception/pt_inception-2015-12-05-6726825d.pth")
 }
 
 /// Checks what is in `data_dir` of `name`: checksums of the downloads, and unpacked files against them. Returns a line for each.
@@ -237,6 +277,7 @@ fn check(source: &Source, remote: &Remote, path: &Path) -> Result<()> {
     let matches = |c: &Checksum| match c {
         Checksum::Md5(hex) => *hex == found.0,
         Checksum::Sha256(hex) => *hex == found.1,
+        Checksum::Sha256Prefix(hex) => found.1.starts_with(hex),
     };
     if remote.checksums.iter().any(matches) {
         return Ok(());

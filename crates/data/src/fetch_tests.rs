@@ -58,7 +58,7 @@ fn leak(text: String) -> &'static str {
 fn made_up(body: &[u8], unpack: Option<Unpack>) -> Source {
     let sha256: String = Sha256::digest(body).iter().map(|b| format!("{b:02x}")).collect();
     let checksums = Box::leak(Box::new([Checksum::Sha256(leak(sha256))]));
-    let files = Box::leak(Box::new([Remote { name: "f.tar.gz", bytes: Some(body.len() as u64), checksums }]));
+    let files = Box::leak(Box::new([Remote { name: "f.tar.gz", bytes: Some(body.len() as u64), checksums, mirrors: &[] }]));
     Source { name: "made-up", about: "", base: "", folder: "", files, unpack }
 }
 
@@ -174,4 +174,24 @@ fn archives_that_lack_a_file_are_cut_or_too_large_are_refused() {
 #[test]
 fn unknown_names_list_the_known() {
     assert!(fetch("mnist", Path::new("."), &mut |_, _| {}).unwrap_err().to_string().contains("cifar10, stl10, fashion-mnist"));
+}
+
+#[test]
+fn a_mirror_serves_where_the_first_address_has_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    // The server answers any path with the body; nobody listens at the first address.
+    let (mirror, seen) = serve(body(), Server::Ranges);
+    let mirrors = Box::leak(Box::new([leak(format!("{mirror}elsewhere.pth"))]));
+    let sha256: String = Sha256::digest(body()).iter().map(|b| format!("{b:02x}")).collect();
+    let checksums = Box::leak(Box::new([Checksum::Sha256Prefix(leak(sha256[..8].to_string()))]));
+    let files = Box::leak(Box::new([Remote { name: "f.pth", bytes: None, checksums, mirrors }]));
+    let source = Source { name: "made-up", about: "", base: "", folder: "", files, unpack: None };
+    fetch_source(&source, "http://127.0.0.1:9/", folder.path(), &mut |_, _| {}).unwrap();
+    assert_eq!(fs::read(folder.path().join("f.pth")).unwrap(), body());
+    assert_eq!(seen.lock().unwrap().len(), 1);
+
+    // Other bytes under that name are refused.
+    fs::write(folder.path().join("f.pth"), b"other").unwrap();
+    let message = fetch_source(&source, "http://127.0.0.1:9/", folder.path(), &mut |_, _| {}).unwrap_err().to_string();
+    assert!(message.contains(&format!("expected sha256 {}…", &sha256[..8])), "{message}");
 }

@@ -27,6 +27,14 @@ pub enum Error {
         /// The tensor concerned and what is wrong with it.
         reason: String,
     },
+    /// A weights file is not Inception's of 2015-12-05.
+    #[error("failed to load Inception weights from {origin}: {reason}")]
+    Inception {
+        /// The file.
+        origin: String,
+        /// The tensor concerned and what is wrong with it.
+        reason: String,
+    },
     /// Fewer samples than a covariance of this dimension needs.
     #[error("{n} samples are too few for the covariance of {dim} features: FID needs at least {}; raise `samples`", dim + 1)]
     TooFewSamples {
@@ -49,6 +57,11 @@ impl Error {
     /// An [`Error::Input`].
     pub(crate) fn input(what: &'static str, reason: impl Into<String>) -> Error {
         Error::Input { what, reason: reason.into() }
+    }
+
+    /// An [`Error::Inception`] of `origin`.
+    pub(crate) fn inception(origin: &str, reason: impl std::fmt::Display) -> Error {
+        Error::Inception { origin: origin.to_string(), reason: reason.to_string() }
     }
 
     /// An [`Error::Weights`] of `origin`.

@@ -8,9 +8,11 @@
 mod error;
 mod evaluator;
 pub mod fid;
+pub mod inception;
 pub mod inception_score;
 mod scorer;
 
 pub use error::{Error, Result};
 pub use evaluator::Evaluator;
+pub use inception::{Inception, InceptionFeatures, Preparation, Taps};
 pub use scorer::{Features, Recipe, SCORERS, Scorer, ScorerSpec, Training, train_scorer};

@@ -19,4 +19,16 @@ pub enum Error {
         /// Padding at each border.
         padding: usize,
     },
+    /// A filter whose sizes make no sense, or whose weights or bias do not have them.
+    #[error(
+        "filter: {shape} needs positive sizes, out_channels in sixteens, weights [out, in, height, width] and bias [out]; got {weights} and {bias} numbers"
+    )]
+    Filter {
+        /// The sizes.
+        shape: String,
+        /// Numbers given as weights.
+        weights: usize,
+        /// Numbers given as bias.
+        bias: usize,
+    },
 }

@@ -14,6 +14,7 @@ mod buffer;
 pub mod conditional_norm;
 pub mod conv;
 mod error;
+pub mod filter;
 mod gemm_product;
 mod isa;
 pub mod layer_norm;

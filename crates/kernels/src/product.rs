@@ -116,6 +116,10 @@ pub(crate) unsafe fn widest<S: Simd, const TRANSPOSED: bool>(p: &Product<'_, S::
             strip::<S, 6, 4, TRANSPOSED>(p, column);
             column += 4 * S::LANES;
         }
+        if column + 3 * S::LANES <= p.width {
+            strip::<S, 8, 3, TRANSPOSED>(p, column);
+            column += 3 * S::LANES;
+        }
         if column + 2 * S::LANES <= p.width {
             strip::<S, 12, 2, TRANSPOSED>(p, column);
             column += 2 * S::LANES;

@@ -2,13 +2,16 @@
 
 use super::device;
 use crate::Ended;
-use crate::args::BenchUpdate;
+use crate::args::{BenchInception, BenchUpdate};
 use anyhow::Result;
 use serde_json::json;
 use sngan_core::model::Place;
+use sngan_core::rng::Streams;
 use sngan_core::trainer::measure;
+use sngan_eval::{Inception, Preparation};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
+use std::time::Instant;
 
 /// Updates of each kind before the first that is measured.
 const WARM_UP: usize = 2;
@@ -27,11 +30,6 @@ pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
         spec.set(key, &value)?;
     }
     let times = measure(&spec, &Place::new(&device(&arguments.machine)?), WARM_UP, arguments.repeat.max(1))?;
-    let summary = |times: &[f64]| {
-        let mut sorted = times.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        json!({ "median_s": sorted[sorted.len() / 2], "min_s": sorted[0] })
-    };
     let result = json!({
         "sngan": env!("CARGO_PKG_VERSION"),
         "instruction_set": sngan_core::instruction_set(),
@@ -52,6 +50,42 @@ pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
             println!("{kind}: median {:.4} s, least {:.4} s", number(&result[kind]["median_s"]), number(&result[kind]["min_s"]));
         }
         println!("peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
+    }
+    Ok(Ended::Well)
+}
+
+/// Median and least.
+fn summary(times: &[f64]) -> serde_json::Value {
+    let mut sorted = times.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    json!({ "median_s": sorted[sorted.len() / 2], "min_s": sorted[0] })
+}
+
+pub(crate) fn inception(arguments: &BenchInception) -> Result<Ended> {
+    let inception = Inception::load(&arguments.weights, Preparation::default())?;
+    let n = arguments.images.max(1) * 3 * arguments.size * arguments.size;
+    let images: Vec<u8> = Streams::new(0).uniform("bench", 0, n).into_iter().map(|u| (256.0 * u) as u8).collect();
+    let mut times = Vec::new();
+    // The first one warms up.
+    for _ in 0..=arguments.repeat.max(1) {
+        let start = Instant::now();
+        inception.features(&images, arguments.size)?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    let result = json!({
+        "sngan": env!("CARGO_PKG_VERSION"),
+        "instruction_set": sngan_core::instruction_set(),
+        "threads": rayon::current_num_threads(),
+        "size": arguments.size,
+        "images": arguments.images,
+        "features": summary(&times[1..]),
+        "peak_rss_mb": peak_rss_mb(),
+    });
+    if arguments.json {
+        println!("{result}");
+    } else {
+        let rate = arguments.images as f64 / number(&result["features"]["median_s"]);
+        println!("{rate:.2} images/s; peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
     }
     Ok(Ended::Well)
 }

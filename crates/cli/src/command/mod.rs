@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Score(a) => a.machine.threads,
         Command::Generate(a) => a.machine.threads,
         Command::Bench(Bench::Update(a)) => a.machine.threads,
+        Command::Bench(Bench::Inception(a)) => a.threads,
         Command::Scorer(Scorer::Train(a)) => a.threads,
         Command::Data(Data::Pack(a)) => a.threads,
         Command::Scorer(Scorer::Check(_)) | Command::Replay { .. } | Command::Export { .. } | Command::Import { .. } => 0,
@@ -46,6 +47,7 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
         Command::Sigma { runs, from } => inspect::sigma(&runs, from),
         Command::Replay { case, out, precision } => develop::replay(&case, &out, precision),
         Command::Bench(Bench::Update(a)) => bench::update(&a),
+        Command::Bench(Bench::Inception(a)) => bench::inception(&a),
         Command::Export { source, format: Format::Pytorch, out } => develop::export(&source, &out),
         Command::Import { file, out } => develop::import(&file, &out),
         Command::Model(Model::Summary { architecture, side, width_divisor, conditioning, n_classes }) => {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers may")]
 
 mod convolution; // forward and both gradients
+mod filter; // filters and pools for inference
 #[cfg(unix)]
 mod guard; // no kernel touches what lies beside its buffers
 mod maps; // pooling, appended features, conditional batch normalization

@@ -1,0 +1,130 @@
+//! Inception-v3 of 2015-12-05, the network that the Inception score and FID are defined by.
+//!
+//! It is TensorFlow's graph `classify_image_graph_def.pb`, which everybody who computes these scores with PyTorch reads from one file of
+//! converted weights, `pt_inception-2015-12-05-6726825d.pth`. Three things make it another network than later Inception-v3's: means over
+//! 3x3 pixels do not count pixels outside the plane, the last block takes a maximum where the others take a mean, and there are 1008
+//! classes. Batch normalization is folded into the filters when they are loaded.
+//!
+//! The same image gives the same bits whatever images come with it, on any number of threads.
+
+mod forward;
+mod network;
+mod resize;
+mod weights;
+
+pub use network::{LOGITS, POOL};
+pub use resize::Preparation;
+
+use crate::{Error, Result};
+use forward::Grid;
+use std::path::Path;
+use weights::Weights;
+
+/// Images of a pass: enough rows for the products of the 8x8 maps, few enough for 400 MB of maps.
+const BATCH: usize = 24;
+
+/// The network with its weights.
+pub struct Inception {
+    weights: Weights,
+    preparation: Preparation,
+}
+
+/// What the network says about N images.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InceptionFeatures {
+    /// `[N, 2048]`, at least 0: the last map's mean over the plane, which FID is taken on.
+    pub pool: Vec<f32>,
+    /// `[N, 1008]`: the dense layer's outputs without its bias, which the Inception score is taken on.
+    pub logits: Vec<f32>,
+}
+
+/// Means over the plane of four maps, named by their channels as torch-fidelity names them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Taps {
+    /// `[N, 64]`, after the first maximum pool.
+    pub tap64: Vec<f32>,
+    /// `[N, 192]`, after the second.
+    pub tap192: Vec<f32>,
+    /// `[N, 768]`, after Mixed_6e.
+    pub tap768: Vec<f32>,
+    /// `[N, 2048]`, after Mixed_7c: [`InceptionFeatures::pool`].
+    pub tap2048: Vec<f32>,
+}
+
+impl Inception {
+    /// The name under which protocols record the network.
+    pub const NAME: &'static str = "inception-2015-12-05";
+
+    /// Reads the weights of `path`: torch.save's older or zip format, or safetensors, told apart by their first bytes.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is none of these; a tensor that is missing, left over (but for `num_batches_tracked`), misshapen, not
+    /// f32 or not finite. The message names it.
+    pub fn load(path: &Path, preparation: Preparation) -> Result<Inception> {
+        Ok(Inception { weights: weights::load(path)?, preparation })
+    }
+
+    /// SHA-256 of the weights file, in hex. The published file's begins with 6726825d.
+    pub fn sha256(&self) -> &str {
+        &self.weights.sha256
+    }
+
+    /// How images become the network's input.
+    pub fn preparation(&self) -> Preparation {
+        self.preparation
+    }
+
+    /// `[1008]`: what the logits lack of the dense layer's outputs.
+    pub fn logit_bias(&self) -> &[f32] {
+        &self.weights.logit_bias
+    }
+
+    /// Features and logits of `bytes`, `[N, 3, side, side]`.
+    ///
+    /// # Errors
+    /// When the length is no multiple of an image.
+    pub fn features(&self, bytes: &[u8], side: usize) -> Result<InceptionFeatures> {
+        let mut features = InceptionFeatures { pool: Vec::new(), logits: Vec::new() };
+        for batch in batches(bytes, side)? {
+            let pool = forward::pool3(&self.weights.network, self.input(batch, side), |_| {});
+            features.logits.extend(forward::logits(&self.weights, &pool));
+            features.pool.extend(pool);
+        }
+        Ok(features)
+    }
+
+    /// Four maps' means of `bytes`, `[N, 3, side, side]`.
+    ///
+    /// # Errors
+    /// As [`Inception::features`].
+    pub fn taps(&self, bytes: &[u8], side: usize) -> Result<Taps> {
+        let mut taps = Taps::default();
+        for batch in batches(bytes, side)? {
+            let mut means = Vec::new();
+            let pool = forward::pool3(&self.weights.network, self.input(batch, side), |tap| means.push(tap()));
+            let targets = [&mut taps.tap64, &mut taps.tap192, &mut taps.tap768, &mut taps.tap2048];
+            targets.into_iter().zip(means.into_iter().chain([pool])).for_each(|(target, means)| target.extend(means));
+        }
+        Ok(taps)
+    }
+
+    /// One batch as the network reads it.
+    fn input(&self, batch: &[u8], side: usize) -> Grid {
+        Grid::input(batch.len() / (3 * side * side), resize::prepare(self.preparation, batch, side))
+    }
+}
+
+impl std::fmt::Debug for Inception {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Inception of weights {}, {}", self.weights.sha256, self.preparation.name())
+    }
+}
+
+/// `bytes` in batches.
+fn batches(bytes: &[u8], side: usize) -> Result<std::slice::Chunks<'_, u8>> {
+    let image = 3 * side * side;
+    if image == 0 || !bytes.len().is_multiple_of(image) {
+        return Err(Error::input("images", format!("{} bytes are not images of [3, {side}, {side}]", bytes.len())));
+    }
+    Ok(bytes.chunks(BATCH * image))
+}
