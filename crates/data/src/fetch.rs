@@ -98,7 +98,12 @@ const SOURCES: &[Source] = &[
         about: "STL-10, binary version: 100,000 unlabeled and 13,000 labeled 96x96 images (Coates et al. 2011); 2.6 GB, 3.1 GB unpacked",
         base: "http://ai.stanford.edu/~acoates/stl10/",
         folder: "",
-        files: &[Remote { name: "stl10_binary.tar.gz", bytes: None, checksums: &[Checksum::Md5("91f7769df0f17e558f3565bffb0c7dfb")] }],
+        files: &[Remote {
+            name: "stl10_binary.tar.gz",
+            bytes: None,
+            checksums: &[Checksum::Md5("91f7769df0f17e558f3565bffb0c7dfb")],
+            mirrors: &[],
+        }],
         unpack: Some(Unpack {
             folder: stl10::FOLDER,
             files: &["unlabeled_X.bin", "train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin"],
