@@ -39,6 +39,11 @@ smoke out="runs/smoke":
     {{ sngan }} sweep table1 --scale smoke --out {{ out }}
     {{ sngan }} figures {{ out }}
 
+# Kill a sweep at 20 random moments; its records and checkpoints must end in the bits of an undisturbed one
+kill-sweep kills="20" seed="0":
+    cargo build --release --package sngan-cli
+    python3 tools/kill_sweep.py --sngan target/release/sngan --kills {{ kills }} --seed {{ seed }}
+
 # Run all tests, with cargo-nextest where it is installed
 test:
     if cargo nextest --version > /dev/null 2>&1; then cargo nextest run --release --workspace; else cargo test --release --workspace; fi

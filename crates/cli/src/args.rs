@@ -29,11 +29,14 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Train and score every run of an experiment, side by side; run it again to continue
     Sweep(Sweep),
-    /// Show where a sweep stands
+    /// Show where a sweep stands: updates, rate, time left and newest scores of every run
     Status {
         /// The sweep's folder
         #[arg(value_name = "OUT")]
         out: PathBuf,
+        /// Show it again every so many seconds, as long as a sweep is at work
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2")]
+        watch: Option<u64>,
     },
     /// Score a run's newest checkpoint and append the record
     Score(Score),
@@ -45,12 +48,23 @@ pub(crate) enum Command {
         #[arg(value_name = "OUT")]
         out: PathBuf,
     },
+    /// Gather the records of sweeps into tables for other programs: Parquet and CSV (docs/records.md)
+    Collect {
+        /// Sweeps' folders
+        #[arg(value_name = "OUT", required = true)]
+        outs: Vec<PathBuf>,
+        /// Folder for the tables [default: records/ in the first OUT]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Record and print the singular values of a run's discriminator
     Spectra {
         /// Run folders
         #[arg(value_name = "RUN", required = true)]
         runs: Vec<PathBuf>,
     },
+    /// Analyse the weights of a discriminator, or of anybody's file: singular values, operator norms, bounds on the Lipschitz constant
+    Spectrum(SpectrumOf),
     /// Print the range of the logged sigma_forward, the exact largest singular value of each normalized layer
     Sigma {
         /// Run folders
@@ -116,6 +130,14 @@ pub(crate) enum Command {
 pub(crate) enum Bench {
     /// Time one update of D and one of G, on made-up images
     Update(BenchUpdate),
+    /// Time a generator update of a run with its rounds of D, plain and logged, on made-up images; prints JSON, as `plan` reads it
+    Run {
+        /// Run folder; only its spec.toml is read
+        #[arg(value_name = "RUN")]
+        run: PathBuf,
+        #[command(flatten)]
+        machine: Machine,
+    },
     /// Time Inception's features of made-up images
     Inception(BenchInception),
 }
@@ -297,6 +319,11 @@ pub(crate) struct Plan {
     /// Other seeds than the experiment's: a list such as 0,3,4 or a range such as 0..5, its end left out
     #[arg(long, value_name = "LIST")]
     pub(crate) seeds: Option<Seeds>,
+    /// List the runs without measuring what they cost
+    #[arg(long)]
+    pub(crate) no_measure: bool,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
     /// Print every spec as JSON, one a line
     #[arg(long)]
     pub(crate) json: bool,
@@ -347,6 +374,24 @@ pub(crate) struct Score {
     pub(crate) splits: usize,
     #[command(flatten)]
     pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpectrumOf {
+    /// A run folder, one of its checkpoint files, or another program's safetensors or .pth
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// Of a .pth that nests several, the dictionary to take
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_dict: Option<String>,
+    /// Images of a run's data set whose input gradients bound the Lipschitz constant from below; 0 for none
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub(crate) images: usize,
+    /// Print one JSON object with every singular value
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) data: DataFolder,
 }

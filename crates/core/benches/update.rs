@@ -32,7 +32,7 @@ const CASES: [Case; 6] = [
 
 fn updates(bencher: Bencher<'_, '_>, (method, side, width_divisor, threads): Case, f: fn(&mut SingleUpdates<'_>)) {
     let spec = RunSpec { side, width_divisor, ..RunSpec::paper(method) };
-    let images = made_up_images(side).unwrap();
+    let images = made_up_images(side, 1).unwrap();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let mut updates = SingleUpdates::new(&spec, &images, &Place::new(&Device::Cpu)).unwrap();
     pool.install(|| f(&mut updates));

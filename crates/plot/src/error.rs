@@ -1,6 +1,6 @@
 //! The one error of this crate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What can go wrong between records and figures.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,14 @@ pub enum Error {
         /// The decoder's reason.
         reason: String,
     },
+    /// Records that do not become a table.
+    #[error("failed to write the table {path}: {reason}")]
+    Table {
+        /// The file, or the table's name.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
     /// Drawing failed.
     #[error("failed to draw {what}: {reason}")]
     Draw {
@@ -43,6 +51,13 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl Error {
+    /// An [`Error::Table`] for `path`.
+    pub(crate) fn table(path: &Path, reason: impl std::fmt::Display) -> Error {
+        Error::Table { path: path.into(), reason: reason.to_string() }
+    }
 }
 
 /// `std::result::Result` with this crate's [`Error`].

@@ -6,6 +6,7 @@
 mod canvas;
 mod collect;
 mod error;
+mod export;
 mod figure;
 mod frame;
 mod ink;
@@ -14,6 +15,7 @@ mod table;
 
 pub use collect::{Collected, Run, collect};
 pub use error::{Error, Result};
+pub use export::export;
 
 use std::path::{Path, PathBuf};
 

@@ -7,7 +7,7 @@ use sngan_experiment::records::{
     FORMAT_VERSION, LogRecord, Metric, PlanRecord, Protocol, Provenance, Record, Reference, ScoreRecord, SpectrumRecord, Status,
 };
 use sngan_experiment::{RunDir, RunSpec, atomic, run_dir, settings};
-use sngan_plot::{Error, Rendered, collect, figures, render_all, tables};
+use sngan_plot::{Error, Rendered, collect, export, figures, render_all, tables};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -216,4 +216,25 @@ fn the_paper_map_names_every_table_and_figure() {
     for artefact in tables().iter().chain(figures()) {
         assert!(map.contains(&format!("(`{}`)", artefact.id)), "docs/paper-map.md lacks {}: {}", artefact.id, artefact.title);
     }
+}
+
+#[test]
+fn records_become_tables_that_other_programs_read() {
+    use polars::prelude::{ParquetReader, SerReader};
+    let sweep = Sweep::new();
+    let folder = sweep.out().join("records");
+    let files = export(&[sweep.out().to_path_buf()], &folder).unwrap();
+    // The made-up runs have no timing.
+    assert_eq!(files.len(), 2 * 5, "{files:?}");
+    let read = |name: &str| ParquetReader::new(std::fs::File::open(folder.join(name)).unwrap()).finish().unwrap();
+    let height = |name: &str| read(&format!("{name}.parquet")).height();
+    assert_eq!(["runs", "log", "sigma", "scores", "spectrum"].map(height), [48, 2 * 48, 2 * 7 * 48, 4 * 48, 8 * 14 * 48]);
+    let scores = read("scores.parquet");
+    let values: Vec<Option<f64>> = scores.column("value").unwrap().f64().unwrap().iter().collect();
+    assert!(values.contains(&Some(9.0 - 1.0 + 0.2)) && values.contains(&Some(99.0)), "{values:?}");
+    assert_eq!(scores.column("reference").unwrap().null_count(), 2 * 48);
+    let csv = std::fs::read_to_string(folder.join("scores.csv")).unwrap();
+    assert!(csv.starts_with("sweep,run,gen_updates,metric,value,std,protocol,backbone,"), "{csv}");
+    assert_eq!(csv.lines().count(), 1 + 4 * 48);
+    assert!(export(&[folder.join("nothing")], &folder).unwrap_err().to_string().contains("nothing"));
 }

@@ -1,9 +1,12 @@
 //! Where a sweep stands, from its folder alone.
 
 use crate::Result;
-use sngan_experiment::records::{PlanRecord, ScoreRecord, StatusRecord};
-use sngan_experiment::{RunDir, run_dir};
+use sngan_experiment::records::{PlanRecord, ScoreRecord, Status, StatusRecord, TimingRecord};
+use sngan_experiment::{FolderLock, RunDir, run_dir};
 use std::path::Path;
+
+/// Log lines that a rate is taken over: enough to be steady, few enough to notice a change.
+const RATE_LINES: usize = 20;
 
 /// One planned run.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,8 +15,29 @@ pub struct RunState {
     pub name: String,
     /// `None` before it started.
     pub status: Option<StatusRecord>,
+    /// Whether a process is at it now.
+    pub at_work: bool,
+    /// Generator updates done, by the newest log line or checkpoint.
+    pub done: u64,
+    /// Its horizon; 0 before it started.
+    pub total: u64,
+    /// Generator updates a second, over the newest log lines.
+    pub rate: Option<f64>,
     /// Scores of the newest scored checkpoint.
     pub scores: Vec<ScoreRecord>,
+}
+
+impl RunState {
+    /// Seconds until its horizon, where it is under way.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let left = self.total.saturating_sub(self.done) as f64;
+        self.rate.filter(|_| self.at_work).map(|rate| left / rate)
+    }
+
+    /// Killed: it says that it runs, and no process is at it.
+    pub fn killed(&self) -> bool {
+        !self.at_work && self.status.as_ref().is_some_and(|s| s.status == Status::Running)
+    }
 }
 
 /// The plan of `out` and the state of each of its runs.
@@ -31,5 +55,40 @@ fn state(out: &Path, name: &str) -> Result<RunState> {
     let mut scores = dir.scores()?;
     let newest = scores.iter().map(|s| s.gen_updates).max();
     scores.retain(|s| Some(s.gen_updates) == newest);
-    Ok(RunState { name: name.into(), status: dir.status()?, scores })
+    let status = dir.status()?;
+    let at_work = FolderLock::is_taken(dir.path());
+    let timing = dir.timing()?;
+    let logged = timing.last().filter(|_| at_work).map_or(0, |t| t.gen_update);
+    Ok(RunState {
+        name: name.into(),
+        done: status.as_ref().map_or(0, |s| s.gen_updates).max(logged),
+        total: if dir.spec_path().exists() { dir.spec()?.gen_updates } else { 0 },
+        rate: rate(&timing),
+        at_work,
+        status,
+        scores,
+    })
+}
+
+/// Updates a second over the newest lines of one process: its seconds grow, the next one's begin at 0 again.
+fn rate(timing: &[TimingRecord]) -> Option<f64> {
+    let last = timing.last()?;
+    let first = timing.iter().rev().take(RATE_LINES).take_while(|t| t.seconds <= last.seconds && t.gen_update <= last.gen_update).last()?;
+    let (updates, seconds) = (last.gen_update - first.gen_update, last.seconds - first.seconds);
+    (updates > 0 && seconds > 0.0).then(|| updates as f64 / seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_the_newest_process_s() {
+        let line = |gen_update, seconds| TimingRecord { version: 1, gen_update, seconds };
+        assert_eq!(rate(&[]), None);
+        assert_eq!(rate(&[line(10, 1.0)]), None);
+        assert_eq!(rate(&[line(10, 1.0), line(30, 3.0)]), Some(10.0));
+        // A process that was resumed at 30 and is slower.
+        assert_eq!(rate(&[line(10, 10.0), line(30, 30.0), line(40, 2.0), line(50, 4.0)]), Some(5.0));
+    }
 }

@@ -2,15 +2,16 @@
 
 use super::device;
 use crate::Ended;
-use crate::args::{BenchInception, BenchUpdate};
+use crate::args::{BenchInception, BenchUpdate, Machine};
 use anyhow::Result;
 use serde_json::json;
 use sngan_core::model::Place;
 use sngan_core::rng::Streams;
-use sngan_core::trainer::measure;
+use sngan_core::trainer::{cost, measure};
 use sngan_eval::{Inception, Preparation};
-use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
+use sngan_experiment::{RunDir, RunSpec};
+use std::path::Path;
 use std::time::Instant;
 
 /// Updates of each kind before the first that is measured.
@@ -51,6 +52,20 @@ pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
         }
         println!("peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
     }
+    Ok(Ended::Well)
+}
+
+/// What a run of the folder `run` costs, as one JSON object.
+pub(crate) fn run(run: &Path, machine: &Machine) -> Result<Ended> {
+    let spec = RunDir::new(run).spec()?;
+    let cost = cost(&spec, &Place::new(&device(machine)?))?;
+    println!(
+        "{}",
+        json!({
+            "update_s": cost.update, "logging_s": cost.logging, "checkpoint_bytes": cost.checkpoint, "peak_rss_mb": peak_rss_mb(),
+            "threads": rayon::current_num_threads(), "instruction_set": sngan_core::instruction_set(),
+        })
+    );
     Ok(Ended::Well)
 }
 

@@ -1,4 +1,4 @@
-//! What can be done with a finished run: `score`, `generate`, `spectra`, `figures`.
+//! What can be done with finished runs: `score`, `generate`, `spectra`, `figures`, `collect`.
 
 use super::device;
 use super::sweep::describe;
@@ -37,6 +37,14 @@ pub(crate) fn generate(arguments: &Generate) -> Result<Ended> {
     let bytes = generate::images(&spec, &checkpoint, &device, arguments.n, arguments.seed)?;
     generate::write_grid(&arguments.out, &bytes, spec.side, arguments.columns, arguments.zoom)?;
     println!("{}: {} images after {} updates", arguments.out.display(), arguments.n, checkpoint.gen_updates);
+    Ok(Ended::Well)
+}
+
+pub(crate) fn collect(outs: &[PathBuf], out: Option<PathBuf>) -> Result<Ended> {
+    let folder = out.unwrap_or_else(|| outs[0].join("records"));
+    for file in sngan_plot::export(outs, &folder)? {
+        println!("{}", file.display());
+    }
     Ok(Ended::Well)
 }
 

@@ -6,6 +6,8 @@ mod develop;
 mod inspect;
 mod plan;
 mod scorer;
+mod spectrum;
+mod status;
 mod sweep;
 mod train;
 
@@ -22,8 +24,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Score(a) => a.machine.threads,
         Command::Generate(a) => a.machine.threads,
         Command::Bench(Bench::Update(a)) => a.machine.threads,
+        Command::Bench(Bench::Run { machine, .. }) => machine.threads,
         Command::Bench(Bench::Inception(a)) => a.threads,
         Command::Scorer(Scorer::Train(a)) => a.threads,
+        Command::Spectrum(_) => 0,
         Command::Data(Data::Pack(a)) => a.threads,
         Command::Scorer(Scorer::Check(_)) | Command::Replay { .. } | Command::Export { .. } | Command::Import { .. } => 0,
         // A sweep has a pool for each run; the others compute nothing.
@@ -39,14 +43,17 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
         Command::Train(a) => train::run(&a, experiments),
         Command::Plan(a) => plan::run(&a, experiments),
         Command::Sweep(a) => sweep::run(&a, experiments),
-        Command::Status { out } => sweep::status(&out),
+        Command::Status { out, watch } => status::run(&out, watch),
         Command::Score(a) => inspect::score(&a),
         Command::Generate(a) => inspect::generate(&a),
         Command::Figures { out } => inspect::figures(&out),
+        Command::Collect { outs, out } => inspect::collect(&outs, out),
+        Command::Spectrum(a) => spectrum::run(&a),
         Command::Spectra { runs } => inspect::spectra(&runs),
         Command::Sigma { runs, from } => inspect::sigma(&runs, from),
         Command::Replay { case, out, precision } => develop::replay(&case, &out, precision),
         Command::Bench(Bench::Update(a)) => bench::update(&a),
+        Command::Bench(Bench::Run { run, machine }) => bench::run(&run, &machine),
         Command::Bench(Bench::Inception(a)) => bench::inception(&a),
         Command::Export { source, format: Format::Pytorch, out } => develop::export(&source, &out),
         Command::Import { file, out } => develop::import(&file, &out),

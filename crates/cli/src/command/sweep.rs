@@ -1,4 +1,4 @@
-//! `sngan sweep` and `sngan status`.
+//! `sngan sweep`.
 
 use super::{device, threads};
 use crate::args::Sweep;
@@ -128,26 +128,7 @@ impl Work {
     }
 }
 
-/// Prints one line per planned run.
-pub(crate) fn status(out: &Path) -> Result<Ended> {
-    let (plan, runs) = sngan_sweep::status(out)?;
-    let busy = sngan_sweep::is_busy(out);
-    let work = if busy { "a sweep is at work" } else { "no sweep is at work" };
-    println!("{} at scale {}: {} runs; {work}", plan.name, plan.scale, runs.len());
-    for run in &runs {
-        let (status, updates, reason) = match &run.status {
-            None => ("not begun", 0, None),
-            // A killed process had no time to say so.
-            Some(s) if s.status == Status::Running && !busy => ("killed", s.gen_updates, None),
-            Some(s) => (status_name(s.status), s.gen_updates, s.reason.as_deref()),
-        };
-        let score = describe(&run.scores);
-        println!("{:<40} {status:<12} {updates:>8} updates  {score}{}", run.name, reason.unwrap_or_default());
-    }
-    Ok(Ended::Well)
-}
-
-fn status_name(status: Status) -> &'static str {
+pub(crate) fn status_name(status: Status) -> &'static str {
     match status {
         Status::Running => "running",
         Status::Completed => "completed",

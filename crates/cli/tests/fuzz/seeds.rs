@@ -90,7 +90,7 @@ pub(crate) fn plan() -> Vec<Vec<u8>> {
 /// The state and metadata of a run at its start.
 fn start() -> (RunSpec, Checkpoint) {
     let spec = tiny(Method::Sn);
-    let images = made_up_images(spec.side).unwrap();
+    let images = made_up_images(spec.side, spec.n_classes).unwrap();
     let trainer = Trainer::new(&spec, &images, &Place::new(&Device::Cpu)).unwrap();
     let (metadata, tensors) = (trainer.metadata(), trainer.state().unwrap());
     (spec, Checkpoint { gen_updates: 0, metadata, tensors })

@@ -126,5 +126,48 @@ fn parts_and_more_seeds_add_up_and_a_dry_run_writes_nothing() {
     let said = folder.expect(0, "sweep tiny --out out --dry-run");
     assert_eq!(said.matches(" keep: ").count(), 6, "{said}");
     folder.expect(0, "sweep tiny --out out --seeds 1");
-    assert_eq!(folder.expect(0, "status out").lines().count(), 1 + 12);
+    assert_eq!(folder.expect(0, "status out").lines().count(), 2 + 12);
+}
+
+/// A process whose files may not grow beyond a limit meets what a full disk does: short writes, then errors.
+#[cfg(unix)]
+#[test]
+fn writes_that_fail_are_told_and_lose_nothing() {
+    let folder = Folder::new();
+    folder.expect(0, "sweep tiny --out whole --threads 1");
+    let largest = files(&first_run(&folder, "whole").join("checkpoints"), "safetensors").pop().unwrap();
+    let blocks = std::fs::metadata(largest).unwrap().len() / 512;
+    for blocks in [blocks / 2, 1] {
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec {} sweep tiny --out cut --threads 1 --retry-failed",
+            env!("CARGO_BIN_EXE_sngan")
+        );
+        let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(folder.path("")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("File too large") && said.contains("cut/"), "{said}");
+        let unfinished = walk(&folder.path("cut"))
+            .into_iter()
+            .filter(|p| p.file_name().unwrap().to_string_lossy().starts_with(".tmp"))
+            .collect::<Vec<_>>();
+        assert!(unfinished.is_empty(), "{unfinished:?}");
+    }
+    // The cause is gone.
+    folder.expect(0, "sweep tiny --out cut --threads 1 --retry-failed");
+    for out in ["whole", "cut"] {
+        folder.expect(0, &format!("figures {out}"));
+    }
+    assert_eq!(contents(&folder.path("whole")), contents(&folder.path("cut")));
+}
+
+fn first_run(folder: &Folder, out: &str) -> std::path::PathBuf {
+    let mut runs: Vec<_> = std::fs::read_dir(folder.path(out).join("runs")).unwrap().map(|e| e.unwrap().path()).collect();
+    runs.retain(|run| !files(&run.join("checkpoints"), "safetensors").is_empty());
+    runs.sort();
+    runs.remove(0)
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries.flat_map(|p| if p.is_dir() { walk(&p) } else { vec![p] }).collect()
 }

@@ -20,13 +20,48 @@ pub struct UpdateTimes {
     pub generator: Vec<f64>,
 }
 
-/// Made-up training images of a side.
+/// What a run costs, measured on this machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cost {
+    /// Seconds of a generator update with its rounds of D.
+    pub update: f64,
+    /// Seconds that logging adds to one: exact singular values, gradient norms.
+    pub logging: f64,
+    /// Bytes of a checkpoint.
+    pub checkpoint: u64,
+}
+
+/// Made-up training images of a side, in `classes` classes.
 ///
 /// # Errors
-/// Never for a side above 0.
-pub fn made_up_images(side: usize) -> Result<Images> {
+/// Never for a side and a number of classes above 0.
+pub fn made_up_images(side: usize, classes: usize) -> Result<Images> {
     let pixels = Streams::new(0).uniform("images", 0, IMAGES * 3 * side * side).into_iter().map(|u| (u * 256.0) as u8).collect();
-    Images::new("made-up".into(), side, pixels, vec![0; IMAGES], vec!["only".into()]).map_err(Error::Data)
+    let labels = (0..IMAGES as u32).map(|i| i % classes.max(1) as u32).collect();
+    let names = (0..classes.max(1)).map(|c| c.to_string()).collect();
+    Images::new("made-up".into(), side, pixels, labels, names).map_err(Error::Data)
+}
+
+/// Measures what a run of `spec` costs, on made-up images and the current rayon pool: after one update that is not counted, the least of
+/// three plain ones and one that is logged.
+///
+/// # Errors
+/// When the spec is out of range.
+pub fn cost(spec: &RunSpec, place: &Place) -> Result<Cost> {
+    let images = made_up_images(spec.side, spec.n_classes)?;
+    let mut trainer = Trainer::new(spec, &images, place)?;
+    let mut timed = |detailed| {
+        let start = Instant::now();
+        trainer.update(detailed)?;
+        Ok::<_, Error>(start.elapsed().as_secs_f64())
+    };
+    timed(false)?;
+    let mut update = f64::INFINITY;
+    for _ in 0..3 {
+        update = update.min(timed(false)?);
+    }
+    let logging = (timed(true)? - update).max(0.0);
+    Ok(Cost { update, logging, checkpoint: crate::checkpoint::encode(&trainer.state()?)?.len() as u64 })
 }
 
 /// A training whose updates are made one at a time, in any order.
@@ -68,7 +103,7 @@ impl<'a> SingleUpdates<'a> {
 /// # Errors
 /// When the spec is out of range.
 pub fn measure(spec: &RunSpec, place: &Place, warm_up: usize, repeats: usize) -> Result<UpdateTimes> {
-    let images = made_up_images(spec.side)?;
+    let images = made_up_images(spec.side, spec.n_classes)?;
     let mut updates = SingleUpdates::new(spec, &images, place)?;
     let mut timed = |f: fn(&mut SingleUpdates<'_>) -> Result<()>| {
         let times = (0..warm_up + repeats).map(|_| {

@@ -8,7 +8,7 @@ mod updates;
 
 pub use critic::CriticLoss;
 pub(crate) use ema::sampled;
-pub use measure::{SingleUpdates, UpdateTimes, made_up_images, measure};
+pub use measure::{Cost, SingleUpdates, UpdateTimes, cost, made_up_images, measure};
 pub use run::{Outcome, Progress, TrainOptions, train, train_locked};
 
 use crate::adam::{Adam, AdamConfig};

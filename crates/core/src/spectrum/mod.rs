@@ -1,4 +1,14 @@
-//! Exact singular values of weights, by faer in f64.
+//! Exact singular values of weights, by faer in f64; norms of layers as operators; bounds on D's Lipschitz constant.
+
+mod analysis;
+mod file;
+mod fourier;
+mod operator;
+
+pub use analysis::{Analysis, GradientNorms, LayerAnalysis, Spectrum, analyse};
+pub use file::{NamedSpectrum, of_file};
+pub use fourier::circular_norm;
+pub use operator::{Boundary, Geometry, operator_norm};
 
 use crate::checkpoint::Checkpoint;
 use crate::model::Discriminator;

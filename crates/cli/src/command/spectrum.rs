@@ -1,0 +1,94 @@
+//! `sngan spectrum`.
+
+use crate::Ended;
+use crate::args::SpectrumOf;
+use anyhow::{Context, Result};
+use sngan_core::Device;
+use sngan_core::checkpoint::{self, Checkpoint};
+use sngan_core::spectrum::{Analysis, NamedSpectrum, analyse, of_file};
+use sngan_data::Split;
+use sngan_experiment::{RunDir, RunSpec};
+use std::path::Path;
+
+pub(crate) fn run(arguments: &SpectrumOf) -> Result<Ended> {
+    match ours(&arguments.path)? {
+        Some((spec, checkpoint)) => {
+            let analysis = analysis(arguments, &spec, &checkpoint)?;
+            if arguments.json {
+                println!("{}", serde_json::to_string(&analysis)?);
+            } else {
+                print_analysis(&analysis);
+            }
+        }
+        None => {
+            let spectra = of_file(&arguments.path, arguments.state_dict.as_deref())?;
+            if arguments.json {
+                println!("{}", serde_json::to_string(&spectra)?);
+            } else {
+                print_spectra(&spectra);
+            }
+        }
+    }
+    Ok(Ended::Well)
+}
+
+/// The spec and checkpoint, where the path is a run's folder or a file in its `checkpoints/`.
+fn ours(path: &Path) -> Result<Option<(RunSpec, Checkpoint)>> {
+    if path.is_dir() {
+        let dir = RunDir::new(path);
+        let checkpoint = checkpoint::latest(&dir, &Device::Cpu)?.with_context(|| format!("{} has no good checkpoint", path.display()))?;
+        return Ok(Some((dir.spec()?, checkpoint)));
+    }
+    match path.parent().filter(|p| p.file_name().is_some_and(|n| n == "checkpoints")).and_then(Path::parent) {
+        Some(run) if RunDir::new(run).spec_path().exists() => Ok(Some((RunDir::new(run).spec()?, checkpoint::load(path, &Device::Cpu)?))),
+        _ => Ok(None),
+    }
+}
+
+fn analysis(arguments: &SpectrumOf, spec: &RunSpec, checkpoint: &Checkpoint) -> Result<Analysis> {
+    if arguments.images == 0 {
+        return Ok(analyse(spec, checkpoint, None)?);
+    }
+    let data = sngan_data::open(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))
+        .context("--images 0 analyses the weights alone")?;
+    Ok(analyse(spec, checkpoint, Some((data.as_ref(), arguments.images)))?)
+}
+
+fn print_analysis(analysis: &Analysis) {
+    println!("D after {} updates", analysis.gen_updates);
+    println!(
+        "{:<18} {:>18} {:>10} {:>10} {:>10} {:>10} {:>12} {:>8}",
+        "layer", "weight", "σ(W)", "σ(W̃)", "operator", "circular", "eff. rank", "of"
+    );
+    for l in &analysis.layers {
+        let shape = l.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+        let circular = l.circular_norm.map_or_else(|| "–".into(), |c| format!("{c:.5}"));
+        println!(
+            "{:<18} {shape:>18} {:>10.5} {:>10.5} {:>10.5} {circular:>10} {:>12.2} {:>8}",
+            l.name,
+            l.raw.sigma(),
+            l.effective.sigma(),
+            l.operator_norm,
+            l.effective.effective_rank,
+            l.effective.singular_values.len()
+        );
+    }
+    println!("σ: largest singular value of the weight as a matrix. operator: norm of the layer on its input, zeros beyond the border;");
+    println!("circular: the same with joined borders. eff. rank: exp of the entropy of σ²/Σσ², of W̃.");
+    match analysis.lipschitz_bound {
+        Some(bound) => println!("Lipschitz constant of D: at most {bound:.4} (product of operator norms)"),
+        None => println!("Lipschitz constant of D: not bounded by its weights (normalization of feature maps)"),
+    }
+    if let Some(g) = analysis.gradients {
+        println!("                         at least {:.4} (largest ‖∇D(x)‖ of {} images; mean {:.4})", g.largest, g.images, g.mean);
+    }
+}
+
+fn print_spectra(spectra: &[NamedSpectrum]) {
+    println!("{:<48} {:>20} {:>12} {:>10} {:>6}", "tensor", "shape", "σ", "eff. rank", "of");
+    for s in spectra {
+        let shape = s.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+        let (sigma, rank, of) = (s.spectrum.sigma(), s.spectrum.effective_rank, s.spectrum.singular_values.len());
+        println!("{:<48} {shape:>20} {sigma:>12.5} {rank:>10.2} {of:>6}", s.name);
+    }
+}
