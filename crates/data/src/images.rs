@@ -119,6 +119,24 @@ mod tests {
         assert!(small.pixels.iter().all(|p| (90..=110).contains(p)), "{:?}", small.pixels);
     }
 
+    /// Levels by which Pillow's resize, which rounds between its two passes, may differ.
+    const PILLOW: u8 = 1;
+
+    #[test]
+    fn resizing_is_pillows_bilinear() {
+        let mut rest = &include_bytes!("../tests/fixtures/resize.bin")[..];
+        while let [before, after, pixels @ ..] = rest {
+            let (before, after) = (usize::from(*before), usize::from(*after));
+            let (grey, pixels) = pixels.split_at(before * before);
+            let (expected, next) = pixels.split_at(after * after);
+            let found = resize_one(&[grey, grey, grey].concat(), before, after);
+            for (found, expected) in found.iter().zip(expected.iter().cycle()) {
+                assert!(found.abs_diff(*expected) <= PILLOW, "{before} → {after}: {found} instead of {expected}");
+            }
+            rest = next;
+        }
+    }
+
     #[test]
     fn identity_depends_on_pixels_and_labels() {
         let a = Images::new("a".into(), 1, vec![1, 2, 3], vec![0], vec!["x".into(), "y".into()]).unwrap();

@@ -128,6 +128,9 @@ pub struct Provenance {
     pub instruction_set: String,
     /// Log cadence in generator updates.
     pub log_every: u64,
+    /// Name of the training images, such as `cifar10-jpeg-copy:train`; empty in records of before it was kept.
+    #[serde(default)]
+    pub dataset: String,
     /// SHA-256 of the training images' bytes.
     pub dataset_sha256: String,
 }

@@ -286,6 +286,7 @@ mod tests {
             cpu: "x".into(),
             instruction_set: "x".into(),
             log_every: 1,
+            dataset: "x".into(),
             dataset_sha256: "0".into(),
         }
     }

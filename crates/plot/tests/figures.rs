@@ -111,6 +111,7 @@ impl Sweep {
             cpu: String::new(),
             instruction_set: String::new(),
             log_every: 1,
+            dataset: String::new(),
             dataset_sha256: String::new(),
         };
         let dir = RunDir::create(self.out().join("runs").join(spec.dir_name()), spec, &provenance).unwrap();

@@ -35,6 +35,7 @@ fn provenance_record() -> Provenance {
         cpu: "x".into(),
         instruction_set: "avx2".into(),
         log_every: 1,
+        dataset: "fashion-mnist:train".into(),
         dataset_sha256: "0".into(),
     }
 }

@@ -109,5 +109,5 @@ fn the_sample_of_imagenet_trains_a_conditional_network() {
     let sum = folder.expect(0, "data verify imagenet");
     let provenance = std::fs::read_to_string(folder.path("run/provenance.json")).unwrap();
     let sum = sum.split("sha256 ").nth(1).unwrap().trim();
-    assert!(provenance.contains(sum), "{provenance} {sum}");
+    assert!(provenance.contains(sum) && provenance.contains("imagenet:train"), "{provenance} {sum}");
 }

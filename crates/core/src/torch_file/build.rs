@@ -151,6 +151,10 @@ impl Layout {
     }
 
     fn gather<T, const N: usize>(&self, bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {
+        // A view of no elements may begin anywhere, also beyond its storage.
+        if self.count == 0 {
+            return Vec::new();
+        }
         let storage = bytes[self.start..].as_chunks::<N>().0;
         if self.is_dense() {
             return storage[self.first..].iter().take(self.count).map(|b| number(*b)).collect();
@@ -174,5 +178,17 @@ impl Layout {
             expected *= size;
             fits
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_of_no_elements_may_begin_beyond_its_storage() {
+        let class = "FloatStorage".to_string();
+        let layout = Layout { class, start: 0, first: 118, shape: vec![0, 3], strides: vec![3, 1], count: 0 };
+        assert_eq!(layout.copy(&[0; 8]).unwrap(), TorchData::F32(Vec::new()));
     }
 }

@@ -115,6 +115,7 @@ fn provenance(device: &Device, options: &TrainOptions, images: &dyn ImageSource)
         cpu: provenance::cpu_model(),
         instruction_set: sngan_kernels::Isa::best().name().into(),
         log_every: options.log_every,
+        dataset: images.name().into(),
         dataset_sha256: images.sha256(),
     }
 }
