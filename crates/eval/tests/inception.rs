@@ -66,37 +66,49 @@ fn layers() -> Vec<(String, usize, [usize; 2])> {
     layers
 }
 
+/// Tensors as they are drawn.
+#[derive(Default)]
+struct Drawn(Tensors);
+
+impl Drawn {
+    fn add(&mut self, name: &str, shape: Vec<usize>, values: impl Iterator<Item = f64>) {
+        let bytes = values.flat_map(|v| (v as f32).to_le_bytes()).collect();
+        self.0.insert(name.into(), (Dtype::F32, shape, bytes));
+    }
+
+    /// Weights of a layer, U(±√(6/fan-in)).
+    fn weights(&mut self, name: &str, shape: Vec<usize>) {
+        let bound = (6.0 / shape[1..].iter().product::<usize>() as f64).sqrt();
+        let values = uniform(1, name, shape.iter().product()).map(|u| (2.0 * u - 1.0) * bound);
+        self.add(name, shape, values);
+    }
+
+    /// Biases, U(−0.3, 0.3).
+    fn biases(&mut self, name: &str, n: usize) {
+        self.add(name, vec![n], uniform(1, name, n).map(|u| 0.6 * u - 0.3));
+    }
+}
+
 /// All 472 tensors: drawn weights and the fixture's statistics.
 fn weights() -> Tensors {
     let bytes = fixture();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let mut tensors = Tensors::new();
-    let mut add = |name: String, shape: Vec<usize>, values: &mut dyn Iterator<Item = f64>| {
-        let bytes = values.flat_map(|v| (v as f32).to_le_bytes()).collect();
-        tensors.insert(name, (Dtype::F32, shape, bytes));
-    };
-    let mut convolution = |name: &str, shape: Vec<usize>, add: &mut dyn FnMut(String, Vec<usize>, &mut dyn Iterator<Item = f64>)| {
-        let fan_in: usize = shape[1..].iter().product();
-        let bound = (6.0 / fan_in as f64).sqrt();
-        add(name.into(), shape.clone(), &mut uniform(1, name, shape.iter().product()).map(|u| (2.0 * u - 1.0) * bound));
-    };
+    let mut drawn = Drawn::default();
     for (layer, channels, kernel) in layers() {
-        let mean = file.tensor(&format!("{layer}.bn.running_mean")).unwrap();
-        let out = mean.shape()[0];
-        convolution(&format!("{layer}.conv.weight"), vec![out, channels, kernel[0], kernel[1]], &mut add);
-        let (gamma, beta) = (format!("{layer}.bn.weight"), format!("{layer}.bn.bias"));
-        add(gamma.clone(), vec![out], &mut uniform(1, &gamma, out).map(|u| 0.5 + u));
-        add(beta.clone(), vec![out], &mut uniform(1, &beta, out).map(|u| 0.6 * u - 0.3));
-        for part in ["running_mean", "running_var"] {
-            let name = format!("{layer}.bn.{part}");
-            let values = floats(&file, &name);
-            add(name, vec![out], &mut values.into_iter().map(f64::from));
+        let statistics = ["running_mean", "running_var"].map(|part| format!("{layer}.bn.{part}"));
+        let out = file.tensor(&statistics[0]).unwrap().shape()[0];
+        drawn.weights(&format!("{layer}.conv.weight"), vec![out, channels, kernel[0], kernel[1]]);
+        let gamma = format!("{layer}.bn.weight");
+        drawn.add(&gamma, vec![out], uniform(1, &gamma, out).map(|u| 0.5 + u));
+        drawn.biases(&format!("{layer}.bn.bias"), out);
+        for name in statistics {
+            drawn.add(&name, vec![out], floats(&file, &name).into_iter().map(f64::from));
         }
     }
-    convolution("fc.weight", vec![LOGITS, POOL], &mut add);
-    add("fc.bias".into(), vec![LOGITS], &mut uniform(1, "fc.bias", LOGITS).map(|u| 0.6 * u - 0.3));
-    assert_eq!(tensors.len(), 472);
-    tensors
+    drawn.weights("fc.weight", vec![LOGITS, POOL]);
+    drawn.biases("fc.bias", LOGITS);
+    assert_eq!(drawn.0.len(), 472);
+    drawn.0
 }
 
 fn write(tensors: &Tensors, folder: &Path) -> PathBuf {

@@ -4,7 +4,7 @@
 //! `target/fuzz/`, and `--from i --inputs 1` repeats it. Under nextest or `cargo test` each target is a test with few inputs; `just fuzz` runs
 //! more. A new reader is one line in `targets.rs`.
 
-#![allow(clippy::unwrap_used, reason = "a test's helpers may")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may")]
 
 mod allocator; // counts what is allocated
 mod engine; // runs a target on inputs

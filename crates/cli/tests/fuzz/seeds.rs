@@ -226,3 +226,9 @@ pub(crate) fn pack_index() -> Vec<Vec<u8>> {
 pub(crate) fn pack_pixels() -> Vec<Vec<u8>> {
     of_pack("pixels.bin")
 }
+
+/// What PyTorch wrote, in both formats.
+pub(crate) fn torch_files() -> Vec<Vec<u8>> {
+    let old = include_bytes!("../../../core/tests/fixtures/torch-file-old.pth");
+    vec![old.to_vec(), include_bytes!("../../../core/tests/fixtures/torch-file-zip.pth").to_vec()]
+}

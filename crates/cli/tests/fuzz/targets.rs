@@ -2,6 +2,7 @@
 
 use crate::engine::Target;
 use crate::{seeds, wrap};
+use sngan_core::torch_file::TorchFile;
 use sngan_core::{Device, checkpoint, interchange, replay};
 use sngan_data::pack::Packed;
 use sngan_data::parse::{self, Demands};
@@ -15,6 +16,8 @@ use tempfile::TempDir;
 const JSON: &[&str] = &["{", "}", "[", "]", ":", ",", "\"", "null", "true", "1e308", "-0.0", "\\u0000", "\"version\":1", "\n", "NaN"];
 const TOML: &[&str] = &["[", "]", "[[", "=", "\"", "'''", "\n", "{", "}", ",", "#", "inf", "nan", "1979-05-27", "run", "true", ".", "_"];
 const TENSORS: &[&str] = &["F32", "F64", "BOOL", "\"shape\":[", "\"data_offsets\":[0,", "__metadata__", "{", "}", "]", "\"", "0"];
+const PICKLE: &[&str] =
+    &["(", "t", "}", "u", "R", "Q", "ctorch._utils\n_rebuild_tensor_v2\n", "ctorch\nFloatStorage\n", "PK\u{1}\u{2}", "data/0"];
 const IDX: &[&str] = &["\0\0\u{8}\u{3}", "\0\0\u{8}\u{1}", "\u{1f}", "\0\0\0\0"];
 const PNG: &[&str] = &["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "iCCP", "zTXt", "acTL", "fcTL", "\0\0\0\r"];
 
@@ -47,6 +50,7 @@ pub(crate) fn all() -> Vec<Target> {
         target("replay-spec", seeds::replay_spec, JSON, PLAIN, replay_spec),
         target("interchange-spec", seeds::interchange_spec, JSON, PLAIN, interchange_spec),
         target("interchange", seeds::interchange, TENSORS, PLAIN, |b| interchange::decode(Path::new("f"), b).is_ok()),
+        target("torch-file", seeds::torch_files, PICKLE, PLAIN, torch_file),
         target("idx", seeds::idx, IDX, INFLATED, |b| two(b).is_some_and(|(images, labels)| parse::idx(images, labels).is_ok())),
         target("cifar10", seeds::cifar10, &[], PLAIN, |b| parse::cifar10(b, 3).is_ok()),
         target("stl10", seeds::stl10, &[], PLAIN, |b| two(b).is_some_and(|(images, labels)| parse::stl10(images, labels, 1, 8).is_ok())),
@@ -116,6 +120,12 @@ fn replay_spec(bytes: &[u8]) -> bool {
 fn interchange_spec(bytes: &[u8]) -> bool {
     let file = wrap::Tensors::of(&seeds::interchange()[0]).with_metadata("sngan", bytes);
     file.is_some_and(|file| interchange::decode(Path::new("f"), &file).is_ok())
+}
+
+/// Reads every tensor of a file of torch.save.
+fn torch_file(bytes: &[u8]) -> bool {
+    let Ok(file) = TorchFile::from_bytes(Path::new("f"), bytes.to_vec(), Some("state_dict")) else { return false };
+    file.names().filter(|name| file.tensor(name).is_ok()).count() > 0
 }
 
 /// Two files in one input: the length of the first (u32, little-endian), the first, the second.

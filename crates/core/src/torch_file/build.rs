@@ -117,8 +117,8 @@ impl Storages {
         let Some(count) = count.filter(|n| *n <= len) else {
             return fault(offset, format!("is {:?}, more than its storage of {len} elements", view.shape));
         };
-        let steps = view.shape.iter().zip(&view.strides).map(|(size, stride)| size.saturating_sub(1).checked_mul(*stride));
-        let last = steps.fold(Some(view.first), |sum, step| sum?.checked_add(step?));
+        let mut steps = view.shape.iter().zip(&view.strides).map(|(size, stride)| size.saturating_sub(1).checked_mul(*stride));
+        let last = steps.try_fold(view.first, |sum, step| sum.checked_add(step?));
         if count > 0 && last.is_none_or(|last| last >= len) {
             return fault(offset, format!("reaches beyond its storage of {len} elements"));
         }

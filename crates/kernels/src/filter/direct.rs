@@ -91,49 +91,21 @@ impl Line<'_> {
 impl Kernel<f32> for Line<'_> {
     #[inline(always)]
     fn run<S: Simd<T = f32>>(self) {
-        let (images, channels) = (self.x.plane.images, self.x.channels);
-        let (taps, spans) = (self.filter.shape.taps(), self.spans((ROWS / images).max(1)));
+        let images = self.x.plane.images;
+        let spans = self.spans((ROWS / images).max(1));
+        let scratch = self.scratch.as_mut_ptr();
         let mut blocks = Vec::new();
-        for Panel { first, width } in self.filter.panels.iter() {
-            let weights = &self.filter.packed[first * taps * channels..];
+        for panel in self.filter.panels.iter() {
             for span in &spans {
                 let pixel = self.y * self.to.plane.width + span.columns.start;
                 let all = span.columns.len() * images;
                 for start in (0..all).step_by(ROWS) {
-                    let rows = ROWS.min(all - start);
-                    let mut product = Product {
-                        rows,
-                        width,
-                        depth: 0,
-                        blocks: &[],
-                        a_row: self.x.pitch,
-                        b_row: width,
-                        c_row: width,
-                        c: self.scratch.as_mut_ptr(),
-                        add: false,
-                    };
-                    if span.sources.is_empty() {
-                        // SAFETY: the scratch holds ROWS rows of a panel; a product of nothing is 0.
-                        unsafe { S::product(&product) };
+                    let rows = start..(start + ROWS).min(all);
+                    // SAFETY: the scratch holds ROWS rows of a panel; this task alone writes these pixels of y.
+                    unsafe {
+                        self.sum::<S>(panel, span, rows.clone(), scratch, &mut blocks);
+                        self.store::<S>(panel, pixel * images + start, rows.len(), scratch);
                     }
-                    // Few channels: several taps at once; many: one tap's in pieces.
-                    let (depth, together) = (channels.min(DEPTH), (DEPTH / channels).max(1));
-                    for group in span.sources.chunks(together) {
-                        for c in (0..channels).step_by(depth) {
-                            blocks.clear();
-                            // SAFETY: the pixels lie within x, taps and channels within the packed panel.
-                            blocks.extend(group.iter().map(|(source, tap)| unsafe {
-                                let a = self.x.data.as_ptr().add((source * images + start) * self.x.pitch + c);
-                                (a, weights.as_ptr().add((tap * channels + c) * width))
-                            }));
-                            product = Product { depth: depth.min(channels - c), blocks: &blocks, ..product };
-                            // SAFETY: the blocks reach over `rows` rows of x; the scratch holds ROWS rows of a panel.
-                            unsafe { S::product(&product) };
-                            product = Product { add: true, blocks: &[], ..product };
-                        }
-                    }
-                    // SAFETY: this task alone writes these pixels of y.
-                    unsafe { self.store::<S>(pixel * images + start, rows, Panel { first, width }) };
                 }
             }
         }
@@ -141,16 +113,56 @@ impl Kernel<f32> for Line<'_> {
 }
 
 impl Line<'_> {
-    /// Takes `rows` rows of the scratch to y, from row `row` on.
+    /// The sums of `rows` of a span for a panel, `[rows, panel width]`.
     ///
-    /// Safety: no other task writes them.
+    /// Safety: `sums` has room for them.
     #[inline(always)]
-    unsafe fn store<S: Simd<T = f32>>(&self, row: usize, rows: usize, Panel { first, width }: Panel) {
+    unsafe fn sum<S: Simd<T = f32>>(
+        &self,
+        Panel { first, width }: Panel,
+        span: &Span,
+        rows: Range<usize>,
+        sums: *mut f32,
+        blocks: &mut Vec<(*const f32, *const f32)>,
+    ) {
+        let (images, channels, a_row) = (self.x.plane.images, self.x.channels, self.x.pitch);
+        let weights = &self.filter.packed[first * self.filter.shape.taps() * channels..];
+        let product = |depth, blocks: &[_], add| {
+            let product = Product { rows: rows.len(), width, depth, blocks, a_row, b_row: width, c_row: width, c: sums, add };
+            // SAFETY: the blocks reach over the rows of x and the packed panel; `sums` has room by the caller's promise.
+            unsafe { S::product(&product) };
+        };
+        if span.sources.is_empty() {
+            // A product of nothing is 0.
+            product(0, &[], false);
+        }
+        // Few channels: several taps at once; many: one tap's in pieces.
+        let (depth, together) = (channels.min(DEPTH), (DEPTH / channels).max(1));
+        let mut add = false;
+        for group in span.sources.chunks(together) {
+            for c in (0..channels).step_by(depth) {
+                blocks.clear();
+                // SAFETY: the pixels lie within x, taps and channels within the packed panel.
+                blocks.extend(group.iter().map(|(source, tap)| unsafe {
+                    let a = self.x.data.as_ptr().add((source * images + rows.start) * a_row + c);
+                    (a, weights.as_ptr().add((tap * channels + c) * width))
+                }));
+                product(depth.min(channels - c), blocks, add);
+                add = true;
+            }
+        }
+    }
+
+    /// Takes `rows` rows of sums to y, from row `row` on.
+    ///
+    /// Safety: the sums are there, and no other task writes the rows.
+    #[inline(always)]
+    unsafe fn store<S: Simd<T = f32>>(&self, Panel { first, width }: Panel, row: usize, rows: usize, sums: *const f32) {
         for i in 0..rows {
             for c in (0..width).step_by(S::LANES) {
                 // SAFETY: the caller's promise; the panel's channels are y's.
                 unsafe {
-                    let v = S::load(self.scratch.as_ptr().add(i * width + c));
+                    let v = S::load(sums.add(i * width + c));
                     S::store(self.to.row(row + i).add(first + c), finish::<S>(v, self.bias, first + c));
                 }
             }

@@ -4,6 +4,8 @@ use crate::support::draw;
 use sngan_kernels::adam::{AdamStep, step};
 use sngan_kernels::batch_norm::{self, Statistics};
 use sngan_kernels::conv::{self, Algorithm, Choice, Epilogue, Pass};
+use sngan_kernels::filter::pool::{self, Windows};
+use sngan_kernels::filter::{Filter, FilterShape, Finish, Map, MapMut, Method, Plane};
 use sngan_kernels::{ConvShape, Isa, activation, matvec, sums};
 use std::ops::{Deref, DerefMut};
 
@@ -106,6 +108,31 @@ fn convolutions_stay_within_their_buffers() {
                 }
             }
             assert!(dx.iter().chain(dw.iter()).chain(out.iter()).all(|v| v.is_finite()), "{s:?}");
+        }
+    }
+}
+
+#[test]
+fn filters_and_pools_stay_within_their_buffers() {
+    let kernels =
+        [((1, 1), 1, (0, 0)), ((3, 3), 2, (0, 0)), ((3, 3), 1, (1, 1)), ((5, 5), 1, (2, 2)), ((1, 7), 1, (0, 3)), ((7, 1), 1, (3, 0))];
+    for ((kernel, stride, padding), images) in kernels.into_iter().flat_map(|k| [(k, 1), (k, 3)]) {
+        let shape = FilterShape { in_channels: 16, out_channels: 48, kernel, stride, padding };
+        let plane = Plane { height: 7, width: 6, images };
+        let (to, pooled) = (shape.output(plane), Windows { stride: 2, padding: 1 }.output(plane));
+        let w = draw::<f32>(2, shape.in_channels * shape.out_channels * shape.taps());
+        for before in [true, false] {
+            let x = Guarded::new(&draw::<f32>(1, plane.rows() * 16), before);
+            let [mut y, mut largest] = [to.rows() * 48, pooled.rows() * 16].map(|n| Guarded::new(&draw::<f32>(3, n), before));
+            for (method, isa) in
+                [Method::Direct, Method::Winograd].into_iter().flat_map(|m| Isa::available().iter().map(move |isa| (m, *isa)))
+            {
+                // Winograd does not know strides and single pixels.
+                let Ok(filter) = Filter::with(method, isa, shape, &w, &draw::<f32>(4, 48)) else { continue };
+                filter.apply(Map::new(plane, 16, &x), Finish::BiasRelu, MapMut::new(to, 48, &mut y));
+            }
+            pool::maximum(Windows { stride: 2, padding: 1 }, Map::new(plane, 16, &x), MapMut::new(pooled, 16, &mut largest));
+            assert!(y.iter().chain(largest.iter()).all(|v| v.is_finite()), "{shape:?}");
         }
     }
 }
