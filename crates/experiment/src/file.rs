@@ -67,7 +67,7 @@ pub struct Scale {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScorePlan {
-    /// Feature extractor: `scorer-fashion`, or `none` where no backbone fits the data yet.
+    /// Feature extractor: `scorer-fashion`, `scorer-cifar10`, or `none` where no backbone fits the data yet.
     pub backbone: String,
     /// Generated images.
     pub samples: usize,

@@ -46,6 +46,11 @@ fn names_that_do_not_exist_are_answered_with_those_that_do() {
     assert_eq!(folder.expect(1, "figures nothing").matches("No such file").count(), 1);
     assert!(folder.expect(1, "data fetch mnist").contains("cifar10"));
     assert!(folder.expect(1, "scorer train").contains("train-images-idx3-ubyte.gz"));
+    assert!(folder.expect(1, "scorer train mnist").contains("fashion-mnist, cifar10"));
+    assert!(folder.expect(1, "scorer train cifar10").contains("sngan data fetch cifar10"));
+    let check = folder.expect(0, "scorer check");
+    assert!(check.contains("scorer-fashion, sha256 ba692df3") && check.contains("2000 images of fashion-mnist:held-out"), "{check}");
+    assert!(check.contains("scorer-cifar10, sha256") && check.contains("sngan data fetch cifar10"), "{check}");
     let plan = folder.expect(0, "plan table1");
     assert!(plan.contains("48 runs"), "{plan}");
     assert_eq!(folder.expect(0, "plan tiny --json").lines().count(), 6);

@@ -156,7 +156,7 @@ mod tests {
         let accuracy = scorer.accuracy(&test).unwrap();
         assert!(accuracy > 0.95, "{accuracy}");
 
-        // Cut off by an image without a class, which stands for a signal: the state of the epochs before it is on disk.
+        // The first two epochs by hand, and the state that a training cut off after them leaves.
         let cut = path("cut");
         let state = State::beside(&cut, Identity::of(SCORERS[0], &training(&train)));
         let batches = Batches::new(SCORERS[0], &training(&train)).unwrap();
