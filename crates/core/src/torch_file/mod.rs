@@ -1,6 +1,6 @@
 //! Tensors out of files that `torch.save` wrote, in the zip format and in the older one without zip, with no Python and nothing executed.
 //!
-//! Such a file is a pickle, a program for a stack machine, and the storages that its tensors view. [`pickle`] runs the few
+//! Such a file is a pickle, a program for a stack machine, and the storages that its tensors view. Here run the few
 //! instructions that build plain values; a class or function that the program names is a name to us and no more: what the program would
 //! call becomes a tensor, where the name is PyTorch's for one, or an inert value. Instructions are counted, values borrow the file's own
 //! bytes, and a tensor is copied out one at a time, so no file can ask for more memory than its own size times a small constant.
