@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod score;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -38,8 +40,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2")]
         watch: Option<u64>,
     },
-    /// Score a run's newest checkpoint and append the record
-    Score(Score),
+    /// Score a run's newest checkpoint and append the records, or score images of any origin
+    Score(score::Score),
+    /// Write reference statistics of images, as pytorch-fid reads them
+    Stats(score::Stats),
     /// Draw samples from a run's newest checkpoint
     Generate(Generate),
     /// Write a sweep's tables and figures from its records
@@ -275,6 +279,10 @@ pub(crate) struct Train {
     /// Generator updates between sample grids; 0 for the last only
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) sample_every: u64,
+    /// Generator updates between scores [default: the experiment's]; 0 for none. Of a spec.toml: is_2k_split5 and fid_2k_ref2k through the data
+    /// set's scorer
+    #[arg(long, value_name = "N")]
+    pub(crate) eval_every: Option<u64>,
     #[command(flatten)]
     pub(crate) machine: Machine,
     #[command(flatten)]
@@ -352,26 +360,6 @@ pub(crate) struct Sweep {
     /// Print what would be done with each run; write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) machine: Machine,
-    #[command(flatten)]
-    pub(crate) data: DataFolder,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Score {
-    /// Run folder
-    #[arg(value_name = "RUN")]
-    pub(crate) run: PathBuf,
-    /// Feature extractor
-    #[arg(long, default_value = "scorer-fashion")]
-    pub(crate) backbone: String,
-    /// Generated images
-    #[arg(long, default_value_t = 2000)]
-    pub(crate) samples: usize,
-    /// Splits of the inception score
-    #[arg(long, default_value_t = 5)]
-    pub(crate) splits: usize,
     #[command(flatten)]
     pub(crate) machine: Machine,
     #[command(flatten)]

@@ -36,6 +36,9 @@ pub enum Error {
         /// What is there, and what should be.
         reason: String,
     },
+    /// Whoever watches a training failed, such as at scoring its samples.
+    #[error(transparent)]
+    Observer(Box<dyn std::error::Error + Send + Sync>),
     /// A device was asked for that this build or machine does not have.
     #[error("device `{name}`: {reason}")]
     Device {

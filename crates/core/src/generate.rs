@@ -18,13 +18,22 @@ const CHUNK: usize = 100;
 /// Those of the tensor library.
 pub fn to_bytes(images: &Tensor) -> Result<Vec<u8>> {
     let values = images.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
-    // `as` saturates and truncates; NaN becomes 0 and is caught as divergence before images are drawn.
-    Ok(values.into_iter().map(|x| (127.5 * x + 127.5) as u8).collect())
+    // NaN becomes 0 and is caught as divergence before images are drawn.
+    Ok(values.into_iter().map(byte).collect())
+}
+
+/// The byte of one value in [−1, 1], by the rule of [`to_bytes`].
+pub fn byte(value: f32) -> u8 {
+    // `as` saturates and truncates.
+    (127.5 * value + 127.5) as u8
 }
 
 /// Which samples are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
+    /// The number of the first: a multiple of 100, for samples are drawn in hundreds. The same number is the same sample, however many are
+    /// asked for at a time.
+    pub first: usize,
     /// How many.
     pub n: usize,
     /// Seed of the streams `sample`, for z, and `sample.y`, for the classes of a conditional G.
@@ -39,7 +48,7 @@ pub struct Request {
 /// # Errors
 /// When the checkpoint does not fit the spec.
 pub fn images(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, n: usize, seed: u64) -> Result<Vec<u8>> {
-    images_of(spec, checkpoint, device, Request { n, seed, class: None })
+    images_of(spec, checkpoint, device, Request { first: 0, n, seed, class: None })
 }
 
 /// [`images`] of one class, where the request names one.
@@ -57,14 +66,17 @@ pub(crate) fn draw(g: &mut Generator, spec: &RunSpec, request: Request, place: &
     if request.class.is_some() && spec.n_classes == 0 {
         return Err(Error::Invalid("a class was asked for, but the run's generator is not conditional".into()));
     }
+    if !request.first.is_multiple_of(CHUNK) {
+        return Err(Error::Invalid(format!("samples were asked for from number {}; it must be a multiple of {CHUNK}", request.first)));
+    }
     let noise = Noise::new(spec, request.seed);
     let mut bytes = Vec::new();
-    for (chunk, start) in (0..request.n).step_by(CHUNK).enumerate() {
-        let count = CHUNK.min(request.n - start);
-        let z = noise.z("sample", chunk as u64, count, place)?;
+    for (i, start) in (0..request.n).step_by(CHUNK).enumerate() {
+        let (chunk, count) = ((request.first / CHUNK + i) as u64, CHUNK.min(request.n - start));
+        let z = noise.z("sample", chunk, count, place)?;
         let labels = match request.class {
             Some(class) => Some(Labels::new(vec![class; count], spec.n_classes, place)?),
-            None => noise.labels("sample.y", chunk as u64, count, place)?,
+            None => noise.labels("sample.y", chunk, count, place)?,
         };
         bytes.extend(to_bytes(&g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?)?);
     }

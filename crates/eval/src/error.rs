@@ -1,5 +1,7 @@
 //! The one error of this crate.
 
+use std::path::{Path, PathBuf};
+
 /// What can go wrong while scoring images or training the scorer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -10,11 +12,14 @@ pub enum Error {
     /// Networks and kernels.
     #[error(transparent)]
     Core(#[from] sngan_core::Error),
+    /// Images of a data set.
+    #[error(transparent)]
+    Data(#[from] sngan_data::Error),
     /// Tensors.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
     /// A score plan names a backbone that does not exist.
-    #[error("unknown backbone `{name}`; known: {}, none", crate::SCORERS.map(|s| s.name).join(", "))]
+    #[error("unknown backbone `{name}`; known: {}", crate::Backbone::names().join(", "))]
     UnknownBackbone {
         /// The name given.
         name: String,
@@ -36,12 +41,21 @@ pub enum Error {
         reason: String,
     },
     /// Fewer samples than a covariance of this dimension needs.
-    #[error("{n} samples are too few for the covariance of {dim} features: FID needs at least {}; raise `samples`", dim + 1)]
+    #[error("{n} samples are too few for the covariance of {dim} features: FID needs at least {}; give more, \
+         or score with --allow-few", dim + 1)]
     TooFewSamples {
         /// Samples given.
         n: usize,
         /// Feature dimension.
         dim: usize,
+    },
+    /// A file with images or statistics is not what it should be.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
     },
     /// An input of the wrong size, or with numbers that are not finite.
     #[error("{what}: {reason}")]
@@ -54,6 +68,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// An [`Error::File`] of `path`.
+    pub(crate) fn file(path: &Path, reason: impl Into<String>) -> Error {
+        Error::File { path: path.into(), reason: reason.into() }
+    }
+
     /// An [`Error::Input`].
     pub(crate) fn input(what: &'static str, reason: impl Into<String>) -> Error {
         Error::Input { what, reason: reason.into() }

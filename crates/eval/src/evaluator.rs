@@ -1,109 +1,266 @@
-//! Scores under a stated protocol: one backbone, one reference, one number of splits.
+//! Scores under named protocols: one backbone, its references, and images to be scored.
 
-use crate::fid::{Moments, frechet_distance};
-use crate::inception_score::inception_score;
-use crate::{Error, Result, Scorer, ScorerSpec};
-use sngan_core::rng::Streams;
-use sngan_data::{ImageSource, Images};
-use sngan_experiment::ScorePlan;
-use sngan_experiment::records::{Metric, Protocol, Record, Reference, ScoreRecord, count, finite};
+use crate::cache::FeatureCache;
+use crate::collect::{Collected, Pass, Progress, Wanted};
+use crate::fid::frechet_distance;
+use crate::kid::kernel_distance;
+use crate::moments::Few;
+use crate::precision_recall::coverage;
+use crate::real::{Real, class_size, chosen, collect_real, read_statistics, reference_of, reference_of_statistics};
+use crate::samples::{Samples, SourceSamples};
+use crate::{Backbone, Error, Result, classes, ms_ssim};
+use sngan_data::ImageSource;
+use sngan_experiment::ProtocolName;
+use sngan_experiment::protocol::Against;
+use sngan_experiment::records::{Protocol, Record, Reference, ScoreRecord, finite};
+use std::path::PathBuf;
 
-/// Seed of the choice of real images for the ceiling; part of the protocol.
-const CEILING_SEED: u64 = 0;
+/// Stream of the order in which real images are scored as if generated; part of the protocol.
+const CEILING: &str = "ceiling";
 
-/// Scores byte images against one reference. One serves all runs of a sweep, from any thread.
+/// What an evaluator may do.
+#[derive(Debug, Clone)]
+pub struct EvaluatorOptions {
+    /// Whether FID is taken of no more images than features; such scores are stamped `few-samples`.
+    pub few: Few,
+    /// Where features are kept.
+    pub cache: Option<FeatureCache>,
+    /// Where references' statistics are kept.
+    pub statistics: Option<PathBuf>,
+}
+
+impl Default for EvaluatorOptions {
+    /// Too few images are refused; nothing is kept.
+    fn default() -> EvaluatorOptions {
+        EvaluatorOptions { few: Few::Refused, cache: None, statistics: None }
+    }
+}
+
+/// Scores images of one side through one backbone. One serves all runs of a sweep, from any thread.
 #[derive(Debug)]
 pub struct Evaluator {
-    scorer: Scorer,
-    reference: Moments,
+    backbone: Backbone,
+    names: Vec<ProtocolName>,
     side: usize,
-    /// Name, count and hash of the reference.
-    reference_set: Reference,
-    /// Splits of the inception score.
-    splits: usize,
-    resize: String,
+    references: Vec<Gathered>,
+    options: EvaluatorOptions,
+}
+
+/// A real side, ready to be compared with.
+#[derive(Debug)]
+struct Gathered {
+    against: Against,
+    record: Reference,
+    collected: Collected,
+    /// Kept where scores look at each class on its own.
+    source: Option<Box<dyn ImageSource>>,
 }
 
 impl Evaluator {
-    /// An evaluator for `plan` against the images of `reference`; `None` for backbone `none`.
+    /// An evaluator for the protocols `names` on images of `side` pixels; `real` is asked once for each real side that they need.
     ///
     /// # Errors
-    /// An unknown backbone, fewer reference images than features, or counts no score can be taken with.
-    pub fn new(plan: &ScorePlan, reference: &Images) -> Result<Option<Evaluator>> {
-        if plan.backbone == "none" {
-            return Ok(None);
+    /// Counts that no score can be taken with, said before hours of training; references that are missing or have another side.
+    pub fn new(
+        backbone: Backbone,
+        names: &[ProtocolName],
+        side: usize,
+        options: EvaluatorOptions,
+        real: &mut dyn FnMut(Against) -> Result<Real>,
+        progress: &Progress<'_>,
+    ) -> Result<Evaluator> {
+        let mut evaluator = Evaluator { backbone, names: names.to_vec(), side, references: Vec::new(), options };
+        for name in names {
+            evaluator.check(*name)?;
         }
-        let dim = ScorerSpec::named(&plan.backbone)?.features();
-        // Said before hours of training, not after.
-        if plan.samples <= dim {
-            return Err(Error::TooFewSamples { n: plan.samples, dim });
+        let mut sides: Vec<Against> = names.iter().filter_map(|name| name.against()).collect();
+        sides.sort_unstable();
+        sides.dedup();
+        for against in sides {
+            let gathered = evaluator.gather(against, real(against)?, progress)?;
+            evaluator.references.push(gathered);
         }
-        if plan.splits == 0 || plan.splits > plan.samples {
-            return Err(Error::input("score plan", format!("`splits` is {}; it must be in 1..={}", plan.splits, plan.samples)));
-        }
-        let scorer = Scorer::embedded(&plan.backbone)?;
-        let moments = Moments::of(&scorer.features(&reference.pixels, reference.side)?.pool, dim)?;
-        let reference_set = Reference { name: reference.name.clone(), n: reference.len(), sha256: reference.sha256() };
-        let resize = scorer.resize(reference.side);
-        Ok(Some(Evaluator { scorer, reference: moments, side: reference.side, reference_set, splits: plan.splits, resize }))
+        Ok(evaluator)
     }
 
-    /// The protocols of the scores of `n_samples` images: inception score, FID.
-    pub fn protocols(&self, n_samples: usize) -> [Protocol; 2] {
-        let samples = count(n_samples as u64);
-        let protocol = |name: String, n_splits: usize, reference: Option<Reference>| Protocol {
-            name,
-            backbone: self.scorer.spec().name.into(),
-            backbone_sha256: self.scorer.sha256().into(),
-            n_samples,
-            n_splits,
-            reference,
-            resize: self.resize.clone(),
-            bytes: "truncate".into(),
-            stamps: Vec::new(),
+    /// The protocols asked for.
+    pub fn names(&self) -> &[ProtocolName] {
+        &self.names
+    }
+
+    /// The network.
+    pub fn backbone(&self) -> &Backbone {
+        &self.backbone
+    }
+
+    /// Refuses protocols that this backbone or side cannot carry out.
+    fn check(&self, name: ProtocolName) -> Result<()> {
+        let dim = self.backbone.pool_dim();
+        match name {
+            ProtocolName::Fid { samples, .. } if samples <= dim && self.options.few == Few::Refused => {
+                Err(Error::TooFewSamples { n: samples, dim })
+            }
+            ProtocolName::MsSsim { .. } if self.side < ms_ssim::LEAST_SIDE => {
+                let reason = format!("needs images of side {} at least; these have {}", ms_ssim::LEAST_SIDE, self.side);
+                Err(Error::input("ms-ssim", reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn pass(&self) -> Pass<'_> {
+        Pass { backbone: &self.backbone, cache: self.options.cache.as_ref(), few: self.options.few }
+    }
+
+    /// Brings one real side to what the protocols need of it.
+    fn gather(&self, against: Against, real: Real, progress: &Progress<'_>) -> Result<Gathered> {
+        let source = match real {
+            Real::Images(source) => source,
+            Real::Statistics(path) => {
+                let (statistics, provenance) = read_statistics(&path, &self.backbone)?;
+                let record = reference_of_statistics(&path, &statistics, provenance.as_ref());
+                let collected = Collected::of_moments(against.n, statistics.moments);
+                return Ok(Gathered { against, record, collected, source: None });
+            }
         };
-        [
-            protocol(format!("is_{samples}_split{}", self.splits), self.splits, None),
-            protocol(format!("fid_{samples}_ref{}", count(self.reference_set.n as u64)), 1, Some(self.reference_set.clone())),
-        ]
+        if source.side() != self.side {
+            let reason = format!("has side {}, the images {}; both must take the same way to the backbone", source.side(), self.side);
+            return Err(Error::input("reference", reason));
+        }
+        let record = reference_of(source.as_ref(), against.n)?;
+        let of_this: Vec<ProtocolName> = self.names.iter().copied().filter(|name| name.against() == Some(against)).collect();
+        let (mut wanted, of_samples) = (Wanted::default(), Wanted::of(&of_this));
+        wanted.moments.extend((!of_samples.moments.is_empty()).then_some(against.n));
+        wanted.rows.extend((!of_samples.rows.is_empty()).then_some(against.n));
+        let folder = self.options.statistics.as_deref().filter(|_| matches!(self.backbone, Backbone::Inception(..)));
+        let collected = match wanted.total() {
+            0 => Collected::default(),
+            _ => collect_real(&self.pass(), source.as_ref(), &record, &wanted, folder, progress)?,
+        };
+        let keep = of_this.iter().any(|name| name.within_classes());
+        Ok(Gathered { against, record, collected, source: keep.then_some(source) })
     }
 
-    /// Scores generated images, `[N, 3, side, side]`, of the checkpoint after `gen_updates` generator updates.
+    fn reference(&self, name: ProtocolName) -> Result<&Gathered> {
+        let found = self.references.iter().find(|r| Some(r.against) == name.against());
+        found.ok_or_else(|| Error::input("protocol", format!("`{name}` is none that this evaluator was made for")))
+    }
+
+    /// The whole protocol of a score by `name`; `bytes` as [`Samples::bytes`].
+    pub fn protocol(&self, name: ProtocolName, bytes: &str) -> Protocol {
+        Protocol {
+            name: name.to_string(),
+            backbone: self.backbone.name().into(),
+            backbone_sha256: self.backbone.sha256().into(),
+            n_samples: name.samples(),
+            n_splits: name.repeats(),
+            reference: self.reference(name).ok().map(|r| r.record.clone()),
+            resize: self.backbone.resize(self.side),
+            bytes: bytes.into(),
+            stamps: self.stamps(name),
+        }
+    }
+
+    /// What sets a score apart from others of its protocol.
+    fn stamps(&self, name: ProtocolName) -> Vec<String> {
+        let dim = self.backbone.pool_dim();
+        let few = |n: usize| n > 0 && n <= dim;
+        let stamp = match name {
+            ProtocolName::Is { .. } => self.backbone.logit_stamp(),
+            ProtocolName::Fid { samples, against } => (few(samples) || few(against.n)).then_some("few-samples"),
+            ProtocolName::MsSsim { .. } => ms_ssim::shrinks(self.side).then_some("window-shrunk"),
+            ProtocolName::IntraFid { against, .. } => {
+                let source = self.reference(name).ok().and_then(|r| r.source.as_deref());
+                let deficient = source.is_some_and(|source| {
+                    let real = chosen(source, against.n);
+                    (0..source.classes().len() as u32).any(|class| few(class_size(&real, class)))
+                });
+                deficient.then_some("rank-deficient")
+            }
+            _ => None,
+        };
+        stamp.map(String::from).into_iter().collect()
+    }
+
+    /// Scores `samples` by the protocols `names`, which are among those the evaluator was made for, after `gen_updates` generator updates.
     ///
     /// # Errors
-    /// When `side` is not the reference's (both sides of FID are to take the same way to the backbone), or N is too small.
-    pub fn score(&self, bytes: &[u8], side: usize, gen_updates: u64) -> Result<Vec<ScoreRecord>> {
-        if side != self.side {
-            return Err(Error::input(
-                "images",
-                format!("have side {side}, the reference {}; load the reference at side {side}", self.side),
-            ));
+    /// Images of another side, too few of them or none with classes where a protocol needs those; numbers that are not finite.
+    pub fn score(
+        &self,
+        names: &[ProtocolName],
+        samples: &mut dyn Samples,
+        gen_updates: u64,
+        progress: &Progress<'_>,
+    ) -> Result<Vec<ScoreRecord>> {
+        if samples.side() != self.side {
+            let reason = format!("have side {}, the reference {}; load the reference at side {}", samples.side(), self.side, samples.side());
+            return Err(Error::input("images", reason));
         }
-        let features = self.scorer.features(bytes, side)?;
-        let is = inception_score(&features.logits, self.scorer.spec().classes, self.splits)?;
-        let fid = frechet_distance(&Moments::of(&features.pool, self.scorer.spec().features())?, &self.reference)?;
-        let record = |metric, value, std, protocol| ScoreRecord {
-            version: ScoreRecord::VERSION,
-            gen_updates,
-            metric,
-            value: finite(value),
-            std,
-            protocol,
-        };
-        let [is_protocol, fid_protocol] = self.protocols(features.n);
-        Ok(vec![record(Metric::Is, is.mean, finite(is.std), is_protocol), record(Metric::Fid, fid, None, fid_protocol)])
+        let collected = self.pass().collect(samples, None, &Wanted::of(names), progress)?;
+        let mut records = Vec::new();
+        for name in names {
+            let (value, std) = match name.within_classes() {
+                true => self.score_within_classes(*name, samples, progress)?,
+                false => self.score_collected(*name, &collected)?,
+            };
+            let (version, protocol) = (ScoreRecord::VERSION, self.protocol(*name, samples.bytes()));
+            let std = std.and_then(finite);
+            records.push(ScoreRecord { version, gen_updates, metric: name.metric(), value: finite(value), std, protocol });
+        }
+        Ok(records)
     }
 
-    /// The real data's own scores: `n_samples` images of `train`, after a seeded shuffle, scored as if generated. With fewer images than
-    /// that, all of them; the records' protocols say how many.
+    /// A score's value and standard deviation.
+    fn score_collected(&self, name: ProtocolName, generated: &Collected) -> Result<(f64, Option<f64>)> {
+        let real = || self.reference(name).map(|r| &r.collected);
+        match name {
+            ProtocolName::Is { .. } => {
+                let score = generated.score(name)?.finish()?;
+                Ok((score.mean, Some(score.std)))
+            }
+            ProtocolName::Fid { samples, against } => {
+                Ok((frechet_distance(generated.moments(samples)?, real()?.moments(against.n)?)?, None))
+            }
+            ProtocolName::Kid { samples, against, subsets, size } => {
+                let distance = kernel_distance(generated.rows(samples)?, real()?.rows(against.n)?, subsets, size)?;
+                Ok((distance.mean, Some(distance.std)))
+            }
+            ProtocolName::Precision { samples, against, k } => {
+                Ok((coverage(real()?.rows(against.n)?, generated.rows(samples)?, k)?, None))
+            }
+            ProtocolName::Recall { samples, against, k } => Ok((coverage(generated.rows(samples)?, real()?.rows(against.n)?, k)?, None)),
+            ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. } => {
+                Err(Error::input("protocol", format!("`{name}` is taken within classes")))
+            }
+        }
+    }
+
+    /// The mean over classes and the standard deviation over them.
+    fn score_within_classes(&self, name: ProtocolName, samples: &mut dyn Samples, progress: &Progress<'_>) -> Result<(f64, Option<f64>)> {
+        let per_class = classes::per_class(name, samples)?;
+        match name {
+            ProtocolName::MsSsim { pairs, .. } => classes::ms_ssim(samples, per_class, pairs, progress),
+            _ => {
+                let reference = self.reference(name)?;
+                let source = reference.source.as_deref().ok_or_else(|| Error::input("protocol", format!("`{name}` needs real images")))?;
+                classes::intra_fid(&self.pass(), samples, per_class, &mut chosen(source, reference.record.n), progress)
+            }
+        }
+    }
+
+    /// The real data's own scores: images of `train`, after a seeded shuffle, scored as if generated. Protocols that need more images than
+    /// there are, or classes where there are none, are left out.
     ///
     /// # Errors
     /// As [`Evaluator::score`].
-    pub fn ceiling(&self, train: &dyn ImageSource, samples: usize) -> Result<Vec<ScoreRecord>> {
-        let order = Streams::new(CEILING_SEED).permutation("ceiling", 0, train.len());
-        let mut bytes = Vec::new();
-        let mut read = order.iter().take(samples).map(|&i| train.read(i as usize, &mut bytes));
-        read.try_for_each(|read| read).map_err(sngan_core::Error::from)?;
-        self.score(&bytes, train.side(), 0)
+    pub fn ceiling(&self, train: &dyn ImageSource, progress: &Progress<'_>) -> Result<Vec<ScoreRecord>> {
+        self.score(&self.ceiling_names(train), &mut SourceSamples::shuffled(train, CEILING), 0, progress)
+    }
+
+    /// The protocols that [`Evaluator::ceiling`] scores `train` by.
+    pub fn ceiling_names(&self, train: &dyn ImageSource) -> Vec<ProtocolName> {
+        let possible = |name: &ProtocolName| name.samples() <= train.len() && !(name.within_classes() && train.classes().len() < 2);
+        self.names.iter().copied().filter(possible).collect()
     }
 }

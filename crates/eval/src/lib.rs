@@ -1,18 +1,40 @@
-//! Scores of generated images: the inception score and the Fréchet inception distance, through a named backbone.
+//! Scores of generated images: inception score, FID, KID, precision and recall, and within classes FID and MS-SSIM.
 //!
-//! Two ideas carry the crate. A *metric* is a function of plain numbers ([`inception_score`] of logits, [`fid`] of features) that knows no
-//! network. An [`Evaluator`] binds the metrics to a backbone, a reference and sample counts, and stamps every score with that protocol, so
-//! that scores taken differently never meet in one column. The backbones here are [`SCORERS`], small classifiers; scores through them are *not*
-//! comparable with those through Inception-v3.
+//! Two ideas carry the crate. A *metric* is a function of plain numbers ([`inception_score`] of logits, [`fid`] of moments, [`kid`] and
+//! [`precision_recall`] of features, [`ms_ssim`] of pixels) that knows no network. An [`Evaluator`] binds the metrics to a [`Backbone`],
+//! references and protocols by name, sends images through the network once, block by block, and stamps every score with its whole protocol,
+//! so that scores taken differently never meet in one column. Backbones are Inception-v3, which published scores are taken through, and
+//! [`SCORERS`], small classifiers; scores through those are comparable with each other only.
 
+mod backbone;
+mod cache;
+mod classes;
+mod collect;
 mod error;
 mod evaluator;
 pub mod fid;
 pub mod inception;
 pub mod inception_score;
+pub mod input;
+pub mod kid;
+pub mod moments;
+pub mod ms_ssim;
+pub mod precision_recall;
+mod real;
+mod rows;
+mod samples;
 mod scorer;
+mod statistics;
 
+pub use backbone::{Backbone, BackboneFeatures, BackboneOptions, Logits};
+pub use cache::FeatureCache;
+pub use collect::Progress;
 pub use error::{Error, Result};
-pub use evaluator::Evaluator;
+pub use evaluator::{Evaluator, EvaluatorOptions};
 pub use inception::{Inception, InceptionFeatures, Preparation, Taps};
+pub use moments::{Few, Moments};
+pub use real::{Real, StatisticsProvenance, make_statistics, read_statistics};
+pub use rows::Rows;
+pub use samples::{BLOCK, Draw, DrawnSamples, Samples, SourceSamples};
 pub use scorer::{Features, Recipe, SCORERS, Scorer, ScorerSpec, Training, train_scorer};
+pub use statistics::{Statistics, write_statistics};

@@ -2,6 +2,7 @@
 
 use crate::method::{Method, Setting};
 use crate::spec::RunSpec;
+use crate::protocol::{Part, ProtocolName};
 use crate::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -67,12 +68,13 @@ pub struct Scale {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScorePlan {
-    /// Feature extractor: `scorer-fashion`, `scorer-cifar10`, or `none` where no backbone fits the data yet.
+    /// Feature extractor: a scorer's name, `inception`, `inception-or-scorer` for whichever is there, or `none`.
     pub backbone: String,
-    /// Generated images.
-    pub samples: usize,
-    /// Splits of the inception score.
-    pub splits: usize,
+    /// What is measured, and on how many images. With backbone `none` nothing is.
+    pub protocols: Vec<ProtocolName>,
+    /// Generator updates between scores during training; 0 for scores at the end only.
+    #[serde(default)]
+    pub eval_every: u64,
     /// Log cadence in generator updates.
     pub log_every: u64,
     /// Checkpoint cadence in generator updates; the last update is always kept.
@@ -94,6 +96,31 @@ pub struct Plan {
     pub watch_held_out: bool,
     /// Logging and scoring.
     pub score: ScorePlan,
+}
+
+impl ScorePlan {
+    /// Backbone of a plan that scores nothing.
+    pub const NO_BACKBONE: &str = "none";
+
+    /// Whether nothing is scored.
+    pub fn scores_nothing(&self) -> bool {
+        self.backbone == ScorePlan::NO_BACKBONE || self.protocols.is_empty()
+    }
+
+    /// Refuses what an experiment file cannot ask for.
+    fn validate(&self) -> Result<()> {
+        let given = |p: &&ProtocolName| p.against().is_some_and(|a| matches!(a.part, Part::Images | Part::Statistics));
+        if let Some(name) = self.protocols.iter().find(given) {
+            let reason = format!("`{name}` compares with what only a command line can name; use ref, test or train");
+            return Err(Error::invalid("protocols", reason));
+        }
+        for (i, name) in self.protocols.iter().enumerate() {
+            if self.protocols[..i].contains(name) {
+                return Err(Error::invalid("protocols", format!("`{name}` stands there twice")));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl ExperimentFile {
@@ -123,6 +150,7 @@ impl ExperimentFile {
             name: scale_name.into(),
             known: self.scales.keys().cloned().collect::<Vec<_>>().join(", "),
         })?;
+        scale.score.validate()?;
         let table = settings()?;
         let rows: Vec<&MethodRow> = match &scale.methods {
             None => self.methods.iter().collect(),
@@ -209,7 +237,7 @@ mod tests {
         methods = [{ label = "SN", method = "sn" }, { label = "SN hinge", method = "sn", run = { loss = "hinge" } }]
         [scales.smoke]
         run = { gen_updates = 2 }
-        score = { backbone = "none", samples = 10, splits = 1, log_every = 1, checkpoint_every = 1 }
+        score = { backbone = "none", protocols = ["is_10_split1"], log_every = 1, checkpoint_every = 1 }
     "#;
 
     #[test]
@@ -232,6 +260,18 @@ mod tests {
         let message = ExperimentFile::parse(Path::new("t.toml"), &typo).unwrap().plan("smoke").unwrap_err().to_string();
         assert!(message.contains("run.sied"), "{message}");
         assert!(ExperimentFile::parse(Path::new("t.toml"), &FILE.replace("title", "titel")).is_err());
+    }
+
+    #[test]
+    fn score_plans_that_cannot_be_carried_out_are_refused() {
+        let message = |protocols: &str| {
+            let text = FILE.replace("\"is_10_split1\"", protocols);
+            let file = ExperimentFile::parse(Path::new("t.toml"), &text);
+            file.and_then(|f| f.plan("smoke")).unwrap_err().to_string()
+        };
+        assert!(message("\"fid_10\"").contains("such as is_5k_x10"));
+        assert!(message("\"fid_10_stats\"").contains("only a command line"));
+        assert!(message("\"is_10_x2\", \"is_10_x2\"").contains("twice"));
     }
 
     #[test]

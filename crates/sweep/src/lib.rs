@@ -4,6 +4,7 @@
 //! kept; what is missing is done.
 
 mod error;
+mod evaluator;
 mod images;
 mod run;
 mod score;
@@ -11,8 +12,9 @@ mod shard;
 mod status;
 
 pub use error::{Error, Result};
+pub use evaluator::evaluator_for;
 pub use images::ImageSets;
 pub use run::{Event, Summary, SweepOptions, is_busy, run, runs_of};
-pub use score::{score_run, spectra_of_run};
+pub use score::{score_during, score_run, spectra_of_run};
 pub use shard::Shard;
 pub use status::{RunState, status};

@@ -1,10 +1,11 @@
 //! The sweep itself.
 
-use crate::score::{score_run, spectra_of_run};
+use crate::evaluator::evaluator;
+use crate::score::{score_during, score_run, spectra_of_run};
 use crate::{Error, ImageSets, Result, Shard};
 use sngan_core::Device;
 use sngan_core::trainer::{Outcome, TrainOptions, train_locked};
-use sngan_data::{ImageSource, Split};
+use sngan_data::ImageSource;
 use sngan_eval::Evaluator;
 use sngan_experiment::records::{FORMAT_VERSION, PlanRecord, ScoreRecord, Status};
 use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, run_dir};
@@ -30,6 +31,11 @@ pub struct SweepOptions {
 /// What happened, told from the thread it happened in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    /// What runs will be scored through.
+    Scoring {
+        /// The network's name; none where nothing is scored.
+        backbone: Option<String>,
+    },
     /// A run begins or continues.
     Started {
         /// Folder name.
@@ -91,7 +97,9 @@ pub fn run(
     write_plan(plan, out, options.extend)?;
     let images = ImageSets::load(&plan.specs, data_dir)?;
     let images = if plan.watch_held_out { images.with_held_out(data_dir)? } else { images };
-    let evaluator = evaluator(plan, &images, out, data_dir)?;
+    // Nothing else runs yet.
+    let evaluator = pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir))?;
+    events(&Event::Scoring { backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()) });
     let order = runs_of(plan, options.shard);
     let workers = options.threads.clamp(1, order.len().max(1));
     let threads = (options.threads / workers).max(1);
@@ -169,28 +177,6 @@ fn write_plan(plan: &Plan, out: &Path, extend: bool) -> Result<()> {
         }
     }
     Ok(atomic::write_json(&path, &record)?)
-}
-
-/// The sweep's evaluator, with the real data's own scores written beside the plan.
-fn evaluator(plan: &Plan, images: &ImageSets, out: &Path, data_dir: Option<&Path>) -> Result<Option<Evaluator>> {
-    let Some(spec) = plan.specs.first() else { return Err(Error::Invalid("the plan has no runs".into())) };
-    if plan.score.backbone == "none" {
-        return Ok(None);
-    }
-    if images.len() != 1 {
-        let reason = "the plan trains on several data sets or sides; scores against one reference need one of each";
-        return Err(Error::Invalid(reason.into()));
-    }
-    let reference = sngan_data::load(spec.dataset, Split::Reference, spec.side, data_dir)?;
-    let evaluator = Evaluator::new(&plan.score, &reference)?;
-    if let (Some(evaluator), Some(train)) = (&evaluator, images.of(spec)) {
-        let known = run_dir::ceiling(out)?;
-        let wanted = evaluator.protocols(plan.score.samples.min(train.len()));
-        if !wanted.iter().all(|w| known.iter().any(|k| k.protocol == *w)) {
-            run_dir::write_lines(&out.join("ceiling.jsonl"), &evaluator.ceiling(train, plan.score.samples)?)?;
-        }
-    }
-    Ok(evaluator)
 }
 
 struct Sweep<'a> {
@@ -272,13 +258,19 @@ impl Sweep<'_> {
                 held_out: self.images.held_out_of(spec),
             },
             self.stop,
-            &mut |p| (self.events)(&Event::Progress { run: spec.dir_name(), gen_update: p.gen_update, total: p.total }),
+            &mut |p, trainer| {
+                if let Some(evaluator) = &self.evaluator {
+                    score_during(dir, spec, evaluator, self.plan.score.eval_every, p, trainer)?;
+                }
+                (self.events)(&Event::Progress { run: spec.dir_name(), gen_update: p.gen_update, total: p.total });
+                Ok(())
+            },
         )?;
         if outcome != Outcome::Completed {
             return Ok((outcome, Vec::new()));
         }
         let scores = match &self.evaluator {
-            Some(evaluator) => score_run(dir, spec, evaluator, self.plan.score.samples, self.device)?,
+            Some(evaluator) => score_run(dir, spec, evaluator, self.device, &|_, _| ())?,
             None => Vec::new(),
         };
         spectra_of_run(dir, spec)?;

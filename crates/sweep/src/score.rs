@@ -1,35 +1,79 @@
-//! Scoring a finished run from its checkpoint.
+//! Scoring a run: its newest checkpoint, or its generator while it trains.
 
 use crate::{Error, Result};
+use sngan_core::generate::Request;
+use sngan_core::trainer::{Progress, Trainer};
 use sngan_core::{Device, checkpoint, generate, spectrum};
-use sngan_eval::Evaluator;
-use sngan_experiment::records::{Protocol, ScoreRecord};
-use sngan_experiment::{RunDir, RunSpec, run_dir};
+use sngan_eval::{DrawnSamples, Evaluator, Samples};
+use sngan_experiment::records::ScoreRecord;
+use sngan_experiment::{ProtocolName, RunDir, RunSpec, run_dir};
 
 fn newest(dir: &RunDir, device: &Device) -> Result<checkpoint::Checkpoint> {
     let none = || Error::Invalid(format!("{} has no good checkpoint; train it first", dir.path().display()));
     checkpoint::latest(dir, device)?.ok_or_else(none)
 }
 
-/// Scores `samples` images of the newest checkpoint, unless those scores are recorded already; appends to `scores.jsonl`.
+/// Scores of the newest checkpoint by all of the evaluator's protocols; what is recorded already is not taken again, what is new is appended
+/// to `scores.jsonl`.
 ///
 /// Samples come from the stream `sample` of the run's seed, with G in evaluation mode.
 ///
 /// # Errors
 /// No good checkpoint; images that cannot be scored.
-pub fn score_run(dir: &RunDir, spec: &RunSpec, evaluator: &Evaluator, samples: usize, device: &Device) -> Result<Vec<ScoreRecord>> {
+pub fn score_run(
+    dir: &RunDir,
+    spec: &RunSpec,
+    evaluator: &Evaluator,
+    device: &Device,
+    progress: &sngan_eval::Progress<'_>,
+) -> Result<Vec<ScoreRecord>> {
     let checkpoint = newest(dir, device)?;
-    let recorded = dir.scores()?;
-    let known = |protocol: &Protocol| recorded.iter().find(|s| s.gen_updates == checkpoint.gen_updates && s.protocol == *protocol).cloned();
-    if let Some(scores) = evaluator.protocols(samples).iter().map(known).collect::<Option<Vec<_>>>() {
-        return Ok(scores);
+    let mut draw = |request: Request| generate::images_of(spec, &checkpoint, device, request);
+    score_missing(dir, evaluator, &mut DrawnSamples::new(spec, &mut draw), checkpoint.gen_updates, progress)
+}
+
+/// Scores a run while it trains, after every `every` generator updates; for the trainer's observer. The bits of the training stay the same,
+/// and so do the scores if the run is cut off and resumed: what is recorded for an update is not recorded again.
+///
+/// # Errors
+/// [`sngan_core::Error::Observer`]: images that cannot be scored.
+pub fn score_during(
+    dir: &RunDir,
+    spec: &RunSpec,
+    evaluator: &Evaluator,
+    every: u64,
+    at: &Progress,
+    trainer: &mut Trainer<'_>,
+) -> sngan_core::Result<()> {
+    if every == 0 || !at.gen_update.is_multiple_of(every) {
+        return Ok(());
     }
-    let bytes = generate::images(spec, &checkpoint, device, samples, spec.seed)?;
-    let scores = evaluator.score(&bytes, spec.side, checkpoint.gen_updates)?;
-    for score in scores.iter().filter(|s| known(&s.protocol).is_none()) {
+    let mut draw = |request: Request| trainer.samples_of(request);
+    let mut samples = DrawnSamples::new(spec, &mut draw);
+    let scored = score_missing(dir, evaluator, &mut samples, at.gen_update, &|_, _| ());
+    scored.map(|_| ()).map_err(|e| sngan_core::Error::Observer(Box::new(e)))
+}
+
+fn score_missing(
+    dir: &RunDir,
+    evaluator: &Evaluator,
+    samples: &mut dyn Samples,
+    gen_updates: u64,
+    progress: &sngan_eval::Progress<'_>,
+) -> Result<Vec<ScoreRecord>> {
+    let recorded = dir.scores()?;
+    let bytes = samples.bytes();
+    let known = |name: &ProtocolName| {
+        let protocol = evaluator.protocol(*name, bytes);
+        recorded.iter().find(|s| s.gen_updates == gen_updates && s.protocol == protocol).cloned()
+    };
+    let missing: Vec<ProtocolName> = evaluator.names().iter().copied().filter(|name| known(name).is_none()).collect();
+    let new = if missing.is_empty() { Vec::new() } else { evaluator.score(&missing, samples, gen_updates, progress)? };
+    for score in &new {
         run_dir::append_line(&dir.scores_path(), score)?;
     }
-    Ok(scores)
+    let mut new = new.into_iter();
+    Ok(evaluator.names().iter().filter_map(|name| known(name).or_else(|| new.next())).collect())
 }
 
 /// Writes `spectrum.jsonl`: the squared singular values of every layer of D at the newest checkpoint.

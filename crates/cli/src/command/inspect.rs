@@ -1,33 +1,13 @@
-//! What can be done with finished runs: `score`, `generate`, `spectra`, `figures`, `collect`.
+//! What can be done with finished runs: `generate`, `spectra`, `figures`, `collect`.
 
 use super::device;
-use super::sweep::describe;
 use crate::Ended;
-use crate::args::{Generate, Score};
+use crate::args::Generate;
 use anyhow::{Context, Result, bail};
 use sngan_core::{checkpoint, generate};
-use sngan_data::{Split, load};
-use sngan_eval::Evaluator;
-use sngan_experiment::{RunDir, ScorePlan};
+use sngan_experiment::RunDir;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-pub(crate) fn score(arguments: &Score) -> Result<Ended> {
-    let dir = RunDir::new(&arguments.run);
-    let spec = dir.spec()?;
-    let plan = ScorePlan {
-        backbone: arguments.backbone.clone(),
-        samples: arguments.samples,
-        splits: arguments.splits,
-        log_every: 1,
-        checkpoint_every: 1,
-    };
-    let reference = load(spec.dataset, Split::Reference, spec.side, Some(&arguments.data.data_dir))?;
-    let evaluator = Evaluator::new(&plan, &reference)?.context("backbone `none` scores nothing")?;
-    let scores = sngan_sweep::score_run(&dir, &spec, &evaluator, plan.samples, &device(&arguments.machine)?)?;
-    println!("{} updates: {}", scores.first().map_or(0, |s| s.gen_updates), describe(&scores));
-    Ok(Ended::Well)
-}
 
 pub(crate) fn generate(arguments: &Generate) -> Result<Ended> {
     let device = device(&arguments.machine)?;

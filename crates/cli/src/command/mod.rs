@@ -5,6 +5,7 @@ mod data;
 mod develop;
 mod inspect;
 mod plan;
+mod score;
 mod scorer;
 mod spectrum;
 mod status;
@@ -22,6 +23,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
     let asked = match &arguments.command {
         Command::Train(a) => a.machine.threads,
         Command::Score(a) => a.machine.threads,
+        Command::Stats(a) => a.machine.threads,
         Command::Generate(a) => a.machine.threads,
         Command::Bench(Bench::Update(a)) => a.machine.threads,
         Command::Bench(Bench::Run { machine, .. }) => machine.threads,
@@ -44,7 +46,8 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
         Command::Plan(a) => plan::run(&a, experiments),
         Command::Sweep(a) => sweep::run(&a, experiments),
         Command::Status { out, watch } => status::run(&out, watch),
-        Command::Score(a) => inspect::score(&a),
+        Command::Score(a) => score::score(&a),
+        Command::Stats(a) => score::stats(&a),
         Command::Generate(a) => inspect::generate(&a),
         Command::Figures { out } => inspect::figures(&out),
         Command::Collect { outs, out } => inspect::collect(&outs, out),

@@ -47,7 +47,9 @@ pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
         );
     }
     let score = &plan.score;
-    println!("score: backbone {}, {} samples, {} splits", score.backbone, score.samples, score.splits);
+    let protocols: Vec<String> = score.protocols.iter().map(ToString::to_string).collect();
+    let during = if score.eval_every > 0 { format!(", also every {} updates", score.eval_every) } else { String::new() };
+    println!("score: backbone {}, {}{during}", score.backbone, protocols.join(", "));
     Ok(Ended::Well)
 }
 

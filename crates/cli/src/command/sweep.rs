@@ -36,6 +36,8 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
     progress.set(work.position(), String::new);
     let ended = AtomicU64::new(0);
     let events = |event: &Event| match event {
+        Event::Scoring { backbone: Some(backbone) } => progress.println(&format!("scores through {backbone}")),
+        Event::Scoring { backbone: None } => progress.println("no scores: the experiment names no backbone, or none that is here"),
         Event::Started { .. } => {}
         Event::Progress { run, gen_update, .. } => {
             work.done(run, *gen_update);

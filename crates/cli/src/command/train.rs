@@ -7,6 +7,7 @@ use crate::{Ended, experiments, signals};
 use anyhow::{Context, Result, bail};
 use sngan_core::trainer::{Outcome, TrainOptions, train};
 use sngan_data::{Split, open};
+use sngan_eval::{Backbone, Evaluator};
 use sngan_experiment::{RunDir, RunSpec, ScorePlan};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -32,8 +33,14 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     let stop = signals::stop_flag()?;
     println!("{}: {} images of {}, {} updates, {threads} threads", out.display(), images.len(), images.name(), spec.gen_updates);
     let progress = Progress::new("updates");
-    let outcome = train(&out, &spec, images.as_ref(), &device, &options, &stop, &mut |p| {
+    let every = arguments.eval_every.or(score.as_ref().map(|s| s.eval_every)).unwrap_or(0);
+    let evaluator = if every > 0 { evaluator(&spec, score, &arguments.data.data_dir)? } else { None };
+    let outcome = train(&out, &spec, images.as_ref(), &device, &options, &stop, &mut |p, trainer| {
+        if let Some(evaluator) = &evaluator {
+            sngan_sweep::score_during(&RunDir::new(&out), &spec, evaluator, every, p, trainer)?;
+        }
         progress.set(Position::even(p.gen_update, Some(p.total)), || format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g));
+        Ok(())
     });
     progress.finish();
     Ok(match outcome? {
@@ -50,6 +57,25 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
             Ended::Interrupted
         }
     })
+}
+
+/// What a run is scored with during training: as its experiment says, else by two short protocols through its data set's scorer.
+fn evaluator(spec: &RunSpec, score: Option<ScorePlan>, data_dir: &Path) -> Result<Option<Evaluator>> {
+    let plan = match score {
+        Some(plan) => plan,
+        None => ScorePlan {
+            backbone: Backbone::INCEPTION_OR_SCORER.into(),
+            protocols: ["is_2k_split5", "fid_2k_ref2k"].into_iter().map(str::parse).collect::<Result<_, _>>()?,
+            eval_every: 0,
+            log_every: LOG_EVERY,
+            checkpoint_every: CHECKPOINT_EVERY,
+        },
+    };
+    let evaluator = sngan_sweep::evaluator_for(&plan, spec.dataset, spec.side, Some(data_dir))?;
+    if evaluator.is_none() {
+        eprintln!("warning: no scores: backbone `{}` gives none for {}", plan.backbone, spec.dataset.name());
+    }
+    Ok(evaluator)
 }
 
 /// A folder that holds a run is continued only when that was asked for.

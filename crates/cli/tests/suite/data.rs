@@ -68,7 +68,7 @@ gen_batch = 2
 gen_updates = 1
 [scales.quick]
 run = {}
-score = { backbone = "none", samples = 70, splits = 2, log_every = 1, checkpoint_every = 1 }
+score = { backbone = "none", protocols = ["is_70_split2"], log_every = 1, checkpoint_every = 1 }
 "#;
 
 /// The sample of ImageNet that stands beside the project, unpacked; `None`, with the reason on standard error, where it is not to be had.

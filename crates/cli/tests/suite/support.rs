@@ -17,17 +17,17 @@ methods = [
 ]
 [scales.quick]
 run = {}
-score = { backbone = "scorer-fashion", samples = 70, splits = 2, log_every = 2, checkpoint_every = 2 }
+score = { backbone = "scorer-fashion", protocols = ["is_70_split2", "fid_70_ref2k"], log_every = 2, checkpoint_every = 2 }
 [scales.watched]
 run = {}
 methods = ["SN"]
 settings = ["C"]
 watch_held_out = true
-score = { backbone = "none", samples = 70, splits = 2, log_every = 2, checkpoint_every = 2 }
+score = { backbone = "none", protocols = ["is_70_split2", "fid_70_ref2k"], log_every = 2, checkpoint_every = 2 }
 # Kills fall between checkpoints, where the log is ahead of them.
 [scales.long]
 run = { gen_updates = 2000 }
-score = { backbone = "scorer-fashion", samples = 70, splits = 2, log_every = 3, checkpoint_every = 40 }
+score = { backbone = "scorer-fashion", protocols = ["is_70_split2", "fid_70_ref2k"], log_every = 3, checkpoint_every = 40 }
 "#;
 
 pub(crate) struct Folder(TempDir);

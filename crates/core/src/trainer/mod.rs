@@ -9,7 +9,7 @@ mod updates;
 pub use critic::CriticLoss;
 pub(crate) use ema::sampled;
 pub use measure::{Cost, SingleUpdates, UpdateTimes, cost, made_up_images, measure};
-pub use run::{Outcome, Progress, TrainOptions, train, train_locked};
+pub use run::{Observer, Outcome, Progress, TrainOptions, train, train_locked};
 
 use crate::adam::{Adam, AdamConfig};
 use crate::batch::Draws;
@@ -211,7 +211,14 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// Those of the tensor library.
     pub fn samples(&mut self, n: usize) -> Result<Vec<u8>> {
-        let request = generate::Request { n, seed: self.spec.seed, class: None };
+        self.samples_of(generate::Request { first: 0, n, seed: self.spec.seed, class: None })
+    }
+
+    /// [`Trainer::samples`] of a request of one's own. No bits of the training change.
+    ///
+    /// # Errors
+    /// As [`Trainer::samples`]; a class of a generator that is not conditional.
+    pub fn samples_of(&mut self, request: generate::Request) -> Result<Vec<u8>> {
         match &self.ema {
             None => generate::draw(&mut self.generator, &self.spec, request, &self.place),
             Some(ema) => {

@@ -63,6 +63,10 @@ pub struct Progress {
     pub loss_g: f64,
 }
 
+/// Called after every generator update, before the checkpoint that may follow it: what it makes of the trainer's samples is neither lost nor,
+/// if it looks at what it has written before, doubled when the run is cut off and resumed. Its errors end the run.
+pub type Observer<'a> = dyn FnMut(&Progress, &mut Trainer<'_>) -> Result<()> + 'a;
+
 /// Trains `spec` in the folder `dir`, or continues what is there from the newest good checkpoint; bits do not depend on interruptions
 /// or on the number of threads of the current rayon pool. A finished run is left as it is.
 ///
@@ -75,7 +79,7 @@ pub fn train(
     device: &Device,
     options: &TrainOptions,
     stop: &AtomicBool,
-    observer: &mut dyn FnMut(&Progress),
+    observer: &mut Observer<'_>,
 ) -> Result<Outcome> {
     train_locked(&FolderLock::take(dir)?, spec, images, device, options, stop, observer)
 }
@@ -91,7 +95,7 @@ pub fn train_locked(
     device: &Device,
     options: &TrainOptions,
     stop: &AtomicBool,
-    observer: &mut dyn FnMut(&Progress),
+    observer: &mut Observer<'_>,
 ) -> Result<Outcome> {
     let dir = RunDir::create(lock.folder(), spec, &provenance(device, options, images))?;
     let result = Session { dir: &dir, spec, options, started: Instant::now() }.run(images, device, stop, observer);
@@ -128,7 +132,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&self, images: &dyn ImageSource, device: &Device, stop: &AtomicBool, observer: &mut dyn FnMut(&Progress)) -> Result<Outcome> {
+    fn run(&self, images: &dyn ImageSource, device: &Device, stop: &AtomicBool, observer: &mut Observer<'_>) -> Result<Outcome> {
         if let Some(outcome) = self.finished(device)? {
             return Ok(outcome);
         }
@@ -158,7 +162,8 @@ impl Session<'_> {
             if let Some(what) = self.divergence(&trainer, &update, logged)? {
                 return self.diverged(&trainer, what);
             }
-            observer(&Progress { gen_update: next, total: self.spec.gen_updates, loss_d: update.loss_d, loss_g: update.loss_g });
+            let progress = Progress { gen_update: next, total: self.spec.gen_updates, loss_d: update.loss_d, loss_g: update.loss_g };
+            observer(&progress, &mut trainer)?;
             if self.options.sample_every > 0 && next.is_multiple_of(self.options.sample_every) && !last {
                 self.samples(&mut trainer)?;
             }

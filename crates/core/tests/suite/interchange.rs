@@ -20,7 +20,7 @@ type Change<'a> = &'a dyn Fn(&mut Tensors);
 
 fn trained(dir: &Path, spec: &RunSpec) {
     let options = TrainOptions { threads: 1, log_every: 1, checkpoint_every: 2, sample_every: 0, held_out: None };
-    train(dir, spec, &images(10, spec.side), &Device::Cpu, &options, &AtomicBool::new(false), &mut |_| ()).unwrap();
+    train(dir, spec, &images(10, spec.side), &Device::Cpu, &options, &AtomicBool::new(false), &mut |_, _| Ok(())).unwrap();
 }
 
 fn specs() -> Vec<RunSpec> {

@@ -19,10 +19,15 @@ fn run(dir: &Path, spec: &RunSpec, threads: usize, stop_after: Option<u64>) -> O
     let images = images(10, spec.side);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
-        train(dir, spec, &images, &Device::Cpu, &OPTIONS, &stop, &mut |p| {
+        train(dir, spec, &images, &Device::Cpu, &OPTIONS, &stop, &mut |p, trainer| {
+            if stop_after.is_some() {
+                // Whoever looks at samples must not change what is trained.
+                trainer.samples(3)?;
+            }
             if Some(p.gen_update) == stop_after {
                 stop.store(true, Ordering::Relaxed);
             }
+            Ok(())
         })
         .unwrap()
     })
@@ -101,7 +106,7 @@ fn held_out_images_are_watched_without_a_trace() {
     let at = |name: &str| folder.path().join(name);
     run(&at("alone"), &spec, 1, None);
     let watched = TrainOptions { held_out: Some(held_out), ..OPTIONS };
-    train(&at("watched"), &spec, &images(10, spec.side), &Device::Cpu, &watched, &AtomicBool::new(false), &mut |_| ()).unwrap();
+    train(&at("watched"), &spec, &images(10, spec.side), &Device::Cpu, &watched, &AtomicBool::new(false), &mut |_, _| Ok(())).unwrap();
     assert!(bits(&at("alone")).0 == bits(&at("watched")).0);
     let log = RunDir::new(at("watched")).log().unwrap();
     let last = log.last().unwrap();
@@ -116,7 +121,7 @@ fn a_folder_in_use_is_refused_and_left_alone() {
     let spec = tiny(Method::Sn);
     let lock = FolderLock::take(folder.path()).unwrap();
     let images = images(10, spec.side);
-    let train = || train(folder.path(), &spec, &images, &Device::Cpu, &OPTIONS, &AtomicBool::new(false), &mut |_| {});
+    let train = || train(folder.path(), &spec, &images, &Device::Cpu, &OPTIONS, &AtomicBool::new(false), &mut |_, _| Ok(()));
     assert!(train().unwrap_err().to_string().contains("in use"));
     assert!(RunDir::new(folder.path()).status().unwrap().is_none());
     drop(lock);

@@ -1,0 +1,145 @@
+//! Arguments of `sngan score` and `sngan stats`.
+
+use super::{DataFolder, Machine};
+use clap::{Args, ValueEnum};
+use sngan_eval::input::Layout;
+use sngan_eval::{Backbone, BackboneOptions, FeatureCache, Few, Logits, Preparation};
+use sngan_experiment::{Dataset, ProtocolName};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct Score {
+    /// Run folder: its newest checkpoint is scored and the records appended
+    #[arg(value_name = "RUN", required_unless_present = "images", conflicts_with = "images")]
+    pub(crate) run: Option<PathBuf>,
+    /// Images instead: a folder of JPEG or PNG files (class subfolders for scores within classes), a .npy, .npz or .safetensors file, or a run
+    #[arg(long, value_name = "PATH")]
+    pub(crate) images: Option<PathBuf>,
+    /// Real images: DATASET or DATASET:ref, :test, :train; a folder or file of images; or an .npz file with mu and sigma [default: the run's]
+    #[arg(long, value_name = "REAL")]
+    pub(crate) reference: Option<String>,
+    /// What to measure on all images: is, fid, kid, precision, recall, ms-ssim, intra-fid [default: is,fid; is without a reference]
+    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    pub(crate) metrics: Option<Vec<MetricName>>,
+    /// Exact protocols instead, such as is_5k_x10,fid_5k_test10k (docs/evaluation-protocol.md)
+    #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with = "metrics")]
+    pub(crate) protocols: Option<Vec<ProtocolName>>,
+    /// Generated images of a run [default: 2000]; of images the first so many [default: all]
+    #[arg(long, value_name = "N", conflicts_with = "protocols")]
+    pub(crate) samples: Option<usize>,
+    /// Splits of the inception score
+    #[arg(long, default_value_t = 5, value_name = "N", conflicts_with = "protocols")]
+    pub(crate) splits: usize,
+    /// Print each record as JSON, one a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) network: Network,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// DATASET or DATASET:ref, :test, :train; or a folder or file of images
+    #[arg(value_name = "IMAGES")]
+    pub(crate) images: String,
+    /// The .npz file to write, with mu and sigma; what they are of goes beside it as .json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Side that a data set's images are loaded at, pixels
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub(crate) side: usize,
+    #[command(flatten)]
+    pub(crate) network: Network,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+/// The network that images go through, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Network {
+    /// inception, inception-or-scorer, or a scorer such as scorer-fashion [default: a run's data set's scorer, else inception]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backbone: Option<String>,
+    /// Its weights file [default: the embedded one, or Inception's in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+    /// How images become Inception's input: as TensorFlow 1 and torch-fidelity, or as pytorch-fid
+    #[arg(long, value_enum, default_value_t = Resize::Tf1)]
+    pub(crate) resize: Resize,
+    /// Take the inception score on logits with bias; the score is stamped
+    #[arg(long)]
+    pub(crate) logit_bias: bool,
+    /// Axes of an array of images, where their sizes leave it open
+    #[arg(long, value_enum)]
+    pub(crate) layout: Option<Axes>,
+    /// Take FID of no more images than features; the score is stamped
+    #[arg(long)]
+    pub(crate) allow_few: bool,
+    /// Keep features in this folder: a scoring that was cut off continues, and nothing is computed twice
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MetricName {
+    Is,
+    Fid,
+    Kid,
+    Precision,
+    Recall,
+    MsSsim,
+    IntraFid,
+}
+
+/// Inception's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Resize {
+    Tf1,
+    HalfPixel,
+}
+
+/// Order of an array's axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Axes {
+    Nhwc,
+    Nchw,
+}
+
+impl Network {
+    pub(crate) fn layout(&self) -> Option<Layout> {
+        self.layout.map(|axes| match axes {
+            Axes::Nhwc => Layout::Nhwc,
+            Axes::Nchw => Layout::Nchw,
+        })
+    }
+
+    pub(crate) fn few(&self) -> Few {
+        if self.allow_few { Few::Allowed } else { Few::Refused }
+    }
+
+    pub(crate) fn cache(&self) -> Option<FeatureCache> {
+        self.cache.as_ref().map(FeatureCache::new)
+    }
+
+    /// The network itself; `scorer` is the name to take where none was given.
+    pub(crate) fn load(&self, scorer: Option<&str>, dataset: Dataset, data: &DataFolder) -> anyhow::Result<Backbone> {
+        let options = BackboneOptions {
+            weights: self.weights.clone(),
+            data_dir: Some(data.data_dir.clone()),
+            preparation: match self.resize {
+                Resize::Tf1 => Preparation::LegacyBilinear,
+                Resize::HalfPixel => Preparation::HalfPixelBilinear,
+            },
+            logits: if self.logit_bias { Logits::Biased } else { Logits::Unbiased },
+        };
+        let name = self.backbone.as_deref().or(scorer).unwrap_or(Backbone::INCEPTION);
+        Backbone::named(name, dataset, &options)?.ok_or_else(|| anyhow::anyhow!("backbone `{name}` scores nothing; choose another"))
+    }
+}

@@ -1,0 +1,187 @@
+//! The network behind a score, whichever it is.
+
+use crate::{Error, Inception, Preparation, Result, SCORERS, Scorer, ScorerSpec};
+use sngan_data::fetch;
+use sngan_experiment::{Dataset, ScorePlan};
+use std::path::{Path, PathBuf};
+
+/// Which of Inception's logits the Inception score is taken on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Logits {
+    /// Without the dense layer's bias, as the authors of the score and torch-fidelity do.
+    #[default]
+    Unbiased,
+    /// With it; scores are stamped `logit-bias`.
+    Biased,
+}
+
+/// How a backbone is chosen and fed.
+#[derive(Debug, Clone, Default)]
+pub struct BackboneOptions {
+    /// Weights file; else the embedded one of a scorer, or Inception's in the data folder.
+    pub weights: Option<PathBuf>,
+    /// Folder of data sets, where `sngan data fetch inception` puts Inception's weights.
+    pub data_dir: Option<PathBuf>,
+    /// How images become Inception's input.
+    pub preparation: Preparation,
+    /// Inception's logits.
+    pub logits: Logits,
+}
+
+/// A network that gives features and class logits.
+#[derive(Debug)]
+pub enum Backbone {
+    /// A small classifier; scores through it are comparable with each other only.
+    Scorer(Scorer),
+    /// Inception-v3 of 2015-12-05, which the scores are defined by.
+    Inception(Box<Inception>, Logits),
+}
+
+/// What a backbone says about N images.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackboneFeatures {
+    /// `[N, pool]`: what distances are taken on.
+    pub pool: Vec<f32>,
+    /// `[N, classes]`: what the inception score is taken on.
+    pub logits: Vec<f32>,
+}
+
+impl Backbone {
+    /// Inception's name on the command line and in experiment files.
+    pub const INCEPTION: &str = "inception";
+    /// Name of whichever there is: Inception if its weights are in the data folder, else the data set's scorer, else none.
+    pub const INCEPTION_OR_SCORER: &str = "inception-or-scorer";
+
+    /// The backbone `name` for images of `dataset`; `None` for `none`, and where `inception-or-scorer` finds neither.
+    ///
+    /// # Errors
+    /// An unknown name; weights that are missing or another network's.
+    pub fn named(name: &str, dataset: Dataset, options: &BackboneOptions) -> Result<Option<Backbone>> {
+        match name {
+            ScorePlan::NO_BACKBONE => Ok(None),
+            Backbone::INCEPTION => Backbone::inception(options).map(Some),
+            Backbone::INCEPTION_OR_SCORER if options.inception_weights().is_some_and(|p| p.is_file()) => {
+                Backbone::inception(options).map(Some)
+            }
+            Backbone::INCEPTION_OR_SCORER => match ScorerSpec::of_dataset(dataset.name()) {
+                Ok(spec) => Ok(Some(Backbone::Scorer(Scorer::embedded(spec.name)?))),
+                Err(_) => Ok(None),
+            },
+            name => {
+                let spec = ScorerSpec::named(name)?;
+                let scorer = match &options.weights {
+                    Some(path) => Scorer::load(spec, path)?,
+                    None => Scorer::embedded(name)?,
+                };
+                Ok(Some(Backbone::Scorer(scorer)))
+            }
+        }
+    }
+
+    fn inception(options: &BackboneOptions) -> Result<Backbone> {
+        let path = options.inception_weights().filter(|p| p.is_file()).ok_or_else(|| {
+            let place = options.inception_weights().map_or_else(|| "no data folder".into(), |p| p.display().to_string());
+            let remedy = "`sngan data fetch inception` gets them, --weights names another file";
+            Error::inception(&place, format!("there is no such file; {remedy}"))
+        })?;
+        Ok(Backbone::Inception(Box::new(Inception::load(&path, options.preparation)?), options.logits))
+    }
+
+    /// The names that [`Backbone::named`] knows.
+    pub fn names() -> Vec<&'static str> {
+        let fixed = [Backbone::INCEPTION, Backbone::INCEPTION_OR_SCORER, ScorePlan::NO_BACKBONE];
+        SCORERS.iter().map(|s| s.name).chain(fixed).collect()
+    }
+
+    /// The name under which protocols record it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Backbone::Scorer(scorer) => scorer.spec().name,
+            Backbone::Inception(..) => Inception::NAME,
+        }
+    }
+
+    /// SHA-256 of its weights file, in hex.
+    pub fn sha256(&self) -> &str {
+        match self {
+            Backbone::Scorer(scorer) => scorer.sha256(),
+            Backbone::Inception(inception, _) => inception.sha256(),
+        }
+    }
+
+    /// Features that distances are taken on.
+    pub fn pool_dim(&self) -> usize {
+        match self {
+            Backbone::Scorer(scorer) => scorer.spec().features(),
+            Backbone::Inception(..) => crate::inception::POOL,
+        }
+    }
+
+    /// Classes that the inception score is taken on.
+    pub fn classes(&self) -> usize {
+        match self {
+            Backbone::Scorer(scorer) => scorer.spec().classes,
+            Backbone::Inception(..) => crate::inception::LOGITS,
+        }
+    }
+
+    /// How images of `side` come to the network, as protocols record it.
+    pub fn resize(&self, side: usize) -> String {
+        match self {
+            Backbone::Scorer(scorer) => scorer.resize(side),
+            Backbone::Inception(inception, _) => inception.preparation().name().into(),
+        }
+    }
+
+    /// What sets scores of logits apart.
+    pub(crate) fn logit_stamp(&self) -> Option<&'static str> {
+        matches!(self, Backbone::Inception(_, Logits::Biased)).then_some("logit-bias")
+    }
+
+    /// Features and logits of `bytes`, `[N, 3, side, side]`.
+    ///
+    /// # Errors
+    /// When the length is no multiple of an image, or a kernel fails.
+    pub fn features(&self, bytes: &[u8], side: usize) -> Result<BackboneFeatures> {
+        match self {
+            Backbone::Scorer(scorer) => {
+                let features = scorer.features(bytes, side)?;
+                // They were f32 before they were widened.
+                let narrow = |values: Vec<f64>| values.into_iter().map(|x| x as f32).collect();
+                Ok(BackboneFeatures { pool: narrow(features.pool), logits: narrow(features.logits) })
+            }
+            Backbone::Inception(inception, which) => {
+                let mut features = inception.features(bytes, side)?;
+                if *which == Logits::Biased {
+                    let bias = inception.logit_bias();
+                    features.logits.chunks_exact_mut(bias.len()).for_each(|row| row.iter_mut().zip(bias).for_each(|(x, b)| *x += b));
+                }
+                Ok(BackboneFeatures { pool: features.pool, logits: features.logits })
+            }
+        }
+    }
+}
+
+impl BackboneOptions {
+    /// Where Inception's weights are looked for.
+    fn inception_weights(&self) -> Option<PathBuf> {
+        self.weights.clone().or_else(|| self.data_dir.as_deref().map(|dir: &Path| fetch::inception_weights(dir)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_network_is_answered_with_what_to_do() {
+        let named = |name: &str, options: &BackboneOptions| Backbone::named(name, Dataset::FashionMnist, options);
+        let options = BackboneOptions { data_dir: Some("nowhere".into()), ..BackboneOptions::default() };
+        let message = named("inception", &options).unwrap_err().to_string();
+        assert!(message.contains("nowhere") && message.contains("sngan data fetch inception"), "{message}");
+        assert!(named("none", &options).unwrap().is_none());
+        assert_eq!(named("inception-or-scorer", &options).unwrap().unwrap().name(), "scorer-fashion");
+        let message = named("resnet", &options).unwrap_err().to_string();
+        assert!(Backbone::names().iter().all(|name| message.contains(name)), "{message}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Features on disk: a scoring that was cut off takes them up again, and the same images are never put through a network twice.
+//!
+//! A file holds the features of one block of images and is named by the SHA-256 of the images' bytes and of all that the features depend on,
+//! so it serves whoever meets the same block again, and nothing need be said about where images came from.
+
+use crate::backbone::{Backbone, BackboneFeatures};
+use crate::{Error, Result};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
+use sngan_experiment::atomic;
+use std::path::{Path, PathBuf};
+
+/// A folder of features.
+#[derive(Debug, Clone)]
+pub struct FeatureCache {
+    folder: PathBuf,
+}
+
+impl FeatureCache {
+    /// The folder `folder`, which need not exist yet.
+    pub fn new(folder: impl Into<PathBuf>) -> FeatureCache {
+        FeatureCache { folder: folder.into() }
+    }
+
+    /// [`Backbone::features`], from the folder where they are in it, else computed and put there. A damaged file is computed again.
+    ///
+    /// # Errors
+    /// As [`Backbone::features`]; a file that cannot be written.
+    pub fn features(&self, backbone: &Backbone, bytes: &[u8], side: usize) -> Result<BackboneFeatures> {
+        let path = self.folder.join(format!("{}.safetensors", key(backbone, bytes, side)));
+        let images = bytes.len() / (3 * side * side).max(1);
+        if let Some(found) = read(&path, images, backbone) {
+            return Ok(found);
+        }
+        let features = backbone.features(bytes, side)?;
+        atomic::write(&path, &encode(&features, images)?)?;
+        Ok(features)
+    }
+}
+
+/// The name of a block's file.
+fn key(backbone: &Backbone, bytes: &[u8], side: usize) -> String {
+    let mut hash = Sha256::new();
+    let stamp = backbone.logit_stamp().unwrap_or_default();
+    for part in [backbone.name(), backbone.sha256(), &backbone.resize(side), stamp, &side.to_string()] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(bytes);
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn encode(features: &BackboneFeatures, images: usize) -> Result<Vec<u8>> {
+    let refused = |e: safetensors::SafeTensorError| Error::input("feature cache", e.to_string());
+    let bytes = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    let (pool, logits) = (bytes(&features.pool), bytes(&features.logits));
+    let view = |values: &[f32], data| TensorView::new(Dtype::F32, vec![images, values.len() / images.max(1)], data);
+    let views = [("pool", view(&features.pool, &pool).map_err(refused)?), ("logits", view(&features.logits, &logits).map_err(refused)?)];
+    safetensors::serialize(views, None).map_err(refused)
+}
+
+/// The features in a file, if it is whole and of this network.
+fn read(path: &Path, images: usize, backbone: &Backbone) -> Option<BackboneFeatures> {
+    let bytes = std::fs::read(path).ok()?;
+    let file = SafeTensors::deserialize(&bytes).ok()?;
+    let tensor = |name: &str, dim: usize| {
+        let view = file.tensor(name).ok()?;
+        let fits = view.dtype() == Dtype::F32 && view.shape() == [images, dim];
+        fits.then(|| view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
+    };
+    Some(BackboneFeatures { pool: tensor("pool", backbone.pool_dim())?, logits: tensor("logits", backbone.classes())? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SCORERS, Scorer};
+
+    #[test]
+    fn features_are_taken_up_again_and_damaged_ones_computed_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = FeatureCache::new(folder.path().join("features"));
+        let backbone = Backbone::Scorer(Scorer::embedded(SCORERS[0].name).unwrap());
+        let images: Vec<u8> = (0..2 * 3 * 16 * 16).map(|i| (i * 31 % 251) as u8).collect();
+        let first = cache.features(&backbone, &images, 16).unwrap();
+        let files = || std::fs::read_dir(folder.path().join("features")).unwrap().map(|e| e.unwrap().path()).collect::<Vec<_>>();
+        assert_eq!(files().len(), 1);
+
+        // What is read is what the file says.
+        let other = BackboneFeatures { pool: vec![7.0; first.pool.len()], ..first.clone() };
+        std::fs::write(&files()[0], encode(&other, 2).unwrap()).unwrap();
+        assert_eq!(cache.features(&backbone, &images, 16).unwrap(), other);
+        std::fs::write(&files()[0], b"cut").unwrap();
+        assert_eq!(cache.features(&backbone, &images, 16).unwrap(), first);
+        cache.features(&backbone, &images[..3 * 16 * 16], 16).unwrap();
+        assert_eq!(files().len(), 2);
+    }
+}

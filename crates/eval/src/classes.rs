@@ -1,0 +1,110 @@
+//! Scores within classes: their mean over the classes, and the standard deviation (ddof 0) over them.
+
+use crate::collect::{Pass, Progress, Wanted};
+use crate::fid::frechet_distance;
+use crate::moments::Few;
+use crate::samples::{BLOCK, Samples};
+use crate::{Error, Result, ms_ssim as similarity};
+use rayon::prelude::*;
+use sngan_core::rng::Streams;
+use sngan_experiment::ProtocolName;
+
+/// The choice of pairs is part of the protocol, so its seed is fixed.
+const PAIR_SEED: u64 = 0;
+
+/// Images of each class: the protocol's number is of all classes together.
+pub(crate) fn per_class(name: ProtocolName, samples: &dyn Samples) -> Result<usize> {
+    let classes = samples.classes();
+    if classes == 0 {
+        let reason = format!("`{name}` looks at each class on its own: it needs a conditional run, or a folder with class subfolders");
+        return Err(Error::input("protocol", reason));
+    }
+    match name.samples() / classes {
+        0 | 1 => Err(Error::input("protocol", format!("`{name}` leaves fewer than 2 images to each of {classes} classes"))),
+        n => Ok(n),
+    }
+}
+
+/// Mean similarity of `pairs` random pairs of different images of each class, of which `n` are looked at.
+pub(crate) fn ms_ssim(samples: &mut dyn Samples, n: usize, pairs: usize, progress: &Progress<'_>) -> Result<(f64, Option<f64>)> {
+    let (classes, side) = (samples.classes(), samples.side());
+    let image = 3 * side * side;
+    let mut means = Vec::with_capacity(classes);
+    for class in 0..classes as u32 {
+        progress(class as usize, classes);
+        check_available(samples, class, n)?;
+        let mut images = Vec::new();
+        for first in (0..n).step_by(BLOCK) {
+            images.extend(samples.read(first, BLOCK.min(n - first), Some(class))?);
+        }
+        let one = |(a, b): &(usize, usize)| similarity::ms_ssim(&images[a * image..][..image], &images[b * image..][..image], side);
+        let values = random_pairs(class, n, pairs).par_iter().map(one).collect::<Result<Vec<f64>>>()?;
+        means.push(values.iter().sum::<f64>() / pairs as f64);
+    }
+    Ok(mean_and_std(&means))
+}
+
+/// Pairs of different numbers below `n`.
+fn random_pairs(class: u32, n: usize, pairs: usize) -> Vec<(usize, usize)> {
+    let streams = Streams::new(PAIR_SEED);
+    let first = streams.below("ms-ssim.first", u64::from(class), pairs, n);
+    let second = streams.below("ms-ssim.second", u64::from(class), pairs, n - 1);
+    // The second skips the first.
+    first.into_iter().zip(second).map(|(a, b)| (a as usize, if b >= a { b as usize + 1 } else { b as usize })).collect()
+}
+
+fn check_available(samples: &dyn Samples, class: u32, n: usize) -> Result<()> {
+    match samples.available(Some(class)) {
+        Some(available) if available < n => {
+            Err(Error::input("images", format!("class {class} has {available} images; the protocol needs {n} of each class")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Mean of the FIDs within classes. On the real side a class may have no more images than there are features, but two at least.
+pub(crate) fn intra_fid(
+    pass: &Pass<'_>,
+    samples: &mut dyn Samples,
+    n: usize,
+    real: &mut dyn Samples,
+    progress: &Progress<'_>,
+) -> Result<(f64, Option<f64>)> {
+    let classes = samples.classes();
+    if real.classes() != classes {
+        let reason = format!("have {classes} classes, the real ones {}", real.classes());
+        return Err(Error::input("images", reason));
+    }
+    let mut distances = Vec::with_capacity(classes);
+    let quiet = |_: usize, _: usize| ();
+    for class in 0..classes as u32 {
+        progress(class as usize, classes);
+        let there = real.available(Some(class)).unwrap_or(0);
+        let wanted = |n: usize| Wanted { moments: [n].into(), ..Wanted::default() };
+        let generated = pass.collect(samples, Some(class), &wanted(n), &quiet)?;
+        let real = Pass { few: Few::Allowed, ..*pass }.collect(real, Some(class), &wanted(there), &quiet)?;
+        distances.push(frechet_distance(generated.moments(n)?, real.moments(there)?)?);
+    }
+    Ok(mean_and_std(&distances))
+}
+
+fn mean_and_std(values: &[f64]) -> (f64, Option<f64>) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+    (mean, Some(variance.sqrt()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_of_different_images_and_every_pair_can_come() {
+        let pairs = random_pairs(3, 4, 2000);
+        assert!(pairs.iter().all(|(a, b)| a != b && *a < 4 && *b < 4));
+        let distinct: std::collections::BTreeSet<_> = pairs.into_iter().collect();
+        assert_eq!(distinct.len(), 12);
+        assert_ne!(random_pairs(0, 100, 10), random_pairs(1, 100, 10));
+    }
+}

@@ -1,0 +1,128 @@
+//! One pass over images: through the network once, into everything that scores are made of.
+
+use crate::backbone::{Backbone, BackboneFeatures};
+use crate::cache::FeatureCache;
+use crate::inception_score::ScoreSum;
+use crate::moments::{Few, Moments, MomentsSum};
+use crate::samples::{BLOCK, Samples};
+use crate::{Error, Result, Rows};
+use sngan_experiment::ProtocolName;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Told how many of how many images are done.
+pub type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
+
+/// What a pass is to bring; each of the first so many images.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    pub(crate) moments: BTreeSet<usize>,
+    pub(crate) rows: BTreeSet<usize>,
+    pub(crate) scores: BTreeSet<ProtocolName>,
+}
+
+impl Wanted {
+    /// What the protocols `names`, those within classes left out, need of generated images.
+    pub(crate) fn of(names: &[ProtocolName]) -> Wanted {
+        let mut wanted = Wanted::default();
+        for name in names {
+            match *name {
+                ProtocolName::Is { .. } => drop(wanted.scores.insert(*name)),
+                ProtocolName::Fid { samples, .. } => drop(wanted.moments.insert(samples)),
+                ProtocolName::Kid { samples, .. } | ProtocolName::Precision { samples, .. } | ProtocolName::Recall { samples, .. } => {
+                    wanted.rows.insert(samples);
+                }
+                ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. } => {}
+            }
+        }
+        wanted
+    }
+
+    /// Images of the whole pass.
+    pub(crate) fn total(&self) -> usize {
+        let scores = self.scores.iter().map(|name| name.samples());
+        scores.chain(self.moments.iter().chain(&self.rows).copied()).max().unwrap_or(0)
+    }
+}
+
+/// What a pass brought.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    moments: BTreeMap<usize, Moments>,
+    rows: BTreeMap<usize, Rows>,
+    scores: BTreeMap<ProtocolName, ScoreSum>,
+}
+
+impl Collected {
+    pub(crate) fn moments(&self, n: usize) -> Result<&Moments> {
+        self.moments.get(&n).ok_or_else(|| missing("moments", n))
+    }
+
+    pub(crate) fn rows(&self, n: usize) -> Result<&Rows> {
+        self.rows.get(&n).ok_or_else(|| missing("features", n))
+    }
+
+    pub(crate) fn score(&self, name: ProtocolName) -> Result<&ScoreSum> {
+        self.scores.get(&name).ok_or_else(|| missing("logits", name.samples()))
+    }
+
+    /// Moments that were not taken in a pass but read.
+    pub(crate) fn of_moments(n: usize, moments: Moments) -> Collected {
+        Collected { moments: BTreeMap::from([(n, moments)]), ..Collected::default() }
+    }
+}
+
+fn missing(what: &'static str, n: usize) -> Error {
+    Error::input(what, format!("of {n} images were not collected for this protocol"))
+}
+
+/// How a pass is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pass<'a> {
+    pub(crate) backbone: &'a Backbone,
+    pub(crate) cache: Option<&'a FeatureCache>,
+    pub(crate) few: Few,
+}
+
+impl Pass<'_> {
+    /// Collects `wanted` of `samples`, of one class where it is named.
+    pub(crate) fn collect(
+        &self,
+        samples: &mut dyn Samples,
+        class: Option<u32>,
+        wanted: &Wanted,
+        progress: &Progress<'_>,
+    ) -> Result<Collected> {
+        let total = wanted.total();
+        if let Some(available) = samples.available(class).filter(|available| *available < total) {
+            return Err(Error::input("images", format!("{available} are there; the protocol needs {total}")));
+        }
+        let dim = self.backbone.pool_dim();
+        let mut moments = wanted.moments.iter().map(|n| Ok((*n, MomentsSum::new(dim)?))).collect::<Result<BTreeMap<_, _>>>()?;
+        let mut rows = wanted.rows.iter().map(|n| Ok((*n, Rows::new(dim)?))).collect::<Result<BTreeMap<_, _>>>()?;
+        let mut scores = wanted.scores.iter().map(|name| Ok((*name, self.sum(*name)?))).collect::<Result<BTreeMap<_, _>>>()?;
+        for first in (0..total).step_by(BLOCK) {
+            progress(first, total);
+            let count = BLOCK.min(total - first);
+            let features = self.features(&samples.read(first, count, class)?, samples.side())?;
+            let part = |n: usize| &features.pool[..count.min(n.saturating_sub(first)) * dim];
+            moments.iter_mut().try_for_each(|(n, sum)| sum.add(part(*n)))?;
+            rows.iter_mut().try_for_each(|(n, rows)| rows.add(part(*n)))?;
+            scores.values_mut().try_for_each(|sum| sum.add(&features.logits))?;
+        }
+        progress(total, total);
+        let moments = moments.into_iter().map(|(n, sum)| Ok((n, sum.finish(self.few)?))).collect::<Result<_>>()?;
+        Ok(Collected { moments, rows, scores })
+    }
+
+    fn features(&self, bytes: &[u8], side: usize) -> Result<BackboneFeatures> {
+        match self.cache {
+            Some(cache) => cache.features(self.backbone, bytes, side),
+            None => self.backbone.features(bytes, side),
+        }
+    }
+
+    fn sum(&self, name: ProtocolName) -> Result<ScoreSum> {
+        let ProtocolName::Is { samples, sets } = name else { return Err(missing("logits", name.samples())) };
+        ScoreSum::new(samples, sets, self.backbone.classes())
+    }
+}

@@ -1,0 +1,145 @@
+//! Where an array lies in a file, and what it is an array of.
+
+use crate::{Error, Result};
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
+use safetensors::tensor::{Dtype, SafeTensors};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use zip::ZipArchive;
+
+/// A safetensors header longer than this is a damaged file.
+const LONGEST_HEADER: u64 = 100 << 20;
+
+/// The numbers of an array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    U8,
+    F32,
+    F64,
+}
+
+impl Numbers {
+    pub(super) fn size(self) -> usize {
+        match self {
+            Numbers::U8 => 1,
+            Numbers::F32 => 4,
+            Numbers::F64 => 8,
+        }
+    }
+}
+
+/// An array that can be read at any place, in C order and little endian.
+#[derive(Debug)]
+pub(super) struct Array {
+    pub(super) file: File,
+    /// Where its numbers begin, bytes.
+    pub(super) offset: u64,
+    pub(super) numbers: Numbers,
+    pub(super) shape: Vec<u64>,
+}
+
+impl Array {
+    /// The array of a `.npy`, `.npz` or `.safetensors` file, all of it there.
+    pub(super) fn open(path: &Path) -> Result<Array> {
+        let file = File::open(path).map_err(sngan_experiment::Error::io("open", path))?;
+        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let array = match extension.as_str() {
+            "npy" => npy(file),
+            "npz" => npz(file),
+            "safetensors" => safetensors(file),
+            _ => Err("is no .npy, .npz or .safetensors file, nor a folder".to_string()),
+        };
+        let array = array.map_err(|reason| Error::file(path, reason))?;
+        array.check_length().map_err(|reason| Error::file(path, reason))?;
+        Ok(array)
+    }
+
+    /// Whether the file is as long as the header says.
+    fn check_length(&self) -> std::result::Result<(), String> {
+        let size = self.shape.iter().try_fold(self.numbers.size() as u64, |size, n| size.checked_mul(*n));
+        let needed = size.and_then(|size| size.checked_add(self.offset)).ok_or("claims to be larger than any file")?;
+        let found = self.file.metadata().map_err(|e| e.to_string())?.len();
+        if found < needed {
+            return Err(format!("is cut: its header promises {needed} bytes, {found} are there; write or copy it again"));
+        }
+        Ok(())
+    }
+}
+
+/// An array at the start of a file.
+fn npy(mut file: File) -> std::result::Result<Array, String> {
+    // A header's length field is trusted by the parser.
+    let length = file.metadata().map_err(|e| e.to_string())?.len();
+    let header = NpyHeader::from_reader((&mut file).take(length.min(1 << 20))).map_err(|e| format!("is no NumPy array: {e}"))?;
+    if header.order() == Order::Fortran {
+        return Err("is in Fortran order; save numpy.ascontiguousarray(images)".into());
+    }
+    let numbers = match header.dtype() {
+        DType::Plain(t) if t.endianness() == Endianness::Big => Err(t.to_string()),
+        DType::Plain(t) => match (t.type_char(), t.size_field()) {
+            (TypeChar::Uint, 1) => Ok(Numbers::U8),
+            (TypeChar::Float, 4) => Ok(Numbers::F32),
+            (TypeChar::Float, 8) => Ok(Numbers::F64),
+            _ => Err(t.to_string()),
+        },
+        other => Err(other.descr()),
+    };
+    let numbers = numbers.map_err(|found| wrong_numbers(&found))?;
+    let offset = file.stream_position().map_err(|e| e.to_string())?;
+    Ok(Array { file, offset, numbers, shape: header.shape().to_vec() })
+}
+
+fn wrong_numbers(found: &str) -> String {
+    format!("holds {found}; images are uint8 in 0..=255, or float32 or float64 in [-1, 1], little-endian")
+}
+
+/// The array of images in an archive, unpacked to an unnamed file.
+fn npz(file: File) -> std::result::Result<Array, String> {
+    let zipped = |e: &dyn std::fmt::Display| format!("is no whole npz file ({e}); write or copy it again");
+    let mut archive = ZipArchive::new(file).map_err(|e| zipped(&e))?;
+    let names: Vec<String> = archive.file_names().flatten().filter_map(|n| n.strip_suffix(".npy").map(String::from)).collect();
+    let name = chosen(&names)?;
+    let mut packed = archive.by_name(&format!("{name}.npy")).map_err(|e| zipped(&e))?;
+    let mut unpacked = tempfile::tempfile().map_err(|e| e.to_string())?;
+    std::io::copy(&mut packed, &mut unpacked).map_err(|e| zipped(&e))?;
+    unpacked.seek(SeekFrom::Start(0)).map_err(|e| e.to_string())?;
+    npy(unpacked).map_err(|e| format!("array `{name}` {e}"))
+}
+
+/// The images among several arrays: `images`, else NumPy's first unnamed one, else the only one.
+fn chosen(names: &[String]) -> std::result::Result<String, String> {
+    let known = ["images", "arr_0"].into_iter().find(|known| names.iter().any(|n| n == known));
+    match (known, names) {
+        (Some(name), _) => Ok(name.into()),
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => Err("holds no array".into()),
+        (None, several) => Err(format!("holds {}; name the array of images `images`", several.join(", "))),
+    }
+}
+
+/// The tensor of images in a safetensors file.
+fn safetensors(mut file: File) -> std::result::Result<Array, String> {
+    let bad = |e: &dyn std::fmt::Display| format!("is no whole safetensors file ({e}); write or copy it again");
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(|e| bad(&e))?;
+    let (found, header) = (file.metadata().map_err(|e| e.to_string())?.len(), u64::from_le_bytes(length));
+    if header > LONGEST_HEADER.min(found) {
+        return Err(bad(&format!("a header of {header} bytes in {found}")));
+    }
+    let mut start = length.to_vec();
+    (&mut file).take(header).read_to_end(&mut start).map_err(|e| bad(&e))?;
+    let (size, metadata) = SafeTensors::read_metadata(&start).map_err(|e| bad(&e))?;
+    let mut names: Vec<String> = metadata.tensors().into_keys().collect();
+    names.sort();
+    let name = chosen(&names)?;
+    let info = metadata.info(&name).ok_or_else(|| bad(&"no such tensor"))?;
+    let numbers = match info.dtype {
+        Dtype::U8 => Numbers::U8,
+        Dtype::F32 => Numbers::F32,
+        Dtype::F64 => Numbers::F64,
+        other => return Err(format!("tensor `{name}` {}", wrong_numbers(&format!("{other:?}")))),
+    };
+    let offset = (8 + size + info.data_offsets.0) as u64;
+    Ok(Array { file, offset, numbers, shape: info.shape.iter().map(|n| *n as u64).collect() })
+}

@@ -1,0 +1,44 @@
+//! Images that somebody else made: a folder of pictures, or an array in a file of NumPy or safetensors.
+//!
+//! Bytes are taken as they are. Floats are read as a generator's outputs in [−1, 1] and become bytes by the one rule of this project
+//! ([`sngan_core::generate::byte`]); values that do not look like that are refused, never stretched.
+
+mod array;
+mod folder;
+mod header;
+
+pub use array::ArrayImages;
+pub use folder::FolderImages;
+
+use crate::{Error, Result};
+use sngan_data::ImageSource;
+use std::path::Path;
+
+/// Order of the axes of an array of images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `[N, H, W, C]`.
+    Nhwc,
+    /// `[N, C, H, W]`.
+    Nchw,
+}
+
+/// Opens the images of `path`: a folder of JPEG and PNG files, or with class subfolders of them; or a `.npy`, `.npz` or `.safetensors` file.
+/// `layout` tells an array's axes where their sizes do not.
+///
+/// # Errors
+/// [`Error::File`], naming the file and what to do: nothing there, several sizes, numbers that are no pixels, a file that is cut.
+pub fn open(path: &Path, layout: Option<Layout>) -> Result<Box<dyn ImageSource>> {
+    if path.is_dir() {
+        return Ok(Box::new(FolderImages::open(path)?));
+    }
+    if !path.exists() {
+        return Err(Error::file(path, "does not exist; give a folder of images, or a .npy, .npz or .safetensors file"));
+    }
+    Ok(Box::new(ArrayImages::open(path, layout)?))
+}
+
+/// The name under which scores record images of `path`; where it lies on the machine does not stand there.
+fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(|| "images".into(), |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,203 @@
+//! The real side of a score: images of a data set, folder or file, or statistics that were taken of them before.
+
+use crate::moments::Few;
+use crate::samples::{Samples, SourceSamples};
+use crate::statistics::{Statistics, write_statistics};
+use crate::{Backbone, Error, Moments, Progress, Result};
+use crate::collect::{Collected, Pass, Wanted};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use sngan_data::{ImageSource, Split};
+use sngan_experiment::protocol::Part;
+use sngan_experiment::records::{FORMAT_VERSION, Reference};
+use sngan_experiment::{Dataset, atomic, records, run_dir};
+use std::path::{Path, PathBuf};
+
+/// Stream of the choice of reference images where a part has more than the protocol takes.
+const CHOICE: &str = "reference";
+
+/// What generated images are compared with.
+#[derive(Debug)]
+pub enum Real {
+    /// Images, of which the protocol's number is taken by a seeded choice.
+    Images(Box<dyn ImageSource>),
+    /// A file of statistics, for FID alone.
+    Statistics(PathBuf),
+}
+
+impl Real {
+    /// A part of a data set at `side` pixels.
+    ///
+    /// # Errors
+    /// Missing or malformed files.
+    pub fn of_dataset(dataset: Dataset, part: Part, side: usize, data_dir: Option<&Path>) -> Result<Real> {
+        let split = match part {
+            Part::Train => Split::Train,
+            Part::Test => Split::HeldOut,
+            _ => Split::Reference,
+        };
+        Ok(Real::Images(sngan_data::open(dataset, split, side, data_dir)?))
+    }
+}
+
+/// What statistics are of, beside them as JSON: `F.json` for `F.npz`. Paths do not stand here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatisticsProvenance {
+    /// [`FORMAT_VERSION`].
+    pub version: u32,
+    /// `sngan`'s version.
+    pub sngan: String,
+    /// The images.
+    pub images: Reference,
+    /// Their side, pixels.
+    pub side: usize,
+    /// Feature extractor.
+    pub backbone: String,
+    /// SHA-256 of its weights.
+    pub backbone_sha256: String,
+    /// How images came to it.
+    pub resize: String,
+}
+
+impl records::Record for StatisticsProvenance {}
+
+impl StatisticsProvenance {
+    fn new(images: Reference, side: usize, backbone: &Backbone) -> StatisticsProvenance {
+        StatisticsProvenance {
+            version: FORMAT_VERSION,
+            sngan: env!("CARGO_PKG_VERSION").into(),
+            images,
+            side,
+            backbone: backbone.name().into(),
+            backbone_sha256: backbone.sha256().into(),
+            resize: backbone.resize(side),
+        }
+    }
+
+    /// The file beside `statistics`.
+    fn path(statistics: &Path) -> PathBuf {
+        statistics.with_extension("json")
+    }
+}
+
+/// The images that a protocol takes of `source`, by record.
+pub(crate) fn reference_of(source: &dyn ImageSource, n: usize) -> Result<Reference> {
+    if n > source.len() {
+        let reason = format!("`{}` holds {} images; the protocol compares with {n}", source.name(), source.len());
+        return Err(Error::input("reference", reason));
+    }
+    let mut sha256 = source.sha256();
+    if n < source.len() {
+        // The choice is a function of the whole set and the number.
+        let hash = Sha256::digest(format!("{n} of {sha256}"));
+        sha256 = hash.iter().map(|b| format!("{b:02x}")).collect();
+    }
+    Ok(Reference { name: source.name().into(), n, sha256 })
+}
+
+/// The chosen images themselves.
+pub(crate) fn chosen(source: &dyn ImageSource, n: usize) -> SourceSamples<'_> {
+    SourceSamples::choice(source, n, CHOICE)
+}
+
+/// Collects `wanted` of real images; where that is moments alone, from `folder`, if they were put there before.
+pub(crate) fn collect_real(
+    pass: &Pass<'_>,
+    source: &dyn ImageSource,
+    reference: &Reference,
+    wanted: &Wanted,
+    folder: Option<&Path>,
+    progress: &Progress<'_>,
+) -> Result<Collected> {
+    let provenance = StatisticsProvenance::new(reference.clone(), source.side(), pass.backbone);
+    let path = folder.filter(|_| wanted.rows.is_empty()).map(|folder| folder.join(file_name(&provenance)));
+    if let Some(path) = path.as_deref().filter(|p| p.is_file()) {
+        let (statistics, found) = read_statistics(path, pass.backbone)?;
+        if found.as_ref() == Some(&provenance) {
+            return Ok(Collected::of_moments(reference.n, statistics.moments));
+        }
+    }
+    let collected = pass.collect(&mut chosen(source, reference.n), None, wanted, progress)?;
+    if let Some(path) = path {
+        save_statistics(&path, collected.moments(reference.n)?, &provenance)?;
+    }
+    Ok(collected)
+}
+
+/// A name for the statistics that depends on all that they depend on.
+fn file_name(p: &StatisticsProvenance) -> String {
+    let clean: String = p.images.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let short = |hash: &str| hash.chars().take(12).collect::<String>();
+    let identity = Sha256::digest(format!("{} {} {} {}", p.images.sha256, p.backbone_sha256, p.backbone, p.resize));
+    let identity: String = identity.iter().map(|b| format!("{b:02x}")).collect();
+    format!("{clean}-{}-{}px-{}-{}.npz", p.images.n, p.side, p.backbone, short(&identity))
+}
+
+fn save_statistics(path: &Path, moments: &Moments, provenance: &StatisticsProvenance) -> Result<()> {
+    // A provenance without statistics says nothing; statistics without provenance would be taken for anybody's.
+    atomic::write_json(&StatisticsProvenance::path(path), provenance)?;
+    write_statistics(path, moments)
+}
+
+/// Statistics that fit `backbone`, and their provenance, where there is one.
+///
+/// # Errors
+/// [`Error::File`] when the file is damaged, has another number of features, or says that another network or another resize made it.
+pub fn read_statistics(path: &Path, backbone: &Backbone) -> Result<(Statistics, Option<StatisticsProvenance>)> {
+    let statistics = Statistics::read(path)?;
+    let (found, needed) = (statistics.moments.dim(), backbone.pool_dim());
+    if found != needed {
+        let reason = format!("has {found} features; {} gives {needed}. Choose the --backbone that it was made with", backbone.name());
+        return Err(Error::file(path, reason));
+    }
+    let beside = StatisticsProvenance::path(path);
+    let provenance: Option<StatisticsProvenance> = if beside.is_file() { Some(run_dir::read_json(&beside)?) } else { None };
+    if let Some(p) = &provenance {
+        let (ours, theirs) = ((backbone.sha256(), backbone.resize(p.side)), (p.backbone_sha256.as_str(), p.resize.clone()));
+        if ours != theirs {
+            let reason = format!(
+                "was made through {} of weights {theirs:?}, this is {} of {ours:?}: make it again with `sngan stats`",
+                p.backbone,
+                backbone.name()
+            );
+            return Err(Error::file(path, reason));
+        }
+    }
+    Ok((statistics, provenance))
+}
+
+/// Takes the statistics of all images of `source` and writes them to `out`, with their provenance beside.
+///
+/// # Errors
+/// Images that cannot be read, too few of them unless `few` allows it, a file that cannot be written.
+pub fn make_statistics(
+    backbone: &Backbone,
+    source: &dyn ImageSource,
+    few: Few,
+    cache: Option<&crate::FeatureCache>,
+    out: &Path,
+    progress: &Progress<'_>,
+) -> Result<StatisticsProvenance> {
+    let n = source.len();
+    let wanted = Wanted { moments: [n].into(), ..Wanted::default() };
+    let pass = Pass { backbone, cache, few };
+    let collected = pass.collect(&mut SourceSamples::all(source, "given"), None, &wanted, progress)?;
+    let provenance = StatisticsProvenance::new(reference_of(source, n)?, source.side(), backbone);
+    save_statistics(out, collected.moments(n)?, &provenance)?;
+    Ok(provenance)
+}
+
+/// The record of a file of statistics.
+pub(crate) fn reference_of_statistics(path: &Path, statistics: &Statistics, provenance: Option<&StatisticsProvenance>) -> Reference {
+    let file = path.file_name().map_or_else(|| "statistics".into(), |n| n.to_string_lossy().into_owned());
+    Reference {
+        name: provenance.map_or(file, |p| p.images.name.clone()),
+        n: provenance.map_or(0, |p| p.images.n),
+        sha256: statistics.sha256.clone(),
+    }
+}
+
+/// Images of class `class` among the chosen ones.
+pub(crate) fn class_size(samples: &dyn Samples, class: u32) -> usize {
+    samples.available(Some(class)).unwrap_or(0)
+}

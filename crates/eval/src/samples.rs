@@ -1,0 +1,133 @@
+//! Where scored images come from, block by block.
+
+use crate::Result;
+use rayon::prelude::*;
+use sngan_core::generate::Request;
+use sngan_core::rng::Streams;
+use sngan_data::ImageSource;
+use sngan_experiment::RunSpec;
+
+/// Byte images `[3, side, side]` in an order of their own.
+pub trait Samples {
+    /// Height and width, pixels.
+    fn side(&self) -> usize;
+
+    /// Number of classes that images can be asked for by; 0 where images have none.
+    fn classes(&self) -> usize;
+
+    /// How many images there are, of `class` alone where one is named; `None` where as many are made as are asked for.
+    fn available(&self, class: Option<u32>) -> Option<usize>;
+
+    /// How floats became bytes, as protocols record it: `truncate`, or `given` where images were bytes.
+    fn bytes(&self) -> &'static str;
+
+    /// Images `first..first + n`, of `class` alone where one is named. `first` is a multiple of [`BLOCK`].
+    ///
+    /// # Errors
+    /// Images that cannot be read or made.
+    fn read(&mut self, first: usize, n: usize, class: Option<u32>) -> Result<Vec<u8>>;
+}
+
+/// Images of a block: a multiple of what every network takes at a time, so that an image's features do not depend on who asks.
+pub const BLOCK: usize = 1000;
+
+/// Images of a data set, folder or file, in an order or a selection.
+#[derive(Debug)]
+pub struct SourceSamples<'a> {
+    source: &'a dyn ImageSource,
+    order: Vec<u32>,
+    bytes: &'static str,
+}
+
+impl<'a> SourceSamples<'a> {
+    /// All images in the source's order; `bytes` as [`Samples::bytes`].
+    pub fn all(source: &'a dyn ImageSource, bytes: &'static str) -> SourceSamples<'a> {
+        SourceSamples { source, order: (0..source.len() as u32).collect(), bytes }
+    }
+
+    /// `n` images by a seeded choice from `stream`, in the source's order.
+    pub fn choice(source: &'a dyn ImageSource, n: usize, stream: &str) -> SourceSamples<'a> {
+        let mut order = Streams::new(0).permutation(stream, 0, source.len());
+        order.truncate(n);
+        order.sort_unstable();
+        SourceSamples { source, order, bytes: "given" }
+    }
+
+    /// All images in a seeded order from `stream`, as if they were generated.
+    pub fn shuffled(source: &'a dyn ImageSource, stream: &str) -> SourceSamples<'a> {
+        SourceSamples { source, order: Streams::new(0).permutation(stream, 0, source.len()), bytes: "truncate" }
+    }
+
+    fn of_class(&self, class: u32) -> impl Iterator<Item = u32> {
+        let labels = self.source.labels();
+        self.order.iter().copied().filter(move |i| labels[*i as usize] == class)
+    }
+}
+
+impl Samples for SourceSamples<'_> {
+    fn side(&self) -> usize {
+        self.source.side()
+    }
+
+    fn classes(&self) -> usize {
+        if self.source.classes().len() > 1 { self.source.classes().len() } else { 0 }
+    }
+
+    fn available(&self, class: Option<u32>) -> Option<usize> {
+        Some(class.map_or(self.order.len(), |class| self.of_class(class).count()))
+    }
+
+    fn bytes(&self) -> &'static str {
+        self.bytes
+    }
+
+    fn read(&mut self, first: usize, n: usize, class: Option<u32>) -> Result<Vec<u8>> {
+        let chosen: Vec<u32> = match class {
+            None => self.order[first..first + n].to_vec(),
+            Some(class) => self.of_class(class).skip(first).take(n).collect(),
+        };
+        let read = |i: &u32| {
+            let mut image = Vec::new();
+            self.source.read(*i as usize, &mut image).map(|()| image)
+        };
+        Ok(chosen.par_iter().map(read).collect::<sngan_data::Result<Vec<_>>>()?.concat())
+    }
+}
+
+/// What [`DrawnSamples`] draws with: a checkpoint, or a training at work.
+pub type Draw<'a> = dyn FnMut(Request) -> sngan_core::Result<Vec<u8>> + 'a;
+
+/// A generator's samples, by the streams of a run's seed.
+pub struct DrawnSamples<'a> {
+    spec: &'a RunSpec,
+    draw: &'a mut Draw<'a>,
+}
+
+impl<'a> DrawnSamples<'a> {
+    /// Samples of the run `spec`, drawn by `draw`.
+    pub fn new(spec: &'a RunSpec, draw: &'a mut Draw<'a>) -> DrawnSamples<'a> {
+        DrawnSamples { spec, draw }
+    }
+}
+
+impl Samples for DrawnSamples<'_> {
+    fn side(&self) -> usize {
+        self.spec.side
+    }
+
+    fn classes(&self) -> usize {
+        self.spec.n_classes
+    }
+
+    fn available(&self, _class: Option<u32>) -> Option<usize> {
+        None
+    }
+
+    fn bytes(&self) -> &'static str {
+        "truncate"
+    }
+
+    fn read(&mut self, first: usize, n: usize, class: Option<u32>) -> Result<Vec<u8>> {
+        Ok((self.draw)(Request { first, n, seed: self.spec.seed, class })?)
+    }
+}

@@ -1,0 +1,369 @@
+//! Names of protocols: what a score is taken on, as one short value with a grammar.
+//!
+//! | name | what |
+//! |---|---|
+//! | `is_5k_x10` | inception score of 10 independent sets of 5,000 images each (the paper's, Appendix B.1) |
+//! | `is_2k_split5` | inception score of 2,000 images in 5 random parts |
+//! | `fid_5k_test10k` | FID of 5,000 images against the 10,000 test images (the paper's) |
+//! | `fid_50k_train50k` | FID of 50,000 images against the 50,000 training images |
+//! | `kid_5k_test10k_100x1k` | KID as the mean over 100 subsets of 1,000 images of either side |
+//! | `precision_10k_test10k_k3`, `recall_10k_test10k_k3` | precision and recall by the third nearest neighbour |
+//! | `intra-fid_50k_train50k` | mean over the classes of the FID within a class; counts are of all classes together |
+//! | `ms-ssim_10k_pairs100` | mean over the classes of the MS-SSIM of 100 random pairs of a class; 10,000 images in all |
+//!
+//! A count is a number of images, `5k` for 5,000. What is compared with is one of [`Part`]'s names, followed by its number of images.
+
+use crate::records::{Metric, count};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The real images that a protocol compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// `ref`: the data set's reference images, which no training sees but on STL-10.
+    Reference,
+    /// `test`: its test images.
+    Test,
+    /// `train`: its training images.
+    Train,
+    /// `images`: those of a folder or file that was named on the command line.
+    Images,
+    /// `stats`: a file of statistics; how many images they are of, the file need not say.
+    Statistics,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Part; 5] = [Part::Reference, Part::Test, Part::Train, Part::Images, Part::Statistics];
+
+    /// Its name within a protocol's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Reference => "ref",
+            Part::Test => "test",
+            Part::Train => "train",
+            Part::Images => "images",
+            Part::Statistics => "stats",
+        }
+    }
+}
+
+/// A part and how many of its images are taken, by a seeded choice where it has more; 0 for [`Part::Statistics`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Against {
+    /// The part.
+    pub part: Part,
+    /// Number of images.
+    pub n: usize,
+}
+
+/// How the inception score's mean and standard deviation come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Sets {
+    /// One set of images, shuffled by a fixed seed and cut into so many parts.
+    Splits(usize),
+    /// So many sets, each drawn on its own and scored whole.
+    Independent(usize),
+}
+
+/// A protocol by name: everything about a score but the backbone, the reference's identity and the images' way to the backbone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ProtocolName {
+    /// Inception score.
+    Is {
+        /// Images of one set.
+        samples: usize,
+        /// How often, and how.
+        sets: Sets,
+    },
+    /// Fréchet inception distance.
+    Fid {
+        /// Generated images.
+        samples: usize,
+        /// Real ones.
+        against: Against,
+    },
+    /// Kernel inception distance.
+    Kid {
+        /// Generated images.
+        samples: usize,
+        /// Real ones.
+        against: Against,
+        /// Number of random subsets.
+        subsets: usize,
+        /// Images of either side in a subset.
+        size: usize,
+    },
+    /// k-NN precision.
+    Precision {
+        /// Generated images.
+        samples: usize,
+        /// Real ones.
+        against: Against,
+        /// Which neighbour's distance is a ball's radius.
+        k: usize,
+    },
+    /// k-NN recall.
+    Recall {
+        /// Generated images.
+        samples: usize,
+        /// Real ones.
+        against: Against,
+        /// Which neighbour's distance is a ball's radius.
+        k: usize,
+    },
+    /// MS-SSIM within classes.
+    MsSsim {
+        /// Generated images of all classes together.
+        samples: usize,
+        /// Random pairs of each class.
+        pairs: usize,
+    },
+    /// FID within classes.
+    IntraFid {
+        /// Generated images of all classes together.
+        samples: usize,
+        /// Real ones.
+        against: Against,
+    },
+}
+
+impl ProtocolName {
+    /// What it measures.
+    pub fn metric(self) -> Metric {
+        match self {
+            ProtocolName::Is { .. } => Metric::Is,
+            ProtocolName::Fid { .. } => Metric::Fid,
+            ProtocolName::Kid { .. } => Metric::Kid,
+            ProtocolName::Precision { .. } => Metric::Precision,
+            ProtocolName::Recall { .. } => Metric::Recall,
+            ProtocolName::MsSsim { .. } => Metric::MsSsim,
+            ProtocolName::IntraFid { .. } => Metric::IntraFid,
+        }
+    }
+
+    /// Generated images that it needs in all.
+    pub fn samples(self) -> usize {
+        match self {
+            ProtocolName::Is { samples, sets: Sets::Independent(sets) } => samples * sets,
+            ProtocolName::Is { samples, .. }
+            | ProtocolName::Fid { samples, .. }
+            | ProtocolName::Kid { samples, .. }
+            | ProtocolName::Precision { samples, .. }
+            | ProtocolName::Recall { samples, .. }
+            | ProtocolName::MsSsim { samples, .. }
+            | ProtocolName::IntraFid { samples, .. } => samples,
+        }
+    }
+
+    /// The real images that it needs, if any.
+    pub fn against(self) -> Option<Against> {
+        match self {
+            ProtocolName::Is { .. } | ProtocolName::MsSsim { .. } => None,
+            ProtocolName::Fid { against, .. }
+            | ProtocolName::Kid { against, .. }
+            | ProtocolName::Precision { against, .. }
+            | ProtocolName::Recall { against, .. }
+            | ProtocolName::IntraFid { against, .. } => Some(against),
+        }
+    }
+
+    /// Splits, sets or subsets that the mean is over; 1 for others.
+    pub fn repeats(self) -> usize {
+        match self {
+            ProtocolName::Is { sets: Sets::Splits(n) | Sets::Independent(n), .. } | ProtocolName::Kid { subsets: n, .. } => n,
+            _ => 1,
+        }
+    }
+
+    /// Whether it looks at each class on its own, so that images need labels.
+    pub fn within_classes(self) -> bool {
+        matches!(self, ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. })
+    }
+
+    /// Refuses counts that no score can be taken with.
+    fn check(self) -> std::result::Result<ProtocolName, String> {
+        match self {
+            ProtocolName::Is { samples, sets: Sets::Splits(splits) } if splits > samples => {
+                Err(format!("{samples} images cannot be cut into {splits} splits"))
+            }
+            ProtocolName::Kid { samples, against, size, .. } if size < 2 || size > samples.min(against.n) => {
+                Err(format!("a subset of {size} images must have at least 2 and at most the {} there are", samples.min(against.n)))
+            }
+            ProtocolName::Precision { samples, against, k } | ProtocolName::Recall { samples, against, k } if k >= samples.min(against.n) => {
+                Err(format!("{} images have no neighbour number {k}", samples.min(against.n)))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The protocol that `text` names, or what is wrong with it.
+    fn read(text: &str) -> std::result::Result<ProtocolName, String> {
+        let parts: Vec<&str> = text.split('_').collect();
+        let name = match parts[..] {
+            ["is", samples, sets] => ProtocolName::Is { samples: number(samples)?, sets: read_sets(sets)? },
+            ["fid", samples, against] => ProtocolName::Fid { samples: number(samples)?, against: read_against(against)? },
+            ["kid", samples, against, subsets] => {
+                let (subsets, size) = subsets.split_once('x').ok_or_else(|| format!("`{subsets}` is not such as 100x1k"))?;
+                let (samples, against) = (number(samples)?, read_images(against)?);
+                ProtocolName::Kid { samples, against, subsets: number(subsets)?, size: number(size)? }
+            }
+            ["precision", samples, against, k] => {
+                ProtocolName::Precision { samples: number(samples)?, against: read_images(against)?, k: after("k", k)? }
+            }
+            ["recall", samples, against, k] => {
+                ProtocolName::Recall { samples: number(samples)?, against: read_images(against)?, k: after("k", k)? }
+            }
+            ["ms-ssim", samples, pairs] => ProtocolName::MsSsim { samples: number(samples)?, pairs: after("pairs", pairs)? },
+            ["intra-fid", samples, against] => ProtocolName::IntraFid { samples: number(samples)?, against: read_images(against)? },
+            _ => return Err(EXAMPLES.into()),
+        };
+        name.check()
+    }
+}
+
+/// Said when a name fits no pattern.
+const EXAMPLES: &str = "it should be such as is_5k_x10, is_2k_split5, fid_5k_test10k, kid_5k_test10k_100x1k, precision_5k_test10k_k3, \
+                        recall_5k_test10k_k3, ms-ssim_10k_pairs100 or intra-fid_50k_train50k";
+/// More images than this are a typing error.
+const MOST: usize = 1_000_000_000;
+
+/// A count of at least 1: `200`, `5k`.
+fn number(text: &str) -> std::result::Result<usize, String> {
+    let (digits, factor) = text.strip_suffix('k').map_or((text, 1), |digits| (digits, 1000));
+    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let n = digits.parse::<usize>().ok().filter(|_| plain).and_then(|n| n.checked_mul(factor));
+    n.filter(|n| (1..=MOST).contains(n)).ok_or_else(|| format!("`{text}` is no count of images, such as 200 or 5k"))
+}
+
+/// The number after a word.
+fn after(word: &str, text: &str) -> std::result::Result<usize, String> {
+    number(text.strip_prefix(word).ok_or_else(|| format!("`{text}` is not such as {word}3"))?)
+}
+
+fn read_sets(text: &str) -> std::result::Result<Sets, String> {
+    if text.starts_with("split") { after("split", text).map(Sets::Splits) } else { after("x", text).map(Sets::Independent) }
+}
+
+fn read_against(text: &str) -> std::result::Result<Against, String> {
+    if text == Part::Statistics.name() {
+        return Ok(Against { part: Part::Statistics, n: 0 });
+    }
+    let found = Part::ALL.into_iter().filter(|p| *p != Part::Statistics).find_map(|part| Some((part, text.strip_prefix(part.name())?)));
+    let (part, n) = found.ok_or_else(|| format!("`{text}` names no real images, such as test10k, train50k or ref2k"))?;
+    Ok(Against { part, n: number(n)? })
+}
+
+/// What is compared with, where statistics alone would not do.
+fn read_images(text: &str) -> std::result::Result<Against, String> {
+    match read_against(text)? {
+        Against { part: Part::Statistics, .. } => Err("statistics serve FID alone; this needs images".into()),
+        against => Ok(against),
+    }
+}
+
+impl fmt::Display for Against {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.part {
+            Part::Statistics => f.write_str(self.part.name()),
+            part => write!(f, "{}{}", part.name(), count(self.n as u64)),
+        }
+    }
+}
+
+impl fmt::Display for ProtocolName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let k = |n: usize| count(n as u64);
+        match *self {
+            ProtocolName::Is { samples, sets: Sets::Splits(n) } => write!(f, "is_{}_split{n}", k(samples)),
+            ProtocolName::Is { samples, sets: Sets::Independent(n) } => write!(f, "is_{}_x{n}", k(samples)),
+            ProtocolName::Fid { samples, against } => write!(f, "fid_{}_{against}", k(samples)),
+            ProtocolName::Kid { samples, against, subsets, size } => write!(f, "kid_{}_{against}_{subsets}x{}", k(samples), k(size)),
+            ProtocolName::Precision { samples, against, k: nearest } => write!(f, "precision_{}_{against}_k{nearest}", k(samples)),
+            ProtocolName::Recall { samples, against, k: nearest } => write!(f, "recall_{}_{against}_k{nearest}", k(samples)),
+            ProtocolName::MsSsim { samples, pairs } => write!(f, "ms-ssim_{}_pairs{pairs}", k(samples)),
+            ProtocolName::IntraFid { samples, against } => write!(f, "intra-fid_{}_{against}", k(samples)),
+        }
+    }
+}
+
+impl FromStr for ProtocolName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<ProtocolName> {
+        ProtocolName::read(text).map_err(|reason| Error::invalid("protocols", format!("`{text}`: {reason}")))
+    }
+}
+
+impl TryFrom<String> for ProtocolName {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<ProtocolName> {
+        text.parse()
+    }
+}
+
+impl From<ProtocolName> for String {
+    fn from(name: ProtocolName) -> String {
+        name.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_written_alike() {
+        let names = [
+            "is_5k_x10",
+            "is_2k_split5",
+            "is_70_split2",
+            "fid_5k_test10k",
+            "fid_50k_train50k",
+            "fid_2k_ref2k",
+            "fid_2k_images1234",
+            "fid_2k_stats",
+            "kid_5k_test10k_100x1k",
+            "precision_10k_test10k_k3",
+            "recall_10k_ref2k_k5",
+            "ms-ssim_10k_pairs100",
+            "intra-fid_50k_train50k",
+        ];
+        for name in names {
+            let read: ProtocolName = name.parse().unwrap();
+            assert_eq!(read.to_string(), name);
+            assert!(name.starts_with(read.metric().name()), "{name}");
+        }
+        assert_eq!("is_5000_x10".parse::<ProtocolName>().unwrap(), "is_5k_x10".parse().unwrap());
+    }
+
+    #[test]
+    fn a_name_says_how_many_images_it_needs() {
+        let needs = |name: &str| {
+            let name: ProtocolName = name.parse().unwrap();
+            (name.samples(), name.against().map_or(0, |a| a.n), name.repeats())
+        };
+        assert_eq!(needs("is_5k_x10"), (50_000, 0, 10));
+        assert_eq!(needs("is_2k_split5"), (2_000, 0, 5));
+        assert_eq!(needs("fid_5k_test10k"), (5_000, 10_000, 1));
+        assert_eq!(needs("kid_5k_test10k_100x1k"), (5_000, 10_000, 100));
+    }
+
+    #[test]
+    fn wrong_names_are_refused_with_what_would_be_right() {
+        let message = |name: &str| name.parse::<ProtocolName>().unwrap_err().to_string();
+        assert!(message("fid").contains("such as is_5k_x10"));
+        assert!(message("fid_5k_exam10k").contains("names no real images"));
+        assert!(message("fid_+5_ref2k").contains("no count"));
+        assert!(message("is_0_split5").contains("no count"));
+        assert!(message("is_99999999999999999999k_x2").contains("no count"));
+        assert!(message("is_4_split5").contains("cannot be cut"));
+        assert!(message("kid_500_test10k_100x1k").contains("at most the 500"));
+        assert!(message("kid_5k_stats_100x1k").contains("statistics serve FID alone"));
+        assert!(message("recall_3_ref2k_k3").contains("no neighbour"));
+    }
+}
