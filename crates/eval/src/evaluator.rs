@@ -6,7 +6,7 @@ use crate::fid::frechet_distance;
 use crate::kid::kernel_distance;
 use crate::moments::Few;
 use crate::precision_recall::coverage;
-use crate::real::{Real, class_size, chosen, collect_real, read_statistics, reference_of, reference_of_statistics};
+use crate::real::{Real, chosen, class_size, collect_real, read_statistics, reference_of, reference_of_statistics};
 use crate::samples::{Samples, SourceSamples};
 use crate::{Backbone, Error, Result, classes, ms_ssim};
 use sngan_data::ImageSource;
@@ -194,7 +194,8 @@ impl Evaluator {
         progress: &Progress<'_>,
     ) -> Result<Vec<ScoreRecord>> {
         if samples.side() != self.side {
-            let reason = format!("have side {}, the reference {}; load the reference at side {}", samples.side(), self.side, samples.side());
+            let reason =
+                format!("have side {}, the reference {}; load the reference at side {}", samples.side(), self.side, samples.side());
             return Err(Error::input("images", reason));
         }
         let collected = self.pass().collect(samples, None, &Wanted::of(names), progress)?;
@@ -226,9 +227,7 @@ impl Evaluator {
                 let distance = kernel_distance(generated.rows(samples)?, real()?.rows(against.n)?, subsets, size)?;
                 Ok((distance.mean, Some(distance.std)))
             }
-            ProtocolName::Precision { samples, against, k } => {
-                Ok((coverage(real()?.rows(against.n)?, generated.rows(samples)?, k)?, None))
-            }
+            ProtocolName::Precision { samples, against, k } => Ok((coverage(real()?.rows(against.n)?, generated.rows(samples)?, k)?, None)),
             ProtocolName::Recall { samples, against, k } => Ok((coverage(generated.rows(samples)?, real()?.rows(against.n)?, k)?, None)),
             ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. } => {
                 Err(Error::input("protocol", format!("`{name}` is taken within classes")))

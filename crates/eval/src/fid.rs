@@ -9,8 +9,8 @@
 use crate::moments::PANEL;
 use crate::{Error, Moments, Result};
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use faer::prelude::ReborrowMut;
+use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
 use rayon::prelude::*;
 
 /// The distance, at least 0 (rounding can bring the sum below).

@@ -133,7 +133,8 @@ impl SetSum {
     fn score(&self) -> f64 {
         let n = self.n as f64;
         let log = |m: &f64| if *m > 0.0 { m / n * (m / n).ln() } else { 0.0 };
-        (self.negative_entropy / n - self.marginal.iter().map(log).sum::<f64>()).exp()
+        // Never negative, but for rounding.
+        (self.negative_entropy / n - self.marginal.iter().map(log).sum::<f64>()).max(0.0).exp()
     }
 }
 

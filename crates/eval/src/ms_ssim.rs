@@ -89,7 +89,8 @@ impl Plane {
     /// Weighted means at every place where the window lies wholly in the plane: along lines, then along columns.
     fn windowed(&self, window: &[f64]) -> Plane {
         let out = self.side + 1 - window.len();
-        let lines: Vec<f64> = self.values.chunks_exact(self.side).flat_map(|line| line.windows(window.len()).map(|w| dot(w, window))).collect();
+        let lines: Vec<f64> =
+            self.values.chunks_exact(self.side).flat_map(|line| line.windows(window.len()).map(|w| dot(w, window))).collect();
         let down = |i: usize| window.iter().enumerate().map(|(k, w)| w * lines[i + k * out]).sum();
         Plane { side: out, values: (0..out * out).map(down).collect() }
     }

@@ -1,10 +1,10 @@
 //! The real side of a score: images of a data set, folder or file, or statistics that were taken of them before.
 
+use crate::collect::{Collected, Pass, Wanted};
 use crate::moments::Few;
 use crate::samples::{Samples, SourceSamples};
 use crate::statistics::{Statistics, write_statistics};
 use crate::{Backbone, Error, Moments, Progress, Result};
-use crate::collect::{Collected, Pass, Wanted};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sngan_data::{ImageSource, Split};

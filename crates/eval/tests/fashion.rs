@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers may")]
 
-use sngan_data::{Images, Split, load};
-use sngan_eval::{Error, Evaluator, Scorer};
+use sngan_data::{ImageSource, Images, Split, load};
+use sngan_eval::{Backbone, Error, Evaluator, EvaluatorOptions, FeatureCache, Few, Real, Samples, Scorer, SourceSamples};
 use sngan_experiment::records::{Metric, ScoreRecord};
-use sngan_experiment::{Dataset, ScorePlan};
+use sngan_experiment::{Dataset, ProtocolName};
 
 const NAME: &str = "scorer-fashion";
 const SIDE: usize = 16;
@@ -20,12 +20,35 @@ fn images(split: Split, side: usize) -> Images {
     load(Dataset::FashionMnist, split, side, None).unwrap()
 }
 
-fn plan(samples: usize) -> ScorePlan {
-    ScorePlan { backbone: NAME.into(), samples, splits: 5, log_every: 1, checkpoint_every: 1 }
+fn backbone() -> Backbone {
+    Backbone::Scorer(Scorer::embedded(NAME).unwrap())
+}
+
+fn names(protocols: &str) -> Vec<ProtocolName> {
+    protocols.split_whitespace().map(|name| name.parse().unwrap()).collect()
+}
+
+fn evaluator_with(protocols: &str, side: usize, options: EvaluatorOptions) -> Result<Evaluator, Error> {
+    let mut real = |against: sngan_experiment::protocol::Against| Real::of_dataset(Dataset::FashionMnist, against.part, side, None);
+    Evaluator::new(backbone(), &names(protocols), side, options, &mut real, &|_, _| ())
+}
+
+fn evaluator(protocols: &str, side: usize) -> Evaluator {
+    evaluator_with(protocols, side, EvaluatorOptions::default()).unwrap()
+}
+
+fn score(evaluator: &Evaluator, source: &dyn ImageSource) -> Result<Vec<ScoreRecord>, Error> {
+    evaluator.score(evaluator.names(), &mut SourceSamples::all(source, "given"), 7, &|_, _| ())
 }
 
 fn value(scores: &[ScoreRecord], metric: Metric) -> f64 {
     scores.iter().find(|s| s.metric == metric).unwrap().value.unwrap()
+}
+
+/// Bytes without any structure, as many as `like` has.
+fn noise(like: &Images) -> Images {
+    let pixels = (0..like.pixels.len()).map(|i| ((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
+    Images { name: "noise".into(), pixels, ..like.clone() }
 }
 
 #[test]
@@ -37,48 +60,105 @@ fn the_scorer_names_at_least_91_percent_of_the_held_out_garments() {
 #[test]
 fn real_images_score_near_the_ceiling_and_noise_far_from_it() {
     let reference = images(Split::Reference, SIDE);
-    let evaluator = Evaluator::new(&plan(2_000), &reference).unwrap().unwrap();
-    let real = evaluator.ceiling(&images(Split::Train, SIDE), 2_000).unwrap();
+    let all =
+        "is_2k_split5 fid_2k_ref2k kid_2k_ref2k_10x500 precision_2k_ref2k_k3 recall_2k_ref2k_k3 ms-ssim_1k_pairs20 intra-fid_1k_ref2k";
+    let evaluator = evaluator(all, SIDE);
+    let real = evaluator.ceiling(&images(Split::Train, SIDE), &|_, _| ()).unwrap();
+    assert_eq!(real.len(), 7);
     // Ten balanced classes, most of them certain: well above half of the largest possible score.
     assert!((7.0..CLASSES as f64).contains(&value(&real, Metric::Is)), "{real:?}");
     for (metric, recorded) in RECORDED {
         assert!((value(&real, metric) / recorded - 1.0).abs() < REPEATED, "{real:?} against the committed {recorded}");
     }
 
-    let noise: Vec<u8> = (0..2_000 * 3 * SIDE * SIDE).map(|i| ((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
-    let noise = evaluator.score(&noise, SIDE, 7).unwrap();
+    let noise = score(&evaluator, &noise(&reference)).unwrap();
     assert!(value(&noise, Metric::Is) < 0.5 * value(&real, Metric::Is), "{noise:?}");
-    assert!(value(&noise, Metric::Fid) > 20.0 * value(&real, Metric::Fid), "{noise:?} against {real:?}");
+    for distance in [Metric::Fid, Metric::Kid, Metric::IntraFid] {
+        assert!(value(&noise, distance) > 5.0 * value(&real, distance).abs(), "{noise:?} against {real:?}");
+    }
+    for share in [Metric::Precision, Metric::Recall] {
+        assert!(value(&noise, share) < 0.2 && value(&real, share) > 0.7, "{noise:?} against {real:?}");
+    }
+    assert!(value(&noise, Metric::MsSsim) < value(&real, Metric::MsSsim), "{noise:?} against {real:?}");
     assert_eq!((real[0].gen_updates, noise[0].gen_updates), (0, 7));
 
-    let itself = evaluator.score(&reference.pixels, SIDE, 0).unwrap();
+    let itself = score(&evaluator, &reference).unwrap();
     assert!(value(&itself, Metric::Fid) < 1e-3 * value(&real, Metric::Fid), "{itself:?}");
+    assert_eq!((value(&itself, Metric::Precision), value(&itself, Metric::Recall)), (1.0, 1.0));
+}
+
+#[test]
+fn one_garment_repeated_is_found_by_recall_and_by_similarity_within_its_class() {
+    let reference = images(Split::Reference, SIDE);
+    let firsts: Vec<usize> = (0..CLASSES as u32).map(|c| reference.labels.iter().position(|l| *l == c).unwrap()).collect();
+    let pixels = reference.labels.iter().flat_map(|l| reference.image(firsts[*l as usize]).to_vec()).collect();
+    let collapsed = Images { pixels, ..reference.clone() };
+    let evaluator = evaluator("precision_2k_ref2k_k3 recall_2k_ref2k_k3 ms-ssim_1k_pairs20", SIDE);
+    let scores = score(&evaluator, &collapsed).unwrap();
+    assert_eq!((value(&scores, Metric::Precision), value(&scores, Metric::MsSsim)), (1.0, 1.0));
+    assert!(value(&scores, Metric::Recall) < 0.02, "{scores:?}");
 }
 
 #[test]
 fn a_score_carries_its_whole_protocol() {
     let reference = images(Split::Reference, 32);
-    let evaluator = Evaluator::new(&plan(100), &reference).unwrap().unwrap();
-    let scores = evaluator.ceiling(&images(Split::Train, 32), 100).unwrap();
-    assert_eq!(scores.iter().map(|s| s.protocol.name.as_str()).collect::<Vec<_>>(), ["is_100_split5", "fid_100_ref2k"]);
-    assert!(scores[0].protocol.reference.is_none());
-    let protocol = scores[1].protocol.clone();
-    assert_eq!(protocol.backbone, "scorer-fashion");
-    assert_eq!(protocol.backbone_sha256, Scorer::embedded(NAME).unwrap().sha256());
-    assert_eq!((protocol.n_samples, scores[0].protocol.n_splits), (100, 5));
-    let compared = protocol.reference.unwrap();
+    let evaluator = evaluator("is_100_split5 fid_100_ref2k ms-ssim_100_pairs2", 32);
+    let scores = evaluator.ceiling(&images(Split::Train, 32), &|_, _| ()).unwrap();
+    let protocols: Vec<_> = scores.iter().map(|s| s.protocol.clone()).collect();
+    assert_eq!(protocols.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["is_100_split5", "fid_100_ref2k", "ms-ssim_100_pairs2"]);
+    assert!(protocols[0].reference.is_none());
+    assert_eq!((protocols[1].backbone.as_str(), protocols[1].backbone_sha256.as_str()), (NAME, Scorer::embedded(NAME).unwrap().sha256()));
+    assert_eq!((protocols[1].n_samples, protocols[0].n_splits), (100, 5));
+    let compared = protocols[1].reference.clone().unwrap();
     assert_eq!((compared.name, compared.sha256, compared.n), (reference.name.clone(), reference.sha256(), reference.len()));
-    assert_eq!((protocol.resize.as_str(), protocol.bytes.as_str()), ("triangle 32→16", "truncate"));
-    assert!(evaluator.score(&[0; 3 * 16 * 16], 16, 0).unwrap_err().to_string().contains("load the reference at side 16"));
+    assert_eq!((protocols[1].resize.as_str(), protocols[1].bytes.as_str()), ("triangle 32→16", "truncate"));
+    assert_eq!((protocols[1].stamps.len(), protocols[2].stamps.as_slice()), (0, &["window-shrunk".to_string()][..]));
+    assert!(score(&evaluator, &images(Split::Train, 16)).unwrap_err().to_string().contains("load the reference at side 16"));
+    // Part of a set is another reference than the whole.
+    let part = self::evaluator("fid_100_ref1k", 32);
+    let part = score(&part, &reference).unwrap()[0].protocol.reference.clone().unwrap();
+    assert!(part.n == 1000 && part.sha256 != reference.sha256(), "{part:?}");
 }
 
 #[test]
-fn plans_that_cannot_be_scored_are_refused_before_training() {
+fn independent_sets_take_the_images_in_order() {
     let reference = images(Split::Reference, SIDE);
-    assert!(Evaluator::new(&ScorePlan { backbone: "none".into(), ..plan(2_000) }, &reference).unwrap().is_none());
-    let unknown = ScorePlan { backbone: "inception".into(), ..plan(2_000) };
-    assert!(matches!(Evaluator::new(&unknown, &reference), Err(Error::UnknownBackbone { .. })));
-    assert!(matches!(Evaluator::new(&plan(64), &reference), Err(Error::TooFewSamples { n: 64, dim: 64 })));
-    assert!(Evaluator::new(&ScorePlan { splits: 0, ..plan(100) }, &reference).is_err());
-    assert!(matches!(Evaluator::new(&plan(100), &reference.range(0..64)), Err(Error::TooFewSamples { .. })));
+    let ten = score(&evaluator("is_200_x10", SIDE), &reference).unwrap();
+    let one = |range| value(&score(&evaluator("is_200_split1", SIDE), &reference.range(range)).unwrap(), Metric::Is);
+    let mean = (0..10).map(|set| one(set * 200..(set + 1) * 200)).sum::<f64>() / 10.0;
+    assert!((value(&ten, Metric::Is) - mean).abs() < 1e-12, "{ten:?} against {mean}");
+}
+
+#[test]
+fn scores_through_a_cache_have_the_same_bits_whatever_the_threads() {
+    let reference = images(Split::Reference, SIDE);
+    let all = "is_1500_split5 fid_1500_ref2k kid_1500_ref2k_5x300 recall_1500_ref2k_k3 intra-fid_1k_ref2k";
+    let plain = score(&evaluator(all, SIDE), &reference).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cached = || {
+        let cache = Some(FeatureCache::new(folder.path()));
+        score(&evaluator_with(all, SIDE, EvaluatorOptions { cache, ..EvaluatorOptions::default() }).unwrap(), &reference).unwrap()
+    };
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    assert_eq!(one.install(cached), plain);
+    assert_eq!(cached(), plain);
+}
+
+#[test]
+fn what_cannot_be_scored_is_refused_before_training() {
+    let refused = |protocols: &str| evaluator_with(protocols, SIDE, EvaluatorOptions::default()).unwrap_err();
+    assert!(matches!(refused("fid_64_ref2k"), Error::TooFewSamples { n: 64, dim: 64 }));
+    assert!(matches!(refused("fid_100_ref64"), Error::TooFewSamples { n: 64, dim: 64 }));
+    assert!(refused("fid_100_ref3k").to_string().contains("holds 2000 images; the protocol compares with 3000"));
+    let few = EvaluatorOptions { few: Few::Allowed, ..EvaluatorOptions::default() };
+    let evaluator = evaluator_with("fid_64_ref2k", SIDE, few).unwrap();
+    let scores = score(&evaluator, &images(Split::Reference, SIDE)).unwrap();
+    assert_eq!(scores[0].protocol.stamps, ["few-samples"]);
+
+    let unlabeled = Images { labels: vec![0; 2000], classes: vec!["all".into()], ..images(Split::Reference, SIDE) };
+    let message = score(&self::evaluator("ms-ssim_1k_pairs2", SIDE), &unlabeled).unwrap_err().to_string();
+    assert!(message.contains("class subfolders"), "{message}");
+    let message = score(&self::evaluator("is_3k_split2", SIDE), &unlabeled).unwrap_err().to_string();
+    assert!(message.contains("2000 are there; the protocol needs 3000"), "{message}");
+    assert_eq!(SourceSamples::all(&unlabeled, "given").classes(), 0);
 }

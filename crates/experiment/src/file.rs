@@ -1,8 +1,8 @@
 //! Experiment files: methods × settings × seeds, with sizes per scale. experiments/README.md lists every key.
 
 use crate::method::{Method, Setting};
-use crate::spec::RunSpec;
 use crate::protocol::{Part, ProtocolName};
+use crate::spec::RunSpec;
 use crate::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -193,7 +193,9 @@ impl ProtocolName {
             ProtocolName::Kid { samples, against, size, .. } if size < 2 || size > samples.min(against.n) => {
                 Err(format!("a subset of {size} images must have at least 2 and at most the {} there are", samples.min(against.n)))
             }
-            ProtocolName::Precision { samples, against, k } | ProtocolName::Recall { samples, against, k } if k >= samples.min(against.n) => {
+            ProtocolName::Precision { samples, against, k } | ProtocolName::Recall { samples, against, k }
+                if k >= samples.min(against.n) =>
+            {
                 Err(format!("{} images have no neighbour number {k}", samples.min(against.n)))
             }
             _ => Ok(self),

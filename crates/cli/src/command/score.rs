@@ -125,7 +125,9 @@ fn evaluator(
         (Some(Reference::Statistics(path)), Part::Statistics) => Ok(Real::Statistics(path.clone())),
         _ => Err(sngan_eval::Error::Input {
             what: "reference",
-            reason: format!("a protocol compares with `{against}`; give --reference DATASET for ref, test and train, a folder or file for images, an .npz of statistics for stats"),
+            reason: format!(
+                "a protocol compares with `{against}`; give --reference DATASET for ref, test and train, a folder or file for images, an .npz of statistics for stats"
+            ),
         }),
     };
     with_progress(|progress| Ok(Evaluator::new(backbone, &names, side, options, &mut real, progress)?))
@@ -202,7 +204,8 @@ pub(crate) fn stats(arguments: &Stats) -> Result<Ended> {
         bail!("--out {}: name it .npz, which NumPy and pytorch-fid go by", out.display());
     }
     let backbone = network.load(None, dataset, data)?;
-    let made = with_progress(|progress| Ok(make_statistics(&backbone, source.as_ref(), network.few(), network.cache().as_ref(), out, progress)?))?;
+    let made =
+        with_progress(|progress| Ok(make_statistics(&backbone, source.as_ref(), network.few(), network.cache().as_ref(), out, progress)?))?;
     println!("{}: {} images of {} at side {} through {}", out.display(), made.images.n, made.images.name, made.side, made.backbone);
     Ok(Ended::Well)
 }

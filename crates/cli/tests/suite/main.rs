@@ -5,5 +5,6 @@
 mod commands; // messages and exit codes
 mod data; // packing, and training from a pack
 mod interruption; // kills, signals, resumption
+mod score; // images of any origin, statistics, and runs by named protocols
 mod support; // a folder with a tiny experiment
 mod sweep; // from an experiment file to figures

@@ -99,7 +99,8 @@ impl ArrayImages {
                     return Err(Error::file(&self.path, format!("image {i} has a pixel that is not finite ({x}); it cannot be scored")));
                 }
                 if x.abs() > 1.0 + SLACK {
-                    let reason = format!("image {i} has the value {x}; floats are read as in [-1, 1]. Save bytes as uint8, or map to [-1, 1]");
+                    let reason =
+                        format!("image {i} has the value {x}; floats are read as in [-1, 1]. Save bytes as uint8, or map to [-1, 1]");
                     return Err(Error::file(&self.path, reason));
                 }
                 least = least.min(x);

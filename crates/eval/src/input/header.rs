@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
-use safetensors::tensor::{Dtype, SafeTensors};
+use safetensors::tensor::{Dtype, Metadata};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -127,9 +127,9 @@ fn safetensors(mut file: File) -> std::result::Result<Array, String> {
     if header > LONGEST_HEADER.min(found) {
         return Err(bad(&format!("a header of {header} bytes in {found}")));
     }
-    let mut start = length.to_vec();
-    (&mut file).take(header).read_to_end(&mut start).map_err(|e| bad(&e))?;
-    let (size, metadata) = SafeTensors::read_metadata(&start).map_err(|e| bad(&e))?;
+    let mut text = Vec::new();
+    (&mut file).take(header).read_to_end(&mut text).map_err(|e| bad(&e))?;
+    let metadata: Metadata = serde_json::from_slice(&text).map_err(|e| bad(&e))?;
     let mut names: Vec<String> = metadata.tensors().into_keys().collect();
     names.sort();
     let name = chosen(&names)?;
@@ -140,6 +140,6 @@ fn safetensors(mut file: File) -> std::result::Result<Array, String> {
         Dtype::F64 => Numbers::F64,
         other => return Err(format!("tensor `{name}` {}", wrong_numbers(&format!("{other:?}")))),
     };
-    let offset = (8 + size + info.data_offsets.0) as u64;
+    let offset = 8 + header + info.data_offsets.0 as u64;
     Ok(Array { file, offset, numbers, shape: info.shape.iter().map(|n| *n as u64).collect() })
 }

@@ -1,0 +1,166 @@
+use crate::support::Folder;
+use std::path::Path;
+
+/// Bytes in which neighbouring pixels are alike, different for each image.
+fn pixel(image: usize, i: usize) -> u8 {
+    ((image * 37 + i / 7 * 11 + image * i / 50) % 256) as u8
+}
+
+/// An array of `shape` as NumPy writes it.
+fn npy(path: &Path, descr: &str, shape: &[usize], data: &[u8]) {
+    let shape = shape.iter().map(|n| format!("{n}, ")).collect::<String>();
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
+    let header = format!("{header:<117}\n");
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(data);
+    std::fs::write(path, file).unwrap();
+}
+
+fn bytes(n: usize, side: usize) -> Vec<u8> {
+    (0..n).flat_map(|image| (0..3 * side * side).map(move |i| pixel(image, i))).collect()
+}
+
+fn pngs(folder: &Path, n: usize, side: u32) {
+    std::fs::create_dir_all(folder).unwrap();
+    for image in 0..n {
+        let picture = image::RgbImage::from_fn(side, side, |x, y| {
+            let at = |c: u32| pixel(image, (c * side * side + y * side + x) as usize);
+            image::Rgb([at(0), at(1), at(2)])
+        });
+        picture.save(folder.join(format!("{image:04}.png"))).unwrap();
+    }
+}
+
+const SCORER: &str = "--backbone scorer-fashion";
+
+#[test]
+fn a_folder_and_arrays_in_either_layout_score_alike() {
+    let folder = Folder::new();
+    let planes = bytes(80, 16);
+    let pixels: Vec<u8> = planes.chunks(768).flat_map(|image| (0..256).flat_map(|p| [image[p], image[256 + p], image[512 + p]])).collect();
+    npy(&folder.path("planes.npy"), "|u1", &[80, 3, 16, 16], &planes);
+    npy(&folder.path("pixels.npy"), "|u1", &[80, 16, 16, 3], &pixels);
+    pngs(&folder.path("folder"), 80, 16);
+    let score = |images: &str| {
+        folder
+            .expect(0, &format!("score --images {images} --reference fashion-mnist --metrics is,fid,kid,precision,recall {SCORER} --json"))
+    };
+    let records = score("planes.npy");
+    assert_eq!(records.lines().filter(|l| l.starts_with('{')).count(), 5, "{records}");
+    assert!(records.contains("\"name\":\"fid_80_ref2k\"") && records.contains("\"name\":\"kid_80_ref2k_100x80\""), "{records}");
+    let plain = |text: String| text.lines().filter(|l| l.starts_with('{')).map(String::from).collect::<Vec<_>>();
+    assert_eq!(plain(score("pixels.npy")), plain(records.clone()));
+    assert_eq!(plain(score("folder")), plain(records.clone()));
+    // Kept features change nothing, the second time neither.
+    for _ in 0..2 {
+        assert_eq!(plain(score("folder --cache kept --threads 1")), plain(records.clone()));
+    }
+    assert!(std::fs::read_dir(folder.path("kept")).unwrap().count() > 0);
+}
+
+#[test]
+fn statistics_stand_for_their_images_and_say_what_they_are_of() {
+    let folder = Folder::new();
+    npy(&folder.path("real.npy"), "|u1", &[90, 3, 16, 16], &bytes(90, 16));
+    npy(&folder.path("made.npy"), "|u1", &[70, 3, 16, 16], &bytes(70, 16));
+    let said = folder.expect(0, &format!("stats real.npy --out real.npz {SCORER}"));
+    assert!(said.contains("90 images of real.npy"), "{said}");
+    let provenance = std::fs::read_to_string(folder.path("real.json")).unwrap();
+    assert!(provenance.contains("\"n\": 90") && provenance.contains("\"resize\": \"none\""), "{provenance}");
+    let fid = |reference: &str| {
+        let said = folder.expect(0, &format!("score --images made.npy --reference {reference} --metrics fid {SCORER} --json"));
+        let record = said.lines().find(|l| l.starts_with('{')).unwrap().to_string();
+        let value = record.split("\"value\":").nth(1).unwrap().split(',').next().unwrap().to_string();
+        (value, record)
+    };
+    let (through_file, record) = fid("real.npz");
+    assert_eq!(through_file, fid("real.npy").0);
+    assert!(record.contains("fid_70_stats") && record.contains("\"n\":90"), "{record}");
+    // Statistics made otherwise are not taken for these.
+    std::fs::write(folder.path("real.json"), provenance.replace("\"none\"", "\"triangle 32→16\"")).unwrap();
+    let said = folder.expect(1, &format!("score --images made.npy --reference real.npz --metrics fid {SCORER}"));
+    assert!(said.contains("real.npz") && said.contains("sngan stats"), "{said}");
+}
+
+#[test]
+fn every_bad_input_names_the_file_and_what_to_do() {
+    let folder = Folder::new();
+    let said = |arguments: &str| folder.expect(1, &format!("score --images {arguments} {SCORER}"));
+    let says = |arguments: &str, parts: &[&str]| {
+        let text = said(arguments);
+        assert!(text.starts_with("error: ") && parts.iter().all(|part| text.contains(part)), "{arguments}: {text}");
+    };
+    std::fs::create_dir(folder.path("empty")).unwrap();
+    says("empty", &["empty", "no JPEG or PNG"]);
+    pngs(&folder.path("mixed"), 2, 16);
+    pngs(&folder.path("mixed/large"), 1, 32);
+    says("mixed", &["0000.png: has side 32", "resize all"]);
+    says("absent.npy", &["absent.npy: does not exist"]);
+    let floats = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    npy(&folder.path("nan.npy"), "<f4", &[1, 1, 2, 2], &floats(&[0.0, -0.5, f32::NAN, 0.0]));
+    says("nan.npy", &["nan.npy: image 0", "not finite"]);
+    npy(&folder.path("range.npy"), "<f4", &[1, 1, 2, 2], &floats(&[0.0, 128.0, 0.0, 0.0]));
+    says("range.npy", &["range.npy: image 0 has the value 128", "uint8"]);
+    npy(&folder.path("unit.npy"), "<f4", &[1, 1, 2, 2], &floats(&[0.0, 0.5, 1.0, 0.0]));
+    says("unit.npy", &["unit.npy", "[0, 1]"]);
+    npy(&folder.path("whole.npy"), "<i8", &[1, 1, 1, 3], &[0; 24]);
+    says("whole.npy", &["whole.npy: holds <i8; images are uint8"]);
+    npy(&folder.path("cut.npy"), "|u1", &[9, 3, 16, 16], &bytes(8, 16));
+    says("cut.npy", &["cut.npy: is cut"]);
+    std::fs::write(folder.path("cut.npz"), b"PK\x03\x04 and nothing else").unwrap();
+    says("cut.npz", &["cut.npz: is no whole npz"]);
+    npy(&folder.path("few.npy"), "|u1", &[64, 3, 16, 16], &bytes(64, 16));
+    says("few.npy --reference fashion-mnist", &["64 samples are too few", "--allow-few"]);
+    says("few.npy --reference cut.npz --allow-few", &["cut.npz: is no whole npz"]);
+    says("few.npy --reference mnist", &["`mnist` is neither a file", "fashion-mnist"]);
+    says("few.npy --reference fashion-mnist:valid", &["parts are ref, test and train"]);
+    says("few.npy --metrics kid", &["add --reference"]);
+    says("few.npy --protocols is_100_split2", &["64 are there; the protocol needs 100"]);
+    says("few.npy --allow-few --protocols fid_64_ref2k", &["--reference DATASET"]);
+    says("few.npy --metrics ms-ssim", &["class subfolders"]);
+    let text = folder.expect(1, "score --images few.npy");
+    assert!(text.contains("sngan data fetch inception"), "{text}");
+    let text = folder.expect(2, &format!("score --images few.npy --protocols is_5k {SCORER}"));
+    assert!(text.contains("such as is_5k_x10"), "{text}");
+    let stamped = folder.expect(0, &format!("score --images few.npy --reference fashion-mnist --allow-few {SCORER}"));
+    assert!(stamped.contains("fid_64_ref2k (64 samples, resize none, bytes given, few-samples)"), "{stamped}");
+}
+
+#[test]
+fn a_run_is_scored_by_named_protocols_and_while_it_trains() {
+    let folder = Folder::new();
+    let train = "train tiny --method SN --setting C --eval-every 2";
+    folder.expect(0, &format!("{train} --out whole"));
+    folder.expect(0, "train tiny --method SN --setting C --out plain");
+    assert_eq!(folder.bits("whole"), folder.bits("plain"), "scores changed the training");
+    let scores = |run: &str| std::fs::read_to_string(folder.path(&format!("{run}/scores.jsonl"))).unwrap();
+    let whole = scores("whole");
+    let updates: Vec<String> =
+        whole.lines().map(|l| l.split("\"gen_updates\":").nth(1).unwrap().split(',').next().unwrap().into()).collect();
+    assert_eq!(updates, ["2", "2", "4", "4", "6", "6"]);
+
+    let lines = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(String::from).collect();
+        lines.sort();
+        lines
+    };
+
+    // Cut off amid its scores at 4, before the checkpoint there, and resumed from that at 2: neither doubled nor lost.
+    folder.expect(0, &format!("{train} --set gen_updates=4 --out cut"));
+    let half: String = whole.lines().take(3).map(|l| format!("{l}\n")).collect();
+    std::fs::write(folder.path("cut/scores.jsonl"), half).unwrap();
+    for ending in ["json", "safetensors"] {
+        std::fs::remove_file(folder.path(&format!("cut/checkpoints/00000004.{ending}"))).unwrap();
+    }
+    folder.expect(0, &format!("{train} --out cut --resume"));
+    assert_eq!(lines(&scores("cut")), lines(&whole));
+
+    // The last checkpoint's scores are the ones taken at the end of the training.
+    folder.expect(0, "score whole --protocols is_70_split2,fid_70_ref2k");
+    assert_eq!(lines(&scores("whole")), lines(&whole));
+    let said = folder.expect(0, "score whole --protocols is_35_x2,kid_100_ref2k_3x50 --json");
+    assert!(said.contains("\"is_35_x2\"") && said.contains("\"kid_100_ref2k_3x50\""), "{said}");
+    assert_eq!(scores("whole").lines().count(), whole.lines().count() + 2);
+}
