@@ -137,9 +137,9 @@ fn bytes_of(rendered: &[(&str, Rendered)]) -> Vec<Vec<u8>> {
 #[test]
 fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
     let sweep = Sweep::new();
-    let first = render_all(sweep.out()).unwrap();
+    let first = render_all(sweep.out(), false).unwrap();
     let bytes = bytes_of(&first);
-    assert!(bytes == bytes_of(&render_all(sweep.out()).unwrap()));
+    assert!(bytes == bytes_of(&render_all(sweep.out(), false).unwrap()));
     let svgs: Vec<_> = bytes.iter().filter(|b| b.starts_with(b"<svg")).collect();
     assert_eq!(svgs.len(), 6);
     for svg in svgs {
@@ -154,7 +154,7 @@ fn table_1_holds_the_records_numbers_and_keeps_the_papers_apart() {
     let sweep = Sweep::new();
     sweep.dir(Method::Sn, "D").write_status(Status::Diverged, 7, Some("loss".into())).unwrap();
     std::fs::remove_file(sweep.dir(Method::Sn, "D").scores_path()).unwrap();
-    render_all(sweep.out()).unwrap();
+    render_all(sweep.out(), false).unwrap();
     let table = std::fs::read_to_string(sweep.out().join("tables/table1.md")).unwrap();
     assert!(table.contains("| SN | 8.00 ± 0.25 | 8.10 ± 0.25 | 8.20 ± 0.25 | diverged at 7 | 8.40 ± 0.25 | 8.50 ± 0.25 |"), "{table}");
     assert!(table.contains("| Weight clip. | 200.00 |") && table.contains("*real data* | 9.50 ± 0.25"), "{table}");
@@ -173,7 +173,7 @@ fn scores_of_different_protocols_are_refused_naming_run_and_key() {
     let [mut other, fid] = score(10, 1.0, 1.0);
     other.protocol.n_splits = 10;
     run_dir::write_lines(&dir.scores_path(), &[other, fid]).unwrap();
-    let error = render_all(sweep.out()).unwrap_err();
+    let error = render_all(sweep.out(), false).unwrap_err();
     assert!(matches!(error, Error::MixedProtocols { .. }));
     let message = error.to_string();
     assert!(message.contains("wgan-gp-b") && message.contains("n_splits: 2 → 10"), "{message}");
@@ -188,12 +188,12 @@ fn records_that_are_not_there_skip_what_needs_them() {
         }
         std::fs::remove_dir_all(run.dir.path().join("samples")).unwrap();
     }
-    for (id, rendered) in render_all(sweep.out()).unwrap() {
+    for (id, rendered) in render_all(sweep.out(), false).unwrap() {
         assert_eq!(matches!(rendered, Rendered::Skipped(_)), id != "table1", "{id}: {rendered:?}");
     }
     assert!(std::fs::read_to_string(sweep.out().join("tables/table1.md")).unwrap().contains("completed"));
     std::fs::remove_file(sweep.out().join("plan.json")).unwrap();
-    assert!(render_all(sweep.out()).unwrap_err().to_string().contains("plan.json"));
+    assert!(render_all(sweep.out(), false).unwrap_err().to_string().contains("plan.json"));
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn a_sweep_under_way_shows_what_is_not_there_yet() {
     // An earlier grid must not pass for the last one.
     let c = sweep.dir(Method::Sn, "C");
     std::fs::rename(c.sample_path(10), c.sample_path(5)).unwrap();
-    render_all(sweep.out()).unwrap();
+    render_all(sweep.out(), false).unwrap();
     let table = std::fs::read_to_string(sweep.out().join("tables/table1.md")).unwrap();
     assert!(table.contains("| SN | 8.00 ± 0.25 | not begun | 8.20 ± 0.25 |"), "{table}");
     let embedded = |s: &str| s.matches("<image").count();
