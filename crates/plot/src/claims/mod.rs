@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_wrong_key_is_named() {
-        let text = CLAIMS.replacen("min_updates", "min_update", 1);
+        let text = CLAIMS.replacen("min_updates =", "min_update =", 1);
         assert!(parse(Path::new("c.toml"), &text).unwrap_err().to_string().contains("min_update"));
         let text = CLAIMS.replacen("factor = 0.5", "factr = 0.5", 1);
         assert!(parse(Path::new("c.toml"), &text).unwrap_err().to_string().contains("factr"));
