@@ -24,6 +24,10 @@ demo:
 figures out="runs/table1-quick":
     {{ sngan }} figures {{ out }}
 
+# Put a sweep's claims, figures and scores on one page, OUT/report.html
+report out="runs/table1-quick":
+    {{ sngan }} report {{ out }}
+
 # Singular values of every run of a sweep
 spectra out="runs/table1-quick":
     {{ sngan }} spectra {{ out }}/runs/*

@@ -43,10 +43,10 @@ fn machines(c: &Collected) -> Result<Grid> {
     let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     for run in c.runs.iter().filter(|r| r.dir.provenance_path().exists()) {
         let p = run.dir.provenance()?;
-        let row = vec![p.sngan, p.device, p.threads.to_string(), p.cpu, p.instruction_set, p.dataset_sha256];
+        let row = vec![p.sngan, p.device, p.threads.to_string(), p.cpu, p.instruction_set, p.dataset, p.dataset_sha256];
         *counts.entry(row).or_default() += 1;
     }
-    let mut grid = Grid::new("", &["runs", "sngan", "device", "threads", "CPU", "instruction set", "training images, SHA-256"]);
+    let mut grid = Grid::new("", &["runs", "sngan", "device", "threads", "CPU", "instruction set", "training images", "their SHA-256"]);
     for (row, count) in counts {
         let cells = row.into_iter().map(Cell::text);
         grid.rows.push(std::iter::once(Cell::number(count as f64, 0)).chain(cells).collect());

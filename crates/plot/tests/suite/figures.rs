@@ -91,8 +91,14 @@ fn several_seeds_have_a_standard_error_and_the_best_score_a_table_of_its_own() {
     }
     render_all(folder.path(), false).unwrap();
     let table = std::fs::read_to_string(folder.path().join("tables/table1.md")).unwrap();
-    assert!(table.contains("after the last update (higher is better)**\n\n| method | C |\n|---|---|\n| SN | 5.00 ± 0.58 (n = 3) |"), "{table}");
-    assert!(table.contains("best of all checkpoints (higher is better)**\n\n| method | C |\n|---|---|\n| SN | 6.00 ± 0.58 (n = 3) |"), "{table}");
+    assert!(
+        table.contains("after the last update (higher is better)**\n\n| method | C |\n|---|---|\n| SN | 5.00 ± 0.58 (n = 3) |"),
+        "{table}"
+    );
+    assert!(
+        table.contains("best of all checkpoints (higher is better)**\n\n| method | C |\n|---|---|\n| SN | 6.00 ± 0.58 (n = 3) |"),
+        "{table}"
+    );
     let svg = std::fs::read_to_string(folder.path().join("figures/fig1.svg")).unwrap();
     assert!(svg.contains("mean over seeds") && !svg.contains("n = 1"), "the caption says what the bars are");
     let run = &collect(folder.path()).unwrap().runs[0];

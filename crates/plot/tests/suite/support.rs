@@ -89,8 +89,13 @@ pub(crate) fn spec(method: Method, setting: &str, seed: u64) -> RunSpec {
 
 impl Folder {
     pub(crate) fn new(name: &str, scale: &str) -> Folder {
-        let plan =
-            PlanRecord { version: FORMAT_VERSION, name: name.into(), title: format!("made-up {name}"), scale: scale.into(), runs: Vec::new() };
+        let plan = PlanRecord {
+            version: FORMAT_VERSION,
+            name: name.into(),
+            title: format!("made-up {name}"),
+            scale: scale.into(),
+            runs: Vec::new(),
+        };
         Folder { dir: tempfile::tempdir().unwrap(), plan }
     }
 
@@ -117,6 +122,7 @@ impl Folder {
             cpu: "a CPU".into(),
             instruction_set: String::new(),
             log_every: 1,
+            dataset: String::new(),
             dataset_sha256: String::new(),
         };
         let dir = RunDir::create(self.path().join("runs").join(spec.dir_name()), spec, &provenance).unwrap();
