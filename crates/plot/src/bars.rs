@@ -81,7 +81,9 @@ impl BarChart {
             text += " Full bars: mean over seeds, whiskers its standard error, dots the seeds.";
         }
         if any(|b| matches!(b, Bar::Single { .. })) {
-            text += &format!(" Outlined bars: one run (n = 1), thin lines the standard deviation over its {within}.");
+            let lines = format!(", thin lines the standard deviation over its {within}");
+            let spread = any(|b| matches!(b, Bar::Single { spread, .. } if *spread > 0.0));
+            text += &format!(" Outlined bars: one run (n = 1){}.", if spread { lines.as_str() } else { "" });
         }
         if any(|b| matches!(b, Bar::Diverged)) {
             text += " ×:\u{a0}diverged.";

@@ -172,6 +172,30 @@ impl Canvas<'_> {
         Ok(())
     }
 
+    /// A dashed line through several points, the dashes going on around corners.
+    pub(crate) fn dashed_line(&self, points: &[Point], color: RGBColor, width: i32) -> Result<()> {
+        const DASH: f64 = 7.0 * DENSITY as f64;
+        let mut walked = 0.0;
+        for ends in points.windows(2) {
+            let (a, b) = (ends[0], ends[1]);
+            let (dx, dy) = (f64::from(b.0 - a.0), f64::from(b.1 - a.1));
+            let length = dx.hypot(dy);
+            let at = |t: f64| (a.0 + (dx * t / length).round() as i32, a.1 + (dy * t / length).round() as i32);
+            let mut from = 0.0;
+            while from < length {
+                let phase = (walked + from) / DASH;
+                // A sliver that rounding leaves would not move on.
+                let to = (from + ((phase.floor() + 1.0 - phase) * DASH).max(0.5)).min(length);
+                if phase.floor() as i64 % 2 == 0 {
+                    self.line(vec![at(from), at(to)], color, width)?;
+                }
+                from = to;
+            }
+            walked += length;
+        }
+        Ok(())
+    }
+
     /// An image, `rgb` interleaved.
     pub(crate) fn image(&self, at: Point, (width, height): (u32, u32), rgb: &[u8]) -> Result<()> {
         let element = BitMapElement::with_ref(at, (width, height), rgb);

@@ -11,6 +11,7 @@ use std::path::Path;
 const LEFT: i32 = 84 * DENSITY;
 const RIGHT: i32 = 16 * DENSITY;
 const TITLE: i32 = 30 * DENSITY;
+const NO_TITLE: i32 = 10 * DENSITY;
 const BELOW: i32 = 56 * DENSITY;
 /// More points than this are a curve, not marks.
 const MARKED: usize = 40;
@@ -29,6 +30,8 @@ pub(crate) struct Point {
 pub(crate) struct Series {
     pub(crate) name: String,
     pub(crate) points: Vec<Point>,
+    /// Whether the line is dashed, and has no marks.
+    pub(crate) dashed: bool,
 }
 
 /// What an axis shows.
@@ -85,7 +88,7 @@ impl Point {
 impl Series {
     /// A series without bands.
     pub(crate) fn line(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
-        Series { name: name.into(), points: points.into_iter().map(|(x, y)| Point::new(x, y)).collect() }
+        Series { name: name.into(), points: points.into_iter().map(|(x, y)| Point::new(x, y)).collect(), dashed: false }
     }
 
     fn has_band(&self) -> bool {
@@ -171,7 +174,7 @@ impl Panel {
         let ys = points().flat_map(|p| [p.low, p.high]).chain(self.marks.iter().map(|m| m.y));
         Frame {
             left: left + LEFT,
-            top: top + TITLE,
+            top: top + if self.title.is_empty() { NO_TITLE } else { TITLE },
             right: left + width - RIGHT,
             bottom: top + height - BELOW,
             x: self.x.axis(points().map(|p| p.x), 0.02),
@@ -203,6 +206,9 @@ fn draw_series(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBCo
         let upper = series.points.iter().map(|p| frame.at(p.x, p.high));
         let lower = series.points.iter().rev().map(|p| frame.at(p.x, p.low));
         canvas.shade(upper.chain(lower).collect(), color)?;
+    }
+    if series.dashed {
+        return canvas.dashed_line(&line, color, 2 * DENSITY);
     }
     if line.len() <= MARKED {
         for (at, point) in line.iter().zip(&series.points) {

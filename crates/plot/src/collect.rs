@@ -137,10 +137,13 @@ impl Collected {
 
     /// A caption's line about the runs: their data and sizes, and whether they only stand in for the paper's.
     pub fn describe_runs(&self) -> String {
-        let (dataset, side, updates) = match self.paper_dataset() {
-            Dataset::Stl10 => (Dataset::Stl10, 48, "100,000"),
-            Dataset::ImageNet => (Dataset::ImageNet, 128, "450,000"),
-            _ => (Dataset::Cifar10, 32, "100,000"),
+        let dataset = self.paper_dataset();
+        let (side, updates) = match (dataset, self.plan.name.as_str()) {
+            (_, "n-dis") => (32, "10,000"),
+            (_, "table2-stl10") => (48, "200,000"),
+            (Dataset::Stl10, _) => (48, "100,000"),
+            (Dataset::ImageNet, _) => (128, "450,000"),
+            _ => (32, "100,000"),
         };
         let papers = |s: &RunSpec| (s.dataset, s.side, s.width_divisor) == (dataset, side, 1) && self.plan.scale == "paper";
         let what = if self.runs.iter().all(|r| papers(&r.spec)) {

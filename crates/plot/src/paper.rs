@@ -176,10 +176,10 @@ pub(crate) fn column(dataset: Dataset) -> usize {
 }
 
 impl Published {
-    /// `7.42 ± 0.08`, `29.3`, or a dash.
+    /// `7.42 ± 0.08`, `29.3`, or a dash; spreads with the two digits that the paper prints.
     pub(crate) fn text(&self, digits: usize) -> String {
         match (self.value, self.std) {
-            (Some(value), Some(std)) => format!("{value:.digits$} ± {std:.digits$}"),
+            (Some(value), Some(std)) => format!("{value:.digits$} ± {std:.2}"),
             (Some(value), None) => format!("{value:.digits$}"),
             (None, _) => "–".into(),
         }

@@ -58,10 +58,10 @@ pub fn mean(values: &[f64]) -> f64 {
 
 /// Percentile bootstrap interval of a statistic of several independent groups: each is resampled by itself, with replacement.
 ///
-/// `name` names the random stream: the same name and groups give the same interval. `None` where a group is empty or the statistic is not
-/// finite in more than one resample of twenty.
+/// `name` names the random stream: the same name and groups give the same interval. `None` where a group has fewer than two values, of
+/// which no spread is known, or the statistic is not finite in more than one resample of twenty.
 pub fn bootstrap(name: &str, groups: &[Vec<f64>], statistic: impl Fn(&[Vec<f64>]) -> f64) -> Option<Interval> {
-    if groups.is_empty() || groups.iter().any(Vec::is_empty) {
+    if groups.is_empty() || groups.iter().any(|g| g.len() < 2) {
         return None;
     }
     let mut stream = Stream::new(name);
@@ -203,7 +203,7 @@ mod tests {
         assert!((i.low - (s.mean - reach)).abs() < 0.05 && (i.high - (s.mean + reach)).abs() < 0.05, "{i:?}, {reach}");
         assert_eq!(i, interval("a"));
         assert_ne!(i, interval("b"));
-        assert_eq!(bootstrap("a", &[values.clone(), vec![]], |g| mean(&g[0])), None);
+        assert_eq!(bootstrap("a", &[values.clone(), vec![1.0]], |g| mean(&g[0])), None);
         assert_eq!(bootstrap("a", &[values.clone()], |_| f64::NAN), None);
         assert!(i.above(i.low - 1.0) && i.below(i.high + 1.0) && !i.above(s.mean) && !i.below(s.mean));
     }

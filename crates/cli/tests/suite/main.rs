@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test's helpers may")]
 
 mod commands; // messages and exit codes
-mod data;
-mod figures; // packing, and training from a pack
+mod data; // packing, and training from a pack
+mod figures; // tables, figures, claims, reports
 mod interruption; // kills, signals, resumption
 mod score; // images of any origin, statistics, and runs by named protocols
 mod support; // a folder with a tiny experiment

@@ -7,6 +7,9 @@ use crate::{Collected, Error};
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::records::{LogRecord, Metric, Status};
 
+/// What claims call the timings of `sngan bench figure10`.
+const TIMINGS: &str = "figure10";
+
 /// Why there is no answer.
 pub(super) enum Stop {
     /// The records are not enough.
@@ -50,7 +53,13 @@ impl<'a> Evidence<'a> {
     }
 
     /// The scale that an answer holds for, `None` for the paper's own.
-    pub(super) fn scale(&self, min_updates: u64) -> Option<String> {
+    pub(super) fn scale(&self, experiment: &str, min_updates: u64) -> Option<String> {
+        if experiment == TIMINGS {
+            return self
+                .timings
+                .filter(|t| (t.width_divisor, t.batch) != (1, 64))
+                .map(|t| format!("width/{}, batch {}", t.width_divisor, t.batch));
+        }
         let c = self.sweep?;
         let paper = c.plan.scale == "paper" && c.runs.iter().all(|r| r.spec.gen_updates >= min_updates || r.diverged());
         (!paper).then(|| c.plan.scale.clone())

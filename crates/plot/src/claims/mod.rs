@@ -157,7 +157,7 @@ impl Part {
             Err(Stop::Missing(why)) => (Verdict::NotTested(why), None, 0),
             Err(Stop::Failed(e)) => return Err(e),
         };
-        Ok(PartAnswer { says: self.says.clone(), verdict, statistic, seeds, scale: evidence.scale(claim.min_updates) })
+        Ok(PartAnswer { says: self.says.clone(), verdict, statistic, seeds, scale: evidence.scale(&self.experiment, claim.min_updates) })
     }
 }
 

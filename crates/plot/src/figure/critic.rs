@@ -1,6 +1,6 @@
 //! Figure 15: (a) D's loss on training and held-out images, (b) learning curves, WGAN-GP with and without reparametrization.
 
-use super::learning_curve::curves;
+use super::learning_curve::{curves, updates_axis};
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Point, Series};
@@ -21,8 +21,8 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
             return Ok(Rendered::Skipped("no run of the standard CNN has logged D's loss on held-out images (`watch_held_out`)".into()));
         }
         let mut panels = vec![Panel {
-            title: "(a) D's loss".into(),
-            x: AxisSpec::linear("generator updates", None),
+            title: "(a) D's loss; dashed: held-out images".into(),
+            x: updates_axis(&c),
             y: AxisSpec::linear("E D(G(z)) − E D(x)", None),
             series: losses,
             marks: Vec::new(),
@@ -30,7 +30,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
         if let Some(protocol) = c.curve_protocol(Metric::Is) {
             panels.push(Panel {
                 title: "(b) inception score".into(),
-                x: AxisSpec::linear("generator updates", None),
+                x: updates_axis(&c),
                 y: AxisSpec::linear(format!("is[{}]", protocol.backbone), c.comparable(Metric::Is).then_some((5.0, 7.5))),
                 series: curves(&c, Metric::Is),
                 marks: Vec::new(),
@@ -64,19 +64,19 @@ fn standard_cnn(c: &Collected) -> Collected {
 
 /// Two series a row: D's loss on images it is trained on, and on images it is not.
 fn losses(c: &Collected) -> Result<Vec<Series>> {
-    let parts: [(&str, fn(&LogRecord) -> Option<f64>); 2] = [("train", |r| r.critic_train), ("held out", |r| r.critic_held_out)];
+    let parts: [(bool, fn(&LogRecord) -> Option<f64>); 2] = [(false, |r| r.critic_train), (true, |r| r.critic_held_out)];
     let mut series = Vec::new();
     for label in c.labels() {
         let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
         let logs = runs.iter().map(|r| Ok(r.dir.log()?)).collect::<Result<Vec<_>>>()?;
-        for (name, loss) in parts {
+        for (dashed, loss) in parts {
             let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
             for record in logs.iter().flatten() {
                 at.entry(record.gen_update).or_default().extend(loss(record));
             }
             let points: Vec<Point> = at.iter().filter_map(|(x, v)| Point::over_seeds(*x as f64, v)).collect();
             if !points.is_empty() {
-                series.push(Series { name: format!("{label}, {name}"), points });
+                series.push(Series { name: label.into(), points, dashed });
             }
         }
     }

@@ -34,7 +34,8 @@ fn render(request: &Request<'_>, stem: &str, title: &str) -> Result<Rendered> {
             notes.extend(published(c)?);
         }
     }
-    notes.dedup();
+    let mut seen = std::collections::BTreeSet::new();
+    notes.retain(|note| seen.insert(note.clone()));
     let chart = Chart {
         stem: stem.into(),
         title: title.into(),
@@ -68,7 +69,7 @@ fn panel(c: &Collected) -> Result<Panel> {
             Conditioning::Concat => "concatenation".into(),
             Conditioning::AcGan => "AC-GAN".into(),
         },
-        x: AxisSpec::linear("generator updates", None),
+        x: updates_axis(c),
         y: AxisSpec::linear(
             format!("is[{}]", c.curve_protocol(Metric::Is).map_or("", |p| p.backbone.as_str())),
             comparable.then_some(range),
@@ -76,6 +77,12 @@ fn panel(c: &Collected) -> Result<Panel> {
         series: curves(c, Metric::Is),
         marks,
     })
+}
+
+/// The axis of a sweep's updates, from the first to the horizon.
+pub(super) fn updates_axis(c: &Collected) -> AxisSpec {
+    let horizon = c.runs.iter().map(|r| r.spec.gen_updates).max().unwrap_or(1);
+    AxisSpec::linear("generator updates", Some((0.0, horizon as f64)))
 }
 
 /// A row's mean over seeds at each number of updates at which all its seeds have a score.
@@ -88,7 +95,7 @@ pub(super) fn curves(c: &Collected, metric: Metric) -> Vec<Series> {
         }
         let most = at.values().map(Vec::len).max().unwrap_or(0);
         let points = at.into_iter().filter(|(_, v)| v.len() == most).filter_map(|(x, v)| Point::over_seeds(x as f64, &v)).collect();
-        Series { name: label.into(), points }
+        Series { name: label.into(), points, dashed: false }
     };
     c.labels().into_iter().map(of).collect()
 }

@@ -46,7 +46,7 @@ pub(super) fn against(c: &Collected, methods: &[Method], key: fn(&RunSpec) -> f6
         values.dedup();
         let scores = |x: f64| runs.iter().filter(|r| key(&r.spec) == x).filter_map(|r| r.last(Metric::Is)).collect::<Vec<_>>();
         let points = values.iter().filter_map(|x| Point::over_seeds(*x, &scores(*x))).collect();
-        Series { name: method.label().into(), points }
+        Series { name: method.label().into(), points, dashed: false }
     };
     methods.iter().map(of).collect()
 }

@@ -117,6 +117,11 @@ pub(crate) fn quoted(name: &str) -> String {
     if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_string() }
 }
 
+/// Lines as a Markdown list.
+pub(crate) fn list(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("- {line}\n")).collect()
+}
+
 /// Writes `stem.md` and `stem.csv`.
 pub(crate) fn write(folder: &Path, stem: &str, markdown: &str, csv: &str) -> Result<Rendered> {
     let paths = [("md", markdown), ("csv", csv)].map(|(extension, text)| (folder.join(format!("{stem}.{extension}")), text));

@@ -1,6 +1,6 @@
 //! Table 2: the best scores of each method, ours beside the paper's.
 
-use super::cell::{Cell, Grid, write};
+use super::cell::{Cell, Grid, list, write};
 use crate::artefact::Request;
 use crate::collect::{Collected, Run, differences, paper_name};
 use crate::paper::{self, Table2Row};
@@ -28,10 +28,10 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     notes.dedup();
     let grid = grid(sweeps)?;
     let text = format!(
-        "# Table 2 — each method's best setting\n\n{}\n\n{}\nOurs: mean ± standard error over n seeds after the last update, of the setting \
+        "# Table 2 — each method's best setting\n\n{}\n{}\nOurs: mean ± standard error over n seeds after the last update, of the setting \
          with the best mean, which is named; one run (n = 1) tells no spread. The paper's: mean ± standard deviation. Columns of \
          different backbones or data are not comparable. Literature rows stand as the paper quotes them.\n",
-        notes.join("\n"),
+        list(&notes),
         grid.markdown()
     );
     write(request.folder, "table2", &text, &grid.csv())
@@ -79,6 +79,7 @@ fn cells(sweeps: &[Collected], row: &Table2Row) -> Vec<Cell> {
         cells.push(match row.group.as_str() {
             "literature" => Cell::none(),
             "reference" => sweeps().find_map(|c| c.real(metric)?.value).map_or_else(Cell::none, |v| Cell::number(v, 2)),
+            _ if published.value.is_none() && !sweeps().flat_map(|c| &c.runs).any(|r| fits(r, row)) => Cell::none(),
             _ => best_setting(&distinct(sweeps().flat_map(|c| &c.runs).filter(|r| fits(r, row))), metric),
         });
         cells.push(Cell { text: published.text(if metric == Metric::Is { 2 } else { 1 }), value: published.value });

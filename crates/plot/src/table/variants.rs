@@ -1,6 +1,6 @@
 //! Tables 7 and 8: WGAN-GP with reparametrized weights, without and with labels, ours beside the paper's.
 
-use super::cell::{Cell, Grid, Which, write};
+use super::cell::{Cell, Grid, Which, list, write};
 use super::table2::shared_protocol;
 use crate::artefact::Request;
 use crate::collect::{Collected, Run};
@@ -34,9 +34,9 @@ fn render(request: &Request<'_>, (id, title): (&str, &str), rows: &[VariantRow])
     }
     let grid = grid(sweeps, rows);
     let text = format!(
-        "# {title}\n\n{}\n\n{}\nOurs: mean ± standard error over n seeds; one run (n = 1) tells no spread. The paper's: mean ± standard \
+        "# {title}\n\n{}\n{}\nOurs: mean ± standard error over n seeds; one run (n = 1) tells no spread. The paper's: mean ± standard \
          deviation, {} on CIFAR-10{}.\n",
-        notes.join("\n"),
+        list(&notes),
         grid.markdown(),
         paper::BACKBONE,
         if sweeps.iter().all(|c| c.comparable(Metric::Is)) { "" } else { "; not comparable with ours" }

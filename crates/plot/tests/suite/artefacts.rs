@@ -1,10 +1,10 @@
 //! Every table and figure of the paper: that it is there, is described, and is drawn from records of its experiment.
 
-use crate::support::{Folder, draw_samples, log, score, spec};
+use crate::support::{Folder, draw_samples, log, score, spec, write_lines};
+use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::{Method, Normalization};
-use sngan_experiment::{RunSpec, run_dir};
 use sngan_plot::{Collected, Rendered, Request, Source, collect, figures, find, tables};
 use std::path::{Path, PathBuf};
 
@@ -128,7 +128,7 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
             let is = 5.0 + i as f64 + seed as f64;
             let dir = folder.run(&spec, &[score(5, 4.0, 50.0), score(10, is, 40.0)].concat());
             let line = |u: u64| sngan_experiment::records::LogRecord { critic_train: Some(1.0), critic_held_out: Some(2.0), ..log(u, 1.0) };
-            run_dir::write_lines(&dir.log_path(), &[line(1), line(10)]).unwrap();
+            write_lines(&dir.log_path(), &[line(1), line(10)]);
         }
     }
     let sweep = [collect(folder.path()).unwrap()];
@@ -172,7 +172,7 @@ fn table_2_takes_rows_from_several_sweeps_and_refuses_mixed_protocols() {
     assert!(table.contains("| literature | DCGAN |  |  | – | 6.64 ± 0.14 |"), "{table}");
     let mut other = score(10, 7.5, 25.0);
     other.iter_mut().for_each(|s| s.protocol.n_samples = 7);
-    run_dir::write_lines(&dir.scores_path(), &other).unwrap();
+    write_lines(&dir.scores_path(), &other);
     let second = hinge.path().join("runs").join(spec(Method::Sn, "C", 0).dir_name());
     std::fs::remove_file(second.join("scores.jsonl")).unwrap();
     let sweeps = read();

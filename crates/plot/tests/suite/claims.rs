@@ -1,10 +1,10 @@
 //! Claims from records whose answer is known.
 
-use crate::support::{Folder, diverge, log, score, spec, spectrum};
+use crate::support::{Folder, diverge, log, score, spec, spectrum, write_lines};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
-use sngan_experiment::{RunDir, RunSpec, run_dir};
+use sngan_experiment::{RunDir, RunSpec};
 use sngan_plot::claims::{Answer, Claim, Verdict, answer, claims};
 use sngan_plot::collect;
 
@@ -141,7 +141,7 @@ fn spectra_that_fall_fast_are_concentrated() {
         for run in collect(folder.path()).unwrap().runs {
             let of = |weights: &str| if run.spec.method == Method::Sn && weights == "normalized" { 0.95 } else { ratio };
             let spectra: Vec<_> = (0..7).flat_map(|l| ["raw", "normalized"].map(|w| spectrum(l, w, of(w)))).collect();
-            run_dir::write_lines(&run.dir.spectrum_path(), &spectra).unwrap();
+            write_lines(&run.dir.spectrum_path(), &spectra);
         }
         let answer = answered(3, &[&folder]);
         assert_eq!((&answer.verdict, answer.parts[1].seeds), (&verdict, 3), "{answer:?}");
@@ -154,7 +154,7 @@ fn sigma_near_one_with_an_early_excess_is_what_the_paper_saw() {
         let mut folder = Folder::new("table1", "quick");
         for dir in row(&mut folder, &spec(Method::Sn, "C", 0), &around(7.0)) {
             let lines: Vec<LogRecord> = (1..=100).map(|u| log(u, if u <= 5 { early } else { late })).collect();
-            run_dir::write_lines(&dir.log_path(), &lines).unwrap();
+            write_lines(&dir.log_path(), &lines);
         }
         folder
     };
@@ -196,7 +196,7 @@ fn a_smaller_gap_between_held_out_and_training_loss_overfits_less() {
             for (seed, dir) in row(&mut folder, &base, &around(is)).into_iter().enumerate() {
                 let held_out = 2.0 + gap + 0.01 * seed as f64;
                 let line = |u| LogRecord { critic_train: Some(2.0), critic_held_out: Some(held_out), ..log(u, 1.0) };
-                run_dir::write_lines(&dir.log_path(), &[line(1), line(10)]).unwrap();
+                write_lines(&dir.log_path(), &[line(1), line(10)]);
             }
         }
         folder

@@ -1,9 +1,8 @@
 //! Records as tables for other programs.
 
-use crate::support::{Folder, log, score, spec, spectrum};
+use crate::support::{Folder, log, score, spec, spectrum, write_lines};
 use polars::prelude::{ParquetReader, SerReader};
 use sngan_experiment::method::Method;
-use sngan_experiment::run_dir;
 use sngan_plot::export;
 
 #[test]
@@ -11,9 +10,9 @@ fn records_become_tables_that_other_programs_read() {
     let mut sweep = Folder::new("made-up", "tiny");
     for (method, is) in [(Method::WeightNorm, 7.5), (Method::Sn, 8.2)] {
         let dir = sweep.run(&spec(method, "C", 0), &[score(5, 0.5, 999.0), score(10, is, 25.0)].concat());
-        run_dir::write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]).unwrap();
+        write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
         let spectra: Vec<_> = (0..7).flat_map(|l| [spectrum(l, "raw", 0.5), spectrum(l, "normalized", 0.9)]).collect();
-        run_dir::write_lines(&dir.spectrum_path(), &spectra).unwrap();
+        write_lines(&dir.spectrum_path(), &spectra);
     }
     let folder = sweep.path().join("records");
     let files = export(&[sweep.path().to_path_buf()], &folder).unwrap();

@@ -1,8 +1,8 @@
 //! Table 1's grid: what is drawn, from which records, and what is refused.
 
-use crate::support::{Folder, diverge, draw_samples, log, score, spec, spectrum};
+use crate::support::{Folder, diverge, draw_samples, log, score, spec, spectrum, write_lines};
 use sngan_experiment::method::Method;
-use sngan_experiment::{RunDir, run_dir, settings};
+use sngan_experiment::{RunDir, settings};
 use sngan_plot::{Error, Rendered, collect, render_all};
 use std::path::Path;
 
@@ -18,9 +18,9 @@ impl Sweep {
                 // Of an earlier horizon: a point of the learning curve, and never the last score.
                 let scores = [score(5, 0.5, 999.0), score(10, is, fid)].concat();
                 let dir = sweep.run(&spec(method, name, 0), &scores);
-                run_dir::write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]).unwrap();
+                write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
                 let spectra: Vec<_> = (0..7).flat_map(|l| [spectrum(l, "raw", 0.5), spectrum(l, "normalized", 0.9)]).collect();
-                run_dir::write_lines(&dir.spectrum_path(), &spectra).unwrap();
+                write_lines(&dir.spectrum_path(), &spectra);
                 draw_samples(&dir);
             }
         }
@@ -111,7 +111,7 @@ fn scores_of_different_protocols_are_refused_naming_run_and_key() {
     let dir = sweep.dir(Method::WganGp, "B");
     let [mut other, fid] = score(10, 1.0, 1.0);
     other.protocol.n_splits = 10;
-    run_dir::write_lines(&dir.scores_path(), &[other, fid]).unwrap();
+    write_lines(&dir.scores_path(), &[other, fid]);
     let error = render_all(sweep.out(), false).unwrap_err();
     assert!(matches!(error, Error::MixedProtocols { .. }));
     let message = error.to_string();

@@ -1,9 +1,8 @@
 //! The report from made-up records.
 
-use crate::support::{Folder, draw_samples, log, score, spec};
+use crate::support::{Folder, draw_samples, log, score, spec, write_lines};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
-use sngan_experiment::run_dir;
 use sngan_plot::report;
 
 fn folder() -> Folder {
@@ -11,7 +10,7 @@ fn folder() -> Folder {
     for (method, is) in [(Method::WganGp, 5.0), (Method::Sn, 7.0)] {
         for seed in 0..3 {
             let dir = folder.run(&spec(method, "C", seed), &score(10, is + 0.1 * seed as f64, 20.0));
-            run_dir::write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]).unwrap();
+            write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
             draw_samples(&dir);
         }
     }

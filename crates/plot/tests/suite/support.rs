@@ -1,13 +1,27 @@
 //! Folders of made-up records.
 
+use serde::Serialize;
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{
     FORMAT_VERSION, LogRecord, Metric, PlanRecord, Protocol, Provenance, Record, Reference, ScoreRecord, SpectrumRecord, Status,
+    StatusRecord,
 };
-use sngan_experiment::{RunDir, RunSpec, atomic, run_dir, settings};
+use sngan_experiment::{RunDir, RunSpec, settings};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tempfile::TempDir;
+
+// Records are written without syncing, unlike real ones: some tests make hundreds of runs.
+
+fn write_json<T: Serialize>(path: &Path, value: &T) {
+    std::fs::write(path, serde_json::to_vec(value).unwrap()).unwrap();
+}
+
+/// A file of JSON lines.
+pub(crate) fn write_lines<T: Serialize>(path: &Path, rows: &[T]) {
+    let lines: String = rows.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect();
+    std::fs::write(path, lines).unwrap();
+}
 
 /// A sweep's folder that grows run by run.
 pub(crate) struct Folder {
@@ -109,7 +123,7 @@ impl Folder {
     }
 
     fn write_plan(&self) {
-        atomic::write_json(&self.path().join("plan.json"), &self.plan).unwrap();
+        write_json(&self.path().join("plan.json"), &self.plan);
     }
 
     /// A completed run with these scores.
@@ -125,9 +139,13 @@ impl Folder {
             dataset: String::new(),
             dataset_sha256: String::new(),
         };
-        let dir = RunDir::create(self.path().join("runs").join(spec.dir_name()), spec, &provenance).unwrap();
-        dir.write_status(Status::Completed, spec.gen_updates, None).unwrap();
-        run_dir::write_lines(&dir.scores_path(), scores).unwrap();
+        let dir = RunDir::new(self.path().join("runs").join(spec.dir_name()));
+        std::fs::create_dir_all(dir.path()).unwrap();
+        std::fs::write(dir.spec_path(), toml::to_string(spec).unwrap()).unwrap();
+        write_json(&dir.provenance_path(), &provenance);
+        let (status, gen_updates) = (Status::Completed, spec.gen_updates);
+        write_json(&dir.status_path(), &StatusRecord { version: FORMAT_VERSION, status, gen_updates, reason: None });
+        write_lines(&dir.scores_path(), scores);
         self.plan.runs.push(spec.dir_name());
         self.write_plan();
         dir
@@ -135,7 +153,7 @@ impl Folder {
 
     /// The real data's own scores.
     pub(crate) fn ceiling(&self, scores: &[ScoreRecord]) {
-        run_dir::write_lines(&self.path().join("ceiling.jsonl"), scores).unwrap();
+        write_lines(&self.path().join("ceiling.jsonl"), scores);
     }
 }
 
