@@ -75,7 +75,7 @@ pub(crate) enum Command {
         #[arg(value_name = "OUT")]
         out: PathBuf,
         /// Further folders that claims may be answered from
-        #[arg(long, value_name = "OUT")]
+        #[arg(long, value_name = "OUT", num_args = 1..)]
         also: Vec<PathBuf>,
     },
     /// Gather the records of sweeps into tables for other programs: Parquet and CSV (docs/records.md)

@@ -14,7 +14,7 @@ pub(crate) struct Draw {
     #[arg(value_name = "ID")]
     id: String,
     /// Folders of records [default: runs/EXPERIMENT-SCALE of each experiment that it shows; for fig10 runs/figure10]
-    #[arg(long, value_name = "OUT")]
+    #[arg(long, value_name = "OUT", num_args = 1..)]
     from: Vec<PathBuf>,
     /// The scale of the default folders
     #[arg(long, default_value = "quick")]

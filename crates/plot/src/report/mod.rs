@@ -71,7 +71,11 @@ fn claims_body(answers: &[Answer]) -> String {
             escape(&answer.verdict_text())
         );
         for part in &answer.parts {
-            let seeds = if part.seeds > 0 { format!("; {} seeds", part.seeds) } else { String::new() };
+            let seeds = match part.seeds {
+                0 => String::new(),
+                1 => "; 1 seed".into(),
+                n => format!("; {n} seeds"),
+            };
             let statistic = if part.statistic.is_some() { format!(": {}{seeds}", part.statistic_text()) } else { String::new() };
             let _ = write!(
                 text,
