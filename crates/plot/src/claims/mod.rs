@@ -4,8 +4,6 @@
 mod evidence;
 mod test;
 
-pub use test::Test;
-
 use crate::statistics::Interval;
 use crate::{Collected, Error, Result};
 use evidence::{Evidence, Stop};
@@ -14,6 +12,7 @@ use sngan_experiment::benchmark::UpdateTimings;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
+use test::Test;
 
 /// Fewer runs that differ in their seed alone answer nothing.
 pub const LEAST_SEEDS: usize = 3;
@@ -44,7 +43,7 @@ pub struct Part {
     /// The experiment whose runs decide it; `figure10` for timings.
     pub experiment: String,
     /// How.
-    pub test: Test,
+    test: Test,
 }
 
 #[derive(Deserialize)]

@@ -12,8 +12,7 @@ use sngan_experiment::records::{LogRecord, Metric};
 /// How a part of a claim is decided.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "experiments/claims.toml documents each kind and its keys where they are used")]
-pub enum Test {
+pub(super) enum Test {
     Keeps { row: String, metric: Metric, factor: f64 },
     SmallestSpread { row: String, metric: Metric },
     Fails { row: String, against: String, settings: Vec<String>, metric: Metric, factor: f64 },
@@ -31,7 +30,7 @@ pub enum Test {
 /// The key of a spec that a slope is taken against, on a logarithmic scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Key {
+pub(super) enum Key {
     /// D updates for one of G.
     NDis,
     /// Size of the standard CNN's last convolution.
