@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(i, interval("a"));
         assert_ne!(i, interval("b"));
         assert_eq!(bootstrap("a", &[values.clone(), vec![1.0]], |g| mean(&g[0])), None);
-        assert_eq!(bootstrap("a", &[values.clone()], |_| f64::NAN), None);
+        assert_eq!(bootstrap("a", std::slice::from_ref(&values), |_| f64::NAN), None);
         assert!(i.above(i.low - 1.0) && i.below(i.high + 1.0) && !i.above(s.mean) && !i.below(s.mean));
     }
 

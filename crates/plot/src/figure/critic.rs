@@ -55,6 +55,8 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     })
 }
 
+type Loss = fn(&LogRecord) -> Option<f64>;
+
 /// The sweep with the standard CNN's runs alone.
 fn standard_cnn(c: &Collected) -> Collected {
     let mut c = c.clone();
@@ -64,7 +66,7 @@ fn standard_cnn(c: &Collected) -> Collected {
 
 /// Two series a row: D's loss on images it is trained on, and on images it is not.
 fn losses(c: &Collected) -> Result<Vec<Series>> {
-    let parts: [(bool, fn(&LogRecord) -> Option<f64>); 2] = [(false, |r| r.critic_train), (true, |r| r.critic_held_out)];
+    let parts: [(bool, Loss); 2] = [(false, |r| r.critic_train), (true, |r| r.critic_held_out)];
     let mut series = Vec::new();
     for label in c.labels() {
         let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();

@@ -112,9 +112,9 @@ fn figures_body(rendered: &[(&'static str, Rendered)]) -> Result<String> {
                     // Curves and bars can be turned dark; photographs cannot.
                     let kind = if svg.contains("<image") { "photo" } else { "plot" };
                     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-                    let _ = write!(
+                    let _ = writeln!(
                         text,
-                        "<figure class=\"{kind}\">{}<figcaption>{} ({})</figcaption></figure>\n",
+                        "<figure class=\"{kind}\">{}<figcaption>{} ({})</figcaption></figure>",
                         svg.replacen("<svg ", "<svg role=\"img\" ", 1),
                         escape(title),
                         escape(&name)
