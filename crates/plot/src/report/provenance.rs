@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn body(c: &Collected) -> Result<String> {
     let (shared, differing) = specs(c);
     let mut text = paragraph("To run it again:");
-    text += &format!("<pre>{}</pre>\n", escape(&format!("sngan sweep {} --scale {}", c.plan.name, c.plan.scale)));
+    let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
+    let seeds = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+    text += &format!("<pre>{}</pre>\n", escape(&format!("sngan sweep {} --scale {} --seeds {seeds}", c.plan.name, c.plan.scale)));
     text += &table(&machines(c)?);
     text += &format!("<details open><summary>Keys in which the runs differ</summary>{}</details>\n", table(&differing));
     text += &format!("<details><summary>Keys that all runs share</summary>{}</details>\n", table(&shared));

@@ -28,7 +28,7 @@ fn the_report_is_one_page_with_everything_inside() {
     assert!(page.contains("7.10 ± 0.06 (n = 3)") && page.contains("7.42 ± 0.08"), "ours and the paper's");
     assert!(page.contains("is_100") && page.contains("inception"), "both protocols are named");
     assert!(page.contains("prefers-color-scheme: dark") && page.contains("@media print"));
-    assert!(page.contains("a CPU") && page.contains("sngan sweep table1 --scale quick"));
+    assert!(page.contains("a CPU") && page.contains("sngan sweep table1 --scale quick --seeds 0,1,2"));
     // Nothing is loaded from elsewhere.
     for outside in ["src=", "href=\"http", "@import", "url("] {
         assert!(!page.contains(outside), "{outside}");
