@@ -31,6 +31,8 @@ pub(crate) enum Bar {
 pub(crate) struct Group {
     pub(crate) label: String,
     pub(crate) bars: Vec<Bar>,
+    /// At the same places a second value, where it is another: the mean of the best scores during training.
+    pub(crate) best: Vec<Option<f64>>,
     /// A value to draw a line at across the group.
     pub(crate) mark: Option<f64>,
 }
@@ -85,6 +87,9 @@ impl BarChart {
             let spread = any(|b| matches!(b, Bar::Single { spread, .. } if *spread > 0.0));
             text += &format!(" Outlined bars: one run (n = 1){}.", if spread { lines.as_str() } else { "" });
         }
+        if groups.iter().any(|g| g.best.iter().any(Option::is_some)) {
+            text += " Bars: after the last update; short lines: mean of the best during training.";
+        }
         if any(|b| matches!(b, Bar::Diverged)) {
             text += " ×:\u{a0}diverged.";
         }
@@ -118,7 +123,8 @@ impl BarChart {
 
     fn frame(&self, top: i32, bottom: i32) -> Frame {
         let extents = self.groups.iter().flat_map(|g| &g.bars).filter_map(Bar::extent);
-        let flat = self.groups.iter().filter_map(|g| g.mark).chain(self.line.iter().map(|l| l.1)).map(|v| (v, 0.0));
+        let best = self.groups.iter().flat_map(|g| g.best.iter().copied().flatten());
+        let flat = best.chain(self.groups.iter().filter_map(|g| g.mark)).chain(self.line.iter().map(|l| l.1)).map(|v| (v, 0.0));
         let all: Vec<(f64, f64)> = extents.chain(flat).collect();
         let high = all.iter().map(|(v, s)| v + s).fold(0.0, f64::max);
         let low = all.iter().map(|(v, _)| *v).filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
@@ -150,6 +156,10 @@ impl Group {
             let x0 = (start + step * j as f64) as i32;
             let x1 = (start + step * (j + 1) as f64) as i32 - DENSITY;
             draw_bar(canvas, frame, (x0, x1), bar, color(j))?;
+            if let Some(best) = self.best.get(j).copied().flatten() {
+                let y = frame.y_at(best);
+                canvas.line(vec![(x0, y), (x1, y)], BLACK, 2 * DENSITY)?;
+            }
         }
         let middle = (left + width / 2.0) as i32;
         canvas.text((middle, frame.bottom + 8 * DENSITY), &self.label, SMALL, BLACK, Anchor::TopCentre)?;
@@ -202,7 +212,7 @@ mod tests {
         assert_eq!(Bar::of(vec![], 0.0, false), Bar::Missing);
         assert_eq!(Bar::of(vec![2.0], 0.5, true), Bar::Single { value: 2.0, spread: 0.5 });
         assert_eq!(Bar::of(vec![2.0, 4.0], 0.5, false).extent(), Some((3.0, 1.0)));
-        let group = Group { label: String::new(), bars: vec![Bar::Single { value: 1.0, spread: 0.0 }], mark: None };
+        let group = Group { label: String::new(), bars: vec![Bar::Single { value: 1.0, spread: 0.0 }], best: vec![None], mark: None };
         let text = BarChart::legend_of_bars(&[group], "splits");
         assert!(text.contains("n = 1") && !text.contains("seeds"), "{text}");
     }

@@ -5,6 +5,7 @@ use crate::bars::{Bar, BarChart, Group};
 use crate::collect::{Collected, Run};
 use crate::frame::Scale;
 use crate::paper::{self, Published, Table2Row};
+use crate::statistics::mean;
 use crate::{Rendered, Result};
 use sngan_experiment::records::Metric;
 use std::path::Path;
@@ -57,8 +58,9 @@ impl Bars {
         let groups: Vec<Group> = labels
             .iter()
             .map(|label| {
-                let bars = settings.iter().map(|s| self.bar(&c.cell(label, s).collect::<Vec<_>>())).collect();
-                Group { label: label.to_string(), bars, mark: mark(label) }
+                let cells: Vec<Vec<&Run>> = settings.iter().map(|s| c.cell(label, s).collect()).collect();
+                let bars = cells.iter().map(|runs| self.bar(runs)).collect();
+                Group { label: label.to_string(), bars, best: cells.iter().map(|runs| self.best(runs)).collect(), mark: mark(label) }
             })
             .collect();
         let scores = c.describe_scores(self.metric).unwrap_or_default();
@@ -81,6 +83,13 @@ impl Bars {
         let values: Vec<f64> = runs.iter().filter_map(|r| r.last(self.metric)).collect();
         let spread = runs.iter().find_map(|r| r.score(self.metric)?.std).unwrap_or(0.0);
         Bar::of(values, spread, runs.iter().any(|r| r.diverged()))
+    }
+
+    /// The mean of the seeds' best scores during training, where it is not that of the last ones.
+    fn best(&self, runs: &[&Run]) -> Option<f64> {
+        let best: Vec<f64> = runs.iter().filter_map(|r| r.best(self.metric)).collect();
+        let last: Vec<f64> = runs.iter().filter_map(|r| r.last(self.metric)).collect();
+        (best != last).then(|| mean(&best))
     }
 
     /// The paper's best of each method over A–F.
