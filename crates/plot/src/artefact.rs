@@ -82,13 +82,13 @@ impl Artefact {
         }
     }
 
-    /// Whether it shows the sweep of this experiment. An experiment that no artefact is made from, such as one's own, is shown as Table 1's
-    /// grid is.
+    /// Whether it shows the sweep of this experiment. An experiment that no artefact is made from, such as one's own, is shown by those that
+    /// Table 1's grid is made for.
     pub fn shows(&self, experiment: &str) -> bool {
         let Source::Sweeps(names) = self.source else { return false };
         let all = || tables().iter().chain(figures());
         let known = all().any(|a| matches!(a.source, Source::Sweeps(names) if names.contains(&experiment)));
-        names.contains(&if known { experiment } else { "table1" })
+        if known { names.contains(&experiment) } else { names.first() == Some(&"table1") }
     }
 }
 
