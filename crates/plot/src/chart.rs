@@ -192,21 +192,30 @@ impl Panel {
             canvas.dashes((frame.left, frame.right), y, GREY)?;
             canvas.text((frame.right - 4 * DENSITY, y - 10 * DENSITY), &mark.text, SMALL, GREY, Anchor::Right)?;
         }
-        for series in &self.series {
-            let Some(i) = names.iter().position(|n| *n == series.name) else { continue };
-            draw_series(canvas, frame, series, color(i))?;
+        let color_of = |series: &Series| names.iter().position(|n| *n == series.name).map(color);
+        // All bands first, so that none lies over a line.
+        for draw in [draw_band, draw_line] {
+            for series in &self.series {
+                if let Some(color) = color_of(series) {
+                    draw(canvas, frame, series, color)?;
+                }
+            }
         }
         Ok(())
     }
 }
 
-fn draw_series(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColor) -> Result<()> {
-    let line: Vec<_> = series.points.iter().map(|p| frame.at(p.x, p.y)).collect();
-    if series.has_band() && line.len() > 1 {
-        let upper = series.points.iter().map(|p| frame.at(p.x, p.high));
-        let lower = series.points.iter().rev().map(|p| frame.at(p.x, p.low));
-        canvas.shade(upper.chain(lower).collect(), color)?;
+fn draw_band(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColor) -> Result<()> {
+    if !series.has_band() || series.points.len() < 2 {
+        return Ok(());
     }
+    let upper = series.points.iter().map(|p| frame.at(p.x, p.high));
+    let lower = series.points.iter().rev().map(|p| frame.at(p.x, p.low));
+    canvas.shade(upper.chain(lower).collect(), color)
+}
+
+fn draw_line(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColor) -> Result<()> {
+    let line: Vec<_> = series.points.iter().map(|p| frame.at(p.x, p.y)).collect();
     if series.dashed {
         return canvas.dashed_line(&line, color, 2 * DENSITY);
     }
