@@ -24,6 +24,15 @@ demo:
 figures out="runs/table1-quick":
     {{ sngan }} figures {{ out }}
 
+# Draw every table and figure of the paper that the records of a scale are enough for into runs/drawn
+draw-all scale="quick":
+    for i in 1 2 3 4 5 6 7 8; do {{ sngan }} table "table$i" --scale {{ scale }} --compare || true; done
+    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do {{ sngan }} figure "fig$i" --scale {{ scale }} --compare || true; done
+
+# Put a sweep's claims, figures and scores on one page, OUT/report.html
+report out="runs/table1-quick":
+    {{ sngan }} report {{ out }}
+
 # Singular values of every run of a sweep
 spectra out="runs/table1-quick":
     {{ sngan }} spectra {{ out }}/runs/*

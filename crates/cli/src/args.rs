@@ -2,6 +2,7 @@
 
 pub(crate) mod score;
 
+use crate::command::{Draw, Figure10};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -51,6 +52,31 @@ pub(crate) enum Command {
         /// The sweep's folder
         #[arg(value_name = "OUT")]
         out: PathBuf,
+        /// Put the paper's published numbers beside ours, where there are any
+        #[arg(long)]
+        compare: bool,
+    },
+    /// Draw one figure of the paper; without records, says which commands make them
+    Figure(Draw),
+    /// Write one table of the paper; without records, says which commands make them
+    Table(Draw),
+    /// Answer the paper's claims from records: yes, no or not tested, with the statistic and its interval
+    Claims {
+        /// Folders of sweeps, and of timings
+        #[arg(value_name = "OUT", required = true)]
+        out: Vec<PathBuf>,
+        /// Only the claim with this number; may be repeated
+        #[arg(long, value_name = "N")]
+        only: Vec<u32>,
+    },
+    /// Write OUT/report.html: claims, figures, scores beside the paper's, specs and provenance on one page
+    Report {
+        /// The sweep's folder
+        #[arg(value_name = "OUT")]
+        out: PathBuf,
+        /// Further folders that claims may be answered from
+        #[arg(long, value_name = "OUT", num_args = 1..)]
+        also: Vec<PathBuf>,
     },
     /// Gather the records of sweeps into tables for other programs: Parquet and CSV (docs/records.md)
     Collect {
@@ -142,6 +168,8 @@ pub(crate) enum Bench {
         #[command(flatten)]
         machine: Machine,
     },
+    /// Time the updates that Figure 10 compares, and leave a record that it is drawn from
+    Figure10(Figure10),
     /// Time Inception's features of made-up images
     Inception(BenchInception),
 }

@@ -5,8 +5,21 @@ use sngan_experiment::ExperimentFile;
 use std::path::{Path, PathBuf};
 
 /// Experiments that need no folder.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 16] = [
     ("table1", include_str!("../../../experiments/table1.toml")),
+    ("table1-stl10", include_str!("../../../experiments/table1-stl10.toml")),
+    ("table2", include_str!("../../../experiments/table2.toml")),
+    ("table2-stl10", include_str!("../../../experiments/table2-stl10.toml")),
+    ("table2-resnet", include_str!("../../../experiments/table2-resnet.toml")),
+    ("table2-resnet-stl10", include_str!("../../../experiments/table2-resnet-stl10.toml")),
+    ("last-layer", include_str!("../../../experiments/last-layer.toml")),
+    ("n-dis", include_str!("../../../experiments/n-dis.toml")),
+    ("table7", include_str!("../../../experiments/table7.toml")),
+    ("table7-resnet", include_str!("../../../experiments/table7-resnet.toml")),
+    ("table8", include_str!("../../../experiments/table8.toml")),
+    ("imagenet", include_str!("../../../experiments/imagenet.toml")),
+    ("imagenet-concat", include_str!("../../../experiments/imagenet-concat.toml")),
+    ("imagenet-projection", include_str!("../../../experiments/imagenet-projection.toml")),
     ("demo", include_str!("../../../experiments/demo.toml")),
     ("spectral-stability", include_str!("../../../experiments/spectral-stability.toml")),
 ];

@@ -3,6 +3,7 @@
 
 pub mod arch;
 pub mod atomic;
+pub mod benchmark;
 mod error;
 mod file;
 mod lock;

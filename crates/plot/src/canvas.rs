@@ -4,7 +4,7 @@ use crate::ink::{self, Ink};
 use crate::{Error, Result};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
-use plotters::element::{BitMapElement, PathElement, Rectangle, Text};
+use plotters::element::{BitMapElement, Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle};
 use sngan_experiment::atomic;
@@ -153,11 +153,45 @@ impl Canvas<'_> {
         self.checked(self.area.draw(&PathElement::new(points, style)))
     }
 
+    /// A filled polygon that lets what is below it show.
+    pub(crate) fn shade(&self, points: Vec<Point>, color: RGBColor) -> Result<()> {
+        self.checked(self.area.draw(&Polygon::new(points, color.mix(0.2))))
+    }
+
+    /// A filled circle.
+    pub(crate) fn dot(&self, at: Point, radius: i32, color: RGBColor) -> Result<()> {
+        self.checked(self.area.draw(&Circle::new(at, radius, color.filled())))
+    }
+
     /// A horizontal dashed line.
     pub(crate) fn dashes(&self, (x0, x1): (i32, i32), y: i32, color: RGBColor) -> Result<()> {
         const DASH: i32 = 8 * DENSITY;
         for x in (x0..x1).step_by(DASH as usize * 2) {
             self.line(vec![(x, y), ((x + DASH).min(x1), y)], color, DENSITY)?;
+        }
+        Ok(())
+    }
+
+    /// A dashed line through several points, the dashes going on around corners.
+    pub(crate) fn dashed_line(&self, points: &[Point], color: RGBColor, width: i32) -> Result<()> {
+        const DASH: f64 = 7.0 * DENSITY as f64;
+        let mut walked = 0.0;
+        for ends in points.windows(2) {
+            let (a, b) = (ends[0], ends[1]);
+            let (dx, dy) = (f64::from(b.0 - a.0), f64::from(b.1 - a.1));
+            let length = dx.hypot(dy);
+            let at = |t: f64| (a.0 + (dx * t / length).round() as i32, a.1 + (dy * t / length).round() as i32);
+            let mut from = 0.0;
+            while from < length {
+                let phase = (walked + from) / DASH;
+                // A sliver that rounding leaves would not move on.
+                let to = (from + ((phase.floor() + 1.0 - phase) * DASH).max(0.5)).min(length);
+                if phase.floor() as i64 % 2 == 0 {
+                    self.line(vec![at(from), at(to)], color, width)?;
+                }
+                from = to;
+            }
+            walked += length;
         }
         Ok(())
     }
@@ -186,18 +220,46 @@ impl Canvas<'_> {
 
     /// Width of a text, units.
     pub(crate) fn text_width(&self, text: &str, size: i32) -> Result<i32> {
-        text_width(text, size).map_err(|e| Error::Draw { what: self.what.clone(), reason: e.to_string() })
+        text_width(text, size).map_err(|e| self.failed(&e))
     }
 
-    /// Entries in a row from `at`, each a coloured square and a name.
-    pub(crate) fn legend(&self, at: Point, entries: &[(String, RGBColor)]) -> Result<()> {
-        const SQUARE: i32 = 12 * DENSITY;
-        let mut x = at.0;
-        for (name, color) in entries {
-            self.rectangle((x, at.1 - SQUARE / 2), (x + SQUARE, at.1 + SQUARE / 2), *color)?;
-            self.text((x + SQUARE + 6 * DENSITY, at.1), name, SMALL, BLACK, Anchor::Left)?;
-            x += SQUARE + self.text_width(name, SMALL)? + 24 * DENSITY;
+    /// Entries in rows from `at`, none beyond `right`, each a coloured square and a name.
+    pub(crate) fn legend(&self, at: Point, right: i32, entries: &[(String, RGBColor)]) -> Result<()> {
+        let places = legend_places(right - at.0, entries).map_err(|e| self.failed(&e))?;
+        for ((name, color), (dx, row)) in entries.iter().zip(places) {
+            let (x, y) = (at.0 + dx, at.1 + row * LEGEND_ROW);
+            self.rectangle((x, y - SQUARE / 2), (x + SQUARE, y + SQUARE / 2), *color)?;
+            self.text((x + SQUARE + 6 * DENSITY, y), name, SMALL, BLACK, Anchor::Left)?;
         }
         Ok(())
     }
+
+    fn failed(&self, e: &std::io::Error) -> Error {
+        Error::Draw { what: self.what.clone(), reason: e.to_string() }
+    }
+}
+
+/// Side of a legend's squares, units.
+const SQUARE: i32 = 12 * DENSITY;
+/// Height of a row of a legend, units.
+pub(crate) const LEGEND_ROW: i32 = 22 * DENSITY;
+
+/// Where a legend's entries stand in `width` units: offset and row.
+fn legend_places(width: i32, entries: &[(String, RGBColor)]) -> std::io::Result<Vec<(i32, i32)>> {
+    let (mut places, mut x, mut row) = (Vec::new(), 0, 0);
+    for (name, _) in entries {
+        let entry = SQUARE + text_width(name, SMALL)? + 24 * DENSITY;
+        if x > 0 && x + entry > width {
+            (x, row) = (0, row + 1);
+        }
+        places.push((x, row));
+        x += entry;
+    }
+    Ok(places)
+}
+
+/// The height of a legend, units.
+pub(crate) fn legend_height(what: &str, width: i32, entries: &[(String, RGBColor)]) -> Result<i32> {
+    let places = legend_places(width, entries).map_err(|e| Error::Draw { what: what.into(), reason: e.to_string() })?;
+    Ok(places.last().map_or(0, |(_, row)| (row + 1) * LEGEND_ROW))
 }

@@ -5,7 +5,7 @@ use sngan_experiment::method::Method;
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status, StatusRecord};
 use sngan_experiment::{Dataset, RunDir, RunSpec, run_dir};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The setting whose runs Figure 9 shows, and Figure 3 where there are no scores.
 pub(crate) const SHOWN_SETTING: &str = "C";
@@ -21,12 +21,33 @@ pub struct Run {
     pub status: Option<StatusRecord>,
     /// Its scores at the spec's horizon, one a metric.
     pub scores: Vec<ScoreRecord>,
+    /// Its scores up to the horizon under the protocols that the sweep has most of, by updates: learning curves.
+    pub curve: Vec<ScoreRecord>,
 }
 
 impl Run {
     /// Its score in `metric` at the spec's horizon.
     pub fn score(&self, metric: Metric) -> Option<&ScoreRecord> {
         self.scores.iter().find(|s| s.metric == metric)
+    }
+
+    /// Its last score in `metric`, that at the spec's horizon.
+    pub fn last(&self, metric: Metric) -> Option<f64> {
+        self.score(metric)?.value
+    }
+
+    /// Its best score in `metric` up to the horizon, of those taken under the last one's protocol.
+    pub fn best(&self, metric: Metric) -> Option<f64> {
+        let last = self.score(metric)?;
+        let scored = self.curve.iter().filter(|s| s.metric == metric && s.protocol == last.protocol).filter_map(|s| s.value);
+        let better = |a: f64, b: f64| if metric.higher_is_better() == (a > b) { a } else { b };
+        scored.chain(last.value).reduce(better)
+    }
+
+    /// Points (updates, score) of its learning curve in `metric`.
+    pub fn learning_curve(&self, metric: Metric) -> Vec<(f64, f64)> {
+        let points = self.curve.iter().filter(|s| s.metric == metric);
+        points.filter_map(|s| Some((s.gen_updates as f64, s.value?))).collect()
     }
 
     /// Whether it diverged.
@@ -38,6 +59,8 @@ impl Run {
 /// A sweep's records.
 #[derive(Debug, Clone)]
 pub struct Collected {
+    /// The sweep's folder.
+    pub path: PathBuf,
     /// What the folder is for.
     pub plan: PlanRecord,
     /// The real data's own scores.
@@ -89,18 +112,44 @@ impl Collected {
         self.ceiling.iter().find(|s| s.metric == metric)
     }
 
-    /// Whether every run trains on the paper's CIFAR-10.
-    pub fn on_cifar10(&self) -> bool {
-        self.runs.iter().all(|r| r.spec.dataset == Dataset::Cifar10)
+    /// A name of a figure's files: that of the STL-10 half of a pair is told apart.
+    pub fn stem(&self, id: &str) -> String {
+        if self.plan.name.ends_with("-stl10") { format!("{id}_stl10") } else { id.to_string() }
+    }
+
+    /// The data set whose paper numbers stand beside these runs.
+    pub fn paper_dataset(&self) -> Dataset {
+        let conditional = self.plan.name.starts_with("imagenet");
+        if conditional {
+            Dataset::ImageNet
+        } else if self.plan.name.ends_with("-stl10") || self.plan.name == "last-layer" {
+            Dataset::Stl10
+        } else {
+            Dataset::Cifar10
+        }
+    }
+
+    /// Whether the scores in `metric` can stand on one axis with the paper's: its backbone and its data.
+    pub fn comparable(&self, metric: Metric) -> bool {
+        let paper = self.paper_dataset();
+        self.protocol(metric).is_some_and(|p| p.backbone == crate::paper::BACKBONE) && self.runs.iter().all(|r| r.spec.dataset == paper)
     }
 
     /// A caption's line about the runs: their data and sizes, and whether they only stand in for the paper's.
     pub fn describe_runs(&self) -> String {
-        let papers = |s: &RunSpec| (s.side, s.width_divisor, s.batch) == (32, 1, 64) && s.gen_updates >= 100_000;
-        let what = if self.on_cifar10() && self.runs.iter().all(|r| papers(&r.spec)) {
-            "The paper's sizes"
+        let dataset = self.paper_dataset();
+        let (side, updates) = match (dataset, self.plan.name.as_str()) {
+            (_, "n-dis") => (32, "10,000"),
+            (_, "table2-stl10") => (48, "200,000"),
+            (Dataset::Stl10, _) => (48, "100,000"),
+            (Dataset::ImageNet, _) => (128, "450,000"),
+            _ => (32, "100,000"),
+        };
+        let papers = |s: &RunSpec| (s.dataset, s.side, s.width_divisor) == (dataset, side, 1) && self.plan.scale == "paper";
+        let what = if self.runs.iter().all(|r| papers(&r.spec)) {
+            "The paper's sizes".to_string()
         } else {
-            "Stand-in for the paper's CIFAR-10, full width, 100,000 updates"
+            format!("Stand-in for the paper's {}, full width, {updates} updates", paper_name(dataset))
         };
         format!(
             "{what}: {} at side {}, width/{}, batch {}, {} updates ({}, {}).",
@@ -120,6 +169,28 @@ impl Collected {
         let reference = p.reference.as_ref().map_or_else(String::new, |r| format!(", {} references ({})", r.n, r.name));
         let splits = if p.n_splits > 1 { format!(" in {} splits", p.n_splits) } else { String::new() };
         Some(format!("Protocol {} through {}: {} samples{splits}{reference}.", p.name, p.backbone, p.n_samples))
+    }
+
+    /// A caption's line about learning curves, where there are any.
+    pub fn describe_curves(&self, metric: Metric) -> Option<String> {
+        let p = self.curve_protocol(metric)?;
+        Some(format!("Curves: protocol {} through {}, {} samples.", p.name, p.backbone, p.n_samples))
+    }
+
+    /// The protocol that all learning curves in `metric` share.
+    pub fn curve_protocol(&self, metric: Metric) -> Option<&Protocol> {
+        self.runs.iter().flat_map(|r| &r.curve).find(|s| s.metric == metric).map(|s| &s.protocol)
+    }
+
+    /// A caption's line about the seeds, and what bands and whiskers of curves are.
+    pub fn describe_seeds(&self) -> String {
+        let of_row = |r: &Run| self.runs.iter().filter(|o| (&o.spec.label, &o.spec.setting) == (&r.spec.label, &r.spec.setting)).count();
+        let (least, most) = self.runs.iter().map(of_row).fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
+        match (least, most) {
+            (_, 0 | 1) => "One run each (n = 1): no spread is known.".into(),
+            (a, b) if a == b => format!("Mean over {a} seeds; bands and whiskers: its standard error."),
+            (a, b) => format!("Mean over {a} to {b} seeds; bands and whiskers: its standard error."),
+        }
     }
 
     /// The distinct values of a key.
@@ -144,13 +215,53 @@ pub fn collect(out: &Path) -> Result<Collected> {
             runs.push(read(dir, &mut expected)?);
         }
     }
-    Ok(Collected { plan, ceiling, runs })
+    keep_commonest_protocol(&mut runs);
+    Ok(Collected { path: out.to_path_buf(), plan, ceiling, runs })
+}
+
+/// The name a data set has in the paper.
+pub(crate) fn paper_name(dataset: Dataset) -> &'static str {
+    match dataset {
+        Dataset::Stl10 => "STL-10",
+        Dataset::ImageNet => "ImageNet",
+        Dataset::Cifar10 => "CIFAR-10",
+        Dataset::FashionMnist => "Fashion-MNIST",
+        Dataset::Folder => "image folder",
+    }
+}
+
+/// Leaves each metric's learning curves the protocol that the sweep has most scores of: a curve under two protocols would have a step.
+fn keep_commonest_protocol(runs: &mut [Run]) {
+    let mut counts: BTreeMap<(Metric, Protocol), usize> = BTreeMap::new();
+    for score in runs.iter().flat_map(|r| &r.curve) {
+        *counts.entry((score.metric, score.protocol.clone())).or_default() += 1;
+    }
+    let mut commonest: BTreeMap<Metric, (usize, Protocol)> = BTreeMap::new();
+    for ((metric, protocol), count) in counts {
+        let entry = commonest.entry(metric).or_insert((0, protocol.clone()));
+        if count > entry.0 {
+            *entry = (count, protocol);
+        }
+    }
+    for run in runs {
+        run.curve.retain(|s| commonest.get(&s.metric).is_some_and(|(_, p)| *p == s.protocol));
+    }
+}
+
+/// The scores up to the horizon in order of updates, the newest of those that were taken twice.
+fn curve(spec: &RunSpec, scores: &[ScoreRecord]) -> Vec<ScoreRecord> {
+    let mut points: BTreeMap<(Metric, u64, &Protocol), &ScoreRecord> = BTreeMap::new();
+    for score in scores.iter().filter(|s| s.gen_updates <= spec.gen_updates) {
+        points.insert((score.metric, score.gen_updates, &score.protocol), score);
+    }
+    points.into_values().cloned().collect()
 }
 
 /// Reads a run; the first score seen in a metric fixes the protocol of all.
 fn read(dir: RunDir, expected: &mut BTreeMap<Metric, Protocol>) -> Result<Run> {
     let spec = dir.spec()?;
-    let at_horizon: Vec<ScoreRecord> = dir.scores()?.into_iter().filter(|s| s.gen_updates == spec.gen_updates).collect();
+    let all = dir.scores()?;
+    let at_horizon: Vec<ScoreRecord> = all.iter().filter(|s| s.gen_updates == spec.gen_updates).cloned().collect();
     let metrics: BTreeSet<Metric> = at_horizon.iter().map(|s| s.metric).collect();
     let mut scores = Vec::new();
     for metric in metrics {
@@ -162,10 +273,12 @@ fn read(dir: RunDir, expected: &mut BTreeMap<Metric, Protocol>) -> Result<Run> {
             None => return Err(Error::MixedProtocols { run: dir.path().into(), differences: differences(wanted, &newest.protocol) }),
         }
     }
-    Ok(Run { status: dir.status()?, dir, spec, scores })
+    let curve = curve(&spec, &all);
+    Ok(Run { status: dir.status()?, dir, spec, scores, curve })
 }
 
-fn differences(a: &Protocol, b: &Protocol) -> String {
+/// `key: a's → b's` for every key in which two protocols differ.
+pub(crate) fn differences(a: &Protocol, b: &Protocol) -> String {
     let reference = |p: &Protocol| p.reference.as_ref().map_or_else(|| "none".into(), |r| format!("{} {} {}", r.n, r.name, r.sha256));
     let pairs = [
         ("name", a.name.clone(), b.name.clone()),

@@ -41,6 +41,22 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// No table or figure has this id.
+    #[error("unknown table or figure `{id}`; known: {known}")]
+    Unknown {
+        /// The id given.
+        id: String,
+        /// All ids.
+        known: String,
+    },
+    /// The claims' file does not parse, or names what does not exist.
+    #[error("failed to parse {path}: {reason}")]
+    Claims {
+        /// The file.
+        path: PathBuf,
+        /// The reason, with the claim's number where known.
+        reason: String,
+    },
     /// The paper's numbers, which are embedded, do not parse.
     #[error("{file}, line {line}: {reason}")]
     Reference {

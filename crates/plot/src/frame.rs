@@ -120,16 +120,6 @@ impl Frame {
         let middle = (self.left + self.right) / 2;
         canvas.text((middle, self.bottom + 26 * DENSITY), &self.x.label, LABEL, BLACK, Anchor::TopCentre)
     }
-
-    /// A curve through data points.
-    pub(crate) fn curve(
-        &self,
-        canvas: &Canvas<'_>,
-        points: impl IntoIterator<Item = (f64, f64)>,
-        color: plotters::style::RGBColor,
-    ) -> Result<()> {
-        canvas.line(points.into_iter().map(|(x, y)| self.at(x, y)).collect(), color, 2 * DENSITY)
-    }
 }
 
 #[cfg(test)]

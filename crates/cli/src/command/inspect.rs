@@ -1,4 +1,4 @@
-//! What can be done with finished runs: `generate`, `spectra`, `figures`, `collect`.
+//! What can be done with finished runs: `generate`, `spectra`, `sigma`, `collect`.
 
 use super::device;
 use crate::Ended;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use sngan_core::{checkpoint, generate};
 use sngan_experiment::RunDir;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub(crate) fn generate(arguments: &Generate) -> Result<Ended> {
     let device = device(&arguments.machine)?;
@@ -60,16 +60,6 @@ pub(crate) fn sigma(runs: &[PathBuf], from: u64) -> Result<Ended> {
         println!("{}: sigma_forward from update {from} on", run.display());
         for (layer, (low, high, count)) in ranges {
             println!("  {layer:<8} {low:.7} to {high:.7}, {count} values");
-        }
-    }
-    Ok(Ended::Well)
-}
-
-pub(crate) fn figures(out: &Path) -> Result<Ended> {
-    for (id, rendered) in sngan_plot::render_all(out)? {
-        match rendered {
-            sngan_plot::Rendered::Written(paths) => paths.iter().for_each(|p| println!("{id}: {}", p.display())),
-            sngan_plot::Rendered::Skipped(reason) => println!("{id}: skipped, {reason}"),
         }
     }
     Ok(Ended::Well)

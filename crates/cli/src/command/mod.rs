@@ -3,14 +3,21 @@
 mod bench;
 mod data;
 mod develop;
+mod figure;
+mod figure10;
 mod inspect;
 mod plan;
+mod records;
+mod report;
 mod score;
 mod scorer;
 mod spectrum;
 mod status;
 mod sweep;
 mod train;
+
+pub(crate) use figure::Draw;
+pub(crate) use figure10::Figure10;
 
 use crate::Ended;
 use crate::args::{Arguments, Bench, Command, Data, Format, Machine, Model, Scorer};
@@ -27,6 +34,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Generate(a) => a.machine.threads,
         Command::Bench(Bench::Update(a)) => a.machine.threads,
         Command::Bench(Bench::Run { machine, .. }) => machine.threads,
+        Command::Bench(Bench::Figure10(a)) => a.machine.threads,
         Command::Bench(Bench::Inception(a)) => a.threads,
         Command::Scorer(Scorer::Train(a)) => a.threads,
         Command::Spectrum(_) => 0,
@@ -49,14 +57,19 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
         Command::Score(a) => score::score(&a),
         Command::Stats(a) => score::stats(&a),
         Command::Generate(a) => inspect::generate(&a),
-        Command::Figures { out } => inspect::figures(&out),
         Command::Collect { outs, out } => inspect::collect(&outs, out),
         Command::Spectrum(a) => spectrum::run(&a),
+        Command::Figures { out, compare } => figure::all(&out, compare),
+        Command::Figure(a) => figure::draw(&a, "figure"),
+        Command::Table(a) => figure::draw(&a, "table"),
+        Command::Claims { out, only } => report::claims(&out, &only),
+        Command::Report { out, also } => report::report(&out, &also),
         Command::Spectra { runs } => inspect::spectra(&runs),
         Command::Sigma { runs, from } => inspect::sigma(&runs, from),
         Command::Replay { case, out, precision } => develop::replay(&case, &out, precision),
         Command::Bench(Bench::Update(a)) => bench::update(&a),
         Command::Bench(Bench::Run { run, machine }) => bench::run(&run, &machine),
+        Command::Bench(Bench::Figure10(a)) => figure10::run(&a),
         Command::Bench(Bench::Inception(a)) => bench::inception(&a),
         Command::Export { source, format: Format::Pytorch, out } => develop::export(&source, &out),
         Command::Import { file, out } => develop::import(&file, &out),

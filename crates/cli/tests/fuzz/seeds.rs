@@ -88,6 +88,18 @@ pub(crate) fn plan() -> Vec<Vec<u8>> {
     vec![br#"{"version":1,"name":"table1","title":"Table 1","scale":"quick","runs":["sn-c-s0-01234567","wn-c-s0-89abcdef"]}"#.to_vec()]
 }
 
+pub(crate) fn update_timings() -> Vec<Vec<u8>> {
+    let entry = r#"{"method":"sn","side":32,"discriminator":[0.125,0.5],"generator":[0.25,1e-3]}"#;
+    let text = format!(
+        r#"{{"version":1,"sngan":"0.1.0","cpu":"c","instruction_set":"avx2","threads":2,"batch":64,"width_divisor":1,"n_dis":5,"entries":[{entry}]}}"#
+    );
+    vec![text.into_bytes()]
+}
+
+pub(crate) fn claims() -> Vec<Vec<u8>> {
+    vec![include_bytes!("../../../../experiments/claims.toml").to_vec()]
+}
+
 /// The state and metadata of a run at its start.
 fn start() -> (RunSpec, Checkpoint) {
     let spec = tiny(Method::Sn);

@@ -6,6 +6,7 @@ use sngan_core::torch_file::TorchFile;
 use sngan_core::{Device, checkpoint, interchange, replay};
 use sngan_data::pack::Packed;
 use sngan_data::parse::{self, Demands};
+use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::records::PlanRecord;
 use sngan_experiment::{ExperimentFile, RunDir, run_dir};
 use std::io::Write;
@@ -43,6 +44,12 @@ pub(crate) fn all() -> Vec<Target> {
         target("status", seeds::status, JSON, PLAIN, |b| in_run(b, "status.json", |dir| dir.status().is_ok())),
         target("provenance", seeds::provenance, JSON, PLAIN, |b| in_run(b, "provenance.json", |dir| dir.provenance().is_ok())),
         target("plan", seeds::plan, JSON, PLAIN, |b| run_dir::read_json::<PlanRecord>(&scratch(b, "plan.json")).is_ok()),
+        target("update-timings", seeds::update_timings, JSON, PLAIN, |b| {
+            run_dir::read_json::<UpdateTimings>(&scratch(b, "figure10.json")).is_ok()
+        }),
+        target("claims", seeds::claims, TOML, PLAIN, |b| {
+            std::str::from_utf8(b).is_ok_and(|text| sngan_plot::claims::parse(Path::new("f"), text).is_ok())
+        }),
         target("checkpoint-json", seeds::checkpoint_json, JSON, PLAIN, checkpoint_json),
         target("checkpoint", seeds::tensors, TENSORS, PLAIN, |b| checkpoint::decode(Path::new("f"), b, &Device::Cpu).is_ok()),
         target("replay-case", seeds::replay_cases, TENSORS, PLAIN, |b| replay::read(&scratch(b, "case")).is_ok()),

@@ -4,6 +4,7 @@
 
 mod commands; // messages and exit codes
 mod data; // packing, and training from a pack
+mod figures; // tables, figures, claims, reports
 mod interruption; // kills, signals, resumption
 mod score; // images of any origin, statistics, and runs by named protocols
 mod support; // a folder with a tiny experiment

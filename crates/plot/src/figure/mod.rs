@@ -1,17 +1,53 @@
-//! One file per figure; adding one is its file and a line in [`LIST`].
+//! One file per kind of figure; adding one is its file and a line in [`LIST`].
 
+mod block;
+mod critic;
+mod last_layer;
+mod learning_curve;
+mod n_dis;
+mod possible_spectra;
 mod samples;
 mod score_bars;
 mod sigma;
 mod spectrum;
+mod timing;
 
-use crate::Artefact;
+use crate::artefact::{Artefact, Request, Source};
+use crate::{Rendered, Result};
+
+const GRID: Source = Source::Sweeps(&["table1", "table1-stl10"]);
+const CIFAR10: Source = Source::Sweeps(&["table1"]);
+
+/// A line of [`LIST`].
+const fn figure(id: &'static str, title: &'static str, source: Source, render: fn(&Request<'_>) -> Result<Rendered>) -> Artefact {
+    Artefact { id, title, source, render }
+}
 
 /// Every figure, in the paper's order.
 pub(crate) const LIST: &[Artefact] = &[
-    Artefact { id: "fig1", title: "Inception score of each method in settings A–F", render: score_bars::inception_score },
-    Artefact { id: "fig2", title: "Fréchet inception distance of each method in settings A–F", render: score_bars::fid },
-    Artefact { id: "fig3", title: "Squared singular values of D's convolutions", render: spectrum::render },
-    Artefact { id: "fig6", title: "Samples of WGAN-GP, WN and SN in settings A–F", render: samples::render },
-    Artefact { id: "fig9", title: "σ(W̄) of SN's convolutions over the updates", render: sigma::render },
+    figure("fig1", "Inception score of each method in settings A–F", GRID, score_bars::inception_score),
+    figure("fig2", "Fréchet inception distance of each method in settings A–F", GRID, score_bars::fid),
+    figure("fig3", "Squared singular values of D's convolutions", GRID, spectrum::render),
+    figure("fig4", "Inception score against the size of D's last convolution", Source::Sweeps(&["last-layer"]), last_layer::render),
+    figure("fig5", "Learning curves, conditional ImageNet", Source::Sweeps(&["imagenet-concat"]), learning_curve::fig5),
+    figure("fig6", "Samples of WGAN-GP, WN and SN in settings A–F", GRID, samples::fig6),
+    figure("fig7", "Samples of SN, conditional ImageNet", Source::Sweeps(&["imagenet-concat"]), samples::fig7),
+    figure("fig8", "The residual blocks", Source::Code, block::render),
+    figure("fig9", "σ(W̄) of SN's convolutions over the updates", CIFAR10, sigma::render),
+    figure("fig10", "Seconds of 100 generator updates", Source::Timings, timing::render),
+    figure("fig11", "Inception score against n_dis", Source::Sweeps(&["n-dis"]), n_dis::render),
+    figure("fig12", "Samples of GAN-GP, LN and BN in settings A–F", CIFAR10, samples::fig12),
+    figure(
+        "fig13",
+        "Learning curves, ImageNet without labels and with the projection discriminator",
+        Source::Sweeps(&["imagenet", "imagenet-projection"]),
+        learning_curve::fig13,
+    ),
+    figure("fig14", "Possible sets of squared singular values under SN and WN", Source::Code, possible_spectra::render),
+    figure(
+        "fig15",
+        "D's loss on training and held-out images, and learning curves, under WGAN-GP",
+        Source::Sweeps(&["table7"]),
+        critic::render,
+    ),
 ];

@@ -1,72 +1,65 @@
-//! Figure 6: samples of WGAN-GP, WN and SN in every setting.
+//! Figures 6, 7 and 12: samples of single runs.
 
-use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, draw, text_width};
-use crate::collect::{Collected, Run};
-use crate::{Error, Rendered, Result};
-use image::imageops::{self, FilterType};
+use crate::artefact::Request;
+use crate::canvas::DENSITY;
+use crate::collect::Collected;
+use crate::sample_grid::SampleGrid;
+use crate::{Rendered, Result, paper};
 use sngan_experiment::method::Method;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-const METHODS: [Method; 3] = [Method::WganGp, Method::WeightNorm, Method::Sn];
-/// Images in a row and a column of a cell.
-const IMAGES: u32 = 4;
-/// Side of a cell, units; images are enlarged to fill it.
-const CELL: i32 = 132 * DENSITY;
-const GAP: i32 = 10 * DENSITY;
-const TOP: i32 = 34 * DENSITY;
-/// Width that the heading needs, units.
-const NARROWEST: i32 = 480 * DENSITY;
+/// Figure 6.
+pub(crate) fn fig6(request: &Request<'_>) -> Result<Rendered> {
+    let methods = [Method::WganGp, Method::WeightNorm, Method::Sn];
+    request.each(|c| settings(c, request.folder, ("fig6", 6), &methods, "no run of WGAN-GP, WN or SN has samples"))
+}
 
-pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
-    let rows: Vec<&str> =
-        c.labels().into_iter().filter(|l| c.runs.iter().any(|r| r.spec.label == *l && METHODS.contains(&r.spec.method))).collect();
+/// Figure 12.
+pub(crate) fn fig12(request: &Request<'_>) -> Result<Rendered> {
+    let methods = [Method::GanGp, Method::LayerNorm, Method::BatchNorm];
+    request.each(|c| settings(c, request.folder, ("fig12", 12), &methods, "no run of GAN-GP, LN or BN has samples"))
+}
+
+/// Methods × settings.
+fn settings(c: &Collected, folder: &Path, (id, number): (&str, usize), methods: &[Method], missing: &str) -> Result<Rendered> {
+    let is_row = |label: &&str| c.runs.iter().any(|r| r.spec.label == **label && methods.contains(&r.spec.method));
+    let rows: Vec<&str> = c.labels().into_iter().filter(is_row).collect();
     let settings = c.settings();
-    let shown = |r: &&Run| rows.contains(&r.spec.label.as_str()) && last_grid(r).is_some();
-    if !c.runs.iter().any(|r| shown(&r)) {
-        return Ok(Rendered::Skipped("no run of WGAN-GP, WN or SN has samples".into()));
-    }
-    let unmeasured = |e: std::io::Error| Error::Draw { what: "fig6".into(), reason: e.to_string() };
-    let widest = rows.iter().map(|r| text_width(r, LABEL).map_err(unmeasured)).collect::<Result<Vec<_>>>()?;
-    let left = widest.into_iter().max().unwrap_or(0) + 26 * DENSITY;
-    let width = (left + settings.len() as i32 * (CELL + GAP)).max(NARROWEST);
-    let size = (width, TOP + rows.len() as i32 * (CELL + GAP));
-    let heading = Heading {
-        title: "Figure 6: samples in each setting".into(),
+    let places = rows.iter().flat_map(|row| settings.iter().map(move |setting| (*row, *setting)));
+    let grid = SampleGrid {
+        stem: c.stem(id),
+        title: format!("Figure {number}: samples in each setting"),
         notes: vec![c.describe_runs(), "Sixteen samples of the lowest seed after the last update, G in evaluation mode.".into()],
+        cells: places.map(|(row, setting)| c.cell(row, setting).min_by_key(|r| r.spec.seed)).collect(),
+        rows: rows.iter().map(ToString::to_string).collect(),
+        columns: settings.iter().map(ToString::to_string).collect(),
+        images: 4,
+        cell: 132 * DENSITY,
     };
-    let paths = draw(folder, "fig6", size, &heading, |canvas| {
-        for (i, row) in rows.iter().enumerate() {
-            let y = TOP + i as i32 * (CELL + GAP);
-            canvas.text((left - 10 * DENSITY, y + CELL / 2), row, LABEL, BLACK, Anchor::Right)?;
-            for (j, setting) in settings.iter().enumerate() {
-                let x = left + j as i32 * (CELL + GAP);
-                if i == 0 {
-                    canvas.text((x + CELL / 2, TOP - 8 * DENSITY), setting, LABEL, BLACK, Anchor::BottomCentre)?;
-                }
-                cell(canvas, (x, y), c.cell(row, setting).min_by_key(|r| r.spec.seed))?;
-            }
+    grid.render(folder, missing)
+}
+
+/// Figure 7: one large grid.
+pub(crate) fn fig7(request: &Request<'_>) -> Result<Rendered> {
+    request.each(|c| {
+        let best =
+            c.representative(Method::Sn).or_else(|| c.runs.iter().filter(|r| r.spec.method == Method::Sn).min_by_key(|r| r.spec.seed));
+        let mut notes = vec![c.describe_runs(), "Samples of the run with the best inception score, else of the lowest seed.".into()];
+        if request.compare {
+            let published = paper::imagenet()?.into_iter().find(|row| row.model == "SN-GAN concat");
+            notes
+                .extend(published.map(|p| format!("The paper's SN-GAN has an inception score of {} after 450,000 updates.", p.is.text(2))));
         }
-        Ok(())
-    })?;
-    Ok(Rendered::Written(paths))
-}
-
-/// The grid drawn after the run's last update: an earlier one must not stand beside finished runs.
-fn last_grid(run: &Run) -> Option<PathBuf> {
-    Some(run.dir.sample_path(run.spec.gen_updates)).filter(|path| path.exists())
-}
-
-fn cell(canvas: &Canvas<'_>, (x, y): (i32, i32), run: Option<&Run>) -> Result<()> {
-    let grid = run.filter(|r| !r.diverged()).and_then(|r| Some((r, last_grid(r)?)));
-    let Some((run, path)) = grid else {
-        canvas.rectangle((x, y), (x + CELL, y + CELL), FAINT)?;
-        let text = if run.is_some_and(|r| r.diverged()) { "diverged" } else { "not finished" };
-        return canvas.text((x + CELL / 2, y + CELL / 2), text, SMALL, GREY, Anchor::Centre);
-    };
-    let unreadable = |e: image::ImageError| Error::Image { path: path.clone(), reason: e.to_string() };
-    let decoded = image::open(&path).map_err(unreadable)?.to_rgb8();
-    let side = (IMAGES * run.spec.side as u32).min(decoded.width()).min(decoded.height());
-    let part = imageops::crop_imm(&decoded, 0, 0, side, side).to_image();
-    let enlarged = imageops::resize(&part, CELL as u32, CELL as u32, FilterType::Nearest);
-    canvas.image((x, y), enlarged.dimensions(), enlarged.as_raw())
+        let grid = SampleGrid {
+            stem: "fig7".into(),
+            title: "Figure 7: samples of SN, conditional by concatenation".into(),
+            notes,
+            rows: vec!["SN".into()],
+            columns: vec![String::new()],
+            cells: vec![best],
+            images: 8,
+            cell: 768 * DENSITY,
+        };
+        grid.render(request.folder, "no run of SN has samples")
+    })
 }

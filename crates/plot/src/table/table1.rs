@@ -1,138 +1,165 @@
 //! Table 1: the optimizer settings, here with the scores of every method in each.
 
-use crate::collect::{Collected, Run};
+use super::cell::{Cell, Grid, Which, quoted, status, write};
+use super::table2::best_setting;
+use crate::artefact::Request;
+use crate::collect::{Collected, Run, paper_name};
 use crate::{Rendered, Result, paper};
-use sngan_experiment::records::{Metric, ScoreRecord, Status};
-use sngan_experiment::{atomic, settings};
+use sngan_experiment::records::{Metric, ScoreRecord};
+use sngan_experiment::settings;
 use std::fmt::Write;
 use std::path::Path;
 
 /// Writes `table1.md` for people and `table1.csv`, one row per run, for programs.
-pub(crate) fn render(c: &Collected, folder: &Path) -> Result<Rendered> {
+pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+    request.each(|c| one(c, request.folder))
+}
+
+fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
     if c.runs.is_empty() {
         return Ok(Rendered::Skipped("no run has begun".into()));
     }
-    let (md, csv) = (folder.join("table1.md"), folder.join("table1.csv"));
-    atomic::write(&md, markdown(c)?.as_bytes())?;
-    atomic::write(&csv, csv_text(c).as_bytes())?;
-    Ok(Rendered::Written(vec![md, csv]))
+    write(folder, &c.stem("table1"), &markdown(c)?, &csv_text(c))
 }
 
 fn markdown(c: &Collected) -> Result<String> {
     let mut text = format!("# Table 1 — {}\n\n{}\n\n", c.plan.title, c.describe_runs());
-    text += "| setting | α | β1 | β2 | n_dis |\n|---|---|---|---|---|\n";
-    let table = settings()?;
-    for name in c.settings() {
-        if let Some(s) = table.get(name) {
-            let _ = writeln!(text, "| {name} | {} | {} | {} | {} |", s.lr, s.beta1, s.beta2, s.n_dis);
+    text += &setting_grid(c)?.markdown();
+    for grid in score_grids(c) {
+        text += &format!("\n{}", grid.markdown());
+    }
+    for metric in [Metric::Is, Metric::Fid] {
+        if let Some(described) = c.describe_scores(metric) {
+            let _ = write!(text, "\n{described}");
         }
     }
-    match c.protocol(Metric::Is) {
-        None => text += &grid(c, "status of each run", None),
-        Some(p) => {
-            for (metric, better) in [(Metric::Is, "higher"), (Metric::Fid, "lower")] {
-                let _ = writeln!(text, "\n{}", c.describe_scores(metric).unwrap_or_default());
-                text += &grid(c, &format!("{}[{}] ({better} is better)", metric.name(), p.backbone), Some(metric));
-            }
-            let _ = write!(
-                text,
-                "\nBackbone {} (sha256 {}…), resize {}, bytes {}. `±`: standard deviation over seeds where there are several, else over splits.\n",
-                p.backbone,
-                p.backbone_sha256.get(..12).unwrap_or(&p.backbone_sha256),
-                p.resize,
-                p.bytes
-            );
-        }
+    if let Some(p) = c.protocol(Metric::Is) {
+        let _ = write!(
+            text,
+            "\nBackbone {} (sha256 {}…), resize {}, bytes {}. Mean ± standard error over n seeds; one run (n = 1) tells no spread.\n",
+            p.backbone,
+            p.backbone_sha256.get(..12).unwrap_or(&p.backbone_sha256),
+            p.resize,
+            p.bytes
+        );
     }
     text += &papers(c)?;
     Ok(text)
 }
 
-/// A table of methods × settings.
-fn grid(c: &Collected, caption: &str, metric: Option<Metric>) -> String {
-    let settings = c.settings();
-    let mut text = format!("\n**{caption}**\n\n| method | {} |\n|---|{}\n", settings.join(" | "), "---|".repeat(settings.len()));
-    for label in c.labels() {
-        let cells: Vec<String> = settings.iter().map(|s| cell(&c.cell(label, s).collect::<Vec<_>>(), metric)).collect();
-        let _ = writeln!(text, "| {label} | {} |", cells.join(" | "));
-    }
-    if let Some(real) = metric.and_then(|m| c.real(m)) {
-        let real = number(real.value, real.std);
-        let _ = writeln!(text, "| *real data* | {} |", vec![real; settings.len()].join(" | "));
-    }
-    text
-}
-
-fn cell(runs: &[&Run], metric: Option<Metric>) -> String {
-    let scores = || runs.iter().filter_map(|r| r.score(metric?));
-    let values: Vec<f64> = scores().filter_map(|s| s.value).collect();
-    match values.as_slice() {
-        [] if runs.is_empty() => "not begun".into(),
-        [] => runs.iter().map(|r| status(r)).collect::<Vec<_>>().join(", "),
-        [one] => number(Some(*one), scores().find_map(|s| s.std)),
-        several => {
-            let mean = several.iter().sum::<f64>() / several.len() as f64;
-            let variance = several.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / several.len() as f64;
-            let lost = runs.len() - several.len();
-            let lost = if lost > 0 { format!(" ({lost} of {} without score)", runs.len()) } else { String::new() };
-            number(Some(mean), Some(variance.sqrt())) + &lost
+/// The settings themselves.
+fn setting_grid(c: &Collected) -> Result<Grid> {
+    let mut grid = Grid::new("", &["setting", "α", "β1", "β2", "n_dis"]);
+    let table = settings()?;
+    for name in c.settings() {
+        if let Some(s) = table.get(name) {
+            let numbers = [s.lr, s.beta1, s.beta2, f64::from(s.n_dis)];
+            grid.rows.push(std::iter::once(name.to_string()).chain(numbers.map(|x| x.to_string())).map(Cell::text).collect());
         }
     }
+    Ok(grid)
 }
 
-fn number(value: Option<f64>, spread: Option<f64>) -> String {
-    let Some(value) = value else { return "–".into() };
-    spread.map_or_else(|| format!("{value:.2}"), |s| format!("{value:.2} ± {s:.2}"))
+/// What the report shows: the settings and the scores in each.
+pub(super) fn grids(c: &Collected) -> Result<Vec<Grid>> {
+    let settings = setting_grid(c)?;
+    Ok(std::iter::once(settings).filter(|g| !g.rows.is_empty()).chain(score_grids(c)).collect())
 }
 
-fn status(run: &Run) -> String {
-    match &run.status {
-        None => "not begun".into(),
-        Some(s) => match s.status {
-            Status::Diverged => format!("diverged at {}", s.gen_updates),
-            Status::Failed => "failed".into(),
-            Status::Running | Status::Interrupted => format!("at {}", s.gen_updates),
-            Status::Completed => "completed".into(),
-        },
+/// Scores after the last update, and the best ones where they are others; statuses where there are no scores.
+fn score_grids(c: &Collected) -> Vec<Grid> {
+    if c.protocol(Metric::Is).is_none() {
+        return vec![score_grid(c, None, Which::Last)];
     }
+    let mut grids = Vec::new();
+    for metric in [Metric::Is, Metric::Fid] {
+        grids.push(score_grid(c, Some(metric), Which::Last));
+        if c.runs.iter().any(|r| r.best(metric) != r.last(metric)) {
+            grids.push(score_grid(c, Some(metric), Which::Best));
+        }
+    }
+    grids
 }
 
-/// The paper's best values, in a table of their own.
-fn papers(c: &Collected) -> Result<String> {
+/// A table of methods × settings, of statuses without a metric.
+fn score_grid(c: &Collected, metric: Option<Metric>, which: Which) -> Grid {
+    let settings = c.settings();
+    let caption = match (metric, metric.and_then(|m| c.protocol(m))) {
+        (Some(metric), Some(p)) => {
+            let better = if metric.higher_is_better() { "higher" } else { "lower" };
+            let when = if which == Which::Last { "after the last update" } else { "best of all checkpoints" };
+            format!("{}[{}], {when} ({better} is better)", metric.name(), p.backbone)
+        }
+        _ => "status of each run".into(),
+    };
+    let mut grid = Grid::new(caption, &["method"]);
+    grid.header.extend(settings.iter().map(ToString::to_string));
+    for label in c.labels() {
+        let cell = |setting: &&str| {
+            let runs: Vec<&Run> = c.cell(label, setting).collect();
+            metric.map_or_else(|| Cell::status(&runs), |m| Cell::scores(&runs, m, which))
+        };
+        grid.rows.push(std::iter::once(Cell::text(label)).chain(settings.iter().map(cell)).collect());
+    }
+    if let Some(real) = metric.and_then(|m| c.real(m)).and_then(|s| s.value) {
+        let cells = std::iter::repeat_n(Cell::number(real, 2), settings.len());
+        grid.rows.push(std::iter::once(Cell::text("real data")).chain(cells).collect());
+    }
+    grid
+}
+
+/// What keeps the scores from being compared with the paper's, as words for a caption.
+fn caveat(c: &Collected) -> String {
     let mut reasons = Vec::new();
     if c.protocol(Metric::Is).is_some_and(|p| p.backbone != paper::BACKBONE) {
         reasons.push("another backbone");
     }
-    if !c.on_cifar10() {
+    if c.runs.iter().any(|r| r.spec.dataset != c.paper_dataset()) {
         reasons.push("another data set");
     }
-    let not = if reasons.is_empty() { String::new() } else { format!("; {}, so not comparable", reasons.join(" and ")) };
-    let mut text = format!("\n**The paper's best over A–F** ({}, CIFAR-10, 100,000 updates{not})\n\n", paper::BACKBONE);
-    text += "| method | IS | FID |\n|---|---|---|\n";
+    if reasons.is_empty() { String::new() } else { format!("; {}, so not comparable", reasons.join(" and ")) }
+}
+
+/// The paper's best values, in a table of their own.
+fn papers(c: &Collected) -> Result<String> {
+    let dataset = c.paper_dataset();
+    let caption = format!("The paper's best over A–F ({}, {}, 100,000 updates{})", paper::BACKBONE, paper_name(dataset), caveat(c));
+    let mut grid = Grid::new(caption, &["method", "IS", "FID"]);
+    let column = paper::column(dataset);
     for label in c.labels() {
         let Some(run) = c.runs.iter().find(|r| r.spec.label == label) else { continue };
         if let Some(best) = paper::best(run.spec.method)? {
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} |",
-                best.name,
-                number(best.is, best.is_std),
-                best.fid.map_or("–".into(), |f| format!("{f:.1}"))
-            );
+            grid.rows.push([best.method.clone(), best.is[column].text(2), best.fid[column].text(1)].map(Cell::text).to_vec());
         }
     }
-    Ok(text)
+    Ok(format!("\n{}", grid.markdown()))
 }
 
-/// A name as CSV wants it: in quotes where it holds a comma, quote or line break.
-fn quoted(name: &str) -> String {
-    if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_string() }
+/// Each method's best setting beside the paper's, for the report.
+pub(super) fn beside(c: &Collected) -> Result<Grid> {
+    let (dataset, column) = (c.paper_dataset(), paper::column(c.paper_dataset()));
+    let mut grid = Grid::new(format!("Best setting of each method, ours beside the paper's{}", caveat(c)), &["method"]);
+    for metric in [Metric::Is, Metric::Fid] {
+        let ours = c.protocol(metric).map_or("–".into(), |p| format!("{}[{}], {}", metric.name(), p.backbone, p.name));
+        grid.header
+            .extend([format!("ours: {ours}"), format!("the paper's: {}[{}], {}", metric.name(), paper::BACKBONE, paper_name(dataset))]);
+    }
+    for label in c.labels() {
+        let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
+        let best = runs.first().map(|r| paper::best(r.spec.method)).transpose()?.flatten();
+        let published = |metric| {
+            let found = best.as_ref().map(|b| if metric == Metric::Is { b.is[column] } else { b.fid[column] }).unwrap_or_default();
+            Cell { text: found.text(if metric == Metric::Is { 2 } else { 1 }), value: found.value }
+        };
+        let cells = [Metric::Is, Metric::Fid].into_iter().flat_map(|m| [best_setting(&runs, m), published(m)]);
+        grid.rows.push(std::iter::once(Cell::text(label)).chain(cells).collect());
+    }
+    Ok(grid)
 }
 
 fn csv_text(c: &Collected) -> String {
-    let mut text =
-        "method,setting,seed,lr,beta1,beta2,n_dis,gen_updates,status,backbone,n_samples,n_splits,n_reference,is_mean,is_std,fid\n"
-            .to_string();
+    let mut text = "method,setting,seed,lr,beta1,beta2,n_dis,gen_updates,status,backbone,n_samples,n_splits,n_reference,is_mean,is_std,fid,is_best,fid_best\n"
+        .to_string();
     let cell = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
     for run in &c.runs {
         let s = &run.spec;
@@ -154,7 +181,9 @@ fn csv_text(c: &Collected) -> String {
             run.score(Metric::Fid).and_then(|s| s.protocol.reference.as_ref()).map_or_else(String::new, |r| r.n.to_string()),
             cell(is.and_then(|s| s.value)),
             cell(is.and_then(|s| s.std)),
-            cell(run.score(Metric::Fid).and_then(|s| s.value)),
+            cell(run.last(Metric::Fid)),
+            cell(run.best(Metric::Is)),
+            cell(run.best(Metric::Fid)),
         ];
         text += &columns.join(",");
         text.push('\n');

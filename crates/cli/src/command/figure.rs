@@ -1,0 +1,78 @@
+//! `sngan figure`, `sngan table` and `sngan figures`.
+
+use super::records;
+use crate::Ended;
+use anyhow::{Result, bail};
+use clap::Args;
+use sngan_plot::{Artefact, Rendered, Request, Source};
+use std::path::{Path, PathBuf};
+
+/// Which table or figure, and what it is made from.
+#[derive(Debug, Args)]
+pub(crate) struct Draw {
+    /// Its id, such as fig11 or table7; an unknown one is answered with all
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Folders of records [default: runs/EXPERIMENT-SCALE of each experiment that it shows; for fig10 runs/figure10]
+    #[arg(long, value_name = "OUT", num_args = 1..)]
+    from: Vec<PathBuf>,
+    /// The scale of the default folders
+    #[arg(long, default_value = "quick")]
+    scale: String,
+    /// Folder that the files go to
+    #[arg(long, value_name = "DIR", default_value = "runs/drawn")]
+    out: PathBuf,
+    /// Put the paper's published numbers beside ours, where there are any
+    #[arg(long)]
+    compare: bool,
+}
+
+/// Draws one figure or writes one table; `kind` is what the command is called.
+pub(crate) fn draw(arguments: &Draw, kind: &str) -> Result<Ended> {
+    let artefact = sngan_plot::find(&arguments.id)?;
+    if artefact.id.starts_with("table") != (kind == "table") {
+        bail!("{} is drawn by `sngan {}`", artefact.id, if kind == "table" { "figure" } else { "table" });
+    }
+    let records = records::read(&folders(artefact, arguments))?;
+    if records.is_empty() && artefact.source != Source::Code {
+        bail!(
+            "no records of {} at scale {}; to make them:\n  {}",
+            artefact.id,
+            arguments.scale,
+            artefact.commands(&arguments.scale).join("\n  ")
+        );
+    }
+    let request =
+        Request { sweeps: &records.sweeps, timings: records.timings.as_ref(), folder: &arguments.out, compare: arguments.compare };
+    match (artefact.render)(&request)? {
+        Rendered::Written(paths) => paths.iter().for_each(|p| println!("{}", p.display())),
+        Rendered::Skipped(reason) => {
+            bail!("{} cannot be drawn: {reason}; to make its records:\n  {}", artefact.id, artefact.commands(&arguments.scale).join("\n  "))
+        }
+    }
+    Ok(Ended::Well)
+}
+
+/// The folders that were named, or those where the artefact's own commands leave their records.
+fn folders(artefact: &Artefact, arguments: &Draw) -> Vec<PathBuf> {
+    if !arguments.from.is_empty() {
+        return arguments.from.clone();
+    }
+    let defaults: Vec<PathBuf> = match artefact.source {
+        Source::Sweeps(names) => names.iter().map(|n| PathBuf::from(format!("runs/{n}-{}", arguments.scale))).collect(),
+        Source::Timings => vec![PathBuf::from(records::TIMINGS_FOLDER)],
+        Source::Code => Vec::new(),
+    };
+    defaults.into_iter().filter(|folder| records::has_any(folder)).collect()
+}
+
+/// Writes all of a sweep's tables and figures.
+pub(crate) fn all(out: &Path, compare: bool) -> Result<Ended> {
+    for (id, rendered) in sngan_plot::render_all(out, compare)? {
+        match rendered {
+            Rendered::Written(paths) => paths.iter().for_each(|p| println!("{id}: {}", p.display())),
+            Rendered::Skipped(reason) => println!("{id}: skipped, {reason}"),
+        }
+    }
+    Ok(Ended::Well)
+}

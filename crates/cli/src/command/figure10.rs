@@ -1,0 +1,90 @@
+//! `sngan bench figure10`: the times that Figure 10 shows.
+
+use super::{device, records};
+use crate::Ended;
+use crate::args::Machine;
+use anyhow::{Result, bail};
+use clap::Args;
+use sngan_core::model::Place;
+use sngan_core::trainer::measure;
+use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
+use sngan_experiment::method::Method;
+use sngan_experiment::records::FORMAT_VERSION;
+use sngan_experiment::{RunSpec, atomic};
+use std::path::PathBuf;
+
+/// The figure's methods.
+const METHODS: [Method; 4] = [Method::WganGp, Method::WeightNorm, Method::Sn, Method::Vanilla];
+/// Updates of D for one of G in the figure.
+const N_DIS: u32 = 5;
+/// Updates of each kind before the first that is measured.
+const WARM_UP: usize = 1;
+
+/// How much is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Figure10 {
+    /// Folder of the record
+    #[arg(long, value_name = "DIR", default_value = records::TIMINGS_FOLDER)]
+    out: PathBuf,
+    /// Image sides, pixels: 32 is CIFAR-10's, 48 STL-10's
+    #[arg(long, value_delimiter = ',', default_values_t = [32, 48])]
+    sizes: Vec<usize>,
+    /// Images per update
+    #[arg(long, default_value_t = 64)]
+    batch: usize,
+    /// Every width is divided by this
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    width_divisor: usize,
+    /// Rounds in which the methods take turns; what the machine does beside falls on all of them
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Measured updates of each kind in a round, of which the median counts
+    #[arg(long, default_value_t = 5)]
+    repeat: usize,
+    #[command(flatten)]
+    pub(super) machine: Machine,
+}
+
+pub(crate) fn run(arguments: &Figure10) -> Result<Ended> {
+    if arguments.rounds == 0 || arguments.sizes.is_empty() {
+        bail!("nothing to measure; give at least one of --rounds and one of --sizes");
+    }
+    let place = Place::new(&device(&arguments.machine)?);
+    let mut entries = Vec::new();
+    for side in &arguments.sizes {
+        let empty = |method| UpdateTiming { method, side: *side, discriminator: Vec::new(), generator: Vec::new() };
+        let mut of_side = METHODS.map(empty);
+        for round in 1..=arguments.rounds {
+            for entry in &mut of_side {
+                let (batch, width_divisor) = (arguments.batch, arguments.width_divisor);
+                let spec = RunSpec { side: *side, batch, gen_batch: batch, width_divisor, n_dis: N_DIS, ..RunSpec::paper(entry.method) };
+                spec.validate()?;
+                let times = measure(&spec, &place, WARM_UP, arguments.repeat.max(1))?;
+                entry.discriminator.push(median(times.discriminator));
+                entry.generator.push(median(times.generator));
+            }
+            println!("{side}x{side}: round {round} of {}", arguments.rounds);
+        }
+        entries.extend(of_side);
+    }
+    let record = UpdateTimings {
+        version: FORMAT_VERSION,
+        sngan: env!("CARGO_PKG_VERSION").into(),
+        cpu: sngan_core::cpu_model(),
+        instruction_set: sngan_core::instruction_set().to_string(),
+        threads: rayon::current_num_threads(),
+        batch: arguments.batch,
+        width_divisor: arguments.width_divisor,
+        n_dis: N_DIS,
+        entries,
+    };
+    let path = arguments.out.join(records::TIMINGS);
+    atomic::write_json(&path, &record)?;
+    println!("{}", path.display());
+    Ok(Ended::Well)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,54 @@
+//! Reading the folders that tables, figures, claims and reports are made from.
+
+use anyhow::{Result, bail};
+use sngan_experiment::benchmark::UpdateTimings;
+use sngan_experiment::run_dir;
+use sngan_plot::{Collected, collect};
+use std::path::{Path, PathBuf};
+
+/// Where `sngan bench figure10` leaves its record by default.
+pub(super) const TIMINGS_FOLDER: &str = "runs/figure10";
+/// The record's file.
+pub(super) const TIMINGS: &str = "figure10.json";
+
+/// What several folders hold.
+#[derive(Default)]
+pub(super) struct Records {
+    pub(super) sweeps: Vec<Collected>,
+    pub(super) timings: Option<UpdateTimings>,
+}
+
+impl Records {
+    pub(super) fn is_empty(&self) -> bool {
+        self.sweeps.is_empty() && self.timings.is_none()
+    }
+}
+
+/// Whether a folder holds the records of a sweep or timings.
+pub(super) fn has_any(folder: &Path) -> bool {
+    folder.join("plan.json").exists() || folder.join(TIMINGS).exists()
+}
+
+/// Reads every folder's records; no two may be of one experiment.
+pub(super) fn read(folders: &[PathBuf]) -> Result<Records> {
+    let mut records = Records::default();
+    for folder in folders {
+        if !has_any(folder) {
+            bail!("{} holds neither a sweep's plan.json nor {TIMINGS}", folder.display());
+        }
+        if folder.join(TIMINGS).exists() {
+            if records.timings.is_some() {
+                bail!("{} holds a second {TIMINGS}; name one folder of timings", folder.display());
+            }
+            records.timings = Some(run_dir::read_json(&folder.join(TIMINGS))?);
+        }
+        if folder.join("plan.json").exists() {
+            let sweep = collect(folder)?;
+            if let Some(other) = records.sweeps.iter().find(|s| s.plan.name == sweep.plan.name) {
+                bail!("{} and {} hold the same experiment `{}`; name one of them", other.path.display(), folder.display(), sweep.plan.name);
+            }
+            records.sweeps.push(sweep);
+        }
+    }
+    Ok(records)
+}

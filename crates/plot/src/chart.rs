@@ -1,0 +1,273 @@
+//! Line charts: series with bands in one or several panels. Every figure of curves is a [`Chart`].
+
+use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, LEGEND_ROW, PALETTE, SMALL, draw, legend_height};
+use crate::frame::{Axis, Frame, Scale};
+use crate::statistics::summary;
+use crate::{Rendered, Result};
+use plotters::style::RGBColor;
+use std::path::Path;
+
+/// Room around a panel's rectangle, units.
+const LEFT: i32 = 84 * DENSITY;
+const RIGHT: i32 = 16 * DENSITY;
+const TITLE: i32 = 30 * DENSITY;
+const NO_TITLE: i32 = 10 * DENSITY;
+const BELOW: i32 = 56 * DENSITY;
+/// More points than this are a curve, not marks.
+const MARKED: usize = 40;
+
+/// A point with the ends of its band, which are `y` where there is none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Point {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+/// A named line. Series of one name have one colour in every panel.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Series {
+    pub(crate) name: String,
+    pub(crate) points: Vec<Point>,
+    /// Whether the line is dashed, and has no marks.
+    pub(crate) dashed: bool,
+}
+
+/// What an axis shows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AxisSpec {
+    pub(crate) scale: Scale,
+    pub(crate) label: String,
+    /// The least range, widened where values ask for it; none: the values'.
+    pub(crate) range: Option<(f64, f64)>,
+}
+
+/// A horizontal dashed line and what it says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mark {
+    pub(crate) y: f64,
+    pub(crate) text: String,
+}
+
+/// One pair of axes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Panel {
+    pub(crate) title: String,
+    pub(crate) x: AxisSpec,
+    pub(crate) y: AxisSpec,
+    pub(crate) series: Vec<Series>,
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// A whole figure.
+pub(crate) struct Chart {
+    pub(crate) stem: String,
+    pub(crate) title: String,
+    pub(crate) notes: Vec<String>,
+    pub(crate) panels: Vec<Panel>,
+    pub(crate) columns: usize,
+    /// Width and height of a panel with its surroundings, units.
+    pub(crate) panel: (i32, i32),
+}
+
+impl Point {
+    /// A point without a band.
+    pub(crate) fn new(x: f64, y: f64) -> Point {
+        Point { x, y, low: y, high: y }
+    }
+
+    /// The mean of several seeds' values with its standard error; of one seed without a band. `None` without values.
+    pub(crate) fn over_seeds(x: f64, values: &[f64]) -> Option<Point> {
+        let s = summary(values)?;
+        let reach = s.standard_error.unwrap_or(0.0);
+        Some(Point { x, y: s.mean, low: s.mean - reach, high: s.mean + reach })
+    }
+}
+
+impl Series {
+    /// A series without bands.
+    pub(crate) fn line(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
+        Series { name: name.into(), points: points.into_iter().map(|(x, y)| Point::new(x, y)).collect(), dashed: false }
+    }
+
+    fn has_band(&self) -> bool {
+        self.points.iter().any(|p| p.high > p.low)
+    }
+}
+
+impl AxisSpec {
+    /// A linear axis.
+    pub(crate) fn linear(label: impl Into<String>, range: Option<(f64, f64)>) -> AxisSpec {
+        AxisSpec { scale: Scale::Linear, label: label.into(), range }
+    }
+
+    /// A logarithmic axis.
+    pub(crate) fn log(label: impl Into<String>) -> AxisSpec {
+        AxisSpec { scale: Scale::Log, label: label.into(), range: None }
+    }
+
+    /// The axis over `values`, with a little room at the ends of a range that the values decide.
+    fn axis(&self, values: impl Iterator<Item = f64>, room: f64) -> Axis {
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+        let (low, high) = if low.is_finite() { (low, high) } else { (0.0, 1.0) };
+        let pad = |low: f64, high: f64| {
+            if self.scale == Scale::Linear {
+                let reach = if high > low { (high - low) * room } else { high.abs().max(1.0) * room };
+                (low - reach, high + reach)
+            } else {
+                (low / (1.0 + room), high * (1.0 + room))
+            }
+        };
+        let (low, high) = match self.range {
+            Some((least, most)) if least <= low && high <= most => (least, most),
+            Some((least, most)) => (low.min(least), high.max(most)),
+            None => pad(low, high),
+        };
+        Axis::new(self.scale, low, high, self.label.clone())
+    }
+}
+
+impl Chart {
+    /// Writes the figure; skipped where no series has a point.
+    pub(crate) fn render(&self, folder: &Path) -> Result<Rendered> {
+        let names = self.names();
+        if names.is_empty() {
+            return Ok(Rendered::Skipped("there is nothing to draw".into()));
+        }
+        let entries: Vec<(String, RGBColor)> = names.iter().enumerate().map(|(i, n)| (n.to_string(), color(i))).collect();
+        let rows = self.panels.len().div_ceil(self.columns) as i32;
+        let width = self.panel.0 * self.columns as i32;
+        let above = 10 * DENSITY + legend_height(&self.stem, width - LEFT - RIGHT, &entries)?;
+        let heading = Heading { title: self.title.clone(), notes: self.notes.clone() };
+        let paths = draw(folder, &self.stem, (width, above + rows * self.panel.1), &heading, |canvas| {
+            canvas.legend((LEFT, 10 * DENSITY + LEGEND_ROW / 2), width - RIGHT, &entries)?;
+            for (i, panel) in self.panels.iter().enumerate() {
+                let corner = ((i % self.columns) as i32 * self.panel.0, above + (i / self.columns) as i32 * self.panel.1);
+                panel.draw(canvas, &panel.frame(corner, self.panel), &names)?;
+            }
+            Ok(())
+        })?;
+        Ok(Rendered::Written(paths))
+    }
+
+    /// Names of series with points, in the order in which they first appear.
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for series in self.panels.iter().flat_map(|p| &p.series).filter(|s| !s.points.is_empty()) {
+            if !names.contains(&series.name.as_str()) {
+                names.push(&series.name);
+            }
+        }
+        names
+    }
+}
+
+/// Colour of the entry with this number.
+pub(crate) fn color(index: usize) -> RGBColor {
+    PALETTE[index % PALETTE.len()]
+}
+
+impl Panel {
+    fn frame(&self, (left, top): (i32, i32), (width, height): (i32, i32)) -> Frame {
+        let points = || self.series.iter().flat_map(|s| &s.points);
+        let ys = points().flat_map(|p| [p.low, p.high]).chain(self.marks.iter().map(|m| m.y));
+        Frame {
+            left: left + LEFT,
+            top: top + if self.title.is_empty() { NO_TITLE } else { TITLE },
+            right: left + width - RIGHT,
+            bottom: top + height - BELOW,
+            x: self.x.axis(points().map(|p| p.x), 0.02),
+            y: self.y.axis(ys, 0.06),
+        }
+    }
+
+    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame, names: &[&str]) -> Result<()> {
+        frame.draw_y(canvas)?;
+        frame.draw_x(canvas)?;
+        let middle = (frame.left + frame.right) / 2;
+        canvas.text((middle, frame.top - 6 * DENSITY), &self.title, LABEL, BLACK, Anchor::BottomCentre)?;
+        for mark in &self.marks {
+            let y = frame.y_at(mark.y);
+            canvas.dashes((frame.left, frame.right), y, GREY)?;
+            canvas.text((frame.right - 4 * DENSITY, y - 10 * DENSITY), &mark.text, SMALL, GREY, Anchor::Right)?;
+        }
+        let color_of = |series: &Series| names.iter().position(|n| *n == series.name).map(color);
+        // All bands first, so that none lies over a line.
+        for draw in [draw_band, draw_line] {
+            for series in &self.series {
+                if let Some(color) = color_of(series) {
+                    draw(canvas, frame, series, color)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn draw_band(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColor) -> Result<()> {
+    if !series.has_band() || series.points.len() < 2 {
+        return Ok(());
+    }
+    let upper = series.points.iter().map(|p| frame.at(p.x, p.high));
+    let lower = series.points.iter().rev().map(|p| frame.at(p.x, p.low));
+    canvas.shade(upper.chain(lower).collect(), color)
+}
+
+fn draw_line(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColor) -> Result<()> {
+    let line: Vec<_> = series.points.iter().map(|p| frame.at(p.x, p.y)).collect();
+    if series.dashed {
+        return canvas.dashed_line(&line, color, 2 * DENSITY);
+    }
+    if line.len() <= MARKED {
+        for (at, point) in line.iter().zip(&series.points) {
+            canvas.dot(*at, 4 * DENSITY, color)?;
+            if point.high > point.low {
+                let ends = [point.low, point.high].map(|y| frame.y_at(y));
+                canvas.line(vec![(at.0, ends[0]), (at.0, ends[1])], color, DENSITY)?;
+            }
+        }
+    }
+    if line.len() > 1 {
+        canvas.line(line, color, 2 * DENSITY)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_over_one_seed_has_no_band() {
+        assert_eq!(Point::over_seeds(1.0, &[]), None);
+        assert_eq!(Point::over_seeds(1.0, &[4.0]), Some(Point::new(1.0, 4.0)));
+        assert_eq!(Point::over_seeds(1.0, &[4.0, 6.0]), Some(Point { x: 1.0, y: 5.0, low: 4.0, high: 6.0 }));
+    }
+
+    #[test]
+    fn a_given_range_is_the_least() {
+        let ends = |spec: &AxisSpec, values: &[f64]| {
+            let axis = spec.axis(values.iter().copied(), 0.1);
+            [0.95, 1.2, 1.5].map(|v| axis.at(v))
+        };
+        let fixed = AxisSpec::linear("", Some((0.95, 1.2)));
+        assert_eq!(ends(&fixed, &[1.0, 1.1])[..2], [0.0, 1.0]);
+        assert_eq!(ends(&fixed, &[1.0, 1.5])[2], 1.0);
+        assert!(ends(&AxisSpec::linear("", None), &[]).iter().all(|v| v.is_finite()));
+    }
+
+    #[test]
+    fn a_chart_without_points_is_skipped() {
+        let folder = tempfile::tempdir().unwrap();
+        let chart = Chart {
+            stem: "x".into(),
+            title: String::new(),
+            notes: vec![],
+            panels: vec![],
+            columns: 1,
+            panel: (400 * DENSITY, 300 * DENSITY),
+        };
+        assert!(matches!(chart.render(folder.path()).unwrap(), Rendered::Skipped(_)));
+    }
+}

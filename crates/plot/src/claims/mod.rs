@@ -1,0 +1,238 @@
+//! The paper's claims and what the records say about them: yes, no, or not tested, each with its statistic and interval.
+//! experiments/claims.toml defines every claim.
+
+mod evidence;
+mod test;
+
+use crate::statistics::Interval;
+use crate::{Collected, Error, Result};
+use evidence::{Evidence, Stop};
+use serde::Deserialize;
+use sngan_experiment::benchmark::UpdateTimings;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+use test::Test;
+
+/// Fewer runs that differ in their seed alone answer nothing.
+pub const LEAST_SEEDS: usize = 3;
+
+/// The embedded experiments/claims.toml.
+const CLAIMS: &str = include_str!("../../../../experiments/claims.toml");
+
+/// A claim of the paper.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// Its number in the list.
+    pub number: u32,
+    /// What the paper says.
+    pub text: String,
+    /// Generator updates of the paper's runs: fewer answer for their scale alone.
+    pub min_updates: u64,
+    /// What must all hold.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a claim.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The part in words.
+    pub says: String,
+    /// The experiment whose runs decide it; `figure10` for timings.
+    pub experiment: String,
+    /// How.
+    test: Test,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    claims: Vec<Claim>,
+}
+
+/// What the records say.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It holds.
+    Yes,
+    /// It does not.
+    No,
+    /// The records are not enough, and why.
+    NotTested(String),
+}
+
+/// A number with its interval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statistic {
+    /// What it is.
+    pub name: String,
+    /// The number.
+    pub value: f64,
+    /// Its 95 % interval over seeds.
+    pub interval: Option<Interval>,
+}
+
+/// The answer to a part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartAnswer {
+    /// The part in words.
+    pub says: String,
+    /// The answer.
+    pub verdict: Verdict,
+    /// What decided it.
+    pub statistic: Option<Statistic>,
+    /// Seeds of the row that has fewest; 0 where it was not tested.
+    pub seeds: usize,
+    /// The scale that the answer holds for; `None`: the paper's.
+    pub scale: Option<String>,
+}
+
+/// The answer to a claim: no, if a part's is no; else not tested, if a part is not; else yes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The claim's number.
+    pub number: u32,
+    /// What the paper says.
+    pub text: String,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Its parts'.
+    pub parts: Vec<PartAnswer>,
+}
+
+/// The paper's claims.
+///
+/// # Errors
+/// Never in a released build: the file is embedded.
+pub fn claims() -> Result<Vec<Claim>> {
+    parse(Path::new("experiments/claims.toml"), CLAIMS)
+}
+
+/// Reads a file of claims; `path` is for messages.
+///
+/// # Errors
+/// [`Error::Claims`] naming line and key.
+pub fn parse(path: &Path, text: &str) -> Result<Vec<Claim>> {
+    let file: File = toml::from_str(text).map_err(|e| Error::Claims { path: path.into(), reason: e.to_string() })?;
+    Ok(file.claims)
+}
+
+/// What the sweeps and timings say to each claim.
+///
+/// # Errors
+/// Malformed records.
+pub fn answer(claims: &[Claim], sweeps: &[Collected], timings: Option<&UpdateTimings>) -> Result<Vec<Answer>> {
+    claims.iter().map(|claim| claim.answer(sweeps, timings)).collect()
+}
+
+impl Claim {
+    fn answer(&self, sweeps: &[Collected], timings: Option<&UpdateTimings>) -> Result<Answer> {
+        let parts = self.parts.iter().map(|p| p.answer(self, sweeps, timings)).collect::<Result<Vec<_>>>()?;
+        let reasons: BTreeSet<&str> =
+            parts.iter().filter_map(|p| if let Verdict::NotTested(why) = &p.verdict { Some(why.as_str()) } else { None }).collect();
+        let verdict = if parts.iter().any(|p| p.verdict == Verdict::No) {
+            Verdict::No
+        } else if reasons.is_empty() {
+            Verdict::Yes
+        } else {
+            Verdict::NotTested(reasons.into_iter().collect::<Vec<_>>().join("; "))
+        };
+        Ok(Answer { number: self.number, text: self.text.clone(), verdict, parts })
+    }
+}
+
+impl Part {
+    fn answer(&self, claim: &Claim, sweeps: &[Collected], timings: Option<&UpdateTimings>) -> Result<PartAnswer> {
+        let name = format!("claim {}: {}", claim.number, self.says);
+        let evidence = Evidence { name: &name, sweep: sweeps.iter().find(|c| c.plan.name == self.experiment), timings };
+        let (verdict, statistic, seeds) = match self.test.decide(&evidence) {
+            Ok(d) if d.seeds < LEAST_SEEDS => {
+                let seeds = format!("{} seed{}, {LEAST_SEEDS} are needed", d.seeds, if d.seeds == 1 { "" } else { "s" });
+                (Verdict::NotTested(seeds), Some(d.statistic), d.seeds)
+            }
+            Ok(d) => (if d.holds { Verdict::Yes } else { Verdict::No }, Some(d.statistic), d.seeds),
+            Err(Stop::Missing(why)) => (Verdict::NotTested(why), None, 0),
+            Err(Stop::Failed(e)) => return Err(e),
+        };
+        Ok(PartAnswer { says: self.says.clone(), verdict, statistic, seeds, scale: evidence.scale(&self.experiment, claim.min_updates) })
+    }
+}
+
+impl PartAnswer {
+    /// `yes`, `no at scale quick`, `not tested: 1 seed, 3 are needed`.
+    pub fn verdict_text(&self) -> String {
+        verdict_text(&self.verdict, self.scale.iter())
+    }
+
+    /// The statistic in words, or a dash.
+    pub fn statistic_text(&self) -> String {
+        self.statistic.as_ref().map_or_else(|| "–".into(), Statistic::text)
+    }
+}
+
+impl Answer {
+    /// As [`PartAnswer::verdict_text`], for the scales of the parts that decided it.
+    pub fn verdict_text(&self) -> String {
+        let decided = self.parts.iter().filter(|p| self.verdict != Verdict::No || p.verdict == Verdict::No);
+        verdict_text(&self.verdict, decided.filter_map(|p| p.scale.as_ref()))
+    }
+}
+
+fn verdict_text<'a>(verdict: &Verdict, scales: impl Iterator<Item = &'a String>) -> String {
+    let scales: BTreeSet<&String> = scales.collect();
+    let at = match scales.len() {
+        0 => String::new(),
+        _ => format!(" at scale {}", scales.into_iter().cloned().collect::<Vec<_>>().join(" and ")),
+    };
+    match verdict {
+        Verdict::Yes => format!("yes{at}"),
+        Verdict::No => format!("no{at}"),
+        Verdict::NotTested(why) => format!("not tested: {why}"),
+    }
+}
+
+impl Statistic {
+    /// `difference of means 0.41, 95 % interval 0.12 to 0.63`.
+    pub fn text(&self) -> String {
+        let interval = self.interval.map_or_else(String::new, |i| format!(", 95 % interval {:.3} to {:.3}", i.low, i.high));
+        format!("{} {:.3}{interval}", self.name, self.value)
+    }
+}
+
+/// The answers as Markdown: a line for each claim, then one for each of its parts.
+pub fn markdown(answers: &[Answer]) -> String {
+    let mut text = "| | claim | answer | statistic | seeds |\n|---|---|---|---|---|\n".to_string();
+    for answer in answers {
+        let _ = writeln!(text, "| {} | {} | **{}** | | |", answer.number, answer.text, answer.verdict_text());
+        for part in &answer.parts {
+            let seeds = if part.seeds > 0 { part.seeds.to_string() } else { String::new() };
+            let _ = writeln!(text, "| | – {} | {} | {} | {seeds} |", part.says, part.verdict_text(), part.statistic_text());
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_twelve_claims_parse_and_name_experiments_that_are_there() {
+        let claims = claims().unwrap();
+        assert_eq!(claims.iter().map(|c| c.number).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
+        let experiments = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+        for part in claims.iter().flat_map(|c| &c.parts).filter(|p| p.experiment != "figure10") {
+            assert!(experiments.join(format!("{}.toml", part.experiment)).exists(), "{}", part.experiment);
+        }
+    }
+
+    #[test]
+    fn a_wrong_key_is_named() {
+        let text = CLAIMS.replacen("min_updates =", "min_update =", 1);
+        assert!(parse(Path::new("c.toml"), &text).unwrap_err().to_string().contains("min_update"));
+        let text = CLAIMS.replacen("factor = 0.5", "factr = 0.5", 1);
+        assert!(parse(Path::new("c.toml"), &text).unwrap_err().to_string().contains("factr"));
+    }
+}

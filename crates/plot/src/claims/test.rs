@@ -1,0 +1,309 @@
+//! The kinds of tests. experiments/claims.toml says what each one decides.
+
+use super::Statistic;
+use super::evidence::{Evidence, Found, Stop, Which, completed};
+use crate::collect::Run;
+use crate::statistics::{effective_rank, mean, slope};
+use serde::Deserialize;
+use sngan_experiment::RunSpec;
+use sngan_experiment::method::Method;
+use sngan_experiment::records::{LogRecord, Metric};
+
+/// How a part of a claim is decided.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Test {
+    Keeps { row: String, metric: Metric, factor: f64 },
+    SmallestSpread { row: String, metric: Metric },
+    Fails { row: String, against: String, settings: Vec<String>, metric: Metric, factor: f64 },
+    Beats { row: String, others: Vec<String>, metric: Metric },
+    Unbeaten { row: String, others: Vec<String>, metric: Metric },
+    Concentrates { row: String, weights: String, against: String, layers: Vec<String>, factor: f64 },
+    NearOne { row: String, setting: String, within: f64, share: f64 },
+    Settles { row: String, setting: String, layers: Vec<String>, above: f64, within: f64, early: f64 },
+    Costs { method: Method, against: Method, side: usize, from: f64, to: f64 },
+    Degrades { row: String, key: Key, metric: Metric },
+    Holds { row: String, key: Key, metric: Metric },
+    OverfitsLess { row: String, against: String },
+}
+
+/// The key of a spec that a slope is taken against, on a logarithmic scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Key {
+    /// D updates for one of G.
+    NDis,
+    /// Size of the standard CNN's last convolution.
+    LastConvFactor,
+}
+
+/// What a test found.
+pub(super) struct Decided {
+    pub(super) holds: bool,
+    pub(super) statistic: Statistic,
+    /// Seeds of the row with fewest.
+    pub(super) seeds: usize,
+}
+
+impl Key {
+    fn of(self, spec: &RunSpec) -> f64 {
+        match self {
+            Key::NDis => f64::from(spec.n_dis),
+            Key::LastConvFactor => spec.last_conv_factor,
+        }
+    }
+}
+
+fn fewest(groups: &[Vec<f64>]) -> usize {
+    groups.iter().map(Vec::len).min().unwrap_or(0)
+}
+
+/// Means of groups.
+fn means(groups: &[Vec<f64>]) -> Vec<f64> {
+    groups.iter().map(|g| mean(g)).collect()
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+}
+
+fn smallest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+/// How good `a` is as a share of `b`, at most 1 where `a` is not better.
+fn share(metric: Metric, a: f64, b: f64) -> f64 {
+    if metric.higher_is_better() { a / b } else { b / a }
+}
+
+impl Test {
+    /// The answer.
+    pub(super) fn decide(&self, e: &Evidence<'_>) -> Found<Decided> {
+        match self {
+            Test::Keeps { row, metric, factor } => keeps(e, row, *metric, *factor),
+            Test::SmallestSpread { row, metric } => smallest_spread(e, row, *metric),
+            Test::Fails { row, against, settings, metric, factor } => fails(e, (row, against), settings, *metric, *factor),
+            Test::Beats { row, others, metric } => beats(e, row, others, *metric),
+            Test::Unbeaten { row, others, metric } => unbeaten(e, row, others, *metric),
+            Test::Concentrates { row, weights, against, layers, factor } => concentrates(e, (row, weights), against, layers, *factor),
+            Test::NearOne { row, setting, within, share } => near_one(e, row, setting, *within, *share),
+            Test::Settles { row, setting, layers, above, within, early } => settles(e, (row, setting), layers, (*above, *within, *early)),
+            Test::Costs { method, against, side, from, to } => costs(e, *method, *against, *side, *from..=*to),
+            Test::Degrades { row, key, metric } => trend(e, row, *key, *metric, true),
+            Test::Holds { row, key, metric } => trend(e, row, *key, *metric, false),
+            Test::OverfitsLess { row, against } => overfits_less(e, row, against),
+        }
+    }
+}
+
+/// A row's best scores, one group a setting.
+fn by_setting(e: &Evidence<'_>, row: &str, metric: Metric) -> Found<Vec<Vec<f64>>> {
+    let runs = e.row(row)?;
+    Evidence::settings(&runs).into_iter().map(|s| Evidence::scores(&runs, s, metric, Which::Best)).collect()
+}
+
+fn keeps(e: &Evidence<'_>, row: &str, metric: Metric, factor: f64) -> Found<Decided> {
+    let groups = by_setting(e, row, metric)?;
+    let worst_share = |g: &[Vec<f64>]| {
+        let m = means(g);
+        let (low, high) = (smallest(&m), largest(&m));
+        if metric.higher_is_better() { share(metric, low, high) } else { share(metric, high, low) }
+    };
+    let statistic = e.statistic("worst over best setting's mean", &groups, worst_share);
+    Ok(Decided { holds: statistic.value >= factor, statistic, seeds: fewest(&groups) })
+}
+
+fn smallest_spread(e: &Evidence<'_>, row: &str, metric: Metric) -> Found<Decided> {
+    let own = e.row(row)?;
+    let label = own.first().map_or(row, |r| r.spec.label.as_str());
+    let others: Vec<&str> = e.sweep()?.labels().into_iter().filter(|l| *l != label).collect();
+    if others.is_empty() {
+        return Err(Stop::Missing("there is no other method".into()));
+    }
+    let rows = std::iter::once(label).chain(others);
+    let by_row = rows.map(|r| by_setting(e, r, metric)).collect::<Found<Vec<_>>>()?;
+    if by_row.iter().any(|g| g.len() < 2) {
+        return Err(Stop::Missing("there is only one setting".into()));
+    }
+    let sizes: Vec<usize> = by_row.iter().map(Vec::len).collect();
+    let groups: Vec<Vec<f64>> = by_row.into_iter().flatten().collect();
+    // A row that diverges somewhere has no finite spread under FID and cannot have the smallest.
+    let difference = |g: &[Vec<f64>]| {
+        let (mut start, mut spreads) = (0, Vec::new());
+        for size in &sizes {
+            let m = means(&g[start..start + size]);
+            spreads.push(largest(&m) - smallest(&m));
+            start += size;
+        }
+        spreads[0] - smallest(&spreads[1..])
+    };
+    let statistic = e.statistic("spread over settings minus the next smallest", &groups, difference);
+    Ok(Decided { holds: statistic.interval.is_some_and(|i| i.below(0.0)), statistic, seeds: fewest(&groups) })
+}
+
+fn fails(e: &Evidence<'_>, (row, against): (&str, &str), settings: &[String], metric: Metric, factor: f64) -> Found<Decided> {
+    let (runs, others) = (e.row(row)?, e.row(against)?);
+    let mut groups = Vec::new();
+    for setting in settings {
+        groups.push(Evidence::scores(&runs, setting, metric, Which::Best)?);
+        groups.push(Evidence::scores(&others, setting, metric, Which::Best)?);
+    }
+    let largest_share = |g: &[Vec<f64>]| largest(&g.chunks(2).map(|p| share(metric, mean(&p[0]), mean(&p[1]))).collect::<Vec<_>>());
+    let statistic = e.statistic("largest share of the other's mean", &groups, largest_share);
+    Ok(Decided { holds: statistic.value < factor, statistic, seeds: fewest(&groups) })
+}
+
+/// By how much `a` is better than `b`, over seeds at each one's best setting.
+fn margin(e: &Evidence<'_>, a: &str, b: &str, metric: Metric) -> Found<(Statistic, usize)> {
+    let groups = [e.best_setting(a, metric, Which::Last)?, e.best_setting(b, metric, Which::Last)?];
+    let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
+    let name = format!("margin over {b}");
+    Ok((e.statistic(&name, &groups, |g| sign * (mean(&g[0]) - mean(&g[1]))), fewest(&groups)))
+}
+
+/// Margins over all others, the least first.
+fn margins(e: &Evidence<'_>, row: &str, others: &[String], metric: Metric) -> Found<(Vec<Statistic>, usize)> {
+    let mut found = others.iter().map(|o| margin(e, row, o, metric)).collect::<Found<Vec<_>>>()?;
+    let seeds = found.iter().map(|f| f.1).min().unwrap_or(0);
+    found.sort_by(|a, b| a.0.value.total_cmp(&b.0.value));
+    Ok((found.into_iter().map(|f| f.0).collect(), seeds))
+}
+
+fn least(margins: Vec<Statistic>) -> Found<Statistic> {
+    margins.into_iter().next().ok_or_else(|| Stop::Missing("there is no other method".into()))
+}
+
+fn beats(e: &Evidence<'_>, row: &str, others: &[String], metric: Metric) -> Found<Decided> {
+    let (margins, seeds) = margins(e, row, others, metric)?;
+    let holds = margins.iter().all(|m| m.interval.is_some_and(|i| i.above(0.0)));
+    Ok(Decided { holds, statistic: least(margins)?, seeds })
+}
+
+fn unbeaten(e: &Evidence<'_>, row: &str, others: &[String], metric: Metric) -> Found<Decided> {
+    let (margins, seeds) = margins(e, row, others, metric)?;
+    let holds = margins.iter().all(|m| m.interval.is_some_and(|i| !i.below(0.0)));
+    Ok(Decided { holds, statistic: least(margins)?, seeds })
+}
+
+/// Effective ranks of a layer, one a run, in the row's best setting by inception score.
+fn ranks(e: &Evidence<'_>, row: &str, weights: &str, layer: &str) -> Found<Vec<f64>> {
+    let runs: Vec<&Run> = e.row(row)?.into_iter().filter(|r| completed(r)).collect();
+    let mean_score = |setting: &str| {
+        let scores: Vec<f64> = runs.iter().filter(|r| r.spec.setting == setting).filter_map(|r| r.last(Metric::Is)).collect();
+        mean(&scores)
+    };
+    let settings = Evidence::settings(&runs).into_iter().filter(|s| mean_score(s).is_finite());
+    let setting = settings.max_by(|a, b| mean_score(a).total_cmp(&mean_score(b)));
+    let mut ranks = Vec::new();
+    for run in runs.iter().filter(|r| setting.is_none_or(|s| r.spec.setting == s)) {
+        let spectra = run.dir.spectra()?;
+        let found = spectra.iter().find(|s| s.layer == layer && s.weights == weights && s.gen_updates == run.spec.gen_updates);
+        ranks.extend(found.and_then(|s| effective_rank(&s.squared)));
+    }
+    if ranks.is_empty() { Err(Stop::Missing(format!("no run of {row} has a spectrum of {layer}"))) } else { Ok(ranks) }
+}
+
+fn concentrates(e: &Evidence<'_>, (row, weights): (&str, &str), against: &str, layers: &[String], factor: f64) -> Found<Decided> {
+    let mut groups = Vec::new();
+    for layer in layers {
+        groups.push(ranks(e, row, weights, layer)?);
+        groups.push(ranks(e, against, "normalized", layer)?);
+    }
+    let largest_ratio = |g: &[Vec<f64>]| largest(&g.chunks(2).map(|p| mean(&p[0]) / mean(&p[1])).collect::<Vec<_>>());
+    let statistic = e.statistic("largest ratio of effective ranks", &groups, largest_ratio);
+    Ok(Decided { holds: statistic.value < factor, statistic, seeds: fewest(&groups) })
+}
+
+/// The σ(W̄) of D's convolutions that a log holds, with the share of the updates done.
+fn sigmas<'a>(log: &'a [LogRecord], layers: Option<&'a [String]>) -> impl Iterator<Item = (f64, &'a str, f64)> {
+    let last = log.last().map_or(1, |r| r.gen_update.max(1)) as f64;
+    let wanted = move |layer: &str| layers.map_or(layer.starts_with("conv"), |l| l.iter().any(|x| x == layer));
+    log.iter().flat_map(move |r| {
+        let values = r.sigma_fig9.iter().filter(move |(layer, _)| wanted(layer));
+        values.filter_map(move |(layer, v)| Some((r.gen_update as f64 / last, layer.as_str(), (*v)?)))
+    })
+}
+
+fn near_one(e: &Evidence<'_>, row: &str, setting: &str, within: f64, least_share: f64) -> Found<Decided> {
+    let shares = |log: &Vec<LogRecord>| {
+        let all: Vec<f64> = sigmas(log, None).map(|(_, _, s)| f64::from(u8::from((s - 1.0).abs() <= within))).collect();
+        mean(&all)
+    };
+    let groups = [e.logs(row, Some(setting))?.iter().map(shares).filter(|s| s.is_finite()).collect::<Vec<_>>()];
+    if groups[0].is_empty() {
+        return Err(Stop::Missing(format!("{row} has no logged σ(W̄)")));
+    }
+    let statistic = e.statistic(&format!("share of values within {within} of 1"), &groups, |g| mean(&g[0]));
+    Ok(Decided { holds: statistic.value >= least_share, statistic, seeds: groups[0].len() })
+}
+
+fn settles(e: &Evidence<'_>, (row, setting): (&str, &str), layers: &[String], (above, within, early): (f64, f64, f64)) -> Found<Decided> {
+    let logs = e.logs(row, Some(setting))?;
+    // Of each seed the smallest early peak over the layers, and the largest late distance from 1.
+    let (mut peaks, mut distances) = (Vec::new(), Vec::new());
+    for log in &logs {
+        let of = |layer: &String, keep: &dyn Fn(f64) -> bool| {
+            sigmas(log, Some(std::slice::from_ref(layer))).filter(|v| keep(v.0)).map(|v| v.2).collect::<Vec<_>>()
+        };
+        let early_peak = |layer: &String| largest(&of(layer, &|t| t <= early)) - 1.0;
+        let late = |layer: &String| (mean(&of(layer, &|t| t > 1.0 - early)) - 1.0).abs();
+        peaks.push(smallest(&layers.iter().map(early_peak).collect::<Vec<_>>()));
+        distances.push(largest(&layers.iter().map(late).collect::<Vec<_>>()));
+    }
+    if peaks.iter().chain(&distances).any(|v| !v.is_finite()) {
+        return Err(Stop::Missing(format!("{row} has no logged σ(W̄) of {}", layers.join(", "))));
+    }
+    let settled = mean(&distances) <= within;
+    let statistic = e.statistic("least early excess over 1", &[peaks], |g| mean(&g[0]));
+    Ok(Decided { holds: settled && statistic.value > above, statistic, seeds: logs.len() })
+}
+
+fn costs(e: &Evidence<'_>, method: Method, against: Method, side: usize, range: std::ops::RangeInclusive<f64>) -> Found<Decided> {
+    let timings = e.timings.ok_or_else(|| Stop::Missing("no timings were given (`sngan bench figure10`)".into()))?;
+    let groups = [timings.seconds_per_100(method, side), timings.seconds_per_100(against, side)];
+    if groups.iter().any(Vec::is_empty) {
+        return Err(Stop::Missing(format!("no timings of {} and {} at side {side}", method.name(), against.name())));
+    }
+    let statistic = e.statistic("ratio of seconds", &groups, |g| mean(&g[0]) / mean(&g[1]));
+    Ok(Decided { holds: range.contains(&statistic.value), statistic, seeds: fewest(&groups) })
+}
+
+fn trend(e: &Evidence<'_>, row: &str, key: Key, metric: Metric, degrading: bool) -> Found<Decided> {
+    let runs = e.row(row)?;
+    let mut keys: Vec<f64> = runs.iter().map(|r| key.of(&r.spec)).collect();
+    keys.sort_by(f64::total_cmp);
+    keys.dedup();
+    let (mut points, mut seeds) = (Vec::new(), usize::MAX);
+    for x in keys {
+        let at: Vec<&Run> = runs.iter().filter(|r| key.of(&r.spec) == x).copied().collect();
+        let setting = at.first().map_or("", |r| r.spec.setting.as_str());
+        let values = Evidence::scores(&at, setting, metric, Which::Last)?;
+        seeds = seeds.min(values.len());
+        points.extend(values.into_iter().map(|y| (x.ln(), y)));
+    }
+    let name = "slope against the logarithm";
+    let Some(s) = slope(&points).filter(|s| s.slope.is_finite()) else {
+        return Err(Stop::Missing("a slope needs three runs of at least two sizes".into()));
+    };
+    let worse = if metric.higher_is_better() { s.interval.below(0.0) } else { s.interval.above(0.0) };
+    let statistic = Statistic { name: name.into(), value: s.slope, interval: Some(s.interval) };
+    Ok(Decided { holds: worse == degrading, statistic, seeds })
+}
+
+/// Held-out minus training loss of D over the last tenth of each run's log.
+fn gaps(e: &Evidence<'_>, row: &str) -> Found<Vec<f64>> {
+    let gap = |log: &Vec<LogRecord>| {
+        let from = log.last().map_or(0.0, |r| 0.9 * r.gen_update as f64);
+        let late = log.iter().filter(|r| r.gen_update as f64 >= from);
+        let gaps: Vec<f64> = late.filter_map(|r| Some(r.critic_held_out? - r.critic_train?)).collect();
+        mean(&gaps)
+    };
+    let gaps: Vec<f64> = e.logs(row, None)?.iter().map(gap).filter(|g| g.is_finite()).collect();
+    if gaps.is_empty() { Err(Stop::Missing(format!("{row} has not logged D's loss on held-out images"))) } else { Ok(gaps) }
+}
+
+fn overfits_less(e: &Evidence<'_>, row: &str, against: &str) -> Found<Decided> {
+    let groups = [gaps(e, row)?, gaps(e, against)?];
+    let statistic = e.statistic("difference of the gaps", &groups, |g| mean(&g[0]) - mean(&g[1]));
+    Ok(Decided { holds: statistic.interval.is_some_and(|i| i.below(0.0)), statistic, seeds: fewest(&groups) })
+}

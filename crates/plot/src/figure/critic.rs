@@ -1,0 +1,86 @@
+//! Figure 15: (a) D's loss on training and held-out images, (b) learning curves, WGAN-GP with and without reparametrization.
+
+use super::learning_curve::{curves, updates_axis};
+use crate::artefact::Request;
+use crate::canvas::DENSITY;
+use crate::chart::{AxisSpec, Chart, Panel, Point, Series};
+use crate::collect::{Collected, Run};
+use crate::{Rendered, Result};
+use sngan_experiment::arch::Architecture;
+use sngan_experiment::records::{LogRecord, Metric};
+use std::collections::BTreeMap;
+
+/// What the paper's panel (b) shows as the best of each curve (Section E.1).
+const PAPERS_BEST: &str = "The paper's best scores during training on CIFAR-10: w/ SN 7.28, w/ WN 7.04, WGAN-GP 6.69";
+
+pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+    request.each(|sweep| {
+        let c = standard_cnn(sweep);
+        let losses = losses(&c)?;
+        if losses.is_empty() {
+            return Ok(Rendered::Skipped("no run of the standard CNN has logged D's loss on held-out images (`watch_held_out`)".into()));
+        }
+        let mut panels = vec![Panel {
+            title: "(a) D's loss; dashed: held-out images".into(),
+            x: updates_axis(&c),
+            y: AxisSpec::linear("E D(G(z)) − E D(x)", None),
+            series: losses,
+            marks: Vec::new(),
+        }];
+        if let Some(protocol) = c.curve_protocol(Metric::Is) {
+            panels.push(Panel {
+                title: "(b) inception score".into(),
+                x: updates_axis(&c),
+                y: AxisSpec::linear(format!("is[{}]", protocol.backbone), c.comparable(Metric::Is).then_some((5.0, 7.5))),
+                series: curves(&c, Metric::Is),
+                marks: Vec::new(),
+            });
+        }
+        let mut notes = vec![c.describe_runs()];
+        notes.extend(c.describe_curves(Metric::Is));
+        notes.push(c.describe_seeds());
+        if request.compare {
+            let not = if c.comparable(Metric::Is) { "" } else { " (not comparable)" };
+            notes.push(format!("{PAPERS_BEST}{not}."));
+        }
+        let chart = Chart {
+            stem: "fig15".into(),
+            title: "Figure 15: WGAN-GP with reparametrized weights, standard CNN".into(),
+            notes,
+            columns: panels.len(),
+            panels,
+            panel: (520 * DENSITY, 420 * DENSITY),
+        };
+        chart.render(request.folder)
+    })
+}
+
+type Loss = fn(&LogRecord) -> Option<f64>;
+
+/// The sweep with the standard CNN's runs alone.
+fn standard_cnn(c: &Collected) -> Collected {
+    let mut c = c.clone();
+    c.runs.retain(|r| r.spec.architecture == Architecture::StandardCnn);
+    c
+}
+
+/// Two series a row: D's loss on images it is trained on, and on images it is not.
+fn losses(c: &Collected) -> Result<Vec<Series>> {
+    let parts: [(bool, Loss); 2] = [(false, |r| r.critic_train), (true, |r| r.critic_held_out)];
+    let mut series = Vec::new();
+    for label in c.labels() {
+        let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
+        let logs = runs.iter().map(|r| Ok(r.dir.log()?)).collect::<Result<Vec<_>>>()?;
+        for (dashed, loss) in parts {
+            let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+            for record in logs.iter().flatten() {
+                at.entry(record.gen_update).or_default().extend(loss(record));
+            }
+            let points: Vec<Point> = at.iter().filter_map(|(x, v)| Point::over_seeds(*x as f64, v)).collect();
+            if !points.is_empty() {
+                series.push(Series { name: label.into(), points, dashed });
+            }
+        }
+    }
+    Ok(series)
+}

@@ -1,0 +1,127 @@
+//! Figures 5 and 13: inception score over the updates, SN beside orthonormal regularization.
+
+use crate::artefact::Request;
+use crate::canvas::DENSITY;
+use crate::chart::{AxisSpec, Chart, Mark, Panel, Point, Series};
+use crate::collect::{Collected, Run};
+use crate::{Rendered, Result, paper};
+use sngan_experiment::arch::Conditioning;
+use sngan_experiment::records::Metric;
+use std::collections::BTreeMap;
+
+/// Figure 5: labels enter D by concatenation.
+pub(crate) fn fig5(request: &Request<'_>) -> Result<Rendered> {
+    render(request, "fig5", "Figure 5: learning curves, conditional by concatenation")
+}
+
+/// Figure 13: (a) without labels, (b) with the projection discriminator.
+pub(crate) fn fig13(request: &Request<'_>) -> Result<Rendered> {
+    render(request, "fig13", "Figure 13: learning curves, without labels and with the projection discriminator")
+}
+
+fn render(request: &Request<'_>, stem: &str, title: &str) -> Result<Rendered> {
+    let scored: Vec<&Collected> =
+        request.sweeps.iter().filter(|c| c.runs.iter().any(|r| !r.learning_curve(Metric::Is).is_empty())).collect();
+    if scored.is_empty() {
+        return Ok(Rendered::Skipped("no run has a score".into()));
+    }
+    let mut notes = Vec::new();
+    for c in &scored {
+        notes.push(c.describe_runs());
+        notes.extend(c.describe_curves(Metric::Is));
+        notes.push(c.describe_seeds());
+        if request.compare {
+            notes.extend(published(c)?);
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    notes.retain(|note| seen.insert(note.clone()));
+    let chart = Chart {
+        stem: stem.into(),
+        title: title.into(),
+        notes,
+        panels: scored.iter().map(|c| panel(c)).collect::<Result<_>>()?,
+        columns: scored.len(),
+        panel: (if scored.len() > 1 { 480 } else { 820 } * DENSITY, 420 * DENSITY),
+    };
+    chart.render(request.folder)
+}
+
+fn panel(c: &Collected) -> Result<Panel> {
+    let conditioning = conditioning(c);
+    let comparable = c.comparable(Metric::Is);
+    let mut marks = Vec::new();
+    if comparable {
+        for row in published_rows(conditioning)? {
+            marks.extend(row.is.value.map(|y| Mark { y, text: format!("{}, {} updates", row.model, row.updates) }));
+        }
+    }
+    // The paper's ranges.
+    let range = match conditioning {
+        Conditioning::None => (10.0, 16.0),
+        Conditioning::Projection => (10.0, 30.0),
+        _ => (10.0, 22.0),
+    };
+    Ok(Panel {
+        title: match conditioning {
+            Conditioning::None => "without labels".into(),
+            Conditioning::Projection => "projection".into(),
+            Conditioning::Concat => "concatenation".into(),
+            Conditioning::AcGan => "AC-GAN".into(),
+        },
+        x: updates_axis(c),
+        y: AxisSpec::linear(
+            format!("is[{}]", c.curve_protocol(Metric::Is).map_or("", |p| p.backbone.as_str())),
+            comparable.then_some(range),
+        ),
+        series: curves(c, Metric::Is),
+        marks,
+    })
+}
+
+/// The axis of a sweep's updates, from the first to the horizon.
+pub(super) fn updates_axis(c: &Collected) -> AxisSpec {
+    let horizon = c.runs.iter().map(|r| r.spec.gen_updates).max().unwrap_or(1);
+    AxisSpec::linear("generator updates", Some((0.0, horizon as f64)))
+}
+
+/// A row's mean over seeds at each number of updates at which all its seeds have a score.
+pub(super) fn curves(c: &Collected, metric: Metric) -> Vec<Series> {
+    let of = |label: &str| {
+        let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
+        let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+        for (x, y) in runs.iter().flat_map(|r| r.learning_curve(metric)) {
+            at.entry(x as u64).or_default().push(y);
+        }
+        let most = at.values().map(Vec::len).max().unwrap_or(0);
+        let points = at.into_iter().filter(|(_, v)| v.len() == most).filter_map(|(x, v)| Point::over_seeds(x as f64, &v)).collect();
+        Series { name: label.into(), points, dashed: false }
+    };
+    c.labels().into_iter().map(of).collect()
+}
+
+fn conditioning(c: &Collected) -> Conditioning {
+    c.runs.first().map_or(Conditioning::None, |r| r.spec.conditioning)
+}
+
+fn published_rows(conditioning: Conditioning) -> Result<Vec<paper::ImageNetRow>> {
+    let model = match conditioning {
+        Conditioning::Concat => "SN-GAN concat",
+        Conditioning::Projection => "SN-GAN projection",
+        Conditioning::None | Conditioning::AcGan => return Ok(Vec::new()),
+    };
+    Ok(paper::imagenet()?.into_iter().filter(|row| row.model == model).collect())
+}
+
+/// What is published of the networks of a sweep, and whether it can be compared.
+fn published(c: &Collected) -> Result<Vec<String>> {
+    let not = if c.comparable(Metric::Is) { "" } else { ", not comparable" };
+    let rows = published_rows(conditioning(c))?;
+    if rows.is_empty() {
+        return Ok(vec!["Of these networks the paper prints no number.".into()]);
+    }
+    let line = |row: &paper::ImageNetRow| {
+        format!("Published for ImageNet{not}: {} has {} after {} updates ({}).", row.model, row.is.text(2), row.updates, row.source)
+    };
+    Ok(rows.iter().map(line).collect())
+}

@@ -1,0 +1,52 @@
+//! Figure 11: the score against the number of D updates for one of G, SN beside weight normalization.
+
+use crate::artefact::Request;
+use crate::canvas::DENSITY;
+use crate::chart::{AxisSpec, Chart, Panel, Point, Series};
+use crate::collect::{Collected, Run};
+use crate::{Rendered, Result};
+use sngan_experiment::RunSpec;
+use sngan_experiment::method::Method;
+use sngan_experiment::records::Metric;
+
+pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+    request.each(|c| {
+        let Some(protocol) = c.protocol(Metric::Is) else { return Ok(Rendered::Skipped("no run has a score".into())) };
+        let panel = Panel {
+            title: String::new(),
+            x: AxisSpec::log("n_dis, updates of D for one of G"),
+            y: AxisSpec::linear(format!("is[{}]", protocol.backbone), c.comparable(Metric::Is).then_some((2.0, 7.0))),
+            series: against(c, &[Method::Sn, Method::WeightNorm], |s| f64::from(s.n_dis)),
+            marks: Vec::new(),
+        };
+        let mut notes = vec![c.describe_runs(), c.describe_scores(Metric::Is).unwrap_or_default(), c.describe_seeds()];
+        if request.compare {
+            notes.push(
+                "The paper prints no numbers here: its scores lie between 2 and 7 after 10,000 updates, WN's falling with n_dis.".into(),
+            );
+        }
+        let chart = Chart {
+            stem: "fig11".into(),
+            title: "Figure 11: inception score against n_dis, setting D".into(),
+            notes,
+            panels: vec![panel],
+            columns: 1,
+            panel: (820 * DENSITY, 420 * DENSITY),
+        };
+        chart.render(request.folder)
+    })
+}
+
+/// A series for each method: the last inception score against a key of the spec, over seeds.
+pub(super) fn against(c: &Collected, methods: &[Method], key: fn(&RunSpec) -> f64) -> Vec<Series> {
+    let of = |method: &Method| {
+        let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.method == *method).collect();
+        let mut values: Vec<f64> = runs.iter().map(|r| key(&r.spec)).collect();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        let scores = |x: f64| runs.iter().filter(|r| key(&r.spec) == x).filter_map(|r| r.last(Metric::Is)).collect::<Vec<_>>();
+        let points = values.iter().filter_map(|x| Point::over_seeds(*x, &scores(*x))).collect();
+        Series { name: method.label().into(), points, dashed: false }
+    };
+    methods.iter().map(of).collect()
+}

@@ -1,0 +1,63 @@
+//! Figure 10: wall time of 100 generator updates, by method.
+
+use crate::artefact::Request;
+use crate::bars::{Bar, BarChart, Group};
+use crate::frame::Scale;
+use crate::statistics::mean;
+use crate::{Rendered, Result};
+use sngan_experiment::method::Method;
+
+const METHODS: [Method; 4] = [Method::WganGp, Method::WeightNorm, Method::Sn, Method::Vanilla];
+
+pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+    let Some(t) = request.timings else { return Ok(Rendered::Skipped("no timings; `sngan bench figure10` takes them".into())) };
+    let name = |side: usize| match side {
+        32 => "CIFAR-10, 32x32".to_string(),
+        48 => "STL-10, 48x48".to_string(),
+        _ => format!("{side}x{side}"),
+    };
+    let group = |side: usize| Group {
+        label: name(side),
+        bars: METHODS.iter().map(|m| Bar::of(t.seconds_per_100(*m, side), 0.0, false)).collect(),
+        best: Vec::new(),
+        mark: None,
+    };
+    let groups: Vec<Group> = t.sides().into_iter().map(group).collect();
+    let rounds = t.entries.iter().map(|e| e.discriminator.len()).max().unwrap_or(0);
+    let ratio = |side: usize, over: Method| mean(&t.seconds_per_100(Method::Sn, side)) / mean(&t.seconds_per_100(over, side));
+    let ratios = |side: usize| {
+        let parts: Vec<String> = [Method::WeightNorm, Method::Vanilla, Method::WganGp]
+            .into_iter()
+            .filter(|over| ratio(side, *over).is_finite())
+            .map(|over| format!("{:.2} times {}'s", ratio(side, over), over.label()))
+            .collect();
+        format!("SN's time at {side}x{side}: {}", parts.join(", "))
+    };
+    let mut foot: Vec<String> = t.sides().into_iter().map(ratios).collect();
+    if request.compare {
+        foot.push("The paper: SN takes 110–120 % of WN's time on CIFAR-10, about vanilla's on STL-10 (other hardware).".into());
+    }
+    let chart = BarChart {
+        stem: "fig10".into(),
+        title: format!("Figure 10: seconds of 100 generator updates with {} updates of D each (lower is better)", t.n_dis),
+        notes: vec![
+            format!(
+                "Standard CNN, width/{}, batch {}, {} thread{} of {} ({}). Single updates on made-up images.",
+                t.width_divisor,
+                t.batch,
+                t.threads,
+                if t.threads == 1 { "" } else { "s" },
+                t.cpu,
+                t.instruction_set
+            ),
+            format!("Mean over {rounds} rounds in which the methods take turns; whiskers its standard error, dots the rounds' medians."),
+        ],
+        scale: Scale::Linear,
+        label: "seconds".into(),
+        places: METHODS.iter().map(|m| m.label().to_string()).collect(),
+        groups,
+        line: None,
+        foot,
+    };
+    chart.render(request.folder)
+}

@@ -1,0 +1,162 @@
+//! One page per experiment that needs nothing beside it: claims first, then figures, scores beside the paper's, specs and provenance.
+
+mod html;
+mod provenance;
+
+use crate::claims::{self, Answer, Verdict};
+use crate::table::{Cell, Grid};
+use crate::{Artefact, Collected, Rendered, Result, collect, figures, render_all, table};
+use html::{escape, paragraph, section, table as html_table};
+use sngan_experiment::benchmark::UpdateTimings;
+use sngan_experiment::records::Metric;
+use sngan_experiment::{Error as ExperimentError, atomic};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// Draws the sweep's tables and figures again and writes `out/report.html`. `also` and `timings` are further records that claims may be
+/// answered from.
+///
+/// # Errors
+/// Missing or malformed records, files that cannot be written.
+pub fn write(out: &Path, also: &[Collected], timings: Option<&UpdateTimings>) -> Result<PathBuf> {
+    let rendered = render_all(out, true)?;
+    let c = collect(out)?;
+    let sweeps: Vec<Collected> = std::iter::once(c.clone()).chain(also.iter().cloned()).collect();
+    let concerned: Vec<claims::Claim> =
+        claims::claims()?.into_iter().filter(|claim| claim.parts.iter().any(|p| p.experiment == c.plan.name)).collect();
+    let answers = claims::answer(&concerned, &sweeps, timings)?;
+    let path = out.join("report.html");
+    atomic::write(&path, page(&c, &answers, &rendered)?.as_bytes())?;
+    Ok(path)
+}
+
+fn page(c: &Collected, answers: &[Answer], rendered: &[(&'static str, Rendered)]) -> Result<String> {
+    let sections = [
+        ("claims", "Claims", claims_body(answers)),
+        ("figures", "Figures", figures_body(rendered)?),
+        ("scores", "Scores, ours and the paper's", scores_body(c)?),
+        ("runs", "Runs", html_table(&runs(c))),
+        ("spec", "Specs and provenance", provenance::body(c)?),
+    ];
+    let links: String = sections.iter().map(|(id, title, _)| format!("<li><a href=\"#{id}\">{}</a></li>", escape(title))).collect();
+    let body: String = sections.iter().map(|(id, title, body)| section(id, title, body)).collect();
+    let title = format!("{} at scale {}", c.plan.title, c.plan.scale);
+    Ok(format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, \
+         initial-scale=1\">\n<link rel=\"icon\" href=\"data:,\">\n<title>{0}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
+         <h1>{0}</h1>\n{1}{2}<nav><ul>{links}</ul></nav>\n</header>\n<main>\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+        escape(&title),
+        paragraph("A reproduction of “Spectral Normalization for Generative Adversarial Networks” (Miyato et al., ICLR 2018)."),
+        paragraph(&c.describe_runs()),
+    ))
+}
+
+fn claims_body(answers: &[Answer]) -> String {
+    if answers.is_empty() {
+        return paragraph("No claim of the paper is about this experiment.");
+    }
+    let intro = "Each answer holds for the runs shown here; how each claim is decided stands in experiments/claims.toml. A claim holds where \
+                 all its parts do. Fewer than three seeds answer nothing.";
+    let mut text = paragraph(intro);
+    for answer in answers {
+        let class = class(&answer.verdict);
+        let _ = write!(
+            text,
+            "<div class=\"claim {class}\"><p>{}. {}</p><p class=\"verdict {class}\">{}</p><ul>",
+            answer.number,
+            escape(&answer.text),
+            escape(&answer.verdict_text())
+        );
+        for part in &answer.parts {
+            let seeds = match part.seeds {
+                0 => String::new(),
+                1 => "; 1 seed".into(),
+                n => format!("; {n} seeds"),
+            };
+            let statistic = if part.statistic.is_some() { format!(": {}{seeds}", part.statistic_text()) } else { String::new() };
+            let _ = write!(
+                text,
+                "<li>{} — <span class=\"verdict {}\">{}</span>{}</li>",
+                escape(&part.says),
+                self::class(&part.verdict),
+                escape(&part.verdict_text()),
+                escape(&statistic)
+            );
+        }
+        text += "</ul></div>\n";
+    }
+    text
+}
+
+fn class(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Yes => "yes",
+        Verdict::No => "no",
+        Verdict::NotTested(_) => "open",
+    }
+}
+
+/// The figures that were drawn, and why others were not.
+fn figures_body(rendered: &[(&'static str, Rendered)]) -> Result<String> {
+    let mut text = String::new();
+    for Artefact { id, title, .. } in figures() {
+        let Some((_, rendered)) = rendered.iter().find(|(i, _)| i == id) else { continue };
+        match rendered {
+            Rendered::Skipped(reason) => text += &paragraph(&format!("{title}: not drawn, {reason}.")),
+            Rendered::Written(paths) => {
+                for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "svg")) {
+                    let svg = std::fs::read_to_string(path).map_err(ExperimentError::io("read", path))?;
+                    // Curves and bars can be turned dark; photographs cannot.
+                    let kind = if svg.contains("<image") { "photo" } else { "plot" };
+                    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+                    let _ = writeln!(
+                        text,
+                        "<figure class=\"{kind}\">{}<figcaption>{} ({})</figcaption></figure>",
+                        svg.replacen("<svg ", "<svg role=\"img\" ", 1),
+                        escape(title),
+                        escape(&name)
+                    );
+                }
+            }
+        }
+    }
+    Ok(if text.is_empty() { paragraph("No figure is drawn from this experiment.") } else { text })
+}
+
+fn scores_body(c: &Collected) -> Result<String> {
+    let mut text: String =
+        [Metric::Is, Metric::Fid].into_iter().filter_map(|m| c.describe_scores(m)).map(|line| paragraph(&line)).collect();
+    if text.is_empty() {
+        text = paragraph("No run has a score.");
+    }
+    text += &paragraph("Ours: mean ± standard error over n seeds; one run (n = 1) tells no spread. Click a column's header to sort.");
+    for grid in table::grids(c)? {
+        text += &html_table(&grid);
+    }
+    Ok(text)
+}
+
+/// One row a run.
+fn runs(c: &Collected) -> Grid {
+    let mut grid = Grid::new("", &["method", "setting", "seed", "updates", "status"]);
+    let metrics = [Metric::Is, Metric::Fid].into_iter().filter(|m| c.protocol(*m).is_some()).collect::<Vec<_>>();
+    for metric in &metrics {
+        let name = format!("{}[{}]", metric.name(), c.protocol(*metric).map_or("", |p| p.backbone.as_str()));
+        grid.header.extend([format!("{name}, last"), format!("{name}, best")]);
+    }
+    for run in &c.runs {
+        let s = &run.spec;
+        let whole = |n: u64| Cell { text: n.to_string(), value: Some(n as f64) };
+        let done = run.status.as_ref().map_or(0, |s| s.gen_updates);
+        let mut row = vec![Cell::text(s.label.as_str()), Cell::text(s.setting.as_str()), whole(s.seed), whole(done)];
+        row.push(Cell::status(&[run]));
+        for metric in &metrics {
+            row.extend([run.last(*metric), run.best(*metric)].map(|v| v.map_or_else(Cell::none, |v| Cell::number(v, 3))));
+        }
+        grid.rows.push(row);
+    }
+    grid
+}

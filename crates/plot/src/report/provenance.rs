@@ -1,0 +1,57 @@
+//! What was run, on what, and how to run it again.
+
+use super::html::{escape, paragraph, table};
+use crate::table::{Cell, Grid};
+use crate::{Collected, Result};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The specs' values, those that all runs share first; the machines; the command.
+pub(super) fn body(c: &Collected) -> Result<String> {
+    let (shared, differing) = specs(c);
+    let mut text = paragraph("To run it again:");
+    let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
+    let seeds = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+    text += &format!("<pre>{}</pre>\n", escape(&format!("sngan sweep {} --scale {} --seeds {seeds}", c.plan.name, c.plan.scale)));
+    text += &table(&machines(c)?);
+    text += &format!("<details open><summary>Keys in which the runs differ</summary>{}</details>\n", table(&differing));
+    text += &format!("<details><summary>Keys that all runs share</summary>{}</details>\n", table(&shared));
+    Ok(text)
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}
+
+fn specs(c: &Collected) -> (Grid, Grid) {
+    let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for run in &c.runs {
+        if let Ok(Value::Object(map)) = serde_json::to_value(&run.spec) {
+            for (key, value) in map {
+                values.entry(key).or_default().insert(text_of(&value));
+            }
+        }
+    }
+    let (mut shared, mut differing) = (Grid::new("", &["key", "value"]), Grid::new("", &["key", "values"]));
+    for (key, values) in values {
+        let grid = if values.len() == 1 { &mut shared } else { &mut differing };
+        grid.rows.push(vec![Cell::text(key), Cell::text(values.into_iter().collect::<Vec<_>>().join(", "))]);
+    }
+    (shared, differing)
+}
+
+/// What produced the runs, each distinct machine once.
+fn machines(c: &Collected) -> Result<Grid> {
+    let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+    for run in c.runs.iter().filter(|r| r.dir.provenance_path().exists()) {
+        let p = run.dir.provenance()?;
+        let row = vec![p.sngan, p.device, p.threads.to_string(), p.cpu, p.instruction_set, p.dataset, p.dataset_sha256];
+        *counts.entry(row).or_default() += 1;
+    }
+    let mut grid = Grid::new("", &["runs", "sngan", "device", "threads", "CPU", "instruction set", "training images", "their SHA-256"]);
+    for (row, count) in counts {
+        let cells = row.into_iter().map(Cell::text);
+        grid.rows.push(std::iter::once(Cell::number(count as f64, 0)).chain(cells).collect());
+    }
+    Ok(grid)
+}

@@ -1,0 +1,145 @@
+//! What stands in a cell of a table of scores, and tables as Markdown and CSV.
+
+use crate::collect::Run;
+use crate::statistics::summary;
+use crate::{Rendered, Result};
+use sngan_experiment::atomic;
+use sngan_experiment::records::{Metric, Status};
+use std::path::Path;
+
+/// A cell: what people read, and the number it is sorted by.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    pub(crate) value: Option<f64>,
+}
+
+/// A table with a header.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Grid {
+    pub(crate) caption: String,
+    pub(crate) header: Vec<String>,
+    pub(crate) rows: Vec<Vec<Cell>>,
+}
+
+/// Which of a run's scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// At the horizon.
+    Last,
+    /// The best up to it.
+    Best,
+}
+
+impl Cell {
+    /// A cell of words.
+    pub(crate) fn text(text: impl Into<String>) -> Cell {
+        Cell { text: text.into(), value: None }
+    }
+
+    /// A dash.
+    pub(crate) fn none() -> Cell {
+        Cell::text("–")
+    }
+
+    /// A number.
+    pub(crate) fn number(value: f64, digits: usize) -> Cell {
+        Cell { text: format!("{value:.digits$}"), value: Some(value) }
+    }
+
+    /// The scores of a row's seeds: mean ± standard error (n), or why there are none.
+    pub(crate) fn scores(runs: &[&Run], metric: Metric, which: Which) -> Cell {
+        let value = |r: &&&Run| match which {
+            Which::Last => r.last(metric),
+            Which::Best => r.best(metric),
+        };
+        let values: Vec<f64> = runs.iter().filter_map(|r| value(&r)).collect();
+        let Some(s) = summary(&values) else { return Cell::status(runs) };
+        let without = runs.len() - values.len();
+        let lost = if without > 0 { format!(", {without} of {} without score", runs.len()) } else { String::new() };
+        Cell { text: s.text(2) + &lost, value: Some(s.mean) }
+    }
+
+    /// How the runs of a row stand.
+    pub(crate) fn status(runs: &[&Run]) -> Cell {
+        let mut all: Vec<String> = runs.iter().map(|r| status(r)).collect();
+        all.dedup();
+        Cell::text(if all.is_empty() { "not begun".into() } else { all.join(", ") })
+    }
+}
+
+/// One run's status in words.
+pub(crate) fn status(run: &Run) -> String {
+    match &run.status {
+        None => "not begun".into(),
+        Some(s) => match s.status {
+            Status::Diverged => format!("diverged at {}", s.gen_updates),
+            Status::Failed => "failed".into(),
+            Status::Running | Status::Interrupted => format!("at {}", s.gen_updates),
+            Status::Completed => "completed".into(),
+        },
+    }
+}
+
+impl Grid {
+    /// An empty table.
+    pub(crate) fn new(caption: impl Into<String>, header: &[&str]) -> Grid {
+        Grid { caption: caption.into(), header: header.iter().map(ToString::to_string).collect(), rows: Vec::new() }
+    }
+
+    /// As Markdown, with its caption above.
+    pub(crate) fn markdown(&self) -> String {
+        let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let mut text = if self.caption.is_empty() { String::new() } else { format!("**{}**\n\n", self.caption) };
+        text += &line(self.header.iter().map(|h| cell(h)).collect());
+        text += &format!("|{}\n", "---|".repeat(self.header.len()));
+        for row in &self.rows {
+            text += &line(row.iter().map(|c| cell(&c.text)).collect());
+        }
+        text
+    }
+
+    /// As CSV, every number at full precision.
+    pub(crate) fn csv(&self) -> String {
+        let mut text = String::new();
+        let mut line = |cells: Vec<String>| text += &format!("{}\n", cells.join(","));
+        line(self.header.iter().map(|h| quoted(h)).collect());
+        for row in &self.rows {
+            line(row.iter().map(|c| c.value.map_or_else(|| quoted(&c.text), |v| v.to_string())).collect());
+        }
+        text
+    }
+}
+
+/// A cell as CSV wants it: in quotes where it holds a comma, quote or line break.
+pub(crate) fn quoted(name: &str) -> String {
+    if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_string() }
+}
+
+/// Lines as a Markdown list.
+pub(crate) fn list(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("- {line}\n")).collect()
+}
+
+/// Writes `stem.md` and `stem.csv`.
+pub(crate) fn write(folder: &Path, stem: &str, markdown: &str, csv: &str) -> Result<Rendered> {
+    let paths = [("md", markdown), ("csv", csv)].map(|(extension, text)| (folder.join(format!("{stem}.{extension}")), text));
+    for (path, text) in &paths {
+        atomic::write(path, text.as_bytes())?;
+    }
+    Ok(Rendered::Written(paths.map(|(path, _)| path).to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_keep_their_bars_and_commas() {
+        let mut grid = Grid::new("c", &["a", "b,c"]);
+        grid.rows.push(vec![Cell::text("x|y"), Cell::number(1.0 / 3.0, 2)]);
+        assert_eq!(grid.markdown(), "**c**\n\n| a | b,c |\n|---|---|\n| x\\|y | 0.33 |\n");
+        assert_eq!(grid.csv(), "a,\"b,c\"\nx|y,0.3333333333333333\n");
+    }
+}

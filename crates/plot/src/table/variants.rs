@@ -1,0 +1,107 @@
+//! Tables 7 and 8: WGAN-GP with reparametrized weights, without and with labels, ours beside the paper's.
+
+use super::cell::{Cell, Grid, Which, list, write};
+use super::table2::shared_protocol;
+use crate::artefact::Request;
+use crate::collect::{Collected, Run};
+use crate::paper::{self, VariantRow};
+use crate::{Rendered, Result};
+use sngan_experiment::Dataset;
+use sngan_experiment::arch::Architecture;
+use sngan_experiment::method::Normalization;
+use sngan_experiment::records::Metric;
+
+/// Table 7.
+pub(crate) fn table7(request: &Request<'_>) -> Result<Rendered> {
+    render(request, ("table7", "Table 7 — WGAN-GP with reparametrized weights"), &paper::table7()?)
+}
+
+/// Table 8.
+pub(crate) fn table8(request: &Request<'_>) -> Result<Rendered> {
+    render(request, ("table8", "Table 8 — the same with labels (AC-WGAN-GP)"), &paper::table8()?)
+}
+
+fn render(request: &Request<'_>, (id, title): (&str, &str), rows: &[VariantRow]) -> Result<Rendered> {
+    let sweeps = request.sweeps;
+    if sweeps.iter().all(|c| c.runs.is_empty()) {
+        return Ok(Rendered::Skipped("no run has begun".into()));
+    }
+    let mut notes: Vec<String> = sweeps.iter().map(Collected::describe_runs).collect();
+    for metric in [Metric::Is, Metric::Fid] {
+        if shared_protocol(sweeps, metric, Dataset::Cifar10)?.is_some() {
+            notes.extend(sweeps.iter().find_map(|c| c.describe_scores(metric)));
+        }
+    }
+    let grid = grid(sweeps, rows);
+    let text = format!(
+        "# {title}\n\n{}\n{}\nOurs: mean ± standard error over n seeds; one run (n = 1) tells no spread. The paper's: mean ± standard \
+         deviation, {} on CIFAR-10{}.\n",
+        list(&notes),
+        grid.markdown(),
+        paper::BACKBONE,
+        if sweeps.iter().all(|c| c.comparable(Metric::Is)) { "" } else { "; not comparable with ours" }
+    );
+    write(request.folder, id, &text, &grid.csv())
+}
+
+/// The paper's Table 7 beside the runs of `sweeps`.
+pub(super) fn grid7(sweeps: &[Collected]) -> Result<Grid> {
+    Ok(grid(sweeps, &paper::table7()?))
+}
+
+/// The paper's Table 8 beside the runs of `sweeps`.
+pub(super) fn grid8(sweeps: &[Collected]) -> Result<Grid> {
+    Ok(grid(sweeps, &paper::table8()?))
+}
+
+fn grid(sweeps: &[Collected], rows: &[VariantRow]) -> Grid {
+    let backbone = sweeps.iter().find_map(|c| c.protocol(Metric::Is)).map_or("–", |p| p.backbone.as_str());
+    let mut grid = Grid::new("", &["architecture", "method"]);
+    grid.header.extend([
+        format!("is[{backbone}], ours, last"),
+        format!("is[{backbone}], ours, best"),
+        format!("is[{}], the paper's", paper::BACKBONE),
+        format!("fid[{backbone}], ours, last"),
+        format!("fid[{}], the paper's", paper::BACKBONE),
+        "the paper's note".into(),
+    ]);
+    for row in rows {
+        let runs: Vec<&Run> = sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect();
+        let scores = |metric, which| match runs.as_slice() {
+            [] if row.note == "literature" => Cell::none(),
+            [] => Cell::text("not run"),
+            runs => Cell::scores(runs, metric, which),
+        };
+        let fid = row.fid.map_or_else(Cell::none, |f| Cell::number(f, 1));
+        grid.rows.push(vec![
+            Cell::text(row.architecture.as_str()),
+            Cell::text(row.method.as_str()),
+            scores(Metric::Is, Which::Last),
+            scores(Metric::Is, Which::Best),
+            Cell { text: row.is.text(2), value: row.is.value },
+            scores(Metric::Fid, Which::Last),
+            fid,
+            Cell::text(row.note.as_str()),
+        ]);
+    }
+    grid
+}
+
+/// Whether a run is one of a row's.
+fn fits(run: &Run, row: &VariantRow) -> bool {
+    let spec = &run.spec;
+    let architecture = if spec.architecture == Architecture::ResnetGulrajani { "resnet" } else { "cnn" };
+    let normalization = if row.method.contains("w/ SN") {
+        Normalization::Spectral
+    } else if row.method.contains("w/ weight norm") {
+        Normalization::Weight
+    } else if row.method.contains("w/ Frobenius") {
+        Normalization::Frobenius
+    } else {
+        Normalization::None
+    };
+    let factor = if row.method.contains("1.5x") { 1.5 } else { 1.0 };
+    row.note != "literature"
+        && (architecture, spec.normalization, spec.dis_width_factor) == (row.architecture.as_str(), normalization, factor)
+        && spec.gamma == (normalization != Normalization::None)
+}

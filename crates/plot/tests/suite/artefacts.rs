@@ -1,0 +1,205 @@
+//! Every table and figure of the paper: that it is there, is described, and is drawn from records of its experiment.
+
+use crate::support::{Folder, draw_samples, log, score, spec, write_lines};
+use sngan_experiment::RunSpec;
+use sngan_experiment::arch::{Architecture, Conditioning};
+use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
+use sngan_experiment::method::{Method, Normalization};
+use sngan_plot::{Collected, Rendered, Request, Source, collect, figures, find, tables};
+use std::path::{Path, PathBuf};
+
+#[test]
+fn no_table_or_figure_of_the_paper_is_missing() {
+    let ids = |list: &[sngan_plot::Artefact]| list.iter().map(|a| a.id.to_string()).collect::<Vec<_>>();
+    assert_eq!(ids(tables()), (1..=8).map(|i| format!("table{i}")).collect::<Vec<_>>());
+    assert_eq!(ids(figures()), (1..=15).map(|i| format!("fig{i}")).collect::<Vec<_>>());
+    let map = include_str!("../../../../docs/paper-map.md");
+    for artefact in tables().iter().chain(figures()) {
+        let row = map.lines().find(|l| l.contains(&format!("(`{}`)", artefact.id)));
+        let row = row.unwrap_or_else(|| panic!("docs/paper-map.md lacks {}: {}", artefact.id, artefact.title));
+        assert!(row.trim_matches('|').split('|').all(|cell| !cell.trim().is_empty()), "an empty cell: {row}");
+        for command in artefact.commands("quick") {
+            let named = command.split_whitespace().nth(2).unwrap();
+            assert!(row.contains(named), "docs/paper-map.md does not say that {} is made by `{command}`", artefact.id);
+        }
+    }
+    assert!(find("fig16").unwrap_err().to_string().contains("known: table1, table2"));
+}
+
+#[test]
+fn every_experiment_that_is_named_has_a_file() {
+    let experiments = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+    for artefact in tables().iter().chain(figures()) {
+        let Source::Sweeps(names) = artefact.source else { continue };
+        for name in names {
+            let path = experiments.join(format!("{name}.toml"));
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} is not there", path.display()));
+            let file = sngan_experiment::ExperimentFile::parse(&path, &text).unwrap();
+            for scale in ["smoke", "quick", "cpu", "paper"] {
+                file.plan(scale).unwrap();
+            }
+        }
+    }
+}
+
+fn drawn(id: &str, sweeps: &[Collected], timings: Option<&UpdateTimings>, folder: &Path) -> Vec<PathBuf> {
+    match (find(id).unwrap().render)(&Request { sweeps, timings, folder, compare: true }).unwrap() {
+        Rendered::Written(paths) => paths,
+        Rendered::Skipped(reason) => panic!("{id}: {reason}"),
+    }
+}
+
+fn text(paths: &[PathBuf]) -> String {
+    std::fs::read_to_string(&paths[0]).unwrap()
+}
+
+#[test]
+fn what_the_code_alone_decides_needs_no_records() {
+    let out = tempfile::tempdir().unwrap();
+    for artefact in tables().iter().chain(figures()).filter(|a| a.source == Source::Code) {
+        assert!(!drawn(artefact.id, &[], None, out.path()).is_empty());
+    }
+    let read = |name: &str| std::fs::read_to_string(out.path().join(name)).unwrap();
+    assert!(read("table3.md").contains("D, CIFAR-10, side 32: 2935873 parameters"), "{}", read("table3.md"));
+    assert!(read("table4.md").contains("| ResBlock down 128 | 128×16×16 |"));
+    assert!(read("table6.md").contains("append embedding of 1000 classes, 128 (no bias) | 384×16×16 | 128000 |"), "{}", read("table6.md"));
+}
+
+/// A sweep of both methods over a key, three seeds each.
+fn over(name: &str, methods: [Method; 2], vary: impl Fn(&mut RunSpec, f64), values: &[f64]) -> Folder {
+    let mut folder = Folder::new(name, "quick");
+    for method in methods {
+        for value in values {
+            for seed in 0..3 {
+                let mut spec = spec(method, "D", seed);
+                spec.side = 16;
+                vary(&mut spec, *value);
+                spec.label = format!("{} {value}", method.label());
+                folder.run(&spec, &score(10, 3.0 + value / 10.0 + seed as f64 / 100.0, 20.0));
+            }
+        }
+    }
+    folder
+}
+
+#[test]
+fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
+    let out = tempfile::tempdir().unwrap();
+    let n_dis = over("n-dis", [Method::Sn, Method::WeightNorm], |s, v| s.n_dis = v as u32, &[1.0, 2.0, 5.0, 10.0, 20.0]);
+    let svg = text(&drawn("fig11", &[collect(n_dis.path()).unwrap()], None, out.path()));
+    assert!(svg.contains("Mean over 3 seeds") && svg.matches("<circle").count() == 10 && svg.matches("<polygon").count() == 2);
+    let last = over("last-layer", [Method::Orthonormal, Method::Sn], |s, v| s.last_conv_factor = v, &[0.5, 1.0, 8.0]);
+    let svg = text(&drawn("fig4", &[collect(last.path()).unwrap()], None, out.path()));
+    assert!(svg.contains("STL-10") && svg.matches("<circle").count() == 6, "the caption names the paper's data");
+}
+
+#[test]
+fn learning_curves_and_samples_of_imagenet_are_drawn_from_its_sweeps() {
+    let out = tempfile::tempdir().unwrap();
+    let sweep = |name: &str, conditioning| {
+        let mut folder = Folder::new(name, "quick");
+        for method in [Method::Sn, Method::Orthonormal] {
+            let n_classes = if conditioning == Conditioning::None { 0 } else { 10 };
+            let spec = RunSpec { architecture: Architecture::ResnetImagenet, side: 32, conditioning, n_classes, ..spec(method, "A", 0) };
+            let dir = folder.run(&spec, &[score(5, 2.0, 30.0), score(10, 3.0, 20.0)].concat());
+            draw_samples(&dir);
+        }
+        folder
+    };
+    let (plain, concat) = (sweep("imagenet", Conditioning::None), sweep("imagenet-concat", Conditioning::Concat));
+    let projection = sweep("imagenet-projection", Conditioning::Projection);
+    let read = |folder: &Folder| collect(folder.path()).unwrap();
+    let svg = text(&drawn("fig5", &[read(&concat)], None, out.path()));
+    assert!(svg.contains("not comparable: SN-GAN concat has 21.10 ± 0.35") && svg.matches("<circle").count() == 4, "{}", &svg[..900]);
+    let svg = text(&drawn("fig13", &[read(&plain), read(&projection)], None, out.path()));
+    assert_eq!(svg.matches("<circle").count(), 8);
+    assert!(text(&drawn("fig7", &[read(&concat)], None, out.path())).contains("<image"));
+}
+
+#[test]
+fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
+    let out = tempfile::tempdir().unwrap();
+    let mut folder = Folder::new("table7", "quick");
+    let normalizations = [Normalization::None, Normalization::Frobenius, Normalization::Weight, Normalization::Spectral];
+    for (i, normalization) in normalizations.into_iter().enumerate() {
+        for seed in 0..2 {
+            let gamma = normalization != Normalization::None;
+            let spec = RunSpec { normalization, gamma, label: format!("row {i}"), ..spec(Method::WganGp, "A", seed) };
+            let is = 5.0 + i as f64 + seed as f64;
+            let dir = folder.run(&spec, &[score(5, 4.0, 50.0), score(10, is, 40.0)].concat());
+            let line = |u: u64| sngan_experiment::records::LogRecord { critic_train: Some(1.0), critic_held_out: Some(2.0), ..log(u, 1.0) };
+            write_lines(&dir.log_path(), &[line(1), line(10)]);
+        }
+    }
+    let sweep = [collect(folder.path()).unwrap()];
+    let table = text(&drawn("table7", &sweep, None, out.path()));
+    assert!(
+        table.contains("| cnn | WGAN-GP w/ SN | 8.50 ± 0.50 (n = 2) | 8.50 ± 0.50 (n = 2) | 7.20 ± 0.08 | 40.00 ± 0.00 (n = 2) | 32.0 |"),
+        "{table}"
+    );
+    assert!(
+        table.contains("| cnn | WGAN-GP w/ Frobenius norm | 6.50 ± 0.50 (n = 2) |") && table.contains("training collapsed early"),
+        "{table}"
+    );
+    assert!(table.contains("| resnet | WGAN-GP | not run |") && table.contains("literature"), "{table}");
+    let svg = text(&drawn("fig15", &sweep, None, out.path()));
+    assert!(svg.contains("7.28") && svg.matches("<polyline").count() > 12);
+
+    let mut labelled = Folder::new("table8", "quick");
+    let architecture = Architecture::ResnetGulrajani;
+    let wide = RunSpec { architecture, conditioning: Conditioning::AcGan, n_classes: 10, ..spec(Method::WganGp, "A", 0) };
+    let wide = RunSpec { dis_width_factor: 1.5, normalization: Normalization::Spectral, gamma: true, ..wide };
+    labelled.run(&wide, &score(10, 8.0, 18.0));
+    let table = text(&drawn("table8", &[collect(labelled.path()).unwrap()], None, out.path()));
+    assert!(table.contains("| resnet | AC-WGAN-GP w/ SN (1.5x feature maps in D) | 8.00 (n = 1) |"), "{table}");
+}
+
+#[test]
+fn table_2_takes_rows_from_several_sweeps_and_refuses_mixed_protocols() {
+    let out = tempfile::tempdir().unwrap();
+    let mut grid = Folder::new("table1", "quick");
+    for (setting, is) in [("C", 6.0), ("D", 7.0)] {
+        grid.run(&spec(Method::Sn, setting, 0), &score(10, is, 30.0));
+    }
+    let mut hinge = Folder::new("table2", "quick");
+    let hinged = RunSpec { loss: sngan_experiment::method::Loss::Hinge, label: "SN, hinge".into(), ..spec(Method::Sn, "C", 0) };
+    let dir = hinge.run(&hinged, &score(10, 7.5, 25.0));
+    hinge.run(&spec(Method::Sn, "C", 0), &score(10, 6.0, 30.0));
+    let read = || [collect(grid.path()).unwrap(), collect(hinge.path()).unwrap()];
+    let table = text(&drawn("table2", &read(), None, out.path()));
+    assert!(table.contains("| cnn | SN | standard | 1x | 7.00 (n = 1), D | 7.42 ± 0.08 |"), "{table}");
+    assert!(table.contains("| cnn | SN | hinge | 1x | 7.50 (n = 1), C | 7.58 ± 0.12 |"), "{table}");
+    assert!(table.contains("| literature | DCGAN |  |  | – | 6.64 ± 0.14 |"), "{table}");
+    let mut other = score(10, 7.5, 25.0);
+    other.iter_mut().for_each(|s| s.protocol.n_samples = 7);
+    write_lines(&dir.scores_path(), &other);
+    let second = hinge.path().join("runs").join(spec(Method::Sn, "C", 0).dir_name());
+    std::fs::remove_file(second.join("scores.jsonl")).unwrap();
+    let sweeps = read();
+    let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: false };
+    let message = (find("table2").unwrap().render)(&request).unwrap_err().to_string();
+    assert!(message.contains("n_samples: 100 → 7"), "{message}");
+}
+
+#[test]
+fn timings_become_bars_and_ratios() {
+    let out = tempfile::tempdir().unwrap();
+    let entry = |method, side, d: f64| UpdateTiming { method, side, discriminator: vec![d, d], generator: vec![0.1, 0.1] };
+    let methods = [(Method::WganGp, 0.4), (Method::WeightNorm, 0.1), (Method::Sn, 0.12), (Method::Vanilla, 0.1)];
+    let entries = [32, 48].into_iter().flat_map(|side| methods.map(|(m, d)| entry(m, side, d * side as f64 / 32.0))).collect();
+    let timings = UpdateTimings {
+        version: 1,
+        sngan: String::new(),
+        cpu: "a CPU".into(),
+        instruction_set: "avx2".into(),
+        threads: 2,
+        batch: 64,
+        width_divisor: 1,
+        n_dis: 5,
+        entries,
+    };
+    let svg = text(&drawn("fig10", &[], Some(&timings), out.path()));
+    assert!(svg.contains("2 threads of a CPU (avx2)"), "{}", &svg[..600]);
+    let nothing = Request { sweeps: &[], timings: None, folder: out.path(), compare: false };
+    assert!(matches!((find("fig10").unwrap().render)(&nothing).unwrap(), Rendered::Skipped(why) if why.contains("sngan bench figure10")));
+}

@@ -1,0 +1,240 @@
+//! Claims from records whose answer is known.
+
+use crate::support::{Folder, diverge, log, score, spec, spectrum, write_lines};
+use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
+use sngan_experiment::method::Method;
+use sngan_experiment::records::LogRecord;
+use sngan_experiment::{RunDir, RunSpec};
+use sngan_plot::claims::{Answer, Claim, Verdict, answer, claims};
+use sngan_plot::collect;
+
+/// Values of three seeds around `mean`.
+fn around(mean: f64) -> [f64; 3] {
+    [mean - 0.05, mean, mean + 0.05]
+}
+
+/// Runs of a row in a setting, one a seed, with FIDs that fall as the inception scores rise.
+fn row(folder: &mut Folder, base: &RunSpec, scores: &[f64]) -> Vec<RunDir> {
+    let run = |(seed, is): (usize, &f64)| folder.run(&RunSpec { seed: seed as u64, ..base.clone() }, &score(10, *is, 100.0 / is));
+    scores.iter().enumerate().map(run).collect()
+}
+
+fn claim(number: u32) -> Vec<Claim> {
+    claims().unwrap().into_iter().filter(|c| c.number == number).collect()
+}
+
+fn answered(number: u32, folders: &[&Folder]) -> Answer {
+    let sweeps: Vec<_> = folders.iter().map(|f| collect(f.path()).unwrap()).collect();
+    answer(&claim(number), &sweeps, None).unwrap().remove(0)
+}
+
+fn part_verdicts(answer: &Answer) -> Vec<&Verdict> {
+    answer.parts.iter().map(|p| &p.verdict).collect()
+}
+
+/// The whole grid of Table 1: every method scores `of(method, setting)`.
+fn grid(scale: &str, of: impl Fn(Method, &str) -> f64) -> Folder {
+    let mut folder = Folder::new("table1", scale);
+    for method in Method::ALL.into_iter().take(8) {
+        for setting in ["A", "B", "C", "D", "E", "F"] {
+            row(&mut folder, &spec(method, setting, 0), &around(of(method, setting)));
+        }
+    }
+    folder
+}
+
+fn papers(method: Method, setting: &str) -> f64 {
+    let aggressive = matches!(setting, "D" | "E" | "F");
+    match method {
+        Method::Sn => 7.4,
+        Method::WganGp if aggressive => 2.0,
+        _ if aggressive => 5.0,
+        _ => 6.0,
+    }
+}
+
+#[test]
+fn robustness_is_confirmed_where_it_is_and_denied_where_it_is_not() {
+    let yes = answered(1, &[&grid("quick", papers)]);
+    assert_eq!(yes.verdict, Verdict::Yes, "{yes:?}");
+    assert_eq!(yes.verdict_text(), "yes at scale quick");
+    assert!(yes.parts.iter().all(|p| p.seeds == 3 && p.statistic.as_ref().is_some_and(|s| s.interval.is_some())));
+    let spread = yes.parts[1].statistic.as_ref().unwrap();
+    assert!((spread.value + 1.0).abs() < 1e-9 && spread.interval.unwrap().high < 0.0, "{spread:?}");
+
+    let sound = grid("quick", |m, s| if m == Method::WganGp { 6.0 } else { papers(m, s) });
+    let no = answered(1, &[&sound]);
+    assert_eq!((no.verdict.clone(), part_verdicts(&no)), (Verdict::No, vec![&Verdict::Yes, &Verdict::No, &Verdict::No]), "{no:?}");
+    assert_eq!(no.verdict_text(), "no at scale quick");
+}
+
+#[test]
+fn a_run_that_diverged_has_failed() {
+    let folder = grid("quick", |m, s| if m == Method::WganGp { 6.0 } else { papers(m, s) });
+    for run in collect(folder.path()).unwrap().runs {
+        if run.spec.method == Method::WganGp && matches!(run.spec.setting.as_str(), "D" | "E" | "F") {
+            diverge(&run.dir);
+        }
+    }
+    let answer = answered(1, &[&folder]);
+    assert_eq!((&answer.parts[2].verdict, answer.parts[2].statistic.as_ref().unwrap().value), (&Verdict::Yes, 0.0), "{answer:?}");
+}
+
+#[test]
+fn fewer_than_three_seeds_or_no_records_are_not_tested() {
+    let mut one = Folder::new("table2", "quick");
+    let hinge = RunSpec { label: "SN, hinge".into(), ..spec(Method::Sn, "C", 0) };
+    row(&mut one, &spec(Method::Sn, "C", 0), &[5.0]);
+    row(&mut one, &hinge, &[6.0]);
+    let answer = answered(9, &[&one]);
+    assert_eq!(answer.verdict_text(), "not tested: 1 seed, 3 are needed");
+    assert!((answer.parts[0].statistic.as_ref().unwrap().value - 1.0).abs() < 1e-12, "the statistic is shown all the same");
+    assert_eq!(answered(9, &[]).verdict_text(), "not tested: no records of the experiment were given");
+
+    let mut waiting = Folder::new("table2", "quick");
+    row(&mut waiting, &spec(Method::Sn, "C", 0), &around(5.0));
+    let dirs = row(&mut waiting, &hinge, &around(6.0));
+    std::fs::remove_file(dirs[1].scores_path()).unwrap();
+    assert!(answered(9, &[&waiting]).verdict_text().contains("SN, hinge in setting C, seed 1, has no is yet"));
+}
+
+#[test]
+fn a_difference_within_the_noise_is_no() {
+    for (hinge, verdict) in [(7.6, Verdict::Yes), (7.42, Verdict::No), (7.0, Verdict::No)] {
+        let mut folder = Folder::new("table2", "quick");
+        row(&mut folder, &spec(Method::Sn, "C", 0), &around(7.42));
+        row(&mut folder, &RunSpec { label: "SN, hinge".into(), ..spec(Method::Sn, "C", 0) }, &around(hinge));
+        assert_eq!(answered(9, &[&folder]).verdict, verdict, "{hinge}");
+    }
+}
+
+#[test]
+fn only_the_papers_scale_with_enough_updates_answers_for_the_paper() {
+    for (updates, scale, text) in [(100_000, "paper", "yes"), (10, "paper", "yes at scale paper"), (100_000, "cpu", "yes at scale cpu")] {
+        let mut folder = Folder::new("table2", scale);
+        for (label, mean) in [("SN", 5.0), ("SN, hinge", 6.0)] {
+            for (seed, is) in around(mean).into_iter().enumerate() {
+                let spec = RunSpec { label: label.into(), gen_updates: updates, ..spec(Method::Sn, "C", seed as u64) };
+                folder.run(&spec, &score(updates, is, 20.0));
+            }
+        }
+        assert_eq!(answered(9, &[&folder]).verdict_text(), text);
+    }
+}
+
+#[test]
+fn best_scores_and_fids_are_compared_at_each_methods_best_setting() {
+    let cifar = grid("quick", papers);
+    let answer = answered(2, &[&cifar]);
+    assert_eq!(answer.parts.iter().map(|p| p.verdict == Verdict::Yes).collect::<Vec<_>>(), [true, false, true, false, false], "{answer:?}");
+    assert!(matches!(&answer.verdict, Verdict::NotTested(why) if why.contains("no records")), "{answer:?}");
+    let beaten = grid("quick", |m, s| if m == Method::LayerNorm { 9.0 } else { papers(m, s) });
+    let answer = answered(2, &[&beaten]);
+    assert_eq!((&answer.verdict, &answer.parts[2].verdict), (&Verdict::No, &Verdict::No));
+    assert!(answer.parts[0].statistic_text().starts_with("margin over layer-norm -1.600"), "{}", answer.parts[0].statistic_text());
+}
+
+#[test]
+fn spectra_that_fall_fast_are_concentrated() {
+    for (ratio, verdict) in [(0.05, Verdict::Yes), (0.85, Verdict::No)] {
+        let folder = grid("quick", papers);
+        for run in collect(folder.path()).unwrap().runs {
+            let of = |weights: &str| if run.spec.method == Method::Sn && weights == "normalized" { 0.95 } else { ratio };
+            let spectra: Vec<_> = (0..7).flat_map(|l| ["raw", "normalized"].map(|w| spectrum(l, w, of(w)))).collect();
+            write_lines(&run.dir.spectrum_path(), &spectra);
+        }
+        let answer = answered(3, &[&folder]);
+        assert_eq!((&answer.verdict, answer.parts[1].seeds), (&verdict, 3), "{answer:?}");
+    }
+}
+
+#[test]
+fn sigma_near_one_with_an_early_excess_is_what_the_paper_saw() {
+    let logged = |late: f64, early: f64| {
+        let mut folder = Folder::new("table1", "quick");
+        for dir in row(&mut folder, &spec(Method::Sn, "C", 0), &around(7.0)) {
+            let lines: Vec<LogRecord> = (1..=100).map(|u| log(u, if u <= 5 { early } else { late })).collect();
+            write_lines(&dir.log_path(), &lines);
+        }
+        folder
+    };
+    assert_eq!(answered(4, &[&logged(1.01, 1.2)]).verdict, Verdict::Yes);
+    let never_above = answered(4, &[&logged(1.01, 1.02)]);
+    assert_eq!(part_verdicts(&never_above), [&Verdict::Yes, &Verdict::No]);
+    let never_near = answered(4, &[&logged(1.3, 1.4)]);
+    assert_eq!(part_verdicts(&never_near), [&Verdict::No, &Verdict::No]);
+    let share = answered(4, &[&logged(1.01, 1.2)]).parts[0].statistic.clone().unwrap().value;
+    assert!((share - 0.95).abs() < 1e-9, "{share}");
+}
+
+#[test]
+fn slopes_decide_what_degrades() {
+    let sweep = |sn: f64, wn: f64| {
+        let mut folder = Folder::new("n-dis", "quick");
+        for (method, slope) in [(Method::Sn, sn), (Method::WeightNorm, wn)] {
+            for n_dis in [1, 2, 5, 10, 20] {
+                let base = RunSpec { n_dis, label: format!("{} n_dis {n_dis}", method.label()), ..spec(method, "D", 0) };
+                row(&mut folder, &base, &around(5.0 + slope * f64::from(n_dis).ln()));
+            }
+        }
+        folder
+    };
+    let answer = answered(6, &[&sweep(0.1, -0.5)]);
+    assert_eq!(answer.verdict, Verdict::Yes, "{answer:?}");
+    assert!((answer.parts[1].statistic.as_ref().unwrap().value + 0.5).abs() < 1e-9);
+    assert_eq!(part_verdicts(&answered(6, &[&sweep(-0.5, 0.1)])), [&Verdict::No, &Verdict::No]);
+    // A slope of nothing neither degrades nor counts as degradation.
+    assert_eq!(part_verdicts(&answered(6, &[&sweep(0.0, 0.0)])), [&Verdict::Yes, &Verdict::No]);
+}
+
+#[test]
+fn a_smaller_gap_between_held_out_and_training_loss_overfits_less() {
+    let sweep = |gap_with_sn: f64| {
+        let mut folder = Folder::new("table7", "quick");
+        for (label, is, gap) in [("WGAN-GP", 6.0, 1.0), ("WGAN-GP w/ SN", 7.0, gap_with_sn)] {
+            let base = RunSpec { label: label.into(), ..spec(Method::WganGp, "A", 0) };
+            for (seed, dir) in row(&mut folder, &base, &around(is)).into_iter().enumerate() {
+                let held_out = 2.0 + gap + 0.01 * seed as f64;
+                let line = |u| LogRecord { critic_train: Some(2.0), critic_held_out: Some(held_out), ..log(u, 1.0) };
+                write_lines(&dir.log_path(), &[line(1), line(10)]);
+            }
+        }
+        folder
+    };
+    let answer = answered(8, &[&sweep(0.2)]);
+    assert_eq!(part_verdicts(&answer)[..2], [&Verdict::Yes, &Verdict::Yes], "{answer:?}");
+    assert!(matches!(answer.verdict, Verdict::NotTested(_)), "the ResNet's part has no records");
+    assert_eq!(part_verdicts(&answered(8, &[&sweep(1.5)]))[1], &Verdict::No);
+}
+
+#[test]
+fn costs_are_ratios_of_rounds() {
+    let timings = |sn: f64| {
+        let entry = |method, side, d: f64| {
+            let rounds = [0.99, 1.0, 1.01].map(|noise| d * noise);
+            UpdateTiming { method, side, discriminator: rounds.to_vec(), generator: rounds.to_vec() }
+        };
+        let of_side = |side| {
+            [(Method::WganGp, 0.3), (Method::WeightNorm, 0.1), (Method::Sn, sn), (Method::Vanilla, 0.1)].map(|(m, d)| entry(m, side, d))
+        };
+        UpdateTimings {
+            version: 1,
+            sngan: String::new(),
+            cpu: String::new(),
+            instruction_set: String::new(),
+            threads: 1,
+            batch: 64,
+            width_divisor: 1,
+            n_dis: 5,
+            entries: [32, 48].into_iter().flat_map(of_side).collect(),
+        }
+    };
+    let verdicts = |sn: f64| {
+        let answer = answer(&claim(5), &[], Some(&timings(sn))).unwrap().remove(0);
+        (answer.verdict.clone(), answer.parts.iter().map(|p| p.verdict == Verdict::Yes).collect::<Vec<_>>())
+    };
+    assert_eq!(verdicts(0.115), (Verdict::No, vec![true, false, true]));
+    assert_eq!(verdicts(0.102), (Verdict::No, vec![false, true, true]));
+    assert_eq!(verdicts(0.25), (Verdict::No, vec![false, false, false]));
+    assert!(matches!(answer(&claim(5), &[], None).unwrap()[0].verdict, Verdict::NotTested(_)));
+}

@@ -1,0 +1,151 @@
+//! Table 1's grid: what is drawn, from which records, and what is refused.
+
+use crate::support::{Folder, diverge, draw_samples, log, score, spec, spectrum, write_lines};
+use sngan_experiment::method::Method;
+use sngan_experiment::{RunDir, settings};
+use sngan_plot::{Error, Rendered, collect, render_all};
+use std::path::Path;
+
+/// A sweep's folder with every method of Figure 1 in every setting, one seed.
+struct Sweep(Folder);
+
+impl Sweep {
+    fn new() -> Sweep {
+        let mut sweep = Folder::new("made-up", "tiny");
+        for (i, method) in Method::ALL.into_iter().take(8).enumerate() {
+            for (j, name) in settings().unwrap().keys().enumerate() {
+                let (is, fid) = (1.0 + i as f64 + 0.1 * j as f64, 200.0 / (1.0 + i as f64));
+                // Of an earlier horizon: a point of the learning curve, and never the last score.
+                let scores = [score(5, 0.5, 999.0), score(10, is, fid)].concat();
+                let dir = sweep.run(&spec(method, name, 0), &scores);
+                write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
+                let spectra: Vec<_> = (0..7).flat_map(|l| [spectrum(l, "raw", 0.5), spectrum(l, "normalized", 0.9)]).collect();
+                write_lines(&dir.spectrum_path(), &spectra);
+                draw_samples(&dir);
+            }
+        }
+        sweep.ceiling(&score(0, 9.5, 0.5));
+        Sweep(sweep)
+    }
+
+    fn out(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn dir(&self, method: Method, setting: &str) -> RunDir {
+        let all = collect(self.out()).unwrap();
+        all.runs.iter().find(|r| r.spec.method == method && r.spec.setting == setting).unwrap().dir.clone()
+    }
+
+    fn table1(&self) -> String {
+        std::fs::read_to_string(self.out().join("tables/table1.md")).unwrap()
+    }
+}
+
+fn bytes_of(rendered: &[(&str, Rendered)]) -> Vec<Vec<u8>> {
+    let written = rendered.iter().flat_map(|(id, r)| match r {
+        Rendered::Written(paths) => paths.clone(),
+        Rendered::Skipped(reason) => panic!("{id}: {reason}"),
+    });
+    written.map(|p| std::fs::read(p).unwrap()).collect()
+}
+
+#[test]
+fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
+    let sweep = Sweep::new();
+    let first = render_all(sweep.out(), true).unwrap();
+    assert_eq!(first.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["table1", "fig1", "fig2", "fig3", "fig6", "fig9", "fig12"]);
+    let bytes = bytes_of(&first);
+    assert!(bytes == bytes_of(&render_all(sweep.out(), true).unwrap()));
+    let svgs: Vec<_> = bytes.iter().filter(|b| b.starts_with(b"<svg")).collect();
+    assert_eq!(svgs.len(), 7);
+    for svg in svgs {
+        let text = std::str::from_utf8(svg).unwrap();
+        assert!(!text.contains("<text") && text.contains("<path d=\"M") && text.contains("<title>") && !text.contains("NaN"));
+    }
+    assert_eq!(bytes.iter().filter(|b| b.starts_with(b"\x89PNG")).count(), 7);
+}
+
+#[test]
+fn table_1_holds_the_records_numbers_and_keeps_the_papers_apart() {
+    let sweep = Sweep::new();
+    diverge(&sweep.dir(Method::Sn, "D"));
+    render_all(sweep.out(), false).unwrap();
+    let table = sweep.table1();
+    let row = "| SN | 8.00 (n = 1) | 8.10 (n = 1) | 8.20 (n = 1) | diverged at 7 | 8.40 (n = 1) | 8.50 (n = 1) |";
+    assert!(table.contains(row), "{table}");
+    assert!(table.contains("| Weight clip. | 200.00 (n = 1) |") && table.contains("| real data | 9.50 |"), "{table}");
+    assert!(table.contains("| F | 0.001 | 0.9 | 0.999 | 5 |") && table.contains("| SN | 7.42 ± 0.08 | 29.3 |"), "{table}");
+    let (ours, papers) = table.split_once("not comparable").unwrap();
+    assert!(!ours.contains("7.42") && !papers.contains("8.00"));
+    let csv = std::fs::read_to_string(sweep.out().join("tables/table1.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 49);
+    assert!(csv.contains("SN,C,0,0.0002,0.5,0.999,1,10,completed,made-up,100,2,50,8.2,0.25,25,8.2,25"), "{csv}");
+}
+
+#[test]
+fn several_seeds_have_a_standard_error_and_the_best_score_a_table_of_its_own() {
+    let mut folder = Folder::new("made-up", "tiny");
+    for (seed, last) in [4.0, 5.0, 6.0].into_iter().enumerate() {
+        folder.run(&spec(Method::Sn, "C", seed as u64), &[score(5, last + 1.0, 9.0), score(10, last, 9.0)].concat());
+    }
+    render_all(folder.path(), false).unwrap();
+    let table = std::fs::read_to_string(folder.path().join("tables/table1.md")).unwrap();
+    assert!(
+        table.contains("after the last update (higher is better)**\n\n| method | C |\n|---|---|\n| SN | 5.00 ± 0.58 (n = 3) |"),
+        "{table}"
+    );
+    assert!(
+        table.contains("best of all checkpoints (higher is better)**\n\n| method | C |\n|---|---|\n| SN | 6.00 ± 0.58 (n = 3) |"),
+        "{table}"
+    );
+    let svg = std::fs::read_to_string(folder.path().join("figures/fig1.svg")).unwrap();
+    assert!(svg.contains("mean over seeds") && !svg.contains("n = 1"), "the caption says what the bars are");
+    assert!(svg.contains("mean of the best during training"));
+    let run = &collect(folder.path()).unwrap().runs[0];
+    assert_eq!(run.learning_curve(sngan_experiment::records::Metric::Is), [(5.0, 5.0), (10.0, 4.0)]);
+}
+
+#[test]
+fn scores_of_different_protocols_are_refused_naming_run_and_key() {
+    let sweep = Sweep::new();
+    let dir = sweep.dir(Method::WganGp, "B");
+    let [mut other, fid] = score(10, 1.0, 1.0);
+    other.protocol.n_splits = 10;
+    write_lines(&dir.scores_path(), &[other, fid]);
+    let error = render_all(sweep.out(), false).unwrap_err();
+    assert!(matches!(error, Error::MixedProtocols { .. }));
+    let message = error.to_string();
+    assert!(message.contains("wgan-gp-b") && message.contains("n_splits: 2 → 10"), "{message}");
+}
+
+#[test]
+fn records_that_are_not_there_skip_what_needs_them() {
+    let sweep = Sweep::new();
+    for run in collect(sweep.out()).unwrap().runs {
+        for path in [run.dir.scores_path(), run.dir.spectrum_path(), run.dir.log_path()] {
+            std::fs::remove_file(path).unwrap();
+        }
+        std::fs::remove_dir_all(run.dir.path().join("samples")).unwrap();
+    }
+    for (id, rendered) in render_all(sweep.out(), false).unwrap() {
+        assert_eq!(matches!(rendered, Rendered::Skipped(_)), !id.starts_with("table"), "{id}: {rendered:?}");
+    }
+    assert!(sweep.table1().contains("completed"));
+    std::fs::remove_file(sweep.out().join("plan.json")).unwrap();
+    assert!(render_all(sweep.out(), false).unwrap_err().to_string().contains("plan.json"));
+}
+
+#[test]
+fn a_sweep_under_way_shows_what_is_not_there_yet() {
+    let sweep = Sweep::new();
+    std::fs::remove_dir_all(sweep.dir(Method::Sn, "B").path()).unwrap();
+    // An earlier grid must not pass for the last one.
+    let c = sweep.dir(Method::Sn, "C");
+    std::fs::rename(c.sample_path(10), c.sample_path(5)).unwrap();
+    render_all(sweep.out(), false).unwrap();
+    assert!(sweep.table1().contains("| SN | 8.00 (n = 1) | not begun | 8.20 (n = 1) |"), "{}", sweep.table1());
+    let embedded = |s: &str| s.matches("<image").count();
+    let svg = std::fs::read_to_string(sweep.out().join("figures/fig6.svg")).unwrap();
+    assert_eq!(embedded(&svg), 18 - 2);
+}

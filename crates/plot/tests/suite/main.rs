@@ -1,0 +1,10 @@
+//! Tables, figures, claims and reports from made-up records.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers may")]
+
+mod artefacts;
+mod claims;
+mod export;
+mod figures;
+mod report;
+mod support;
