@@ -105,11 +105,24 @@ parity seeds="1" venv="target/parity-venv":
     {{ sngan }} export target/parity-run --format pytorch --out target/parity-run.safetensors
     {{ venv }}/bin/python docs/load_pytorch.py target/parity-run.safetensors
 
-# Compare Inception with torch-fidelity and pytorch-fid on fresh random weights in every file format (makes a virtual environment; needs PyPI)
-parity-eval seed="2" venv="target/parity-eval-venv":
-    [ -x {{ venv }}/bin/pytorch-fid ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet torch torchvision torch-fidelity pytorch-fid safetensors)
+# Compare Inception and every metric with torch-fidelity and pytorch-fid, on fresh random weights in every file format (makes a virtual environment; needs PyPI); `cifar` is a folder with CIFAR-10's binary files
+parity-eval seed="2" venv="target/parity-eval-venv" cifar="":
+    cargo build --release --package sngan-cli
+    [ -x {{ venv }}/bin/pytorch-fid ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet torch torchvision torch-fidelity pytorch-fid pytorch-msssim scipy safetensors)
     {{ venv }}/bin/python tools/parity_eval/inception.py --seed {{ seed }} --out target/parity-eval/inception
     SNGAN_PARITY_INCEPTION="$PWD/target/parity-eval/inception" cargo test --release --workspace --test inception whole_weights -- --nocapture
+    {{ venv }}/bin/python tools/parity_eval/metrics.py --sngan target/release/sngan --inception target/parity-eval/inception --out target/parity-eval/metrics {{ if cifar == "" { "" } else { "--cifar " + cifar } }}
+
+# Check the published inception score of CIFAR-10's training images, 11.24 ± 0.12 (about an hour on two cores; needs `just fetch cifar10` and `just fetch inception`); cut off, it continues
+inception-cifar10 data="data":
+    cargo build --release --package sngan-cli
+    {{ sngan }} score --images cifar10:train --protocols is_50k_split10 --backbone inception --data-dir {{ data }} --cache target/inception-cifar10 --json | tee target/inception-cifar10.json
+    python3 -c 'import json; s = json.load(open("target/inception-cifar10.json"))["value"]; assert abs(s - 11.24) <= 0.12, s; print("inception score", s, "is the published one")'
+
+# Measure FID of two statistics against torch-fidelity's, alternately (after `just parity-eval`, whose environment it takes)
+bench-fid venv="target/parity-eval-venv" *options="":
+    cargo build --release --package sngan-cli
+    {{ venv }}/bin/python tools/bench_fid.py {{ options }}
 
 # Measure Inception's images per second against torch-fidelity's, alternately (after `just parity-eval`, whose weights it takes)
 bench-inception venv="target/parity-eval-venv" *options="":

@@ -172,6 +172,21 @@ pub(crate) enum Bench {
     Figure10(Figure10),
     /// Time Inception's features of made-up images
     Inception(BenchInception),
+    /// Time FID of two files of statistics
+    Fid(BenchFid),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchFid {
+    /// Two .npz files with mu and sigma
+    #[arg(value_name = "FILE", num_args = 2, required = true)]
+    pub(crate) statistics: Vec<PathBuf>,
+    /// Measurements
+    #[arg(long, default_value_t = 3)]
+    pub(crate) repeat: usize,
+    /// Threads; 0 is one per core
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
 }
 
 #[derive(Debug, Args)]

@@ -33,6 +33,8 @@ impl Position {
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     unit: &'static str,
+    /// Whether plain lines go to standard error, because standard output is for another program.
+    beside: bool,
     started: Instant,
     state: Mutex<State>,
 }
@@ -51,7 +53,12 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        Progress { bar, unit, started: now, state: Mutex::new(State { first: None, last_line: now }) }
+        Progress { bar, unit, beside: false, started: now, state: Mutex::new(State { first: None, last_line: now }) }
+    }
+
+    /// The same with plain lines on standard error.
+    pub(crate) fn beside_the_output(unit: &'static str) -> Progress {
+        Progress { beside: true, ..Progress::new(unit) }
     }
 
     /// The first call says where the work is taken up; `message` is only made when it is shown.
@@ -63,7 +70,8 @@ impl Progress {
             bar.set_message(self.line(at, first, &message()));
         } else if state.last_line.elapsed() >= LINE_EVERY {
             state.last_line = Instant::now();
-            println!("{}", self.line(at, first, &message()));
+            let line = self.line(at, first, &message());
+            if self.beside { eprintln!("{line}") } else { println!("{line}") }
         }
     }
 

@@ -19,6 +19,7 @@ pub mod input;
 pub mod kid;
 pub mod moments;
 pub mod ms_ssim;
+mod npy;
 pub mod precision_recall;
 mod real;
 mod rows;

@@ -29,7 +29,7 @@ pub trait Samples {
 }
 
 /// Images of a block: a multiple of what every network takes at a time, so that an image's features do not depend on who asks.
-pub const BLOCK: usize = 1000;
+pub const BLOCK: usize = 500;
 
 /// Images of a data set, folder or file, in an order or a selection.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Reference statistics in NumPy's npz format: `mu`, `[dim]`, and `sigma`, `[dim, dim]`, as pytorch-fid and TTUR's code write and read them.
 
+use crate::npy::{self, Numbers};
 use crate::{Error, Moments, Result};
-use npyz::{DType, NpyFile, NpyHeader, Order, TypeChar, WriterBuilder};
+use npyz::{Order, WriterBuilder};
 use sha2::{Digest, Sha256};
 use sngan_experiment::atomic;
 use std::fs::File;
@@ -66,23 +67,22 @@ fn parse(bytes: &[u8]) -> std::result::Result<Moments, String> {
 
 /// Shape and numbers of an array of floats.
 fn numbers(name: &str, reader: &mut impl Read) -> std::result::Result<(Vec<u64>, Vec<f64>), String> {
-    let cut = |e: std::io::Error| format!("`{name}` is cut or no array ({e}); write the file again");
-    let header = NpyHeader::from_reader(&mut *reader).map_err(cut)?;
-    let shape = header.shape().to_vec();
+    let header = npy::header(reader).map_err(|reason| format!("array `{name}` {reason}"))?;
+    let shape = header.shape;
     if shape.iter().any(|n| *n > MOST_FEATURES) || shape.len() > 2 {
         return Err(format!("`{name}` is {shape:?}; statistics are of at most {MOST_FEATURES} features"));
     }
-    let (kind, size) = match header.dtype() {
-        DType::Plain(t) => (t.type_char(), t.size_field()),
-        other => return Err(format!("`{name}` holds {}; it should hold floats", other.descr())),
-    };
-    let file = NpyFile::with_header(header, reader);
-    let values = match (kind, size) {
-        (TypeChar::Float, 8) => file.into_vec::<f64>().map_err(cut)?,
-        (TypeChar::Float, 4) => file.into_vec::<f32>().map_err(cut)?.into_iter().map(f64::from).collect(),
-        _ => return Err(format!("`{name}` holds {}; it should hold float32 or float64", file.dtype().descr())),
-    };
-    Ok((shape, values))
+    if header.numbers == Numbers::U8 {
+        return Err(format!("array `{name}` {}", npy::wrong_numbers("|u1")));
+    }
+    let needed = shape.iter().product::<u64>() * header.numbers.size() as u64;
+    let mut bytes = Vec::new();
+    let cut = |e: &dyn std::fmt::Display| format!("array `{name}` is cut ({e}); write the file again");
+    reader.take(needed).read_to_end(&mut bytes).map_err(|e| cut(&e))?;
+    if (bytes.len() as u64) < needed {
+        return Err(cut(&format!("{} of {needed} bytes", bytes.len())));
+    }
+    Ok((shape, header.numbers.values(&bytes)))
 }
 
 /// Writes `moments` as pytorch-fid does, deflated; equal moments give equal bytes.
@@ -159,6 +159,6 @@ mod tests {
         let mut writer = npyz::WriteOptions::new().default_dtype().shape(&[2]).writer(&mut bytes).begin_nd().unwrap();
         writer.extend([1i64, 2]).unwrap();
         writer.finish().unwrap();
-        assert!(parse(&archive(&[("mu", bytes)])).unwrap_err().contains("float32 or float64"));
+        assert!(parse(&archive(&[("mu", bytes)])).unwrap_err().contains("holds <i8"));
     }
 }

@@ -12,9 +12,13 @@ pub(crate) struct Score {
     /// Run folder: its newest checkpoint is scored and the records appended
     #[arg(value_name = "RUN", required_unless_present = "images", conflicts_with = "images")]
     pub(crate) run: Option<PathBuf>,
-    /// Images instead: a folder of JPEG or PNG files (class subfolders for scores within classes), a .npy, .npz or .safetensors file, or a run
-    #[arg(long, value_name = "PATH")]
-    pub(crate) images: Option<PathBuf>,
+    /// Images instead: a folder of JPEG or PNG files (class subfolders for scores within classes), a .npy, .npz or .safetensors file, a run, or
+    /// a data set's, such as cifar10:train
+    #[arg(long, value_name = "IMAGES")]
+    pub(crate) images: Option<String>,
+    /// Side that a data set's images are loaded at, pixels
+    #[arg(long, default_value_t = 32, value_name = "N")]
+    pub(crate) side: usize,
     /// Real images: DATASET or DATASET:ref, :test, :train; a folder or file of images; or an .npz file with mu and sigma [default: the run's]
     #[arg(long, value_name = "REAL")]
     pub(crate) reference: Option<String>,

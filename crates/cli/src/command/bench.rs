@@ -2,13 +2,14 @@
 
 use super::device;
 use crate::Ended;
-use crate::args::{BenchInception, BenchUpdate, Machine};
+use crate::args::{BenchFid, BenchInception, BenchUpdate, Machine};
 use anyhow::Result;
 use serde_json::json;
 use sngan_core::model::Place;
 use sngan_core::rng::Streams;
 use sngan_core::trainer::{cost, measure};
-use sngan_eval::{Inception, Preparation};
+use sngan_eval::fid::frechet_distance;
+use sngan_eval::{Inception, Moments, Preparation, Statistics};
 use sngan_experiment::method::Method;
 use sngan_experiment::{RunDir, RunSpec};
 use std::path::Path;
@@ -102,6 +103,21 @@ pub(crate) fn inception(arguments: &BenchInception) -> Result<Ended> {
         let rate = arguments.images as f64 / number(&result["features"]["median_s"]);
         println!("{rate:.2} images/s; peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
     }
+    Ok(Ended::Well)
+}
+
+/// Times FID of two files of statistics, as one JSON object.
+pub(crate) fn fid(arguments: &BenchFid) -> Result<Ended> {
+    let moments = arguments.statistics.iter().map(|path| Ok(Statistics::read(path)?.moments)).collect::<Result<Vec<Moments>>>()?;
+    let (mut times, mut distance) = (Vec::new(), 0.0);
+    // The first one warms up.
+    for _ in 0..=arguments.repeat.max(1) {
+        let start = Instant::now();
+        distance = frechet_distance(&moments[0], &moments[1])?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    let (dim, threads, fid) = (moments[0].dim(), rayon::current_num_threads(), summary(&times[1..]));
+    println!("{}", json!({ "distance": distance, "dim": dim, "threads": threads, "fid": fid, "peak_rss_mb": peak_rss_mb() }));
     Ok(Ended::Well)
 }
 

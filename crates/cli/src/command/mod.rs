@@ -36,6 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Bench(Bench::Run { machine, .. }) => machine.threads,
         Command::Bench(Bench::Figure10(a)) => a.machine.threads,
         Command::Bench(Bench::Inception(a)) => a.threads,
+        Command::Bench(Bench::Fid(a)) => a.threads,
         Command::Scorer(Scorer::Train(a)) => a.threads,
         Command::Spectrum(_) => 0,
         Command::Data(Data::Pack(a)) => a.threads,
@@ -71,6 +72,7 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
         Command::Bench(Bench::Run { run, machine }) => bench::run(&run, &machine),
         Command::Bench(Bench::Figure10(a)) => figure10::run(&a),
         Command::Bench(Bench::Inception(a)) => bench::inception(&a),
+        Command::Bench(Bench::Fid(a)) => bench::fid(&a),
         Command::Export { source, format: Format::Pytorch, out } => develop::export(&source, &out),
         Command::Import { file, out } => develop::import(&file, &out),
         Command::Model(Model::Summary { architecture, side, width_divisor, conditioning, n_classes }) => {

@@ -31,12 +31,11 @@ enum Reference {
 }
 
 pub(crate) fn score(arguments: &Score) -> Result<Ended> {
-    let path = arguments.images.as_ref().or(arguments.run.as_ref());
-    let Some(path) = path else { bail!("give a run folder, or --images") };
-    let records = if arguments.run.is_some() || path.join("spec.toml").is_file() {
-        score_of_run(arguments, &RunDir::new(path))?
-    } else {
-        score_of_images(arguments, path)?
+    let run = arguments.run.clone().or_else(|| arguments.images.as_ref().map(PathBuf::from).filter(|p| p.join("spec.toml").is_file()));
+    let records = match (run, &arguments.images) {
+        (Some(run), _) => score_of_run(arguments, &RunDir::new(run))?,
+        (None, Some(images)) => score_of_images(arguments, images)?,
+        (None, None) => bail!("give a run folder, or --images"),
     };
     for record in &records {
         if arguments.json {
@@ -66,8 +65,8 @@ fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
     with_progress(|progress| Ok(sngan_sweep::score_run(dir, &spec, &evaluator, &device, progress)?))
 }
 
-fn score_of_images(arguments: &Score, path: &Path) -> Result<Vec<ScoreRecord>> {
-    let (source, bytes) = open(path, arguments.network.layout())?;
+fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> {
+    let (source, bytes) = open(images, arguments)?;
     let n = arguments.samples.unwrap_or(source.len());
     let reference = arguments.reference.as_deref().map(parse_reference).transpose()?;
     let dataset = match reference {
@@ -79,19 +78,31 @@ fn score_of_images(arguments: &Score, path: &Path) -> Result<Vec<ScoreRecord>> {
     with_progress(|progress| Ok(evaluator.score(evaluator.names(), &mut samples, 0, progress)?))
 }
 
-/// Images of a path, and how they became bytes.
-fn open(path: &Path, layout: Option<Layout>) -> Result<(Box<dyn ImageSource>, &'static str)> {
+/// Images, and how they became bytes.
+fn open(images: &str, arguments: &Score) -> Result<(Box<dyn ImageSource>, &'static str)> {
+    let (path, layout) = (Path::new(images), arguments.network.layout());
     if path.is_file() {
         let array = ArrayImages::open(path, layout)?;
         let bytes = if array.floats() { "truncate" } else { "given" };
         return Ok((Box::new(array), bytes));
     }
+    // Whatever is neither there nor a data set's name was meant as a path.
+    if let (false, Ok(Reference::Dataset(dataset, part))) = (path.exists(), parse_reference(images)) {
+        return Ok((of_dataset(dataset, part, arguments.side, &arguments.data.data_dir)?, "given"));
+    }
     Ok((input::open(path, layout)?, "given"))
+}
+
+fn of_dataset(dataset: Dataset, part: Part, side: usize, data_dir: &Path) -> Result<Box<dyn ImageSource>> {
+    match Real::of_dataset(dataset, part, side, Some(data_dir))? {
+        Real::Images(source) => Ok(source),
+        Real::Statistics(path) => bail!("{} holds no images", path.display()),
+    }
 }
 
 /// Runs a scoring with a bar of its own.
 fn with_progress<T>(work: impl FnOnce(&sngan_eval::Progress<'_>) -> Result<T>) -> Result<T> {
-    let bar = Progress::new("images");
+    let bar = Progress::beside_the_output("images");
     let result = work(&|done, total| bar.set(Position::even(done as u64, Some(total as u64)), String::new));
     bar.finish();
     result
@@ -136,10 +147,7 @@ fn evaluator(
 /// What `reference` is called in a protocol's name, with all of its images.
 fn against(reference: &Reference, side: usize, data_dir: &Path, layout: Option<Layout>) -> Result<Against> {
     Ok(match reference {
-        Reference::Dataset(dataset, part) => {
-            let Real::Images(source) = Real::of_dataset(*dataset, *part, side, Some(data_dir))? else { bail!("no images") };
-            Against { part: *part, n: source.len() }
-        }
+        Reference::Dataset(dataset, part) => Against { part: *part, n: of_dataset(*dataset, *part, side, data_dir)?.len() },
         Reference::Images(path) => Against { part: Part::Images, n: input::open(path, layout)?.len() },
         Reference::Statistics(_) => Against { part: Part::Statistics, n: 0 },
     })
@@ -195,10 +203,7 @@ pub(crate) fn stats(arguments: &Stats) -> Result<Ended> {
     let (source, dataset): (Box<dyn ImageSource>, _) = match parse_reference(images)? {
         Reference::Statistics(path) => bail!("{} holds statistics already; give images", path.display()),
         Reference::Images(path) => (input::open(&path, network.layout())?, Dataset::Folder),
-        Reference::Dataset(dataset, part) => match Real::of_dataset(dataset, part, *side, Some(&data.data_dir))? {
-            Real::Images(source) => (source, dataset),
-            Real::Statistics(_) => bail!("no images"),
-        },
+        Reference::Dataset(dataset, part) => (of_dataset(dataset, part, *side, &data.data_dir)?, dataset),
     };
     if out.extension().is_none_or(|e| e != "npz") {
         bail!("--out {}: name it .npz, which NumPy and pytorch-fid go by", out.display());

@@ -109,6 +109,27 @@ fn start() -> (RunSpec, Checkpoint) {
     (spec, Checkpoint { gen_updates: 0, metadata, tensors })
 }
 
+pub(crate) fn statistics() -> Vec<Vec<u8>> {
+    let moments = sngan_eval::Moments::new(vec![1.0, -0.5], &[2.0, 0.25, 0.25, 1.0]).unwrap();
+    let path = folder().join("seed.npz");
+    sngan_eval::write_statistics(&path, &moments).unwrap();
+    vec![std::fs::read(&path).unwrap()]
+}
+
+pub(crate) fn image_array() -> Vec<Vec<u8>> {
+    let array = |descr: &str, data: &[u8]| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 3, 4, 4), }}");
+        let mut file = b"\x93NUMPY\x01\x00".to_vec();
+        file.extend(118u16.to_le_bytes());
+        file.extend(format!("{header:<117}\n").as_bytes());
+        file.extend(data);
+        file
+    };
+    let bytes: Vec<u8> = (0..96).collect();
+    let floats: Vec<u8> = (0..96u8).flat_map(|i| (f32::from(i) / 48.0 - 1.0).to_le_bytes()).collect();
+    vec![array("|u1", &bytes), array("<f4", &floats)]
+}
+
 pub(crate) fn tensors() -> Vec<Vec<u8>> {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     let few = |checkpoint: Checkpoint| checkpoint.tensors.into_iter().filter(|(name, _)| name.contains("conv1")).collect();

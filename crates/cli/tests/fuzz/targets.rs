@@ -6,6 +6,8 @@ use sngan_core::torch_file::TorchFile;
 use sngan_core::{Device, checkpoint, interchange, replay};
 use sngan_data::pack::Packed;
 use sngan_data::parse::{self, Demands};
+use sngan_eval::Statistics;
+use sngan_eval::input::ArrayImages;
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::records::PlanRecord;
 use sngan_experiment::{ExperimentFile, RunDir, run_dir};
@@ -19,6 +21,8 @@ const TOML: &[&str] = &["[", "]", "[[", "=", "\"", "'''", "\n", "{", "}", ",", "
 const TENSORS: &[&str] = &["F32", "F64", "BOOL", "\"shape\":[", "\"data_offsets\":[0,", "__metadata__", "{", "}", "]", "\"", "0"];
 const PICKLE: &[&str] =
     &["(", "t", "}", "u", "R", "Q", "ctorch._utils\n_rebuild_tensor_v2\n", "ctorch\nFloatStorage\n", "PK\u{1}\u{2}", "data/0"];
+const NPY: &[&str] =
+    &["'descr': '<f8'", "'|u1'", "'fortran_order': True", "'shape': (2, 3, 4, 4)", "(", ")", "PK\u{1}\u{2}", "PK\u{5}\u{6}"];
 const IDX: &[&str] = &["\0\0\u{8}\u{3}", "\0\0\u{8}\u{1}", "\u{1f}", "\0\0\0\0"];
 const PNG: &[&str] = &["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "iCCP", "zTXt", "acTL", "fcTL", "\0\0\0\r"];
 
@@ -63,6 +67,10 @@ pub(crate) fn all() -> Vec<Target> {
         target("stl10", seeds::stl10, &[], PLAIN, |b| two(b).is_some_and(|(images, labels)| parse::stl10(images, labels, 1, 8).is_ok())),
         target("png", seeds::png, PNG, IMAGE, |b| parse::square(&wrap::with_checksums(b), 8, DEMANDS).is_ok()),
         target("jpeg", seeds::jpeg, &["JFIF", "Exif", "ICC_PROFILE", "Adobe"], IMAGE, |b| parse::square(b, 8, DEMANDS).is_ok()),
+        target("statistics", seeds::statistics, NPY, PLAIN, |b| Statistics::read(&scratch(b, "s.npz")).is_ok()),
+        target("image-array", seeds::image_array, NPY, PLAIN, |b| ArrayImages::open(&scratch(b, "a.npy"), None).is_ok()),
+        target("image-archive", seeds::statistics, NPY, PLAIN, |b| ArrayImages::open(&scratch(b, "a.npz"), None).is_ok()),
+        target("image-tensor", seeds::tensors, TENSORS, PLAIN, |b| ArrayImages::open(&scratch(b, "a.safetensors"), None).is_ok()),
         target("pack-header", seeds::pack_header, JSON, PLAIN, |b| in_pack(b, "pack.json")),
         target("pack-index", seeds::pack_index, &[], PLAIN, |b| in_pack(b, "index.bin")),
         target("pack-pixels", seeds::pack_pixels, &[], PLAIN, |b| in_pack(b, "pixels.bin")),

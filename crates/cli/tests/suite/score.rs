@@ -118,7 +118,7 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     says("few.npy --reference fashion-mnist:valid", &["parts are ref, test and train"]);
     says("few.npy --metrics kid", &["add --reference"]);
     says("few.npy --protocols is_100_split2", &["64 are there; the protocol needs 100"]);
-    says("few.npy --allow-few --protocols fid_64_ref2k", &["--reference DATASET"]);
+    says("few.npy --allow-few --protocols fid_64_ref2k", &["`ref2k`", "--reference DATASET"]);
     says("few.npy --metrics ms-ssim", &["class subfolders"]);
     let text = folder.expect(1, "score --images few.npy");
     assert!(text.contains("sngan data fetch inception"), "{text}");

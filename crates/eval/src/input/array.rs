@@ -1,7 +1,8 @@
 //! Images in one array on disk, read one at a time.
 
-use super::header::{Array, Numbers};
+use super::header::Array;
 use super::{Layout, name_of};
+use crate::npy::Numbers;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use sngan_core::generate::byte;
@@ -82,12 +83,7 @@ impl ArrayImages {
 
     /// Image `i`'s floats.
     fn values(&self, i: usize) -> sngan_data::Result<Vec<f64>> {
-        let raw = self.raw(i)?;
-        Ok(match self.numbers {
-            Numbers::U8 => raw.into_iter().map(f64::from).collect(),
-            Numbers::F32 => raw.as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
-            Numbers::F64 => raw.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
-        })
+        Ok(self.numbers.values(&self.raw(i)?))
     }
 
     /// Refuses floats that are no generator's outputs.

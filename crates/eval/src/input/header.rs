@@ -1,7 +1,7 @@
 //! Where an array lies in a file, and what it is an array of.
 
+use crate::npy::{self, Numbers, wrong_numbers};
 use crate::{Error, Result};
-use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use safetensors::tensor::{Dtype, Metadata};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -10,24 +10,6 @@ use zip::ZipArchive;
 
 /// A safetensors header longer than this is a damaged file.
 const LONGEST_HEADER: u64 = 100 << 20;
-
-/// The numbers of an array.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Numbers {
-    U8,
-    F32,
-    F64,
-}
-
-impl Numbers {
-    pub(super) fn size(self) -> usize {
-        match self {
-            Numbers::U8 => 1,
-            Numbers::F32 => 4,
-            Numbers::F64 => 8,
-        }
-    }
-}
 
 /// An array that can be read at any place, in C order and little endian.
 #[derive(Debug)]
@@ -69,29 +51,11 @@ impl Array {
 
 /// An array at the start of a file.
 fn npy(mut file: File) -> std::result::Result<Array, String> {
-    // A header's length field is trusted by the parser.
-    let length = file.metadata().map_err(|e| e.to_string())?.len();
-    let header = NpyHeader::from_reader((&mut file).take(length.min(1 << 20))).map_err(|e| format!("is no NumPy array: {e}"))?;
-    if header.order() == Order::Fortran {
+    let header = npy::header(&mut file)?;
+    if header.fortran {
         return Err("is in Fortran order; save numpy.ascontiguousarray(images)".into());
     }
-    let numbers = match header.dtype() {
-        DType::Plain(t) if t.endianness() == Endianness::Big => Err(t.to_string()),
-        DType::Plain(t) => match (t.type_char(), t.size_field()) {
-            (TypeChar::Uint, 1) => Ok(Numbers::U8),
-            (TypeChar::Float, 4) => Ok(Numbers::F32),
-            (TypeChar::Float, 8) => Ok(Numbers::F64),
-            _ => Err(t.to_string()),
-        },
-        other => Err(other.descr()),
-    };
-    let numbers = numbers.map_err(|found| wrong_numbers(&found))?;
-    let offset = file.stream_position().map_err(|e| e.to_string())?;
-    Ok(Array { file, offset, numbers, shape: header.shape().to_vec() })
-}
-
-fn wrong_numbers(found: &str) -> String {
-    format!("holds {found}; images are uint8 in 0..=255, or float32 or float64 in [-1, 1], little-endian")
+    Ok(Array { file, offset: header.length, numbers: header.numbers, shape: header.shape })
 }
 
 /// The array of images in an archive, unpacked to an unnamed file.
