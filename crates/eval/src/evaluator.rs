@@ -6,7 +6,7 @@ use crate::fid::frechet_distance;
 use crate::kid::kernel_distance;
 use crate::moments::Few;
 use crate::precision_recall::coverage;
-use crate::real::{Real, chosen, class_size, collect_real, read_statistics, reference_of, reference_of_statistics};
+use crate::real::{Real, chosen, collect_real, read_statistics, reference_of, reference_of_statistics};
 use crate::samples::{Samples, SourceSamples};
 use crate::{Backbone, Error, Result, classes, ms_ssim};
 use sngan_data::ImageSource;
@@ -54,6 +54,8 @@ struct Gathered {
     collected: Collected,
     /// Kept where scores look at each class on its own.
     source: Option<Box<dyn ImageSource>>,
+    /// Whether a class has no more images than there are features.
+    rank_deficient: bool,
 }
 
 impl Evaluator {
@@ -120,7 +122,7 @@ impl Evaluator {
                 let (statistics, provenance) = read_statistics(&path, &self.backbone)?;
                 let record = reference_of_statistics(&path, &statistics, provenance.as_ref());
                 let collected = Collected::of_moments(against.n, statistics.moments);
-                return Ok(Gathered { against, record, collected, source: None });
+                return Ok(Gathered { against, record, collected, source: None, rank_deficient: false });
             }
         };
         if source.side() != self.side {
@@ -138,7 +140,8 @@ impl Evaluator {
             _ => collect_real(&self.pass(), source.as_ref(), &record, &wanted, folder, progress)?,
         };
         let keep = of_this.iter().any(|name| name.within_classes());
-        Ok(Gathered { against, record, collected, source: keep.then_some(source) })
+        let rank_deficient = keep && chosen(source.as_ref(), against.n).smallest_class() <= self.backbone.pool_dim();
+        Ok(Gathered { against, record, collected, source: keep.then_some(source), rank_deficient })
     }
 
     fn reference(&self, name: ProtocolName) -> Result<&Gathered> {
@@ -169,14 +172,7 @@ impl Evaluator {
             ProtocolName::Is { .. } => self.backbone.logit_stamp(),
             ProtocolName::Fid { samples, against } => (few(samples) || few(against.n)).then_some("few-samples"),
             ProtocolName::MsSsim { .. } => ms_ssim::shrinks(self.side).then_some("window-shrunk"),
-            ProtocolName::IntraFid { against, .. } => {
-                let source = self.reference(name).ok().and_then(|r| r.source.as_deref());
-                let deficient = source.is_some_and(|source| {
-                    let real = chosen(source, against.n);
-                    (0..source.classes().len() as u32).any(|class| few(class_size(&real, class)))
-                });
-                deficient.then_some("rank-deficient")
-            }
+            ProtocolName::IntraFid { .. } => self.reference(name).is_ok_and(|r| r.rank_deficient).then_some("rank-deficient"),
             _ => None,
         };
         stamp.map(String::from).into_iter().collect()

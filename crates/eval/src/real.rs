@@ -2,7 +2,7 @@
 
 use crate::collect::{Collected, Pass, Wanted};
 use crate::moments::Few;
-use crate::samples::{Samples, SourceSamples};
+use crate::samples::SourceSamples;
 use crate::statistics::{Statistics, write_statistics};
 use crate::{Backbone, Error, Moments, Progress, Result};
 use serde::{Deserialize, Serialize};
@@ -195,9 +195,4 @@ pub(crate) fn reference_of_statistics(path: &Path, statistics: &Statistics, prov
         n: provenance.map_or(0, |p| p.images.n),
         sha256: statistics.sha256.clone(),
     }
-}
-
-/// Images of class `class` among the chosen ones.
-pub(crate) fn class_size(samples: &dyn Samples, class: u32) -> usize {
-    samples.available(Some(class)).unwrap_or(0)
 }

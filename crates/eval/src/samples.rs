@@ -58,6 +58,13 @@ impl<'a> SourceSamples<'a> {
         SourceSamples { source, order: Streams::new(0).permutation(stream, 0, source.len()), bytes: "truncate" }
     }
 
+    /// Images of the class that has the fewest.
+    pub(crate) fn smallest_class(&self) -> usize {
+        let (mut sizes, labels) = (vec![0; self.source.classes().len()], self.source.labels());
+        self.order.iter().for_each(|i| sizes[labels[*i as usize] as usize] += 1);
+        sizes.into_iter().min().unwrap_or(0)
+    }
+
     fn of_class(&self, class: u32) -> impl Iterator<Item = u32> {
         let labels = self.source.labels();
         self.order.iter().copied().filter(move |i| labels[*i as usize] == class)
