@@ -130,6 +130,24 @@ pub(crate) fn image_array() -> Vec<Vec<u8>> {
     vec![array("|u1", &bytes), array("<f4", &floats)]
 }
 
+/// An array of images in an archive, as numpy.savez writes it.
+pub(crate) fn image_archive() -> Vec<Vec<u8>> {
+    let archive = |array: Vec<u8>| {
+        let mut file = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        file.start_file("arr_0.npy", stored).unwrap();
+        file.write_all(&array).unwrap();
+        file.finish().unwrap().into_inner()
+    };
+    image_array().into_iter().map(archive).collect()
+}
+
+/// A safetensors file of images alone.
+pub(crate) fn image_tensor() -> Vec<Vec<u8>> {
+    let header = br#"{"images":{"dtype":"U8","shape":[2,3,4,4],"data_offsets":[0,96]}}"#;
+    vec![[&(header.len() as u64).to_le_bytes()[..], header, &(0..96).collect::<Vec<u8>>()].concat()]
+}
+
 pub(crate) fn tensors() -> Vec<Vec<u8>> {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     let few = |checkpoint: Checkpoint| checkpoint.tensors.into_iter().filter(|(name, _)| name.contains("conv1")).collect();
