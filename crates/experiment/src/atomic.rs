@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
+/// How the names of files begin that are not complete yet.
+const UNFINISHED: &str = ".unfinished-";
+
 /// Writes `bytes` beside `path`, syncs, and renames over it.
 ///
 /// # Errors
@@ -20,7 +23,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn write_with<E: From<Error>>(path: &Path, fill: impl FnOnce(&mut File) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::io("write", path))?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(Error::io("write", path))?;
     fill(file.as_file_mut())?;
     file.as_file().sync_all().map_err(Error::io("sync", path))?;
     // A temporary file is private to its user; results are to be read by others.
@@ -32,6 +35,28 @@ pub fn write_with<E: From<Error>>(path: &Path, fill: impl FnOnce(&mut File) -> s
     file.persist(path).map_err(|e| Error::io("rename", path)(e.error))?;
     #[cfg(unix)]
     File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))?;
+    Ok(())
+}
+
+/// Removes what killed processes left unfinished in `folder` and the folders directly below it. Only for one who works there alone.
+///
+/// # Errors
+/// Any I/O error.
+pub(crate) fn remove_unfinished(folder: &Path) -> Result<()> {
+    let entries = |folder: &Path| std::fs::read_dir(folder).map_err(Error::io("list", folder));
+    let remove = |entry: &std::fs::DirEntry| match entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        true => std::fs::remove_file(entry.path()).map_err(Error::io("remove", &entry.path())),
+        false => Ok(()),
+    };
+    for entry in entries(folder)? {
+        let entry = entry.map_err(Error::io("list", folder))?;
+        if entry.path().is_dir() {
+            let below = entry.path();
+            entries(&below)?.try_for_each(|e| remove(&e.map_err(Error::io("list", &below))?))?;
+        } else {
+            remove(&entry)?;
+        }
+    }
     Ok(())
 }
 

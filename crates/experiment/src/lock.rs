@@ -19,12 +19,14 @@ pub struct FolderLock {
 }
 
 impl FolderLock {
-    /// Locks `folder`, which is created where it is missing.
+    /// Locks `folder`, which is created where it is missing, and removes what killed processes left unfinished in it.
     ///
     /// # Errors
     /// [`Error::Busy`] when another run or sweep works there, in this process or another.
     pub fn take(folder: &Path) -> Result<FolderLock> {
-        FolderLock::lock(folder, File::try_lock)
+        let lock = FolderLock::lock(folder, File::try_lock)?;
+        crate::atomic::remove_unfinished(folder)?;
+        Ok(lock)
     }
 
     /// Joins whoever shares `folder`, which is created where it is missing.
@@ -73,6 +75,18 @@ mod tests {
         assert!(FolderLock::take(folder.path()).unwrap_err().to_string().contains("in use"));
         drop(lock);
         FolderLock::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_process_left_unfinished_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("checkpoints")).unwrap();
+        let [a, b, kept] = [".unfinished-a", "checkpoints/.unfinished-b", "spec.toml"].map(|name| folder.path().join(name));
+        for file in [&a, &b, &kept] {
+            std::fs::write(file, "x").unwrap();
+        }
+        FolderLock::take(folder.path()).unwrap();
+        assert!(!a.exists() && !b.exists() && kept.exists());
     }
 
     #[test]

@@ -93,6 +93,8 @@ pub fn run(
     stop: &AtomicBool,
     events: &(dyn Fn(&Event) + Sync),
 ) -> Result<Summary> {
+    // Whoever comes first clears away what a killed sweep left.
+    drop(FolderLock::take(out));
     let _lock = FolderLock::share(out)?;
     write_plan(plan, out, options.extend)?;
     let images = ImageSets::load(&plan.specs, data_dir)?;

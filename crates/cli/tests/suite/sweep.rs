@@ -148,7 +148,7 @@ fn writes_that_fail_are_told_and_lose_nothing() {
         assert!(said.contains("File too large") && said.contains("cut/"), "{said}");
         let unfinished = walk(&folder.path("cut"))
             .into_iter()
-            .filter(|p| p.file_name().unwrap().to_string_lossy().starts_with(".tmp"))
+            .filter(|p| p.file_name().unwrap().to_string_lossy().starts_with(".unfinished"))
             .collect::<Vec<_>>();
         assert!(unfinished.is_empty(), "{unfinished:?}");
     }
