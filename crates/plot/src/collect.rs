@@ -168,7 +168,8 @@ impl Collected {
         let p = self.protocol(metric)?;
         let reference = p.reference.as_ref().map_or_else(String::new, |r| format!(", {} references ({})", r.n, r.name));
         let splits = if p.n_splits > 1 { format!(" in {} splits", p.n_splits) } else { String::new() };
-        Some(format!("Protocol {} through {}: {} samples{splits}{reference}.", p.name, p.backbone, p.n_samples))
+        let stamps = if p.stamps.is_empty() { String::new() } else { format!(" ({})", p.stamps.join(", ")) };
+        Some(format!("Protocol {} through {}: {} samples{splits}{reference}{stamps}.", p.name, p.backbone, p.n_samples))
     }
 
     /// A caption's line about learning curves, where there are any.

@@ -196,9 +196,14 @@ fn verdict_text<'a>(verdict: &Verdict, scales: impl Iterator<Item = &'a String>)
 impl Statistic {
     /// `difference of means 0.41, 95 % interval 0.12 to 0.63`.
     pub fn text(&self) -> String {
-        let interval = self.interval.map_or_else(String::new, |i| format!(", 95 % interval {:.3} to {:.3}", i.low, i.high));
-        format!("{} {:.3}{interval}", self.name, self.value)
+        let interval = self.interval.map_or_else(String::new, |i| format!(", 95 % interval {} to {}", shown(i.low), shown(i.high)));
+        format!("{} {}{interval}", self.name, shown(self.value))
     }
+}
+
+/// A number with three digits after the point, or with three in all where it is small.
+fn shown(x: f64) -> String {
+    if x == 0.0 || x.abs() >= 0.01 { format!("{x:.3}") } else { format!("{x:.2e}") }
 }
 
 /// The answers as Markdown: a line for each claim, then one for each of its parts.
