@@ -118,6 +118,24 @@ pub(crate) fn image_array() -> Vec<Vec<u8>> {
     vec![array("|u1", &bytes), array("<f4", &floats)]
 }
 
+/// The arrays of [`image_array`], each stored in an archive of its own.
+pub(crate) fn image_archive() -> Vec<Vec<u8>> {
+    let archive = |array: Vec<u8>| {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        zip.start_file("arr_0.npy", options).unwrap();
+        zip.write_all(&array).unwrap();
+        zip.finish().unwrap().into_inner()
+    };
+    image_array().into_iter().map(archive).collect()
+}
+
+pub(crate) fn image_tensor() -> Vec<Vec<u8>> {
+    let bytes: Vec<u8> = (0..96).collect();
+    let header = br#"{"images":{"dtype":"U8","shape":[2,3,4,4],"data_offsets":[0,96]}}"#;
+    vec![[&(header.len() as u64).to_le_bytes()[..], header, &bytes].concat()]
+}
+
 pub(crate) fn tensors() -> Vec<Vec<u8>> {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     let few = |checkpoint: Checkpoint| checkpoint.tensors.into_iter().filter(|(name, _)| name.contains("conv1")).collect();
