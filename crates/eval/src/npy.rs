@@ -69,6 +69,10 @@ pub(crate) fn header(reader: &mut impl Read) -> Result<Header, String> {
     let mut bytes = [&start[..], &length[..width]].concat();
     bytes.resize(bytes.len() + text, 0);
     reader.read_exact(&mut bytes[8 + width..]).map_err(|e| bad(&e))?;
+    // The parser's time doubles with each bracket within another; a plain array has those of its dictionary and of its shape.
+    if bytes[8 + width..].iter().filter(|b| b"([{".contains(b)).count() > 2 {
+        return Err(bad(&"its header nests values; arrays of records are not read here"));
+    }
     let header = NpyHeader::from_reader(Cursor::new(&bytes)).map_err(|e| bad(&e))?;
     let shape = header.shape().to_vec();
     let total = shape.iter().try_fold(1u64, |total, n| total.checked_mul(*n)).filter(|total| *total <= MOST);
@@ -111,6 +115,8 @@ mod tests {
         let huge =
             b"\x93NUMPY\x01\x00\x60\x00{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999, 99999999999)}                   ";
         assert!(message(huge).contains("claims to hold"), "{}", message(huge));
+        let nested = [&b"\x93NUMPY\x01\x00\x40\x00"[..], &[b'('; 64]].concat();
+        assert!(message(&nested).contains("nests values"));
         assert!(message(b"\x93NUMPX\x01\x00\x01\x00{").contains("does not begin"));
         assert!(message(b"\x93NUMPY\x01\x00\x10\x00{").contains("no NumPy array"));
     }

@@ -22,7 +22,7 @@ const TENSORS: &[&str] = &["F32", "F64", "BOOL", "\"shape\":[", "\"data_offsets\
 const PICKLE: &[&str] =
     &["(", "t", "}", "u", "R", "Q", "ctorch._utils\n_rebuild_tensor_v2\n", "ctorch\nFloatStorage\n", "PK\u{1}\u{2}", "data/0"];
 const NPY: &[&str] =
-    &["'descr': '<f8'", "'|u1'", "'fortran_order': True", "'shape': (2, 3, 4, 4)", "(", ")", "PK\u{1}\u{2}", "PK\u{5}\u{6}"];
+    &["'descr': '<f8'", "'|u1'", "'fortran_order': True", "'shape': (2, 3, 4, 4)", "(", ")", "((((((((", "PK\u{1}\u{2}", "PK\u{5}\u{6}"];
 const IDX: &[&str] = &["\0\0\u{8}\u{3}", "\0\0\u{8}\u{1}", "\u{1f}", "\0\0\0\0"];
 const PNG: &[&str] = &["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "iCCP", "zTXt", "acTL", "fcTL", "\0\0\0\r"];
 
