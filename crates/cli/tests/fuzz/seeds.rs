@@ -88,6 +88,18 @@ pub(crate) fn plan() -> Vec<Vec<u8>> {
     vec![br#"{"version":1,"name":"table1","title":"Table 1","scale":"quick","runs":["sn-c-s0-01234567","wn-c-s0-89abcdef"]}"#.to_vec()]
 }
 
+pub(crate) fn update_timings() -> Vec<Vec<u8>> {
+    let entry = r#"{"method":"sn","side":32,"discriminator":[0.125,0.5],"generator":[0.25,1e-3]}"#;
+    let text = format!(
+        r#"{{"version":1,"sngan":"0.1.0","cpu":"c","instruction_set":"avx2","threads":2,"batch":64,"width_divisor":1,"n_dis":5,"entries":[{entry}]}}"#
+    );
+    vec![text.into_bytes()]
+}
+
+pub(crate) fn claims() -> Vec<Vec<u8>> {
+    vec![include_bytes!("../../../../experiments/claims.toml").to_vec()]
+}
+
 /// The state and metadata of a run at its start.
 fn start() -> (RunSpec, Checkpoint) {
     let spec = tiny(Method::Sn);
@@ -118,22 +130,22 @@ pub(crate) fn image_array() -> Vec<Vec<u8>> {
     vec![array("|u1", &bytes), array("<f4", &floats)]
 }
 
-/// The arrays of [`image_array`], each stored in an archive of its own.
+/// An array of images in an archive, as numpy.savez writes it.
 pub(crate) fn image_archive() -> Vec<Vec<u8>> {
     let archive = |array: Vec<u8>| {
-        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-        zip.start_file("arr_0.npy", options).unwrap();
-        zip.write_all(&array).unwrap();
-        zip.finish().unwrap().into_inner()
+        let mut file = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        file.start_file("arr_0.npy", stored).unwrap();
+        file.write_all(&array).unwrap();
+        file.finish().unwrap().into_inner()
     };
     image_array().into_iter().map(archive).collect()
 }
 
+/// A safetensors file of images alone.
 pub(crate) fn image_tensor() -> Vec<Vec<u8>> {
-    let bytes: Vec<u8> = (0..96).collect();
     let header = br#"{"images":{"dtype":"U8","shape":[2,3,4,4],"data_offsets":[0,96]}}"#;
-    vec![[&(header.len() as u64).to_le_bytes()[..], header, &bytes].concat()]
+    vec![[&(header.len() as u64).to_le_bytes()[..], header, &(0..96).collect::<Vec<u8>>()].concat()]
 }
 
 pub(crate) fn tensors() -> Vec<Vec<u8>> {
