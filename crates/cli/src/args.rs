@@ -429,26 +429,47 @@ pub(crate) struct SpectrumOf {
 
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
-    /// Run folder
-    #[arg(value_name = "RUN")]
-    pub(crate) run: PathBuf,
-    /// Images
+    /// Run folder, or one of its checkpoint files
+    #[arg(value_name = "RUN_OR_CHECKPOINT", required_unless_present = "checkpoint", conflicts_with = "checkpoint")]
+    pub(crate) source: Option<PathBuf>,
+    /// The same, by name
+    #[arg(long, value_name = "RUN_OR_CHECKPOINT")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Images, or rows of an interpolation
     #[arg(short, long, default_value_t = 64)]
     pub(crate) n: usize,
+    /// Only this class, of a conditional generator
+    #[arg(long, value_name = "N")]
+    pub(crate) class: Option<u32>,
+    /// Let each row go from one z to another (latent), or from --class to --to-class (class)
+    #[arg(long, value_enum)]
+    pub(crate) interpolate: Option<Interpolate>,
+    /// The class at the right end of each row
+    #[arg(long, value_name = "N", requires = "class")]
+    pub(crate) to_class: Option<u32>,
     /// Images in a row
     #[arg(long, default_value_t = 8)]
     pub(crate) columns: usize,
     /// Enlarge each pixel so many times
     #[arg(long, default_value_t = 1)]
     pub(crate) zoom: usize,
-    /// Seed of z
+    /// Seed of z and of the classes
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// The PNG to write
-    #[arg(long, value_name = "FILE", default_value = "samples.png")]
+    /// A grid (FILE.png), an array of bytes [N, H, W, 3] (FILE.npy), or a folder for one PNG each
+    #[arg(long, value_name = "FILE_OR_DIR", default_value = "samples.png")]
     pub(crate) out: PathBuf,
     #[command(flatten)]
     pub(crate) machine: Machine,
+}
+
+/// What changes along a row of an interpolation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Interpolate {
+    /// z
+    Latent,
+    /// The class
+    Class,
 }
 
 #[derive(Debug, Subcommand)]

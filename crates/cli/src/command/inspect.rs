@@ -1,24 +1,10 @@
-//! What can be done with finished runs: `generate`, `spectra`, `sigma`, `collect`.
+//! What can be done with finished runs: `spectra`, `sigma`, `collect`.
 
-use super::device;
 use crate::Ended;
-use crate::args::Generate;
-use anyhow::{Context, Result, bail};
-use sngan_core::{checkpoint, generate};
+use anyhow::{Result, bail};
 use sngan_experiment::RunDir;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-pub(crate) fn generate(arguments: &Generate) -> Result<Ended> {
-    let device = device(&arguments.machine)?;
-    let dir = RunDir::new(&arguments.run);
-    let spec = dir.spec()?;
-    let checkpoint = checkpoint::latest(&dir, &device)?.with_context(|| format!("{} has no good checkpoint", dir.path().display()))?;
-    let bytes = generate::images(&spec, &checkpoint, &device, arguments.n, arguments.seed)?;
-    generate::write_grid(&arguments.out, &bytes, spec.side, arguments.columns, arguments.zoom)?;
-    println!("{}: {} images after {} updates", arguments.out.display(), arguments.n, checkpoint.gen_updates);
-    Ok(Ended::Well)
-}
 
 pub(crate) fn collect(outs: &[PathBuf], out: Option<PathBuf>) -> Result<Ended> {
     let folder = out.unwrap_or_else(|| outs[0].join("records"));

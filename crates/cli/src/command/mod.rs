@@ -5,12 +5,14 @@ mod data;
 mod develop;
 mod figure;
 mod figure10;
+mod generate;
 mod inspect;
 mod plan;
 mod records;
 mod report;
 mod score;
 mod scorer;
+mod source;
 mod spectrum;
 mod status;
 mod sweep;
@@ -57,7 +59,7 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
         Command::Status { out, watch } => status::run(&out, watch),
         Command::Score(a) => score::score(&a),
         Command::Stats(a) => score::stats(&a),
-        Command::Generate(a) => inspect::generate(&a),
+        Command::Generate(a) => generate::run(&a),
         Command::Collect { outs, out } => inspect::collect(&outs, out),
         Command::Spectrum(a) => spectrum::run(&a),
         Command::Figures { out, compare } => figure::all(&out, compare),

@@ -1,17 +1,17 @@
 //! `sngan spectrum`.
 
+use super::source::run_and_checkpoint;
 use crate::Ended;
 use crate::args::SpectrumOf;
 use anyhow::{Context, Result};
 use sngan_core::Device;
-use sngan_core::checkpoint::{self, Checkpoint};
+use sngan_core::checkpoint::Checkpoint;
 use sngan_core::spectrum::{Analysis, NamedSpectrum, analyse, of_file};
 use sngan_data::Split;
-use sngan_experiment::{RunDir, RunSpec};
-use std::path::Path;
+use sngan_experiment::RunSpec;
 
 pub(crate) fn run(arguments: &SpectrumOf) -> Result<Ended> {
-    match ours(&arguments.path)? {
+    match run_and_checkpoint(&arguments.path, &Device::Cpu)? {
         Some((spec, checkpoint)) => {
             let analysis = analysis(arguments, &spec, &checkpoint)?;
             if arguments.json {
@@ -30,19 +30,6 @@ pub(crate) fn run(arguments: &SpectrumOf) -> Result<Ended> {
         }
     }
     Ok(Ended::Well)
-}
-
-/// The spec and checkpoint, where the path is a run's folder or a file in its `checkpoints/`.
-fn ours(path: &Path) -> Result<Option<(RunSpec, Checkpoint)>> {
-    if path.is_dir() {
-        let dir = RunDir::new(path);
-        let checkpoint = checkpoint::latest(&dir, &Device::Cpu)?.with_context(|| format!("{} has no good checkpoint", path.display()))?;
-        return Ok(Some((dir.spec()?, checkpoint)));
-    }
-    match path.parent().filter(|p| p.file_name().is_some_and(|n| n == "checkpoints")).and_then(Path::parent) {
-        Some(run) if RunDir::new(run).spec_path().exists() => Ok(Some((RunDir::new(run).spec()?, checkpoint::load(path, &Device::Cpu)?))),
-        _ => Ok(None),
-    }
 }
 
 fn analysis(arguments: &SpectrumOf, spec: &RunSpec, checkpoint: &Checkpoint) -> Result<Analysis> {

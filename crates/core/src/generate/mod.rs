@@ -1,4 +1,10 @@
-//! Images from a generator: samples as bytes, and grids as PNG.
+//! Images from a generator: samples and interpolations as bytes, and the files they are written to.
+
+mod interpolation;
+mod output;
+
+pub use interpolation::{Interpolation, Path, interpolate};
+pub use output::{write, write_grid};
 
 use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
@@ -6,8 +12,7 @@ use crate::model::{Generator, Labels, Mode, Parameters, Place};
 use crate::trainer::sampled;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
-use sngan_experiment::{RunSpec, atomic};
-use std::path::Path;
+use sngan_experiment::RunSpec;
 
 /// Images per forward pass: fixed, so that memory is bounded and bits do not depend on how many are asked for.
 const CHUNK: usize = 100;
@@ -83,35 +88,6 @@ pub(crate) fn draw(g: &mut Generator, spec: &RunSpec, request: Request, place: &
     Ok(bytes)
 }
 
-/// Writes images `[n, 3, side, side]` as a PNG grid without margins, row by row; the last row may be short (black). Each pixel becomes
-/// `zoom` x `zoom` pixels.
-///
-/// # Errors
-/// When the bytes are no whole number of images, or the file cannot be written.
-pub fn write_grid(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize) -> Result<()> {
-    let size = 3 * side * side;
-    if columns == 0 || zoom == 0 || size == 0 || !bytes.len().is_multiple_of(size) {
-        return Err(Error::Invalid(format!("{} bytes are no grid of 3x{side}x{side} images", bytes.len())));
-    }
-    let rows = (bytes.len() / size).div_ceil(columns);
-    let mut grid = image::RgbImage::new((columns * side) as u32, (rows * side) as u32);
-    for (i, one) in bytes.chunks_exact(size).enumerate() {
-        let (left, top) = ((i % columns) * side, (i / columns) * side);
-        for p in 0..side * side {
-            let pixel = image::Rgb([one[p], one[side * side + p], one[2 * side * side + p]]);
-            grid.put_pixel((left + p % side) as u32, (top + p / side) as u32, pixel);
-        }
-    }
-    if zoom > 1 {
-        let (width, height) = (grid.width() * zoom as u32, grid.height() * zoom as u32);
-        grid = image::imageops::resize(&grid, width, height, image::imageops::FilterType::Nearest);
-    }
-    let mut png = Vec::new();
-    grid.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png)
-        .map_err(|e| Error::Write { path: path.into(), reason: e.to_string() })?;
-    Ok(atomic::write(path, &png)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,19 +96,5 @@ mod tests {
     fn bytes_are_clipped_and_truncated() {
         let x = Tensor::new(&[-2.0f32, -1.0, 0.0, 0.999, 1.0, 3.0], &Device::Cpu).unwrap();
         assert_eq!(to_bytes(&x).unwrap(), [0, 0, 127, 254, 255, 255]);
-    }
-
-    #[test]
-    fn a_grid_places_images_in_rows() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("g.png");
-        let bytes: Vec<u8> = (0..3u8).flat_map(|i| vec![i * 50; 3 * 4]).collect();
-        write_grid(&path, &bytes, 2, 2, 1).unwrap();
-        let grid = image::open(&path).unwrap().to_rgb8();
-        assert_eq!(grid.dimensions(), (4, 4));
-        assert_eq!((grid.get_pixel(2, 0).0[0], grid.get_pixel(0, 2).0[0], grid.get_pixel(3, 3).0[0]), (50, 100, 0));
-        write_grid(&path, &bytes, 2, 2, 3).unwrap();
-        assert_eq!(image::open(&path).unwrap().to_rgb8().get_pixel(8, 2).0[0], 50);
-        assert!(write_grid(&path, &bytes[1..], 2, 2, 1).is_err());
     }
 }

@@ -1,0 +1,111 @@
+//! Where images go: a grid, a folder of files, or an array.
+
+use crate::{Error, Result};
+use npyz::WriterBuilder;
+use sngan_experiment::atomic;
+use std::io::Cursor;
+use std::path::Path;
+
+/// Writes images `[n, 3, side, side]` by the kind of `path`: a PNG grid for `.png` (see [`write_grid`]), a NumPy array of bytes
+/// `[n, side, side, 3]` for `.npy`, and else a folder with one PNG each, `000000.png` and on.
+///
+/// # Errors
+/// When the bytes are no whole number of images, or a file cannot be written.
+pub fn write(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize) -> Result<()> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("png") => write_grid(path, bytes, side, columns, zoom),
+        Some("npy") => write_array(path, bytes, side),
+        _ => {
+            let size = image_size(bytes, side)?;
+            let mut files = bytes.chunks_exact(size).enumerate();
+            files.try_for_each(|(i, one)| write_grid(&path.join(format!("{i:06}.png")), one, side, 1, zoom))
+        }
+    }
+}
+
+/// Writes images `[n, 3, side, side]` as a PNG grid without margins, row by row; the last row may be short (black). Each pixel becomes
+/// `zoom` x `zoom` pixels.
+///
+/// # Errors
+/// When the bytes are no whole number of images, or the file cannot be written.
+pub fn write_grid(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize) -> Result<()> {
+    let size = image_size(bytes, side)?;
+    if columns == 0 || zoom == 0 {
+        return Err(Error::Invalid("a grid has at least one column, and a zoom of at least 1".into()));
+    }
+    let rows = (bytes.len() / size).div_ceil(columns);
+    let mut grid = image::RgbImage::new((columns * side) as u32, (rows * side) as u32);
+    for (i, one) in bytes.chunks_exact(size).enumerate() {
+        let (left, top) = ((i % columns) * side, (i / columns) * side);
+        for p in 0..side * side {
+            let pixel = image::Rgb([one[p], one[side * side + p], one[2 * side * side + p]]);
+            grid.put_pixel((left + p % side) as u32, (top + p / side) as u32, pixel);
+        }
+    }
+    if zoom > 1 {
+        let (width, height) = (grid.width() * zoom as u32, grid.height() * zoom as u32);
+        grid = image::imageops::resize(&grid, width, height, image::imageops::FilterType::Nearest);
+    }
+    let mut png = Vec::new();
+    grid.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png)
+        .map_err(|e| Error::Write { path: path.into(), reason: e.to_string() })?;
+    Ok(atomic::write(path, &png)?)
+}
+
+/// Writes bytes `[n, side, side, 3]`, channels last as other programs expect them.
+fn write_array(path: &Path, bytes: &[u8], side: usize) -> Result<()> {
+    let size = image_size(bytes, side)?;
+    let area = side * side;
+    let failed = |e: std::io::Error| Error::Write { path: path.into(), reason: e.to_string() };
+    let shape = [(bytes.len() / size) as u64, side as u64, side as u64, 3];
+    let mut file = Cursor::new(Vec::new());
+    let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut file).begin_nd().map_err(failed)?;
+    for one in bytes.chunks_exact(size) {
+        writer.extend((0..size).map(|i| one[i % 3 * area + i / 3])).map_err(failed)?;
+    }
+    writer.finish().map_err(failed)?;
+    Ok(atomic::write(path, file.get_ref())?)
+}
+
+/// Bytes of an image.
+fn image_size(bytes: &[u8], side: usize) -> Result<usize> {
+    let size = 3 * side * side;
+    if size == 0 || bytes.is_empty() || !bytes.len().is_multiple_of(size) {
+        return Err(Error::Invalid(format!("{} bytes are no images of 3x{side}x{side}", bytes.len())));
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grid_places_images_in_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g.png");
+        let bytes: Vec<u8> = (0..3u8).flat_map(|i| vec![i * 50; 3 * 4]).collect();
+        write_grid(&path, &bytes, 2, 2, 1).unwrap();
+        let grid = image::open(&path).unwrap().to_rgb8();
+        assert_eq!(grid.dimensions(), (4, 4));
+        assert_eq!((grid.get_pixel(2, 0).0[0], grid.get_pixel(0, 2).0[0], grid.get_pixel(3, 3).0[0]), (50, 100, 0));
+        write_grid(&path, &bytes, 2, 2, 3).unwrap();
+        assert_eq!(image::open(&path).unwrap().to_rgb8().get_pixel(8, 2).0[0], 50);
+        assert!(write_grid(&path, &bytes[1..], 2, 2, 1).is_err());
+    }
+
+    #[test]
+    fn a_folder_holds_each_image_and_an_array_its_channels_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes: Vec<u8> = (0..2 * 12).collect();
+        write(&folder.path().join("all"), &bytes, 2, 1, 1).unwrap();
+        let second = image::open(folder.path().join("all/000001.png")).unwrap().to_rgb8();
+        assert_eq!((second.dimensions(), second.get_pixel(1, 0).0), ((2, 2), [13, 17, 21]));
+        let array = folder.path().join("all.npy");
+        write(&array, &bytes, 2, 1, 1).unwrap();
+        let read = npyz::NpyFile::new(std::fs::File::open(&array).unwrap()).unwrap();
+        assert_eq!(read.shape(), [2, 2, 2, 3]);
+        assert_eq!(read.into_vec::<u8>().unwrap()[12..18], [12, 16, 20, 13, 17, 21]);
+        assert!(write(&folder.path().join("none"), &[], 2, 1, 1).is_err());
+    }
+}
