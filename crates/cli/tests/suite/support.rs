@@ -17,7 +17,7 @@ methods = [
 ]
 [scales.quick]
 run = {}
-score = { backbone = "scorer-fashion", protocols = ["is_70_split2", "fid_70_ref2k"], log_every = 2, checkpoint_every = 2 }
+score = { backbone = "scorer-fashion", protocols = ["is_70_split2", "fid_70_ref2k"], eval_every = 4, log_every = 2, checkpoint_every = 2 }
 [scales.watched]
 run = {}
 methods = ["SN"]
