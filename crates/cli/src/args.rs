@@ -467,13 +467,13 @@ pub(crate) enum Data {
 pub(crate) struct Pack {
     /// The data set
     pub(crate) name: PackName,
-    /// Folder with train/<synset>/*.JPEG and, where there are validation images, val/<synset>/*.JPEG
+    /// Folder with `train/<synset>/*.JPEG` and, where there are validation images, `val/<synset>/*.JPEG`
     #[arg(long, value_name = "DIR")]
     pub(crate) from: PathBuf,
     /// Side of the packed images, pixels
     #[arg(long, default_value_t = 128, value_name = "N")]
     pub(crate) side: usize,
-    /// Folder of the packs [default: imagenet-<side> in --data-dir, where training looks for it]
+    /// Folder of the packs; by default `imagenet-<side>` in --data-dir, where training looks for it
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Folder of data sets
