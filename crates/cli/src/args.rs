@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// Folder with experiment files [default: ./experiments, then those built in]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) experiments: Option<PathBuf>,
+    /// Say what the command would write, and write nothing
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -400,9 +403,6 @@ pub(crate) struct Sweep {
     /// Only this part of the runs, such as 2/4 (counted from 1); several parts may work in one folder at once (docs/sweeps.md)
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     pub(crate) shard: sngan_sweep::Shard,
-    /// Print what would be done with each run; write nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) machine: Machine,
     #[command(flatten)]

@@ -5,6 +5,7 @@ use crate::args::{Data, DataSet, Pack, PackName};
 use crate::progress::{Position, Progress};
 use anyhow::Result;
 use sngan_data::{ImageSource, fetch, imagenet, pack};
+use std::path::PathBuf;
 
 pub(crate) fn run(arguments: &Data) -> Result<Ended> {
     match arguments {
@@ -42,8 +43,13 @@ fn verify(arguments: &DataSet) -> Result<Vec<String>> {
     Ok(report?)
 }
 
+/// Where the packs go.
+pub(crate) fn pack_folder(arguments: &Pack) -> PathBuf {
+    arguments.out.clone().unwrap_or_else(|| imagenet::folder(&arguments.data_dir, arguments.side))
+}
+
 fn pack_imagenet(arguments: &Pack) -> Result<()> {
-    let out = arguments.out.clone().unwrap_or_else(|| imagenet::folder(&arguments.data_dir, arguments.side));
+    let out = pack_folder(arguments);
     let options = pack::Options { side: arguments.side, min_side: arguments.min_side, strict: arguments.strict };
     // A bar for each part: their files differ in number.
     let mut bar: Option<(String, Progress)> = None;

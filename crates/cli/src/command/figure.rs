@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Draw {
     /// Its id, such as fig11 or table7; an unknown one is answered with all
     #[arg(value_name = "ID")]
-    id: String,
+    pub(super) id: String,
     /// Folders of records [default: runs/EXPERIMENT-SCALE of each experiment that it shows; for fig10 runs/figure10]
     #[arg(long, value_name = "OUT", num_args = 1..)]
     from: Vec<PathBuf>,
@@ -21,7 +21,7 @@ pub(crate) struct Draw {
     scale: String,
     /// Folder that the files go to
     #[arg(long, value_name = "DIR", default_value = "runs/drawn")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     /// Put the paper's published numbers beside ours, where there are any
     #[arg(long)]
     compare: bool,

@@ -25,7 +25,7 @@ const WARM_UP: usize = 1;
 pub(crate) struct Figure10 {
     /// Folder of the record
     #[arg(long, value_name = "DIR", default_value = records::TIMINGS_FOLDER)]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     /// Image sides, pixels: 32 is CIFAR-10's, 48 STL-10's
     #[arg(long, value_delimiter = ',', default_values_t = [32, 48])]
     sizes: Vec<usize>,

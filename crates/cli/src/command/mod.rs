@@ -3,6 +3,7 @@
 mod bench;
 mod data;
 mod develop;
+mod dry_run;
 mod figure;
 mod figure10;
 mod generate;
@@ -29,6 +30,13 @@ use clap::CommandFactory;
 /// Runs a command; one that computes a single thing does it inside a pool with the number of threads asked for. Entering the pool once costs
 /// nothing, entering it for every kernel two context switches each.
 pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
+    if arguments.dry_run
+        && let Some(writes) = dry_run::writes(&arguments)?
+    {
+        writes.iter().for_each(|line| println!("{line}"));
+        println!("nothing was written");
+        return Ok(Ended::Well);
+    }
     let asked = match &arguments.command {
         Command::Train(a) => a.machine.threads,
         Command::Score(a) => a.machine.threads,

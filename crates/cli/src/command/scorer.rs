@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use sngan_data::{Images, Split, fetch, load, load_idx};
 use sngan_eval::{Recipe, SCORERS, ScorerSpec, Training, train_scorer};
 use sngan_experiment::Dataset;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn run(arguments: &Scorer) -> Result<Ended> {
     match arguments {
@@ -36,13 +36,19 @@ fn train(arguments: &TrainScorer) -> Result<Ended> {
     };
     let cost = spec.multiply_adds() as f64 / 1e6;
     println!("{}: {} parameters, {cost:.1} million multiply-adds an image, {:?}", spec.name, spec.parameters(), training.recipe);
-    let out = arguments.out.clone().unwrap_or_else(|| format!("{}.safetensors", spec.name).into());
+    let out = out(arguments)?;
     let scorer = train_scorer(spec, &training, &out, &mut |line| println!("{line}"))?;
     println!("{}: sha256 {}", out.display(), scorer.sha256());
     if hold_out == 0 {
         print_accuracy(&scorer, &arguments.data.data_dir)?;
     }
     Ok(Ended::Well)
+}
+
+/// The weights file to write.
+pub(crate) fn out(arguments: &TrainScorer) -> Result<PathBuf> {
+    let spec = ScorerSpec::of_dataset(&arguments.dataset)?;
+    Ok(arguments.out.clone().unwrap_or_else(|| format!("{}.safetensors", spec.name).into()))
 }
 
 /// What a scorer learns; of Fashion-MNIST not the embedded images, which GANs here train on and are scored against.

@@ -6,30 +6,51 @@ use crate::progress::{Position, Progress};
 use crate::{Ended, experiments, signals};
 use anyhow::Result;
 use sngan_experiment::records::{ScoreRecord, Status};
-use sngan_experiment::{RunDir, RunSpec};
+use sngan_experiment::{Plan, RunDir, RunSpec};
 use sngan_sweep::{Event, SweepOptions};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
-    let plan =
-        experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, arguments.seeds.as_ref().map(|s| s.0.as_slice()))?;
-    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-{}", plan.name, plan.scale)));
-    let options = SweepOptions {
-        threads: threads(arguments.machine.threads),
-        retry_failed: arguments.retry_failed,
-        shard: arguments.shard,
-        extend: arguments.seeds.is_some(),
-    };
-    let specs = sngan_sweep::runs_of(&plan, options.shard);
-    let of_all = if specs.len() == plan.specs.len() { String::new() } else { format!(" of {}", plan.specs.len()) };
-    let (name, scale) = (&plan.name, &plan.scale);
-    println!("{name} at scale {scale}: {}{of_all} runs into {}, {} threads", specs.len(), out.display(), options.threads);
-    if arguments.dry_run {
-        return intentions(&specs, &out, options.retry_failed);
+/// A sweep as the command line describes it.
+struct Asked {
+    plan: Plan,
+    out: PathBuf,
+    options: SweepOptions,
+}
+
+impl Asked {
+    fn of(arguments: &Sweep, folder: Option<&Path>) -> Result<Asked> {
+        let seeds = arguments.seeds.as_ref().map(|s| s.0.as_slice());
+        let plan = experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;
+        let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-{}", plan.name, plan.scale)));
+        let options = SweepOptions {
+            threads: threads(arguments.machine.threads),
+            retry_failed: arguments.retry_failed,
+            shard: arguments.shard,
+            extend: arguments.seeds.is_some(),
+        };
+        Ok(Asked { plan, out, options })
     }
+
+    fn specs(&self) -> Vec<&RunSpec> {
+        sngan_sweep::runs_of(&self.plan, self.options.shard)
+    }
+
+    fn heading(&self) -> String {
+        let (specs, all) = (self.specs().len(), self.plan.specs.len());
+        let of_all = if specs == all { String::new() } else { format!(" of {all}") };
+        let Asked { plan, out, options } = self;
+        format!("{} at scale {}: {specs}{of_all} runs into {}, {} threads", plan.name, plan.scale, out.display(), options.threads)
+    }
+}
+
+pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
+    let asked = Asked::of(arguments, folder)?;
+    println!("{}", asked.heading());
+    let Asked { plan, out, options } = asked;
+    let specs = sngan_sweep::runs_of(&plan, options.shard);
 
     let work = Work::new(&specs, &out)?;
     let progress = Progress::new("updates");
@@ -70,25 +91,30 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
     })
 }
 
-/// Prints what a sweep would do with each run.
-fn intentions(specs: &[&RunSpec], out: &Path, retry_failed: bool) -> Result<Ended> {
-    for spec in specs {
-        let dir = RunDir::new(out.join("runs").join(spec.dir_name()));
-        let what = match dir.status()? {
-            None => "start".into(),
-            Some(s) if s.status == Status::Failed && !retry_failed => {
-                format!("leave as failed at {}; --retry-failed tries again", s.gen_updates)
-            }
-            Some(s) if s.status == Status::Diverged => format!("keep: diverged at {}", s.gen_updates),
-            Some(s) if s.status == Status::Completed && s.gen_updates >= spec.gen_updates => {
-                "keep: completed; score it where that is missing".into()
-            }
-            Some(s) => format!("continue from a checkpoint at {} or later", s.gen_updates),
-        };
-        println!("{:<40} {what}", spec.dir_name());
+/// What a sweep would do with each run.
+pub(crate) fn intentions(arguments: &Sweep, folder: Option<&Path>) -> Result<Vec<String>> {
+    let asked = Asked::of(arguments, folder)?;
+    let mut lines = vec![asked.heading()];
+    for spec in asked.specs() {
+        let dir = RunDir::new(asked.out.join("runs").join(spec.dir_name()));
+        lines.push(format!("{:<40} {}", spec.dir_name(), intention(&dir, spec, asked.options.retry_failed)?));
     }
-    println!("nothing was written");
-    Ok(Ended::Well)
+    Ok(lines)
+}
+
+/// What would be done with one run.
+pub(crate) fn intention(dir: &RunDir, spec: &RunSpec, retry_failed: bool) -> Result<String> {
+    Ok(match dir.status()? {
+        None => "start".into(),
+        Some(s) if s.status == Status::Failed && !retry_failed => {
+            format!("leave as failed at {}; --retry-failed tries again", s.gen_updates)
+        }
+        Some(s) if s.status == Status::Diverged => format!("keep: diverged at {}", s.gen_updates),
+        Some(s) if s.status == Status::Completed && s.gen_updates >= spec.gen_updates => {
+            "keep: completed; score it where that is missing".into()
+        }
+        Some(s) => format!("continue from a checkpoint at {} or later", s.gen_updates),
+    })
 }
 
 /// What every run of a sweep has done, weighed by what an update of it costs: the dearest runs come first.

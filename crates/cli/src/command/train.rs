@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     let (spec, score) = spec(arguments, folder)?;
     let device = device(&arguments.machine)?;
     let threads = rayon::current_num_threads();
-    let out = arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(spec.dir_name()));
+    let out = out(arguments, &spec);
     refuse_unasked_resumption(&out, arguments.resume)?;
     let images = open(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))?;
     let options = TrainOptions {
@@ -76,6 +76,19 @@ fn evaluator(spec: &RunSpec, score: Option<ScorePlan>, data_dir: &Path) -> Resul
         eprintln!("warning: no scores: backbone `{}` gives none for {}", plan.backbone, spec.dataset.name());
     }
     Ok(evaluator)
+}
+
+/// What a training would do.
+pub(crate) fn intention(arguments: &Train, folder: Option<&Path>) -> Result<String> {
+    let (spec, _) = spec(arguments, folder)?;
+    let out = out(arguments, &spec);
+    refuse_unasked_resumption(&out, arguments.resume)?;
+    let dir = RunDir::new(&out);
+    Ok(format!("{}: {}, to {} updates", out.display(), super::sweep::intention(&dir, &spec, true)?, spec.gen_updates))
+}
+
+fn out(arguments: &Train, spec: &RunSpec) -> PathBuf {
+    arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(spec.dir_name()))
 }
 
 /// A folder that holds a run is continued only when that was asked for.

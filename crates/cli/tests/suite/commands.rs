@@ -166,3 +166,30 @@ fn a_run_goes_to_pytorchs_names_and_back() {
     assert!(folder.expect(1, "export nowhere --out x.safetensors").contains("nowhere"));
     folder.expect(2, "export run --format onnx --out x.onnx");
 }
+
+#[test]
+fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
+    let folder = Folder::new();
+    for (arguments, expected) in [
+        ("train tiny --method SN --setting C --out run", "run: start, to"),
+        ("sweep tiny --out out", "start"),
+        ("generate run --out grid.png", "write grid.png"),
+        ("figures out", "out/figures"),
+        ("figure fig14 --out drawn", "write fig14 into drawn"),
+        ("report out", "out/report.html"),
+        ("collect out", "out/records"),
+        ("score run", "run/scores.jsonl"),
+        ("stats fashion-mnist --out s.npz", "s.npz"),
+        ("export run --out e.safetensors", "e.safetensors"),
+        ("data fetch cifar10", "download cifar10 into data"),
+        ("scorer train fashion-mnist", "scorer-fashion.safetensors"),
+        ("bench figure10 --out timings", "timings"),
+    ] {
+        let said = folder.expect(0, &format!("{arguments} --dry-run"));
+        assert!(said.contains(expected) && said.ends_with("nothing was written\n"), "{arguments}: {said}");
+    }
+    let left: Vec<_> = std::fs::read_dir(folder.path("")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["experiments"]);
+    // What writes nothing just runs.
+    assert!(folder.expect(0, "plan tiny --no-measure --dry-run").contains("6 runs"));
+}

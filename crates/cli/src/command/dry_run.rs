@@ -1,0 +1,47 @@
+//! What a command would write.
+
+use super::{data, scorer, sweep, train};
+use crate::args::{Arguments, Bench, Command, Data, Scorer};
+use anyhow::Result;
+use std::path::Path;
+
+/// A line for each thing that the command would write; `None` for one that writes nothing.
+pub(crate) fn writes(arguments: &Arguments) -> Result<Option<Vec<String>>> {
+    let experiments = arguments.experiments.as_deref();
+    let file = |path: &Path, what: &str| {
+        let verb = if path.exists() { "replace" } else { "write" };
+        Ok(Some(vec![format!("{verb} {}: {what}", path.display())]))
+    };
+    match &arguments.command {
+        Command::Train(a) => Ok(Some(vec![train::intention(a, experiments)?])),
+        Command::Sweep(a) => Ok(Some(sweep::intentions(a, experiments)?)),
+        Command::Score(a) => Ok(a.run.as_ref().map(|run| vec![format!("append to {}: scores", run.join("scores.jsonl").display())])),
+        Command::Stats(a) => file(&a.out, "statistics, and their provenance beside it"),
+        Command::Generate(a) => file(&a.out, "images"),
+        Command::Figures { out, .. } => Ok(Some(vec![format!("write into {0}/tables and {0}/figures", out.display())])),
+        Command::Figure(a) | Command::Table(a) => Ok(Some(vec![format!("write {} into {}", a.id, a.out.display())])),
+        Command::Report { out, .. } => file(&out.join("report.html"), "the report"),
+        Command::Collect { outs, out } => {
+            let folder = out.clone().unwrap_or_else(|| outs[0].join("records"));
+            Ok(Some(vec![format!("write into {}: Parquet and CSV", folder.display())]))
+        }
+        Command::Spectra { runs } => Ok(Some(runs.iter().map(|run| format!("replace {}", run.join("spectrum.jsonl").display())).collect())),
+        Command::Replay { out, .. } => file(out, "the final state"),
+        Command::Export { out, .. } => file(out, "networks and state"),
+        Command::Import { out, .. } => file(out, "a run"),
+        Command::Bench(Bench::Figure10(a)) => Ok(Some(vec![format!("write timings into {}", a.out.display())])),
+        Command::Data(Data::Fetch(a)) => Ok(Some(vec![format!("download {} into {}", a.name, a.data_dir.display())])),
+        Command::Data(Data::Pack(a)) => file(&data::pack_folder(a), "a pack"),
+        Command::Scorer(Scorer::Train(a)) => file(&scorer::out(a)?, "weights"),
+        Command::Plan(_)
+        | Command::Status { .. }
+        | Command::Claims { .. }
+        | Command::Spectrum(_)
+        | Command::Sigma { .. }
+        | Command::Bench(_)
+        | Command::Model(_)
+        | Command::Data(_)
+        | Command::Scorer(_)
+        | Command::Completions { .. } => Ok(None),
+    }
+}
