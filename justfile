@@ -48,6 +48,15 @@ smoke out="runs/smoke":
     {{ sngan }} sweep table1 --scale smoke --out {{ out }}
     {{ sngan }} figures {{ out }}
 
+# Every experiment at tiny size, and every table and figure of the paper drawn from what they record
+smoke-all:
+    cargo build --release --package sngan-cli
+    for file in experiments/*.toml; do name=$(basename "$file" .toml); case "$name" in settings|claims|demo|spectral-stability) ;; *) {{ sngan }} sweep "$name" --scale smoke ;; esac; done
+    {{ sngan }} bench figure10 --width-divisor 16 --sizes 16,24 --batch 8 --rounds 1 --repeat 1 --out runs/figure10-smoke
+    for i in 1 2 3 4 5 6 7 8; do {{ sngan }} table "table$i" --scale smoke --compare --out runs/drawn-smoke; done
+    for i in 1 2 3 4 5 6 7 8 9 11 12 13 14 15; do {{ sngan }} figure "fig$i" --scale smoke --compare --out runs/drawn-smoke; done
+    {{ sngan }} figure fig10 --from runs/figure10-smoke --compare --out runs/drawn-smoke
+
 # Kill a sweep at 20 random moments; its records and checkpoints must end in the bits of an undisturbed one
 kill-sweep kills="20" seed="0":
     cargo build --release --package sngan-cli
@@ -133,7 +142,7 @@ bench-inception venv="target/parity-eval-venv" *options="":
 fetch name="cifar10":
     {{ sngan }} data fetch {{ name }}
 
-# Copy what is committed of a sweep (specs, provenance, scores, tables, figures) to results/
+# Copy what is committed of a sweep (records, tables, figures, report; no weights) to results/
 publish name:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -141,11 +150,11 @@ publish name:
     rm -rf "$to" && mkdir -p "$to"
     cp "$from/plan.json" "$to/"
     [ ! -e "$from/ceiling.jsonl" ] || cp "$from/ceiling.jsonl" "$to/"
-    [ ! -e "$from/samples.png" ] || cp "$from/samples.png" "$to/"
+    for file in samples.png report.html claims.txt; do [ ! -e "$from/$file" ] || cp "$from/$file" "$to/"; done
     cp -r "$from/tables" "$from/figures" "$to/"
     for run in "$from"/runs/*/; do
         target="$to/runs/$(basename "$run")" && mkdir -p "$target"
-        for file in spec.toml provenance.json status.json scores.jsonl; do
-            [ ! -e "$run/$file" ] || cp "$run/$file" "$target/"
+        for file in spec.toml provenance.json status.json scores.jsonl log.jsonl spectrum.jsonl samples; do
+            [ ! -e "$run/$file" ] || cp -r "$run/$file" "$target/"
         done
     done
