@@ -400,6 +400,9 @@ pub(crate) struct Sweep {
     /// Other seeds than the experiment's: a list such as 0,3,4 or a range such as 0..5, its end left out. Runs planned before stay planned
     #[arg(long, value_name = "LIST")]
     pub(crate) seeds: Option<Seeds>,
+    /// Memory that runs side by side may need, in MB; with less, fewer go at a time [default: three quarters of what is free]
+    #[arg(long, value_name = "MB")]
+    pub(crate) memory: Option<u64>,
     /// Only this part of the runs, such as 2/4 (counted from 1); several parts may work in one folder at once (docs/sweeps.md)
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     pub(crate) shard: sngan_sweep::Shard,

@@ -22,6 +22,9 @@ pub struct SweepOptions {
     pub threads: usize,
     /// Whether runs that failed before are tried again.
     pub retry_failed: bool,
+    /// Bytes of memory that runs side by side may need by [`RunSpec::memory`]; fewer go at a time, with more threads each, where they would
+    /// need more.
+    pub memory: u64,
     /// Which part of the plan is carried out.
     pub shard: Shard,
     /// Whether runs that the folder's plan already names stay in it, beside those of this plan: for more seeds of the same experiment.
@@ -103,7 +106,7 @@ pub fn run(
     let evaluator = pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir))?;
     events(&Event::Scoring { backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()) });
     let order = runs_of(plan, options.shard);
-    let workers = options.threads.clamp(1, order.len().max(1));
+    let workers = side_by_side(&order, options)?;
     let threads = (options.threads / workers).max(1);
     let sweep = Sweep { plan, out, device, options, stop, events, images, evaluator, threads };
     let next = AtomicUsize::new(0);
@@ -144,6 +147,19 @@ fn longest_first(plan: &Plan) -> Vec<&RunSpec> {
 /// The runs of one part of a plan, in the order in which they are begun.
 pub fn runs_of(plan: &Plan, shard: Shard) -> Vec<&RunSpec> {
     shard.of(&longest_first(plan))
+}
+
+/// How many of `runs` go at a time: one a thread, as long as the most demanding ones fit into memory together.
+fn side_by_side(runs: &[&RunSpec], options: &SweepOptions) -> Result<usize> {
+    let mut needs = runs.iter().map(|spec| spec.memory()).collect::<std::result::Result<Vec<u64>, _>>()?;
+    needs.sort_unstable_by(|a, b| b.cmp(a));
+    let mut sum = 0u64;
+    let fit = needs.iter().take_while(|need| {
+        sum = sum.saturating_add(**need);
+        sum <= options.memory
+    });
+    // One goes in any case: whether it really fits, the system decides.
+    Ok(fit.count().min(options.threads).max(1))
 }
 
 fn pool(threads: usize) -> Result<rayon::ThreadPool> {
@@ -281,5 +297,23 @@ impl Sweep<'_> {
 
     fn images_of(&self, spec: &RunSpec) -> Result<&dyn ImageSource> {
         self.images.of(spec).ok_or_else(|| Error::Invalid(format!("no images were loaded for {}", spec.dir_name())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sngan_experiment::method::Method;
+
+    #[test]
+    fn no_more_runs_go_at_a_time_than_memory_and_threads_allow() {
+        let spec = RunSpec::paper(Method::Sn);
+        let need = spec.memory().unwrap();
+        let runs = vec![&spec; 5];
+        let with = |threads, memory| {
+            let options = SweepOptions { threads, retry_failed: false, memory, shard: Shard::WHOLE, extend: false };
+            side_by_side(&runs, &options).unwrap()
+        };
+        assert_eq!([with(4, u64::MAX), with(8, u64::MAX), with(4, 2 * need), with(4, need / 2)], [4, 5, 2, 1]);
     }
 }

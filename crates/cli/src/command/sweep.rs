@@ -28,6 +28,7 @@ impl Asked {
         let options = SweepOptions {
             threads: threads(arguments.machine.threads),
             retry_failed: arguments.retry_failed,
+            memory: arguments.memory.map_or_else(free_memory, |mb| mb.saturating_mul(1024 * 1024)),
             shard: arguments.shard,
             extend: arguments.seeds.is_some(),
         };
@@ -89,6 +90,15 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
         (0, _) => Ended::WithFailures,
         _ => Ended::Interrupted,
     })
+}
+
+/// Three quarters of the bytes that the system says are free; no bound where it does not say.
+fn free_memory() -> u64 {
+    let available = |text: String| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+    };
+    std::fs::read_to_string("/proc/meminfo").ok().and_then(available).map_or(u64::MAX, |kib| kib * 1024 / 4 * 3)
 }
 
 /// What a sweep would do with each run.

@@ -269,6 +269,27 @@ impl RunSpec {
         Ok(self.gen_updates as f64 * (g_update + f64::from(self.n_dis) * d_update))
     }
 
+    /// Bytes of memory that a run needs besides its images, from the layer table and rather too many: weights with their moments and
+    /// gradients, the feature maps of the larger update with their gradients, and what every process holds. For planning.
+    ///
+    /// # Errors
+    /// As [`RunSpec::layers`].
+    pub fn memory(&self) -> Result<u64> {
+        const PROCESS: f64 = 64.0 * 1024.0 * 1024.0;
+        let layers = self.layers()?;
+        let parameters = (layers.generator_parameters() + layers.discriminator_parameters()) as f64;
+        let maps = |part: Vec<&LayerSpec>| part.into_iter().map(|l| l.output.iter().product::<usize>()).sum::<usize>() as f64;
+        let (g, d) = (maps(layers.generator_layers()), maps(layers.discriminator_layers()));
+        let pieces = |batch: usize, piece: usize| if piece == 0 { batch } else { piece.min(batch) } as f64;
+        let (batch, gen_batch) = (pieces(self.batch, self.dis_micro_batch), pieces(self.gen_batch, self.gen_micro_batch));
+        // Residual blocks keep what stands before and after each activation, upsampling and sum; the penalty has passes of its own.
+        let steps = if matches!(self.architecture, Architecture::StandardCnn | Architecture::StandardCnnCgl) { 1.0 } else { 3.0 };
+        let passes = if self.regularizer == Regularizer::GradientPenalty { 4.0 } else { 2.0 };
+        let dis_update = passes * batch * 2.0 * steps * d + batch * 2.0 * g;
+        let gen_update = gen_batch * (2.0 * steps * d + 4.0 * steps * g);
+        Ok((PROCESS + 4.0 * (8.0 * parameters + dis_update.max(gen_update))) as u64)
+    }
+
     /// Sets one field from text, as `--set key=value` does; strings need no quotes.
     ///
     /// # Errors
@@ -345,5 +366,26 @@ mod tests {
         let spec = RunSpec { lr: 0.5, lr_decay: LrDecay::Linear, lr_decay_start: 4, gen_updates: 8, ..RunSpec::paper(Method::Sn) };
         assert_eq!([0, 3, 4, 6, 7, 8].map(|t| spec.lr_at(t)), [0.5, 0.5, 0.5, 0.25, 0.125, 0.0]);
         assert_eq!(RunSpec { lr_decay: LrDecay::Constant, ..spec }.lr_at(7), 0.5);
+    }
+
+    #[test]
+    fn memory_is_not_underestimated() {
+        // Peak memory of single updates, measured: the standard CNN, Table 4's ResNet, Gulrajani's with the penalty; full width, batch 64.
+        let of = |method, architecture| RunSpec { architecture, ..RunSpec::paper(method) };
+        let measured = [
+            (of(Method::Sn, Architecture::StandardCnn), 466.0),
+            (of(Method::WganGp, Architecture::StandardCnn), 450.0),
+            (of(Method::Sn, Architecture::ResnetCifar10), 1406.0),
+            (of(Method::WganGp, Architecture::ResnetGulrajani), 1248.0),
+            (RunSpec { width_divisor: 4, ..of(Method::Sn, Architecture::StandardCnn) }, 125.0),
+        ];
+        for (spec, megabytes) in measured {
+            let estimate = spec.memory().unwrap() as f64 / (1024.0 * 1024.0);
+            let name = (spec.label.clone(), spec.architecture.name());
+            assert!((0.95 * megabytes..3.0 * megabytes).contains(&estimate), "{name:?}: {estimate:.0} MB for {megabytes}");
+        }
+        let whole = of(Method::Sn, Architecture::ResnetImagenet);
+        let pieces = RunSpec { side: 128, dis_micro_batch: 16, gen_micro_batch: 16, ..whole.clone() };
+        assert!(pieces.memory().unwrap() < RunSpec { side: 128, ..whole }.memory().unwrap() / 2);
     }
 }
