@@ -1,0 +1,88 @@
+//! `bench`.
+
+use super::Machine;
+use crate::command::Figure10;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Time one update of D and one of G, on made-up images
+    Update(BenchUpdate),
+    /// Time a generator update of a run with its rounds of D, plain and logged, on made-up images; prints JSON, as `plan` reads it
+    Run {
+        /// Run folder; only its spec.toml is read
+        #[arg(value_name = "RUN")]
+        run: PathBuf,
+        #[command(flatten)]
+        machine: Machine,
+    },
+    /// Time the updates that Figure 10 compares, and leave a record that it is drawn from
+    Figure10(Figure10),
+    /// Time Inception's features of made-up images
+    Inception(BenchInception),
+    /// Time FID of two files of statistics
+    Fid(BenchFid),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchFid {
+    /// Two .npz files with mu and sigma
+    #[arg(value_name = "FILE", num_args = 2, required = true)]
+    pub(crate) statistics: Vec<PathBuf>,
+    /// Measurements
+    #[arg(long, default_value_t = 3)]
+    pub(crate) repeat: usize,
+    /// Threads; 0 is one per core
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchInception {
+    /// Weights: torch.save's file or safetensors
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: PathBuf,
+    /// Images a measurement takes
+    #[arg(long, default_value_t = 48)]
+    pub(crate) images: usize,
+    /// Image side, pixels
+    #[arg(long, default_value_t = 32)]
+    pub(crate) size: usize,
+    /// Measurements
+    #[arg(long, default_value_t = 3)]
+    pub(crate) repeat: usize,
+    /// Threads; 0 is one per core
+    #[arg(long, default_value_t = 0)]
+    pub(crate) threads: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchUpdate {
+    /// The method, by its name in experiment files
+    #[arg(long, default_value = "sn")]
+    pub(crate) method: String,
+    /// The networks, by their name in experiment files
+    #[arg(long, default_value = "standard-cnn")]
+    pub(crate) architecture: String,
+    /// Image side, pixels
+    #[arg(long, default_value_t = 32)]
+    pub(crate) size: usize,
+    /// Images per update
+    #[arg(long, default_value_t = 64)]
+    pub(crate) batch: usize,
+    /// Every width is divided by this
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) width_divisor: usize,
+    /// Measured updates of each kind
+    #[arg(long, default_value_t = 10)]
+    pub(crate) repeat: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+}

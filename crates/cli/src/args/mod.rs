@@ -1,0 +1,285 @@
+//! The command line.
+
+mod bench;
+mod data;
+mod runs;
+pub(crate) mod score;
+
+pub(crate) use bench::{Bench, BenchFid, BenchInception, BenchUpdate};
+pub(crate) use data::{CheckScorer, Data, DataSet, Pack, PackName, Scorer, TrainScorer};
+pub(crate) use runs::{Plan, Sweep, Train};
+
+use crate::command::Draw;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Reproduces "Spectral Normalization for Generative Adversarial Networks" (Miyato et al., ICLR 2018).
+///
+/// Experiments are found in --experiments, ./experiments, or else among those built into this binary.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done · 1 error, or a run of a sweep failed · 2 wrong usage · 3 the run diverged · 130 interrupted, checkpoints written"
+)]
+pub(crate) struct Arguments {
+    /// Folder with experiment files [default: ./experiments, then those built in]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) experiments: Option<PathBuf>,
+    /// Say what the command would write, and write nothing
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train one run of an experiment
+    Train(Train),
+    /// Print the runs of an experiment, complete and with their cost, without training
+    Plan(Plan),
+    /// Train and score every run of an experiment, side by side; run it again to continue
+    Sweep(Sweep),
+    /// Show where a sweep stands: updates, rate, time left and newest scores of every run
+    Status {
+        /// The sweep's folder
+        #[arg(value_name = "OUT")]
+        out: PathBuf,
+        /// Show it again every so many seconds, as long as a sweep is at work
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2")]
+        watch: Option<u64>,
+    },
+    /// Score a run's newest checkpoint and append the records, or score images of any origin
+    Score(score::Score),
+    /// Write reference statistics of images, as pytorch-fid reads them
+    Stats(score::Stats),
+    /// Draw samples from a run's newest checkpoint
+    Generate(Generate),
+    /// Write a sweep's tables and figures from its records
+    Figures {
+        /// The sweep's folder
+        #[arg(value_name = "OUT")]
+        out: PathBuf,
+        /// Put the paper's published numbers beside ours, where there are any
+        #[arg(long)]
+        compare: bool,
+    },
+    /// Draw one figure of the paper; without records, says which commands make them
+    Figure(Draw),
+    /// Write one table of the paper; without records, says which commands make them
+    Table(Draw),
+    /// Answer the paper's claims from records: yes, no or not tested, with the statistic and its interval
+    Claims {
+        /// Folders of sweeps, and of timings
+        #[arg(value_name = "OUT", required = true)]
+        out: Vec<PathBuf>,
+        /// Only the claim with this number; may be repeated
+        #[arg(long, value_name = "N")]
+        only: Vec<u32>,
+    },
+    /// Write OUT/report.html: claims, figures, scores beside the paper's, specs and provenance on one page
+    Report {
+        /// The sweep's folder
+        #[arg(value_name = "OUT")]
+        out: PathBuf,
+        /// Further folders that claims may be answered from
+        #[arg(long, value_name = "OUT", num_args = 1..)]
+        also: Vec<PathBuf>,
+    },
+    /// Gather the records of sweeps into tables for other programs: Parquet and CSV (docs/records.md)
+    Collect {
+        /// Sweeps' folders
+        #[arg(value_name = "OUT", required = true)]
+        outs: Vec<PathBuf>,
+        /// Folder for the tables [default: records/ in the first OUT]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Record and print the singular values of a run's discriminator
+    Spectra {
+        /// Run folders
+        #[arg(value_name = "RUN", required = true)]
+        runs: Vec<PathBuf>,
+    },
+    /// Analyse the weights of a discriminator, or of anybody's file: singular values, operator norms, bounds on the Lipschitz constant
+    Spectrum(SpectrumOf),
+    /// Print the range of the logged sigma_forward, the exact largest singular value of each normalized layer
+    Sigma {
+        /// Run folders
+        #[arg(value_name = "RUN", required = true)]
+        runs: Vec<PathBuf>,
+        /// Only from this generator update on
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        from: u64,
+    },
+    /// Repeat a training from given weights, images and noise (docs/replay.md)
+    Replay {
+        /// The case, a safetensors file
+        #[arg(value_name = "CASE")]
+        case: PathBuf,
+        /// Where the final state goes, f64 safetensors
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Candle's operations in f64, or this project's kernels in f32
+        #[arg(long, value_enum, default_value_t = Precision::F64)]
+        precision: Precision,
+    },
+    /// Write a run's networks and state for another program (docs/interchange.md)
+    Export {
+        /// Run folder, or one of its checkpoint files
+        #[arg(value_name = "RUN_OR_CHECKPOINT")]
+        source: PathBuf,
+        /// Whose names and layouts
+        #[arg(long, value_enum, default_value_t = Format::Pytorch)]
+        format: Format,
+        /// The safetensors file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Make a run folder of what `export` wrote
+    Import {
+        /// A file that `export` wrote, or PyTorch with the same names and metadata
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// New run folder
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// The networks themselves
+    #[command(subcommand)]
+    Model(Model),
+    /// Fetch, verify or list data sets
+    #[command(subcommand)]
+    Data(Data),
+    /// The classifiers behind is[scorer-fashion], fid[scorer-fashion] and the like
+    #[command(subcommand)]
+    Scorer(Scorer),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// Print every layer with shapes and parameter counts
+    Summary {
+        /// The networks, such as standard-cnn or resnet-cifar10
+        #[arg(long, default_value = "standard-cnn")]
+        architecture: String,
+        /// Image side, pixels [default: the paper's]
+        #[arg(long)]
+        side: Option<usize>,
+        /// Every width is divided by this
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        width_divisor: usize,
+        /// How labels enter: none, concat, projection, ac-gan
+        #[arg(long, default_value = "none")]
+        conditioning: String,
+        /// Number of classes
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        n_classes: usize,
+    },
+}
+
+/// What `export` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// State dicts that plain torch.nn modules load
+    Pytorch,
+}
+
+/// The numbers that a replay computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Precision {
+    F32,
+    F64,
+}
+
+/// Where and with what a command computes.
+#[derive(Debug, Args)]
+pub(crate) struct Machine {
+    /// cpu, cuda or cuda:N
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    /// Threads; 0 for one per core. Bits do not depend on it
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) threads: usize,
+}
+
+/// Where images come from.
+#[derive(Debug, Args)]
+pub(crate) struct DataFolder {
+    /// Folder of data sets that are not built in; for an image folder, the one that holds train/ and test/
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub(crate) data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpectrumOf {
+    /// A run folder, one of its checkpoint files, or another program's safetensors or .pth
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// Of a .pth that nests several, the dictionary to take
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state_dict: Option<String>,
+    /// Images of a run's data set whose input gradients bound the Lipschitz constant from below; 0 for none
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub(crate) images: usize,
+    /// Print one JSON object with every singular value
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Generate {
+    /// Run folder, or one of its checkpoint files
+    #[arg(value_name = "RUN_OR_CHECKPOINT", required_unless_present = "checkpoint", conflicts_with = "checkpoint")]
+    pub(crate) source: Option<PathBuf>,
+    /// The same, by name
+    #[arg(long, value_name = "RUN_OR_CHECKPOINT")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Images, or rows of an interpolation
+    #[arg(short, long, default_value_t = 64)]
+    pub(crate) n: usize,
+    /// Only this class, of a conditional generator
+    #[arg(long, value_name = "N")]
+    pub(crate) class: Option<u32>,
+    /// Let each row go from one z to another (latent), or from --class to --to-class (class)
+    #[arg(long, value_enum)]
+    pub(crate) interpolate: Option<Interpolate>,
+    /// The class at the right end of each row
+    #[arg(long, value_name = "N", requires = "class")]
+    pub(crate) to_class: Option<u32>,
+    /// Images in a row
+    #[arg(long, default_value_t = 8)]
+    pub(crate) columns: usize,
+    /// Enlarge each pixel so many times
+    #[arg(long, default_value_t = 1)]
+    pub(crate) zoom: usize,
+    /// Seed of z and of the classes
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// A grid (FILE.png), an array of bytes [N, H, W, 3] (FILE.npy), or a folder for one PNG each
+    #[arg(long, value_name = "FILE_OR_DIR", default_value = "samples.png")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+}
+
+/// What changes along a row of an interpolation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Interpolate {
+    /// z
+    Latent,
+    /// The class
+    Class,
+}

@@ -1,0 +1,136 @@
+//! `train`, `plan`, `sweep`: which runs, and how they are made.
+
+use super::{DataFolder, Machine};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// An experiment's name, an experiment file, or a run's spec.toml
+    #[arg(value_name = "EXPERIMENT")]
+    pub(crate) experiment: String,
+    /// Which sizes of the experiment file
+    #[arg(long, default_value = "quick")]
+    pub(crate) scale: String,
+    /// Of the experiment's rows, the one with this label or method (such as SN or weight-clipping)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) method: Option<String>,
+    /// Of the settings, this one (such as C)
+    #[arg(long)]
+    pub(crate) setting: Option<String>,
+    /// Of the seeds, this one
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Change a value of the spec (lr=0.001, loss=hinge, dataset=folder); may be repeated. A wrong key is answered with all keys
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Run folder [default: runs/RUN]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Continue from the newest good checkpoint in the run folder
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Generator updates between sample grids; 0 for the last only
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) sample_every: u64,
+    /// Generator updates between scores [default: the experiment's]; 0 for none. Of a spec.toml: is_2k_split5 and fid_2k_ref2k through the data
+    /// set's scorer
+    #[arg(long, value_name = "N")]
+    pub(crate) eval_every: Option<u64>,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+/// Seeds on the command line: `0,3,4`, or `0..5`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seeds(pub(crate) Vec<u64>);
+
+impl std::str::FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Seeds, String> {
+        let wrong = || format!("`{text}` is no list of seeds; write 0,3,4 or 0..5");
+        let number = |part: &str| part.trim().parse::<u64>().map_err(|_| wrong());
+        let mut seeds: Vec<u64> = match text.split_once("..") {
+            Some((from, to)) => (number(from)?..number(to)?).take(MOST_SEEDS + 1).collect(),
+            None => text.split(',').map(number).collect::<Result<_, _>>()?,
+        };
+        seeds.sort_unstable();
+        seeds.dedup();
+        match seeds.len() {
+            0 => Err(wrong()),
+            1..=MOST_SEEDS => Ok(Seeds(seeds)),
+            _ => Err(format!("`{text}` are more than {MOST_SEEDS} seeds")),
+        }
+    }
+}
+
+/// A mistyped range must not plan for ever.
+const MOST_SEEDS: usize = 1000;
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// An experiment's name or file
+    #[arg(value_name = "EXPERIMENT")]
+    pub(crate) experiment: String,
+    /// Which sizes of the experiment file
+    #[arg(long, default_value = "quick")]
+    pub(crate) scale: String,
+    /// Other seeds than the experiment's: a list such as 0,3,4 or a range such as 0..5, its end left out
+    #[arg(long, value_name = "LIST")]
+    pub(crate) seeds: Option<Seeds>,
+    /// List the runs without measuring what they cost
+    #[arg(long)]
+    pub(crate) no_measure: bool,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    /// Print every spec as JSON, one a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sweep {
+    /// An experiment's name or file
+    #[arg(value_name = "EXPERIMENT")]
+    pub(crate) experiment: String,
+    /// Which sizes of the experiment file
+    #[arg(long, default_value = "quick")]
+    pub(crate) scale: String,
+    /// Output folder [default: runs/EXPERIMENT-SCALE]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Try runs again that failed before
+    #[arg(long)]
+    pub(crate) retry_failed: bool,
+    /// Other seeds than the experiment's: a list such as 0,3,4 or a range such as 0..5, its end left out. Runs planned before stay planned
+    #[arg(long, value_name = "LIST")]
+    pub(crate) seeds: Option<Seeds>,
+    /// Memory that runs side by side may need, in MB; with less, fewer go at a time [default: three quarters of what is free]
+    #[arg(long, value_name = "MB")]
+    pub(crate) memory: Option<u64>,
+    /// Only this part of the runs, such as 2/4 (counted from 1); several parts may work in one folder at once (docs/sweeps.md)
+    #[arg(long, value_name = "K/N", default_value = "1/1")]
+    pub(crate) shard: sngan_sweep::Shard,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+    #[command(flatten)]
+    pub(crate) data: DataFolder,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_lists_or_ranges() {
+        let seeds = |text: &str| text.parse::<Seeds>().map(|s| s.0);
+        assert_eq!(seeds("0..3"), Ok(vec![0, 1, 2]));
+        assert_eq!(seeds("4, 1,4"), Ok(vec![1, 4]));
+        for wrong in ["", "3..3", "a", "1..", "0..1000000000000"] {
+            assert!(seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+}
