@@ -160,6 +160,9 @@ pub struct LogRecord {
     pub sigma_forward: BTreeMap<String, Option<f64>>,
     /// Exact σ(W̄) after one unsaved power iteration (Figure 9), by layer.
     pub sigma_fig9: BTreeMap<String, Option<f64>>,
+    /// Effective rank of W̄ as D's last forward used it, by layer; empty in records of before it was kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub effective_rank: BTreeMap<String, Option<f64>>,
     /// The classifier's cross-entropy on real images, last round (AC-GAN).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_class_d: Option<f64>,

@@ -5,6 +5,7 @@ use crate::frame::{Axis, Frame, Scale};
 use crate::statistics::summary;
 use crate::{Rendered, Result};
 use plotters::style::RGBColor;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Room around a panel's rectangle, units.
@@ -89,6 +90,16 @@ impl Series {
     /// A series without bands.
     pub(crate) fn line(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
         Series { name: name.into(), points: points.into_iter().map(|(x, y)| Point::new(x, y)).collect(), dashed: false }
+    }
+
+    /// The mean over seeds at each x, with its standard error as a band.
+    pub(crate) fn over_seeds(name: impl Into<String>, values: impl IntoIterator<Item = (u64, f64)>) -> Series {
+        let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+        for (x, y) in values {
+            at.entry(x).or_default().push(y);
+        }
+        let points = at.iter().filter_map(|(x, v)| Point::over_seeds(*x as f64, v)).collect();
+        Series { name: name.into(), points, dashed: false }
     }
 
     fn has_band(&self) -> bool {

@@ -185,7 +185,7 @@ fn rows_of_layers(runs: &[Named]) -> Result<Table> {
             for name in record.sigma_forward.keys() {
                 let (forward, fig9) = (layer(&record.sigma_forward, name), layer(&record.sigma_fig9, name));
                 let row = table.row(run).whole("gen_update", record.gen_update).text("layer", name.clone());
-                row.real("sigma_forward", forward).real("sigma_fig9", fig9);
+                row.real("sigma_forward", forward).real("sigma_fig9", fig9).real("effective_rank", layer(&record.effective_rank, name));
             }
         }
     }

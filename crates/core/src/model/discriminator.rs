@@ -7,6 +7,7 @@ use super::{Labels, Parameters, Place, find};
 use crate::norm::Iterate;
 use crate::ops::{self, FeatureMap};
 use crate::rng::Streams;
+use crate::spectrum::Concentration;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::RunSpec;
@@ -215,16 +216,13 @@ impl Discriminator {
         }
     }
 
-    /// Exact σ(W̄) by layer name, of the weights that `weights` holds.
+    /// Exact σ(W̄) and effective rank by layer name, of the weights that `weights` holds.
     ///
     /// # Errors
     /// When a weight is not finite.
-    pub fn sigmas(&self, weights: &Weights) -> Result<BTreeMap<String, Option<f64>>> {
-        self.layers
-            .iter()
-            .zip(&weights.layers)
-            .map(|(layer, w)| Ok((layer.spec.name.clone(), sngan_experiment::records::finite(crate::spectrum::sigma_max(&w.normalized)?))))
-            .collect()
+    pub fn spectra(&self, weights: &Weights) -> Result<BTreeMap<String, Concentration>> {
+        let named = self.layers.iter().map(|l| l.spec.name.clone());
+        named.zip(&weights.layers).map(|(name, w)| Ok((name, Concentration::of(&w.normalized)?))).collect()
     }
 }
 

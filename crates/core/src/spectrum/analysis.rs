@@ -1,6 +1,6 @@
 //! Everything that can be said of a discriminator's spectra at one moment: singular values, operator norms, bounds on its Lipschitz constant.
 
-use super::{Boundary, Geometry, circular_norm, operator_norm, singular_values};
+use super::{Boundary, Geometry, circular_norm, entropy, operator_norm, singular_values};
 use crate::batch::Batches;
 use crate::checkpoint::Checkpoint;
 use crate::model::{Discriminator, Parameters, Place, Weights};
@@ -36,10 +36,7 @@ impl Spectrum {
     /// As [`singular_values`].
     pub fn of(weight: &Tensor) -> Result<Spectrum> {
         let singular_values = singular_values(weight)?;
-        let total: f64 = singular_values.iter().map(|s| s * s).sum();
-        let share = |s: &f64| s * s / total;
-        let entropy =
-            if total > 0.0 { -singular_values.iter().map(share).filter(|p| *p > 0.0).map(|p| p * p.ln()).sum::<f64>() } else { 0.0 };
+        let entropy = entropy(&singular_values.iter().map(|s| s * s).collect::<Vec<_>>());
         Ok(Spectrum { singular_values, entropy, effective_rank: entropy.exp() })
     }
 

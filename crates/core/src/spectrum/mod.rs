@@ -35,16 +35,52 @@ pub fn singular_values(weight: &Tensor) -> Result<Vec<f64>> {
     m.singular_values().map_err(|e| Error::Invalid(format!("singular values did not converge: {e:?}")))
 }
 
-/// The largest singular value, as the root of the largest eigenvalue of the smaller Gram matrix (relative error about 1e-15).
-///
-/// # Errors
-/// As [`singular_values`].
-pub fn sigma_max(weight: &Tensor) -> Result<f64> {
+/// Squared singular values in increasing order, as eigenvalues of the smaller Gram matrix: far cheaper than [`singular_values`], with a
+/// relative error of about 1e-15 of the largest.
+fn squared_singular_values(weight: &Tensor) -> Result<Vec<f64>> {
     let m = to_faer(weight)?;
     check_finite(&m)?;
     let gram = if m.nrows() <= m.ncols() { &m * m.transpose() } else { m.transpose() * &m };
     let eigen = gram.self_adjoint_eigenvalues(Side::Lower).map_err(|e| Error::Invalid(format!("eigenvalues did not converge: {e:?}")))?;
-    Ok(eigen.last().copied().unwrap_or(0.0).max(0.0).sqrt())
+    // Rounding puts what is 0 on either side of it.
+    Ok(eigen.into_iter().map(|x| x.max(0.0)).collect())
+}
+
+/// The largest singular value, by the smaller Gram matrix (relative error about 1e-15).
+///
+/// # Errors
+/// As [`singular_values`].
+pub fn sigma_max(weight: &Tensor) -> Result<f64> {
+    Ok(squared_singular_values(weight)?.last().copied().unwrap_or(0.0).sqrt())
+}
+
+/// What the log keeps of a weight's spectrum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Concentration {
+    /// The largest singular value.
+    pub sigma: f64,
+    /// exp of the entropy of `pᵢ = σᵢ²/Σσ²`: how many directions carry the weight, from 1 to the number of singular values.
+    pub effective_rank: f64,
+}
+
+impl Concentration {
+    /// Of a weight of two or more dimensions, by the smaller Gram matrix.
+    ///
+    /// # Errors
+    /// As [`singular_values`].
+    pub fn of(weight: &Tensor) -> Result<Concentration> {
+        let squares = squared_singular_values(weight)?;
+        Ok(Concentration { sigma: squares.last().copied().unwrap_or(0.0).sqrt(), effective_rank: entropy(&squares).exp() })
+    }
+}
+
+/// Entropy of squared singular values as shares of their sum, nats; 0 where all are 0.
+fn entropy(squares: &[f64]) -> f64 {
+    let total: f64 = squares.iter().sum();
+    if total <= 0.0 {
+        return 0.0;
+    }
+    -squares.iter().map(|s| s / total).filter(|p| *p > 0.0).map(|p| p * p.ln()).sum::<f64>()
 }
 
 fn check_finite(m: &Mat<f64>) -> Result<()> {
@@ -108,6 +144,26 @@ mod tests {
             assert_eq!(all.len(), 6);
             assert!((all[0] - sigma_max(&w).unwrap()).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn concentration_is_that_of_all_singular_values() {
+        let draws: Vec<f64> = Streams::new(1).normal("w", 0, 6 * 10).into_iter().map(f64::from).collect();
+        for shape in [(6, 10), (10, 6)] {
+            let w = Tensor::from_slice(&draws, shape, &Device::Cpu).unwrap();
+            let (all, few) = (Spectrum::of(&w).unwrap(), Concentration::of(&w).unwrap());
+            assert!((all.sigma() - few.sigma).abs() < 1e-12);
+            assert!((all.effective_rank - few.effective_rank).abs() < 1e-10);
+        }
+    }
+
+    #[test]
+    fn effective_rank_counts_equal_directions() {
+        let two = Tensor::new(&[[3.0f64, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 0.0]], &Device::Cpu).unwrap();
+        let one = Tensor::ones((4, 5), DType::F64, &Device::Cpu).unwrap();
+        assert!((Concentration::of(&two).unwrap().effective_rank - 2.0).abs() < 1e-12);
+        assert!((Concentration::of(&one).unwrap().effective_rank - 1.0).abs() < 1e-10);
+        assert_eq!(Concentration::of(&one.zeros_like().unwrap()).unwrap(), Concentration { sigma: 0.0, effective_rank: 1.0 });
     }
 
     #[test]

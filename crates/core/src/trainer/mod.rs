@@ -23,7 +23,7 @@ use critic::Critic;
 use ema::Ema;
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
-use sngan_experiment::records::FORMAT_VERSION;
+use sngan_experiment::records::{FORMAT_VERSION, finite};
 use std::collections::BTreeMap;
 
 /// What one update found out.
@@ -58,6 +58,8 @@ pub struct Details {
     pub sigma_forward: BTreeMap<String, Option<f64>>,
     /// Exact σ(W̄) after one unsaved power iteration following D's last step.
     pub sigma_fig9: BTreeMap<String, Option<f64>>,
+    /// Effective rank of W̄ as D's last forward used it, by layer.
+    pub effective_rank: BTreeMap<String, Option<f64>>,
     /// D's loss on training and held-out images after the update, where there are held-out ones.
     pub critic: Option<CriticLoss>,
 }
@@ -169,7 +171,9 @@ impl<'a> Trainer<'a> {
             let last = round + 1 == self.spec.n_dis;
             let weights = self.discriminator_update(round, &mut update, detailed && last, &mut details)?;
             if detailed && last {
-                details.sigma_forward = self.discriminator.sigmas(&weights).unwrap_or_default();
+                let spectra = self.discriminator.spectra(&weights).unwrap_or_default();
+                details.sigma_forward = spectra.iter().map(|(layer, s)| (layer.clone(), finite(s.sigma))).collect();
+                details.effective_rank = spectra.iter().map(|(layer, s)| (layer.clone(), finite(s.effective_rank))).collect();
                 details.sigma_fig9 = self.sigma_fig9().unwrap_or_default();
             }
         }
@@ -188,7 +192,7 @@ impl<'a> Trainer<'a> {
     fn sigma_fig9(&self) -> Result<BTreeMap<String, Option<f64>>> {
         let mut copy = self.discriminator.clone();
         let weights = copy.weights(Parameters::Frozen, Iterate::Once)?;
-        copy.sigmas(&weights)
+        Ok(copy.spectra(&weights)?.into_iter().map(|(layer, s)| (layer, finite(s.sigma))).collect())
     }
 
     /// The first trained tensor or state that is not finite.

@@ -226,6 +226,7 @@ impl Session<'_> {
             grad_norm_g: finite(details.grad_norm_g),
             sigma_forward: details.sigma_forward,
             sigma_fig9: details.sigma_fig9,
+            effective_rank: details.effective_rank,
             loss_class_d: update.loss_class_d.and_then(finite),
             loss_class_g: update.loss_class_g.and_then(finite),
             critic_train: details.critic.and_then(|c| finite(c.train)),

@@ -3,12 +3,11 @@
 use super::learning_curve::{curves, updates_axis};
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
-use crate::chart::{AxisSpec, Chart, Panel, Point, Series};
+use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::collect::{Collected, Run};
 use crate::{Rendered, Result};
 use sngan_experiment::arch::Architecture;
 use sngan_experiment::records::{LogRecord, Metric};
-use std::collections::BTreeMap;
 
 /// What the paper's panel (b) shows as the best of each curve (Section E.1).
 const PAPERS_BEST: &str = "The paper's best scores during training on CIFAR-10: w/ SN 7.28, w/ WN 7.04, WGAN-GP 6.69";
@@ -72,13 +71,10 @@ fn losses(c: &Collected) -> Result<Vec<Series>> {
         let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
         let logs = runs.iter().map(|r| Ok(r.dir.log()?)).collect::<Result<Vec<_>>>()?;
         for (dashed, loss) in parts {
-            let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-            for record in logs.iter().flatten() {
-                at.entry(record.gen_update).or_default().extend(loss(record));
-            }
-            let points: Vec<Point> = at.iter().filter_map(|(x, v)| Point::over_seeds(*x as f64, v)).collect();
-            if !points.is_empty() {
-                series.push(Series { name: label.into(), points, dashed });
+            let values = logs.iter().flatten().filter_map(|record| Some((record.gen_update, loss(record)?)));
+            let line = Series { dashed, ..Series::over_seeds(label, values) };
+            if !line.points.is_empty() {
+                series.push(line);
             }
         }
     }

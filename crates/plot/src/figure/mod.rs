@@ -2,6 +2,7 @@
 
 mod block;
 mod critic;
+mod effective_rank;
 mod last_layer;
 mod learning_curve;
 mod n_dis;
@@ -23,7 +24,7 @@ const fn figure(id: &'static str, title: &'static str, source: Source, render: f
     Artefact { id, title, source, render }
 }
 
-/// Every figure, in the paper's order.
+/// Every figure, in the paper's order; then those that the paper does not have.
 pub(crate) const LIST: &[Artefact] = &[
     figure("fig1", "Inception score of each method in settings A–F", GRID, score_bars::inception_score),
     figure("fig2", "Fréchet inception distance of each method in settings A–F", GRID, score_bars::fid),
@@ -50,4 +51,5 @@ pub(crate) const LIST: &[Artefact] = &[
         Source::Sweeps(&["table7"]),
         critic::render,
     ),
+    figure("ranks", "Effective rank of D's convolutions over the updates (not in the paper)", GRID, effective_rank::render),
 ];

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 fn no_table_or_figure_of_the_paper_is_missing() {
     let ids = |list: &[sngan_plot::Artefact]| list.iter().map(|a| a.id.to_string()).collect::<Vec<_>>();
     assert_eq!(ids(tables()), (1..=8).map(|i| format!("table{i}")).collect::<Vec<_>>());
-    assert_eq!(ids(figures()), (1..=15).map(|i| format!("fig{i}")).collect::<Vec<_>>());
+    let papers = (1..=15).map(|i| format!("fig{i}"));
+    assert_eq!(ids(figures()), papers.chain(["ranks".into()]).collect::<Vec<_>>());
     let map = include_str!("../../../../docs/paper-map.md");
     for artefact in tables().iter().chain(figures()) {
         let row = map.lines().find(|l| l.contains(&format!("(`{}`)", artefact.id)));
@@ -91,6 +92,19 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
     let last = over("last-layer", [Method::Orthonormal, Method::Sn], |s, v| s.last_conv_factor = v, &[0.5, 1.0, 8.0]);
     let svg = text(&drawn("fig4", &[collect(last.path()).unwrap()], None, out.path()));
     assert!(svg.contains("STL-10") && svg.matches("<circle").count() == 6, "the caption names the paper's data");
+}
+
+#[test]
+fn effective_ranks_have_a_panel_for_each_layer_and_a_curve_for_each_row() {
+    let out = tempfile::tempdir().unwrap();
+    let mut folder = Folder::new("table1", "quick");
+    for (method, seed) in [(Method::Sn, 0), (Method::Sn, 1), (Method::WeightNorm, 0)] {
+        let dir = folder.run(&spec(method, "C", seed), &score(10, 3.0, 20.0));
+        write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
+    }
+    let svg = text(&drawn("ranks", &[collect(folder.path()).unwrap()], None, out.path()));
+    assert_eq!(svg.matches("<circle").count(), 7 * 2 * 2, "two points of two rows in each of seven panels");
+    assert!(svg.contains("convolutions, setting C") && svg.contains("exp of the entropy"), "{}", &svg[..900]);
 }
 
 #[test]

@@ -70,6 +70,7 @@ pub(crate) fn log(gen_update: u64, sigma: f64) -> LogRecord {
         d_fake: None,
         grad_norm_d: None,
         grad_norm_g: None,
+        effective_rank: sigma.keys().map(|layer| (layer.clone(), Some(1.0 + gen_update as f64 / 10.0))).collect(),
         sigma_forward: sigma.clone(),
         sigma_fig9: sigma,
         loss_class_d: None,
