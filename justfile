@@ -26,8 +26,8 @@ figures out="runs/table1-quick":
 
 # Draw every table and figure of the paper that the records of a scale are enough for into runs/drawn
 draw-all scale="quick":
-    for i in 1 2 3 4 5 6 7 8; do {{ sngan }} table "table$i" --scale {{ scale }} --compare || true; done
-    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do {{ sngan }} figure "fig$i" --scale {{ scale }} --compare || true; done
+    for id in table{1..8}; do {{ sngan }} table "$id" --scale {{ scale }} --compare || true; done
+    for id in fig{1..15} ranks; do {{ sngan }} figure "$id" --scale {{ scale }} --compare || true; done
 
 # Put a sweep's claims, figures and scores on one page, OUT/report.html
 report out="runs/table1-quick":
@@ -53,8 +53,8 @@ smoke-all:
     cargo build --release --package sngan-cli
     for file in experiments/*.toml; do name=$(basename "$file" .toml); case "$name" in settings|claims|demo|spectral-stability) ;; *) {{ sngan }} sweep "$name" --scale smoke ;; esac; done
     {{ sngan }} bench figure10 --width-divisor 16 --sizes 16,24 --batch 8 --rounds 1 --repeat 1 --out runs/figure10-smoke
-    for i in 1 2 3 4 5 6 7 8; do {{ sngan }} table "table$i" --scale smoke --compare --out runs/drawn-smoke; done
-    for i in 1 2 3 4 5 6 7 8 9 11 12 13 14 15; do {{ sngan }} figure "fig$i" --scale smoke --compare --out runs/drawn-smoke; done
+    for id in table{1..8}; do {{ sngan }} table "$id" --scale smoke --compare --out runs/drawn-smoke; done
+    for id in fig{1..9} fig{11..15} ranks; do {{ sngan }} figure "$id" --scale smoke --compare --out runs/drawn-smoke; done
     {{ sngan }} figure fig10 --from runs/figure10-smoke --compare --out runs/drawn-smoke
 
 # Kill a sweep at 20 random moments; its records and checkpoints must end in the bits of an undisturbed one

@@ -54,16 +54,16 @@ fn bytes_of(rendered: &[(&str, Rendered)]) -> Vec<Vec<u8>> {
 fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
     let sweep = Sweep::new();
     let first = render_all(sweep.out(), true).unwrap();
-    assert_eq!(first.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["table1", "fig1", "fig2", "fig3", "fig6", "fig9", "fig12"]);
+    assert_eq!(first.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["table1", "fig1", "fig2", "fig3", "fig6", "fig9", "fig12", "ranks"]);
     let bytes = bytes_of(&first);
     assert!(bytes == bytes_of(&render_all(sweep.out(), true).unwrap()));
     let svgs: Vec<_> = bytes.iter().filter(|b| b.starts_with(b"<svg")).collect();
-    assert_eq!(svgs.len(), 7);
+    assert_eq!(svgs.len(), 8);
     for svg in svgs {
         let text = std::str::from_utf8(svg).unwrap();
         assert!(!text.contains("<text") && text.contains("<path d=\"M") && text.contains("<title>") && !text.contains("NaN"));
     }
-    assert_eq!(bytes.iter().filter(|b| b.starts_with(b"\x89PNG")).count(), 7);
+    assert_eq!(bytes.iter().filter(|b| b.starts_with(b"\x89PNG")).count(), 8);
 }
 
 #[test]
