@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-APART = {"timing.jsonl", "provenance.json", ".lock"}
+APART = {"timing.jsonl", "provenance.json", ".lock", ".plan.json.lock"}
 
 
 def contents(out):
@@ -22,6 +22,15 @@ def contents(out):
             newest[path.parent, path.suffix] = max(newest.get((path.parent, path.suffix), path), path)
     # How many older checkpoints stand beside the newest depends on where a run was resumed.
     return {p: f.read_bytes() for p, f in files.items() if p.parent.name != "checkpoints" or newest[p.parent, p.suffix] == p}
+
+
+def compare(whole, cut):
+    """How many files and checkpoints the two hold alike; an error names those that differ."""
+    one, other = contents(whole), contents(cut)
+    assert one.keys() == other.keys(), sorted(map(str, one.keys() ^ other.keys()))
+    different = [str(p) for p in one if one[p] != other[p]]
+    assert not different, different
+    return len(one), sum(p.suffix == ".safetensors" for p in one)
 
 
 def main():
@@ -47,10 +56,12 @@ def main():
         # Each piece is a fraction of the whole, so that the kills spread over it.
         process = subprocess.Popen(command("cut", 1 + killed % 2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            process.wait(timeout=rng.uniform(0.02, 2.0) * whole / a.kills)
+            code = process.wait(timeout=rng.uniform(0.02, 2.0) * whole / a.kills)
+            assert code == 0, f"a sweep that was not killed ended with code {code}"
             finished += 1
             if finished > 3:
                 # Everything is done already: start over, so that each kill still hits a sweep at work.
+                compare(a.out / "whole", a.out / "cut")
                 shutil.rmtree(a.out / "cut")
                 finished = 0
         except subprocess.TimeoutExpired:
@@ -59,12 +70,8 @@ def main():
             killed += 1
     subprocess.run(command("cut", 2), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    one, other = contents(a.out / "whole"), contents(a.out / "cut")
-    assert one.keys() == other.keys(), sorted(map(str, one.keys() ^ other.keys()))
-    different = [str(p) for p in one if one[p] != other[p]]
-    assert not different, different
-    checkpoints = sum(p.suffix == ".safetensors" for p in one)
-    print(f"{killed} kills: {len(one)} files, {checkpoints} of them checkpoints, have the bytes of the undisturbed sweep")
+    files, checkpoints = compare(a.out / "whole", a.out / "cut")
+    print(f"{killed} kills: {files} files, {checkpoints} of them checkpoints, have the bytes of the undisturbed sweep")
 
 
 if __name__ == "__main__":

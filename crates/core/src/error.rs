@@ -60,5 +60,23 @@ pub enum Error {
     Invalid(String),
 }
 
+/// Whether a file or disk that failed is at the root of an error, rather than what a file holds or a number: another try may succeed.
+pub fn is_io(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |e| e.source()).any(|e| e.is::<std::io::Error>())
+}
+
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_wrong_value_through_every_wrapper() {
+        let full =
+            || sngan_experiment::Error::Io { action: "write", path: "log.jsonl".into(), source: std::io::ErrorKind::StorageFull.into() };
+        assert!(is_io(&full()) && is_io(&Error::Experiment(full())) && is_io(&Error::Observer(Box::new(Error::Experiment(full())))));
+        assert!(!is_io(&Error::Invalid("a weight is not finite".into())));
+    }
+}

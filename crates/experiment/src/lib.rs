@@ -15,7 +15,7 @@ mod spec;
 
 pub use error::{Error, Result};
 pub use file::{ExperimentFile, MethodRow, Plan, Scale, ScorePlan, settings};
-pub use lock::FolderLock;
+pub use lock::{FolderLock, one_at_a_time};
 pub use protocol::ProtocolName;
 pub use run_dir::RunDir;
 pub use spec::{AdamEpsilon, ClipScope, Dataset, Latent, LrDecay, Pixels, PowerIteration, RunSpec};

@@ -62,6 +62,21 @@ impl FolderLock {
     }
 }
 
+/// Does `work` on the file `path` while no other process does so: reading a record, adding to it and writing it again. Waits for whoever is
+/// at it; a lock file stands beside `path`, whose folder is created where it is missing.
+///
+/// # Errors
+/// A lock file that cannot be made, and those of `work`.
+pub fn one_at_a_time<T, E: From<Error>>(path: &Path, work: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, E> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let lock = folder.join(format!(".{name}.lock"));
+    let file = File::create(&lock).map_err(Error::io("create", &lock))?;
+    file.lock().map_err(Error::io("lock", &lock))?;
+    work()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +102,22 @@ mod tests {
         }
         FolderLock::take(folder.path()).unwrap();
         assert!(!a.exists() && !b.exists() && kept.exists());
+    }
+
+    #[test]
+    fn what_is_done_one_at_a_time_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sub/count");
+        let add = |i: usize| {
+            one_at_a_time(&path, || {
+                let found = std::fs::read_to_string(&path).unwrap_or_default();
+                // Long enough for another to read what this one has read.
+                std::thread::sleep(Duration::from_millis(2));
+                std::fs::write(&path, format!("{found}{i};")).map_err(Error::io("write", &path))
+            })
+        };
+        std::thread::scope(|scope| (0..8).for_each(|i| drop(scope.spawn(move || add(i).unwrap()))));
+        assert_eq!(std::fs::read_to_string(&path).unwrap().matches(';').count(), 8);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use sngan_core::trainer::{Outcome, TrainOptions, train_locked};
 use sngan_data::ImageSource;
 use sngan_eval::Evaluator;
 use sngan_experiment::records::{FORMAT_VERSION, PlanRecord, ScoreRecord, Status};
-use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, run_dir};
+use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, one_at_a_time, run_dir};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -171,8 +171,13 @@ pub fn is_busy(out: &Path) -> bool {
     FolderLock::is_taken(out)
 }
 
+/// Writes what the folder is for, or adds to it; sweeps that begin together do so one after the other, lest one write over another's runs.
 fn write_plan(plan: &Plan, out: &Path, extend: bool) -> Result<()> {
     let path = out.join("plan.json");
+    one_at_a_time(&path, || merge_plan(plan, out, &path, extend))
+}
+
+fn merge_plan(plan: &Plan, out: &Path, path: &Path, extend: bool) -> Result<()> {
     let mut record = PlanRecord {
         version: FORMAT_VERSION,
         name: plan.name.clone(),
@@ -181,7 +186,7 @@ fn write_plan(plan: &Plan, out: &Path, extend: bool) -> Result<()> {
         runs: plan.specs.iter().map(RunSpec::dir_name).collect(),
     };
     if path.exists() {
-        let found: PlanRecord = run_dir::read_json(&path)?;
+        let found: PlanRecord = run_dir::read_json(path)?;
         if (&found.name, &found.scale) != (&record.name, &record.scale) {
             let say = |p: &PlanRecord| format!("`{}` at scale `{}`", p.name, p.scale);
             return Err(Error::OtherPlan { path: out.into(), found: say(&found), asked: say(&record) });
@@ -194,7 +199,7 @@ fn write_plan(plan: &Plan, out: &Path, extend: bool) -> Result<()> {
             return Ok(());
         }
     }
-    Ok(atomic::write_json(&path, &record)?)
+    Ok(atomic::write_json(path, &record)?)
 }
 
 struct Sweep<'a> {
@@ -250,12 +255,16 @@ impl Sweep<'_> {
         status
     }
 
-    /// Writes the status where the folder is this run's; training has done so for its own errors.
+    /// Writes the status where the folder is this run's; training has done so for its own errors. A disk that fails only interrupts a run: the
+    /// same sweep takes it up again.
     fn record_failure(&self, dir: &RunDir, error: &Error) -> String {
         let anothers = matches!(error, Error::Core(sngan_core::Error::Experiment(sngan_experiment::Error::SpecChanged { .. })));
         if !anothers && dir.spec_path().exists() {
-            let done = dir.status().ok().flatten().map_or(0, |s| s.gen_updates);
-            if let Err(e) = dir.write_status(Status::Failed, done, Some(error.to_string())) {
+            let before = dir.status().ok().flatten();
+            // What is trained stays trained, though it could not be scored.
+            let completed = before.as_ref().is_some_and(|s| s.status == Status::Completed);
+            let status = if sngan_core::is_io(error) { Status::Interrupted } else { Status::Failed };
+            if !completed && let Err(e) = dir.write_status(status, before.map_or(0, |s| s.gen_updates), Some(error.to_string())) {
                 return format!("{error} (and the status could not be written: {e})");
             }
         }

@@ -8,18 +8,18 @@ use sngan_eval::{DrawnSamples, Evaluator, Samples};
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{ProtocolName, RunDir, RunSpec, run_dir};
 
-fn newest(dir: &RunDir, device: &Device) -> Result<checkpoint::Checkpoint> {
-    let none = || Error::Invalid(format!("{} has no good checkpoint; train it first", dir.path().display()));
-    checkpoint::latest(dir, device)?.ok_or_else(none)
+/// Why a run cannot be looked at.
+fn no_checkpoint(dir: &RunDir) -> String {
+    format!("{} has no good checkpoint; train it first, anew where its checkpoints were removed", dir.path().display())
 }
 
 /// Scores of the newest checkpoint by all of the evaluator's protocols; what is recorded already is not taken again, what is new is appended
-/// to `scores.jsonl`.
+/// to `scores.jsonl`. Of a run whose checkpoints were removed, to save space, the recorded ones.
 ///
 /// Samples come from the stream `sample` of the run's seed, with G in evaluation mode.
 ///
 /// # Errors
-/// No good checkpoint; images that cannot be scored.
+/// Scores that are not recorded and no good checkpoint; images that cannot be scored.
 pub fn score_run(
     dir: &RunDir,
     spec: &RunSpec,
@@ -27,9 +27,13 @@ pub fn score_run(
     device: &Device,
     progress: &sngan_eval::Progress<'_>,
 ) -> Result<Vec<ScoreRecord>> {
-    let checkpoint = newest(dir, device)?;
-    let mut draw = |request: Request| generate::images_of(spec, &checkpoint, device, request);
-    score_missing(dir, evaluator, &mut DrawnSamples::new(spec, &mut draw), checkpoint.gen_updates, progress)
+    let checkpoint = checkpoint::latest(dir, device)?;
+    let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
+    let mut draw = |request: Request| match &checkpoint {
+        Some(checkpoint) => generate::images_of(spec, checkpoint, device, request),
+        None => Err(sngan_core::Error::Invalid(no_checkpoint(dir))),
+    };
+    score_missing(dir, evaluator, &mut DrawnSamples::new(spec, &mut draw), gen_updates, progress)
 }
 
 /// Scores a run while it trains, after every `every` generator updates; for the trainer's observer. The bits of the training stay the same,
@@ -76,14 +80,16 @@ fn score_missing(
     Ok(evaluator.names().iter().filter_map(|name| known(name).or_else(|| new.next())).collect())
 }
 
-/// Writes `spectrum.jsonl`: the squared singular values of every layer of D at the newest checkpoint.
+/// Writes `spectrum.jsonl`, where it is not there: the squared singular values of every layer of D at the newest checkpoint.
 ///
 /// # Errors
 /// No good checkpoint; weights that are not finite.
 pub fn spectra_of_run(dir: &RunDir, spec: &RunSpec) -> Result<()> {
-    let checkpoint = newest(dir, &Device::Cpu)?;
-    if dir.spectra()?.first().is_some_and(|s| s.gen_updates == checkpoint.gen_updates) {
+    let checkpoint = checkpoint::latest(dir, &Device::Cpu)?;
+    let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
+    if dir.spectra()?.first().is_some_and(|s| s.gen_updates == gen_updates) {
         return Ok(());
     }
+    let checkpoint = checkpoint.ok_or_else(|| Error::Invalid(no_checkpoint(dir)))?;
     Ok(run_dir::write_lines(&dir.spectrum_path(), &spectrum::of_checkpoint(spec, &checkpoint)?)?)
 }

@@ -85,6 +85,9 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
         "{} completed, {} diverged, {} failed, {} interrupted or not begun{elsewhere}",
         s.completed, s.diverged, s.failed, s.interrupted
     );
+    if s.failed > 0 {
+        println!("the same command takes up again what a disk or file stopped; --retry-failed tries the other failed runs too");
+    }
     Ok(match (s.interrupted, s.failed) {
         (0, 0) => Ended::Well,
         (0, _) => Ended::WithFailures,

@@ -115,6 +115,33 @@ fn two_sweeps_in_one_folder_share_the_runs() {
 }
 
 #[test]
+fn sweeps_that_begin_together_all_stay_in_the_plan() {
+    let folder = Folder::new();
+    // A part of one run each, so that what they do at the same moment is the plan.
+    let sweeps: Vec<_> = (0..4).map(|seed| folder.spawn(&format!("sweep tiny --out out --threads 1 --shard 1/6 --seeds {seed}"))).collect();
+    for mut sweep in sweeps {
+        assert!(sweep.wait().unwrap().success());
+    }
+    assert_eq!(folder.expect(0, "status out").lines().count(), 2 + 4 * 6);
+}
+
+#[test]
+fn a_run_whose_checkpoints_were_removed_keeps_its_scores() {
+    let folder = Folder::new();
+    folder.expect(0, "sweep tiny --out out");
+    let run = first_run(&folder, "out");
+    std::fs::remove_dir_all(run.join("checkpoints")).unwrap();
+    let kept = ["status.json", "scores.jsonl", "spectrum.jsonl"].map(|name| std::fs::read_to_string(run.join(name)).unwrap());
+    let said = folder.expect(0, "sweep tiny --out out");
+    assert!(said.contains("4 completed, 2 diverged, 0 failed"), "{said}");
+    // A score that is not there cannot be made up, and what is trained stays trained.
+    std::fs::remove_file(run.join("scores.jsonl")).unwrap();
+    let said = folder.expect(1, "sweep tiny --out out");
+    assert!(said.contains("3 completed, 2 diverged, 1 failed") && said.contains("has no good checkpoint"), "{said}");
+    assert_eq!(std::fs::read_to_string(run.join("status.json")).unwrap(), kept[0]);
+}
+
+#[test]
 fn parts_and_more_seeds_add_up_and_a_dry_run_writes_nothing() {
     let folder = Folder::new();
     let said = folder.expect(0, "sweep tiny --out out --seeds 0..2 --dry-run");
@@ -138,10 +165,7 @@ fn writes_that_fail_are_told_and_lose_nothing() {
     let largest = files(&first_run(&folder, "whole").join("checkpoints"), "safetensors").pop().unwrap();
     let blocks = std::fs::metadata(largest).unwrap().len() / 512;
     for blocks in [blocks / 2, 1] {
-        let script = format!(
-            "trap '' XFSZ; ulimit -f {blocks}; exec {} sweep tiny --out cut --threads 1 --retry-failed",
-            env!("CARGO_BIN_EXE_sngan")
-        );
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {} sweep tiny --out cut --threads 1", env!("CARGO_BIN_EXE_sngan"));
         let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(folder.path("")).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
@@ -153,7 +177,7 @@ fn writes_that_fail_are_told_and_lose_nothing() {
         assert!(unfinished.is_empty(), "{unfinished:?}");
     }
     // The cause is gone.
-    folder.expect(0, "sweep tiny --out cut --threads 1 --retry-failed");
+    folder.expect(0, "sweep tiny --out cut --threads 1");
     for out in ["whole", "cut"] {
         folder.expect(0, &format!("figures {out}"));
     }

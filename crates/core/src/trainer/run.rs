@@ -3,7 +3,7 @@
 use super::{Trainer, Update};
 use crate::checkpoint;
 use crate::model::Place;
-use crate::{Error, Result, generate, provenance};
+use crate::{Error, Result, generate, is_io, provenance};
 use candle_core::Device;
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::records::{FORMAT_VERSION, LogRecord, Provenance, Status, TimingRecord, finite};
@@ -71,7 +71,8 @@ pub type Observer<'a> = dyn FnMut(&Progress, &mut Trainer<'_>) -> Result<()> + '
 /// or on the number of threads of the current rayon pool. A finished run is left as it is.
 ///
 /// # Errors
-/// A folder in use, a changed spec, I/O errors, images of another size. The status is then `failed`, where the folder is of this spec.
+/// A folder in use, a changed spec, I/O errors, images of another size. Where the folder is of this spec, the status is then `failed`, or
+/// `interrupted` after an I/O error: when its cause is gone, the run goes on.
 pub fn train(
     dir: &Path,
     spec: &RunSpec,
@@ -101,7 +102,7 @@ pub fn train_locked(
     let result = Session { dir: &dir, spec, options, started: Instant::now() }.run(images, device, stop, observer);
     if let Err(e) = &result {
         let done = dir.status().ok().flatten().map_or(0, |s| s.gen_updates);
-        dir.write_status(Status::Failed, done, Some(e.to_string()))?;
+        dir.write_status(if is_io(e) { Status::Interrupted } else { Status::Failed }, done, Some(e.to_string()))?;
     }
     result
 }
