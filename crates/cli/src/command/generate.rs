@@ -12,7 +12,9 @@ pub(crate) fn run(arguments: &Generate) -> Result<Ended> {
     let source = arguments.checkpoint.as_ref().or(arguments.source.as_ref()).context("no run was named")?;
     let found = run_and_checkpoint(source, &device)?;
     let (spec, checkpoint) = found.with_context(|| format!("{} is no run folder and no checkpoint of one", source.display()))?;
-    let Generate { n, seed, class, columns, .. } = *arguments;
+    let Generate { n, seed, class, columns, zoom, .. } = *arguments;
+    let images = if arguments.interpolate.is_some() { n.saturating_mul(columns) } else { n };
+    generate::check(&arguments.out, images, spec.side, columns, zoom)?;
     let bytes = match (arguments.interpolate, arguments.to_class) {
         (None, None) => generate::images_of(&spec, &checkpoint, &device, Request { first: 0, n, seed, class })?,
         (Some(Interpolate::Latent), None) => {
@@ -26,8 +28,7 @@ pub(crate) fn run(arguments: &Generate) -> Result<Ended> {
         (Some(Interpolate::Class), None) => bail!("--interpolate class needs --class and --to-class"),
         (_, Some(_)) => bail!("--to-class needs --interpolate class"),
     };
-    generate::write(&arguments.out, &bytes, spec.side, columns, arguments.zoom)?;
-    let images = bytes.len() / (3 * spec.side * spec.side);
+    generate::write(&arguments.out, &bytes, spec.side, columns, zoom)?;
     println!("{}: {images} images after {} updates", arguments.out.display(), checkpoint.gen_updates);
     Ok(Ended::Well)
 }

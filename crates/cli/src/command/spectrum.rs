@@ -6,7 +6,7 @@ use crate::args::SpectrumOf;
 use anyhow::{Context, Result};
 use sngan_core::Device;
 use sngan_core::checkpoint::Checkpoint;
-use sngan_core::spectrum::{Analysis, NamedSpectrum, analyse, of_file};
+use sngan_core::spectrum::{Analysis, FileSpectra, analyse, of_file};
 use sngan_data::Split;
 use sngan_experiment::RunSpec;
 
@@ -63,7 +63,7 @@ fn print_analysis(analysis: &Analysis) {
     println!("σ: largest singular value of the weight as a matrix. operator: norm of the layer on its input, zeros beyond the border;");
     println!("circular: the same with joined borders. eff. rank: exp of the entropy of σ²/Σσ², of W̃.");
     match analysis.lipschitz_bound {
-        Some(bound) => println!("Lipschitz constant of D: at most {bound:.4} (product of operator norms)"),
+        Some(bound) => println!("Lipschitz constant of D: at most {bound:.4} (product of operator norms, each by power iteration)"),
         None => println!("Lipschitz constant of D: not bounded by its weights (normalization of feature maps)"),
     }
     if let Some(g) = analysis.gradients {
@@ -71,11 +71,15 @@ fn print_analysis(analysis: &Analysis) {
     }
 }
 
-fn print_spectra(spectra: &[NamedSpectrum]) {
+fn print_spectra(found: &FileSpectra) {
     println!("{:<48} {:>20} {:>12} {:>10} {:>6}", "tensor", "shape", "σ", "eff. rank", "of");
-    for s in spectra {
+    for s in &found.spectra {
         let shape = s.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
         let (sigma, rank, of) = (s.spectrum.sigma(), s.spectrum.effective_rank, s.spectrum.singular_values.len());
-        println!("{:<48} {shape:>20} {sigma:>12.5} {rank:>10.2} {of:>6}", s.name);
+        let name = if s.normalized { format!("{} / σ by u and v", s.name) } else { s.name.clone() };
+        println!("{name:<48} {shape:>20} {sigma:>12.5} {rank:>10.2} {of:>6}");
+    }
+    if !found.left_out.is_empty() {
+        println!("left out, no floating-point numbers: {}", found.left_out.join(", "));
     }
 }

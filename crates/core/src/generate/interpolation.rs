@@ -105,7 +105,7 @@ fn class_tables(
         return Err(Error::Invalid("classes were asked for, but the run's generator is not conditional".into()));
     }
     if let Some(class) = [from, to].into_iter().find(|c| *c as usize >= spec.n_classes) {
-        return Err(Error::Invalid(format!("class {class} among {}", spec.n_classes)));
+        return Err(Error::Invalid(format!("class {class}: the classes are 0 to {}", spec.n_classes.saturating_sub(1))));
     }
     let is_table = |name: &str, t: &Tensor| (name.ends_with("bn.gamma") || name.ends_with("bn.beta")) && t.rank() == 2;
     let replaced = tensors.iter().map(|(name, t)| {
@@ -183,7 +183,7 @@ mod tests {
         let message = |run, path| grid(run, path).unwrap_err().to_string();
         assert!(message(&plain, Path::Class { from: 0, to: 1 }).contains("not conditional"));
         assert!(message(&plain, Path::Latent { class: Some(0) }).contains("not conditional"));
-        assert!(message(&classes, Path::Class { from: 0, to: 3 }).contains("class 3 among 3"));
+        assert!(message(&classes, Path::Class { from: 0, to: 3 }).contains("class 3: the classes are 0 to 2"));
         let one = Interpolation { rows: 1, steps: 1, seed: 0, path: Path::Latent { class: None } };
         assert!(interpolate(&plain.0, &plain.1, &Device::Cpu, &one).is_err());
         let request = Request { first: 0, n: 1, seed: 0, class: Some(5) };

@@ -4,7 +4,7 @@ mod interpolation;
 mod output;
 
 pub use interpolation::{Interpolation, Path, interpolate};
-pub use output::{write, write_grid};
+pub use output::{check, write, write_grid};
 
 use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;

@@ -6,16 +6,90 @@ use sngan_experiment::atomic;
 use std::io::Cursor;
 use std::path::Path;
 
+/// Pixels along a side of a grid at most; programs that open larger ones are rare.
+const LARGEST: u64 = 32_768;
+
+/// Bytes of images at most, which are held in memory before they are written.
+const MOST: u64 = 8 << 30;
+
+/// Endings of files that images could be expected in, but are not written as.
+const OTHER_FILES: [&str; 9] = ["jpg", "jpeg", "gif", "bmp", "webp", "tif", "tiff", "npz", "safetensors"];
+
+/// What images go to.
+enum Kind {
+    Grid,
+    Array,
+    Folder,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Result<Kind> {
+        let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        match ending.as_deref() {
+            Some("png") => Ok(Kind::Grid),
+            Some("npy") => Ok(Kind::Array),
+            Some(other) if OTHER_FILES.contains(&other) => Err(Error::Invalid(format!(
+                "{}: images are not written as .{other}; name a FILE.png, a FILE.npy or a folder",
+                path.display()
+            ))),
+            _ => Ok(Kind::Folder),
+        }
+    }
+}
+
+/// Whether `n` images can go to `path` by [`write`]; to be asked before they are made.
+///
+/// # Errors
+/// No image, more than memory should hold, a grid too large for a PNG, a file of another kind, a folder that has PNGs already.
+pub fn check(path: &Path, n: usize, side: usize, columns: usize, zoom: usize) -> Result<()> {
+    let images = n as u64;
+    if n == 0 || images.saturating_mul(3 * (side * side) as u64) > MOST {
+        let most = MOST / (3 * side * side).max(1) as u64;
+        return Err(Error::Invalid(format!("{n} images: from 1 to {most} of side {side} are made at a time")));
+    }
+    match Kind::of(path)? {
+        Kind::Grid => check_grid(images, side, columns, zoom),
+        Kind::Array => Ok(()),
+        Kind::Folder => {
+            check_grid(1, side, 1, zoom)?;
+            let mut there = std::fs::read_dir(path).into_iter().flatten().flatten();
+            if there.any(|entry| entry.path().extension().is_some_and(|e| e == "png")) {
+                return Err(Error::Invalid(format!(
+                    "{} has images already, which would mix with the new ones; name another folder",
+                    path.display()
+                )));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn check_grid(images: u64, side: usize, columns: usize, zoom: usize) -> Result<()> {
+    if columns == 0 || zoom == 0 {
+        return Err(Error::Invalid("a grid has at least one column, and a zoom of at least 1".into()));
+    }
+    let pixels = |n: u64| n.saturating_mul(side as u64).saturating_mul(zoom as u64);
+    let (width, height) = (pixels(columns as u64), pixels(images.div_ceil(columns as u64)));
+    if width.max(height) > LARGEST {
+        let reason = format!(
+            "a grid of {width}x{height} pixels is larger than {LARGEST}; take fewer images, another number of columns or a smaller zoom, or write a FILE.npy or a folder"
+        );
+        return Err(Error::Invalid(reason));
+    }
+    Ok(())
+}
+
 /// Writes images `[n, 3, side, side]` by the kind of `path`: a PNG grid for `.png` (see [`write_grid`]), a NumPy array of bytes
 /// `[n, side, side, 3]` for `.npy`, and else a folder with one PNG each, `000000.png` and on.
 ///
 /// # Errors
-/// When the bytes are no whole number of images, or a file cannot be written.
+/// As [`check`]; when the bytes are no whole number of images, or a file cannot be written.
 pub fn write(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize) -> Result<()> {
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("png") => write_grid(path, bytes, side, columns, zoom),
-        Some("npy") => write_array(path, bytes, side),
-        _ => {
+    check(path, bytes.len() / (3 * side * side).max(1), side, columns, zoom)?;
+    match Kind::of(path)? {
+        Kind::Grid => write_grid(path, bytes, side, columns, zoom),
+        Kind::Array => write_array(path, bytes, side),
+        Kind::Folder => {
             let size = image_size(bytes, side)?;
             let mut files = bytes.chunks_exact(size).enumerate();
             files.try_for_each(|(i, one)| write_grid(&path.join(format!("{i:06}.png")), one, side, 1, zoom))
@@ -27,12 +101,10 @@ pub fn write(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize
 /// `zoom` x `zoom` pixels.
 ///
 /// # Errors
-/// When the bytes are no whole number of images, or the file cannot be written.
+/// When the bytes are no whole number of images, the grid is too large, or the file cannot be written.
 pub fn write_grid(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize) -> Result<()> {
     let size = image_size(bytes, side)?;
-    if columns == 0 || zoom == 0 {
-        return Err(Error::Invalid("a grid has at least one column, and a zoom of at least 1".into()));
-    }
+    check_grid((bytes.len() / size) as u64, side, columns, zoom)?;
     let rows = (bytes.len() / size).div_ceil(columns);
     let mut grid = image::RgbImage::new((columns * side) as u32, (rows * side) as u32);
     for (i, one) in bytes.chunks_exact(size).enumerate() {
@@ -92,6 +164,23 @@ mod tests {
         write_grid(&path, &bytes, 2, 2, 3).unwrap();
         assert_eq!(image::open(&path).unwrap().to_rgb8().get_pixel(8, 2).0[0], 50);
         assert!(write_grid(&path, &bytes[1..], 2, 2, 1).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_before_it_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |name: &str, n, columns, zoom| check(&folder.path().join(name), n, 32, columns, zoom).err().map(|e| e.to_string());
+        assert_eq!(refused("g.png", 64, 8, 4), None);
+        assert_eq!(refused("G.PNG", 64, 8, 4), None);
+        assert_eq!(refused("v1.5", 64, 8, 4), None);
+        let says = |found: Option<String>, what: &str| assert!(found.as_ref().is_some_and(|f| f.contains(what)), "{found:?}");
+        says(refused("g.png", 0, 8, 1), "from 1 to");
+        says(refused("all", 1_000_000_000_000, 8, 1), "from 1 to");
+        says(refused("g.png", 64, 8, 100_000), "25600000x25600000 pixels");
+        says(refused("g.png", 64, usize::MAX, 1), "larger than 32768");
+        says(refused("g.jpg", 64, 8, 1), "not written as .jpg");
+        write(&folder.path().join("all"), &[0; 2 * 12], 2, 1, 1).unwrap();
+        says(refused("all", 1, 1, 1), "has images already");
     }
 
     #[test]

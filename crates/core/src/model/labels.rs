@@ -19,7 +19,7 @@ impl Labels {
     /// When a class does not exist.
     pub fn new(classes: Vec<u32>, n_classes: usize, place: &Place) -> Result<Labels> {
         if let Some(class) = classes.iter().find(|c| **c as usize >= n_classes) {
-            return Err(Error::Invalid(format!("class {class} among {n_classes}")));
+            return Err(Error::Invalid(format!("class {class}: the classes are 0 to {}", n_classes.saturating_sub(1))));
         }
         Labels::on(classes, &place.device)
     }

@@ -1,77 +1,192 @@
 //! Spectra of anybody's weights: safetensors, or what `torch.save` wrote.
 
 use super::Spectrum;
+use crate::norm::matrix;
 use crate::torch_file::{TorchData, TorchFile};
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::safetensors::Load;
+use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A weight of a file.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct NamedSpectrum {
-    /// Its name in the file.
+    /// Its name in the file; of a weight divided by σ the layer's.
     pub name: String,
-    /// Its shape; the matrix is the first dimension by the others.
+    /// Its shape; the matrix is the first dimension by the others, but for a weight divided by σ, where u says which dimension comes first.
     pub shape: Vec<usize>,
+    /// Whether this is W/σ, with σ = uᵀWv by the vectors that PyTorch's spectral normalization keeps in the file.
+    pub normalized: bool,
     /// Its singular values.
     pub spectrum: Spectrum,
 }
 
-/// The spectra of every tensor with two or more dimensions larger than 1, in the order of their names. `state_dict` names the dictionary to
-/// take from a `torch.save` file that nests several.
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct FileSpectra {
+    /// Of every tensor of two or more dimensions, in the order of their names.
+    pub spectra: Vec<NamedSpectrum>,
+    /// Tensors of two or more dimensions whose numbers are no floating-point ones, with their type.
+    pub left_out: Vec<String>,
+}
+
+/// A file's tensors by name.
+#[derive(Default)]
+struct Found {
+    floats: BTreeMap<String, Tensor>,
+    left_out: Vec<String>,
+}
+
+/// The spectra of every tensor with two or more dimensions. `state_dict` names the dictionary to take from a `torch.save` file that nests
+/// several.
 ///
 /// # Errors
-/// A file that is neither format, is cut or corrupt, or holds a weight that is not finite; the message names it.
-pub fn of_file(path: &Path, state_dict: Option<&str>) -> Result<Vec<NamedSpectrum>> {
+/// A file that is neither format, is cut or corrupt, has no such tensor, or holds a weight that is not finite; the message names it.
+pub fn of_file(path: &Path, state_dict: Option<&str>) -> Result<FileSpectra> {
     let bytes = std::fs::read(path).map_err(sngan_experiment::Error::io("read", path))?;
-    let tensors = if TorchFile::recognizes(&bytes) { torch(path, bytes, state_dict)? } else { safetensors(path, &bytes)? };
-    let spectra = tensors.into_iter().map(|(name, t)| match Spectrum::of(&t) {
-        Ok(spectrum) => Ok(NamedSpectrum { shape: t.dims().to_vec(), name, spectrum }),
-        Err(e) => Err(Error::Invalid(format!("{}: tensor `{name}`: {e}", path.display()))),
-    });
-    spectra.collect()
+    let found = if TorchFile::recognizes(&bytes) { torch(path, bytes, state_dict)? } else { safetensors(path, &bytes)? };
+    let mut spectra = Vec::new();
+    for (name, weight) in found.floats.iter().filter(|(_, t)| is_weight(t.dims())) {
+        let of = |name: &str, normalized: bool, w: &Tensor| match Spectrum::of(w) {
+            Ok(spectrum) => Ok(NamedSpectrum { name: name.into(), shape: weight.dims().to_vec(), normalized, spectrum }),
+            Err(e) => Err(Error::Invalid(format!("{}: tensor `{name}`: {e}", path.display()))),
+        };
+        spectra.push(of(name, false, weight)?);
+        if let Some((layer, w)) = normalized(name, weight, &found.floats)? {
+            spectra.push(of(&layer, true, &w)?);
+        }
+    }
+    if spectra.is_empty() {
+        let others = if found.left_out.is_empty() { String::new() } else { format!(" but {}", found.left_out.join(", ")) };
+        return Err(Error::Invalid(format!("{} has no floating-point tensor of two or more dimensions{others}", path.display())));
+    }
+    Ok(FileSpectra { spectra, left_out: found.left_out })
 }
 
 /// Whether a tensor is a matrix in any sense.
 fn is_weight(shape: &[usize]) -> bool {
-    shape.iter().filter(|d| **d > 1).count() >= 2 && shape.iter().all(|d| *d > 0)
+    shape.len() >= 2 && shape.iter().product::<usize>() > 1
 }
 
-fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Vec<(String, Tensor)>> {
+/// W/σ and the layer's name, where `name` is the raw weight of PyTorch's `spectral_norm`, of either of its two ways to name things.
+fn normalized(name: &str, weight: &Tensor, tensors: &BTreeMap<String, Tensor>) -> Result<Option<(String, Tensor)>> {
+    let (layer, vectors) = if let Some(layer) = name.strip_suffix("_orig") {
+        (layer, format!("{layer}_"))
+    } else if let Some(layer) = name.strip_suffix(".original") {
+        (layer, format!("{layer}.0._"))
+    } else {
+        return Ok(None);
+    };
+    let (Some(u), Some(v)) = (tensors.get(&(vectors.clone() + "u")), tensors.get(&(vectors + "v"))) else { return Ok(None) };
+    // Transposed convolutions have their output channels second.
+    let Some(first) = weight.dims().iter().position(|d| *d == u.elem_count()) else { return Ok(None) };
+    let w = matrix(&weight.transpose(0, first)?.contiguous()?)?;
+    let (u, v) = (u.to_dtype(w.dtype())?.flatten_all()?, v.to_dtype(w.dtype())?.flatten_all()?);
+    if v.elem_count() != w.dim(1)? {
+        return Ok(None);
+    }
+    let sigma = (w.matmul(&v.unsqueeze(1)?)?.squeeze(1)? * u)?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+    Ok(Some((layer.into(), (w / sigma)?)))
+}
+
+fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found> {
     let file = TorchFile::from_bytes(path, bytes, state_dict)?;
-    let names: Vec<String> = file.names().filter(|n| file.shape(n).is_some_and(is_weight)).map(str::to_string).collect();
-    let mut tensors = Vec::new();
-    for name in names {
-        let found = file.tensor(&name)?;
-        let t = match found.data {
-            TorchData::F32(values) => Tensor::from_vec(values, found.shape, &Device::Cpu)?,
-            TorchData::F64(values) => Tensor::from_vec(values, found.shape, &Device::Cpu)?,
+    let mut found = Found::default();
+    for name in file.names().map(str::to_string).collect::<Vec<_>>() {
+        let storage = file.storage(&name).unwrap_or_default();
+        if !["FloatStorage", "DoubleStorage", "HalfStorage", "BFloat16Storage"].contains(&storage) {
+            found.leave_out(&name, file.shape(&name).unwrap_or_default(), storage);
+            continue;
+        }
+        let tensor = file.tensor(&name)?;
+        let t = match tensor.data {
+            TorchData::F32(values) | TorchData::Half(values) => Tensor::from_vec(values, tensor.shape, &Device::Cpu)?,
+            TorchData::F64(values) => Tensor::from_vec(values, tensor.shape, &Device::Cpu)?,
             TorchData::I64(_) => continue,
         };
-        tensors.push((name, t));
+        found.floats.insert(name, t);
     }
-    Ok(tensors)
+    Ok(found)
 }
 
-fn safetensors(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
+fn safetensors(path: &Path, bytes: &[u8]) -> Result<Found> {
+    use safetensors::Dtype;
     let wrong = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
     let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(format!("is neither a safetensors file ({e}) nor one of torch.save")))?;
-    let mut tensors = Vec::new();
-    for (name, view) in file.tensors().into_iter().filter(|(_, view)| is_weight(view.shape())) {
-        let t = match view.dtype() {
-            safetensors::Dtype::F32 => {
-                let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-                Tensor::from_vec::<_, f32>(values, view.shape(), &Device::Cpu)?
-            }
-            safetensors::Dtype::F64 => {
-                let eight = |b: &[u8]| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
-                Tensor::from_vec(view.data().chunks_exact(8).map(eight).collect(), view.shape(), &Device::Cpu)?
-            }
-            _ => continue,
-        };
-        tensors.push((name, t));
+    let mut found = Found::default();
+    for (name, view) in file.tensors() {
+        match view.dtype() {
+            Dtype::F64 => drop(found.floats.insert(name, view.load(&Device::Cpu)?)),
+            Dtype::F32 | Dtype::F16 | Dtype::BF16 => drop(found.floats.insert(name, view.load(&Device::Cpu)?.to_dtype(DType::F32)?)),
+            other => found.leave_out(&name, view.shape(), &format!("{other:?}")),
+        }
     }
-    tensors.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(tensors)
+    Ok(found)
+}
+
+impl Found {
+    fn leave_out(&mut self, name: &str, shape: &[usize], dtype: &str) {
+        if is_weight(shape) {
+            self.left_out.push(format!("`{name}` ({dtype})"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::safetensors::save;
+    use std::collections::HashMap;
+
+    fn saved(tensors: &[(&str, Tensor)]) -> Result<FileSpectra> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        save(&tensors.iter().map(|(n, t)| (n.to_string(), t.clone())).collect::<HashMap<_, _>>(), &path).unwrap();
+        of_file(&path, None)
+    }
+
+    fn diagonal() -> Tensor {
+        Tensor::new(&[[3.0f32, 0.0, 0.0], [0.0, 4.0, 0.0]], &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn every_floating_point_type_is_read_and_others_are_named() {
+        let of = |dtype| diagonal().to_dtype(dtype).unwrap();
+        let tensors = [("half", of(DType::F16)), ("brain", of(DType::BF16)), ("double", of(DType::F64)), ("whole", of(DType::I64))];
+        let found = saved(&tensors).unwrap();
+        assert_eq!(found.spectra.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["brain", "double", "half"]);
+        assert!(found.spectra.iter().all(|s| (s.spectrum.sigma() - 4.0).abs() < 1e-12));
+        assert_eq!(found.left_out, ["`whole` (I64)"]);
+        let dense = Tensor::new(&[[3.0f32, 4.0]], &Device::Cpu).unwrap();
+        assert!((saved(&[("head", dense)]).unwrap().spectra[0].spectrum.sigma() - 5.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_file_without_weights_is_an_error() {
+        let bias = Tensor::new(&[1.0f32, 2.0], &Device::Cpu).unwrap();
+        let refused = saved(&[("bias", bias), ("steps", diagonal().to_dtype(DType::I64).unwrap())]).unwrap_err().to_string();
+        assert!(refused.contains("no floating-point tensor") && refused.contains("`steps` (I64)"), "{refused}");
+    }
+
+    #[test]
+    fn weights_of_pytorchs_spectral_norm_are_divided_by_its_sigma() {
+        let vector = |x: &[f32]| Tensor::new(x, &Device::Cpu).unwrap();
+        let (u, v) = (vector(&[0.0, 1.0]), vector(&[0.0, 1.0, 0.0]));
+        let transposed = diagonal().t().unwrap().contiguous().unwrap();
+        let tensors = [
+            ("a.weight_orig", diagonal()),
+            ("a.weight_u", u.clone()),
+            ("a.weight_v", v.clone()),
+            ("b.parametrizations.weight.original", transposed),
+            ("b.parametrizations.weight.0._u", u),
+            ("b.parametrizations.weight.0._v", v),
+        ];
+        let found = saved(&tensors).unwrap().spectra;
+        assert_eq!(found.iter().filter(|s| !s.normalized).count(), 2);
+        let normalized: Vec<_> = found.iter().filter(|s| s.normalized).collect();
+        assert_eq!(normalized.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["a.weight", "b.parametrizations.weight"]);
+        assert!(normalized.iter().all(|s| (s.spectrum.sigma() - 1.0).abs() < 1e-7 && (s.spectrum.singular_values[1] - 0.75).abs() < 1e-7));
+    }
 }

@@ -6,7 +6,7 @@ mod fourier;
 mod operator;
 
 pub use analysis::{Analysis, GradientNorms, LayerAnalysis, Spectrum, analyse};
-pub use file::{NamedSpectrum, of_file};
+pub use file::{FileSpectra, NamedSpectrum, of_file};
 pub use fourier::circular_norm;
 pub use operator::{Boundary, Geometry, operator_norm};
 

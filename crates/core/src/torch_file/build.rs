@@ -2,6 +2,7 @@
 
 use super::pickle::{Id, Machine, Node};
 use super::{Parsed, TorchData, fault};
+use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 
 /// A storage as a persistent id names it.
@@ -130,7 +131,7 @@ impl Storages {
 /// Where a tensor's numbers lie in the file.
 #[derive(Debug)]
 pub(super) struct Layout {
-    class: String,
+    pub(super) class: String,
     /// First byte of the storage.
     start: usize,
     first: usize,
@@ -146,8 +147,17 @@ impl Layout {
             "FloatStorage" => TorchData::F32(self.gather(bytes, f32::from_le_bytes)),
             "DoubleStorage" => TorchData::F64(self.gather(bytes, f64::from_le_bytes)),
             "LongStorage" => TorchData::I64(self.gather(bytes, i64::from_le_bytes)),
-            other => return fault(self.start, format!("has numbers of type {other}; Float, Double and Long are read")),
+            "HalfStorage" => self.half(bytes, DType::F16)?,
+            "BFloat16Storage" => self.half(bytes, DType::BF16)?,
+            other => return fault(self.start, format!("has numbers of type {other}; Float, Double, Half, BFloat16 and Long are read")),
         })
+    }
+
+    fn half(&self, bytes: &[u8], dtype: DType) -> Parsed<TorchData> {
+        let raw = self.gather(bytes, |b: [u8; 2]| b);
+        let wide =
+            Tensor::from_raw_buffer(raw.as_flattened(), dtype, &[raw.len()], &Device::Cpu).and_then(|t| t.to_dtype(DType::F32)?.to_vec1());
+        wide.map(TorchData::Half).or_else(|e| fault(self.start, e.to_string()))
     }
 
     fn gather<T, const N: usize>(&self, bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Vec<T> {

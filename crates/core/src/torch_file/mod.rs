@@ -38,6 +38,8 @@ pub enum TorchData {
     F32(Vec<f32>),
     /// `torch.float64`.
     F64(Vec<f64>),
+    /// `torch.float16` or `torch.bfloat16`, widened.
+    Half(Vec<f32>),
     /// `torch.int64`.
     I64(Vec<i64>),
 }
@@ -101,10 +103,15 @@ impl TorchFile {
         self.tensors.get(name).map(|layout| layout.shape.as_slice())
     }
 
+    /// The class of the storage that holds the numbers of `name`, such as `FloatStorage`, if the file has it.
+    pub fn storage(&self, name: &str) -> Option<&str> {
+        self.tensors.get(name).map(|layout| layout.class.as_str())
+    }
+
     /// Copies out a tensor.
     ///
     /// # Errors
-    /// When there is none of that name, or its numbers are of another type than f32, f64 and i64.
+    /// When there is none of that name, or its numbers are neither floating-point nor i64.
     pub fn tensor(&self, name: &str) -> Result<TorchTensor> {
         let missing = || Fault { offset: 0, reason: format!("tensor `{name}` is missing") };
         let layout = self.tensors.get(name).ok_or_else(missing).map_err(|f| error(&self.path, f))?;
