@@ -82,14 +82,23 @@ impl Artefact {
         }
     }
 
+    /// Whether it can be made from a sweep of this experiment: one of its own, or one that no artefact is made from, such as one's own.
+    pub fn accepts(&self, experiment: &str) -> bool {
+        let Source::Sweeps(names) = self.source else { return true };
+        names.contains(&experiment) || !is_known(experiment)
+    }
+
     /// Whether it shows the sweep of this experiment. An experiment that no artefact is made from, such as one's own, is shown by those that
     /// Table 1's grid is made for.
     pub fn shows(&self, experiment: &str) -> bool {
         let Source::Sweeps(names) = self.source else { return false };
-        let all = || tables().iter().chain(figures());
-        let known = all().any(|a| matches!(a.source, Source::Sweeps(names) if names.contains(&experiment)));
-        if known { names.contains(&experiment) } else { names.first() == Some(&"table1") }
+        if is_known(experiment) { names.contains(&experiment) } else { names.first() == Some(&"table1") }
     }
+}
+
+/// Whether an artefact is made from sweeps of this experiment.
+fn is_known(experiment: &str) -> bool {
+    tables().iter().chain(figures()).any(|a| matches!(a.source, Source::Sweeps(names) if names.contains(&experiment)))
 }
 
 /// The artefact with this id.

@@ -107,11 +107,12 @@ impl BarChart {
         let paths = draw(folder, &self.stem, size, &heading, |canvas| {
             frame.draw_y(canvas)?;
             canvas.legend((LEFT, 8 * DENSITY + LEGEND_ROW / 2), SIZE.0 - LEFT - 120 * DENSITY, &entries)?;
-            self.draw_line(canvas, &frame)?;
             let width = f64::from(frame.right - frame.left) / self.groups.len().max(1) as f64;
             for (i, group) in self.groups.iter().enumerate() {
                 group.draw(canvas, &frame, f64::from(frame.left) + width * i as f64, width)?;
             }
+            // Over the bars: where less is better, every bar would hide it.
+            self.draw_line(canvas, &frame)?;
             for (i, line) in self.foot.iter().enumerate() {
                 let y = frame.bottom + (32 + 20 * i as i32) * DENSITY;
                 canvas.text((LEFT, y), line, SMALL, GREY, Anchor::TopLeft)?;

@@ -3,12 +3,15 @@
 use crate::{Error, Result};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status, StatusRecord};
-use sngan_experiment::{Dataset, RunDir, RunSpec, run_dir};
+use sngan_experiment::{Dataset, Error as ExperimentError, RunDir, RunSpec, run_dir};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The setting whose runs Figure 9 shows, and Figure 3 where there are no scores.
 pub(crate) const SHOWN_SETTING: &str = "C";
+
+/// Images per update in all of the paper's runs.
+const PAPER_BATCH: usize = 64;
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -42,6 +45,12 @@ impl Run {
         let scored = self.curve.iter().filter(|s| s.metric == metric && s.protocol == last.protocol).filter_map(|s| s.value);
         let better = |a: f64, b: f64| if metric.higher_is_better() == (a > b) { a } else { b };
         scored.chain(last.value).reduce(better)
+    }
+
+    /// Whether it was scored in `metric` before its last update too, under the last one's protocol; else its best score is its last.
+    pub fn scored_during_training(&self, metric: Metric) -> bool {
+        let Some(last) = self.score(metric) else { return false };
+        self.curve.iter().any(|s| s.metric == metric && s.protocol == last.protocol && s.gen_updates < last.gen_updates)
     }
 
     /// Points (updates, score) of its learning curve in `metric`.
@@ -135,16 +144,59 @@ impl Collected {
         self.protocol(metric).is_some_and(|p| p.backbone == crate::paper::BACKBONE) && self.runs.iter().all(|r| r.spec.dataset == paper)
     }
 
-    /// A caption's line about the runs: their data and sizes, and whether they only stand in for the paper's.
-    pub fn describe_runs(&self) -> String {
-        let dataset = self.paper_dataset();
-        let (side, updates) = match (dataset, self.plan.name.as_str()) {
+    /// Whether a run was, as [`Run::scored_during_training`] says.
+    pub fn scored_during_training(&self, metric: Metric) -> bool {
+        self.runs.iter().any(|r| r.scored_during_training(metric))
+    }
+
+    /// The heading of a column of best scores, with why it is empty where runs were scored once.
+    pub(crate) fn best_heading(&self, metric: Metric) -> &'static str {
+        if self.scored_during_training(metric) { "best" } else { "best (needs eval_every)" }
+    }
+
+    /// What an answer from these runs, and from their scores in `metric`, holds for: `at scale quick, on Fashion-MNIST in place of CIFAR-10,
+    /// by scorer-fashion`. `None` where scale, data, sizes and backbone are the paper's and completed runs have `min_updates`.
+    pub fn conditions(&self, metric: Option<Metric>, min_updates: u64) -> Option<String> {
+        let (dataset, paper_scale) = (self.paper_dataset(), self.plan.scale == "paper");
+        let any = |differs: &dyn Fn(&RunSpec) -> bool| self.runs.iter().any(|r| differs(&r.spec));
+        let mut differences = Vec::new();
+        if any(&|s| s.dataset != dataset) {
+            let ours = self.values(|s| paper_name(s.dataset).to_string());
+            differences.push(format!("on {ours} in place of {}", paper_name(dataset)));
+        }
+        // Another scale's sizes are not the paper's by its name; one that calls itself the paper's must have them.
+        if paper_scale {
+            let sizes = (self.paper_sizes().0, 1, PAPER_BATCH);
+            if any(&|s| (s.side, s.width_divisor, s.batch) != sizes) {
+                let [side, width, batch] = [self.values(|s| s.side), self.values(|s| s.width_divisor), self.values(|s| s.batch)];
+                differences.push(format!("side {side}, width/{width}, batch {batch}"));
+            }
+            if self.runs.iter().any(|r| r.spec.gen_updates < min_updates && !r.diverged()) {
+                differences.push(format!("{} updates", self.values(|s| s.gen_updates)));
+            }
+        }
+        let backbone = metric.and_then(|m| self.protocol(m)).map(|p| p.backbone.as_str());
+        differences.extend(backbone.filter(|b| *b != crate::paper::BACKBONE).map(|b| format!("by {b}")));
+        let scale = format!("at scale {}", self.plan.scale);
+        let described = std::iter::once(scale).chain(differences.iter().cloned()).collect::<Vec<_>>().join(", ");
+        (!paper_scale || !differences.is_empty()).then_some(described)
+    }
+
+    /// Image side and generator updates of the paper's runs.
+    fn paper_sizes(&self) -> (usize, &'static str) {
+        match (self.paper_dataset(), self.plan.name.as_str()) {
             (_, "n-dis") => (32, "10,000"),
             (_, "table2-stl10") => (48, "200,000"),
             (Dataset::Stl10, _) => (48, "100,000"),
             (Dataset::ImageNet, _) => (128, "450,000"),
             _ => (32, "100,000"),
-        };
+        }
+    }
+
+    /// A caption's line about the runs: their data and sizes, and whether they only stand in for the paper's.
+    pub fn describe_runs(&self) -> String {
+        let dataset = self.paper_dataset();
+        let (side, updates) = self.paper_sizes();
         let papers = |s: &RunSpec| (s.dataset, s.side, s.width_divisor) == (dataset, side, 1) && self.plan.scale == "paper";
         let what = if self.runs.iter().all(|r| papers(&r.spec)) {
             "The paper's sizes".to_string()
@@ -201,12 +253,25 @@ impl Collected {
     }
 }
 
+/// What a sweep's folder is for.
+///
+/// # Errors
+/// [`Error::Plan`] where its file is not there or not whole.
+pub(crate) fn plan(out: &Path) -> Result<PlanRecord> {
+    let path = out.join("plan.json");
+    run_dir::read_json(&path).map_err(|e| match e {
+        ExperimentError::Io { source, .. } => Error::Plan { path, reason: source.to_string() },
+        ExperimentError::Parse { reason, .. } => Error::Plan { path, reason },
+        other => other.into(),
+    })
+}
+
 /// Reads the folder `out` of a sweep.
 ///
 /// # Errors
 /// No plan, a malformed record, or scores of different protocols.
 pub fn collect(out: &Path) -> Result<Collected> {
-    let plan: PlanRecord = run_dir::read_json(&out.join("plan.json"))?;
+    let plan = plan(out)?;
     let ceiling = run_dir::ceiling(out)?;
     let mut expected: BTreeMap<Metric, Protocol> = ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
     let mut runs = Vec::new();

@@ -9,6 +9,16 @@ pub enum Error {
     /// A record.
     #[error(transparent)]
     Experiment(#[from] sngan_experiment::Error),
+    /// A sweep's `plan.json` that is not there, or not whole.
+    #[error(
+        "no whole plan in {path}: {reason}; delete what is left of it, and `sngan sweep NAME --out FOLDER` writes it, keeping finished runs"
+    )]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
     /// Scores that must not share an axis or a column.
     #[error("{run} was scored under another protocol than the rest of the sweep: {differences}; score it again with the sweep's protocol")]
     MixedProtocols {
@@ -47,6 +57,14 @@ pub enum Error {
         /// The id given.
         id: String,
         /// All ids.
+        known: String,
+    },
+    /// No claim has this number.
+    #[error("no claim has the number {number}; the claims are:{known}")]
+    UnknownClaim {
+        /// The number given.
+        number: u32,
+        /// A line for each claim.
         known: String,
     },
     /// The claims' file does not parse, or names what does not exist.

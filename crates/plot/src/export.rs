@@ -1,6 +1,6 @@
 //! A sweep's records as tables for other programs: one Parquet and one CSV file for each kind of record. docs/records.md is their schema.
 
-use crate::{Error, Result};
+use crate::{Error, Result, collect};
 use polars::prelude::{Column, CsvWriter, DataFrame, ParquetWriter, SerWriter};
 use sngan_experiment::records::{LogRecord, ScoreRecord, SpectrumRecord, StatusRecord, TimingRecord};
 use sngan_experiment::{RunDir, RunSpec, atomic, run_dir};
@@ -48,6 +48,7 @@ impl Named {
 
 fn runs(out: &Path) -> Result<Vec<Named>> {
     let sweep = out.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    collect::plan(out)?;
     let dirs = run_dir::run_dirs(&out.join("runs"))?;
     let named = dirs.into_iter().map(|dir| Ok(Named { sweep: sweep.clone(), spec: dir.spec()?, status: dir.status()?, dir }));
     named.collect()

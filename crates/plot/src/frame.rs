@@ -50,9 +50,9 @@ impl Axis {
     }
 }
 
-/// Five or so multiples of 1, 2 or 5 times a power of ten.
+/// Three to six multiples of 1, 2 or 5 times a power of ten.
 fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
-    let rough = (high - low) / 5.0;
+    let rough = (high - low) / 6.0;
     let power = 10f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough * 0.999).unwrap_or(rough);
     let slack = step * 1e-6;
@@ -110,12 +110,17 @@ impl Frame {
         canvas.text((x, (self.top + self.bottom) / 2), &self.y.label, LABEL, BLACK, Anchor::Upwards)
     }
 
-    /// Ticks, their labels and the label of the x axis.
+    /// Ticks, the labels that have room beside each other, and the label of the x axis.
     pub(crate) fn draw_x(&self, canvas: &Canvas<'_>) -> Result<()> {
+        let mut free_from = i32::MIN;
         for value in self.x.ticks() {
-            let (x, _) = self.at(value, 0.0);
+            let ((x, _), text) = (self.at(value, 0.0), short(value));
             canvas.line(vec![(x, self.bottom), (x, self.bottom + 4 * DENSITY)], GREY, DENSITY)?;
-            canvas.text((x, self.bottom + 6 * DENSITY), &short(value), SMALL, BLACK, Anchor::TopCentre)?;
+            let half = canvas.text_width(&text, SMALL)? / 2;
+            if x - half >= free_from {
+                canvas.text((x, self.bottom + 6 * DENSITY), &text, SMALL, BLACK, Anchor::TopCentre)?;
+                free_from = x + half + 5 * DENSITY;
+            }
         }
         let middle = (self.left + self.right) / 2;
         canvas.text((middle, self.bottom + 26 * DENSITY), &self.x.label, LABEL, BLACK, Anchor::TopCentre)

@@ -1,6 +1,6 @@
 //! What a command would write.
 
-use super::{data, scorer, sweep, train};
+use super::{data, figure, report, scorer, sweep, train};
 use crate::args::{Arguments, Bench, Command, Data, Scorer};
 use anyhow::Result;
 use std::path::Path;
@@ -19,8 +19,9 @@ pub(crate) fn writes(arguments: &Arguments) -> Result<Option<Vec<String>>> {
         Command::Stats(a) => file(&a.out, "statistics, and their provenance beside it"),
         Command::Generate(a) => file(&a.out, "images"),
         Command::Figures { out, .. } => Ok(Some(vec![format!("write into {0}/tables and {0}/figures", out.display())])),
-        Command::Figure(a) | Command::Table(a) => Ok(Some(vec![format!("write {} into {}", a.id, a.out.display())])),
-        Command::Report { out, .. } => file(&out.join("report.html"), "the report"),
+        Command::Figure(a) => Ok(Some(vec![figure::intention(a, "figure")?])),
+        Command::Table(a) => Ok(Some(vec![figure::intention(a, "table")?])),
+        Command::Report { out, .. } => Ok(Some(report::intentions(out))),
         Command::Collect { outs, out } => {
             let folder = out.clone().unwrap_or_else(|| outs[0].join("records"));
             Ok(Some(vec![format!("write into {}: Parquet and CSV", folder.display())]))

@@ -1,6 +1,6 @@
 //! `sngan figure`, `sngan table` and `sngan figures`.
 
-use super::records;
+use super::records::{self, Records};
 use crate::Ended;
 use anyhow::{Result, bail};
 use clap::Args;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Draw {
     /// Its id, such as fig11 or table7; an unknown one is answered with all
     #[arg(value_name = "ID")]
-    pub(super) id: String,
+    id: String,
     /// Folders of records [default: runs/EXPERIMENT-SCALE of each experiment that it shows; for fig10 runs/figure10]
     #[arg(long, value_name = "OUT", num_args = 1..)]
     from: Vec<PathBuf>,
@@ -21,27 +21,43 @@ pub(crate) struct Draw {
     scale: String,
     /// Folder that the files go to
     #[arg(long, value_name = "DIR", default_value = "runs/drawn")]
-    pub(super) out: PathBuf,
+    out: PathBuf,
     /// Put the paper's published numbers beside ours, where there are any
     #[arg(long)]
     compare: bool,
 }
 
-/// Draws one figure or writes one table; `kind` is what the command is called.
-pub(crate) fn draw(arguments: &Draw, kind: &str) -> Result<Ended> {
+/// What is to be drawn, and its records; `kind` is what the command is called.
+fn read(arguments: &Draw, kind: &str) -> Result<(&'static Artefact, Records)> {
     let artefact = sngan_plot::find(&arguments.id)?;
     if artefact.id.starts_with("table") != (kind == "table") {
         bail!("{} is drawn by `sngan {}`", artefact.id, if kind == "table" { "figure" } else { "table" });
     }
     let records = records::read(&folders(artefact, arguments))?;
-    if records.is_empty() && artefact.source != Source::Code {
-        bail!(
-            "no records of {} at scale {}; to make them:\n  {}",
-            artefact.id,
-            arguments.scale,
-            artefact.commands(&arguments.scale).join("\n  ")
-        );
+    let enough = match artefact.source {
+        Source::Sweeps(_) => !records.sweeps.is_empty(),
+        Source::Timings => records.timings.is_some(),
+        Source::Code => true,
+    };
+    if !enough {
+        let place = if arguments.from.is_empty() { format!("at scale {}", arguments.scale) } else { "in the folders named".into() };
+        bail!("no records of {} {place}; to make them:\n  {}", artefact.id, artefact.commands(&arguments.scale).join("\n  "));
     }
+    if let (Some(other), Source::Sweeps(names)) = (records.sweeps.iter().find(|s| !artefact.accepts(&s.plan.name)), artefact.source) {
+        bail!("{} holds the experiment `{}`; {} is made from {}", other.path.display(), other.plan.name, artefact.id, names.join(", "));
+    }
+    Ok((artefact, records))
+}
+
+/// What would be written, if the records are there.
+pub(super) fn intention(arguments: &Draw, kind: &str) -> Result<String> {
+    let (artefact, _) = read(arguments, kind)?;
+    Ok(format!("write {} into {}", artefact.id, arguments.out.display()))
+}
+
+/// Draws one figure or writes one table; `kind` is what the command is called.
+pub(crate) fn draw(arguments: &Draw, kind: &str) -> Result<Ended> {
+    let (artefact, records) = read(arguments, kind)?;
     let request =
         Request { sweeps: &records.sweeps, timings: records.timings.as_ref(), folder: &arguments.out, compare: arguments.compare };
     match (artefact.render)(&request)? {

@@ -18,12 +18,6 @@ pub(super) struct Records {
     pub(super) timings: Option<UpdateTimings>,
 }
 
-impl Records {
-    pub(super) fn is_empty(&self) -> bool {
-        self.sweeps.is_empty() && self.timings.is_none()
-    }
-}
-
 /// Whether a folder holds the records of a sweep or timings.
 pub(super) fn has_any(folder: &Path) -> bool {
     folder.join("plan.json").exists() || folder.join(TIMINGS).exists()

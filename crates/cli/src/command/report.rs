@@ -8,11 +8,18 @@ use std::path::{Path, PathBuf};
 
 /// Prints what the records say to each of the paper's claims.
 pub(crate) fn claims(folders: &[PathBuf], only: &[u32]) -> Result<Ended> {
+    let wanted = claims::numbered(only)?;
     let records = records::read(folders)?;
-    let wanted: Vec<_> = claims::claims()?.into_iter().filter(|c| only.is_empty() || only.contains(&c.number)).collect();
     let answers = claims::answer(&wanted, &records.sweeps, records.timings.as_ref())?;
     print!("{}", claims::markdown(&answers));
     Ok(Ended::Well)
+}
+
+/// What a sweep's report would write.
+pub(super) fn intentions(out: &Path) -> Vec<String> {
+    let page = out.join("report.html");
+    let verb = if page.exists() { "replace" } else { "write" };
+    vec![format!("write into {0}/tables and {0}/figures", out.display()), format!("{verb} {}: the report", page.display())]
 }
 
 /// Writes a sweep's report.

@@ -10,6 +10,7 @@ fn what_has_no_records_says_which_commands_make_them() {
     let said = folder.expect(1, "table table7");
     assert!(said.contains("sngan sweep table7 --scale quick") && said.contains("sngan sweep table7-resnet --scale quick"), "{said}");
     assert!(folder.expect(1, "figure fig10").contains("sngan bench figure10"));
+    assert!(folder.expect(1, "figure fig10 --dry-run").contains("sngan bench figure10"), "a dry run refuses what the real one would");
     assert!(folder.expect(1, "figure fig16").contains("known: table1"));
     assert!(folder.expect(1, "figure table4").contains("`sngan table`"));
     assert!(folder.expect(1, "claims nowhere").contains("neither a sweep's plan.json nor figure10.json"));
@@ -41,7 +42,15 @@ fn a_sweep_has_a_report_and_answers_claims() {
     assert!(folder.expect(0, "report out").contains("out/report.html"));
     let page = std::fs::read_to_string(folder.path("out/report.html")).unwrap();
     assert!(page.contains("a tiny grid at scale quick") && page.contains("diverged at") && page.matches("<figure ").count() >= 4);
+    assert!(folder.expect(0, "report out --dry-run").contains("write into out/tables and out/figures"));
+    let unknown = folder.expect(1, "claims out --only 13");
+    assert!(unknown.contains("no claim has the number 13") && unknown.contains("1: SN keeps"), "{unknown}");
     let said = folder.expect(0, "claims out");
     assert_eq!(said.matches("**not tested: ").count(), 12, "`tiny` is no experiment of a claim: {said}");
     assert!(folder.expect(0, "figure fig1 --from out --out drawn").contains("drawn/fig1.png"));
+    let plan = folder.path("out/plan.json");
+    let known = std::fs::read_to_string(&plan).unwrap().replace("\"tiny\"", "\"table1\"");
+    std::fs::write(&plan, known).unwrap();
+    let refused = folder.expect(1, "figure fig11 --from out --out drawn");
+    assert!(refused.contains("`table1`; fig11 is made from n-dis"), "{refused}");
 }

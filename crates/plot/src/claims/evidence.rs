@@ -52,17 +52,20 @@ impl<'a> Evidence<'a> {
         self.sweep.ok_or_else(|| Stop::Missing("no records of the experiment were given".into()))
     }
 
-    /// The scale that an answer holds for, `None` for the paper's own.
-    pub(super) fn scale(&self, experiment: &str, min_updates: u64) -> Option<String> {
+    /// What an answer read from scores in `metric` holds for, `None` for the paper's own runs.
+    pub(super) fn conditions(&self, experiment: &str, metric: Option<Metric>, min_updates: u64) -> Option<String> {
         if experiment == TIMINGS {
             return self
                 .timings
                 .filter(|t| (t.width_divisor, t.batch) != (1, 64))
-                .map(|t| format!("width/{}, batch {}", t.width_divisor, t.batch));
+                .map(|t| format!("at width/{}, batch {}", t.width_divisor, t.batch));
         }
-        let c = self.sweep?;
-        let paper = c.plan.scale == "paper" && c.runs.iter().all(|r| r.spec.gen_updates >= min_updates || r.diverged());
-        (!paper).then(|| c.plan.scale.clone())
+        self.sweep?.conditions(metric, min_updates)
+    }
+
+    /// What best scores are called: where runs were scored once, they are the last ones.
+    pub(super) fn best_score(&self, metric: Metric) -> Found<&'static str> {
+        Ok(if self.sweep()?.scored_during_training(metric) { "best score" } else { "last score, the only one" })
     }
 
     /// The runs of a row, which is a label or a method's name; a label that fits goes first, for several rows may share a method.
@@ -125,8 +128,8 @@ impl<'a> Evidence<'a> {
     }
 
     /// A statistic of groups of values, one value a seed, with its bootstrap interval.
-    pub(super) fn statistic(&self, name: &str, groups: &[Vec<f64>], of: impl Fn(&[Vec<f64>]) -> f64) -> Statistic {
-        Statistic { name: name.into(), value: of(groups), interval: bootstrap(&format!("{}: {name}", self.name), groups, of) }
+    pub(super) fn statistic(&self, name: &str, needs: String, groups: &[Vec<f64>], of: impl Fn(&[Vec<f64>]) -> f64) -> Statistic {
+        Statistic { name: name.into(), value: of(groups), interval: bootstrap(&format!("{}: {name}", self.name), groups, of), needs }
     }
 }
 

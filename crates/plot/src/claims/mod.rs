@@ -4,7 +4,7 @@
 mod evidence;
 mod test;
 
-use crate::statistics::Interval;
+use crate::statistics::{COVERAGE, Coverage, Interval};
 use crate::{Collected, Error, Result};
 use evidence::{Evidence, Stop};
 use serde::Deserialize;
@@ -70,8 +70,10 @@ pub struct Statistic {
     pub name: String,
     /// The number.
     pub value: f64,
-    /// Its 95 % interval over seeds.
+    /// Its 95 % interval over seeds; [`COVERAGE`] says how much of that it covers.
     pub interval: Option<Interval>,
+    /// What decides: `at least 0.5`, `interval above 0`.
+    pub needs: String,
 }
 
 /// The answer to a part.
@@ -85,8 +87,8 @@ pub struct PartAnswer {
     pub statistic: Option<Statistic>,
     /// Seeds of the row that has fewest; 0 where it was not tested.
     pub seeds: usize,
-    /// The scale that the answer holds for; `None`: the paper's.
-    pub scale: Option<String>,
+    /// The scale, data and backbone that the answer holds for; `None`: the paper's.
+    pub conditions: Option<String>,
 }
 
 /// The answer to a claim: no, if a part's is no; else not tested, if a part is not; else yes.
@@ -156,14 +158,15 @@ impl Part {
             Err(Stop::Missing(why)) => (Verdict::NotTested(why), None, 0),
             Err(Stop::Failed(e)) => return Err(e),
         };
-        Ok(PartAnswer { says: self.says.clone(), verdict, statistic, seeds, scale: evidence.scale(&self.experiment, claim.min_updates) })
+        let conditions = evidence.conditions(&self.experiment, self.test.metric(), claim.min_updates);
+        Ok(PartAnswer { says: self.says.clone(), verdict, statistic, seeds, conditions })
     }
 }
 
 impl PartAnswer {
-    /// `yes`, `no at scale quick`, `not tested: 1 seed, 3 are needed`.
+    /// `yes`, `no at scale quick, on Fashion-MNIST in place of CIFAR-10`, `not tested: 1 seed, 3 are needed`.
     pub fn verdict_text(&self) -> String {
-        verdict_text(&self.verdict, self.scale.iter())
+        verdict_text(&self.verdict, self.conditions.iter())
     }
 
     /// The statistic in words, or a dash.
@@ -173,19 +176,19 @@ impl PartAnswer {
 }
 
 impl Answer {
-    /// As [`PartAnswer::verdict_text`], for the scales of the parts that decided it.
+    /// As [`PartAnswer::verdict_text`], under the conditions of the parts that decided it.
     pub fn verdict_text(&self) -> String {
         let decided = self.parts.iter().filter(|p| self.verdict != Verdict::No || p.verdict == Verdict::No);
-        verdict_text(&self.verdict, decided.filter_map(|p| p.scale.as_ref()))
+        verdict_text(&self.verdict, decided.filter_map(|p| p.conditions.as_ref()))
     }
 }
 
-fn verdict_text<'a>(verdict: &Verdict, scales: impl Iterator<Item = &'a String>) -> String {
-    let scales: BTreeSet<&String> = scales.collect();
-    let at = match scales.len() {
-        0 => String::new(),
-        _ => format!(" at scale {}", scales.into_iter().cloned().collect::<Vec<_>>().join(" and ")),
-    };
+fn verdict_text<'a>(verdict: &Verdict, conditions: impl Iterator<Item = &'a String>) -> String {
+    let mut distinct: BTreeSet<&str> = conditions.map(String::as_str).collect();
+    // A part without scores names no backbone: what another part says holds for it too.
+    let all = distinct.clone();
+    distinct.retain(|short| !all.iter().any(|long| long.strip_prefix(short).is_some_and(|rest| rest.starts_with(','))));
+    let at = if distinct.is_empty() { String::new() } else { format!(" {}", distinct.into_iter().collect::<Vec<_>>().join(" and ")) };
     match verdict {
         Verdict::Yes => format!("yes{at}"),
         Verdict::No => format!("no{at}"),
@@ -194,19 +197,46 @@ fn verdict_text<'a>(verdict: &Verdict, scales: impl Iterator<Item = &'a String>)
 }
 
 impl Statistic {
-    /// `difference of means 0.41, 95 % interval 0.12 to 0.63`.
+    /// `difference of means 0.41, 95 % interval 0.12 to 0.63; needs interval above 0`.
     pub fn text(&self) -> String {
         let interval = self.interval.map_or_else(String::new, |i| format!(", 95 % interval {} to {}", shown(i.low), shown(i.high)));
-        format!("{} {}{interval}", self.name, shown(self.value))
+        format!("{} {}{interval}; needs {}", self.name, shown(self.value), self.needs)
     }
 }
 
 /// A number with three digits after the point, or with three in all where it is small.
 fn shown(x: f64) -> String {
-    if x == 0.0 || x.abs() >= 0.01 { format!("{x:.3}") } else { format!("{x:.2e}") }
+    match x.abs() {
+        0.0 | 0.1.. => format!("{x:.3}"),
+        0.01.. => format!("{x:.4}"),
+        _ => format!("{x:.2e}"),
+    }
 }
 
-/// The answers as Markdown: a line for each claim, then one for each of its parts.
+/// What an interval over so few seeds is worth, in a sentence.
+pub fn coverage_note() -> String {
+    let of = |c: &Coverage| format!("{:.0} % and {:.0} % at {} seeds", 100.0 * c.mean, 100.0 * c.difference, c.n);
+    format!(
+        "Intervals, but those of slopes (Student's t), are percentile bootstraps over seeds, which over so few are too short for their 95 %: \
+         of normal values they cover a mean and a difference of two means in {}.",
+        COVERAGE.iter().map(of).collect::<Vec<_>>().join(", in ")
+    )
+}
+
+/// The claims with these numbers, or all where none is named.
+///
+/// # Errors
+/// [`Error::UnknownClaim`] with all numbers and claims.
+pub fn numbered(only: &[u32]) -> Result<Vec<Claim>> {
+    let all = claims()?;
+    if let Some(number) = only.iter().find(|n| all.iter().all(|c| c.number != **n)) {
+        let known = all.iter().map(|c| format!("\n  {}: {}", c.number, c.text)).collect();
+        return Err(Error::UnknownClaim { number: *number, known });
+    }
+    Ok(all.into_iter().filter(|c| only.is_empty() || only.contains(&c.number)).collect())
+}
+
+/// The answers as Markdown: a line for each claim, then one for each of its parts; below, what the intervals are worth.
 pub fn markdown(answers: &[Answer]) -> String {
     let mut text = "| | claim | answer | statistic | seeds |\n|---|---|---|---|---|\n".to_string();
     for answer in answers {
@@ -216,6 +246,7 @@ pub fn markdown(answers: &[Answer]) -> String {
             let _ = writeln!(text, "| | – {} | {} | {} | {seeds} |", part.says, part.verdict_text(), part.statistic_text());
         }
     }
+    let _ = writeln!(text, "\n{}", coverage_note());
     text
 }
 

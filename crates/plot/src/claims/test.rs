@@ -3,11 +3,15 @@
 use super::Statistic;
 use super::evidence::{Evidence, Found, Stop, Which, completed};
 use crate::collect::Run;
-use crate::statistics::{effective_rank, mean, slope};
+use crate::statistics::{Interval, effective_rank, mean, slope};
 use serde::Deserialize;
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{LogRecord, Metric};
+
+/// What a statistic needs whose interval must lie on one side of 0.
+const ABOVE_0: &str = "interval above 0";
+const BELOW_0: &str = "interval below 0";
 
 /// How a part of a claim is decided.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,7 +24,8 @@ pub(super) enum Test {
     Unbeaten { row: String, others: Vec<String>, metric: Metric },
     Concentrates { row: String, weights: String, against: String, layers: Vec<String>, factor: f64 },
     NearOne { row: String, setting: String, within: f64, share: f64 },
-    Settles { row: String, setting: String, layers: Vec<String>, above: f64, within: f64, early: f64 },
+    Exceeds { row: String, setting: String, layers: Vec<String>, above: f64, early: f64 },
+    Settles { row: String, setting: String, layers: Vec<String>, within: f64, late: f64 },
     Costs { method: Method, against: Method, side: usize, from: f64, to: f64 },
     Degrades { row: String, key: Key, metric: Metric },
     Holds { row: String, key: Key, metric: Metric },
@@ -87,11 +92,28 @@ impl Test {
             Test::Unbeaten { row, others, metric } => unbeaten(e, row, others, *metric),
             Test::Concentrates { row, weights, against, layers, factor } => concentrates(e, (row, weights), against, layers, *factor),
             Test::NearOne { row, setting, within, share } => near_one(e, row, setting, *within, *share),
-            Test::Settles { row, setting, layers, above, within, early } => settles(e, (row, setting), layers, (*above, *within, *early)),
+            Test::Exceeds { row, setting, layers, above, early } => exceeds(e, (row, setting), layers, *above, *early),
+            Test::Settles { row, setting, layers, within, late } => settles(e, (row, setting), layers, *within, *late),
             Test::Costs { method, against, side, from, to } => costs(e, *method, *against, *side, *from..=*to),
             Test::Degrades { row, key, metric } => trend(e, row, *key, *metric, true),
             Test::Holds { row, key, metric } => trend(e, row, *key, *metric, false),
             Test::OverfitsLess { row, against } => overfits_less(e, row, against),
+        }
+    }
+
+    /// The metric whose scores decide, if any do.
+    pub(super) fn metric(&self) -> Option<Metric> {
+        match self {
+            Test::Keeps { metric, .. }
+            | Test::SmallestSpread { metric, .. }
+            | Test::Fails { metric, .. }
+            | Test::Beats { metric, .. }
+            | Test::Unbeaten { metric, .. }
+            | Test::Degrades { metric, .. }
+            | Test::Holds { metric, .. } => Some(*metric),
+            // It chooses the settings that are looked at.
+            Test::Concentrates { .. } => Some(Metric::Is),
+            Test::NearOne { .. } | Test::Exceeds { .. } | Test::Settles { .. } | Test::Costs { .. } | Test::OverfitsLess { .. } => None,
         }
     }
 }
@@ -109,7 +131,8 @@ fn keeps(e: &Evidence<'_>, row: &str, metric: Metric, factor: f64) -> Found<Deci
         let (low, high) = (smallest(&m), largest(&m));
         if metric.higher_is_better() { share(metric, low, high) } else { share(metric, high, low) }
     };
-    let statistic = e.statistic("worst over best setting's mean", &groups, worst_share);
+    let name = format!("worst over best setting's mean ({})", e.best_score(metric)?);
+    let statistic = e.statistic(&name, format!("at least {factor}"), &groups, worst_share);
     Ok(Decided { holds: statistic.value >= factor, statistic, seeds: fewest(&groups) })
 }
 
@@ -137,7 +160,8 @@ fn smallest_spread(e: &Evidence<'_>, row: &str, metric: Metric) -> Found<Decided
         }
         spreads[0] - smallest(&spreads[1..])
     };
-    let statistic = e.statistic("spread over settings minus the next smallest", &groups, difference);
+    let name = format!("spread over settings ({}) minus the next smallest", e.best_score(metric)?);
+    let statistic = e.statistic(&name, BELOW_0.into(), &groups, difference);
     Ok(Decided { holds: statistic.interval.is_some_and(|i| i.below(0.0)), statistic, seeds: fewest(&groups) })
 }
 
@@ -149,40 +173,44 @@ fn fails(e: &Evidence<'_>, (row, against): (&str, &str), settings: &[String], me
         groups.push(Evidence::scores(&others, setting, metric, Which::Best)?);
     }
     let largest_share = |g: &[Vec<f64>]| largest(&g.chunks(2).map(|p| share(metric, mean(&p[0]), mean(&p[1]))).collect::<Vec<_>>());
-    let statistic = e.statistic("largest share of the other's mean", &groups, largest_share);
+    let name = format!("largest share of the other's mean ({})", e.best_score(metric)?);
+    let statistic = e.statistic(&name, format!("below {factor}"), &groups, largest_share);
     Ok(Decided { holds: statistic.value < factor, statistic, seeds: fewest(&groups) })
 }
 
 /// By how much `a` is better than `b`, over seeds at each one's best setting.
-fn margin(e: &Evidence<'_>, a: &str, b: &str, metric: Metric) -> Found<(Statistic, usize)> {
+fn margin(e: &Evidence<'_>, (a, b): (&str, &str), metric: Metric, needs: &str) -> Found<(Statistic, usize)> {
     let groups = [e.best_setting(a, metric, Which::Last)?, e.best_setting(b, metric, Which::Last)?];
     let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
-    let name = format!("margin over {b}");
-    Ok((e.statistic(&name, &groups, |g| sign * (mean(&g[0]) - mean(&g[1]))), fewest(&groups)))
+    let name = format!("margin of the last score over {b}");
+    Ok((e.statistic(&name, needs.into(), &groups, |g| sign * (mean(&g[0]) - mean(&g[1]))), fewest(&groups)))
 }
 
-/// Margins over all others, the least first.
-fn margins(e: &Evidence<'_>, row: &str, others: &[String], metric: Metric) -> Found<(Vec<Statistic>, usize)> {
-    let mut found = others.iter().map(|o| margin(e, row, o, metric)).collect::<Found<Vec<_>>>()?;
+/// Of the margins over all others the one that decides, that whose `end` of the interval is least; the least margin where one has no
+/// interval.
+fn least_margin(
+    e: &Evidence<'_>,
+    (row, others): (&str, &[String]),
+    metric: Metric,
+    needs: &str,
+    end: fn(&Interval) -> f64,
+) -> Found<(Statistic, usize)> {
+    let found = others.iter().map(|o| margin(e, (row, o), metric, needs)).collect::<Found<Vec<_>>>()?;
     let seeds = found.iter().map(|f| f.1).min().unwrap_or(0);
-    found.sort_by(|a, b| a.0.value.total_cmp(&b.0.value));
-    Ok((found.into_iter().map(|f| f.0).collect(), seeds))
-}
-
-fn least(margins: Vec<Statistic>) -> Found<Statistic> {
-    margins.into_iter().next().ok_or_else(|| Stop::Missing("there is no other method".into()))
+    let key = |s: &Statistic| (s.interval.as_ref().map_or(f64::NEG_INFINITY, end), s.value);
+    let order = |a: &Statistic, b: &Statistic| key(a).0.total_cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1));
+    let least = found.into_iter().map(|f| f.0).min_by(order);
+    least.map(|s| (s, seeds)).ok_or_else(|| Stop::Missing("there is no other method".into()))
 }
 
 fn beats(e: &Evidence<'_>, row: &str, others: &[String], metric: Metric) -> Found<Decided> {
-    let (margins, seeds) = margins(e, row, others, metric)?;
-    let holds = margins.iter().all(|m| m.interval.is_some_and(|i| i.above(0.0)));
-    Ok(Decided { holds, statistic: least(margins)?, seeds })
+    let (statistic, seeds) = least_margin(e, (row, others), metric, ABOVE_0, |i| i.low)?;
+    Ok(Decided { holds: statistic.interval.is_some_and(|i| i.above(0.0)), statistic, seeds })
 }
 
 fn unbeaten(e: &Evidence<'_>, row: &str, others: &[String], metric: Metric) -> Found<Decided> {
-    let (margins, seeds) = margins(e, row, others, metric)?;
-    let holds = margins.iter().all(|m| m.interval.is_some_and(|i| !i.below(0.0)));
-    Ok(Decided { holds, statistic: least(margins)?, seeds })
+    let (statistic, seeds) = least_margin(e, (row, others), metric, "interval not below 0", |i| i.high)?;
+    Ok(Decided { holds: statistic.interval.is_some_and(|i| !i.below(0.0)), statistic, seeds })
 }
 
 /// Effective ranks of a layer, one a run, in the row's best setting by inception score.
@@ -210,7 +238,7 @@ fn concentrates(e: &Evidence<'_>, (row, weights): (&str, &str), against: &str, l
         groups.push(ranks(e, against, "normalized", layer)?);
     }
     let largest_ratio = |g: &[Vec<f64>]| largest(&g.chunks(2).map(|p| mean(&p[0]) / mean(&p[1])).collect::<Vec<_>>());
-    let statistic = e.statistic("largest ratio of effective ranks", &groups, largest_ratio);
+    let statistic = e.statistic("largest ratio of effective ranks", format!("below {factor}"), &groups, largest_ratio);
     Ok(Decided { holds: statistic.value < factor, statistic, seeds: fewest(&groups) })
 }
 
@@ -233,29 +261,43 @@ fn near_one(e: &Evidence<'_>, row: &str, setting: &str, within: f64, least_share
     if groups[0].is_empty() {
         return Err(Stop::Missing(format!("{row} has no logged σ(W̄)")));
     }
-    let statistic = e.statistic(&format!("share of values within {within} of 1"), &groups, |g| mean(&g[0]));
+    let statistic =
+        e.statistic(&format!("share of values within {within} of 1"), format!("at least {least_share}"), &groups, |g| mean(&g[0]));
     Ok(Decided { holds: statistic.value >= least_share, statistic, seeds: groups[0].len() })
 }
 
-fn settles(e: &Evidence<'_>, (row, setting): (&str, &str), layers: &[String], (above, within, early): (f64, f64, f64)) -> Found<Decided> {
+/// Of each seed the σ(W̄) of each layer at the shares of the updates that `when` keeps.
+fn sigmas_by_layer(
+    e: &Evidence<'_>,
+    (row, setting): (&str, &str),
+    layers: &[String],
+    when: impl Fn(f64) -> bool,
+) -> Found<Vec<Vec<Vec<f64>>>> {
     let logs = e.logs(row, Some(setting))?;
-    // Of each seed the smallest early peak over the layers, and the largest late distance from 1.
-    let (mut peaks, mut distances) = (Vec::new(), Vec::new());
-    for log in &logs {
-        let of = |layer: &String, keep: &dyn Fn(f64) -> bool| {
-            sigmas(log, Some(std::slice::from_ref(layer))).filter(|v| keep(v.0)).map(|v| v.2).collect::<Vec<_>>()
-        };
-        let early_peak = |layer: &String| largest(&of(layer, &|t| t <= early)) - 1.0;
-        let late = |layer: &String| (mean(&of(layer, &|t| t > 1.0 - early)) - 1.0).abs();
-        peaks.push(smallest(&layers.iter().map(early_peak).collect::<Vec<_>>()));
-        distances.push(largest(&layers.iter().map(late).collect::<Vec<_>>()));
-    }
-    if peaks.iter().chain(&distances).any(|v| !v.is_finite()) {
+    let of = |log: &Vec<LogRecord>, layer: &String| -> Vec<f64> {
+        sigmas(log, Some(std::slice::from_ref(layer))).filter(|(t, ..)| when(*t)).map(|(_, _, sigma)| sigma).collect()
+    };
+    let found: Vec<Vec<Vec<f64>>> = logs.iter().map(|log| layers.iter().map(|layer| of(log, layer)).collect()).collect();
+    if found.iter().flatten().any(Vec::is_empty) {
         return Err(Stop::Missing(format!("{row} has no logged σ(W̄) of {}", layers.join(", "))));
     }
-    let settled = mean(&distances) <= within;
-    let statistic = e.statistic("least early excess over 1", &[peaks], |g| mean(&g[0]));
-    Ok(Decided { holds: settled && statistic.value > above, statistic, seeds: logs.len() })
+    Ok(found)
+}
+
+fn exceeds(e: &Evidence<'_>, run: (&str, &str), layers: &[String], above: f64, early: f64) -> Found<Decided> {
+    let seeds = sigmas_by_layer(e, run, layers, |t| t <= early)?;
+    let excess = |layers: &Vec<Vec<f64>>| smallest(&layers.iter().map(|l| largest(l) - 1.0).collect::<Vec<_>>());
+    let groups = [seeds.iter().map(excess).collect::<Vec<_>>()];
+    let statistic = e.statistic("least early excess over 1 of these layers", format!("above {above}"), &groups, |g| mean(&g[0]));
+    Ok(Decided { holds: statistic.value > above, statistic, seeds: seeds.len() })
+}
+
+fn settles(e: &Evidence<'_>, run: (&str, &str), layers: &[String], within: f64, late: f64) -> Found<Decided> {
+    let seeds = sigmas_by_layer(e, run, layers, |t| t > 1.0 - late)?;
+    let distance = |layers: &Vec<Vec<f64>>| largest(&layers.iter().map(|l| (mean(l) - 1.0).abs()).collect::<Vec<_>>());
+    let groups = [seeds.iter().map(distance).collect::<Vec<_>>()];
+    let statistic = e.statistic("largest late distance from 1 of these layers", format!("at most {within}"), &groups, |g| mean(&g[0]));
+    Ok(Decided { holds: statistic.value <= within, statistic, seeds: seeds.len() })
 }
 
 fn costs(e: &Evidence<'_>, method: Method, against: Method, side: usize, range: std::ops::RangeInclusive<f64>) -> Found<Decided> {
@@ -264,7 +306,8 @@ fn costs(e: &Evidence<'_>, method: Method, against: Method, side: usize, range: 
     if groups.iter().any(Vec::is_empty) {
         return Err(Stop::Missing(format!("no timings of {} and {} at side {side}", method.name(), against.name())));
     }
-    let statistic = e.statistic("ratio of seconds", &groups, |g| mean(&g[0]) / mean(&g[1]));
+    let needs = format!("{} to {}", range.start(), range.end());
+    let statistic = e.statistic("ratio of seconds", needs, &groups, |g| mean(&g[0]) / mean(&g[1]));
     Ok(Decided { holds: range.contains(&statistic.value), statistic, seeds: fewest(&groups) })
 }
 
@@ -285,8 +328,9 @@ fn trend(e: &Evidence<'_>, row: &str, key: Key, metric: Metric, degrading: bool)
     let Some(s) = slope(&points).filter(|s| s.slope.is_finite()) else {
         return Err(Stop::Missing("a slope needs three runs of at least two sizes".into()));
     };
-    let worse = if metric.higher_is_better() { s.interval.below(0.0) } else { s.interval.above(0.0) };
-    let statistic = Statistic { name: name.into(), value: s.slope, interval: Some(s.interval) };
+    let (worse, side) = if metric.higher_is_better() { (s.interval.below(0.0), BELOW_0) } else { (s.interval.above(0.0), ABOVE_0) };
+    let needs = if degrading { side.to_string() } else { format!("no {side}") };
+    let statistic = Statistic { name: name.into(), value: s.slope, interval: Some(s.interval), needs };
     Ok(Decided { holds: worse == degrading, statistic, seeds })
 }
 
@@ -304,6 +348,6 @@ fn gaps(e: &Evidence<'_>, row: &str) -> Found<Vec<f64>> {
 
 fn overfits_less(e: &Evidence<'_>, row: &str, against: &str) -> Found<Decided> {
     let groups = [gaps(e, row)?, gaps(e, against)?];
-    let statistic = e.statistic("difference of the gaps", &groups, |g| mean(&g[0]) - mean(&g[1]));
+    let statistic = e.statistic("difference of the gaps", BELOW_0.into(), &groups, |g| mean(&g[0]) - mean(&g[1]));
     Ok(Decided { holds: statistic.interval.is_some_and(|i| i.below(0.0)), statistic, seeds: fewest(&groups) })
 }

@@ -1,6 +1,6 @@
 //! Figure 4: the score against the size of D's last convolution, SN beside orthonormal regularization.
 
-use super::n_dis::against;
+use super::n_dis::{against, settings_of};
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel};
@@ -26,7 +26,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
         }
         let chart = Chart {
             stem: "fig4".into(),
-            title: "Figure 4: inception score against the size of D's last convolution, setting C".into(),
+            title: format!("Figure 4: inception score against the size of D's last convolution, {}", settings_of(c)),
             notes,
             panels: vec![panel],
             columns: 1,

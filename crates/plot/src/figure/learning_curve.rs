@@ -121,7 +121,7 @@ fn published(c: &Collected) -> Result<Vec<String>> {
         return Ok(vec!["Of these networks the paper prints no number.".into()]);
     }
     let line = |row: &paper::ImageNetRow| {
-        format!("Published for ImageNet{not}: {} has {} after {} updates ({}).", row.model, row.is.text(2), row.updates, row.source)
+        format!("Published for ImageNet{not}: {} has {} after {} updates; from: {}.", row.model, row.is.text(2), row.updates, row.source)
     };
     Ok(rows.iter().map(line).collect())
 }

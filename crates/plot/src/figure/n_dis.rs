@@ -27,7 +27,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
         }
         let chart = Chart {
             stem: "fig11".into(),
-            title: "Figure 11: inception score against n_dis, setting D".into(),
+            title: format!("Figure 11: inception score against n_dis, {}", settings_of(c)),
             notes,
             panels: vec![panel],
             columns: 1,
@@ -37,16 +37,27 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     })
 }
 
-/// A series for each method: the last inception score against a key of the spec, over seeds.
+/// `setting D`, or all settings of the runs.
+pub(super) fn settings_of(c: &Collected) -> String {
+    match c.settings().as_slice() {
+        [one] => format!("setting {one}"),
+        several => format!("settings {}", several.join(", ")),
+    }
+}
+
+/// A series for each method in each setting: the last inception score against a key of the spec, over seeds.
 pub(super) fn against(c: &Collected, methods: &[Method], key: fn(&RunSpec) -> f64) -> Vec<Series> {
-    let of = |method: &Method| {
-        let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.method == *method).collect();
+    let settings = c.settings();
+    let of = |method: Method, setting: &str| {
+        let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.method == method && r.spec.setting == setting).collect();
         let mut values: Vec<f64> = runs.iter().map(|r| key(&r.spec)).collect();
         values.sort_by(f64::total_cmp);
         values.dedup();
         let scores = |x: f64| runs.iter().filter(|r| key(&r.spec) == x).filter_map(|r| r.last(Metric::Is)).collect::<Vec<_>>();
         let points = values.iter().filter_map(|x| Point::over_seeds(*x, &scores(*x))).collect();
-        Series { name: method.label().into(), points, dashed: false }
+        let name = if settings.len() > 1 { format!("{}, {setting}", method.label()) } else { method.label().to_string() };
+        Series { name, points, dashed: false }
     };
-    methods.iter().map(of).collect()
+    let pairs = methods.iter().flat_map(|m| settings.iter().map(|s| (*m, *s)));
+    pairs.map(|(method, setting)| of(method, setting)).filter(|s| !s.points.is_empty()).collect()
 }

@@ -6,6 +6,7 @@ use crate::collect::Collected;
 use crate::sample_grid::SampleGrid;
 use crate::{Rendered, Result, paper};
 use sngan_experiment::method::Method;
+use sngan_experiment::records::Metric;
 use std::path::Path;
 
 /// Figure 6.
@@ -47,8 +48,11 @@ pub(crate) fn fig7(request: &Request<'_>) -> Result<Rendered> {
         let mut notes = vec![c.describe_runs(), "Samples of the run with the best inception score, else of the lowest seed.".into()];
         if request.compare {
             let published = paper::imagenet()?.into_iter().find(|row| row.model == "SN-GAN concat");
-            notes
-                .extend(published.map(|p| format!("The paper's SN-GAN has an inception score of {} after 450,000 updates.", p.is.text(2))));
+            let not = if c.comparable(Metric::Is) { "" } else { " (not comparable)" };
+            let line = |p: paper::ImageNetRow| {
+                format!("The paper's SN-GAN has an inception score of {} after 450,000 updates{not}.", p.is.text(2))
+            };
+            notes.extend(published.map(line));
         }
         let grid = SampleGrid {
             stem: "fig7".into(),

@@ -50,7 +50,12 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
                 t.cpu,
                 t.instruction_set
             ),
-            format!("Mean over {rounds} rounds in which the methods take turns; whiskers its standard error, dots the rounds' medians."),
+            match rounds {
+                0 | 1 => "One round (n = 1): no spread is known.".into(),
+                n => {
+                    format!("Mean over {n} rounds in which the methods take turns; whiskers its standard error, dots the rounds' medians.")
+                }
+            },
         ],
         scale: Scale::Linear,
         label: "seconds".into(),

@@ -60,7 +60,7 @@ fn claims_body(answers: &[Answer]) -> String {
     }
     let intro = "Each answer holds for the runs shown here; how each claim is decided stands in experiments/claims.toml. A claim holds where \
                  all its parts do. Fewer than three seeds answer nothing.";
-    let mut text = paragraph(intro);
+    let mut text = paragraph(intro) + &paragraph(&claims::coverage_note());
     for answer in answers {
         let class = class(&answer.verdict);
         let _ = write!(
@@ -145,7 +145,7 @@ fn runs(c: &Collected) -> Grid {
     let metrics = [Metric::Is, Metric::Fid].into_iter().filter(|m| c.protocol(*m).is_some()).collect::<Vec<_>>();
     for metric in &metrics {
         let name = format!("{}[{}]", metric.name(), c.protocol(*metric).map_or("", |p| p.backbone.as_str()));
-        grid.header.extend([format!("{name}, last"), format!("{name}, best")]);
+        grid.header.extend([format!("{name}, last"), format!("{name}, {}", c.best_heading(*metric))]);
     }
     for run in &c.runs {
         let s = &run.spec;
@@ -154,7 +154,8 @@ fn runs(c: &Collected) -> Grid {
         let mut row = vec![Cell::text(s.label.as_str()), Cell::text(s.setting.as_str()), whole(s.seed), whole(done)];
         row.push(Cell::status(&[run]));
         for metric in &metrics {
-            row.extend([run.last(*metric), run.best(*metric)].map(|v| v.map_or_else(Cell::none, |v| Cell::number(v, 3))));
+            let best = run.best(*metric).filter(|_| c.scored_during_training(*metric));
+            row.extend([run.last(*metric), best].map(|v| v.map_or_else(Cell::none, |v| Cell::number(v, 3))));
         }
         grid.rows.push(row);
     }

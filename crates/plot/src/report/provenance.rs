@@ -35,7 +35,7 @@ fn specs(c: &Collected) -> (Grid, Grid) {
     let (mut shared, mut differing) = (Grid::new("", &["key", "value"]), Grid::new("", &["key", "values"]));
     for (key, values) in values {
         let grid = if values.len() == 1 { &mut shared } else { &mut differing };
-        grid.rows.push(vec![Cell::text(key), Cell::text(values.into_iter().collect::<Vec<_>>().join(", "))]);
+        grid.rows.push(vec![Cell::text(key), Cell::parsed(values.into_iter().collect::<Vec<_>>().join(", "))]);
     }
     (shared, differing)
 }
@@ -50,7 +50,7 @@ fn machines(c: &Collected) -> Result<Grid> {
     }
     let mut grid = Grid::new("", &["runs", "sngan", "device", "threads", "CPU", "instruction set", "training images", "their SHA-256"]);
     for (row, count) in counts {
-        let cells = row.into_iter().map(Cell::text);
+        let cells = row.into_iter().map(Cell::parsed);
         grid.rows.push(std::iter::once(Cell::number(count as f64, 0)).chain(cells).collect());
     }
     Ok(grid)

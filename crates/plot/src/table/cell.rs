@@ -37,6 +37,11 @@ impl Cell {
         Cell { text: text.into(), value: None }
     }
 
+    /// A cell of words or of one number, which it is then sorted by.
+    pub(crate) fn parsed(text: String) -> Cell {
+        Cell { value: text.parse().ok().filter(|v: &f64| v.is_finite()), text }
+    }
+
     /// A dash.
     pub(crate) fn none() -> Cell {
         Cell::text("–")

@@ -53,8 +53,8 @@ fn setting_grid(c: &Collected) -> Result<Grid> {
     let table = settings()?;
     for name in c.settings() {
         if let Some(s) = table.get(name) {
-            let numbers = [s.lr, s.beta1, s.beta2, f64::from(s.n_dis)];
-            grid.rows.push(std::iter::once(name.to_string()).chain(numbers.map(|x| x.to_string())).map(Cell::text).collect());
+            let numbers = [s.lr, s.beta1, s.beta2, f64::from(s.n_dis)].map(|x| Cell { text: x.to_string(), value: Some(x) });
+            grid.rows.push(std::iter::once(Cell::text(name)).chain(numbers).collect());
         }
     }
     Ok(grid)
@@ -165,6 +165,7 @@ fn csv_text(c: &Collected) -> String {
         let s = &run.spec;
         let is = run.score(Metric::Is);
         let count = |f: fn(&ScoreRecord) -> usize| is.map_or_else(String::new, |s| f(s).to_string());
+        let best = |metric| cell(run.best(metric).filter(|_| c.scored_during_training(metric)));
         let columns = [
             quoted(&s.label),
             quoted(&s.setting),
@@ -182,8 +183,8 @@ fn csv_text(c: &Collected) -> String {
             cell(is.and_then(|s| s.value)),
             cell(is.and_then(|s| s.std)),
             cell(run.last(Metric::Fid)),
-            cell(run.best(Metric::Is)),
-            cell(run.best(Metric::Fid)),
+            best(Metric::Is),
+            best(Metric::Fid),
         ];
         text += &columns.join(",");
         text.push('\n');

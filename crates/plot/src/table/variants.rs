@@ -56,10 +56,12 @@ pub(super) fn grid8(sweeps: &[Collected]) -> Result<Grid> {
 
 fn grid(sweeps: &[Collected], rows: &[VariantRow]) -> Grid {
     let backbone = sweeps.iter().find_map(|c| c.protocol(Metric::Is)).map_or("–", |p| p.backbone.as_str());
+    // Where a sweep of several was scored once, the heading says why its rows have no best score.
+    let best = sweeps.iter().find(|c| !c.scored_during_training(Metric::Is)).map_or("best", |c| c.best_heading(Metric::Is));
     let mut grid = Grid::new("", &["architecture", "method"]);
     grid.header.extend([
         format!("is[{backbone}], ours, last"),
-        format!("is[{backbone}], ours, best"),
+        format!("is[{backbone}], ours, {best}"),
         format!("is[{}], the paper's", paper::BACKBONE),
         format!("fid[{backbone}], ours, last"),
         format!("fid[{}], the paper's", paper::BACKBONE),
@@ -70,6 +72,7 @@ fn grid(sweeps: &[Collected], rows: &[VariantRow]) -> Grid {
         let scores = |metric, which| match runs.as_slice() {
             [] if row.note == "literature" => Cell::none(),
             [] => Cell::text("not run"),
+            runs if which == Which::Best && !runs.iter().any(|r| r.scored_during_training(metric)) => Cell::none(),
             runs => Cell::scores(runs, metric, which),
         };
         let fid = row.fid.map_or_else(Cell::none, |f| Cell::number(f, 1));

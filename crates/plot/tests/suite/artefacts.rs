@@ -89,9 +89,21 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
     let n_dis = over("n-dis", [Method::Sn, Method::WeightNorm], |s, v| s.n_dis = v as u32, &[1.0, 2.0, 5.0, 10.0, 20.0]);
     let svg = text(&drawn("fig11", &[collect(n_dis.path()).unwrap()], None, out.path()));
     assert!(svg.contains("Mean over 3 seeds") && svg.matches("<circle").count() == 10 && svg.matches("<polygon").count() == 2);
+    // Two settings at one n_dis are two curves, and no point is the mean of both.
+    let mut pooled = n_dis;
+    pooled.run(&RunSpec { n_dis: 1, side: 16, ..spec(Method::Sn, "A", 0) }, &score(10, 9.0, 20.0));
+    let svg = text(&drawn("fig11", &[collect(pooled.path()).unwrap()], None, out.path()));
+    assert!(svg.contains("settings A, D") && svg.matches("<circle").count() == 11, "{}", &svg[..900]);
     let last = over("last-layer", [Method::Orthonormal, Method::Sn], |s, v| s.last_conv_factor = v, &[0.5, 1.0, 8.0]);
     let svg = text(&drawn("fig4", &[collect(last.path()).unwrap()], None, out.path()));
     assert!(svg.contains("STL-10") && svg.matches("<circle").count() == 6, "the caption names the paper's data");
+}
+
+#[test]
+fn an_artefact_takes_its_own_experiments_and_unknown_ones() {
+    let accepts = |id: &str, experiment: &str| find(id).unwrap().accepts(experiment);
+    assert!(accepts("fig11", "n-dis") && accepts("fig11", "my-own") && accepts("table2", "table1") && accepts("fig8", "table1"));
+    assert!(!accepts("fig11", "table1") && !accepts("fig4", "n-dis") && !accepts("table7", "table8") && !accepts("table8", "table7"));
 }
 
 #[test]
@@ -165,7 +177,8 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
     let wide = RunSpec { dis_width_factor: 1.5, normalization: Normalization::Spectral, gamma: true, ..wide };
     labelled.run(&wide, &score(10, 8.0, 18.0));
     let table = text(&drawn("table8", &[collect(labelled.path()).unwrap()], None, out.path()));
-    assert!(table.contains("| resnet | AC-WGAN-GP w/ SN (1.5x feature maps in D) | 8.00 (n = 1) |"), "{table}");
+    assert!(table.contains("| resnet | AC-WGAN-GP w/ SN (1.5x feature maps in D) | 8.00 (n = 1) | – | 8.60"), "scored once: {table}");
+    assert!(table.contains("ours, best (needs eval_every)"), "{table}");
 }
 
 #[test]
@@ -185,10 +198,10 @@ fn table_2_takes_rows_from_several_sweeps_and_refuses_mixed_protocols() {
     assert!(table.contains("| cnn | SN | hinge | 1x | 7.50 (n = 1), C | 7.58 ± 0.12 |"), "{table}");
     assert!(table.contains("| literature | DCGAN |  |  | – | 6.64 ± 0.14 |"), "{table}");
     let mut other = score(10, 7.5, 25.0);
-    other.iter_mut().for_each(|s| s.protocol.n_samples = 7);
-    write_lines(&dir.scores_path(), &other);
     let second = hinge.path().join("runs").join(spec(Method::Sn, "C", 0).dir_name());
     std::fs::remove_file(second.join("scores.jsonl")).unwrap();
+    other.iter_mut().for_each(|s| s.protocol.n_samples = 7);
+    write_lines(&dir.scores_path(), &other);
     let sweeps = read();
     let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: false };
     let message = (find("table2").unwrap().render)(&request).unwrap_err().to_string();

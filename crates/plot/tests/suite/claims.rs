@@ -4,8 +4,8 @@ use crate::support::{Folder, diverge, log, score, spec, spectrum, write_lines};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
-use sngan_experiment::{RunDir, RunSpec};
-use sngan_plot::claims::{Answer, Claim, Verdict, answer, claims};
+use sngan_experiment::{Dataset, RunDir, RunSpec};
+use sngan_plot::claims::{Answer, Claim, Verdict, answer, claims, markdown, numbered};
 use sngan_plot::collect;
 
 /// Values of three seeds around `mean`.
@@ -57,7 +57,7 @@ fn papers(method: Method, setting: &str) -> f64 {
 fn robustness_is_confirmed_where_it_is_and_denied_where_it_is_not() {
     let yes = answered(1, &[&grid("quick", papers)]);
     assert_eq!(yes.verdict, Verdict::Yes, "{yes:?}");
-    assert_eq!(yes.verdict_text(), "yes at scale quick");
+    assert_eq!(yes.verdict_text(), "yes at scale quick, on Fashion-MNIST in place of CIFAR-10, by made-up");
     assert!(yes.parts.iter().all(|p| p.seeds == 3 && p.statistic.as_ref().is_some_and(|s| s.interval.is_some())));
     let spread = yes.parts[1].statistic.as_ref().unwrap();
     assert!((spread.value + 1.0).abs() < 1e-9 && spread.interval.unwrap().high < 0.0, "{spread:?}");
@@ -65,7 +65,9 @@ fn robustness_is_confirmed_where_it_is_and_denied_where_it_is_not() {
     let sound = grid("quick", |m, s| if m == Method::WganGp { 6.0 } else { papers(m, s) });
     let no = answered(1, &[&sound]);
     assert_eq!((no.verdict.clone(), part_verdicts(&no)), (Verdict::No, vec![&Verdict::Yes, &Verdict::No, &Verdict::No]), "{no:?}");
-    assert_eq!(no.verdict_text(), "no at scale quick");
+    assert_eq!(no.verdict_text(), "no at scale quick, on Fashion-MNIST in place of CIFAR-10, by made-up");
+    let once = yes.parts[0].statistic_text();
+    assert!(once.contains("(last score, the only one) 1.000") && once.ends_with("needs at least 0.5"), "{once}");
 }
 
 #[test]
@@ -110,16 +112,63 @@ fn a_difference_within_the_noise_is_no() {
 
 #[test]
 fn only_the_papers_scale_with_enough_updates_answers_for_the_paper() {
-    for (updates, scale, text) in [(100_000, "paper", "yes"), (10, "paper", "yes at scale paper"), (100_000, "cpu", "yes at scale cpu")] {
+    type Change = fn(&mut RunSpec);
+    let cases: [(&str, &str, Change, &str); 6] = [
+        ("paper", "inception", |_| {}, "yes"),
+        ("cpu", "inception", |_| {}, "yes at scale cpu"),
+        ("paper", "inception", |s| s.gen_updates = 10, "yes at scale paper, 10 updates"),
+        ("paper", "scorer-fashion", |_| {}, "yes at scale paper, by scorer-fashion"),
+        ("paper", "inception", |s| s.width_divisor = 8, "yes at scale paper, side 32, width/8, batch 64"),
+        ("paper", "inception", |s| s.dataset = Dataset::FashionMnist, "yes at scale paper, on Fashion-MNIST in place of CIFAR-10"),
+    ];
+    for (scale, backbone, change, text) in cases {
         let mut folder = Folder::new("table2", scale);
         for (label, mean) in [("SN", 5.0), ("SN, hinge", 6.0)] {
             for (seed, is) in around(mean).into_iter().enumerate() {
-                let spec = RunSpec { label: label.into(), gen_updates: updates, ..spec(Method::Sn, "C", seed as u64) };
-                folder.run(&spec, &score(updates, is, 20.0));
+                let mut spec = RunSpec { label: label.into(), gen_updates: 100_000, ..spec(Method::Sn, "C", seed as u64) };
+                (spec.dataset, spec.side) = (Dataset::Cifar10, 32);
+                change(&mut spec);
+                let mut scores = score(spec.gen_updates, is, 20.0);
+                scores.iter_mut().for_each(|s| s.protocol.backbone = backbone.into());
+                folder.run(&spec, &scores);
             }
         }
-        assert_eq!(answered(9, &[&folder]).verdict_text(), text);
+        let answers = [answered(9, &[&folder])];
+        assert_eq!(answers[0].verdict_text(), text);
+        let printed = markdown(&answers);
+        assert!(printed.contains(&format!("| **{text}** |")) && printed.contains("75 % and 81 % at 3 seeds"), "{printed}");
     }
+}
+
+#[test]
+fn a_claim_is_chosen_by_its_number_and_an_unknown_one_is_answered_with_all() {
+    assert_eq!(numbered(&[4]).unwrap().iter().map(|c| c.number).collect::<Vec<_>>(), [4]);
+    for number in [0, 13] {
+        let message = numbered(&[4, number]).unwrap_err().to_string();
+        assert!(message.contains(&format!("number {number};")) && message.contains("\n  12: SN beats orthonormal"), "{message}");
+    }
+}
+
+/// One margin is smaller but sure, the other larger but not: the latter decides, so it is the one that is shown.
+#[test]
+fn of_several_margins_the_one_that_decides_is_shown() {
+    let mut folder = grid("quick", |m, s| if m == Method::Sn { 9.0 } else { papers(m, s) });
+    for seed in 3..6 {
+        let is = [7.5, 7.9, 9.6][seed - 3];
+        folder.run(&spec(Method::LayerNorm, "C", seed as u64), &score(10, is, 100.0 / is));
+    }
+    for run in collect(folder.path()).unwrap().runs {
+        if run.spec.method == Method::LayerNorm && run.spec.seed < 3 && run.spec.setting == "C" {
+            write_lines(&run.dir.scores_path(), &score(10, [7.0, 7.5, 10.2][run.spec.seed as usize], 12.0));
+        }
+        if run.spec.method == Method::Orthonormal && run.spec.setting == "C" {
+            write_lines(&run.dir.scores_path(), &score(10, 8.6 + 0.01 * run.spec.seed as f64, 11.0));
+        }
+    }
+    let part = answered(2, &[&folder]).parts.remove(0);
+    let statistic = part.statistic.unwrap();
+    assert!(part.verdict == Verdict::No && statistic.name.ends_with("over layer-norm"), "{statistic:?}");
+    assert!(statistic.value > 0.4 && statistic.interval.unwrap().low < 0.0, "{statistic:?}");
 }
 
 #[test]
@@ -131,7 +180,11 @@ fn best_scores_and_fids_are_compared_at_each_methods_best_setting() {
     let beaten = grid("quick", |m, s| if m == Method::LayerNorm { 9.0 } else { papers(m, s) });
     let answer = answered(2, &[&beaten]);
     assert_eq!((&answer.verdict, &answer.parts[2].verdict), (&Verdict::No, &Verdict::No));
-    assert!(answer.parts[0].statistic_text().starts_with("margin over layer-norm -1.600"), "{}", answer.parts[0].statistic_text());
+    assert!(
+        answer.parts[0].statistic_text().starts_with("margin of the last score over layer-norm -1.600"),
+        "{}",
+        answer.parts[0].statistic_text()
+    );
 }
 
 #[test]
@@ -160,9 +213,15 @@ fn sigma_near_one_with_an_early_excess_is_what_the_paper_saw() {
     };
     assert_eq!(answered(4, &[&logged(1.01, 1.2)]).verdict, Verdict::Yes);
     let never_above = answered(4, &[&logged(1.01, 1.02)]);
-    assert_eq!(part_verdicts(&never_above), [&Verdict::Yes, &Verdict::No]);
+    assert_eq!(part_verdicts(&never_above), [&Verdict::Yes, &Verdict::No, &Verdict::Yes]);
     let never_near = answered(4, &[&logged(1.3, 1.4)]);
-    assert_eq!(part_verdicts(&never_near), [&Verdict::No, &Verdict::No]);
+    assert_eq!(part_verdicts(&never_near), [&Verdict::No, &Verdict::Yes, &Verdict::No]);
+    // Each part shows the number that decided it: conv5's early excess, conv6's late distance.
+    let shown = |answer: &Answer| answer.parts[1..].iter().map(|p| p.statistic.clone().unwrap().value).collect::<Vec<_>>();
+    for (answer, [excess, distance]) in [(never_above, [0.025, 0.016]), (never_near, [0.405, 0.306])] {
+        let found = shown(&answer);
+        assert!((found[0] - excess).abs() < 1e-9 && (found[1] - distance).abs() < 1e-9, "{found:?}");
+    }
     let share = answered(4, &[&logged(1.01, 1.2)]).parts[0].statistic.clone().unwrap().value;
     assert!((share - 0.95).abs() < 1e-9, "{share}");
 }

@@ -28,5 +28,6 @@ fn records_become_tables_that_other_programs_read() {
     let csv = std::fs::read_to_string(folder.join("scores.csv")).unwrap();
     assert!(csv.starts_with("sweep,run,gen_updates,metric,value,std,protocol,backbone,"), "{csv}");
     assert_eq!(csv.lines().count(), 1 + 4 * 2);
-    assert!(export(&[folder.join("nothing")], &folder).unwrap_err().to_string().contains("nothing"));
+    let message = export(&[folder.join("nothing")], &folder).unwrap_err().to_string();
+    assert!(message.contains("nothing/plan.json") && message.contains("sngan sweep NAME --out"), "{message}");
 }

@@ -132,8 +132,13 @@ fn records_that_are_not_there_skip_what_needs_them() {
         assert_eq!(matches!(rendered, Rendered::Skipped(_)), !id.starts_with("table"), "{id}: {rendered:?}");
     }
     assert!(sweep.table1().contains("completed"));
-    std::fs::remove_file(sweep.out().join("plan.json")).unwrap();
-    assert!(render_all(sweep.out(), false).unwrap_err().to_string().contains("plan.json"));
+    let plan = sweep.out().join("plan.json");
+    let whole = std::fs::read_to_string(&plan).unwrap();
+    let said = |sweep: &Sweep| render_all(sweep.out(), false).unwrap_err().to_string();
+    std::fs::write(&plan, &whole[..whole.len() / 2]).unwrap();
+    assert!(said(&sweep).contains("plan.json: EOF") && said(&sweep).contains("sngan sweep NAME --out"), "{}", said(&sweep));
+    std::fs::remove_file(&plan).unwrap();
+    assert!(said(&sweep).contains("plan.json: No such file") && said(&sweep).contains("sngan sweep NAME --out"), "{}", said(&sweep));
 }
 
 #[test]

@@ -29,6 +29,9 @@ fn the_report_is_one_page_with_everything_inside() {
     assert!(page.contains("is_100") && page.contains("inception"), "both protocols are named");
     assert!(page.contains("prefers-color-scheme: dark") && page.contains("@media print"));
     assert!(page.contains("a CPU") && page.contains("sngan sweep table1 --scale quick --seeds 0,1,2"));
+    // Small numbers sort as numbers, and a score that was taken once is no best one.
+    assert!(page.contains("data-value=\"0.0002\">0.0002</td>"), "settings and specs");
+    assert!(page.contains("best (needs eval_every)") && page.contains("of normal values they cover"));
     // Nothing is loaded from elsewhere.
     for outside in ["src=", "href=\"http", "@import", "url("] {
         assert!(!page.contains(outside), "{outside}");
