@@ -20,14 +20,11 @@ demo:
     {{ sngan }} figures runs/demo-quick
     {{ sngan }} generate runs/demo-quick/runs/* -n 64 --columns 16 --zoom 4 --out runs/demo-quick/samples.png
 
-# Draw the tables and figures of a sweep again
-figures out="runs/table1-quick":
-    {{ sngan }} figures {{ out }}
-
-# Draw every table and figure of the paper that the records of a scale are enough for into runs/drawn
-draw-all scale="quick":
-    for id in table{1..8}; do {{ sngan }} table "$id" --scale {{ scale }} --compare || true; done
-    for id in fig{1..15} ranks; do {{ sngan }} figure "$id" --scale {{ scale }} --compare || true; done
+# Draw every table and figure of the paper from the committed records into runs/drawn; one without records says which commands make them
+figures records="results" scale="quick":
+    cargo build --release --package sngan-cli
+    for id in table{1..8}; do {{ sngan }} table "$id" --records {{ records }} --scale {{ scale }} --compare || true; done
+    for id in fig{1..15} ranks; do {{ sngan }} figure "$id" --records {{ records }} --scale {{ scale }} --compare || true; done
 
 # Put a sweep's claims, figures and scores on one page, OUT/report.html
 report out="runs/table1-quick":
@@ -141,6 +138,19 @@ bench-inception venv="target/parity-eval-venv" *options="":
 # Fetch a data set into ./data
 fetch name="cifar10":
     {{ sngan }} data fetch {{ name }}
+
+# Draw, report on and copy to results/ every sweep of a scale that is in runs/
+publish-all scale="quick":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --release --package sngan-cli
+    for out in runs/*-{{ scale }}; do
+        [ -e "$out/plan.json" ] || continue
+        {{ sngan }} claims "$out" > "$out/claims.txt"
+        {{ sngan }} report "$out"
+        just publish "$(basename "$out")"
+    done
+    [ ! -e runs/figure10/figure10.json ] || (mkdir -p results/figure10 && cp runs/figure10/figure10.json results/figure10/)
 
 # Copy what is committed of a sweep (records, tables, figures, report; no weights) to results/
 publish name:

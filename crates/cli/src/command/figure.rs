@@ -13,9 +13,12 @@ pub(crate) struct Draw {
     /// Its id, such as fig11 or table7; an unknown one is answered with all
     #[arg(value_name = "ID")]
     id: String,
-    /// Folders of records [default: runs/EXPERIMENT-SCALE of each experiment that it shows; for fig10 runs/figure10]
-    #[arg(long, value_name = "OUT", num_args = 1..)]
+    /// Folders of records [default: EXPERIMENT-SCALE in --records of each experiment that it shows; for fig10 figure10]
+    #[arg(long, value_name = "OUT", num_args = 1.., conflicts_with = "records")]
     from: Vec<PathBuf>,
+    /// Where the default folders are: runs, or results for the committed ones
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    records: PathBuf,
     /// The scale of the default folders
     #[arg(long, default_value = "quick")]
     scale: String,
@@ -40,7 +43,11 @@ fn read(arguments: &Draw, kind: &str) -> Result<(&'static Artefact, Records)> {
         Source::Code => true,
     };
     if !enough {
-        let place = if arguments.from.is_empty() { format!("at scale {}", arguments.scale) } else { "in the folders named".into() };
+        let place = if arguments.from.is_empty() {
+            format!("at scale {} in {}", arguments.scale, arguments.records.display())
+        } else {
+            "in the folders named".into()
+        };
         bail!("no records of {} {place}; to make them:\n  {}", artefact.id, artefact.commands(&arguments.scale).join("\n  "));
     }
     if let (Some(other), Source::Sweeps(names)) = (records.sweeps.iter().find(|s| !artefact.accepts(&s.plan.name)), artefact.source) {
@@ -75,8 +82,8 @@ fn folders(artefact: &Artefact, arguments: &Draw) -> Vec<PathBuf> {
         return arguments.from.clone();
     }
     let defaults: Vec<PathBuf> = match artefact.source {
-        Source::Sweeps(names) => names.iter().map(|n| PathBuf::from(format!("runs/{n}-{}", arguments.scale))).collect(),
-        Source::Timings => vec![PathBuf::from(records::TIMINGS_FOLDER)],
+        Source::Sweeps(names) => names.iter().map(|n| arguments.records.join(format!("{n}-{}", arguments.scale))).collect(),
+        Source::Timings => vec![arguments.records.join(records::TIMINGS_FOLDER)],
         Source::Code => Vec::new(),
     };
     defaults.into_iter().filter(|folder| records::has_any(folder)).collect()

@@ -24,7 +24,7 @@ const WARM_UP: usize = 1;
 #[derive(Debug, Args)]
 pub(crate) struct Figure10 {
     /// Folder of the record
-    #[arg(long, value_name = "DIR", default_value = records::TIMINGS_FOLDER)]
+    #[arg(long, value_name = "DIR", default_value = "runs/figure10")]
     pub(super) out: PathBuf,
     /// Image sides, pixels: 32 is CIFAR-10's, 48 STL-10's
     #[arg(long, value_delimiter = ',', default_values_t = [32, 48])]

@@ -6,8 +6,8 @@ use sngan_experiment::run_dir;
 use sngan_plot::{Collected, collect};
 use std::path::{Path, PathBuf};
 
-/// Where `sngan bench figure10` leaves its record by default.
-pub(super) const TIMINGS_FOLDER: &str = "runs/figure10";
+/// Where `sngan bench figure10` leaves its record, beside the sweeps' folders.
+pub(super) const TIMINGS_FOLDER: &str = "figure10";
 /// The record's file.
 pub(super) const TIMINGS: &str = "figure10.json";
 
