@@ -5,6 +5,7 @@ use super::table2::shared_protocol;
 use crate::artefact::Request;
 use crate::collect::{Collected, Run};
 use crate::paper::{self, VariantRow};
+use crate::statistics::summary;
 use crate::{Rendered, Result};
 use sngan_experiment::Dataset;
 use sngan_experiment::arch::Architecture;
@@ -32,6 +33,7 @@ fn render(request: &Request<'_>, (id, title): (&str, &str), rows: &[VariantRow])
             notes.extend(sweeps.iter().find_map(|c| c.describe_scores(metric)));
         }
     }
+    notes.extend(collapses(sweeps, rows));
     let grid = grid(sweeps, rows);
     let text = format!(
         "# {title}\n\n{}\n{}\nOurs: mean ± standard error over n seeds; one run (n = 1) tells no spread. The paper's: mean ± standard \
@@ -88,6 +90,33 @@ fn grid(sweeps: &[Collected], rows: &[VariantRow]) -> Grid {
         ]);
     }
     grid
+}
+
+/// A last inception score below this part of plain WGAN-GP's is called a collapse.
+const COLLAPSED: f64 = 0.5;
+
+/// Whether the runs of the rows that collapsed in the paper did so here, a line for each.
+fn collapses(sweeps: &[Collected], rows: &[VariantRow]) -> Vec<String> {
+    let runs_of = |row: &VariantRow| sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect::<Vec<_>>();
+    let mean = |runs: &[&Run]| {
+        let last: Vec<f64> = runs.iter().filter_map(|r| r.last(Metric::Is)).collect();
+        summary(&last).map(|s| s.mean)
+    };
+    let line = |row: &VariantRow| {
+        let plain = rows.iter().find(|r| r.architecture == row.architecture && r.method == "WGAN-GP")?;
+        let runs = runs_of(row);
+        let diverged = runs.iter().filter(|r| r.diverged()).count();
+        let part = mean(&runs)? / mean(&runs_of(plain))?;
+        let verdict = if diverged > 0 || part < COLLAPSED { "collapsed, as in the paper" } else { "did not collapse, unlike the paper's" };
+        Some(format!(
+            "{} ({}) {verdict}: {diverged} of {} runs diverged, the mean last inception score is {part:.2} of {}'s (a collapse: below {COLLAPSED}).",
+            row.method,
+            row.architecture,
+            runs.len(),
+            plain.method
+        ))
+    };
+    rows.iter().filter(|row| row.note.contains("collapsed")).filter_map(line).collect()
 }
 
 /// Whether a run is one of a row's.

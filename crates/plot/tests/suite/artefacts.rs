@@ -167,6 +167,7 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
         table.contains("| cnn | WGAN-GP w/ Frobenius norm | 6.50 ± 0.50 (n = 2) |") && table.contains("training collapsed early"),
         "{table}"
     );
+    assert!(table.contains("WGAN-GP w/ Frobenius norm (cnn) did not collapse, unlike the paper's: 0 of 2 runs diverged"), "{table}");
     assert!(table.contains("| resnet | WGAN-GP | not run |") && table.contains("literature"), "{table}");
     let svg = text(&drawn("fig15", &sweep, None, out.path()));
     assert!(svg.contains("7.28") && svg.matches("<polyline").count() > 12);
