@@ -98,7 +98,7 @@ impl Pass<'_> {
             return Err(Error::input("images", format!("{}: {available} are there; the protocol needs {total}", of())));
         }
         // Before the images go through the network, which takes the time.
-        wanted.moments.iter().try_for_each(|n| self.check_enough(*n, &of))?;
+        wanted.moments.iter().try_for_each(|n| self.check_enough(*n, of))?;
         let dim = self.backbone.pool_dim();
         let mut moments = wanted.moments.iter().map(|n| Ok((*n, MomentsSum::new(dim)?))).collect::<Result<BTreeMap<_, _>>>()?;
         let mut rows = wanted.rows.iter().map(|n| Ok((*n, Rows::new(dim)?))).collect::<Result<BTreeMap<_, _>>>()?;

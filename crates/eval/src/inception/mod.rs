@@ -22,7 +22,7 @@ use weights::Weights;
 
 /// Images of a pass: enough rows for the products of the 8x8 maps.
 const BATCH: usize = 24;
-/// Images that go through the first layers at a time: an image's maps there are six times as large as later ones.
+/// Images that go through the first layers at a time: an image's maps there are up to four times as large as the largest later ones.
 const PART: usize = 8;
 
 /// The network with its weights.
