@@ -35,6 +35,8 @@ pub enum Backbone {
     Scorer(Scorer),
     /// Inception-v3 of 2015-12-05, which the scores are defined by.
     Inception(Box<Inception>, Logits),
+    /// No network, for what is taken of pixels.
+    Absent,
 }
 
 /// What a backbone says about N images.
@@ -79,11 +81,7 @@ impl Backbone {
     }
 
     fn inception(options: &BackboneOptions) -> Result<Backbone> {
-        let path = options.inception_weights().filter(|p| p.is_file()).ok_or_else(|| {
-            let place = options.inception_weights().map_or_else(|| "no data folder".into(), |p| p.display().to_string());
-            let remedy = "`sngan data fetch inception` gets them, --weights names another file";
-            Error::inception(&place, format!("there is no such file; {remedy}"))
-        })?;
+        let path = options.inception_weights().filter(|p| p.is_file()).ok_or_else(|| options.no_inception())?;
         Ok(Backbone::Inception(Box::new(Inception::load(&path, options.preparation)?), options.logits))
     }
 
@@ -98,14 +96,16 @@ impl Backbone {
         match self {
             Backbone::Scorer(scorer) => scorer.spec().name,
             Backbone::Inception(..) => Inception::NAME,
+            Backbone::Absent => ScorePlan::NO_BACKBONE,
         }
     }
 
-    /// SHA-256 of its weights file, in hex.
+    /// SHA-256 of its weights file, in hex; empty where there is none.
     pub fn sha256(&self) -> &str {
         match self {
             Backbone::Scorer(scorer) => scorer.sha256(),
             Backbone::Inception(inception, _) => inception.sha256(),
+            Backbone::Absent => "",
         }
     }
 
@@ -114,6 +114,7 @@ impl Backbone {
         match self {
             Backbone::Scorer(scorer) => scorer.spec().features(),
             Backbone::Inception(..) => crate::inception::POOL,
+            Backbone::Absent => 0,
         }
     }
 
@@ -122,6 +123,7 @@ impl Backbone {
         match self {
             Backbone::Scorer(scorer) => scorer.spec().classes,
             Backbone::Inception(..) => crate::inception::LOGITS,
+            Backbone::Absent => 0,
         }
     }
 
@@ -130,6 +132,7 @@ impl Backbone {
         match self {
             Backbone::Scorer(scorer) => scorer.resize(side),
             Backbone::Inception(inception, _) => inception.preparation().name().into(),
+            Backbone::Absent => "none".into(),
         }
     }
 
@@ -141,7 +144,7 @@ impl Backbone {
     /// Features and logits of `bytes`, `[N, 3, side, side]`.
     ///
     /// # Errors
-    /// When the length is no multiple of an image, or a kernel fails.
+    /// When the length is no multiple of an image, a kernel fails, or there is no network.
     pub fn features(&self, bytes: &[u8], side: usize) -> Result<BackboneFeatures> {
         match self {
             Backbone::Scorer(scorer) => {
@@ -158,6 +161,7 @@ impl Backbone {
                 }
                 Ok(BackboneFeatures { pool: features.pool, logits: features.logits })
             }
+            Backbone::Absent => Err(Error::input("backbone", "is none, which gives no features")),
         }
     }
 }
@@ -166,6 +170,14 @@ impl BackboneOptions {
     /// Where Inception's weights are looked for.
     fn inception_weights(&self) -> Option<PathBuf> {
         self.weights.clone().or_else(|| self.data_dir.as_deref().map(|dir: &Path| fetch::inception_weights(dir)))
+    }
+
+    /// What to do where no file of Inception's weights is.
+    fn no_inception(&self) -> Error {
+        let path = self.inception_weights();
+        let place = path.as_ref().map_or_else(|| "no data folder".into(), |p| p.display().to_string());
+        let reason = if path.is_some_and(|p| p.is_dir()) { "it is a folder" } else { "there is no such file" };
+        Error::inception(&place, format!("{reason}; `sngan data fetch inception` gets them, --weights names another file"))
     }
 }
 
@@ -179,6 +191,9 @@ mod tests {
         let options = BackboneOptions { data_dir: Some("nowhere".into()), ..BackboneOptions::default() };
         let message = named("inception", &options).unwrap_err().to_string();
         assert!(message.contains("nowhere") && message.contains("sngan data fetch inception"), "{message}");
+        let folder = BackboneOptions { weights: Some(".".into()), ..BackboneOptions::default() };
+        let message = named("inception", &folder).unwrap_err().to_string();
+        assert!(message.contains("it is a folder"), "{message}");
         assert!(named("none", &options).unwrap().is_none());
         assert_eq!(named("inception-or-scorer", &options).unwrap().unwrap().name(), "scorer-fashion");
         let message = named("resnet", &options).unwrap_err().to_string();

@@ -55,9 +55,10 @@ fn random_pairs(class: u32, n: usize, pairs: usize) -> Vec<(usize, usize)> {
 
 fn check_available(samples: &dyn Samples, class: u32, n: usize) -> Result<()> {
     match samples.available(Some(class)) {
-        Some(available) if available < n => {
-            Err(Error::input("images", format!("class {class} has {available} images; the protocol needs {n} of each class")))
-        }
+        Some(available) if available < n => Err(Error::input(
+            "images",
+            format!("{}: class {class} has {available} images; the protocol needs {n} of each class", samples.name()),
+        )),
         _ => Ok(()),
     }
 }
@@ -70,22 +71,42 @@ pub(crate) fn intra_fid(
     real: &mut dyn Samples,
     progress: &Progress<'_>,
 ) -> Result<(f64, Option<f64>)> {
-    let classes = samples.classes();
-    if real.classes() != classes {
-        let reason = format!("have {classes} classes, the real ones {}", real.classes());
-        return Err(Error::input("images", reason));
-    }
-    let mut distances = Vec::with_capacity(classes);
+    let counterparts = counterparts(samples, real)?;
+    let mut distances = Vec::with_capacity(counterparts.len());
     let quiet = |_: usize, _: usize| ();
-    for class in 0..classes as u32 {
-        progress(class as usize, classes);
-        let there = real.available(Some(class)).unwrap_or(0);
+    for (class, counterpart) in counterparts.iter().enumerate() {
+        progress(class, counterparts.len());
+        let there = real.available(Some(*counterpart)).unwrap_or(0);
         let wanted = |n: usize| Wanted { moments: [n].into(), ..Wanted::default() };
-        let generated = pass.collect(samples, Some(class), &wanted(n), &quiet)?;
-        let real = Pass { few: Few::Allowed, ..*pass }.collect(real, Some(class), &wanted(there), &quiet)?;
+        let generated = pass.collect(samples, Some(class as u32), &wanted(n), &quiet)?;
+        let real = Pass { few: Few::Allowed, ..*pass }.collect(real, Some(*counterpart), &wanted(there), &quiet)?;
         distances.push(frechet_distance(generated.moments(n)?, real.moments(there)?)?);
     }
     Ok(mean_and_std(&distances))
+}
+
+/// The real class of each class of `samples`: the one of the same name, or where those have numbers alone, of the same number.
+fn counterparts(samples: &dyn Samples, real: &dyn Samples) -> Result<Vec<u32>> {
+    let (Some(ours), Some(theirs)) = (samples.class_names(), real.class_names()) else {
+        return match (samples.classes(), real.classes()) {
+            (ours, theirs) if ours == theirs => Ok((0..ours as u32).collect()),
+            (ours, theirs) => Err(Error::input("images", format!("have {ours} classes, the real ones {theirs}"))),
+        };
+    };
+    let lacking = |names: &[String], of: &[String]| names.iter().filter(|name| !of.contains(name)).cloned().collect::<Vec<_>>();
+    let (unmatched, missing) = (lacking(ours, theirs), lacking(theirs, ours));
+    if !unmatched.is_empty() || !missing.is_empty() {
+        let list = |names: Vec<String>| if names.is_empty() { "none".to_string() } else { names.join(", ") };
+        let reason = format!(
+            "classes are compared by name: those of {} alone are {}, those of {} alone {}; give both the same class subfolders",
+            samples.name(),
+            list(unmatched),
+            real.name(),
+            list(missing)
+        );
+        return Err(Error::input("images", reason));
+    }
+    Ok(ours.iter().filter_map(|name| theirs.iter().position(|other| other == name)).map(|i| i as u32).collect())
 }
 
 fn mean_and_std(values: &[f64]) -> (f64, Option<f64>) {

@@ -93,9 +93,12 @@ impl Pass<'_> {
         progress: &Progress<'_>,
     ) -> Result<Collected> {
         let total = wanted.total();
+        let of = || class.map_or_else(|| samples.name().to_string(), |class| format!("{} of class {class}", samples.name()));
         if let Some(available) = samples.available(class).filter(|available| *available < total) {
-            return Err(Error::input("images", format!("{available} are there; the protocol needs {total}")));
+            return Err(Error::input("images", format!("{}: {available} are there; the protocol needs {total}", of())));
         }
+        // Before the images go through the network, which takes the time.
+        wanted.moments.iter().try_for_each(|n| self.check_enough(*n, of))?;
         let dim = self.backbone.pool_dim();
         let mut moments = wanted.moments.iter().map(|n| Ok((*n, MomentsSum::new(dim)?))).collect::<Result<BTreeMap<_, _>>>()?;
         let mut rows = wanted.rows.iter().map(|n| Ok((*n, Rows::new(dim)?))).collect::<Result<BTreeMap<_, _>>>()?;
@@ -112,6 +115,15 @@ impl Pass<'_> {
         progress(total, total);
         let moments = moments.into_iter().map(|(n, sum)| Ok((n, sum.finish(self.few)?))).collect::<Result<_>>()?;
         Ok(Collected { moments, rows, scores })
+    }
+
+    /// Refuses moments of too few images of what `of` says.
+    pub(crate) fn check_enough(&self, n: usize, of: impl Fn() -> String) -> Result<()> {
+        let dim = self.backbone.pool_dim();
+        match self.few {
+            Few::Refused if n <= dim => Err(Error::TooFewSamples { of: of(), n, dim }),
+            _ => Ok(()),
+        }
     }
 
     fn features(&self, bytes: &[u8], side: usize) -> Result<BackboneFeatures> {

@@ -41,9 +41,11 @@ pub enum Error {
         reason: String,
     },
     /// Fewer samples than a covariance of this dimension needs.
-    #[error("{n} samples are too few for the covariance of {dim} features: FID needs at least {}; give more, \
+    #[error("{of}: {n} samples are too few for the covariance of {dim} features: FID needs at least {}; give more, \
          or score with --allow-few", dim + 1)]
     TooFewSamples {
+        /// The images or the protocol concerned.
+        of: String,
         /// Samples given.
         n: usize,
         /// Feature dimension.

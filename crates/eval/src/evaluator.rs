@@ -10,13 +10,15 @@ use crate::real::{Real, chosen, collect_real, read_statistics, reference_of, ref
 use crate::samples::{Samples, SourceSamples};
 use crate::{Backbone, Error, Result, classes, ms_ssim};
 use sngan_data::ImageSource;
-use sngan_experiment::ProtocolName;
 use sngan_experiment::protocol::Against;
 use sngan_experiment::records::{Protocol, Record, Reference, ScoreRecord, finite};
+use sngan_experiment::{ProtocolName, ScorePlan};
 use std::path::PathBuf;
 
 /// Stream of the order in which real images are scored as if generated; part of the protocol.
 const CEILING: &str = "ceiling";
+/// What protocols of pixels record as their network.
+static NO_NETWORK: Backbone = Backbone::Absent;
 
 /// What an evaluator may do.
 #[derive(Debug, Clone)]
@@ -72,9 +74,7 @@ impl Evaluator {
         progress: &Progress<'_>,
     ) -> Result<Evaluator> {
         let mut evaluator = Evaluator { backbone, names: names.to_vec(), side, references: Vec::new(), options };
-        for name in names {
-            evaluator.check(*name)?;
-        }
+        names.iter().try_for_each(|name| evaluator.check(*name))?;
         let mut sides: Vec<Against> = names.iter().filter_map(|name| name.against()).collect();
         sides.sort_unstable();
         sides.dedup();
@@ -97,11 +97,14 @@ impl Evaluator {
 
     /// Refuses protocols that this backbone or side cannot carry out.
     fn check(&self, name: ProtocolName) -> Result<()> {
-        let dim = self.backbone.pool_dim();
+        if matches!(self.network(name), Some(Backbone::Absent)) {
+            return Err(Error::input(
+                "backbone",
+                format!("`{name}` is taken through a network; choose another than `{}`", ScorePlan::NO_BACKBONE),
+            ));
+        }
         match name {
-            ProtocolName::Fid { samples, .. } if samples <= dim && self.options.few == Few::Refused => {
-                Err(Error::TooFewSamples { n: samples, dim })
-            }
+            ProtocolName::Fid { samples, .. } => self.pass().check_enough(samples, || format!("`{name}`")),
             ProtocolName::MsSsim { .. } if self.side < ms_ssim::LEAST_SIDE => {
                 let reason = format!("needs images of side {} at least; these have {}", ms_ssim::LEAST_SIDE, self.side);
                 Err(Error::input("ms-ssim", reason))
@@ -119,8 +122,12 @@ impl Evaluator {
         let source = match real {
             Real::Images(source) => source,
             Real::Statistics(path) => {
-                let (statistics, provenance) = read_statistics(&path, &self.backbone)?;
+                let (statistics, provenance) = read_statistics(&path, &self.backbone, self.side)?;
                 let record = reference_of_statistics(&path, &statistics, provenance.as_ref());
+                // Foreign files do not say how many images they are of.
+                if provenance.is_some() {
+                    self.pass().check_enough(record.n, || path.display().to_string())?;
+                }
                 let collected = Collected::of_moments(against.n, statistics.moments);
                 return Ok(Gathered { against, record, collected, source: None, rank_deficient: false });
             }
@@ -151,17 +158,23 @@ impl Evaluator {
 
     /// The whole protocol of a score by `name`; `bytes` as [`Samples::bytes`].
     pub fn protocol(&self, name: ProtocolName, bytes: &str) -> Protocol {
+        let network = self.network(name).unwrap_or(&NO_NETWORK);
         Protocol {
             name: name.to_string(),
-            backbone: self.backbone.name().into(),
-            backbone_sha256: self.backbone.sha256().into(),
+            backbone: network.name().into(),
+            backbone_sha256: network.sha256().into(),
             n_samples: name.samples(),
             n_splits: name.repeats(),
             reference: self.reference(name).ok().map(|r| r.record.clone()),
-            resize: self.backbone.resize(self.side),
+            resize: network.resize(self.side),
             bytes: bytes.into(),
             stamps: self.stamps(name),
         }
+    }
+
+    /// What a protocol sends images through; MS-SSIM looks at pixels.
+    fn network(&self, name: ProtocolName) -> Option<&Backbone> {
+        (!matches!(name, ProtocolName::MsSsim { .. })).then_some(&self.backbone)
     }
 
     /// What sets a score apart from others of its protocol.
@@ -170,7 +183,10 @@ impl Evaluator {
         let few = |n: usize| n > 0 && n <= dim;
         let stamp = match name {
             ProtocolName::Is { .. } => self.backbone.logit_stamp(),
-            ProtocolName::Fid { samples, against } => (few(samples) || few(against.n)).then_some("few-samples"),
+            // Statistics' own number of images stands in their record alone.
+            ProtocolName::Fid { samples, .. } => {
+                (few(samples) || self.reference(name).is_ok_and(|r| few(r.record.n))).then_some("few-samples")
+            }
             ProtocolName::MsSsim { .. } => ms_ssim::shrinks(self.side).then_some("window-shrunk"),
             ProtocolName::IntraFid { .. } => self.reference(name).is_ok_and(|r| r.rank_deficient).then_some("rank-deficient"),
             _ => None,
@@ -221,7 +237,7 @@ impl Evaluator {
             }
             ProtocolName::Kid { samples, against, subsets, size } => {
                 let distance = kernel_distance(generated.rows(samples)?, real()?.rows(against.n)?, subsets, size)?;
-                Ok((distance.mean, Some(distance.std)))
+                Ok((distance.mean, distance.std))
             }
             ProtocolName::Precision { samples, against, k } => Ok((coverage(real()?.rows(against.n)?, generated.rows(samples)?, k)?, None)),
             ProtocolName::Recall { samples, against, k } => Ok((coverage(generated.rows(samples)?, real()?.rows(against.n)?, k)?, None)),
@@ -244,13 +260,14 @@ impl Evaluator {
         }
     }
 
-    /// The real data's own scores: images of `train`, after a seeded shuffle, scored as if generated. Protocols that need more images than
+    /// The real data's own scores: images of `train`, after a seeded shuffle, scored as if generated, and recorded under the generated images'
+    /// protocol (`truncate`), beside whose scores they stand. Protocols that need more images than
     /// there are, or classes where there are none, are left out.
     ///
     /// # Errors
     /// As [`Evaluator::score`].
     pub fn ceiling(&self, train: &dyn ImageSource, progress: &Progress<'_>) -> Result<Vec<ScoreRecord>> {
-        self.score(&self.ceiling_names(train), &mut SourceSamples::shuffled(train, CEILING), 0, progress)
+        self.score(&self.ceiling_names(train), &mut SourceSamples::shuffled(train, "truncate", CEILING), 0, progress)
     }
 
     /// The protocols that [`Evaluator::ceiling`] scores `train` by.

@@ -27,12 +27,10 @@ pub fn frechet_distance(a: &Moments, b: &Moments) -> Result<f64> {
         Some(l) => between(l.as_ref(), b.covariance.as_ref()),
         None => match cholesky(&b.covariance) {
             Some(l) => between(l.as_ref(), a.covariance.as_ref()),
-            None => {
-                let root = square_root(&a.covariance)?;
-                &root * &b.covariance * &root
-            }
+            None => around(square_root(&a.covariance)?.as_ref(), b.covariance.as_ref()),
         },
     };
+    let product = MatRef::from_column_major_slice(&product, a.dim(), a.dim());
     let values = product.self_adjoint_eigenvalues(Side::Lower).map_err(|e| Error::input("fid", format!("eigenvalues: {e:?}")))?;
     let overlap: f64 = values.iter().map(|v| v.max(0.0).sqrt()).sum();
     Ok((means + traces - 2.0 * overlap).max(0.0))
@@ -52,8 +50,8 @@ fn cholesky(matrix: &Mat<f64>) -> Option<Mat<f64>> {
     finite.then(|| Mat::from_fn(l.nrows(), l.ncols(), |i, j| if i < j { 0.0 } else { l[(i, j)] }))
 }
 
-/// The lower triangle of `Lᵀ S L`, panel by panel of columns; each is computed on one thread, so bits do not depend on their number.
-fn between(l: MatRef<'_, f64>, s: MatRef<'_, f64>) -> Mat<f64> {
+/// The lower triangle of `Lᵀ S L` by columns, panel by panel of them; each is computed on one thread, so bits do not depend on their number.
+fn between(l: MatRef<'_, f64>, s: MatRef<'_, f64>) -> Vec<f64> {
     let dim = l.nrows();
     let mut values = vec![0.0; dim * dim];
     values.par_chunks_mut(PANEL * dim).enumerate().for_each(|(panel, columns)| {
@@ -71,7 +69,13 @@ fn between(l: MatRef<'_, f64>, s: MatRef<'_, f64>) -> Mat<f64> {
             matmul(rows, Accum::Replace, left, sl.as_ref().subrows(top - first, dim - top), 1.0, Par::Seq);
         }
     });
-    MatRef::from_column_major_slice(&values, dim, dim).to_owned()
+    values
+}
+
+/// `R S R` of symmetric matrices, by columns.
+fn around(r: MatRef<'_, f64>, s: MatRef<'_, f64>) -> Vec<f64> {
+    let product = r * s * r;
+    product.col_iter().flat_map(|column| column.iter().copied()).collect()
 }
 
 /// The symmetric square root of a positive semi-definite matrix; eigenvalues that rounding made negative count as 0.
@@ -148,7 +152,7 @@ mod tests {
         let (panels, whole) = (between(l.as_ref(), b.covariance.as_ref()), l.transpose() * &b.covariance * &l);
         for j in 0..dim {
             for i in j..dim {
-                assert!((panels[(i, j)] - whole[(i, j)]).abs() < ROUNDING, "{i}, {j}");
+                assert!((panels[j * dim + i] - whole[(i, j)]).abs() < ROUNDING, "{i}, {j}");
             }
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();

@@ -16,11 +16,12 @@ const SUBSET_SEED: u64 = 0;
 pub struct KernelDistance {
     /// Mean.
     pub mean: f64,
-    /// Standard deviation.
-    pub std: f64,
+    /// Standard deviation; none of a single subset.
+    pub std: Option<f64>,
 }
 
-/// The distance between rows of either side, over `subsets` subsets of `size` rows of each, drawn without replacement within a subset.
+/// The distance between rows of either side, over `subsets` subsets of `size` rows of each, drawn without replacement within a subset. Where
+/// `size` is all rows of both sides, the subsets would be equal, and one serves.
 ///
 /// # Errors
 /// When the dimensions differ, or a side has fewer than `size` rows, or a subset fewer than two.
@@ -33,6 +34,7 @@ pub fn kernel_distance(generated: &Rows, real: &Rows, subsets: usize, size: usiz
     if subsets == 0 || size < 2 || size > least {
         return Err(Error::input("kid", format!("{subsets} subsets of {size} samples were asked for; there are {least}")));
     }
+    let subsets = if size == generated.len() && size == real.len() { 1 } else { subsets };
     let streams = Streams::new(SUBSET_SEED);
     let drawn = |rows: &Rows, name: &str, subset: u64| {
         let order = streams.permutation(name, subset, rows.len());
@@ -45,7 +47,7 @@ pub fn kernel_distance(generated: &Rows, real: &Rows, subsets: usize, size: usiz
     let values = (0..subsets).into_par_iter().map(one).collect::<Result<Vec<f64>>>()?;
     let mean = values.iter().sum::<f64>() / subsets as f64;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / subsets as f64;
-    Ok(KernelDistance { mean, std: variance.sqrt() })
+    Ok(KernelDistance { mean, std: (subsets > 1).then(|| variance.sqrt()) })
 }
 
 /// The unbiased estimate of the squared discrepancy between the columns of `x`, `[dim, n]`, and of `y`, `[dim, m]`.
@@ -84,16 +86,19 @@ mod tests {
         // One feature: k(x, y) = (xy + 1)³. x = {0, 1}, y = {1, 2}: within 1 and 27, between (1 + 1 + 8 + 27)/4.
         let (x, y) = (Rows::of(&[0.0, 1.0], 1).unwrap(), Rows::of(&[1.0, 2.0], 1).unwrap());
         let score = kernel_distance(&x, &y, 3, 2).unwrap();
-        assert!((score.mean - (1.0 + 27.0 - 2.0 * 37.0 / 4.0)).abs() < 1e-12 && score.std < 1e-12, "{score:?}");
+        assert!((score.mean - (1.0 + 27.0 - 2.0 * 37.0 / 4.0)).abs() < 1e-12, "{score:?}");
+        // Three subsets of everything are one.
+        assert_eq!((score.std, score), (None, kernel_distance(&x, &y, 1, 2).unwrap()));
     }
 
     #[test]
     fn alike_sides_differ_by_chance_in_both_directions_and_shifted_ones_clearly() {
         let (a, b) = (rows("a", 600, 8, 0.0), rows("b", 500, 8, 0.0));
         let alike = kernel_distance(&a, &b, 20, 100).unwrap();
-        assert!(alike.mean.abs() < alike.std, "{alike:?}");
+        let spread = alike.std.unwrap();
+        assert!(alike.mean.abs() < spread, "{alike:?}");
         let shifted = kernel_distance(&a, &rows("c", 500, 8, 0.5), 20, 100).unwrap();
-        assert!(shifted.mean > 5.0 * alike.std, "{shifted:?} against {alike:?}");
+        assert!(shifted.mean > 5.0 * spread, "{shifted:?} against {alike:?}");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         assert_eq!(alike, pool.install(|| kernel_distance(&a, &b, 20, 100)).unwrap());
     }

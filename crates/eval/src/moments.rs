@@ -35,7 +35,7 @@ impl Moments {
     /// Moments given as numbers: `mean`, `[dim]`, and a symmetric `covariance`, `[dim, dim]` by rows.
     ///
     /// # Errors
-    /// When the lengths do not fit, a number is not finite or the covariance is not symmetric.
+    /// When the lengths do not fit, a number is not finite, or the covariance is not symmetric or has a negative variance.
     pub fn new(mean: Vec<f64>, covariance: &[f64]) -> Result<Moments> {
         let dim = mean.len();
         if dim == 0 || covariance.len() != dim * dim {
@@ -47,6 +47,9 @@ impl Moments {
         let covariance = MatRef::from_row_major_slice(covariance, dim, dim).to_owned();
         if (&covariance - covariance.transpose()).norm_max() > 1e-9 * covariance.norm_max() {
             return Err(Error::input("covariance", "is not symmetric"));
+        }
+        if let Some(i) = (0..dim).find(|i| covariance[(*i, *i)] < 0.0) {
+            return Err(Error::input("covariance", format!("has a negative variance, of feature {i}")));
         }
         Ok(Moments { mean, covariance })
     }
@@ -169,7 +172,7 @@ impl MomentsSum {
     pub fn finish(mut self, few: Few) -> Result<Moments> {
         let (n, dim) = (self.n, self.dim);
         if n < 2 || (few == Few::Refused && n <= dim) {
-            return Err(Error::TooFewSamples { n, dim });
+            return Err(Error::TooFewSamples { of: "features".into(), n, dim });
         }
         if !self.waiting.is_empty() {
             self.close_block();
@@ -232,7 +235,7 @@ mod tests {
 
     #[test]
     fn refuses_what_it_cannot_measure() {
-        assert!(matches!(Moments::of(&samples(8, 8), 8), Err(Error::TooFewSamples { n: 8, dim: 8 })));
+        assert!(matches!(Moments::of(&samples(8, 8), 8), Err(Error::TooFewSamples { n: 8, dim: 8, .. })));
         assert!(Moments::of(&samples(9, 8), 8).is_ok());
         let few = |n: usize| {
             let mut sum = MomentsSum::new(8).unwrap();
@@ -243,6 +246,8 @@ mod tests {
         assert!(Moments::of(&[0.0; 7], 2).is_err());
         assert!(Moments::of(&[0.0, 1.0, f32::INFINITY], 1).unwrap_err().to_string().contains("sample 2"));
         assert!(Moments::new(vec![0.0; 2], &[1.0, 0.5, 0.0, 1.0]).unwrap_err().to_string().contains("symmetric"));
+        let negative = Moments::new(vec![0.0; 2], &[1.0, 0.0, 0.0, -0.5]).unwrap_err().to_string();
+        assert!(negative.contains("negative variance, of feature 1"), "{negative}");
         assert!(Moments::new(vec![0.0; 2], &[1.0]).unwrap_err().to_string().contains("need 4"));
     }
 }

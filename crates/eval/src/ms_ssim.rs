@@ -6,10 +6,10 @@
 //! raised to [`WEIGHTS`] and multiplied, luminance at the last scale only. Each colour channel is compared alone, on 0–255 with K₁ 0.01 and
 //! K₂ 0.03; the score is the channels' mean, as in TensorFlow's `ssim_multiscale` and in pytorch-msssim.
 //!
-//! Those libraries refuse sides under 161, where the window does not fit the last scale. Here, as in the script that the measure was first taken
-//! with on GANs' 128x128 images (Odena et al., 2017), the window then shrinks to the plane's side, σ in proportion ([`shrinks`] tells, and
-//! protocols are stamped). All five scales stay, so that the weights mean the same at every side; below 16 pixels nothing is left of the last.
-//! A plane of odd side loses its last line before it is halved. A mean contrast below 0, which a fractional power cannot take, counts as 0.
+//! Those libraries refuse sides under 161, where the window does not fit the last scale: they pad planes of odd side before they halve them. Here
+//! such a plane loses its last line, so the window fits from side 176 on. Below, as in the script that the measure was first taken with on
+//! GANs' 128x128 images (Odena et al., 2017), the window shrinks to the plane's side, σ in proportion ([`shrinks`] tells, and protocols are
+//! stamped). All five scales stay, so that the weights mean the same at every side; below 16 pixels nothing is left of the last. A mean contrast below 0, which a fractional power cannot take, counts as 0.
 
 use crate::{Error, Result};
 

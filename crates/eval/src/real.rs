@@ -1,6 +1,7 @@
 //! The real side of a score: images of a data set, folder or file, or statistics that were taken of them before.
 
 use crate::collect::{Collected, Pass, Wanted};
+use crate::input::name_of;
 use crate::moments::Few;
 use crate::samples::SourceSamples;
 use crate::statistics::{Statistics, write_statistics};
@@ -57,12 +58,20 @@ pub struct StatisticsProvenance {
     pub backbone_sha256: String,
     /// How images came to it.
     pub resize: String,
+    /// How floats became bytes, as [`Samples::bytes`](crate::Samples::bytes).
+    #[serde(default = "given")]
+    pub bytes: String,
+}
+
+/// What files say that were written before they said how floats became bytes: none was there.
+fn given() -> String {
+    "given".into()
 }
 
 impl records::Record for StatisticsProvenance {}
 
 impl StatisticsProvenance {
-    fn new(images: Reference, side: usize, backbone: &Backbone) -> StatisticsProvenance {
+    fn new(images: Reference, side: usize, bytes: &str, backbone: &Backbone) -> StatisticsProvenance {
         StatisticsProvenance {
             version: FORMAT_VERSION,
             sngan: env!("CARGO_PKG_VERSION").into(),
@@ -71,7 +80,18 @@ impl StatisticsProvenance {
             backbone: backbone.name().into(),
             backbone_sha256: backbone.sha256().into(),
             resize: backbone.resize(side),
+            bytes: bytes.into(),
         }
+    }
+
+    /// Reads what stands beside `statistics`, if anything does.
+    fn beside(statistics: &Path) -> Result<Option<StatisticsProvenance>> {
+        let path = StatisticsProvenance::path(statistics);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let foreign = |e| Error::file(&path, format!("is not what `sngan stats` writes beside {} ({e}); rename it", name_of(statistics)));
+        run_dir::read_json(&path).map(Some).map_err(foreign)
     }
 
     /// The file beside `statistics`.
@@ -100,7 +120,7 @@ pub(crate) fn chosen(source: &dyn ImageSource, n: usize) -> SourceSamples<'_> {
     SourceSamples::choice(source, n, CHOICE)
 }
 
-/// Collects `wanted` of real images; where that is moments alone, from `folder`, if they were put there before.
+/// Collects `wanted` of real images; where that is moments alone, from `folder`, if they were put there before and are whole.
 pub(crate) fn collect_real(
     pass: &Pass<'_>,
     source: &dyn ImageSource,
@@ -109,13 +129,14 @@ pub(crate) fn collect_real(
     folder: Option<&Path>,
     progress: &Progress<'_>,
 ) -> Result<Collected> {
-    let provenance = StatisticsProvenance::new(reference.clone(), source.side(), pass.backbone);
+    // Kept statistics may be of too few images: another call may have allowed that.
+    wanted.moments.iter().try_for_each(|n| pass.check_enough(*n, || format!("reference {}", source.name())))?;
+    let provenance = StatisticsProvenance::new(reference.clone(), source.side(), "given", pass.backbone);
     let path = folder.filter(|_| wanted.rows.is_empty()).map(|folder| folder.join(file_name(&provenance)));
-    if let Some(path) = path.as_deref().filter(|p| p.is_file()) {
-        let (statistics, found) = read_statistics(path, pass.backbone)?;
-        if found.as_ref() == Some(&provenance) {
-            return Ok(Collected::of_moments(reference.n, statistics.moments));
-        }
+    // As with kept features, a damaged file is made again.
+    let kept = path.as_deref().and_then(|path| read_statistics(path, pass.backbone, source.side()).ok());
+    if let Some((statistics, _)) = kept.filter(|(_, found)| found.as_ref() == Some(&provenance)) {
+        return Ok(Collected::of_moments(reference.n, statistics.moments));
     }
     let collected = pass.collect(&mut chosen(source, reference.n), None, wanted, progress)?;
     if let Some(path) = path {
@@ -139,20 +160,24 @@ fn save_statistics(path: &Path, moments: &Moments, provenance: &StatisticsProven
     write_statistics(path, moments)
 }
 
-/// Statistics that fit `backbone`, and their provenance, where there is one.
+/// Statistics that fit `backbone` and images of `side` pixels, and their provenance, where there is one.
 ///
 /// # Errors
-/// [`Error::File`] when the file is damaged, has another number of features, or says that another network or another resize made it.
-pub fn read_statistics(path: &Path, backbone: &Backbone) -> Result<(Statistics, Option<StatisticsProvenance>)> {
+/// [`Error::File`] when the file is damaged, has another number of features, or says that images of another side, another network or another
+/// resize made it.
+pub fn read_statistics(path: &Path, backbone: &Backbone, side: usize) -> Result<(Statistics, Option<StatisticsProvenance>)> {
     let statistics = Statistics::read(path)?;
     let (found, needed) = (statistics.moments.dim(), backbone.pool_dim());
     if found != needed {
         let reason = format!("has {found} features; {} gives {needed}. Choose the --backbone that it was made with", backbone.name());
         return Err(Error::file(path, reason));
     }
-    let beside = StatisticsProvenance::path(path);
-    let provenance: Option<StatisticsProvenance> = if beside.is_file() { Some(run_dir::read_json(&beside)?) } else { None };
+    let provenance = StatisticsProvenance::beside(path)?;
     if let Some(p) = &provenance {
+        if p.side != side {
+            let reason = format!("is of images of side {}, the images have {side}; both must take the same way to the backbone", p.side);
+            return Err(Error::file(path, reason));
+        }
         let (ours, theirs) = ((backbone.sha256(), backbone.resize(p.side)), (p.backbone_sha256.as_str(), p.resize.clone()));
         if ours != theirs {
             let reason = format!(
@@ -166,33 +191,67 @@ pub fn read_statistics(path: &Path, backbone: &Backbone) -> Result<(Statistics, 
     Ok((statistics, provenance))
 }
 
-/// Takes the statistics of all images of `source` and writes them to `out`, with their provenance beside.
+/// Takes the statistics of all images of `source`, whose floats became bytes as `bytes` says, and writes them to `out`, with their provenance
+/// beside.
 ///
 /// # Errors
-/// Images that cannot be read, too few of them unless `few` allows it, a file that cannot be written.
+/// Images that cannot be read, too few of them unless `few` allows it, a file that cannot be written; one beside `out` that would be lost.
 pub fn make_statistics(
     backbone: &Backbone,
     source: &dyn ImageSource,
+    bytes: &'static str,
     few: Few,
     cache: Option<&crate::FeatureCache>,
     out: &Path,
     progress: &Progress<'_>,
 ) -> Result<StatisticsProvenance> {
+    StatisticsProvenance::beside(out)?;
     let n = source.len();
     let wanted = Wanted { moments: [n].into(), ..Wanted::default() };
     let pass = Pass { backbone, cache, few };
-    let collected = pass.collect(&mut SourceSamples::all(source, "given"), None, &wanted, progress)?;
-    let provenance = StatisticsProvenance::new(reference_of(source, n)?, source.side(), backbone);
+    let collected = pass.collect(&mut SourceSamples::all(source, bytes), None, &wanted, progress)?;
+    let provenance = StatisticsProvenance::new(reference_of(source, n)?, source.side(), bytes, backbone);
     save_statistics(out, collected.moments(n)?, &provenance)?;
     Ok(provenance)
 }
 
 /// The record of a file of statistics.
 pub(crate) fn reference_of_statistics(path: &Path, statistics: &Statistics, provenance: Option<&StatisticsProvenance>) -> Reference {
-    let file = path.file_name().map_or_else(|| "statistics".into(), |n| n.to_string_lossy().into_owned());
     Reference {
-        name: provenance.map_or(file, |p| p.images.name.clone()),
+        name: provenance.map_or_else(|| name_of(path), |p| p.images.name.clone()),
         n: provenance.map_or(0, |p| p.images.n),
         sha256: statistics.sha256.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SCORERS, Scorer};
+    use sngan_data::Images;
+
+    #[test]
+    fn kept_statistics_are_made_again_where_damaged_and_let_no_fewer_images_pass() {
+        let folder = tempfile::tempdir().unwrap();
+        let backbone = Backbone::Scorer(Scorer::embedded(SCORERS[0].name).unwrap());
+        let pixels = (0..20 * 3 * 16 * 16).map(|i| (i * 31 % 251) as u8).collect();
+        let images = Images { name: "real".into(), side: 16, pixels, labels: vec![0; 20], classes: vec!["all".into()] };
+        let reference = reference_of(&images, 20).unwrap();
+        let wanted = Wanted { moments: [20].into(), ..Wanted::default() };
+        let collect = |few: Few| {
+            let pass = Pass { backbone: &backbone, cache: None, few };
+            let collected = collect_real(&pass, &images, &reference, &wanted, Some(folder.path()), &|_, _| ())?;
+            Ok::<_, Error>(collected.moments(20)?.clone())
+        };
+        let first = collect(Few::Allowed).unwrap();
+        let message = collect(Few::Refused).unwrap_err().to_string();
+        assert!(message.starts_with("reference real: 20 samples are too few"), "{message}");
+
+        let entries = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path());
+        let kept: Vec<PathBuf> = entries.filter(|p| p.extension().is_some_and(|e| e == "npz")).collect();
+        let whole = std::fs::read(&kept[0]).unwrap();
+        std::fs::write(&kept[0], &whole[..whole.len() / 2]).unwrap();
+        assert_eq!(collect(Few::Allowed).unwrap(), first);
+        assert_eq!(std::fs::read(&kept[0]).unwrap(), whole);
     }
 }

@@ -5,15 +5,22 @@ use rayon::prelude::*;
 use sngan_core::generate::Request;
 use sngan_core::rng::Streams;
 use sngan_data::ImageSource;
-use sngan_experiment::RunSpec;
+use sngan_experiment::protocol::Sets;
+use sngan_experiment::{ProtocolName, RunSpec};
 
 /// Byte images `[3, side, side]` in an order of their own.
 pub trait Samples {
+    /// What messages call them.
+    fn name(&self) -> &str;
+
     /// Height and width, pixels.
     fn side(&self) -> usize;
 
     /// Number of classes that images can be asked for by; 0 where images have none.
     fn classes(&self) -> usize;
+
+    /// The classes' names; `None` where classes are numbers alone, which then are the data set's own.
+    fn class_names(&self) -> Option<&[String]>;
 
     /// How many images there are, of `class` alone where one is named; `None` where as many are made as are asked for.
     fn available(&self, class: Option<u32>) -> Option<usize>;
@@ -30,6 +37,9 @@ pub trait Samples {
 
 /// Images of a block: a multiple of what every network takes at a time, so that an image's features do not depend on who asks.
 pub const BLOCK: usize = 500;
+
+/// Stream of the order in which given images are taken; part of the protocol.
+const GIVEN: &str = "given";
 
 /// Images of a data set, folder or file, in an order or a selection.
 #[derive(Debug)]
@@ -53,9 +63,22 @@ impl<'a> SourceSamples<'a> {
         SourceSamples { source, order, bytes: "given" }
     }
 
-    /// All images in a seeded order from `stream`, as if they were generated.
-    pub fn shuffled(source: &'a dyn ImageSource, stream: &str) -> SourceSamples<'a> {
-        SourceSamples { source, order: Streams::new(0).permutation(stream, 0, source.len()), bytes: "truncate" }
+    /// All images in a seeded order from `stream`, so that the first so many are a choice among all; `bytes` as [`Samples::bytes`].
+    pub fn shuffled(source: &'a dyn ImageSource, bytes: &'static str, stream: &str) -> SourceSamples<'a> {
+        SourceSamples { source, order: Streams::new(0).permutation(stream, 0, source.len()), bytes }
+    }
+
+    /// Images as protocols of these names take them: all of them in the source's order; in a seeded order where a protocol takes some of them
+    /// or looks at parts, for files may be sorted by class.
+    pub fn given(source: &'a dyn ImageSource, bytes: &'static str, names: &[ProtocolName]) -> SourceSamples<'a> {
+        let whole = |name: &ProtocolName| {
+            let parts = name.within_classes() || matches!(name, ProtocolName::Is { sets: Sets::Independent(_), .. });
+            name.samples() == source.len() && !parts
+        };
+        match names.iter().all(whole) {
+            true => SourceSamples::all(source, bytes),
+            false => SourceSamples::shuffled(source, bytes, GIVEN),
+        }
     }
 
     /// Images of the class that has the fewest.
@@ -72,12 +95,20 @@ impl<'a> SourceSamples<'a> {
 }
 
 impl Samples for SourceSamples<'_> {
+    fn name(&self) -> &str {
+        self.source.name()
+    }
+
     fn side(&self) -> usize {
         self.source.side()
     }
 
     fn classes(&self) -> usize {
         if self.source.classes().len() > 1 { self.source.classes().len() } else { 0 }
+    }
+
+    fn class_names(&self) -> Option<&[String]> {
+        Some(self.source.classes())
     }
 
     fn available(&self, class: Option<u32>) -> Option<usize> {
@@ -118,12 +149,20 @@ impl<'a> DrawnSamples<'a> {
 }
 
 impl Samples for DrawnSamples<'_> {
+    fn name(&self) -> &str {
+        "generated images"
+    }
+
     fn side(&self) -> usize {
         self.spec.side
     }
 
     fn classes(&self) -> usize {
         self.spec.n_classes
+    }
+
+    fn class_names(&self) -> Option<&[String]> {
+        None
     }
 
     fn available(&self, _class: Option<u32>) -> Option<usize> {

@@ -130,6 +130,47 @@ fn independent_sets_take_the_images_in_order() {
 }
 
 #[test]
+fn fewer_images_than_there_are_come_from_every_class() {
+    let reference = images(Split::Reference, SIDE);
+    let labels = &reference.labels;
+    let sorted: Vec<usize> = (0..CLASSES as u32).flat_map(|c| (0..reference.labels.len()).filter(move |i| labels[*i] == c)).collect();
+    let by_class = Images {
+        pixels: sorted.iter().flat_map(|i| reference.image(*i).to_vec()).collect(),
+        labels: sorted.iter().map(|i| reference.labels[*i]).collect(),
+        ..reference.clone()
+    };
+    let evaluator = evaluator("is_200_split1", SIDE);
+    let first = score(&evaluator, &by_class).unwrap();
+    let mut chosen = SourceSamples::given(&by_class, "given", evaluator.names());
+    let chosen = evaluator.score(evaluator.names(), &mut chosen, 0, &|_, _| ()).unwrap();
+    assert!(value(&first, Metric::Is) < 2.0 && value(&chosen, Metric::Is) > 6.0, "{first:?} {chosen:?}");
+    // All of them come as they lie.
+    let names = names("is_2k_split5");
+    assert_eq!(SourceSamples::given(&by_class, "given", &names).read(0, 1, None).unwrap(), by_class.image(0));
+}
+
+#[test]
+fn classes_are_compared_by_name() {
+    let of = |names: [&str; 2], swapped: bool| {
+        let mut images = images(Split::Reference, SIDE).range(0..400);
+        images.labels.iter_mut().for_each(|l| *l = u32::from(*l < 5) ^ u32::from(swapped));
+        Images { name: "made".into(), classes: names.map(String::from).to_vec(), ..images }
+    };
+    let distance = |ours: &Images, theirs: &Images| {
+        let real = theirs.clone();
+        let mut real = |_: sngan_experiment::protocol::Against| Ok(Real::Images(Box::new(real.clone())));
+        let names = names("intra-fid_200_images400");
+        let evaluator = Evaluator::new(backbone(), &names, SIDE, EvaluatorOptions::default(), &mut real, &|_, _| ())?;
+        score(&evaluator, ours)
+    };
+    let ours = of(["x", "y"], false);
+    let same = value(&distance(&ours, &ours).unwrap(), Metric::IntraFid);
+    assert_eq!(value(&distance(&ours, &of(["y", "x"], true)).unwrap(), Metric::IntraFid), same);
+    let message = distance(&ours, &of(["x", "ant"], false)).unwrap_err().to_string();
+    assert!(message.contains("alone are y") && message.contains("alone ant"), "{message}");
+}
+
+#[test]
 fn scores_through_a_cache_have_the_same_bits_whatever_the_threads() {
     let reference = images(Split::Reference, SIDE);
     let all = "is_1500_split5 fid_1500_ref2k kid_1500_ref2k_5x300 recall_1500_ref2k_k3 intra-fid_1k_ref2k";
@@ -147,8 +188,9 @@ fn scores_through_a_cache_have_the_same_bits_whatever_the_threads() {
 #[test]
 fn what_cannot_be_scored_is_refused_before_training() {
     let refused = |protocols: &str| evaluator_with(protocols, SIDE, EvaluatorOptions::default()).unwrap_err();
-    assert!(matches!(refused("fid_64_ref2k"), Error::TooFewSamples { n: 64, dim: 64 }));
-    assert!(matches!(refused("fid_100_ref64"), Error::TooFewSamples { n: 64, dim: 64 }));
+    assert!(matches!(refused("fid_64_ref2k"), Error::TooFewSamples { n: 64, dim: 64, .. }));
+    let message = refused("fid_100_ref64");
+    assert!(matches!(&message, Error::TooFewSamples { of, n: 64, dim: 64 } if of.contains("reference fashion-mnist")), "{message}");
     assert!(refused("fid_100_ref3k").to_string().contains("holds 2000 images; the protocol compares with 3000"));
     let few = EvaluatorOptions { few: Few::Allowed, ..EvaluatorOptions::default() };
     let evaluator = evaluator_with("fid_64_ref2k", SIDE, few).unwrap();

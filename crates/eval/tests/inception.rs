@@ -228,7 +228,7 @@ fn loading_is_strict_and_names_the_tensor() {
     let path = folder.path().join("other");
     std::fs::write(&path, b"something else").unwrap();
     let other = Inception::load(&path, Preparation::default()).unwrap_err().to_string();
-    assert!(other.contains("neither a file of torch.save nor safetensors"), "{other}");
+    assert!(other.contains("no whole file of torch.save or safetensors"), "{other}");
 
     let mut counted = weights.clone();
     counted.insert("Conv2d_1a_3x3.bn.num_batches_tracked".into(), (Dtype::I64, vec![], vec![0; 8]));

@@ -58,7 +58,9 @@ fn fid_of_features_is_torch_fidelitys_and_pytorch_fids() {
     let trace = |m: &Moments| m.covariance().iter().step_by(m.dim() + 1).sum::<f64>();
     let tolerance = FID * (trace(&a) + trace(&b));
     for expected in fixture.expected("fid") {
-        assert!((frechet_distance(&a, &b).unwrap() - expected).abs() < tolerance, "{expected}");
+        let difference = (frechet_distance(&a, &b).unwrap() - expected).abs();
+        println!("FID {expected}: {difference:.1e}, {:.1e} of the traces", FID * difference / tolerance);
+        assert!(difference < tolerance, "{expected}");
     }
 }
 
@@ -70,6 +72,7 @@ fn the_inception_score_of_logits_is_torch_fidelitys() {
         let expected = fixture.expected(&format!("is.{sets}"));
         // Its splits without a shuffle are our independent sets.
         let score = inception_score(&logits, classes, Sets::Independent(sets)).unwrap();
+        println!("inception score {}: {:.1e}", expected[0], (score.mean - expected[0]).abs());
         assert!((score.mean - expected[0]).abs() < SUMS && (score.std - expected[1]).abs() < SUMS, "{score:?} against {expected:?}");
     }
 }
@@ -83,9 +86,12 @@ fn kid_precision_and_recall_of_features_are_torch_fidelitys() {
     };
     let (generated, real) = (rows("a"), rows("b"));
     let kid = kernel_distance(&generated, &real, 1, generated.len()).unwrap();
-    assert!((kid.mean - fixture.expected("kid")[0]).abs() < SUMS, "{kid:?}");
+    let difference = (kid.mean - fixture.expected("kid")[0]).abs();
+    println!("KID {}: {difference:.1e}", kid.mean);
+    assert!(difference < SUMS, "{kid:?}");
     let shares = [coverage(&real, &generated, 3).unwrap(), coverage(&generated, &real, 3).unwrap()];
     for (share, expected) in shares.into_iter().zip(fixture.expected("precision-recall")) {
+        println!("precision or recall {expected}: {:.1e}", (share - expected).abs());
         assert!((share - expected).abs() < SHARE, "{share} against {expected}");
     }
 }
@@ -106,8 +112,10 @@ fn ms_ssim_follows_its_definition_at_every_side_and_pytorch_msssim_where_that_go
     for side in [16, 33, 48, 128, 192] {
         let similarity = ms_ssim(&image(1, side), &image(2, side), side).unwrap();
         let expected = fixture.expected(&format!("ms-ssim.{side}"));
+        println!("MS-SSIM of side {side}, {}: {:.1e}", expected[0], (similarity - expected[0]).abs());
         assert!((similarity - expected[0]).abs() < DEFINITION, "side {side}: {similarity} against {expected:?}");
         if let Some(library) = expected.get(1) {
+            println!("MS-SSIM of side {side}, pytorch-msssim's {library}: {:.1e}", (similarity - library).abs());
             assert!((similarity - library).abs() < SINGLE_WINDOW, "side {side}: {similarity} against {library}");
             libraries += 1;
         }

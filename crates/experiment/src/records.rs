@@ -256,7 +256,7 @@ pub struct Protocol {
     pub reference: Option<Reference>,
     /// How images were brought to the backbone's side, such as `none` or `triangle 32→16`.
     pub resize: String,
-    /// How floats became bytes: `truncate` or `round`.
+    /// How floats became bytes: `truncate`, or `given` where images were bytes.
     pub bytes: String,
     /// Whatever else sets the score apart, such as `few-samples` or `logit-bias`; mostly empty.
     #[serde(default)]

@@ -34,7 +34,7 @@ pub(crate) struct BenchFid {
     #[arg(long, default_value_t = 3)]
     pub(crate) repeat: usize,
     /// Threads; 0 is one per core
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = super::threads)]
     pub(crate) threads: usize,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct BenchInception {
     #[arg(long, default_value_t = 3)]
     pub(crate) repeat: usize,
     /// Threads; 0 is one per core
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = super::threads)]
     pub(crate) threads: usize,
     /// Print one JSON object
     #[arg(long)]

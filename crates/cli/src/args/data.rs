@@ -39,7 +39,7 @@ pub(crate) struct Pack {
     #[arg(long)]
     pub(crate) strict: bool,
     /// Threads; 0 for one per core
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = super::threads)]
     pub(crate) threads: usize,
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct TrainScorer {
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// Threads; 0 for one per core
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = super::threads)]
     pub(crate) threads: usize,
     #[command(flatten)]
     pub(crate) data: DataFolder,

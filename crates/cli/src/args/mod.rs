@@ -202,6 +202,20 @@ pub(crate) enum Precision {
     F64,
 }
 
+/// More threads than this are a typing error, and would take longer to start than to work.
+const MOST_THREADS: usize = 1024;
+
+/// A number of threads.
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| *n <= MOST_THREADS);
+    number.ok_or_else(|| format!("it is no number of threads from 0 to {MOST_THREADS}"))
+}
+
+/// A count of at least 1.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "it is no count of at least 1".into())
+}
+
 /// Where and with what a command computes.
 #[derive(Debug, Args)]
 pub(crate) struct Machine {
@@ -209,7 +223,7 @@ pub(crate) struct Machine {
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
     /// Threads; 0 for one per core. Bits do not depend on it
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = threads)]
     pub(crate) threads: usize,
 }
 

@@ -1,16 +1,17 @@
 //! Arguments of `sngan score` and `sngan stats`.
 
 use super::{DataFolder, Machine};
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use sngan_eval::input::Layout;
 use sngan_eval::{Backbone, BackboneOptions, FeatureCache, Few, Logits, Preparation};
 use sngan_experiment::{Dataset, ProtocolName};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("scored").required(true).args(["run", "images"])))]
 pub(crate) struct Score {
     /// Run folder: its newest checkpoint is scored and the records appended
-    #[arg(value_name = "RUN", required_unless_present = "images", conflicts_with = "images")]
+    #[arg(value_name = "RUN")]
     pub(crate) run: Option<PathBuf>,
     /// Images instead: a folder of JPEG or PNG files (class subfolders for scores within classes), a .npy, .npz or .safetensors file, a run, or
     /// a data set's, such as cifar10:train
@@ -28,11 +29,11 @@ pub(crate) struct Score {
     /// Exact protocols instead, such as is_5k_x10,fid_5k_test10k (docs/evaluation-protocol.md)
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with = "metrics")]
     pub(crate) protocols: Option<Vec<ProtocolName>>,
-    /// Generated images of a run [default: 2000]; of images the first so many [default: all]
-    #[arg(long, value_name = "N", conflicts_with = "protocols")]
+    /// Generated images of a run [default: 2000]; of images a seeded choice of so many [default: all]
+    #[arg(long, value_name = "N", conflicts_with = "protocols", value_parser = super::count)]
     pub(crate) samples: Option<usize>,
     /// Splits of the inception score
-    #[arg(long, default_value_t = 5, value_name = "N", conflicts_with = "protocols")]
+    #[arg(long, default_value_t = 5, value_name = "N", conflicts_with = "protocols", value_parser = super::count)]
     pub(crate) splits: usize,
     /// Print each record as JSON, one a line
     #[arg(long)]
@@ -67,7 +68,7 @@ pub(crate) struct Stats {
 /// The network that images go through, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Network {
-    /// inception, inception-or-scorer, or a scorer such as scorer-fashion [default: a run's data set's scorer, else inception]
+    /// inception, inception-or-scorer, or a scorer such as scorer-fashion [default: inception-or-scorer for a run, else inception]
     #[arg(long, value_name = "NAME")]
     pub(crate) backbone: Option<String>,
     /// Its weights file [default: the embedded one, or Inception's in the data folder]
@@ -116,6 +117,13 @@ pub(crate) enum Axes {
     Nchw,
 }
 
+impl MetricName {
+    /// As it is typed.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
+    }
+}
+
 impl Network {
     pub(crate) fn layout(&self) -> Option<Layout> {
         self.layout.map(|axes| match axes {
@@ -132,8 +140,8 @@ impl Network {
         self.cache.as_ref().map(FeatureCache::new)
     }
 
-    /// The network itself; `scorer` is the name to take where none was given.
-    pub(crate) fn load(&self, scorer: Option<&str>, dataset: Dataset, data: &DataFolder) -> anyhow::Result<Backbone> {
+    /// The network itself; `default` is the name to take where none was given.
+    pub(crate) fn load(&self, default: &str, dataset: Dataset, data: &DataFolder) -> anyhow::Result<Backbone> {
         let options = BackboneOptions {
             weights: self.weights.clone(),
             data_dir: Some(data.data_dir.clone()),
@@ -143,7 +151,15 @@ impl Network {
             },
             logits: if self.logit_bias { Logits::Biased } else { Logits::Unbiased },
         };
-        let name = self.backbone.as_deref().or(scorer).unwrap_or(Backbone::INCEPTION);
-        Backbone::named(name, dataset, &options)?.ok_or_else(|| anyhow::anyhow!("backbone `{name}` scores nothing; choose another"))
+        let name = self.backbone.as_deref().unwrap_or(default);
+        Backbone::named(name, dataset, &options)?.ok_or_else(|| match name {
+            Backbone::INCEPTION_OR_SCORER => anyhow::anyhow!(
+                "there are no Inception weights in {}, and no scorer is known to go with these images; `sngan data fetch inception` gets the \
+                 former, --backbone names one of {}",
+                data.data_dir.display(),
+                Backbone::names().join(", ")
+            ),
+            name => anyhow::anyhow!("--backbone {name} is for ms-ssim alone; the others are taken through a network"),
+        })
     }
 }

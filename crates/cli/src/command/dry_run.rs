@@ -1,6 +1,6 @@
 //! What a command would write.
 
-use super::{data, figure, report, scorer, sweep, train};
+use super::{data, figure, report, score, scorer, sweep, train};
 use crate::args::{Arguments, Bench, Command, Data, Scorer};
 use anyhow::Result;
 use std::path::Path;
@@ -15,8 +15,11 @@ pub(crate) fn writes(arguments: &Arguments) -> Result<Option<Vec<String>>> {
     match &arguments.command {
         Command::Train(a) => Ok(Some(vec![train::intention(a, experiments)?])),
         Command::Sweep(a) => Ok(Some(sweep::intentions(a, experiments)?)),
-        Command::Score(a) => Ok(a.run.as_ref().map(|run| vec![format!("append to {}: scores", run.join("scores.jsonl").display())])),
-        Command::Stats(a) => file(&a.out, "statistics, and their provenance beside it"),
+        Command::Score(a) => Ok(Some(score::intentions(a)?)),
+        Command::Stats(a) => {
+            let statistics = file(&a.out, "statistics, and their provenance beside it")?;
+            Ok(statistics.map(|lines| lines.into_iter().chain(score::kept(&a.network)).collect()))
+        }
         Command::Generate(a) => file(&a.out, "images"),
         Command::Figures { out, .. } => Ok(Some(vec![format!("write into {0}/tables and {0}/figures", out.display())])),
         Command::Figure(a) => Ok(Some(vec![figure::intention(a, "figure")?])),

@@ -3,15 +3,17 @@
 use super::device;
 use super::sweep::describe;
 use crate::Ended;
-use crate::args::score::{MetricName, Score, Stats};
+use crate::args::score::{MetricName, Network, Score, Stats};
+use crate::args::{DataFolder, Machine};
 use crate::progress::{Position, Progress};
 use anyhow::{Result, bail};
 use sngan_data::ImageSource;
 use sngan_eval::input::{self, ArrayImages, Layout};
-use sngan_eval::{Evaluator, EvaluatorOptions, Real, ScorerSpec, SourceSamples, Statistics, make_statistics};
+use sngan_eval::{Backbone, Evaluator, EvaluatorOptions, Real, SourceSamples, Statistics, make_statistics};
 use sngan_experiment::protocol::{Against, Part, Sets};
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{Dataset, ProtocolName, RunDir};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Images drawn from a run.
@@ -30,27 +32,70 @@ enum Reference {
     Statistics(PathBuf),
 }
 
+/// What is scored.
+enum Scored<'a> {
+    Run(RunDir),
+    Images(&'a str),
+}
+
+impl Scored<'_> {
+    fn of(arguments: &Score) -> Result<Scored<'_>> {
+        match (&arguments.run, &arguments.images) {
+            (Some(run), _) => Ok(Scored::Run(RunDir::new(run))),
+            (None, Some(images)) if Path::new(images).join("spec.toml").is_file() => Ok(Scored::Run(RunDir::new(images))),
+            (None, Some(images)) => Ok(Scored::Images(images)),
+            (None, None) => bail!("give a run folder, or --images"),
+        }
+    }
+}
+
 pub(crate) fn score(arguments: &Score) -> Result<Ended> {
-    let run = arguments.run.clone().or_else(|| arguments.images.as_ref().map(PathBuf::from).filter(|p| p.join("spec.toml").is_file()));
-    let records = match (run, &arguments.images) {
-        (Some(run), _) => score_of_run(arguments, &RunDir::new(run))?,
-        (None, Some(images)) => score_of_images(arguments, images)?,
-        (None, None) => bail!("give a run folder, or --images"),
+    let scored = Scored::of(arguments)?;
+    let records = match &scored {
+        Scored::Run(dir) => score_of_run(arguments, dir)?,
+        Scored::Images(images) => score_of_images(arguments, images)?,
     };
-    for record in &records {
-        if arguments.json {
+    if arguments.json {
+        for record in &records {
             println!("{}", serde_json::to_string(record)?);
         }
+        return Ok(Ended::Well);
     }
-    if !arguments.json {
-        println!("{} updates: {}", records.first().map_or(0, |s| s.gen_updates), describe(&records));
-        for record in &records {
-            let p = &record.protocol;
-            let stamps = if p.stamps.is_empty() { String::new() } else { format!(", {}", p.stamps.join(", ")) };
-            println!("  {}: {} ({} samples, resize {}, bytes {}{stamps})", record.metric.name(), p.name, p.n_samples, p.resize, p.bytes);
-        }
+    match scored {
+        Scored::Run(_) => println!("{} updates: {}", records.first().map_or(0, |s| s.gen_updates), describe(&records)),
+        Scored::Images(images) => println!("{images}: {}", describe(&records)),
+    }
+    for record in &records {
+        let p = &record.protocol;
+        let stamps = if p.stamps.is_empty() { String::new() } else { format!(", {}", p.stamps.join(", ")) };
+        println!("  {}: {} ({} samples, resize {}, bytes {}{stamps})", record.metric.name(), p.name, p.n_samples, p.resize, p.bytes);
     }
     Ok(Ended::Well)
+}
+
+/// What [`score`] would write.
+pub(crate) fn intentions(arguments: &Score) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let scored = Scored::of(arguments)?;
+    if let Scored::Run(dir) = &scored {
+        lines.push(format!("append to {}: scores", dir.scores_path().display()));
+    }
+    lines.extend(kept(&arguments.network));
+    let compares = arguments.reference.is_some() || matches!(scored, Scored::Run(_));
+    if let Some(folder) = statistics_folder(&arguments.data).filter(|_| compares) {
+        lines.push(format!("write into {}: the real images' statistics, if they go through Inception and are not there", folder.display()));
+    }
+    Ok(lines)
+}
+
+/// What a pass through a network would keep.
+pub(crate) fn kept(network: &Network) -> Option<String> {
+    network.cache.as_ref().map(|folder| format!("write into {}: features, unless they are there", folder.display()))
+}
+
+/// Where references' statistics are kept.
+fn statistics_folder(data: &DataFolder) -> Option<PathBuf> {
+    data.data_dir.is_dir().then(|| data.data_dir.join("statistics"))
 }
 
 fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
@@ -59,38 +104,69 @@ fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
         Some(text) => Some(parse_reference(text)?),
         None => Some(Reference::Dataset(spec.dataset, Part::Reference)),
     };
-    let scorer = ScorerSpec::of_dataset(spec.dataset.name()).ok().map(|s| s.name);
-    let evaluator = evaluator(arguments, scorer, spec.dataset, reference, spec.side, arguments.samples.unwrap_or(SAMPLES))?;
     let device = device(&arguments.machine)?;
+    let names = names(arguments, reference.as_ref(), spec.side, arguments.samples.unwrap_or(SAMPLES))?;
+    let evaluator = evaluator(arguments, &names, Backbone::INCEPTION_OR_SCORER, spec.dataset, reference, spec.side)?;
+    if arguments.network.backbone.is_none() {
+        eprintln!("scored through {}; --backbone chooses another", evaluator.backbone().name());
+    }
     with_progress(|progress| Ok(sngan_sweep::score_run(dir, &spec, &evaluator, &device, progress)?))
 }
 
 fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> {
+    on_the_cpu(&arguments.machine)?;
     let (source, bytes) = open(images, arguments)?;
-    let n = arguments.samples.unwrap_or(source.len());
     let reference = arguments.reference.as_deref().map(parse_reference).transpose()?;
     let dataset = match reference {
         Some(Reference::Dataset(dataset, _)) => dataset,
         _ => Dataset::Folder,
     };
-    let evaluator = evaluator(arguments, None, dataset, reference, source.side(), n)?;
-    let mut samples = SourceSamples::all(source.as_ref(), bytes);
-    with_progress(|progress| Ok(evaluator.score(evaluator.names(), &mut samples, 0, progress)?))
+    let names = names(arguments, reference.as_ref(), source.side(), arguments.samples.unwrap_or(source.len()))?;
+    // Before the real images go through the network.
+    if let Some(name) = names.iter().find(|name| name.samples() > source.len()) {
+        bail!("{images}: {} are there; the protocol needs {} (`{name}`)", source.len(), name.samples());
+    }
+    let evaluator = evaluator(arguments, &names, Backbone::INCEPTION, dataset, reference, source.side())?;
+    let mut samples = SourceSamples::given(source.as_ref(), bytes, &names);
+    with_progress(|progress| Ok(evaluator.score(&names, &mut samples, 0, progress)?))
+}
+
+/// Refuses another device: it would draw from a generator, and networks that score run on the CPU.
+fn on_the_cpu(machine: &Machine) -> Result<()> {
+    if !device(machine)?.is_cpu() {
+        bail!("--device {}: images that are there are scored on the CPU; leave it out", machine.device);
+    }
+    Ok(())
 }
 
 /// Images, and how they became bytes.
 fn open(images: &str, arguments: &Score) -> Result<(Box<dyn ImageSource>, &'static str)> {
-    let (path, layout) = (Path::new(images), arguments.network.layout());
+    let path = Path::new(images);
+    // Whatever is neither there nor a data set's name was meant as a path.
+    if let (false, Ok(Reference::Dataset(dataset, part))) = (path.exists(), parse_reference(images)) {
+        return Ok((of_dataset(dataset, part, arguments.side, &arguments.data.data_dir)?, "given"));
+    }
+    open_path(path, arguments.network.layout())
+}
+
+/// Images of a folder or file, and how they became bytes.
+fn open_path(path: &Path, layout: Option<Layout>) -> Result<(Box<dyn ImageSource>, &'static str)> {
     if path.is_file() {
         let array = ArrayImages::open(path, layout)?;
         let bytes = if array.floats() { "truncate" } else { "given" };
         return Ok((Box::new(array), bytes));
     }
-    // Whatever is neither there nor a data set's name was meant as a path.
-    if let (false, Ok(Reference::Dataset(dataset, part))) = (path.exists(), parse_reference(images)) {
-        return Ok((of_dataset(dataset, part, arguments.side, &arguments.data.data_dir)?, "given"));
-    }
+    warn_of_left_out(path)?;
     Ok((input::open(path, layout)?, "given"))
+}
+
+/// Says how many files of a folder nobody looks at.
+fn warn_of_left_out(path: &Path) -> Result<()> {
+    let left_out = if path.is_dir() { input::left_out(path)? } else { 0 };
+    if left_out > 0 {
+        eprintln!("warning: {}: {left_out} files are neither JPEG nor PNG and are left out", path.display());
+    }
+    Ok(())
 }
 
 fn of_dataset(dataset: Dataset, part: Part, side: usize, data_dir: &Path) -> Result<Box<dyn ImageSource>> {
@@ -110,24 +186,18 @@ fn with_progress<T>(work: impl FnOnce(&sngan_eval::Progress<'_>) -> Result<T>) -
 
 fn evaluator(
     arguments: &Score,
-    scorer: Option<&str>,
+    names: &[ProtocolName],
+    network: &str,
     dataset: Dataset,
     reference: Option<Reference>,
     side: usize,
-    samples: usize,
 ) -> Result<Evaluator> {
-    let backbone = arguments.network.load(scorer, dataset, &arguments.data)?;
+    let of_pixels = names.iter().all(|name| matches!(name, ProtocolName::MsSsim { .. }));
+    let backbone = if of_pixels { Backbone::Absent } else { arguments.network.load(network, dataset, &arguments.data)? };
     let layout = arguments.network.layout();
     let data_dir = arguments.data.data_dir.as_path();
-    let names = match &arguments.protocols {
-        Some(names) => names.clone(),
-        None => protocols(arguments, reference.as_ref().map(|r| against(r, side, data_dir, layout)).transpose()?, samples)?,
-    };
-    let options = EvaluatorOptions {
-        few: arguments.network.few(),
-        cache: arguments.network.cache(),
-        statistics: data_dir.is_dir().then(|| data_dir.join("statistics")),
-    };
+    let options =
+        EvaluatorOptions { few: arguments.network.few(), cache: arguments.network.cache(), statistics: statistics_folder(&arguments.data) };
     let mut real = |against: Against| match (&reference, against.part) {
         (Some(Reference::Dataset(dataset, _)), Part::Reference | Part::Test | Part::Train) => {
             Real::of_dataset(*dataset, against.part, side, Some(data_dir))
@@ -141,7 +211,7 @@ fn evaluator(
             ),
         }),
     };
-    with_progress(|progress| Ok(Evaluator::new(backbone, &names, side, options, &mut real, progress)?))
+    with_progress(|progress| Ok(Evaluator::new(backbone, names, side, options, &mut real, progress)?))
 }
 
 /// What `reference` is called in a protocol's name, with all of its images.
@@ -153,20 +223,43 @@ fn against(reference: &Reference, side: usize, data_dir: &Path, layout: Option<L
     })
 }
 
-/// The protocols of the metrics asked for, on all images.
+/// The protocols asked for, or of the metrics asked for, on `samples` images and all real ones.
+fn names(arguments: &Score, reference: Option<&Reference>, side: usize, samples: usize) -> Result<Vec<ProtocolName>> {
+    if let Some(Reference::Images(path)) = reference {
+        warn_of_left_out(path)?;
+    }
+    let mut names = match &arguments.protocols {
+        Some(names) => names.clone(),
+        None => {
+            let (data_dir, layout) = (&arguments.data.data_dir, arguments.network.layout());
+            protocols(arguments, reference.map(|r| against(r, side, data_dir, layout)).transpose()?, samples)?
+        }
+    };
+    // What is asked for twice is answered once.
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    Ok(names)
+}
+
+/// The protocols of the metrics asked for.
 fn protocols(arguments: &Score, against: Option<Against>, samples: usize) -> Result<Vec<ProtocolName>> {
     let default = if against.is_some() { vec![MetricName::Is, MetricName::Fid] } else { vec![MetricName::Is] };
     let splits = Sets::Splits(arguments.splits);
     let mut names = Vec::new();
     for metric in arguments.metrics.as_ref().unwrap_or(&default) {
         let name = match (metric, against) {
+            (MetricName::Is, _) if arguments.splits > samples => {
+                bail!("--splits {}: {samples} images cannot be cut into so many; give fewer splits", arguments.splits)
+            }
             (MetricName::Is, _) => ProtocolName::Is { samples, sets: splits },
             (MetricName::MsSsim, _) => ProtocolName::MsSsim { samples, pairs: PAIRS },
-            (_, None) => bail!("--metrics {metric:?} compares with real images; add --reference"),
+            (_, None) => bail!("--metrics {} compares with real images; add --reference", metric.name()),
             (MetricName::Fid, Some(against)) => ProtocolName::Fid { samples, against },
             (MetricName::Kid, Some(against)) => {
                 let size = KID.1.min(samples).min(against.n);
-                ProtocolName::Kid { samples, against, subsets: KID.0, size }
+                // All subsets of everything are the same one.
+                let subsets = if size == samples && size == against.n { 1 } else { KID.0 };
+                ProtocolName::Kid { samples, against, subsets, size }
             }
             (MetricName::Precision, Some(against)) => ProtocolName::Precision { samples, against, k: NEAREST },
             (MetricName::Recall, Some(against)) => ProtocolName::Recall { samples, against, k: NEAREST },
@@ -199,18 +292,20 @@ fn parse_reference(text: &str) -> Result<Reference> {
 }
 
 pub(crate) fn stats(arguments: &Stats) -> Result<Ended> {
-    let Stats { images, out, side, network, data, .. } = arguments;
-    let (source, dataset): (Box<dyn ImageSource>, _) = match parse_reference(images)? {
+    let Stats { images, out, side, network, data, machine } = arguments;
+    on_the_cpu(machine)?;
+    let ((source, bytes), dataset) = match parse_reference(images)? {
         Reference::Statistics(path) => bail!("{} holds statistics already; give images", path.display()),
-        Reference::Images(path) => (input::open(&path, network.layout())?, Dataset::Folder),
-        Reference::Dataset(dataset, part) => (of_dataset(dataset, part, *side, &data.data_dir)?, dataset),
+        Reference::Images(path) => (open_path(&path, network.layout())?, Dataset::Folder),
+        Reference::Dataset(dataset, part) => ((of_dataset(dataset, part, *side, &data.data_dir)?, "given"), dataset),
     };
     if out.extension().is_none_or(|e| e != "npz") {
         bail!("--out {}: name it .npz, which NumPy and pytorch-fid go by", out.display());
     }
-    let backbone = network.load(None, dataset, data)?;
+    let backbone = network.load(Backbone::INCEPTION, dataset, data)?;
+    let cache = network.cache();
     let made =
-        with_progress(|progress| Ok(make_statistics(&backbone, source.as_ref(), network.few(), network.cache().as_ref(), out, progress)?))?;
+        with_progress(|progress| Ok(make_statistics(&backbone, source.as_ref(), bytes, network.few(), cache.as_ref(), out, progress)?))?;
     println!("{}: {} images of {} at side {} through {}", out.display(), made.images.n, made.images.name, made.side, made.backbone);
     Ok(Ended::Well)
 }

@@ -170,6 +170,8 @@ fn a_run_goes_to_pytorchs_names_and_back() {
 #[test]
 fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
     let folder = Folder::new();
+    std::fs::create_dir(folder.path("made")).unwrap();
+    std::fs::write(folder.path("made/spec.toml"), "").unwrap();
     for (arguments, expected) in [
         ("train tiny --method SN --setting C --out run", "run: start, to"),
         ("sweep tiny --out out", "start"),
@@ -179,7 +181,12 @@ fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
         ("report out", "out/report.html"),
         ("collect out", "out/records"),
         ("score run", "run/scores.jsonl"),
+        ("score --images made", "append to made/scores.jsonl"),
+        ("score --images made --cache kept", "write into kept"),
+        ("score --images made.npy", "nothing"),
+        ("score --images made.npy --reference cifar10 --data-dir made", "made/statistics"),
         ("stats fashion-mnist --out s.npz", "s.npz"),
+        ("stats fashion-mnist --out s.npz --cache kept", "write into kept"),
         ("export run --out e.safetensors", "e.safetensors"),
         ("data fetch cifar10", "download cifar10 into data"),
         ("scorer train fashion-mnist", "scorer-fashion.safetensors"),
@@ -188,8 +195,12 @@ fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
         let said = folder.expect(0, &format!("{arguments} --dry-run"));
         assert!(said.contains(expected) && said.ends_with("nothing was written\n"), "{arguments}: {said}");
     }
-    let left: Vec<_> = std::fs::read_dir(folder.path("")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(left, ["experiments"]);
+    let left = |name: &str| {
+        let mut names: Vec<_> = std::fs::read_dir(folder.path(name)).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!((left(""), left("made")), (vec!["experiments".into(), "made".into()], vec!["spec.toml".into()]));
     // What writes nothing just runs.
     assert!(folder.expect(0, "plan tiny --no-measure --dry-run").contains("6 runs"));
 }

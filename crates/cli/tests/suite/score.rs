@@ -78,6 +78,20 @@ fn statistics_stand_for_their_images_and_say_what_they_are_of() {
     let (through_file, record) = fid("real.npz");
     assert_eq!(through_file, fid("real.npy").0);
     assert!(record.contains("fid_70_stats") && record.contains("\"n\":90"), "{record}");
+    // Of another side, or of too few images, they are refused as images would be.
+    npy(&folder.path("large.npy"), "|u1", &[70, 3, 32, 32], &bytes(70, 32));
+    let said = folder.expect(1, &format!("score --images large.npy --reference real.npz --metrics fid {SCORER}"));
+    assert!(said.contains("real.npz: is of images of side 16, the images have 32"), "{said}");
+    npy(&folder.path("few.npy"), "|u1", &[40, 3, 16, 16], &bytes(40, 16));
+    folder.expect(0, &format!("stats few.npy --out few.npz --allow-few {SCORER}"));
+    let against_few = format!("score --images made.npy --reference few.npz --metrics fid {SCORER}");
+    let said = folder.expect(1, &against_few);
+    assert!(said.contains("few.npz: 40 samples are too few"), "{said}");
+    assert!(folder.expect(0, &format!("{against_few} --allow-few")).contains("few-samples"));
+    // A file beside that is another's is neither read as theirs nor lost.
+    std::fs::write(folder.path("keep.json"), r#"{"mine": true}"#).unwrap();
+    let said = folder.expect(1, &format!("stats real.npy --out keep.npz {SCORER}"));
+    assert!(said.contains("keep.json: is not what `sngan stats` writes") && !folder.path("keep.npz").exists(), "{said}");
     // Statistics made otherwise are not taken for these.
     std::fs::write(folder.path("real.json"), provenance.replace("\"none\"", "\"triangle 32→16\"")).unwrap();
     let said = folder.expect(1, &format!("score --images made.npy --reference real.npz --metrics fid {SCORER}"));
@@ -112,20 +126,52 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     std::fs::write(folder.path("cut.npz"), b"PK\x03\x04 and nothing else").unwrap();
     says("cut.npz", &["cut.npz: is no whole npz"]);
     npy(&folder.path("few.npy"), "|u1", &[64, 3, 16, 16], &bytes(64, 16));
-    says("few.npy --reference fashion-mnist", &["64 samples are too few", "--allow-few"]);
+    says("few.npy --reference fashion-mnist", &["`fid_64_ref2k`: 64 samples are too few", "--allow-few"]);
     says("few.npy --reference cut.npz --allow-few", &["cut.npz: is no whole npz"]);
     says("few.npy --reference mnist", &["`mnist` is neither a file", "fashion-mnist"]);
     says("few.npy --reference fashion-mnist:valid", &["parts are ref, test and train"]);
-    says("few.npy --metrics kid", &["add --reference"]);
-    says("few.npy --protocols is_100_split2", &["64 are there; the protocol needs 100"]);
+    says("few.npy --metrics kid", &["--metrics kid compares", "add --reference"]);
+    says("few.npy --device bogus", &["bogus"]);
+    says("few.npy --splits 65", &["--splits 65: 64 images"]);
+    says("few.npy --protocols is_100_split2", &["few.npy: 64 are there; the protocol needs 100"]);
     says("few.npy --allow-few --protocols fid_64_ref2k", &["`ref2k`", "--reference DATASET"]);
     says("few.npy --metrics ms-ssim", &["class subfolders"]);
+    for (arguments, part) in [
+        ("score", "--images"),
+        ("score --images few.npy --splits 0", "--splits"),
+        ("score --images few.npy --samples 0", "--samples"),
+        ("score --images few.npy --threads 9999", "1024"),
+    ] {
+        let text = folder.expect(2, arguments);
+        assert!(text.contains(part) && !text.contains("protocols"), "{arguments}: {text}");
+    }
+    let text = folder.expect(1, "score --images few.npy --backbone inception-or-scorer");
+    assert!(text.contains("no Inception weights in data") && text.contains("scorer-fashion"), "{text}");
     let text = folder.expect(1, "score --images few.npy");
     assert!(text.contains("sngan data fetch inception"), "{text}");
     let text = folder.expect(2, &format!("score --images few.npy --protocols is_5k {SCORER}"));
     assert!(text.contains("such as is_5k_x10"), "{text}");
     let stamped = folder.expect(0, &format!("score --images few.npy --reference fashion-mnist --allow-few {SCORER}"));
     assert!(stamped.contains("fid_64_ref2k (64 samples, resize none, bytes given, few-samples)"), "{stamped}");
+    assert!(stamped.starts_with("few.npy: is["), "{stamped}");
+    pngs(&folder.path("more"), 20, 16);
+    std::fs::write(folder.path("more/1.bmp"), "BM").unwrap();
+    let warned = folder.expect(0, &format!("score --images more --metrics is,is {SCORER} --json"));
+    assert!(warned.contains("warning: more: 1 files are neither") && warned.matches("\"metric\"").count() == 1, "{warned}");
+}
+
+#[test]
+fn similarity_needs_no_network_and_kid_of_everything_has_one_subset() {
+    let folder = Folder::new();
+    for class in ["a", "b"] {
+        pngs(&folder.path("made").join(class), 6, 16);
+    }
+    let said = folder.expect(0, "score --images made --metrics ms-ssim --json");
+    assert!(said.contains(r#""backbone":"none""#) && said.contains(r#""resize":"none""#), "{said}");
+    let said = folder.expect(1, "score --images made --backbone none");
+    assert!(said.contains("ms-ssim alone"), "{said}");
+    let said = folder.expect(0, &format!("score --images made --reference made --metrics kid {SCORER} --json"));
+    assert!(said.contains("kid_12_images12_1x12") && said.contains(r#""std":null"#), "{said}");
 }
 
 #[test]

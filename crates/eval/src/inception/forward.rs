@@ -112,14 +112,39 @@ fn branch(branch: &Branch<Filter>, x: &Grid, y: &mut Grid, first: usize) -> usiz
     }
 }
 
-/// The last map's mean over the plane, `[N, 2048]`. `tap` is shown the means of the maps before, of 64, 192 and 768 channels, if it asks.
-pub(super) fn pool3(network: &Network<Filter>, input: Grid, mut tap: impl FnMut(&dyn Fn() -> Vec<f32>)) -> Vec<f32> {
-    let x = stem(&network.first, input);
-    tap(&|| x.means());
-    let x = stem(&network.second, x);
-    tap(&|| x.means());
+/// The images of all `parts`, of which there is one at least, in one map.
+fn beside(parts: Vec<Grid>) -> Grid {
+    let (plane, channels) = (parts[0].plane, parts[0].channels);
+    let images: usize = parts.iter().map(|part| part.plane.images).sum();
+    let mut all = Grid::empty(Plane { images, ..plane }, channels);
+    let mut first = 0;
+    for part in parts {
+        let width = part.plane.images * channels;
+        let pixels = all.data.chunks_exact_mut(images * channels).zip(part.data.chunks_exact(width));
+        pixels.for_each(|(all, part)| all[first..first + width].copy_from_slice(part));
+        first += width;
+    }
+    all
+}
+
+/// The last map's mean over the plane, `[N, 2048]`, of the images of all `inputs`, which are of the same size but for their number. Each goes
+/// through the first layers alone, for the maps there are the widest. `tap` is shown the means of the maps before, of 64 (0), 192 (1) and
+/// 768 channels (2), if it asks; the first two input by input.
+pub(super) fn pool3(
+    network: &Network<Filter>,
+    inputs: impl Iterator<Item = Grid>,
+    mut tap: impl FnMut(usize, &dyn Fn() -> Vec<f32>),
+) -> Vec<f32> {
+    let narrow = |input: Grid| {
+        let x = stem(&network.first, input);
+        tap(0, &|| x.means());
+        let x = stem(&network.second, x);
+        tap(1, &|| x.means());
+        x
+    };
+    let x = beside(inputs.map(narrow).collect());
     let x = network.middle.iter().fold(x, |x, b| block(b, x));
-    tap(&|| x.means());
+    tap(2, &|| x.means());
     network.last.iter().fold(x, |x, b| block(b, x)).means()
 }
 

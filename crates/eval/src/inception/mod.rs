@@ -20,8 +20,10 @@ use forward::Grid;
 use std::path::Path;
 use weights::Weights;
 
-/// Images of a pass: enough rows for the products of the 8x8 maps, few enough for 400 MB of maps.
+/// Images of a pass: enough rows for the products of the 8x8 maps.
 const BATCH: usize = 24;
+/// Images that go through the first layers at a time: an image's maps there are up to four times as large as the largest later ones.
+const PART: usize = 8;
 
 /// The network with its weights.
 pub struct Inception {
@@ -86,7 +88,7 @@ impl Inception {
     pub fn features(&self, bytes: &[u8], side: usize) -> Result<InceptionFeatures> {
         let mut features = InceptionFeatures { pool: Vec::new(), logits: Vec::new() };
         for batch in batches(bytes, side)? {
-            let pool = forward::pool3(&self.weights.network, self.input(batch, side), |_| {});
+            let pool = forward::pool3(&self.weights.network, self.inputs(batch, side), |_, _| {});
             features.logits.extend(forward::logits(&self.weights, &pool));
             features.pool.extend(pool);
         }
@@ -100,17 +102,17 @@ impl Inception {
     pub fn taps(&self, bytes: &[u8], side: usize) -> Result<Taps> {
         let mut taps = Taps::default();
         for batch in batches(bytes, side)? {
-            let mut means = Vec::new();
-            let pool = forward::pool3(&self.weights.network, self.input(batch, side), |tap| means.push(tap()));
-            let targets = [&mut taps.tap64, &mut taps.tap192, &mut taps.tap768, &mut taps.tap2048];
-            targets.into_iter().zip(means.into_iter().chain([pool])).for_each(|(target, means)| target.extend(means));
+            let mut targets = [&mut taps.tap64, &mut taps.tap192, &mut taps.tap768];
+            let pool = forward::pool3(&self.weights.network, self.inputs(batch, side), |tap, means| targets[tap].extend(means()));
+            taps.tap2048.extend(pool);
         }
         Ok(taps)
     }
 
-    /// One batch as the network reads it.
-    fn input(&self, batch: &[u8], side: usize) -> Grid {
-        Grid::input(batch.len() / (3 * side * side), resize::prepare(self.preparation, batch, side))
+    /// One batch as the network reads it, in parts.
+    fn inputs(&self, batch: &[u8], side: usize) -> impl Iterator<Item = Grid> {
+        let image = 3 * side * side;
+        batch.chunks(PART * image).map(move |part| Grid::input(part.len() / image, resize::prepare(self.preparation, part, side)))
     }
 }
 

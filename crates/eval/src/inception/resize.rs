@@ -119,11 +119,14 @@ mod tests {
                 let expected = file.tensor(&format!("resized.{side}.{name}")).unwrap();
                 assert_eq!(expected.shape(), [1, 3, kept.len(), kept.len()]);
                 let input = prepare(preparation, image.data(), side);
+                let mut largest = 0f32;
                 for (i, value) in expected.data().as_chunks::<4>().0.iter().enumerate() {
                     let (c, y, x) = (i / kept.len() / kept.len(), kept[i / kept.len() % kept.len()], kept[i % kept.len()]);
                     let error = (input[(y * SIDE + x) * 3 + c] - f32::from_le_bytes(*value)).abs();
                     assert!(error < RESIZE, "side {side}, {name}, channel {c}, pixel ({y}, {x}): {error}");
+                    largest = largest.max(error);
                 }
+                println!("side {side}, {name}: {largest:.1e}");
             }
         }
     }

@@ -69,7 +69,7 @@ pub(super) fn load(path: &Path) -> Result<Weights> {
         return build(&origin, &Source::Torch(TorchFile::from_bytes(path, bytes, None)?), sha256);
     }
     let file = SafeTensors::deserialize(&bytes)
-        .map_err(|e| Error::inception(&origin, format!("is neither a file of torch.save nor safetensors: {e}")))?;
+        .map_err(|e| Error::inception(&origin, format!("is no whole file of torch.save or safetensors ({e}); fetch it again")))?;
     build(&origin, &Source::Safetensors(file), sha256)
 }
 

@@ -49,6 +49,17 @@ impl FolderImages {
     }
 }
 
+/// Files of a folder and its subfolders that are neither JPEG nor PNG by their name, hidden ones not counted: nobody looks at them.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub fn left_out(folder: &Path) -> Result<usize> {
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries(folder)?.into_iter().partition(|p| p.is_dir());
+    let inner = folders.iter().map(|folder| entries(folder)).collect::<Result<Vec<_>>>()?.concat();
+    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    Ok(files.into_iter().chain(inner).filter(|p| p.is_file() && !hidden(p) && !is_picture(p)).count())
+}
+
 /// A class subfolder's name and pictures.
 fn subfolder(path: PathBuf) -> (String, Result<Vec<PathBuf>>) {
     let pictures = entries(&path).map(|all| all.into_iter().filter(|p| is_picture(p)).collect());
@@ -145,6 +156,7 @@ mod tests {
         let mut first = Vec::new();
         flat.read(0, &mut first).unwrap();
         assert_eq!((flat.len(), flat.side(), first[0], flat.name()), (2, 4, 1, "flat"));
+        assert_eq!(left_out(&folder.path().join("flat")).unwrap(), 1);
         png(&folder.path().join("classes/b/1.png"), 4, 4, 1);
         png(&folder.path().join("classes/a/1.png"), 4, 4, 1);
         let classes = FolderImages::open(&folder.path().join("classes")).unwrap();

@@ -8,7 +8,7 @@ mod folder;
 mod header;
 
 pub use array::ArrayImages;
-pub use folder::FolderImages;
+pub use folder::{FolderImages, left_out};
 
 use crate::{Error, Result};
 use sngan_data::ImageSource;
@@ -39,6 +39,6 @@ pub fn open(path: &Path, layout: Option<Layout>) -> Result<Box<dyn ImageSource>>
 }
 
 /// The name under which scores record images of `path`; where it lies on the machine does not stand there.
-fn name_of(path: &Path) -> String {
+pub(crate) fn name_of(path: &Path) -> String {
     path.file_name().map_or_else(|| "images".into(), |name| name.to_string_lossy().into_owned())
 }

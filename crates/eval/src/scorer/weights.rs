@@ -32,7 +32,9 @@ pub(super) fn encode(tensors: &Tensors, note: Option<String>) -> Result<Vec<u8>>
 
 /// Every tensor of a file, checked against `shapes`; `origin` is for messages.
 pub(super) fn decode(origin: &str, bytes: &[u8], shapes: &Shapes) -> Result<Tensors> {
-    let file = SafeTensors::deserialize(bytes).map_err(|e| Error::weights(origin, e))?;
+    let cut =
+        |e| Error::weights(origin, format!("is no whole safetensors file ({e}); copy it again, or make it with `sngan scorer train`"));
+    let file = SafeTensors::deserialize(bytes).map_err(cut)?;
     if let Some(extra) = file.names().into_iter().find(|name| shapes.iter().all(|(known, _)| known != name)) {
         return Err(Error::weights(origin, format!("tensor `{extra}` does not belong to the scorer")));
     }
