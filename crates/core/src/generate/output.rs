@@ -37,7 +37,7 @@ impl Kind {
     }
 }
 
-/// Whether `n` images can go to `path` by [`write`]; to be asked before they are made.
+/// Whether `n` images can go to `path` by [`write()`]; to be asked before they are made.
 ///
 /// # Errors
 /// No image, more than memory should hold, a grid too large for a PNG, a file of another kind, a folder that has PNGs already.
