@@ -150,6 +150,7 @@ publish-all scale="quick":
         {{ sngan }} report "$out"
         just publish "$(basename "$out")"
     done
+    {{ sngan }} claims runs/*-{{ scale }} $([ ! -e runs/figure10/figure10.json ] || echo runs/figure10) > results/claims-{{ scale }}.md
     [ ! -e runs/figure10/figure10.json ] || (mkdir -p results/figure10 && cp runs/figure10/figure10.json results/figure10/)
 
 # Copy what is committed of a sweep (records, tables, figures, report; no weights) to results/
@@ -159,9 +160,8 @@ publish name:
     from=runs/{{ name }} to=results/{{ name }}
     rm -rf "$to" && mkdir -p "$to"
     cp "$from/plan.json" "$to/"
-    [ ! -e "$from/ceiling.jsonl" ] || cp "$from/ceiling.jsonl" "$to/"
-    for file in samples.png report.html claims.txt; do [ ! -e "$from/$file" ] || cp "$from/$file" "$to/"; done
-    cp -r "$from/tables" "$from/figures" "$to/"
+    for file in ceiling.jsonl ceiling.json samples.png report.html claims.txt; do [ ! -e "$from/$file" ] || cp "$from/$file" "$to/"; done
+    for folder in tables figures; do [ ! -e "$from/$folder" ] || cp -r "$from/$folder" "$to/"; done
     for run in "$from"/runs/*/; do
         target="$to/runs/$(basename "$run")" && mkdir -p "$target"
         for file in spec.toml provenance.json status.json scores.jsonl log.jsonl spectrum.jsonl samples; do
