@@ -144,14 +144,19 @@ publish-all scale="quick":
     #!/usr/bin/env bash
     set -euo pipefail
     cargo build --release --package sngan-cli
-    for out in runs/*-{{ scale }}; do
-        [ -e "$out/plan.json" ] || continue
+    records=()
+    for plan in runs/*-{{ scale }}/plan.json; do
+        out=$(dirname "$plan")
+        records+=("$out")
         {{ sngan }} claims "$out" > "$out/claims.txt"
         {{ sngan }} report "$out"
         just publish "$(basename "$out")"
     done
-    {{ sngan }} claims runs/*-{{ scale }} $([ ! -e runs/figure10/figure10.json ] || echo runs/figure10) > results/claims-{{ scale }}.md
-    [ ! -e runs/figure10/figure10.json ] || (mkdir -p results/figure10 && cp runs/figure10/figure10.json results/figure10/)
+    if [ -e runs/figure10/figure10.json ]; then
+        records+=(runs/figure10)
+        mkdir -p results/figure10 && cp runs/figure10/figure10.json results/figure10/
+    fi
+    {{ sngan }} claims "${records[@]}" > results/claims-{{ scale }}.md
 
 # Copy what is committed of a sweep (records, tables, figures, report; no weights) to results/
 publish name:

@@ -1,5 +1,6 @@
 //! The one error of this crate.
 
+use sngan_experiment::records::Status;
 use std::path::PathBuf;
 
 /// What can go wrong in networks, training and checkpoints.
@@ -60,9 +61,11 @@ pub enum Error {
     Invalid(String),
 }
 
-/// Whether a file or disk that failed is at the root of an error, rather than what a file holds or a number: another try may succeed.
-pub fn is_io(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |e| e.source()).any(|e| e.is::<std::io::Error>())
+/// The status of a run that an error ended: `failed`, but `interrupted` where a file or disk that failed is at the root, rather than what a file
+/// holds or a number, for then another try may succeed.
+pub fn status_after(error: &(dyn std::error::Error + 'static)) -> Status {
+    let io = std::iter::successors(Some(error), |e| e.source()).any(|e| e.is::<std::io::Error>());
+    if io { Status::Interrupted } else { Status::Failed }
 }
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -76,7 +79,10 @@ mod tests {
     fn a_full_disk_is_told_from_a_wrong_value_through_every_wrapper() {
         let full =
             || sngan_experiment::Error::Io { action: "write", path: "log.jsonl".into(), source: std::io::ErrorKind::StorageFull.into() };
-        assert!(is_io(&full()) && is_io(&Error::Experiment(full())) && is_io(&Error::Observer(Box::new(Error::Experiment(full())))));
-        assert!(!is_io(&Error::Invalid("a weight is not finite".into())));
+        for error in [Error::Experiment(full()), Error::Observer(Box::new(Error::Experiment(full())))] {
+            assert_eq!(status_after(&error), Status::Interrupted);
+        }
+        assert_eq!(status_after(&full()), Status::Interrupted);
+        assert_eq!(status_after(&Error::Invalid("a weight is not finite".into())), Status::Failed);
     }
 }

@@ -27,7 +27,7 @@ pub mod trainer;
 
 pub use candle_core::{DType, Device, Tensor, Var};
 pub use device::parse_device;
-pub use error::{Error, Result, is_io};
+pub use error::{Error, Result, status_after};
 pub use provenance::cpu_model;
 
 /// The instruction set that the CPU kernels use on this machine; bits are the same within one.

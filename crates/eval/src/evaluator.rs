@@ -174,7 +174,7 @@ impl Evaluator {
 
     /// What a protocol sends images through; MS-SSIM looks at pixels.
     fn network(&self, name: ProtocolName) -> Option<&Backbone> {
-        (!matches!(name, ProtocolName::MsSsim { .. })).then_some(&self.backbone)
+        (!name.of_pixels()).then_some(&self.backbone)
     }
 
     /// What sets a score apart from others of its protocol.

@@ -34,7 +34,7 @@ pub fn kernel_distance(generated: &Rows, real: &Rows, subsets: usize, size: usiz
     if subsets == 0 || size < 2 || size > least {
         return Err(Error::input("kid", format!("{subsets} subsets of {size} samples were asked for; there are {least}")));
     }
-    let subsets = if size == generated.len() && size == real.len() { 1 } else { subsets };
+    let subsets = distinct_subsets(subsets, size, [generated.len(), real.len()]);
     let streams = Streams::new(SUBSET_SEED);
     let drawn = |rows: &Rows, name: &str, subset: u64| {
         let order = streams.permutation(name, subset, rows.len());
@@ -48,6 +48,11 @@ pub fn kernel_distance(generated: &Rows, real: &Rows, subsets: usize, size: usiz
     let mean = values.iter().sum::<f64>() / subsets as f64;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / subsets as f64;
     Ok(KernelDistance { mean, std: (subsets > 1).then(|| variance.sqrt()) })
+}
+
+/// How many of `subsets` subsets of `size` can differ: where `size` is all rows of both sides, they are the same one.
+pub fn distinct_subsets(subsets: usize, size: usize, sides: [usize; 2]) -> usize {
+    if sides == [size; 2] { subsets.min(1) } else { subsets }
 }
 
 /// The unbiased estimate of the squared discrepancy between the columns of `x`, `[dim, n]`, and of `y`, `[dim, m]`.

@@ -75,10 +75,7 @@ impl<'a> SourceSamples<'a> {
             let parts = name.within_classes() || matches!(name, ProtocolName::Is { sets: Sets::Independent(_), .. });
             name.samples() == source.len() && !parts
         };
-        match names.iter().all(whole) {
-            true => SourceSamples::all(source, bytes),
-            false => SourceSamples::shuffled(source, bytes, GIVEN),
-        }
+        if names.iter().all(whole) { SourceSamples::all(source, bytes) } else { SourceSamples::shuffled(source, bytes, GIVEN) }
     }
 
     /// Images of the class that has the fewest.

@@ -38,9 +38,7 @@ impl FolderLock {
     }
 
     fn lock(folder: &Path, try_lock: fn(&File) -> std::result::Result<(), TryLockError>) -> Result<FolderLock> {
-        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        let path = folder.join(NAME);
-        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        let (path, file) = lock_file(folder, NAME)?;
         for _ in 0..TRIES.0 {
             match try_lock(&file) {
                 Ok(()) => return Ok(FolderLock { folder: folder.into(), _file: file }),
@@ -62,17 +60,22 @@ impl FolderLock {
     }
 }
 
+/// The file `name` to lock in `folder`, which is created where it is missing.
+fn lock_file(folder: &Path, name: &str) -> Result<(PathBuf, File)> {
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let path = folder.join(name);
+    let file = File::create(&path).map_err(Error::io("create", &path))?;
+    Ok((path, file))
+}
+
 /// Does `work` on the file `path` while no other process does so: reading a record, adding to it and writing it again. Waits for whoever is
 /// at it; a lock file stands beside `path`, whose folder is created where it is missing.
 ///
 /// # Errors
 /// A lock file that cannot be made, and those of `work`.
 pub fn one_at_a_time<T, E: From<Error>>(path: &Path, work: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, E> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let lock = folder.join(format!(".{name}.lock"));
-    let file = File::create(&lock).map_err(Error::io("create", &lock))?;
+    let (lock, file) = lock_file(path.parent().unwrap_or(Path::new(".")), &format!(".{name}.lock"))?;
     file.lock().map_err(Error::io("lock", &lock))?;
     work()
 }

@@ -184,6 +184,11 @@ impl ProtocolName {
         matches!(self, ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. })
     }
 
+    /// Whether it looks at pixels alone, with no network between.
+    pub fn of_pixels(self) -> bool {
+        matches!(self, ProtocolName::MsSsim { .. })
+    }
+
     /// Refuses counts that no score can be taken with.
     fn check(self) -> std::result::Result<ProtocolName, String> {
         match self {

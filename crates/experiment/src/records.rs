@@ -295,6 +295,15 @@ pub struct SpectrumRecord {
     pub squared: Vec<f64>,
 }
 
+/// Entropy of squared singular values as shares of their sum, nats. `None` for an empty or vanishing spectrum.
+pub fn spectral_entropy(squared: &[f64]) -> Option<f64> {
+    let total: f64 = squared.iter().sum();
+    if total <= 0.0 || !total.is_finite() {
+        return None;
+    }
+    Some(squared.iter().map(|s| s / total).filter(|p| *p > 0.0).map(|p| -p * p.ln()).sum())
+}
+
 /// A sweep's `plan.json`: what the folder is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRecord {

@@ -2,6 +2,7 @@
 //! alone; images, splits and layers within a run are not independent and never count as more of them.
 
 use crate::random::Stream;
+use sngan_experiment::records::spectral_entropy;
 
 /// The share of intervals that cover the true value, if what they assume holds.
 const LEVEL: f64 = 0.95;
@@ -142,12 +143,7 @@ fn student_t(degrees: usize) -> f64 {
 
 /// exp(entropy of σ²/Σσ²): how many components carry a spectrum, between 1 and their number. `None` for an empty or vanishing one.
 pub fn effective_rank(squared: &[f64]) -> Option<f64> {
-    let total: f64 = squared.iter().sum();
-    if total <= 0.0 || !total.is_finite() {
-        return None;
-    }
-    let entropy: f64 = squared.iter().map(|s| s / total).filter(|p| *p > 0.0).map(|p| -p * p.ln()).sum();
-    Some(entropy.exp())
+    spectral_entropy(squared).map(f64::exp)
 }
 
 impl Summary {

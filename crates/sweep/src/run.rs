@@ -263,7 +263,7 @@ impl Sweep<'_> {
             let before = dir.status().ok().flatten();
             // What is trained stays trained, though it could not be scored.
             let completed = before.as_ref().is_some_and(|s| s.status == Status::Completed);
-            let status = if sngan_core::is_io(error) { Status::Interrupted } else { Status::Failed };
+            let status = sngan_core::status_after(error);
             if !completed && let Err(e) = dir.write_status(status, before.map_or(0, |s| s.gen_updates), Some(error.to_string())) {
                 return format!("{error} (and the status could not be written: {e})");
             }

@@ -9,6 +9,7 @@ use crate::progress::{Position, Progress};
 use anyhow::{Result, bail};
 use sngan_data::ImageSource;
 use sngan_eval::input::{self, ArrayImages, Layout};
+use sngan_eval::kid::distinct_subsets;
 use sngan_eval::{Backbone, Evaluator, EvaluatorOptions, Real, SourceSamples, Statistics, make_statistics};
 use sngan_experiment::protocol::{Against, Part, Sets};
 use sngan_experiment::records::ScoreRecord;
@@ -192,7 +193,7 @@ fn evaluator(
     reference: Option<Reference>,
     side: usize,
 ) -> Result<Evaluator> {
-    let of_pixels = names.iter().all(|name| matches!(name, ProtocolName::MsSsim { .. }));
+    let of_pixels = names.iter().all(|name| name.of_pixels());
     let backbone = if of_pixels { Backbone::Absent } else { arguments.network.load(network, dataset, &arguments.data)? };
     let layout = arguments.network.layout();
     let data_dir = arguments.data.data_dir.as_path();
@@ -257,8 +258,7 @@ fn protocols(arguments: &Score, against: Option<Against>, samples: usize) -> Res
             (MetricName::Fid, Some(against)) => ProtocolName::Fid { samples, against },
             (MetricName::Kid, Some(against)) => {
                 let size = KID.1.min(samples).min(against.n);
-                // All subsets of everything are the same one.
-                let subsets = if size == samples && size == against.n { 1 } else { KID.0 };
+                let subsets = distinct_subsets(KID.0, size, [samples, against.n]);
                 ProtocolName::Kid { samples, against, subsets, size }
             }
             (MetricName::Precision, Some(against)) => ProtocolName::Precision { samples, against, k: NEAREST },

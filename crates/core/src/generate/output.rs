@@ -42,14 +42,20 @@ impl Kind {
 /// # Errors
 /// No image, more than memory should hold, a grid too large for a PNG, a file of another kind, a folder that has PNGs already.
 pub fn check(path: &Path, n: usize, side: usize, columns: usize, zoom: usize) -> Result<()> {
+    checked(path, n, side, columns, zoom).map(drop)
+}
+
+/// [`check`], and what the images go to.
+fn checked(path: &Path, n: usize, side: usize, columns: usize, zoom: usize) -> Result<Kind> {
     let images = n as u64;
     if n == 0 || images.saturating_mul(3 * (side * side) as u64) > MOST {
         let most = MOST / (3 * side * side).max(1) as u64;
         return Err(Error::Invalid(format!("{n} images: from 1 to {most} of side {side} are made at a time")));
     }
-    match Kind::of(path)? {
-        Kind::Grid => check_grid(images, side, columns, zoom),
-        Kind::Array => Ok(()),
+    let kind = Kind::of(path)?;
+    match kind {
+        Kind::Grid => check_grid(images, side, columns, zoom)?,
+        Kind::Array => {}
         Kind::Folder => {
             check_grid(1, side, 1, zoom)?;
             let mut there = std::fs::read_dir(path).into_iter().flatten().flatten();
@@ -59,9 +65,9 @@ pub fn check(path: &Path, n: usize, side: usize, columns: usize, zoom: usize) ->
                     path.display()
                 )));
             }
-            Ok(())
         }
     }
+    Ok(kind)
 }
 
 fn check_grid(images: u64, side: usize, columns: usize, zoom: usize) -> Result<()> {
@@ -85,8 +91,7 @@ fn check_grid(images: u64, side: usize, columns: usize, zoom: usize) -> Result<(
 /// # Errors
 /// As [`check`]; when the bytes are no whole number of images, or a file cannot be written.
 pub fn write(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize) -> Result<()> {
-    check(path, bytes.len() / (3 * side * side).max(1), side, columns, zoom)?;
-    match Kind::of(path)? {
+    match checked(path, bytes.len() / (3 * side * side).max(1), side, columns, zoom)? {
         Kind::Grid => write_grid(path, bytes, side, columns, zoom),
         Kind::Array => write_array(path, bytes, side),
         Kind::Folder => {

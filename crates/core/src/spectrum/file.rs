@@ -95,9 +95,8 @@ fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found>
     let file = TorchFile::from_bytes(path, bytes, state_dict)?;
     let mut found = Found::default();
     for name in file.names().map(str::to_string).collect::<Vec<_>>() {
-        let storage = file.storage(&name).unwrap_or_default();
-        if !["FloatStorage", "DoubleStorage", "HalfStorage", "BFloat16Storage"].contains(&storage) {
-            found.leave_out(&name, file.shape(&name).unwrap_or_default(), storage);
+        if !file.is_float(&name) {
+            found.leave_out(&name, file.shape(&name).unwrap_or_default(), file.storage(&name).unwrap_or_default());
             continue;
         }
         let tensor = file.tensor(&name)?;

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 use candle_core::{DType, Tensor};
 use faer::{Mat, Side};
 use sngan_experiment::RunSpec;
-use sngan_experiment::records::{FORMAT_VERSION, SpectrumRecord};
+use sngan_experiment::records::{FORMAT_VERSION, SpectrumRecord, spectral_entropy};
 
 fn to_faer(weight: &Tensor) -> Result<Mat<f64>> {
     let rows = matrix(&weight.detach())?.to_dtype(DType::F64)?.to_vec2::<f64>()?;
@@ -76,11 +76,7 @@ impl Concentration {
 
 /// Entropy of squared singular values as shares of their sum, nats; 0 where all are 0.
 fn entropy(squares: &[f64]) -> f64 {
-    let total: f64 = squares.iter().sum();
-    if total <= 0.0 {
-        return 0.0;
-    }
-    -squares.iter().map(|s| s / total).filter(|p| *p > 0.0).map(|p| p * p.ln()).sum::<f64>()
+    spectral_entropy(squares).unwrap_or(0.0)
 }
 
 fn check_finite(m: &Mat<f64>) -> Result<()> {

@@ -153,6 +153,11 @@ impl Layout {
         })
     }
 
+    /// Whether [`Layout::copy`] gives floating-point numbers.
+    pub(super) fn is_float(&self) -> bool {
+        ["FloatStorage", "DoubleStorage", "HalfStorage", "BFloat16Storage"].contains(&self.class.as_str())
+    }
+
     fn half(&self, bytes: &[u8], dtype: DType) -> Parsed<TorchData> {
         let raw = self.gather(bytes, |b: [u8; 2]| b);
         let wide =

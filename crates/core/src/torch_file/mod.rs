@@ -108,6 +108,11 @@ impl TorchFile {
         self.tensors.get(name).map(|layout| layout.class.as_str())
     }
 
+    /// Whether the file has floating-point numbers under `name`, of any width.
+    pub fn is_float(&self, name: &str) -> bool {
+        self.tensors.get(name).is_some_and(Layout::is_float)
+    }
+
     /// Copies out a tensor.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::{Trainer, Update};
 use crate::checkpoint;
 use crate::model::Place;
-use crate::{Error, Result, generate, is_io, provenance};
+use crate::{Error, Result, generate, provenance, status_after};
 use candle_core::Device;
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::records::{FORMAT_VERSION, LogRecord, Provenance, Status, TimingRecord, finite};
@@ -102,7 +102,7 @@ pub fn train_locked(
     let result = Session { dir: &dir, spec, options, started: Instant::now() }.run(images, device, stop, observer);
     if let Err(e) = &result {
         let done = dir.status().ok().flatten().map_or(0, |s| s.gen_updates);
-        dir.write_status(if is_io(e) { Status::Interrupted } else { Status::Failed }, done, Some(e.to_string()))?;
+        dir.write_status(status_after(e), done, Some(e.to_string()))?;
     }
     result
 }
