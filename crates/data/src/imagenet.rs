@@ -47,7 +47,13 @@ pub(crate) fn open(data_dir: &Path, split: Split, side: usize) -> Result<Packed>
 /// No pack, or the first file or image that is not what was packed.
 pub fn verify(data_dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<String>> {
     let mut report = Vec::new();
-    for entry in std::fs::read_dir(data_dir).map_err(Error::io("list", data_dir))? {
+    let entries = match std::fs::read_dir(data_dir) {
+        Ok(entries) => Some(entries),
+        // A folder that is not there holds no pack.
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+        Err(e) => return Err(Error::io("list", data_dir)(e)),
+    };
+    for entry in entries.into_iter().flatten() {
         let folder = entry.map_err(Error::io("list", data_dir))?.path();
         if !folder.file_name().is_some_and(|n| n.to_string_lossy().starts_with("imagenet-")) {
             continue;

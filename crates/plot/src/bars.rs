@@ -14,17 +14,15 @@ const LEFT: i32 = 84 * DENSITY;
 /// Width of a bar where there is much room, units.
 const WIDEST_BAR: f64 = 40.0 * DENSITY as f64;
 
-/// What stands at a place of a group.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Bar {
-    /// One value a seed, two at least.
-    Seeds(Vec<f64>),
-    /// One run, and how far its own measurements spread.
-    Single { value: f64, spread: f64 },
-    /// Every run diverged.
-    Diverged,
-    /// Nothing yet.
-    Missing,
+/// What stands at a place of a group: nothing, where no run has ended yet.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Bar {
+    /// One value a seed.
+    pub(crate) values: Vec<f64>,
+    /// How far a single run's own measurements spread.
+    pub(crate) spread: f64,
+    /// Runs that diverged and so have no value.
+    pub(crate) diverged: usize,
 }
 
 /// The bars of one name below the axis.
@@ -54,23 +52,14 @@ pub(crate) struct BarChart {
 }
 
 impl Bar {
-    /// The bar of a row's values: one a seed, and the spread that a single run's own measurements have.
-    pub(crate) fn of(values: Vec<f64>, spread: f64, diverged: bool) -> Bar {
-        match values.as_slice() {
-            [] if diverged => Bar::Diverged,
-            [] => Bar::Missing,
-            [value] => Bar::Single { value: *value, spread },
-            _ => Bar::Seeds(values),
-        }
-    }
-
     /// Value and reach.
     fn extent(&self) -> Option<(f64, f64)> {
-        match self {
-            Bar::Seeds(values) => summary(values).map(|s| (s.mean, s.standard_error.unwrap_or(0.0))),
-            Bar::Single { value, spread } => Some((*value, *spread)),
-            Bar::Diverged | Bar::Missing => None,
-        }
+        let s = summary(&self.values)?;
+        Some((s.mean, s.standard_error.unwrap_or(self.spread)))
+    }
+
+    fn is_single(&self) -> bool {
+        self.values.len() == 1
     }
 }
 
@@ -79,19 +68,19 @@ impl BarChart {
     pub(crate) fn legend_of_bars(groups: &[Group], within: &str) -> String {
         let any = |f: fn(&Bar) -> bool| groups.iter().flat_map(|g| &g.bars).any(f);
         let mut text = String::new();
-        if any(|b| matches!(b, Bar::Seeds(_))) {
+        if any(|b| b.values.len() > 1) {
             text += " Full bars: mean over seeds, whiskers its standard error, dots the seeds.";
         }
-        if any(|b| matches!(b, Bar::Single { .. })) {
+        if any(Bar::is_single) {
             let lines = format!(", thin lines the standard deviation over its {within}");
-            let spread = any(|b| matches!(b, Bar::Single { spread, .. } if *spread > 0.0));
+            let spread = any(|b| b.is_single() && b.spread > 0.0);
             text += &format!(" Outlined bars: one run (n = 1){}.", if spread { lines.as_str() } else { "" });
         }
         if groups.iter().any(|g| g.best.iter().any(Option::is_some)) {
             text += " Bars: after the last update; short lines: mean of the best during training.";
         }
-        if any(|b| matches!(b, Bar::Diverged)) {
-            text += " ×:\u{a0}diverged.";
+        if any(|b| b.diverged > 0) {
+            text += " ×:\u{a0}runs that diverged, which are in no mean.";
         }
         text
     }
@@ -179,28 +168,33 @@ fn draw_bar(canvas: &Canvas<'_>, frame: &Frame, (x0, x1): (i32, i32), bar: &Bar,
         canvas.line(vec![(middle, ends[0]), (middle, ends[1])], color, DENSITY)?;
         Ok::<_, crate::Error>(ends)
     };
-    match bar {
-        Bar::Seeds(values) => {
-            let Some((value, reach)) = bar.extent() else { return Ok(()) };
-            canvas.rectangle((x0, frame.y_at(value)), (x1, frame.bottom), color)?;
-            for end in whisker(value, reach, BLACK)? {
-                canvas.line(vec![(middle - 3 * DENSITY, end), (middle + 3 * DENSITY, end)], BLACK, DENSITY)?;
-            }
-            values.iter().try_for_each(|v| canvas.dot((middle, frame.y_at(*v)), 2 * DENSITY, BLACK))
+    let Some((value, reach)) = bar.extent() else { return draw_diverged(canvas, (middle, frame.bottom), bar.diverged) };
+    let top = frame.y_at(value);
+    if bar.is_single() {
+        canvas.rectangle((x0, top), (x1, frame.bottom), WHITE)?;
+        canvas.shade(vec![(x0, top), (x1, top), (x1, frame.bottom), (x0, frame.bottom)], color)?;
+        canvas.outline((x0, top), (x1, frame.bottom), color)?;
+        if reach > 0.0 {
+            whisker(value, reach, GREY)?;
         }
-        Bar::Single { value, spread } => {
-            let top = frame.y_at(*value);
-            canvas.rectangle((x0, top), (x1, frame.bottom), WHITE)?;
-            canvas.shade(vec![(x0, top), (x1, top), (x1, frame.bottom), (x0, frame.bottom)], color)?;
-            canvas.outline((x0, top), (x1, frame.bottom), color)?;
-            if *spread > 0.0 {
-                whisker(*value, *spread, GREY)?;
-            }
-            Ok(())
+    } else {
+        canvas.rectangle((x0, top), (x1, frame.bottom), color)?;
+        for end in whisker(value, reach, BLACK)? {
+            canvas.line(vec![(middle - 3 * DENSITY, end), (middle + 3 * DENSITY, end)], BLACK, DENSITY)?;
         }
-        Bar::Diverged => canvas.text((middle, frame.bottom - 2 * DENSITY), "×", LABEL, GREY, Anchor::BottomCentre),
-        Bar::Missing => Ok(()),
+        bar.values.iter().try_for_each(|v| canvas.dot((middle, frame.y_at(*v)), 2 * DENSITY, BLACK))?;
     }
+    draw_diverged(canvas, (middle, frame.y_at(value + reach)), bar.diverged)
+}
+
+/// A cross above `at` for runs that diverged, with their number where there are several.
+fn draw_diverged(canvas: &Canvas<'_>, (x, y): (i32, i32), runs: usize) -> Result<()> {
+    let text = match runs {
+        0 => return Ok(()),
+        1 => "×".to_string(),
+        n => format!("{n}×"),
+    };
+    canvas.text((x, y - 2 * DENSITY), &text, LABEL, BLACK, Anchor::BottomCentre)
 }
 
 #[cfg(test)]
@@ -209,12 +203,23 @@ mod tests {
 
     #[test]
     fn one_run_is_not_drawn_as_several() {
-        assert_eq!(Bar::of(vec![], 0.0, true), Bar::Diverged);
-        assert_eq!(Bar::of(vec![], 0.0, false), Bar::Missing);
-        assert_eq!(Bar::of(vec![2.0], 0.5, true), Bar::Single { value: 2.0, spread: 0.5 });
-        assert_eq!(Bar::of(vec![2.0, 4.0], 0.5, false).extent(), Some((3.0, 1.0)));
-        let group = Group { label: String::new(), bars: vec![Bar::Single { value: 1.0, spread: 0.0 }], best: vec![None], mark: None };
-        let text = BarChart::legend_of_bars(&[group], "splits");
-        assert!(text.contains("n = 1") && !text.contains("seeds"), "{text}");
+        let single = Bar { values: vec![2.0], spread: 0.5, diverged: 0 };
+        assert!(single.is_single() && single.extent() == Some((2.0, 0.5)));
+        let seeds = Bar { values: vec![2.0, 4.0], spread: 0.5, diverged: 0 };
+        assert!(!seeds.is_single() && seeds.extent() == Some((3.0, 1.0)));
+        assert_eq!(Bar::default().extent(), None);
+        let text = of(vec![Bar { spread: 0.0, ..single }]);
+        assert!(text.contains("n = 1") && !text.contains("seeds") && !text.contains("thin lines"), "{text}");
+    }
+
+    #[test]
+    fn runs_that_diverged_are_said_beside_those_that_did_not() {
+        let seeds = Bar { values: vec![2.0, 4.0], spread: 0.0, diverged: 0 };
+        assert!(!of(vec![seeds.clone()]).contains("diverged"));
+        assert!(of(vec![Bar { diverged: 1, ..seeds }]).contains("diverged"));
+    }
+
+    fn of(bars: Vec<Bar>) -> String {
+        BarChart::legend_of_bars(&[Group { label: String::new(), bars, best: Vec::new(), mark: None }], "splits")
     }
 }

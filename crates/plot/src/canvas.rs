@@ -117,7 +117,8 @@ pub(crate) fn draw(
         page.area.present().map_err(|e| failed(e.to_string()))?;
     }
     let (w, h) = (width as i32 / DENSITY, height as i32 / DENSITY);
-    let escaped = format!("{}. {}", heading.title, heading.notes.join(". ")).replace('&', "&amp;").replace('<', "&lt;");
+    let sentences = std::iter::once(&heading.title).chain(&heading.notes).map(|s| s.trim_end_matches('.')).collect::<Vec<_>>();
+    let escaped = format!("{}.", sentences.join(". ")).replace('&', "&amp;").replace('<', "&lt;");
     let text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {width} {height}\">\n<title>{escaped}</title>\n{}</svg>\n",
         svg.borrow()

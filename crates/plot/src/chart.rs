@@ -27,12 +27,14 @@ pub(crate) struct Point {
 }
 
 /// A named line. Series of one name have one colour in every panel.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Series {
     pub(crate) name: String,
     pub(crate) points: Vec<Point>,
     /// Whether the line is dashed, and has no marks.
     pub(crate) dashed: bool,
+    /// Where runs diverged and so have no value: crosses at the foot of the panel.
+    pub(crate) diverged: Vec<f64>,
 }
 
 /// What an axis shows.
@@ -89,7 +91,7 @@ impl Point {
 impl Series {
     /// A series without bands.
     pub(crate) fn line(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
-        Series { name: name.into(), points: points.into_iter().map(|(x, y)| Point::new(x, y)).collect(), dashed: false }
+        Series { name: name.into(), points: points.into_iter().map(|(x, y)| Point::new(x, y)).collect(), ..Series::default() }
     }
 
     /// The mean over seeds at each x, with its standard error as a band.
@@ -99,7 +101,12 @@ impl Series {
             at.entry(x).or_default().push(y);
         }
         let points = at.iter().filter_map(|(x, v)| Point::over_seeds(*x as f64, v)).collect();
-        Series { name: name.into(), points, dashed: false }
+        Series { name: name.into(), points, ..Series::default() }
+    }
+
+    /// Whether there is anything to draw.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.points.is_empty() && self.diverged.is_empty()
     }
 
     fn has_band(&self) -> bool {
@@ -165,7 +172,7 @@ impl Chart {
     /// Names of series with points, in the order in which they first appear.
     fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for series in self.panels.iter().flat_map(|p| &p.series).filter(|s| !s.points.is_empty()) {
+        for series in self.panels.iter().flat_map(|p| &p.series).filter(|s| !s.is_empty()) {
             if !names.contains(&series.name.as_str()) {
                 names.push(&series.name);
             }
@@ -182,13 +189,14 @@ pub(crate) fn color(index: usize) -> RGBColor {
 impl Panel {
     fn frame(&self, (left, top): (i32, i32), (width, height): (i32, i32)) -> Frame {
         let points = || self.series.iter().flat_map(|s| &s.points);
+        let diverged = self.series.iter().flat_map(|s| s.diverged.iter().copied());
         let ys = points().flat_map(|p| [p.low, p.high]).chain(self.marks.iter().map(|m| m.y));
         Frame {
             left: left + LEFT,
             top: top + if self.title.is_empty() { NO_TITLE } else { TITLE },
             right: left + width - RIGHT,
             bottom: top + height - BELOW,
-            x: self.x.axis(points().map(|p| p.x), 0.02),
+            x: self.x.axis(points().map(|p| p.x).chain(diverged), 0.02),
             y: self.y.axis(ys, 0.06),
         }
     }
@@ -210,6 +218,13 @@ impl Panel {
                 if let Some(color) = color_of(series) {
                     draw(canvas, frame, series, color)?;
                 }
+            }
+        }
+        // Series whose runs diverged at one place stand one above the other.
+        for (row, series) in self.series.iter().filter(|s| !s.diverged.is_empty()).enumerate() {
+            let y = frame.bottom - (4 + 14 * row as i32) * DENSITY;
+            for x in &series.diverged {
+                canvas.text((frame.x_at(*x), y), "×", LABEL, color_of(series).unwrap_or(BLACK), Anchor::BottomCentre)?;
             }
         }
         Ok(())

@@ -26,6 +26,8 @@ pub struct Run {
     pub scores: Vec<ScoreRecord>,
     /// Its scores up to the horizon under the protocols that the sweep has most of, by updates: learning curves.
     pub curve: Vec<ScoreRecord>,
+    /// SHA-256 of its training images, and their name, `None` in records of before it was kept.
+    images: (String, Option<String>),
 }
 
 impl Run {
@@ -57,6 +59,25 @@ impl Run {
     pub fn learning_curve(&self, metric: Metric) -> Vec<(f64, f64)> {
         let points = self.curve.iter().filter(|s| s.metric == metric);
         points.filter_map(|s| Some((s.gen_updates as f64, s.value?))).collect()
+    }
+
+    /// The set its training images are: `cifar10`, or what the reader found in its place, such as `cifar10-jpeg-copy`.
+    pub fn data(&self) -> &str {
+        let set = self.images.1.as_deref().and_then(|name| name.split(':').next());
+        set.filter(|set| set.starts_with(self.spec.dataset.name())).unwrap_or(self.spec.dataset.name())
+    }
+
+    /// Whether its training images are the paper's own `dataset`, not a copy or a stand-in.
+    fn is_on(&self, dataset: Dataset) -> bool {
+        self.spec.dataset == dataset && self.data() == dataset.name()
+    }
+
+    /// What the paper calls its data, with how they differ from the paper's files.
+    fn data_name(&self) -> String {
+        match self.data().strip_prefix(self.spec.dataset.name()) {
+            Some("-jpeg-copy") => format!("{} (JPEG copy)", paper_name(self.spec.dataset)),
+            _ => paper_name(self.spec.dataset).into(),
+        }
     }
 
     /// Whether it diverged.
@@ -141,7 +162,12 @@ impl Collected {
     /// Whether the scores in `metric` can stand on one axis with the paper's: its backbone and its data.
     pub fn comparable(&self, metric: Metric) -> bool {
         let paper = self.paper_dataset();
-        self.protocol(metric).is_some_and(|p| p.backbone == crate::paper::BACKBONE) && self.runs.iter().all(|r| r.spec.dataset == paper)
+        self.protocol(metric).is_some_and(|p| p.backbone == crate::paper::BACKBONE) && self.is_on(paper)
+    }
+
+    /// Whether all training images are the paper's own `dataset`.
+    pub(crate) fn is_on(&self, dataset: Dataset) -> bool {
+        self.runs.iter().all(|r| r.is_on(dataset))
     }
 
     /// Whether a run was, as [`Run::scored_during_training`] says.
@@ -160,8 +186,8 @@ impl Collected {
         let (dataset, paper_scale) = (self.paper_dataset(), self.plan.scale == "paper");
         let any = |differs: &dyn Fn(&RunSpec) -> bool| self.runs.iter().any(|r| differs(&r.spec));
         let mut differences = Vec::new();
-        if any(&|s| s.dataset != dataset) {
-            let ours = self.values(|s| paper_name(s.dataset).to_string());
+        if !self.is_on(dataset) {
+            let ours = distinct(self.runs.iter().map(Run::data_name));
             differences.push(format!("on {ours} in place of {}", paper_name(dataset)));
         }
         // Another scale's sizes are not the paper's by its name; one that calls itself the paper's must have them.
@@ -197,15 +223,15 @@ impl Collected {
     pub fn describe_runs(&self) -> String {
         let dataset = self.paper_dataset();
         let (side, updates) = self.paper_sizes();
-        let papers = |s: &RunSpec| (s.dataset, s.side, s.width_divisor) == (dataset, side, 1) && self.plan.scale == "paper";
-        let what = if self.runs.iter().all(|r| papers(&r.spec)) {
+        let papers = |r: &Run| r.is_on(dataset) && (r.spec.side, r.spec.width_divisor) == (side, 1) && self.plan.scale == "paper";
+        let what = if self.runs.iter().all(papers) {
             "The paper's sizes".to_string()
         } else {
             format!("Stand-in for the paper's {}, full width, {updates} updates", paper_name(dataset))
         };
         format!(
             "{what}: {} at side {}, width/{}, batch {}, {} updates ({}, {}).",
-            self.values(|s| s.dataset.name().to_string()),
+            distinct(self.runs.iter().map(|r| r.data().to_string())),
             self.values(|s| s.side),
             self.values(|s| s.width_divisor),
             self.values(|s| s.batch),
@@ -248,9 +274,13 @@ impl Collected {
 
     /// The distinct values of a key.
     fn values<T: Ord + std::fmt::Display>(&self, key: impl Fn(&RunSpec) -> T) -> String {
-        let distinct: BTreeSet<T> = self.runs.iter().map(|r| key(&r.spec)).collect();
-        distinct.iter().map(T::to_string).collect::<Vec<_>>().join(" or ")
+        distinct(self.runs.iter().map(|r| key(&r.spec)))
     }
+}
+
+/// Different values in order: `32 or 48`.
+fn distinct<T: Ord + std::fmt::Display>(values: impl Iterator<Item = T>) -> String {
+    values.collect::<BTreeSet<T>>().iter().map(T::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 /// What a sweep's folder is for.
@@ -282,7 +312,16 @@ pub fn collect(out: &Path) -> Result<Collected> {
         }
     }
     keep_commonest_protocol(&mut runs);
+    name_equal_images(&mut runs);
     Ok(Collected { path: out.to_path_buf(), plan, ceiling, runs })
+}
+
+/// Gives runs that kept no name of their images that of a run with the same ones.
+fn name_equal_images(runs: &mut [Run]) {
+    let named: BTreeMap<String, String> = runs.iter().filter_map(|r| Some((r.images.0.clone(), r.images.1.clone()?))).collect();
+    for run in runs.iter_mut().filter(|r| r.images.1.is_none()) {
+        run.images.1 = named.get(&run.images.0).cloned();
+    }
 }
 
 /// The name a data set has in the paper.
@@ -340,7 +379,9 @@ fn read(dir: RunDir, expected: &mut BTreeMap<Metric, Protocol>) -> Result<Run> {
         }
     }
     let curve = curve(&spec, &all);
-    Ok(Run { status: dir.status()?, dir, spec, scores, curve })
+    let provenance = dir.provenance()?;
+    let images = (provenance.dataset_sha256, Some(provenance.dataset).filter(|name| !name.is_empty()));
+    Ok(Run { status: dir.status()?, dir, spec, scores, curve, images })
 }
 
 /// `key: a's → b's` for every key in which two protocols differ.

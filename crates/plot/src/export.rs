@@ -147,6 +147,7 @@ fn table_of_runs(runs: &[Named]) -> Result<Table> {
             .text("setting", s.setting.clone())
             .whole("seed", s.seed)
             .text("dataset", s.dataset.name().to_string())
+            .text("images", Some(run.dir.provenance()?.dataset).filter(|name| !name.is_empty()))
             .text("architecture", word(serde_json::json!(s.architecture)))
             .real("lr", s.lr)
             .real("beta1", s.beta1)

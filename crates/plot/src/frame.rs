@@ -87,7 +87,12 @@ pub(crate) struct Frame {
 impl Frame {
     /// Units of a data point.
     pub(crate) fn at(&self, x: f64, y: f64) -> (i32, i32) {
-        (self.left + (self.x.at(x) * f64::from(self.right - self.left)).round() as i32, self.y_at(y))
+        (self.x_at(x), self.y_at(y))
+    }
+
+    /// Place of a value along the x axis, units.
+    pub(crate) fn x_at(&self, x: f64) -> i32 {
+        self.left + (self.x.at(x) * f64::from(self.right - self.left)).round() as i32
     }
 
     /// Height of a value, units.

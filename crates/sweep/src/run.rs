@@ -96,12 +96,13 @@ pub fn run(
     stop: &AtomicBool,
     events: &(dyn Fn(&Event) + Sync),
 ) -> Result<Summary> {
+    // First of all: a sweep without its data leaves nothing behind.
+    let images = ImageSets::load(&plan.specs, data_dir)?;
+    let images = if plan.watch_held_out { images.with_held_out(data_dir)? } else { images };
     // Whoever comes first clears away what a killed sweep left.
     drop(FolderLock::take(out));
     let _lock = FolderLock::share(out)?;
     write_plan(plan, out, options.extend)?;
-    let images = ImageSets::load(&plan.specs, data_dir)?;
-    let images = if plan.watch_held_out { images.with_held_out(data_dir)? } else { images };
     // Nothing else runs yet.
     let evaluator = pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir))?;
     events(&Event::Scoring { backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()) });

@@ -169,23 +169,33 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Model {
     /// Print every layer with shapes and parameter counts
-    Summary {
-        /// The networks, such as standard-cnn or resnet-cifar10
-        #[arg(long, default_value = "standard-cnn")]
-        architecture: String,
-        /// Image side, pixels [default: the paper's]
-        #[arg(long)]
-        side: Option<usize>,
-        /// Every width is divided by this
-        #[arg(long, default_value_t = 1, value_name = "N")]
-        width_divisor: usize,
-        /// How labels enter: none, concat, projection, ac-gan
-        #[arg(long, default_value = "none")]
-        conditioning: String,
-        /// Number of classes
-        #[arg(long, default_value_t = 0, value_name = "N")]
-        n_classes: usize,
-    },
+    Summary(Networks),
+}
+
+/// Networks by their shape.
+#[derive(Debug, Args)]
+pub(crate) struct Networks {
+    /// The networks, such as standard-cnn or resnet-cifar10
+    #[arg(long, default_value = "standard-cnn")]
+    pub(crate) architecture: String,
+    /// Image side, pixels [default: the paper's]
+    #[arg(long)]
+    pub(crate) side: Option<usize>,
+    /// Every width is divided by this
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) width_divisor: usize,
+    /// Every width of D is multiplied by this: 1.5 in Tables 7 and 8
+    #[arg(long, default_value_t = 1.0, value_name = "X")]
+    pub(crate) dis_width_factor: f64,
+    /// Channels around the standard CNN's last convolution are multiplied by this: Figure 4
+    #[arg(long, default_value_t = 1.0, value_name = "X")]
+    pub(crate) last_conv_factor: f64,
+    /// How labels enter: none, concat, projection, ac-gan
+    #[arg(long, default_value = "none")]
+    pub(crate) conditioning: String,
+    /// Number of classes
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) n_classes: usize,
 }
 
 /// What `export` writes.

@@ -1,7 +1,7 @@
 //! What those need who check or extend the networks: `replay`, `export`, `import`, `model summary`.
 
 use crate::Ended;
-use crate::args::Precision;
+use crate::args::{Networks, Precision};
 use anyhow::Result;
 use sngan_core::model::Place;
 use sngan_core::replay as replaying;
@@ -37,17 +37,12 @@ pub(crate) fn import(file: &Path, out: &Path) -> Result<Ended> {
     Ok(Ended::Well)
 }
 
-pub(crate) fn summary(
-    architecture: &str,
-    conditioning: &str,
-    side: Option<usize>,
-    width_divisor: usize,
-    n_classes: usize,
-) -> Result<Ended> {
-    let mut spec = RunSpec { width_divisor, n_classes, ..RunSpec::paper(Method::Sn) };
-    spec.set("architecture", architecture)?;
-    spec.set("conditioning", conditioning)?;
-    spec.side = side.unwrap_or(spec.architecture.paper_side());
+pub(crate) fn summary(networks: &Networks) -> Result<Ended> {
+    let Networks { width_divisor, dis_width_factor, last_conv_factor, n_classes, .. } = *networks;
+    let mut spec = RunSpec { width_divisor, dis_width_factor, last_conv_factor, n_classes, ..RunSpec::paper(Method::Sn) };
+    spec.set("architecture", &networks.architecture)?;
+    spec.set("conditioning", &networks.conditioning)?;
+    spec.side = networks.side.unwrap_or(spec.architecture.paper_side());
     let table = spec.layers()?;
     println!("{:<18} {:<52} {:>12} {:>9}", "G", "layer", "output", "parameters");
     print_steps(&table.generator);

@@ -1,7 +1,7 @@
 //! `sngan figure`, `sngan table` and `sngan figures`.
 
 use super::records::{self, Records};
-use crate::Ended;
+use crate::{Ended, experiments};
 use anyhow::{Result, bail};
 use clap::Args;
 use sngan_plot::{Artefact, Rendered, Request, Source};
@@ -43,6 +43,10 @@ fn read(arguments: &Draw, kind: &str) -> Result<(&'static Artefact, Records)> {
         Source::Code => true,
     };
     if !enough {
+        // A scale that no experiment has would be named by commands that cannot run.
+        if let (true, Source::Sweeps([name, ..])) = (arguments.from.is_empty(), artefact.source) {
+            experiments::find(name, None)?.plan_with(&arguments.scale, None)?;
+        }
         let place = if arguments.from.is_empty() {
             format!("at scale {} in {}", arguments.scale, arguments.records.display())
         } else {

@@ -85,9 +85,7 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
         Command::Bench(Bench::Fid(a)) => bench::fid(&a),
         Command::Export { source, format: Format::Pytorch, out } => develop::export(&source, &out),
         Command::Import { file, out } => develop::import(&file, &out),
-        Command::Model(Model::Summary { architecture, side, width_divisor, conditioning, n_classes }) => {
-            develop::summary(&architecture, &conditioning, side, width_divisor, n_classes)
-        }
+        Command::Model(Model::Summary(networks)) => develop::summary(&networks),
         Command::Data(a) => data::run(&a),
         Command::Scorer(a) => scorer::run(&a),
         Command::Completions { shell } => {

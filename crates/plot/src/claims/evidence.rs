@@ -1,6 +1,7 @@
 //! The records of a part's experiment, by row, setting and seed.
 
 use super::Statistic;
+use super::needs::Needs;
 use crate::collect::Run;
 use crate::statistics::{bootstrap, mean};
 use crate::{Collected, Error};
@@ -128,7 +129,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// A statistic of groups of values, one value a seed, with its bootstrap interval.
-    pub(super) fn statistic(&self, name: &str, needs: String, groups: &[Vec<f64>], of: impl Fn(&[Vec<f64>]) -> f64) -> Statistic {
+    pub(super) fn statistic(&self, name: &str, needs: Needs, groups: &[Vec<f64>], of: impl Fn(&[Vec<f64>]) -> f64) -> Statistic {
         Statistic { name: name.into(), value: of(groups), interval: bootstrap(&format!("{}: {name}", self.name), groups, of), needs }
     }
 }

@@ -2,11 +2,13 @@
 //! experiments/claims.toml defines every claim.
 
 mod evidence;
+mod needs;
 mod test;
 
 use crate::statistics::{COVERAGE, Coverage, Interval};
 use crate::{Collected, Error, Result};
 use evidence::{Evidence, Stop};
+pub use needs::Needs;
 use serde::Deserialize;
 use sngan_experiment::benchmark::UpdateTimings;
 use std::collections::BTreeSet;
@@ -72,8 +74,8 @@ pub struct Statistic {
     pub value: f64,
     /// Its 95 % interval over seeds; [`COVERAGE`] says how much of that it covers.
     pub interval: Option<Interval>,
-    /// What decides: `at least 0.5`, `interval above 0`.
-    pub needs: String,
+    /// What decides.
+    pub needs: Needs,
 }
 
 /// The answer to a part.
@@ -83,6 +85,8 @@ pub struct PartAnswer {
     pub says: String,
     /// The answer.
     pub verdict: Verdict,
+    /// Whether the interval reaches to both sides of what is needed, so that other seeds might answer otherwise.
+    pub open: bool,
     /// What decided it.
     pub statistic: Option<Statistic>,
     /// Seeds of the row that has fewest; 0 where it was not tested.
@@ -154,19 +158,20 @@ impl Part {
                 let seeds = format!("{} seed{}, {LEAST_SEEDS} are needed", d.seeds, if d.seeds == 1 { "" } else { "s" });
                 (Verdict::NotTested(seeds), Some(d.statistic), d.seeds)
             }
-            Ok(d) => (if d.holds { Verdict::Yes } else { Verdict::No }, Some(d.statistic), d.seeds),
+            Ok(d) => (if d.statistic.meets_needs() { Verdict::Yes } else { Verdict::No }, Some(d.statistic), d.seeds),
             Err(Stop::Missing(why)) => (Verdict::NotTested(why), None, 0),
             Err(Stop::Failed(e)) => return Err(e),
         };
+        let open = statistic.as_ref().is_some_and(|s| s.needs.left_open(s.interval));
         let conditions = evidence.conditions(&self.experiment, self.test.metric(), claim.min_updates);
-        Ok(PartAnswer { says: self.says.clone(), verdict, statistic, seeds, conditions })
+        Ok(PartAnswer { says: self.says.clone(), verdict, open, statistic, seeds, conditions })
     }
 }
 
 impl PartAnswer {
-    /// `yes`, `no at scale quick, on Fashion-MNIST in place of CIFAR-10`, `not tested: 1 seed, 3 are needed`.
+    /// `yes`, `no (open) at scale quick, on Fashion-MNIST in place of CIFAR-10`, `not tested: 1 seed, 3 are needed`.
     pub fn verdict_text(&self) -> String {
-        verdict_text(&self.verdict, self.conditions.iter())
+        verdict_text(&self.verdict, self.open, self.conditions.iter())
     }
 
     /// The statistic in words, or a dash.
@@ -178,25 +183,43 @@ impl PartAnswer {
 impl Answer {
     /// As [`PartAnswer::verdict_text`], under the conditions of the parts that decided it.
     pub fn verdict_text(&self) -> String {
-        let decided = self.parts.iter().filter(|p| self.verdict != Verdict::No || p.verdict == Verdict::No);
-        verdict_text(&self.verdict, decided.filter_map(|p| p.conditions.as_ref()))
+        verdict_text(&self.verdict, self.open(), self.decided().filter_map(|p| p.conditions.as_ref()))
+    }
+
+    /// The parts that the answer rests on: of a no, those that say no.
+    fn decided(&self) -> impl Iterator<Item = &PartAnswer> {
+        self.parts.iter().filter(|p| self.verdict != Verdict::No || p.verdict == Verdict::No)
+    }
+
+    /// Whether other seeds might answer otherwise: a no stands where one part's no does, a yes where each part's yes does.
+    pub fn open(&self) -> bool {
+        match self.verdict {
+            Verdict::No => self.decided().all(|p| p.open),
+            Verdict::Yes => self.decided().any(|p| p.open),
+            Verdict::NotTested(_) => false,
+        }
     }
 }
 
-fn verdict_text<'a>(verdict: &Verdict, conditions: impl Iterator<Item = &'a String>) -> String {
+fn verdict_text<'a>(verdict: &Verdict, open: bool, conditions: impl Iterator<Item = &'a String>) -> String {
     let mut distinct: BTreeSet<&str> = conditions.map(String::as_str).collect();
     // A part without scores names no backbone: what another part says holds for it too.
     let all = distinct.clone();
     distinct.retain(|short| !all.iter().any(|long| long.strip_prefix(short).is_some_and(|rest| rest.starts_with(','))));
     let at = if distinct.is_empty() { String::new() } else { format!(" {}", distinct.into_iter().collect::<Vec<_>>().join(" and ")) };
+    let open = if open { " (open)" } else { "" };
     match verdict {
-        Verdict::Yes => format!("yes{at}"),
-        Verdict::No => format!("no{at}"),
+        Verdict::Yes => format!("yes{open}{at}"),
+        Verdict::No => format!("no{open}{at}"),
         Verdict::NotTested(why) => format!("not tested: {why}"),
     }
 }
 
 impl Statistic {
+    fn meets_needs(&self) -> bool {
+        self.needs.met(self.value, self.interval)
+    }
+
     /// `difference of means 0.41, 95 % interval 0.12 to 0.63; needs interval above 0`.
     pub fn text(&self) -> String {
         let interval = self.interval.map_or_else(String::new, |i| format!(", 95 % interval {} to {}", shown(i.low), shown(i.high)));
@@ -213,11 +236,11 @@ fn shown(x: f64) -> String {
     }
 }
 
-/// What an interval over so few seeds is worth, in a sentence.
-pub fn coverage_note() -> String {
+/// What `open` means and what an interval over so few seeds is worth.
+pub fn notes() -> String {
     let of = |c: &Coverage| format!("{:.0} % and {:.0} % at {} seeds", 100.0 * c.mean, 100.0 * c.difference, c.n);
     format!(
-        "Intervals, but those of slopes (Student's t), are percentile bootstraps over seeds, which over so few are too short for their 95 %: \
+        "Open: the interval reaches to both sides of what is needed, so other seeds might answer otherwise. Intervals, but those of slopes (Student's t), are percentile bootstraps over seeds, which over so few are too short for their 95 %: \
          of normal values they cover a mean and a difference of two means in {}.",
         COVERAGE.iter().map(of).collect::<Vec<_>>().join(", in ")
     )
@@ -246,7 +269,7 @@ pub fn markdown(answers: &[Answer]) -> String {
             let _ = writeln!(text, "| | – {} | {} | {} | {seeds} |", part.says, part.verdict_text(), part.statistic_text());
         }
     }
-    let _ = writeln!(text, "\n{}", coverage_note());
+    let _ = writeln!(text, "\n{}", notes());
     text
 }
 

@@ -2,16 +2,13 @@
 
 use super::Statistic;
 use super::evidence::{Evidence, Found, Stop, Which, completed};
+use super::needs::Needs;
 use crate::collect::Run;
 use crate::statistics::{Interval, effective_rank, mean, slope};
 use serde::Deserialize;
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{LogRecord, Metric};
-
-/// What a statistic needs whose interval must lie on one side of 0.
-const ABOVE_0: &str = "interval above 0";
-const BELOW_0: &str = "interval below 0";
 
 /// How a part of a claim is decided.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +19,7 @@ pub(super) enum Test {
     Fails { row: String, against: String, settings: Vec<String>, metric: Metric, factor: f64 },
     Beats { row: String, others: Vec<String>, metric: Metric },
     Unbeaten { row: String, others: Vec<String>, metric: Metric },
+    GainsAtMost { row: String, against: String, metric: Metric, factor: f64 },
     Concentrates { row: String, weights: String, against: String, layers: Vec<String>, factor: f64 },
     NearOne { row: String, setting: String, within: f64, share: f64 },
     Exceeds { row: String, setting: String, layers: Vec<String>, above: f64, early: f64 },
@@ -44,7 +42,6 @@ pub(super) enum Key {
 
 /// What a test found.
 pub(super) struct Decided {
-    pub(super) holds: bool,
     pub(super) statistic: Statistic,
     /// Seeds of the row with fewest.
     pub(super) seeds: usize,
@@ -76,7 +73,7 @@ fn smallest(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-/// How good `a` is as a share of `b`, at most 1 where `a` is not better.
+/// How good `a` is as a share of `b`: at most 1 where `a` is not better.
 fn share(metric: Metric, a: f64, b: f64) -> f64 {
     if metric.higher_is_better() { a / b } else { b / a }
 }
@@ -90,6 +87,7 @@ impl Test {
             Test::Fails { row, against, settings, metric, factor } => fails(e, (row, against), settings, *metric, *factor),
             Test::Beats { row, others, metric } => beats(e, row, others, *metric),
             Test::Unbeaten { row, others, metric } => unbeaten(e, row, others, *metric),
+            Test::GainsAtMost { row, against, metric, factor } => gains_at_most(e, (row, against), *metric, *factor),
             Test::Concentrates { row, weights, against, layers, factor } => concentrates(e, (row, weights), against, layers, *factor),
             Test::NearOne { row, setting, within, share } => near_one(e, row, setting, *within, *share),
             Test::Exceeds { row, setting, layers, above, early } => exceeds(e, (row, setting), layers, *above, *early),
@@ -109,6 +107,7 @@ impl Test {
             | Test::Fails { metric, .. }
             | Test::Beats { metric, .. }
             | Test::Unbeaten { metric, .. }
+            | Test::GainsAtMost { metric, .. }
             | Test::Degrades { metric, .. }
             | Test::Holds { metric, .. } => Some(*metric),
             // It chooses the settings that are looked at.
@@ -132,8 +131,8 @@ fn keeps(e: &Evidence<'_>, row: &str, metric: Metric, factor: f64) -> Found<Deci
         if metric.higher_is_better() { share(metric, low, high) } else { share(metric, high, low) }
     };
     let name = format!("worst over best setting's mean ({})", e.best_score(metric)?);
-    let statistic = e.statistic(&name, format!("at least {factor}"), &groups, worst_share);
-    Ok(Decided { holds: statistic.value >= factor, statistic, seeds: fewest(&groups) })
+    let statistic = e.statistic(&name, Needs::AtLeast(factor), &groups, worst_share);
+    Ok(Decided { statistic, seeds: fewest(&groups) })
 }
 
 fn smallest_spread(e: &Evidence<'_>, row: &str, metric: Metric) -> Found<Decided> {
@@ -161,8 +160,8 @@ fn smallest_spread(e: &Evidence<'_>, row: &str, metric: Metric) -> Found<Decided
         spreads[0] - smallest(&spreads[1..])
     };
     let name = format!("spread over settings ({}) minus the next smallest", e.best_score(metric)?);
-    let statistic = e.statistic(&name, BELOW_0.into(), &groups, difference);
-    Ok(Decided { holds: statistic.interval.is_some_and(|i| i.below(0.0)), statistic, seeds: fewest(&groups) })
+    let statistic = e.statistic(&name, Needs::IntervalBelow0, &groups, difference);
+    Ok(Decided { statistic, seeds: fewest(&groups) })
 }
 
 fn fails(e: &Evidence<'_>, (row, against): (&str, &str), settings: &[String], metric: Metric, factor: f64) -> Found<Decided> {
@@ -174,16 +173,16 @@ fn fails(e: &Evidence<'_>, (row, against): (&str, &str), settings: &[String], me
     }
     let largest_share = |g: &[Vec<f64>]| largest(&g.chunks(2).map(|p| share(metric, mean(&p[0]), mean(&p[1]))).collect::<Vec<_>>());
     let name = format!("largest share of the other's mean ({})", e.best_score(metric)?);
-    let statistic = e.statistic(&name, format!("below {factor}"), &groups, largest_share);
-    Ok(Decided { holds: statistic.value < factor, statistic, seeds: fewest(&groups) })
+    let statistic = e.statistic(&name, Needs::Below(factor), &groups, largest_share);
+    Ok(Decided { statistic, seeds: fewest(&groups) })
 }
 
 /// By how much `a` is better than `b`, over seeds at each one's best setting.
-fn margin(e: &Evidence<'_>, (a, b): (&str, &str), metric: Metric, needs: &str) -> Found<(Statistic, usize)> {
+fn margin(e: &Evidence<'_>, (a, b): (&str, &str), metric: Metric, needs: Needs) -> Found<(Statistic, usize)> {
     let groups = [e.best_setting(a, metric, Which::Last)?, e.best_setting(b, metric, Which::Last)?];
     let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
     let name = format!("margin of the last score over {b}");
-    Ok((e.statistic(&name, needs.into(), &groups, |g| sign * (mean(&g[0]) - mean(&g[1]))), fewest(&groups)))
+    Ok((e.statistic(&name, needs, &groups, |g| sign * (mean(&g[0]) - mean(&g[1]))), fewest(&groups)))
 }
 
 /// Of the margins over all others the one that decides, that whose `end` of the interval is least; the least margin where one has no
@@ -192,7 +191,7 @@ fn least_margin(
     e: &Evidence<'_>,
     (row, others): (&str, &[String]),
     metric: Metric,
-    needs: &str,
+    needs: Needs,
     end: fn(&Interval) -> f64,
 ) -> Found<(Statistic, usize)> {
     let found = others.iter().map(|o| margin(e, (row, o), metric, needs)).collect::<Found<Vec<_>>>()?;
@@ -204,13 +203,20 @@ fn least_margin(
 }
 
 fn beats(e: &Evidence<'_>, row: &str, others: &[String], metric: Metric) -> Found<Decided> {
-    let (statistic, seeds) = least_margin(e, (row, others), metric, ABOVE_0, |i| i.low)?;
-    Ok(Decided { holds: statistic.interval.is_some_and(|i| i.above(0.0)), statistic, seeds })
+    let (statistic, seeds) = least_margin(e, (row, others), metric, Needs::IntervalAbove0, |i| i.low)?;
+    Ok(Decided { statistic, seeds })
 }
 
 fn unbeaten(e: &Evidence<'_>, row: &str, others: &[String], metric: Metric) -> Found<Decided> {
-    let (statistic, seeds) = least_margin(e, (row, others), metric, "interval not below 0", |i| i.high)?;
-    Ok(Decided { holds: statistic.interval.is_some_and(|i| !i.below(0.0)), statistic, seeds })
+    let (statistic, seeds) = least_margin(e, (row, others), metric, Needs::IntervalNotBelow0, |i| i.high)?;
+    Ok(Decided { statistic, seeds })
+}
+
+fn gains_at_most(e: &Evidence<'_>, (row, against): (&str, &str), metric: Metric, factor: f64) -> Found<Decided> {
+    let groups = [e.best_setting(row, metric, Which::Last)?, e.best_setting(against, metric, Which::Last)?];
+    let name = format!("last score over that of {against}");
+    let gain = |g: &[Vec<f64>]| share(metric, mean(&g[0]), mean(&g[1]));
+    Ok(Decided { statistic: e.statistic(&name, Needs::AtMost(factor), &groups, gain), seeds: fewest(&groups) })
 }
 
 /// Effective ranks of a layer, one a run, in the row's best setting by inception score.
@@ -238,8 +244,8 @@ fn concentrates(e: &Evidence<'_>, (row, weights): (&str, &str), against: &str, l
         groups.push(ranks(e, against, "normalized", layer)?);
     }
     let largest_ratio = |g: &[Vec<f64>]| largest(&g.chunks(2).map(|p| mean(&p[0]) / mean(&p[1])).collect::<Vec<_>>());
-    let statistic = e.statistic("largest ratio of effective ranks", format!("below {factor}"), &groups, largest_ratio);
-    Ok(Decided { holds: statistic.value < factor, statistic, seeds: fewest(&groups) })
+    let statistic = e.statistic("largest ratio of effective ranks", Needs::Below(factor), &groups, largest_ratio);
+    Ok(Decided { statistic, seeds: fewest(&groups) })
 }
 
 /// The σ(W̄) of D's convolutions that a log holds, with the share of the updates done.
@@ -261,9 +267,8 @@ fn near_one(e: &Evidence<'_>, row: &str, setting: &str, within: f64, least_share
     if groups[0].is_empty() {
         return Err(Stop::Missing(format!("{row} has no logged σ(W̄)")));
     }
-    let statistic =
-        e.statistic(&format!("share of values within {within} of 1"), format!("at least {least_share}"), &groups, |g| mean(&g[0]));
-    Ok(Decided { holds: statistic.value >= least_share, statistic, seeds: groups[0].len() })
+    let statistic = e.statistic(&format!("share of values within {within} of 1"), Needs::AtLeast(least_share), &groups, |g| mean(&g[0]));
+    Ok(Decided { statistic, seeds: groups[0].len() })
 }
 
 /// Of each seed the σ(W̄) of each layer at the shares of the updates that `when` keeps.
@@ -288,16 +293,16 @@ fn exceeds(e: &Evidence<'_>, run: (&str, &str), layers: &[String], above: f64, e
     let seeds = sigmas_by_layer(e, run, layers, |t| t <= early)?;
     let excess = |layers: &Vec<Vec<f64>>| smallest(&layers.iter().map(|l| largest(l) - 1.0).collect::<Vec<_>>());
     let groups = [seeds.iter().map(excess).collect::<Vec<_>>()];
-    let statistic = e.statistic("least early excess over 1 of these layers", format!("above {above}"), &groups, |g| mean(&g[0]));
-    Ok(Decided { holds: statistic.value > above, statistic, seeds: seeds.len() })
+    let statistic = e.statistic("least early excess over 1 of these layers", Needs::Above(above), &groups, |g| mean(&g[0]));
+    Ok(Decided { statistic, seeds: seeds.len() })
 }
 
 fn settles(e: &Evidence<'_>, run: (&str, &str), layers: &[String], within: f64, late: f64) -> Found<Decided> {
     let seeds = sigmas_by_layer(e, run, layers, |t| t > 1.0 - late)?;
     let distance = |layers: &Vec<Vec<f64>>| largest(&layers.iter().map(|l| (mean(l) - 1.0).abs()).collect::<Vec<_>>());
     let groups = [seeds.iter().map(distance).collect::<Vec<_>>()];
-    let statistic = e.statistic("largest late distance from 1 of these layers", format!("at most {within}"), &groups, |g| mean(&g[0]));
-    Ok(Decided { holds: statistic.value <= within, statistic, seeds: seeds.len() })
+    let statistic = e.statistic("largest late distance from 1 of these layers", Needs::AtMost(within), &groups, |g| mean(&g[0]));
+    Ok(Decided { statistic, seeds: seeds.len() })
 }
 
 fn costs(e: &Evidence<'_>, method: Method, against: Method, side: usize, range: std::ops::RangeInclusive<f64>) -> Found<Decided> {
@@ -306,9 +311,9 @@ fn costs(e: &Evidence<'_>, method: Method, against: Method, side: usize, range: 
     if groups.iter().any(Vec::is_empty) {
         return Err(Stop::Missing(format!("no timings of {} and {} at side {side}", method.name(), against.name())));
     }
-    let needs = format!("{} to {}", range.start(), range.end());
+    let needs = Needs::Within(*range.start(), *range.end());
     let statistic = e.statistic("ratio of seconds", needs, &groups, |g| mean(&g[0]) / mean(&g[1]));
-    Ok(Decided { holds: range.contains(&statistic.value), statistic, seeds: fewest(&groups) })
+    Ok(Decided { statistic, seeds: fewest(&groups) })
 }
 
 fn trend(e: &Evidence<'_>, row: &str, key: Key, metric: Metric, degrading: bool) -> Found<Decided> {
@@ -328,10 +333,13 @@ fn trend(e: &Evidence<'_>, row: &str, key: Key, metric: Metric, degrading: bool)
     let Some(s) = slope(&points).filter(|s| s.slope.is_finite()) else {
         return Err(Stop::Missing("a slope needs three runs of at least two sizes".into()));
     };
-    let (worse, side) = if metric.higher_is_better() { (s.interval.below(0.0), BELOW_0) } else { (s.interval.above(0.0), ABOVE_0) };
-    let needs = if degrading { side.to_string() } else { format!("no {side}") };
-    let statistic = Statistic { name: name.into(), value: s.slope, interval: Some(s.interval), needs };
-    Ok(Decided { holds: worse == degrading, statistic, seeds })
+    let needs = match (metric.higher_is_better(), degrading) {
+        (true, true) => Needs::IntervalBelow0,
+        (true, false) => Needs::IntervalNotBelow0,
+        (false, true) => Needs::IntervalAbove0,
+        (false, false) => Needs::IntervalNotAbove0,
+    };
+    Ok(Decided { statistic: Statistic { name: name.into(), value: s.slope, interval: Some(s.interval), needs }, seeds })
 }
 
 /// Held-out minus training loss of D over the last tenth of each run's log.
@@ -348,6 +356,6 @@ fn gaps(e: &Evidence<'_>, row: &str) -> Found<Vec<f64>> {
 
 fn overfits_less(e: &Evidence<'_>, row: &str, against: &str) -> Found<Decided> {
     let groups = [gaps(e, row)?, gaps(e, against)?];
-    let statistic = e.statistic("difference of the gaps", BELOW_0.into(), &groups, |g| mean(&g[0]) - mean(&g[1]));
-    Ok(Decided { holds: statistic.interval.is_some_and(|i| i.below(0.0)), statistic, seeds: fewest(&groups) })
+    let statistic = e.statistic("difference of the gaps", Needs::IntervalBelow0, &groups, |g| mean(&g[0]) - mean(&g[1]));
+    Ok(Decided { statistic, seeds: fewest(&groups) })
 }

@@ -13,6 +13,10 @@ const RESIDUAL: i32 = 95 * DENSITY;
 const SHORTCUT: i32 = 250 * DENSITY;
 const TOP: i32 = 70 * DENSITY;
 
+/// Whose blocks are drawn; the second has one that the first lacks.
+const CIFAR10: Architecture = Architecture::ResnetCifar10;
+const STL10: Architecture = Architecture::ResnetStl10;
+
 /// A block and where it stands.
 struct Drawn {
     title: String,
@@ -21,15 +25,15 @@ struct Drawn {
 }
 
 pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
-    let architecture = Architecture::ResnetCifar10;
-    let blocks = blocks(architecture)?;
+    let blocks = blocks()?;
     let longest = blocks.iter().map(|b| boxes(&b.block.residual).len()).max().unwrap_or(0) as i32;
     let size = (blocks.len() as i32 * COLUMN, TOP + (longest + 2) * STEP + 20 * DENSITY);
     let heading = Heading {
         title: "Figure 8: the residual blocks".into(),
         notes: vec![format!(
-            "Drawn from the layer table of {}: kernel, channels in and out. A normalization that D's method may add before its ReLUs is left out.",
-            architecture.name()
+            "Drawn from the layer tables of {}; the last block from {}: kernel, channels in and out. A normalization that D's method may add before its ReLUs is left out.",
+            CIFAR10.name(),
+            STL10.name()
         )],
     };
     let paths = draw(request.folder, "fig8", size, &heading, |canvas| {
@@ -38,13 +42,14 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     Ok(Rendered::Written(paths))
 }
 
-/// G's block, and of D's the first, one that halves the side and one that keeps it.
-fn blocks(architecture: Architecture) -> Result<Vec<Drawn>> {
-    let spec = architecture.layers(&Sizes::new(architecture.paper_side(), 1))?;
+/// G's block, and of D's the first, one that halves the side, one that keeps it, and one that keeps it and has more channels.
+fn blocks() -> Result<Vec<Drawn>> {
+    let layers = |architecture: Architecture| architecture.layers(&Sizes::new(architecture.paper_side(), 1));
     let of = |steps: &[Step]| {
         let block = |s: &Step| if let Step::Block(b) = s { Some(b.clone()) } else { None };
         steps.iter().filter_map(block).collect::<Vec<BlockSpec>>()
     };
+    let spec = layers(CIFAR10)?;
     let mut drawn = Vec::new();
     let mut add = |title: &str, all: &[BlockSpec], i: usize, image: &str| {
         if let Some(block) = all.get(i) {
@@ -57,6 +62,8 @@ fn blocks(architecture: Architecture) -> Result<Vec<Drawn>> {
     add("D, reads the image", &d, 0, &shape([3, spec.side, spec.side]));
     add("D, halves the side", &d, 1, "");
     add("D, keeps the side", &d, 2, "");
+    let deeper = of(&layers(STL10)?.discriminator);
+    add("D, keeps the side, widens", &deeper, deeper.len() - 1, "");
     Ok(drawn)
 }
 
@@ -147,12 +154,14 @@ mod tests {
 
     #[test]
     fn blocks_read_as_the_paper_describes_them() {
-        let blocks = blocks(Architecture::ResnetCifar10).unwrap();
+        let blocks = blocks().unwrap();
         let residual: Vec<Vec<String>> = blocks.iter().map(|b| boxes(&b.block.residual)).collect();
         assert_eq!(residual[0], ["BN, ReLU", "upsample 2×", "conv 3×3, 256 → 256", "BN, ReLU", "conv 3×3, 256 → 256"]);
         assert_eq!(residual[1], ["conv 3×3, 3 → 128", "ReLU", "conv 3×3, 128 → 128", "average pool 2×2"]);
         assert_eq!(boxes(&blocks[1].block.shortcut), ["average pool 2×2", "conv 1×1, 3 → 128"]);
         assert_eq!(residual[2], ["ReLU", "conv 3×3, 128 → 128", "ReLU", "conv 3×3, 128 → 128", "average pool 2×2"]);
         assert!(boxes(&blocks[3].block.shortcut).is_empty());
+        assert_eq!(residual[4], ["ReLU", "conv 3×3, 512 → 512", "ReLU", "conv 3×3, 512 → 1024"]);
+        assert_eq!(boxes(&blocks[4].block.shortcut), ["conv 1×1, 512 → 1024"]);
     }
 }

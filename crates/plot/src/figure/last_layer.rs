@@ -1,6 +1,6 @@
 //! Figure 4: the score against the size of D's last convolution, SN beside orthonormal regularization.
 
-use super::n_dis::{against, settings_of};
+use super::n_dis::{against, describe_diverged, settings_of};
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel};
@@ -20,7 +20,8 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
             series: against(c, &[Method::Orthonormal, Method::Sn], |s| s.last_conv_factor),
             marks: Vec::new(),
         };
-        let mut notes = vec![c.describe_runs(), c.describe_scores(Metric::Is).unwrap_or_default(), c.describe_seeds()];
+        let mut notes =
+            vec![c.describe_runs(), c.describe_scores(Metric::Is).unwrap_or_default(), c.describe_seeds() + &describe_diverged(c)];
         if request.compare {
             notes.push("The paper prints no numbers here: its scores lie between 7.9 and 8.6, orthonormal's falling beyond size 1.".into());
         }

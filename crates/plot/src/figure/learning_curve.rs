@@ -25,29 +25,42 @@ fn render(request: &Request<'_>, stem: &str, title: &str) -> Result<Rendered> {
     if scored.is_empty() {
         return Ok(Rendered::Skipped("no run has a score".into()));
     }
-    let mut notes = Vec::new();
-    for c in &scored {
-        notes.push(c.describe_runs());
-        notes.extend(c.describe_curves(Metric::Is));
-        notes.push(c.describe_seeds());
-        if request.compare {
-            notes.extend(published(c)?);
+    let letters: Vec<String> =
+        if scored.len() > 1 { ('a'..).map(|l| format!("({l}) ")).take(scored.len()).collect() } else { vec![String::new()] };
+    let mut notes: Vec<(String, Vec<&str>)> = Vec::new();
+    for (c, letter) in scored.iter().zip(&letters) {
+        for note in describe(c, request.compare)? {
+            match notes.iter_mut().find(|(said, _)| *said == note) {
+                Some((_, of)) => of.push(letter),
+                None => notes.push((note, vec![letter])),
+            }
         }
     }
-    let mut seen = std::collections::BTreeSet::new();
-    notes.retain(|note| seen.insert(note.clone()));
+    // What holds for all panels names none.
+    let named = |(note, of): (String, Vec<&str>)| if of.len() < letters.len() { of.concat() + &note } else { note };
     let chart = Chart {
         stem: stem.into(),
         title: title.into(),
-        notes,
-        panels: scored.iter().map(|c| panel(c)).collect::<Result<_>>()?,
+        notes: notes.into_iter().map(named).collect(),
+        panels: scored.iter().zip(&letters).map(|(c, letter)| panel(c, letter)).collect::<Result<_>>()?,
         columns: scored.len(),
         panel: (if scored.len() > 1 { 480 } else { 820 } * DENSITY, 420 * DENSITY),
     };
     chart.render(request.folder)
 }
 
-fn panel(c: &Collected) -> Result<Panel> {
+/// What a panel's curves are of.
+fn describe(c: &Collected, compare: bool) -> Result<Vec<String>> {
+    let mut notes = vec![c.describe_runs()];
+    notes.extend(c.describe_curves(Metric::Is));
+    notes.push(c.describe_seeds());
+    if compare {
+        notes.extend(published(c)?);
+    }
+    Ok(notes)
+}
+
+fn panel(c: &Collected, letter: &str) -> Result<Panel> {
     let conditioning = conditioning(c);
     let comparable = c.comparable(Metric::Is);
     let mut marks = Vec::new();
@@ -63,12 +76,13 @@ fn panel(c: &Collected) -> Result<Panel> {
         _ => (10.0, 22.0),
     };
     Ok(Panel {
-        title: match conditioning {
-            Conditioning::None => "without labels".into(),
-            Conditioning::Projection => "projection".into(),
-            Conditioning::Concat => "concatenation".into(),
-            Conditioning::AcGan => "AC-GAN".into(),
-        },
+        title: letter.to_string()
+            + match conditioning {
+                Conditioning::None => "without labels",
+                Conditioning::Projection => "projection",
+                Conditioning::Concat => "concatenation",
+                Conditioning::AcGan => "AC-GAN",
+            },
         x: updates_axis(c),
         y: AxisSpec::linear(
             format!("is[{}]", c.curve_protocol(Metric::Is).map_or("", |p| p.backbone.as_str())),
@@ -95,7 +109,7 @@ pub(super) fn curves(c: &Collected, metric: Metric) -> Vec<Series> {
         }
         let most = at.values().map(Vec::len).max().unwrap_or(0);
         let points = at.into_iter().filter(|(_, v)| v.len() == most).filter_map(|(x, v)| Point::over_seeds(x as f64, &v)).collect();
-        Series { name: label.into(), points, dashed: false }
+        Series { name: label.into(), points, ..Series::default() }
     };
     c.labels().into_iter().map(of).collect()
 }

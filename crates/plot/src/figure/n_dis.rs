@@ -19,7 +19,8 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
             series: against(c, &[Method::Sn, Method::WeightNorm], |s| f64::from(s.n_dis)),
             marks: Vec::new(),
         };
-        let mut notes = vec![c.describe_runs(), c.describe_scores(Metric::Is).unwrap_or_default(), c.describe_seeds()];
+        let mut notes =
+            vec![c.describe_runs(), c.describe_scores(Metric::Is).unwrap_or_default(), c.describe_seeds() + &describe_diverged(c)];
         if request.compare {
             notes.push(
                 "The paper prints no numbers here: its scores lie between 2 and 7 after 10,000 updates, WN's falling with n_dis.".into(),
@@ -45,7 +46,7 @@ pub(super) fn settings_of(c: &Collected) -> String {
     }
 }
 
-/// A series for each method in each setting: the last inception score against a key of the spec, over seeds.
+/// A series for each method in each setting: the last inception score against a key of the spec, over seeds, and where runs diverged.
 pub(super) fn against(c: &Collected, methods: &[Method], key: fn(&RunSpec) -> f64) -> Vec<Series> {
     let settings = c.settings();
     let of = |method: Method, setting: &str| {
@@ -55,9 +56,18 @@ pub(super) fn against(c: &Collected, methods: &[Method], key: fn(&RunSpec) -> f6
         values.dedup();
         let scores = |x: f64| runs.iter().filter(|r| key(&r.spec) == x).filter_map(|r| r.last(Metric::Is)).collect::<Vec<_>>();
         let points = values.iter().filter_map(|x| Point::over_seeds(*x, &scores(*x))).collect();
+        values.retain(|x| runs.iter().any(|r| key(&r.spec) == *x && r.diverged()));
         let name = if settings.len() > 1 { format!("{}, {setting}", method.label()) } else { method.label().to_string() };
-        Series { name, points, dashed: false }
+        Series { name, points, diverged: values, ..Series::default() }
     };
     let pairs = methods.iter().flat_map(|m| settings.iter().map(|s| (*m, *s)));
-    pairs.map(|(method, setting)| of(method, setting)).filter(|s| !s.points.is_empty()).collect()
+    pairs.map(|(method, setting)| of(method, setting)).filter(|s| !s.is_empty()).collect()
+}
+
+/// What a caption says of the runs that have no score because they diverged.
+pub(super) fn describe_diverged(c: &Collected) -> String {
+    match c.runs.iter().filter(|r| r.diverged()).count() {
+        0 => String::new(),
+        n => format!(" ×: {n} run{} diverged and {} in no mean.", if n == 1 { "" } else { "s" }, if n == 1 { "is" } else { "are" }),
+    }
 }

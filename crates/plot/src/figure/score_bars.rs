@@ -82,7 +82,7 @@ impl Bars {
     fn bar(&self, runs: &[&Run]) -> Bar {
         let values: Vec<f64> = runs.iter().filter_map(|r| r.last(self.metric)).collect();
         let spread = runs.iter().find_map(|r| r.score(self.metric)?.std).unwrap_or(0.0);
-        Bar::of(values, spread, runs.iter().any(|r| r.diverged()))
+        Bar { values, spread, diverged: runs.iter().filter(|r| r.diverged()).count() }
     }
 
     /// The mean of the seeds' best scores during training, where it is not that of the last ones.

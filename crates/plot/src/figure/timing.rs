@@ -18,7 +18,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     };
     let group = |side: usize| Group {
         label: name(side),
-        bars: METHODS.iter().map(|m| Bar::of(t.seconds_per_100(*m, side), 0.0, false)).collect(),
+        bars: METHODS.iter().map(|m| Bar { values: t.seconds_per_100(*m, side), ..Bar::default() }).collect(),
         best: Vec::new(),
         mark: None,
     };

@@ -60,7 +60,7 @@ fn claims_body(answers: &[Answer]) -> String {
     }
     let intro = "Each answer holds for the runs shown here; how each claim is decided stands in experiments/claims.toml. A claim holds where \
                  all its parts do. Fewer than three seeds answer nothing.";
-    let mut text = paragraph(intro) + &paragraph(&claims::coverage_note());
+    let mut text = paragraph(intro) + &paragraph(&claims::notes());
     for answer in answers {
         let class = class(&answer.verdict);
         let _ = write!(
@@ -95,7 +95,7 @@ fn class(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Yes => "yes",
         Verdict::No => "no",
-        Verdict::NotTested(_) => "open",
+        Verdict::NotTested(_) => "untested",
     }
 }
 

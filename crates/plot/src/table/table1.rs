@@ -114,7 +114,7 @@ fn caveat(c: &Collected) -> String {
     if c.protocol(Metric::Is).is_some_and(|p| p.backbone != paper::BACKBONE) {
         reasons.push("another backbone");
     }
-    if c.runs.iter().any(|r| r.spec.dataset != c.paper_dataset()) {
+    if !c.is_on(c.paper_dataset()) {
         reasons.push("another data set");
     }
     if reasons.is_empty() { String::new() } else { format!("; {}, so not comparable", reasons.join(" and ")) }

@@ -1,6 +1,6 @@
 //! Every table and figure of the paper: that it is there, is described, and is drawn from records of its experiment.
 
-use crate::support::{Folder, draw_samples, log, score, spec, write_lines};
+use crate::support::{Folder, diverge, draw_samples, log, score, spec, write_lines};
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
@@ -15,10 +15,12 @@ fn no_table_or_figure_of_the_paper_is_missing() {
     let papers = (1..=15).map(|i| format!("fig{i}"));
     assert_eq!(ids(figures()), papers.chain(["ranks".into()]).collect::<Vec<_>>());
     let map = include_str!("../../../../docs/paper-map.md");
+    for row in map.lines().filter(|l| l.starts_with('|')) {
+        assert!(row.trim_matches('|').split('|').all(|cell| !cell.trim().is_empty()), "an empty cell: {row}");
+    }
     for artefact in tables().iter().chain(figures()) {
         let row = map.lines().find(|l| l.contains(&format!("(`{}`)", artefact.id)));
         let row = row.unwrap_or_else(|| panic!("docs/paper-map.md lacks {}: {}", artefact.id, artefact.title));
-        assert!(row.trim_matches('|').split('|').all(|cell| !cell.trim().is_empty()), "an empty cell: {row}");
         for command in artefact.commands("quick") {
             let named = command.split_whitespace().nth(2).unwrap();
             assert!(row.contains(named), "docs/paper-map.md does not say that {} is made by `{command}`", artefact.id);
@@ -89,6 +91,22 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
     let n_dis = over("n-dis", [Method::Sn, Method::WeightNorm], |s, v| s.n_dis = v as u32, &[1.0, 2.0, 5.0, 10.0, 20.0]);
     let svg = text(&drawn("fig11", &[collect(n_dis.path()).unwrap()], None, out.path()));
     assert!(svg.contains("Mean over 3 seeds") && svg.matches("<circle").count() == 10 && svg.matches("<polygon").count() == 2);
+    // Runs that diverged are in no point, and a cross stands where they are: all of one, one of another.
+    // Text is drawn as paths; words are dark or grey, crosses have their series' colour.
+    let colors = ["#0072b2", "#e69f00"];
+    let crosses = |svg: &str| {
+        let fills = svg.split("<path").skip(1).filter_map(|path| path.split("/>").next()?.rsplit("fill=").next());
+        fills.filter(|fill| colors.iter().any(|c| fill.contains(c))).count()
+    };
+    assert_eq!(crosses(&svg), 0);
+    let lost = |method, n_dis, seed| RunSpec { n_dis, seed, side: 16, label: "lost".into(), ..spec(method, "D", 0) };
+    let mut with_lost = over("n-dis", [Method::Sn, Method::WeightNorm], |s, v| s.n_dis = v as u32, &[1.0, 2.0]);
+    for spec in [lost(Method::WeightNorm, 2, 9), lost(Method::WeightNorm, 20, 0), lost(Method::WeightNorm, 20, 1)] {
+        diverge(&with_lost.run(&spec, &score(10, 3.0, 20.0)));
+    }
+    let svg = text(&drawn("fig11", &[collect(with_lost.path()).unwrap()], None, out.path()));
+    assert_eq!((svg.matches("<circle").count(), crosses(&svg)), (4, 2));
+    assert!(svg.contains("3 runs diverged and are in no mean"), "{}", &svg[..900]);
     // Two settings at one n_dis are two curves, and no point is the mean of both.
     let mut pooled = n_dis;
     pooled.run(&RunSpec { n_dis: 1, side: 16, ..spec(Method::Sn, "A", 0) }, &score(10, 9.0, 20.0));
@@ -139,6 +157,11 @@ fn learning_curves_and_samples_of_imagenet_are_drawn_from_its_sweeps() {
     assert!(svg.contains("not comparable: SN-GAN concat has 21.10 ± 0.35") && svg.matches("<circle").count() == 4, "{}", &svg[..900]);
     let svg = text(&drawn("fig13", &[read(&plain), read(&projection)], None, out.path()));
     assert_eq!(svg.matches("<circle").count(), 8);
+    assert!(
+        svg.contains("(a) Stand-in") && svg.contains("(b) Stand-in") && !svg.contains("(b) Curves"),
+        "a line of both panels names neither: {}",
+        &svg[..1500]
+    );
     assert!(text(&drawn("fig7", &[read(&concat)], None, out.path())).contains("<image"));
 }
 

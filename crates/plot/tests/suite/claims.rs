@@ -1,11 +1,11 @@
 //! Claims from records whose answer is known.
 
-use crate::support::{Folder, diverge, log, score, spec, spectrum, write_lines};
+use crate::support::{Folder, diverge, log, score, spec, spectrum, trained_on, write_lines};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::Method;
-use sngan_experiment::records::LogRecord;
+use sngan_experiment::records::{LogRecord, Metric};
 use sngan_experiment::{Dataset, RunDir, RunSpec};
-use sngan_plot::claims::{Answer, Claim, Verdict, answer, claims, markdown, numbered};
+use sngan_plot::claims::{Answer, Claim, PartAnswer, Verdict, answer, claims, markdown, numbered};
 use sngan_plot::collect;
 
 /// Values of three seeds around `mean`.
@@ -102,11 +102,13 @@ fn fewer_than_three_seeds_or_no_records_are_not_tested() {
 
 #[test]
 fn a_difference_within_the_noise_is_no() {
-    for (hinge, verdict) in [(7.6, Verdict::Yes), (7.42, Verdict::No), (7.0, Verdict::No)] {
+    for (hinge, verdict, open) in [(7.6, Verdict::Yes, false), (7.42, Verdict::No, true), (7.0, Verdict::No, false)] {
         let mut folder = Folder::new("table2", "quick");
         row(&mut folder, &spec(Method::Sn, "C", 0), &around(7.42));
         row(&mut folder, &RunSpec { label: "SN, hinge".into(), ..spec(Method::Sn, "C", 0) }, &around(hinge));
-        assert_eq!(answered(9, &[&folder]).verdict, verdict, "{hinge}");
+        let answer = answered(9, &[&folder]);
+        assert_eq!((&answer.verdict, answer.open()), (&verdict, open), "{hinge}");
+        assert_eq!(answer.verdict_text().contains("no (open) at scale quick"), open, "{}", answer.verdict_text());
     }
 }
 
@@ -137,6 +139,31 @@ fn only_the_papers_scale_with_enough_updates_answers_for_the_paper() {
         assert_eq!(answers[0].verdict_text(), text);
         let printed = markdown(&answers);
         assert!(printed.contains(&format!("| **{text}** |")) && printed.contains("75 % and 81 % at 3 seeds"), "{printed}");
+    }
+}
+
+/// A copy of CIFAR-10 is not CIFAR-10, in answers and captions; a run that kept no name has that of the same bytes.
+#[test]
+fn a_copy_of_the_papers_data_is_named_and_not_comparable() {
+    let on = |names: [&str; 2]| {
+        let mut folder = Folder::new("table2", "paper");
+        for ((label, is), name) in [("SN", 5.0), ("SN, hinge", 6.0)].into_iter().zip(names) {
+            let cifar = |s: RunSpec| RunSpec { label: label.into(), gen_updates: 100_000, dataset: Dataset::Cifar10, side: 32, ..s };
+            for (seed, is) in around(is).into_iter().enumerate() {
+                let mut scores = score(100_000, is, 20.0);
+                scores.iter_mut().for_each(|s| s.protocol.backbone = "inception".into());
+                trained_on(&folder.run(&cifar(spec(Method::Sn, "C", seed as u64)), &scores), name, "0b82");
+            }
+        }
+        let collected = collect(folder.path()).unwrap();
+        (answered(9, &[&folder]).verdict_text(), collected.comparable(Metric::Is), collected.describe_runs())
+    };
+    let (verdict, comparable, caption) = on(["cifar10:train", "cifar10:train"]);
+    assert!(verdict == "yes" && comparable && caption.starts_with("The paper's sizes: cifar10 at"), "{verdict}, {caption}");
+    for names in [["cifar10-jpeg-copy:train"; 2], ["", "cifar10-jpeg-copy:train"]] {
+        let (verdict, comparable, caption) = on(names);
+        assert_eq!(verdict, "yes at scale paper, on CIFAR-10 (JPEG copy) in place of CIFAR-10");
+        assert!(!comparable && caption.contains("width, 100,000 updates: cifar10-jpeg-copy at side 32"), "{caption}");
     }
 }
 
@@ -264,6 +291,45 @@ fn a_smaller_gap_between_held_out_and_training_loss_overfits_less() {
     assert_eq!(part_verdicts(&answer)[..2], [&Verdict::Yes, &Verdict::Yes], "{answer:?}");
     assert!(matches!(answer.verdict, Verdict::NotTested(_)), "the ResNet's part has no records");
     assert_eq!(part_verdicts(&answered(8, &[&sweep(1.5)]))[1], &Verdict::No);
+}
+
+/// 7.80 to 7.85 is the paper's gain on the ResNet, 6.68 to 7.20 the one on the standard CNN.
+#[test]
+fn a_gain_is_slight_up_to_a_bound() {
+    for (without, with, slight) in [(7.80, 7.85, Verdict::Yes), (6.68, 7.20, Verdict::No), (7.0, 6.0, Verdict::Yes)] {
+        let mut folder = Folder::new("table7-resnet", "quick");
+        for (label, is) in [("ResNet WGAN-GP", without), ("ResNet WGAN-GP w/ SN", with)] {
+            row(&mut folder, &RunSpec { label: label.into(), ..spec(Method::WganGp, "A", 0) }, &around(is));
+        }
+        let part = answered(8, &[&folder]).parts.remove(3);
+        let found = part.statistic.as_ref().unwrap().value;
+        assert!((found - with / without).abs() < 1e-9 && part.verdict == slight, "{part:?}");
+    }
+}
+
+/// A no stands where one part's no does; a yes is open where one part's is.
+#[test]
+fn an_answer_is_open_where_those_of_its_deciding_parts_are() {
+    let part = |verdict: &Verdict, open| PartAnswer {
+        says: String::new(),
+        verdict: verdict.clone(),
+        open,
+        statistic: None,
+        seeds: 3,
+        conditions: None,
+    };
+    let answer = |verdict: Verdict, parts: &[(Verdict, bool)]| Answer {
+        number: 1,
+        text: String::new(),
+        verdict,
+        parts: parts.iter().map(|(v, open)| part(v, *open)).collect(),
+    };
+    let (yes, no) = (Verdict::Yes, Verdict::No);
+    assert!(answer(no.clone(), &[(yes.clone(), false), (no.clone(), true)]).open());
+    assert!(!answer(no.clone(), &[(no.clone(), true), (no.clone(), false), (yes.clone(), true)]).open());
+    assert!(answer(yes.clone(), &[(yes.clone(), true), (yes.clone(), false)]).open());
+    assert!(!answer(yes.clone(), &[(yes.clone(), false)]).open());
+    assert!(!answer(Verdict::NotTested("why".into()), &[(yes, true), (Verdict::NotTested("why".into()), false)]).open());
 }
 
 #[test]

@@ -158,6 +158,12 @@ impl Folder {
     }
 }
 
+/// Makes a run's images those of this name and checksum; an empty name is that of records from before it was kept.
+pub(crate) fn trained_on(dir: &RunDir, name: &str, sha256: &str) {
+    let provenance = Provenance { dataset: name.into(), dataset_sha256: sha256.into(), ..dir.provenance().unwrap() };
+    write_json(&dir.provenance_path(), &provenance);
+}
+
 /// A run that lost its loss: no score, and a status that says so.
 pub(crate) fn diverge(dir: &RunDir) {
     dir.write_status(Status::Diverged, 7, Some("loss".into())).unwrap();
