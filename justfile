@@ -157,6 +157,9 @@ publish-all scale="quick":
         mkdir -p results/figure10 && cp runs/figure10/figure10.json results/figure10/
     fi
     {{ sngan }} claims "${records[@]}" > results/claims-{{ scale }}.md
+    # What no sweep holds by itself: made from several, from timings or from the layer tables.
+    for id in table{2..7}; do {{ sngan }} table "$id" --records results --scale {{ scale }} --compare --out results/drawn-{{ scale }} || true; done
+    for id in fig8 fig10 fig13 fig14; do {{ sngan }} figure "$id" --records results --scale {{ scale }} --compare --out results/drawn-{{ scale }} || true; done
 
 # Copy what is committed of a sweep (records, tables, figures, report; no weights) to results/
 publish name:

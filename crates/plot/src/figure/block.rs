@@ -5,12 +5,12 @@ use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL,
 use crate::{Rendered, Result};
 use sngan_experiment::arch::{Activation, Architecture, BlockSpec, LayerKind, Norm, Sizes, Step};
 
-const COLUMN: i32 = 330 * DENSITY;
-const BOX: (i32, i32) = (150 * DENSITY, 28 * DENSITY);
+const COLUMN: i32 = 350 * DENSITY;
+const BOX: (i32, i32) = (160 * DENSITY, 28 * DENSITY);
 const STEP: i32 = 46 * DENSITY;
 /// Distances of the two branches from a column's left side.
-const RESIDUAL: i32 = 95 * DENSITY;
-const SHORTCUT: i32 = 250 * DENSITY;
+const RESIDUAL: i32 = 96 * DENSITY;
+const SHORTCUT: i32 = 264 * DENSITY;
 const TOP: i32 = 70 * DENSITY;
 
 /// Whose blocks are drawn; the second has one that the first lacks.
