@@ -22,8 +22,8 @@ pub(crate) fn writes(arguments: &Arguments) -> Result<Option<Vec<String>>> {
         }
         Command::Generate(a) => file(&a.out, "images"),
         Command::Figures { out, .. } => Ok(Some(vec![format!("write into {0}/tables and {0}/figures", out.display())])),
-        Command::Figure(a) => Ok(Some(vec![figure::intention(a, "figure")?])),
-        Command::Table(a) => Ok(Some(vec![figure::intention(a, "table")?])),
+        Command::Figure(a) => Ok(Some(vec![figure::intention(a, "figure", experiments)?])),
+        Command::Table(a) => Ok(Some(vec![figure::intention(a, "table", experiments)?])),
         Command::Report { out, .. } => Ok(Some(report::intentions(out))),
         Command::Collect { outs, out } => {
             let folder = out.clone().unwrap_or_else(|| outs[0].join("records"));

@@ -31,7 +31,7 @@ pub(crate) struct Draw {
 }
 
 /// What is to be drawn, and its records; `kind` is what the command is called.
-fn read(arguments: &Draw, kind: &str) -> Result<(&'static Artefact, Records)> {
+fn read(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<(&'static Artefact, Records)> {
     let artefact = sngan_plot::find(&arguments.id)?;
     if artefact.id.starts_with("table") != (kind == "table") {
         bail!("{} is drawn by `sngan {}`", artefact.id, if kind == "table" { "figure" } else { "table" });
@@ -45,7 +45,7 @@ fn read(arguments: &Draw, kind: &str) -> Result<(&'static Artefact, Records)> {
     if !enough {
         // A scale that no experiment has would be named by commands that cannot run.
         if let (true, Source::Sweeps([name, ..])) = (arguments.from.is_empty(), artefact.source) {
-            experiments::find(name, None)?.plan_with(&arguments.scale, None)?;
+            experiments::find(name, folder)?.plan_with(&arguments.scale, None)?;
         }
         let place = if arguments.from.is_empty() {
             format!("at scale {} in {}", arguments.scale, arguments.records.display())
@@ -61,14 +61,14 @@ fn read(arguments: &Draw, kind: &str) -> Result<(&'static Artefact, Records)> {
 }
 
 /// What would be written, if the records are there.
-pub(super) fn intention(arguments: &Draw, kind: &str) -> Result<String> {
-    let (artefact, _) = read(arguments, kind)?;
+pub(super) fn intention(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<String> {
+    let (artefact, _) = read(arguments, kind, folder)?;
     Ok(format!("write {} into {}", artefact.id, arguments.out.display()))
 }
 
 /// Draws one figure or writes one table; `kind` is what the command is called.
-pub(crate) fn draw(arguments: &Draw, kind: &str) -> Result<Ended> {
-    let (artefact, records) = read(arguments, kind)?;
+pub(crate) fn draw(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<Ended> {
+    let (artefact, records) = read(arguments, kind, folder)?;
     let request =
         Request { sweeps: &records.sweeps, timings: records.timings.as_ref(), folder: &arguments.out, compare: arguments.compare };
     match (artefact.render)(&request)? {

@@ -3,11 +3,10 @@
 mod block;
 mod critic;
 mod effective_rank;
-mod last_layer;
 mod learning_curve;
-mod n_dis;
 mod possible_spectra;
 mod samples;
+mod score_against;
 mod score_bars;
 mod sigma;
 mod spectrum;
@@ -29,14 +28,14 @@ pub(crate) const LIST: &[Artefact] = &[
     figure("fig1", "Inception score of each method in settings A–F", GRID, score_bars::inception_score),
     figure("fig2", "Fréchet inception distance of each method in settings A–F", GRID, score_bars::fid),
     figure("fig3", "Squared singular values of D's convolutions", GRID, spectrum::render),
-    figure("fig4", "Inception score against the size of D's last convolution", Source::Sweeps(&["last-layer"]), last_layer::render),
+    figure("fig4", "Inception score against the size of D's last convolution", Source::Sweeps(&["last-layer"]), score_against::fig4),
     figure("fig5", "Learning curves, conditional ImageNet", Source::Sweeps(&["imagenet-concat"]), learning_curve::fig5),
     figure("fig6", "Samples of WGAN-GP, WN and SN in settings A–F", GRID, samples::fig6),
     figure("fig7", "Samples of SN, conditional ImageNet", Source::Sweeps(&["imagenet-concat"]), samples::fig7),
     figure("fig8", "The residual blocks", Source::Code, block::render),
     figure("fig9", "σ(W̄) of SN's convolutions over the updates", CIFAR10, sigma::render),
     figure("fig10", "Seconds of 100 generator updates", Source::Timings, timing::render),
-    figure("fig11", "Inception score against n_dis", Source::Sweeps(&["n-dis"]), n_dis::render),
+    figure("fig11", "Inception score against n_dis", Source::Sweeps(&["n-dis"]), score_against::fig11),
     figure("fig12", "Samples of GAN-GP, LN and BN in settings A–F", CIFAR10, samples::fig12),
     figure(
         "fig13",

@@ -1,0 +1,114 @@
+//! Figures 4 and 11: SN's inception score and another method's against one key of the spec.
+
+use crate::artefact::Request;
+use crate::canvas::DENSITY;
+use crate::chart::{AxisSpec, Chart, Panel, Point, Series};
+use crate::collect::{Collected, Run};
+use crate::{Rendered, Result};
+use sngan_experiment::RunSpec;
+use sngan_experiment::method::Method;
+use sngan_experiment::records::Metric;
+
+/// What one of the figures has of its own.
+struct Figure {
+    stem: &'static str,
+    title: &'static str,
+    x: AxisSpec,
+    key: fn(&RunSpec) -> f64,
+    methods: [Method; 2],
+    /// The paper's range of scores; stands where ours can be beside the paper's.
+    range: (f64, f64),
+    /// What the paper shows, for it prints no numbers.
+    papers: &'static str,
+}
+
+/// D's last convolution: the paper's orthonormal regularization falls beyond size 1.
+pub(crate) fn fig4(request: &Request<'_>) -> Result<Rendered> {
+    let figure = Figure {
+        stem: "fig4",
+        title: "Figure 4: inception score against the size of D's last convolution",
+        x: AxisSpec::linear("relative size of the 7th convolution's input and output", Some((0.0, 8.0))),
+        key: |s| s.last_conv_factor,
+        methods: [Method::Orthonormal, Method::Sn],
+        range: (7.9, 8.6),
+        papers: "its scores lie between 7.9 and 8.6, orthonormal's falling beyond size 1.",
+    };
+    figure.render(request)
+}
+
+/// Updates of D for one of G: the paper's weight normalization falls with their number.
+pub(crate) fn fig11(request: &Request<'_>) -> Result<Rendered> {
+    let figure = Figure {
+        stem: "fig11",
+        title: "Figure 11: inception score against n_dis",
+        x: AxisSpec::log("n_dis, updates of D for one of G"),
+        key: |s| f64::from(s.n_dis),
+        methods: [Method::Sn, Method::WeightNorm],
+        range: (2.0, 7.0),
+        papers: "its scores lie between 2 and 7 after 10,000 updates, WN's falling with n_dis.",
+    };
+    figure.render(request)
+}
+
+impl Figure {
+    fn render(&self, request: &Request<'_>) -> Result<Rendered> {
+        request.each(|c| {
+            let Some(protocol) = c.protocol(Metric::Is) else { return Ok(Rendered::Skipped("no run has a score".into())) };
+            let panel = Panel {
+                title: String::new(),
+                x: self.x.clone(),
+                y: AxisSpec::linear(format!("is[{}]", protocol.backbone), c.comparable(Metric::Is).then_some(self.range)),
+                series: self.series(c),
+                marks: Vec::new(),
+            };
+            let mut notes = vec![c.describe_runs(), c.describe_scores(Metric::Is).unwrap_or_default(), c.describe_seeds() + &diverged(c)];
+            if request.compare {
+                notes.push(format!("The paper prints no numbers here: {}", self.papers));
+            }
+            let chart = Chart {
+                stem: self.stem.into(),
+                title: format!("{}, {}", self.title, settings(c)),
+                notes,
+                panels: vec![panel],
+                columns: 1,
+                panel: (820 * DENSITY, 420 * DENSITY),
+            };
+            chart.render(request.folder)
+        })
+    }
+
+    /// A series for each method in each setting: the last inception score against the key, over seeds, and where runs diverged.
+    fn series(&self, c: &Collected) -> Vec<Series> {
+        let settings = c.settings();
+        let of = |method: Method, setting: &str| {
+            let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.method == method && r.spec.setting == setting).collect();
+            let mut values: Vec<f64> = runs.iter().map(|r| (self.key)(&r.spec)).collect();
+            values.sort_by(f64::total_cmp);
+            values.dedup();
+            let at = |x: f64| runs.iter().filter(move |r| (self.key)(&r.spec) == x);
+            let scores = |x: f64| at(x).filter_map(|r| r.last(Metric::Is)).collect::<Vec<_>>();
+            let points = values.iter().filter_map(|x| Point::over_seeds(*x, &scores(*x))).collect();
+            let diverged = values.iter().copied().filter(|x| at(*x).any(|r| r.diverged())).collect();
+            let name = if settings.len() > 1 { format!("{}, {setting}", method.label()) } else { method.label().to_string() };
+            Series { name, points, diverged, ..Series::default() }
+        };
+        let pairs = self.methods.iter().flat_map(|m| settings.iter().map(|s| (*m, *s)));
+        pairs.map(|(method, setting)| of(method, setting)).filter(|s| !s.is_empty()).collect()
+    }
+}
+
+/// `setting D`, or all settings of the runs.
+fn settings(c: &Collected) -> String {
+    match c.settings().as_slice() {
+        [one] => format!("setting {one}"),
+        several => format!("settings {}", several.join(", ")),
+    }
+}
+
+/// What a caption says of the runs that have no score because they diverged.
+fn diverged(c: &Collected) -> String {
+    match c.runs.iter().filter(|r| r.diverged()).count() {
+        0 => String::new(),
+        n => format!(" ×: {n} run{} diverged and {} in no mean.", if n == 1 { "" } else { "s" }, if n == 1 { "is" } else { "are" }),
+    }
+}
