@@ -10,6 +10,31 @@ use crate::simd::Simd;
 /// Vectors of one line of a tile.
 pub(super) type Six<S> = [<S as Simd>::V; 6];
 
+/// Takes a square of vectors along both ways through a one-dimensional transform: `load` gives the value at (line, column) of `from` by
+/// `from`, `store` takes that of `to` by `to`, column after column. A macro, for closures would not take on their caller's target features.
+macro_rules! both_ways {
+    ($from:expr, $to:expr, $transform:expr, load($i:ident, $j:ident): $load:expr, store($k:ident, $l:ident, $value:ident): $store:expr $(,)?) => {{
+        let mut columns = [[S::zero(); 6]; 6];
+        for $i in 0..$from {
+            let mut line: $crate::conv::tiling::Six<S> = [S::zero(); 6];
+            for ($j, v) in line.iter_mut().enumerate().take($from) {
+                *v = $load;
+            }
+            let line = $transform(line);
+            for j in 0..$to {
+                columns[j][$i] = line[j];
+            }
+        }
+        for ($l, column) in columns.into_iter().enumerate().take($to) {
+            let column = $transform(column);
+            for ($k, $value) in column.into_iter().enumerate().take($to) {
+                $store;
+            }
+        }
+    }};
+}
+pub(super) use both_ways;
+
 /// One of the three tilings.
 pub(super) trait Tiling: Copy + Send + Sync + 'static {
     /// Source values of a tile, and the distance between tiles.

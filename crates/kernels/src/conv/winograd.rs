@@ -1,10 +1,8 @@
 //! Winograd convolution over `[H, W, N, C]`: each transformed tile is a set of plain products over channels with images as rows.
 
-#![allow(clippy::needless_range_loop, reason = "tiles are indexed by line and column, which change places")]
-
 use super::epilogue::Step;
 use super::maps::{Direction, Maps};
-use super::tiling::{Six, Tiling};
+use super::tiling::{Tiling, both_ways};
 use crate::isa::Kernel;
 use crate::product::Product;
 use crate::shared::SharedMut;
@@ -67,24 +65,16 @@ impl<T: Real, K: Tiling> Kernel<T> for Weights<'_, T, K> {
             let (panel, column) = (first / self.width, first % self.width);
             // SAFETY: `gathered` holds taps vectors, and this task alone writes this from-channel of `u`.
             unsafe {
-                let mut lines = [[S::zero(); 6]; 6];
-                for a in 0..K::TAPS {
-                    let mut line: Six<S> = [S::zero(); 6];
-                    for (b, v) in line.iter_mut().enumerate().take(K::TAPS) {
-                        *v = S::load(gathered.as_ptr().add((a * K::TAPS + b) * S::LANES));
-                    }
-                    let line = K::weight::<S>(line);
-                    for b in 0..points {
-                        lines[b][a] = line[b];
-                    }
-                }
-                for (b, line) in lines.into_iter().enumerate().take(points) {
-                    let line = K::weight::<S>(line);
-                    for (a, v) in line.into_iter().enumerate().take(points) {
+                both_ways!(
+                    K::TAPS,
+                    points,
+                    K::weight::<S>,
+                    load(a, b): S::load(gathered.as_ptr().add((a * K::TAPS + b) * S::LANES)),
+                    store(a, b, v): {
                         let at = ((panel * points * points + a * points + b) * from + self.channel) * self.width + column;
                         S::store(self.u.pointer().add(at), v);
-                    }
-                }
+                    },
+                );
             }
         }
     }
@@ -143,25 +133,17 @@ pub(super) unsafe fn transform_input<S: Simd, K: Tiling>(
             let offset = row * channels + c;
             // SAFETY: row and channel lie within the map's pixel; `v` is as the caller promises.
             unsafe {
-                let mut lines = [[S::zero(); 6]; 6];
-                for i in 0..K::INPUT {
-                    let mut line: Six<S> = [S::zero(); 6];
-                    for (j, v) in line.iter_mut().enumerate().take(K::INPUT) {
-                        let (pointer, inside) = pointers[i * K::INPUT + j];
-                        *v = S::load(pointer.add(offset * inside));
-                    }
-                    let line = K::input::<S>(line);
-                    for j in 0..K::SOURCE_POINTS {
-                        lines[j][i] = line[j];
-                    }
-                }
                 let target = v.add((c / depth * v_rows + v_row + row) * depth + c % depth);
-                for (j, line) in lines.into_iter().enumerate().take(K::SOURCE_POINTS) {
-                    let line = K::input::<S>(line);
-                    for (i, value) in line.into_iter().enumerate().take(K::SOURCE_POINTS) {
-                        S::store(target.add((i * K::SOURCE_POINTS + j) * plane), value);
-                    }
-                }
+                both_ways!(
+                    K::INPUT,
+                    K::SOURCE_POINTS,
+                    K::input::<S>,
+                    load(i, j): {
+                        let (pointer, inside) = pointers[i * K::INPUT + j];
+                        S::load(pointer.add(offset * inside))
+                    },
+                    store(i, j, value): S::store(target.add((i * K::SOURCE_POINTS + j) * plane), value),
+                );
             }
         }
     }
@@ -251,26 +233,18 @@ impl<T: Real, K: Tiling> Tile<'_, T, K> {
             for c in (0..width).step_by(S::LANES) {
                 // SAFETY: `m` holds POINTS² planes; this task alone writes this tile's pixels of `to`.
                 unsafe {
-                    let mut lines = [[S::zero(); 6]; 6];
-                    for i in 0..K::POINTS {
-                        let mut line: Six<S> = [S::zero(); 6];
-                        for (j, v) in line.iter_mut().enumerate().take(K::POINTS) {
-                            *v = S::load(m.add((i * K::POINTS + j) * plane + row * width + c));
-                        }
-                        let line = K::output::<S>(line);
-                        for j in 0..K::OUTPUT {
-                            lines[j][i] = line[j];
-                        }
-                    }
-                    for (j, line) in lines.into_iter().enumerate().take(K::OUTPUT) {
-                        let line = K::output::<S>(line);
-                        for (i, value) in line.into_iter().enumerate().take(K::OUTPUT) {
+                    both_ways!(
+                        K::POINTS,
+                        K::OUTPUT,
+                        K::output::<S>,
+                        load(i, j): S::load(m.add((i * K::POINTS + j) * plane + row * width + c)),
+                        store(i, j, value): {
                             let pixel = (self.ty * K::OUTPUT + i) * to.width + self.tx * K::OUTPUT + j;
                             let at = (pixel * images + self.image + row) * to.channels + first + c;
                             let value = self.epilogue.apply::<S>(value, first + c, at, S::LANES);
                             S::store(self.to.pointer().add(at), value);
-                        }
-                    }
+                        },
+                    );
                 }
             }
         }

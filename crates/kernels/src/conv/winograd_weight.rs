@@ -1,9 +1,7 @@
 //! The weight gradient by Winograd's adjoint form: both sides' tiles at their points, one product per point.
 
-#![allow(clippy::needless_range_loop, reason = "tiles are indexed by line and column, which change places")]
-
 use super::maps::{Direction, Maps};
-use super::tiling::{Forward, Six};
+use super::tiling::{Forward, both_ways};
 use super::winograd::{Blocks, PAD, ROWS, TilePixels, transform_input};
 use crate::isa::Kernel;
 use crate::product::Product;
@@ -131,24 +129,16 @@ impl<T: Real, K: Forward> Task<'_, T, K> {
             for c in (0..width).step_by(S::LANES) {
                 // SAFETY: pixels, images and channels lie within dy.
                 unsafe {
-                    let mut lines = [[S::zero(); 6]; 6];
-                    for i in 0..K::OUTPUT {
-                        let mut line: Six<S> = [S::zero(); 6];
-                        for (j, v) in line.iter_mut().enumerate().take(K::OUTPUT) {
+                    both_ways!(
+                        K::OUTPUT,
+                        K::POINTS,
+                        K::output_adjoint::<S>,
+                        load(i, j): {
                             let pixel = (unit.ty * K::OUTPUT + i) * to.width + unit.tx * K::OUTPUT + j;
-                            *v = S::load(self.dy.as_ptr().add((pixel * images + unit.image + row) * to.channels + first + c));
-                        }
-                        let line = K::output_adjoint::<S>(line);
-                        for j in 0..K::POINTS {
-                            lines[j][i] = line[j];
-                        }
-                    }
-                    for (j, line) in lines.into_iter().enumerate().take(K::POINTS) {
-                        let line = K::output_adjoint::<S>(line);
-                        for (i, value) in line.into_iter().enumerate().take(K::POINTS) {
-                            S::store(e.add((i * K::POINTS + j) * plane + row * width + c), value);
-                        }
-                    }
+                            S::load(self.dy.as_ptr().add((pixel * images + unit.image + row) * to.channels + first + c))
+                        },
+                        store(i, j, value): S::store(e.add((i * K::POINTS + j) * plane + row * width + c), value),
+                    );
                 }
             }
         }
@@ -177,27 +167,20 @@ impl<T: Real, K: Forward> Kernel<T> for Finish<'_, T, K> {
             let (panel, column) = (first / self.width, first % self.width);
             // SAFETY: `du` holds the parts; `gathered` holds taps vectors; this task alone writes this from-channel of `dw`.
             unsafe {
-                let mut lines = [[S::zero(); 6]; 6];
-                for a in 0..points {
-                    let mut line: Six<S> = [S::zero(); 6];
-                    for (b, v) in line.iter_mut().enumerate().take(points) {
+                both_ways!(
+                    points,
+                    K::TAPS,
+                    K::weight_adjoint::<S>,
+                    load(a, b): {
                         let at = ((panel * points * points + a * points + b) * from + self.channel) * self.width + column;
-                        *v = S::load(self.du.as_ptr().add(at));
+                        let mut sum = S::load(self.du.as_ptr().add(at));
                         for p in 1..self.parts {
-                            *v = S::add(*v, S::load(self.du.as_ptr().add(p * part + at)));
+                            sum = S::add(sum, S::load(self.du.as_ptr().add(p * part + at)));
                         }
-                    }
-                    let line = K::weight_adjoint::<S>(line);
-                    for b in 0..K::TAPS {
-                        lines[b][a] = line[b];
-                    }
-                }
-                for (b, line) in lines.into_iter().enumerate().take(K::TAPS) {
-                    let line = K::weight_adjoint::<S>(line);
-                    for (a, v) in line.into_iter().enumerate().take(K::TAPS) {
-                        S::store(gathered.as_mut_ptr().add((a * K::TAPS + b) * S::LANES), v);
-                    }
-                }
+                        sum
+                    },
+                    store(a, b, v): S::store(gathered.as_mut_ptr().add((a * K::TAPS + b) * S::LANES), v),
+                );
                 for lane in 0..S::LANES {
                     let target = self.dw.pointer().add(((first + lane) * from + self.channel) * taps);
                     for tap in 0..taps {
