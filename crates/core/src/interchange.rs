@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use sngan_experiment::arch::Z_DIM;
 use sngan_experiment::method::Normalization;
 use sngan_experiment::records::{FORMAT_VERSION, Provenance, Status};
-use sngan_experiment::{RunDir, RunSpec, atomic};
+use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -73,10 +73,11 @@ pub fn export(source: &Path, out: &Path) -> Result<Exchange> {
 /// from, bit-identically.
 ///
 /// # Errors
-/// When `file` cannot be read as [`decode`] reads it, or `out` holds a run already.
+/// When `file` cannot be read as [`decode`] reads it, or `out` holds a run already or is in use.
 pub fn import(file: &Path, out: &Path) -> Result<Exchange> {
     let bytes = std::fs::read(file).map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))?;
     let exchange = decode(file, &bytes)?;
+    let _lock = FolderLock::take(out)?;
     if RunDir::new(out).status()?.is_some() {
         return Err(Error::Invalid(format!("{} holds a run already; import into a new folder", out.display())));
     }

@@ -8,7 +8,9 @@
 pub mod adam;
 mod batch;
 pub mod checkpoint;
+mod decomposition;
 mod device;
+mod ema;
 mod error;
 pub mod generate;
 pub mod interchange;

@@ -170,6 +170,17 @@ fn what_a_pickle_would_call_is_not_called() {
 }
 
 #[test]
+fn whole_numbers_are_names_and_a_tensor_alone_is_read() {
+    let whole = tensor(b"K\x00K\x02\x85K\x01\x85");
+    let file = read(&old_file(&[b"}(K\x07" as &[u8], &whole, b"u"].concat()), None).unwrap();
+    assert_eq!(file.names().collect::<Vec<_>>(), ["7"]);
+    let file = read(&old_file(&whole), None).unwrap();
+    assert_eq!(file.tensor("tensor").unwrap().data, TorchData::F32(vec![1.0, 2.0]));
+    let list = read(&old_file(&[b"](" as &[u8], &whole, b"e"].concat()), None).unwrap_err();
+    assert!(list.contains("no dictionary of tensors in its outermost value") && list.contains("state_dict"), "{list}");
+}
+
+#[test]
 fn programs_that_grow_stay_bounded() {
     let ops: &[(&str, Vec<u8>)] = &[
         ("values", vec![b'N'; 200_000]),

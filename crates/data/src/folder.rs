@@ -45,7 +45,7 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// Lists JPEG and PNG files by their extension.
+    /// Lists JPEG and PNG files by their extension. Names that begin with a dot, of folders and of files, are those of tools and are not looked at.
     ///
     /// # Errors
     /// No class folder, an empty one, one whose name is no UTF-8.
@@ -75,7 +75,10 @@ impl Listing {
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io("list", folder))? {
-        found.push(entry.map_err(Error::io("list", folder))?.path());
+        let path = entry.map_err(Error::io("list", folder))?.path();
+        if !path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b".")) {
+            found.push(path);
+        }
     }
     found.sort();
     Ok(found)

@@ -1,5 +1,6 @@
 //! ImageNet: a folder `train/<synset>/*.JPEG` (and `val/<synset>/`), packed once, then trained from.
 
+use crate::folder::Listing;
 use crate::pack::{self, Options, Packed, Progress};
 use crate::{Error, ImageSource, Result, Split};
 use std::path::{Path, PathBuf};
@@ -9,12 +10,11 @@ pub fn folder(data_dir: &Path, side: usize) -> PathBuf {
     data_dir.join(format!("imagenet-{side}"))
 }
 
-/// Packs `from/train` and, where it is there, `from/val` into `out/train` and `out/val`; `progress` gets the part's name too. Returns the
-/// packs.
+/// The parts of ImageNet that the folder `from` has: `train`, and `val` where it is there.
 ///
 /// # Errors
-/// No `train` folder, and those of [`pack::pack`].
-pub fn pack(from: &Path, out: &Path, options: Options, progress: &mut dyn FnMut(&str, Progress)) -> Result<Vec<Packed>> {
+/// No `train` folder.
+pub fn parts(from: &Path) -> Result<Vec<&'static str>> {
     let parts: Vec<&str> = ["train", "val"].into_iter().filter(|part| from.join(part).is_dir()).collect();
     if parts.first() != Some(&"train") {
         return Err(Error::Missing {
@@ -23,7 +23,19 @@ pub fn pack(from: &Path, out: &Path, options: Options, progress: &mut dyn FnMut(
             remedy: "expected train/<synset>/*.JPEG, and val/<synset>/*.JPEG where validation images are wanted".into(),
         });
     }
+    Ok(parts)
+}
+
+/// Packs `from/train` and, where it is there, `from/val` into `out/train` and `out/val`; `progress` gets the part's name too. Returns the
+/// packs.
+///
+/// # Errors
+/// Those of [`parts`] and of [`pack::pack`].
+pub fn pack(from: &Path, out: &Path, options: Options, progress: &mut dyn FnMut(&str, Progress)) -> Result<Vec<Packed>> {
     let one = |part: &&str| pack::pack(&from.join(part), &format!("imagenet:{part}"), &out.join(part), options, &mut |p| progress(part, p));
+    let parts = parts(from)?;
+    // A defect of the second is better known before the first is packed.
+    parts.iter().try_for_each(|part| Listing::of(&from.join(part)).map(drop))?;
     parts.iter().map(one).collect()
 }
 

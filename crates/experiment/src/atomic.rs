@@ -21,8 +21,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// As [`write()`], and whatever `fill` returns.
 pub fn write_with<E: From<Error>>(path: &Path, fill: impl FnOnce(&mut File) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    let folder = parent(path)?;
     let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(Error::io("write", path))?;
     fill(file.as_file_mut())?;
     file.as_file().sync_all().map_err(Error::io("sync", path))?;
@@ -33,6 +32,46 @@ pub fn write_with<E: From<Error>>(path: &Path, fill: impl FnOnce(&mut File) -> s
         file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(Error::io("write", path))?;
     }
     file.persist(path).map_err(|e| Error::io("rename", path)(e.error))?;
+    Ok(sync_folder(folder)?)
+}
+
+/// Makes the folder `path` of what `fill` writes into a folder beside it, which is then renamed: there is all of it or nothing.
+///
+/// # Errors
+/// Any I/O error, such as that `path` holds something already; and whatever `fill` returns.
+pub fn write_folder<E: From<Error>>(path: &Path, fill: impl FnOnce(&Path) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
+    let parent = parent(path)?;
+    let folder = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent).map_err(Error::io("create", path))?;
+    fill(folder.path())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).map_err(Error::io("write", path))?;
+    }
+    sync_folder(folder.path())?;
+    std::fs::rename(folder.path(), path).map_err(Error::io("rename", path))?;
+    // Nothing is there to be removed any more.
+    let _ = folder.keep();
+    Ok(sync_folder(parent)?)
+}
+
+/// Whether a file or folder could be written at `path`, tried before long work for it; makes the folder that it goes into.
+///
+/// # Errors
+/// Any I/O error, naming `path`.
+pub fn try_place(path: &Path) -> Result<()> {
+    let folder = parent(path)?;
+    tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map(drop).map_err(Error::io("write", path))
+}
+
+/// The folder that `path` is in, made if it is not there.
+fn parent(path: &Path) -> Result<&Path> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    Ok(folder)
+}
+
+fn sync_folder(folder: &Path) -> Result<()> {
     #[cfg(unix)]
     File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("sync", folder))?;
     Ok(())

@@ -74,7 +74,7 @@ impl Artefact {
         let draw = format!("sngan {} {}", if self.id.starts_with("table") { "table" } else { "figure" }, self.id);
         match self.source {
             Source::Sweeps(names) => {
-                let sweeps = names.iter().map(|name| format!("sngan sweep {name} --scale {scale}"));
+                let sweeps = names.iter().map(|name| sweep(name, scale));
                 sweeps.chain([format!("{draw} --scale {scale}")]).collect()
             }
             Source::Timings => vec!["sngan bench figure10".into(), draw],
@@ -94,6 +94,11 @@ impl Artefact {
         let Source::Sweeps(names) = self.source else { return false };
         if is_known(experiment) { names.contains(&experiment) } else { names.first() == Some(&"table1") }
     }
+}
+
+/// The command that makes an experiment's records at a scale.
+pub fn sweep(name: &str, scale: &str) -> String {
+    format!("sngan sweep {name} --scale {scale}")
 }
 
 /// Whether an artefact is made from sweeps of this experiment.

@@ -68,8 +68,10 @@ impl BarChart {
     pub(crate) fn legend_of_bars(groups: &[Group], within: &str) -> String {
         let any = |f: fn(&Bar) -> bool| groups.iter().flat_map(|g| &g.bars).any(f);
         let mut text = String::new();
-        if any(|b| b.values.len() > 1) {
-            text += " Full bars: mean over seeds, whiskers its standard error, dots the seeds.";
+        let seeds = groups.iter().flat_map(|g| &g.bars).map(|b| b.values.len()).filter(|n| *n > 1);
+        if let (Some(least), Some(most)) = (seeds.clone().min(), seeds.max()) {
+            let n = if least == most { format!("{most}") } else { format!("{least} to {most}") };
+            text += &format!(" Full bars: mean over {n} seeds, whiskers its standard error, dots the seeds.");
         }
         if any(Bar::is_single) {
             let lines = format!(", thin lines the standard deviation over its {within}");

@@ -5,7 +5,8 @@ use crate::frame::{Axis, Frame, Scale};
 use crate::statistics::summary;
 use crate::{Rendered, Result};
 use plotters::style::RGBColor;
-use std::collections::BTreeMap;
+use sngan_experiment::method::Method;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Room around a panel's rectangle, units.
@@ -35,6 +36,8 @@ pub(crate) struct Series {
     pub(crate) dashed: bool,
     /// Where runs diverged and so have no value: crosses at the foot of the panel.
     pub(crate) diverged: Vec<f64>,
+    /// The method whose runs these are: it has one colour in all figures, where no other series of the figure is of it.
+    pub(crate) method: Option<Method>,
 }
 
 /// What an axis shows.
@@ -104,6 +107,11 @@ impl Series {
         Series { name: name.into(), points, ..Series::default() }
     }
 
+    /// The same, as a method's.
+    pub(crate) fn of(self, method: Option<Method>) -> Series {
+        Series { method, ..self }
+    }
+
     /// Whether there is anything to draw.
     pub(crate) fn is_empty(&self) -> bool {
         self.points.is_empty() && self.diverged.is_empty()
@@ -149,11 +157,10 @@ impl AxisSpec {
 impl Chart {
     /// Writes the figure; skipped where no series has a point.
     pub(crate) fn render(&self, folder: &Path) -> Result<Rendered> {
-        let names = self.names();
-        if names.is_empty() {
+        let entries = self.entries();
+        if entries.is_empty() {
             return Ok(Rendered::Skipped("there is nothing to draw".into()));
         }
-        let entries: Vec<(String, RGBColor)> = names.iter().enumerate().map(|(i, n)| (n.to_string(), color(i))).collect();
         let rows = self.panels.len().div_ceil(self.columns) as i32;
         let width = self.panel.0 * self.columns as i32;
         let above = 10 * DENSITY + legend_height(&self.stem, width - LEFT - RIGHT, &entries)?;
@@ -162,22 +169,40 @@ impl Chart {
             canvas.legend((LEFT, 10 * DENSITY + LEGEND_ROW / 2), width - RIGHT, &entries)?;
             for (i, panel) in self.panels.iter().enumerate() {
                 let corner = ((i % self.columns) as i32 * self.panel.0, above + (i / self.columns) as i32 * self.panel.1);
-                panel.draw(canvas, &panel.frame(corner, self.panel), &names)?;
+                panel.draw(canvas, &panel.frame(corner, self.panel), &entries)?;
             }
             Ok(())
         })?;
         Ok(Rendered::Written(paths))
     }
 
-    /// Names of series with points, in the order in which they first appear.
-    fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
+    /// Names of series with points in the order in which they first appear, each with its colour.
+    fn entries(&self) -> Vec<(String, RGBColor)> {
+        let mut named: Vec<(&str, Option<usize>)> = Vec::new();
         for series in self.panels.iter().flat_map(|p| &p.series).filter(|s| !s.is_empty()) {
-            if !names.contains(&series.name.as_str()) {
-                names.push(&series.name);
+            if named.iter().all(|(name, _)| *name != series.name) {
+                named.push((&series.name, series.method.map(of_method)));
             }
         }
-        names
+        let distinct: BTreeSet<usize> = named.iter().filter_map(|(_, method)| *method).collect();
+        let by_method = distinct.len() == named.len();
+        let entry =
+            |(i, (name, method)): (usize, (&str, Option<usize>))| (name.to_string(), color(method.filter(|_| by_method).unwrap_or(i)));
+        named.into_iter().enumerate().map(entry).collect()
+    }
+}
+
+/// The place of a method's colour in the palette: those that often stand together are far apart, and SN has the first.
+fn of_method(method: Method) -> usize {
+    match method {
+        Method::Sn => 0,
+        Method::WeightClipping => 1,
+        Method::WeightNorm => 2,
+        Method::WganGp => 3,
+        Method::BatchNorm | Method::Vanilla => 4,
+        Method::LayerNorm => 5,
+        Method::Orthonormal => 6,
+        Method::GanGp | Method::FrobeniusNorm => 7,
     }
 }
 
@@ -201,7 +226,7 @@ impl Panel {
         }
     }
 
-    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame, names: &[&str]) -> Result<()> {
+    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame, entries: &[(String, RGBColor)]) -> Result<()> {
         frame.draw_y(canvas)?;
         frame.draw_x(canvas)?;
         let middle = (frame.left + frame.right) / 2;
@@ -211,7 +236,7 @@ impl Panel {
             canvas.dashes((frame.left, frame.right), y, GREY)?;
             canvas.text((frame.right - 4 * DENSITY, y - 10 * DENSITY), &mark.text, SMALL, GREY, Anchor::Right)?;
         }
-        let color_of = |series: &Series| names.iter().position(|n| *n == series.name).map(color);
+        let color_of = |series: &Series| entries.iter().find(|(name, _)| *name == series.name).map(|(_, color)| *color);
         // All bands first, so that none lies over a line.
         for draw in [draw_band, draw_line] {
             for series in &self.series {
@@ -282,6 +307,21 @@ mod tests {
         let beyond = ends(&fixed, &[1.0, 1.5]);
         assert!(beyond[0] == 0.0 && (0.9..1.0).contains(&beyond[2]), "the end that was given stays, the other has room: {beyond:?}");
         assert!(ends(&AxisSpec::linear("", None), &[]).iter().all(|v| v.is_finite()));
+    }
+
+    #[test]
+    fn a_method_has_one_colour_wherever_no_two_series_are_of_it() {
+        let colors = |methods: &[Method]| {
+            let series = methods.iter().enumerate().map(|(i, m)| Series::line(i.to_string(), [(0.0, 1.0)]).of(Some(*m))).collect();
+            let (x, y) = (AxisSpec::linear("", None), AxisSpec::linear("", None));
+            let panels = vec![Panel { title: String::new(), x, y, series, marks: vec![] }];
+            let chart = Chart { stem: String::new(), title: String::new(), notes: vec![], panels, columns: 1, panel: (1, 1) };
+            chart.entries().into_iter().map(|(_, color)| color).collect::<Vec<_>>()
+        };
+        let all = colors(&Method::ALL[..8]);
+        assert!((0..8).all(|i| (0..i).all(|j| all[i] != all[j])));
+        assert_eq!(colors(&[Method::Sn, Method::WeightNorm])[1], colors(&[Method::WeightNorm])[0]);
+        assert_eq!(colors(&[Method::WganGp, Method::WganGp]), [color(0), color(1)]);
     }
 
     #[test]

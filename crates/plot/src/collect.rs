@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const SHOWN_SETTING: &str = "C";
 
 /// Images per update in all of the paper's runs.
-const PAPER_BATCH: usize = 64;
+pub(crate) const PAPER_BATCH: usize = 64;
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -100,15 +100,22 @@ pub struct Collected {
 }
 
 impl Collected {
-    /// Row names in the order in which they first appear in the plan.
+    /// Row names in the order of the paper's methods, those of one method as they first appear in the plan: a sweep that was made in parts
+    /// looks like one that was made at once.
     pub fn labels(&self) -> Vec<&str> {
-        let mut labels: Vec<&str> = Vec::new();
-        for run in &self.runs {
-            if !labels.contains(&run.spec.label.as_str()) {
-                labels.push(&run.spec.label);
+        let mut rows: Vec<(&str, Method)> = Vec::new();
+        for RunSpec { label, method, .. } in self.runs.iter().map(|r| &r.spec) {
+            if rows.iter().all(|(l, _)| l != label) {
+                rows.push((label, *method));
             }
         }
-        labels
+        rows.sort_by_key(|(_, method)| Method::ALL.iter().position(|m| m == method));
+        rows.into_iter().map(|(label, _)| label).collect()
+    }
+
+    /// The method of a row.
+    pub(crate) fn method(&self, label: &str) -> Option<Method> {
+        self.runs.iter().find(|r| r.spec.label == label).map(|r| r.spec.method)
     }
 
     /// Settings in alphabetical order.
@@ -117,6 +124,14 @@ impl Collected {
         settings.sort_unstable();
         settings.dedup();
         settings
+    }
+
+    /// `setting D`, or all settings of the runs.
+    pub(crate) fn describe_settings(&self) -> String {
+        match self.settings().as_slice() {
+            [one] => format!("setting {one}"),
+            several => format!("settings {}", several.join(", ")),
+        }
     }
 
     /// All seeds of a row in a setting.
@@ -170,6 +185,13 @@ impl Collected {
         self.runs.iter().all(|r| r.is_on(dataset))
     }
 
+    /// `CIFAR-10`, or what stands in its place: `Fashion-MNIST in place of CIFAR-10`.
+    pub(crate) fn data_name(&self) -> String {
+        let papers = paper_name(self.paper_dataset());
+        let ours = distinct(self.runs.iter().map(Run::data_name));
+        if self.is_on(self.paper_dataset()) { ours } else { format!("{ours} in place of {papers}") }
+    }
+
     /// Whether a run was, as [`Run::scored_during_training`] says.
     pub fn scored_during_training(&self, metric: Metric) -> bool {
         self.runs.iter().any(|r| r.scored_during_training(metric))
@@ -187,8 +209,7 @@ impl Collected {
         let any = |differs: &dyn Fn(&RunSpec) -> bool| self.runs.iter().any(|r| differs(&r.spec));
         let mut differences = Vec::new();
         if !self.is_on(dataset) {
-            let ours = distinct(self.runs.iter().map(Run::data_name));
-            differences.push(format!("on {ours} in place of {}", paper_name(dataset)));
+            differences.push(format!("on {}", self.data_name()));
         }
         // Another scale's sizes are not the paper's by its name; one that calls itself the paper's must have them.
         if paper_scale {

@@ -23,7 +23,7 @@ mod sample_grid;
 pub mod statistics;
 mod table;
 
-pub use artefact::{Artefact, Rendered, Request, Source, find, render_all};
+pub use artefact::{Artefact, Rendered, Request, Source, find, render_all, sweep};
 pub use collect::{Collected, Run, collect};
 pub use error::{Error, Result};
 pub use export::export;

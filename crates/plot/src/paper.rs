@@ -54,6 +54,7 @@ pub(crate) struct ImageNetRow {
     pub(crate) model: String,
     pub(crate) updates: String,
     pub(crate) is: Published,
+    pub(crate) intra_class_ms_ssim: Option<f64>,
     pub(crate) source: String,
 }
 
@@ -142,6 +143,7 @@ pub(crate) fn imagenet() -> Result<Vec<ImageNetRow>> {
             model: text("model")?,
             updates: text("updates")?,
             is: csv.published(r, "is_mean", "is_std")?,
+            intra_class_ms_ssim: csv.number(r, "intra_ms_ssim")?,
             source: text("source")?,
         })
     };

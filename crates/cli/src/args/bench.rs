@@ -1,7 +1,6 @@
 //! `bench`.
 
 use super::Machine;
-use crate::command::Figure10;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -23,6 +22,31 @@ pub(crate) enum Bench {
     Inception(BenchInception),
     /// Time FID of two files of statistics
     Fid(BenchFid),
+}
+
+/// How much of Figure 10 is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Figure10 {
+    /// Folder of the record
+    #[arg(long, value_name = "DIR", default_value = "runs/figure10")]
+    pub(crate) out: PathBuf,
+    /// Image sides, pixels: 32 is CIFAR-10's, 48 STL-10's
+    #[arg(long, value_delimiter = ',', default_values_t = [32, 48])]
+    pub(crate) sizes: Vec<usize>,
+    /// Images per update
+    #[arg(long, default_value_t = 64)]
+    pub(crate) batch: usize,
+    /// Every width is divided by this
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) width_divisor: usize,
+    /// Rounds in which the methods take turns; what the machine does beside falls on all of them
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: usize,
+    /// Measured updates of each kind in a round, of which the median counts
+    #[arg(long, default_value_t = 5)]
+    pub(crate) repeat: usize,
+    #[command(flatten)]
+    pub(crate) machine: Machine,
 }
 
 #[derive(Debug, Args)]

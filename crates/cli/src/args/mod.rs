@@ -2,14 +2,15 @@
 
 mod bench;
 mod data;
+mod figure;
 mod runs;
 pub(crate) mod score;
 
-pub(crate) use bench::{Bench, BenchFid, BenchInception, BenchUpdate};
+pub(crate) use bench::{Bench, BenchFid, BenchInception, BenchUpdate, Figure10};
 pub(crate) use data::{CheckScorer, Data, DataSet, Pack, PackName, Scorer, TrainScorer};
+pub(crate) use figure::Draw;
 pub(crate) use runs::{Plan, Sweep, Train};
 
-use crate::command::Draw;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -292,7 +293,7 @@ pub(crate) struct Generate {
     /// Seed of z and of the classes
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// A grid (FILE.png), an array of bytes [N, H, W, 3] (FILE.npy), or a folder for one PNG each
+    /// A grid (FILE.png) or an array of bytes [N, H, W, 3] (FILE.npy), each replaced where it is there; else a new folder for one PNG each
     #[arg(long, value_name = "FILE_OR_DIR", default_value = "samples.png")]
     pub(crate) out: PathBuf,
     #[command(flatten)]

@@ -76,6 +76,15 @@ fn pack_imagenet(arguments: &Pack) -> Result<()> {
             header.plan.classes.len(),
             header.rejected
         );
+        let empty = packed.classes_without_images();
+        if !empty.is_empty() {
+            println!(
+                "{}: no file gave an image of {} classes, of which nothing can be learned: {}",
+                packed.name(),
+                empty.len(),
+                empty.join(", ")
+            );
+        }
     }
     println!("packed in {}", out.display());
     Ok(())

@@ -1,8 +1,9 @@
 //! What a command would write.
 
-use super::{data, figure, report, score, scorer, sweep, train};
+use super::{data, figure, generate, report, score, scorer, sweep, train};
 use crate::args::{Arguments, Bench, Command, Data, Scorer};
 use anyhow::Result;
+use sngan_data::imagenet;
 use std::path::Path;
 
 /// A line for each thing that the command would write; `None` for one that writes nothing.
@@ -20,7 +21,7 @@ pub(crate) fn writes(arguments: &Arguments) -> Result<Option<Vec<String>>> {
             let statistics = file(&a.out, "statistics, and their provenance beside it")?;
             Ok(statistics.map(|lines| lines.into_iter().chain(score::kept(&a.network)).collect()))
         }
-        Command::Generate(a) => file(&a.out, "images"),
+        Command::Generate(a) => Ok(Some(vec![generate::intention(a)?])),
         Command::Figures { out, .. } => Ok(Some(vec![format!("write into {0}/tables and {0}/figures", out.display())])),
         Command::Figure(a) => Ok(Some(vec![figure::intention(a, "figure", experiments)?])),
         Command::Table(a) => Ok(Some(vec![figure::intention(a, "table", experiments)?])),
@@ -35,7 +36,10 @@ pub(crate) fn writes(arguments: &Arguments) -> Result<Option<Vec<String>>> {
         Command::Import { out, .. } => file(out, "a run"),
         Command::Bench(Bench::Figure10(a)) => Ok(Some(vec![format!("write timings into {}", a.out.display())])),
         Command::Data(Data::Fetch(a)) => Ok(Some(vec![format!("download {} into {}", a.name, a.data_dir.display())])),
-        Command::Data(Data::Pack(a)) => file(&data::pack_folder(a), "a pack"),
+        Command::Data(Data::Pack(a)) => {
+            let folder = data::pack_folder(a);
+            Ok(Some(imagenet::parts(&a.from)?.iter().map(|part| format!("write {}: a pack", folder.join(part).display())).collect()))
+        }
         Command::Scorer(Scorer::Train(a)) => file(&scorer::out(a)?, "weights"),
         Command::Plan(_)
         | Command::Status { .. }

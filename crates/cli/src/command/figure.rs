@@ -1,34 +1,11 @@
 //! `sngan figure`, `sngan table` and `sngan figures`.
 
 use super::records::{self, Records};
+use crate::args::Draw;
 use crate::{Ended, experiments};
 use anyhow::{Result, bail};
-use clap::Args;
-use sngan_plot::{Artefact, Rendered, Request, Source};
+use sngan_plot::{Artefact, Rendered, Request, Source, sweep};
 use std::path::{Path, PathBuf};
-
-/// Which table or figure, and what it is made from.
-#[derive(Debug, Args)]
-pub(crate) struct Draw {
-    /// Its id, such as fig11 or table7; an unknown one is answered with all
-    #[arg(value_name = "ID")]
-    id: String,
-    /// Folders of records [default: EXPERIMENT-SCALE in --records of each experiment that it shows; for fig10 figure10]
-    #[arg(long, value_name = "OUT", num_args = 1.., conflicts_with = "records")]
-    from: Vec<PathBuf>,
-    /// Where the default folders are: runs, or results for the committed ones
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    records: PathBuf,
-    /// The scale of the default folders
-    #[arg(long, default_value = "quick")]
-    scale: String,
-    /// Folder that the files go to
-    #[arg(long, value_name = "DIR", default_value = "runs/drawn")]
-    out: PathBuf,
-    /// Put the paper's published numbers beside ours, where there are any
-    #[arg(long)]
-    compare: bool,
-}
 
 /// What is to be drawn, and its records; `kind` is what the command is called.
 fn read(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<(&'static Artefact, Records)> {
@@ -72,12 +49,52 @@ pub(crate) fn draw(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Resul
     let request =
         Request { sweeps: &records.sweeps, timings: records.timings.as_ref(), folder: &arguments.out, compare: arguments.compare };
     match (artefact.render)(&request)? {
-        Rendered::Written(paths) => paths.iter().for_each(|p| println!("{}", p.display())),
-        Rendered::Skipped(reason) => {
-            bail!("{} cannot be drawn: {reason}; to make its records:\n  {}", artefact.id, artefact.commands(&arguments.scale).join("\n  "))
+        Rendered::Written(paths) => {
+            paths.iter().for_each(|p| println!("{}", p.display()));
+            // Half an artefact must not pass for the whole.
+            for name in without_records(artefact, arguments) {
+                eprintln!(
+                    "{} lacks {name} at scale {}; to make its records: {}",
+                    artefact.id,
+                    arguments.scale,
+                    sweep(name, &arguments.scale)
+                );
+            }
         }
+        Rendered::Skipped(reason) => match lacking(artefact, arguments, folder)? {
+            Some(lacking) => bail!("{} cannot be drawn: {reason}; {lacking}", artefact.id),
+            None => bail!(
+                "{} cannot be drawn: {reason}; to make its records:\n  {}",
+                artefact.id,
+                artefact.commands(&arguments.scale).join("\n  ")
+            ),
+        },
     }
     Ok(Ended::Well)
+}
+
+/// The artefact's experiments that have no records where they are looked for by default.
+fn without_records(artefact: &Artefact, arguments: &Draw) -> Vec<&'static str> {
+    let Source::Sweeps(names) = artefact.source else { return Vec::new() };
+    let has_none = |name: &&&str| arguments.from.is_empty() && !records::has_any(&sweep_folder(name, arguments));
+    names.iter().filter(has_none).copied().collect()
+}
+
+/// What an experiment of the artefact lacks at the scale, where it has fewer methods than at others: no command there makes up for it.
+fn lacking(artefact: &Artefact, arguments: &Draw, folder: Option<&Path>) -> Result<Option<String>> {
+    let Source::Sweeps(names) = artefact.source else { return Ok(None) };
+    for name in names.iter().filter(|_| arguments.from.is_empty()) {
+        let file = experiments::find(name, folder)?;
+        let Some(methods) = file.scales.get(&arguments.scale).and_then(|s| s.methods.as_ref()) else { continue };
+        let all: Vec<&str> = file.scales.iter().filter(|(_, s)| s.methods.is_none()).map(|(scale, _)| scale.as_str()).collect();
+        return Ok(Some(format!(
+            "at scale {} {name} has {} alone; with all of its methods: --scale {}",
+            arguments.scale,
+            methods.join(", "),
+            all.join(" or ")
+        )));
+    }
+    Ok(None)
 }
 
 /// The folders that were named, or those where the artefact's own commands leave their records.
@@ -86,11 +103,16 @@ fn folders(artefact: &Artefact, arguments: &Draw) -> Vec<PathBuf> {
         return arguments.from.clone();
     }
     let defaults: Vec<PathBuf> = match artefact.source {
-        Source::Sweeps(names) => names.iter().map(|n| arguments.records.join(format!("{n}-{}", arguments.scale))).collect(),
+        Source::Sweeps(names) => names.iter().map(|n| sweep_folder(n, arguments)).collect(),
         Source::Timings => vec![arguments.records.join(records::TIMINGS_FOLDER)],
         Source::Code => Vec::new(),
     };
     defaults.into_iter().filter(|folder| records::has_any(folder)).collect()
+}
+
+/// Where the records of an experiment are looked for by default.
+fn sweep_folder(name: &str, arguments: &Draw) -> PathBuf {
+    arguments.records.join(format!("{name}-{}", arguments.scale))
 }
 
 /// Writes all of a sweep's tables and figures.

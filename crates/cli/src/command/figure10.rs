@@ -2,16 +2,14 @@
 
 use super::{device, records};
 use crate::Ended;
-use crate::args::Machine;
+use crate::args::Figure10;
 use anyhow::{Result, bail};
-use clap::Args;
 use sngan_core::model::Place;
 use sngan_core::trainer::measure;
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::FORMAT_VERSION;
 use sngan_experiment::{RunSpec, atomic};
-use std::path::PathBuf;
 
 /// The figure's methods.
 const METHODS: [Method; 4] = [Method::WganGp, Method::WeightNorm, Method::Sn, Method::Vanilla];
@@ -19,31 +17,6 @@ const METHODS: [Method; 4] = [Method::WganGp, Method::WeightNorm, Method::Sn, Me
 const N_DIS: u32 = 5;
 /// Updates of each kind before the first that is measured.
 const WARM_UP: usize = 1;
-
-/// How much is measured.
-#[derive(Debug, Args)]
-pub(crate) struct Figure10 {
-    /// Folder of the record
-    #[arg(long, value_name = "DIR", default_value = "runs/figure10")]
-    pub(super) out: PathBuf,
-    /// Image sides, pixels: 32 is CIFAR-10's, 48 STL-10's
-    #[arg(long, value_delimiter = ',', default_values_t = [32, 48])]
-    sizes: Vec<usize>,
-    /// Images per update
-    #[arg(long, default_value_t = 64)]
-    batch: usize,
-    /// Every width is divided by this
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    width_divisor: usize,
-    /// Rounds in which the methods take turns; what the machine does beside falls on all of them
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// Measured updates of each kind in a round, of which the median counts
-    #[arg(long, default_value_t = 5)]
-    repeat: usize,
-    #[command(flatten)]
-    pub(super) machine: Machine,
-}
 
 pub(crate) fn run(arguments: &Figure10) -> Result<Ended> {
     if arguments.rounds == 0 || arguments.sizes.is_empty() {

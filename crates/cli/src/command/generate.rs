@@ -5,9 +5,45 @@ use super::source::run_and_checkpoint;
 use crate::Ended;
 use crate::args::{Generate, Interpolate};
 use anyhow::{Context, Result, bail};
+use sngan_core::Device;
+use sngan_core::checkpoint::Checkpoint;
 use sngan_core::generate::{self, Interpolation, Path, Request};
+use sngan_experiment::{RunSpec, atomic};
+
+/// Where images come from, once it is known that they can be made and written.
+struct Prepared {
+    spec: RunSpec,
+    checkpoint: Checkpoint,
+    device: Device,
+    images: usize,
+    task: Task,
+}
+
+enum Task {
+    Samples(Request),
+    Interpolation(Interpolation),
+}
+
+/// What would be written, if it can be made.
+pub(super) fn intention(arguments: &Generate) -> Result<String> {
+    let images = prepare(arguments)?.images;
+    let verb = if arguments.out.is_file() { "replace" } else { "write" };
+    Ok(format!("{verb} {}: {images} images", arguments.out.display()))
+}
 
 pub(crate) fn run(arguments: &Generate) -> Result<Ended> {
+    let Prepared { spec, checkpoint, device, images, task } = prepare(arguments)?;
+    atomic::try_place(&arguments.out)?;
+    let bytes = match task {
+        Task::Samples(request) => generate::images_of(&spec, &checkpoint, &device, request)?,
+        Task::Interpolation(request) => generate::interpolate(&spec, &checkpoint, &device, &request)?,
+    };
+    generate::write(&arguments.out, &bytes, spec.side, arguments.columns, arguments.zoom)?;
+    println!("{}: {images} images after {} updates", arguments.out.display(), checkpoint.gen_updates);
+    Ok(Ended::Well)
+}
+
+fn prepare(arguments: &Generate) -> Result<Prepared> {
     let device = device(&arguments.machine)?;
     let source = arguments.checkpoint.as_ref().or(arguments.source.as_ref()).context("no run was named")?;
     let found = run_and_checkpoint(source, &device)?;
@@ -15,20 +51,16 @@ pub(crate) fn run(arguments: &Generate) -> Result<Ended> {
     let Generate { n, seed, class, columns, zoom, .. } = *arguments;
     let images = if arguments.interpolate.is_some() { n.saturating_mul(columns) } else { n };
     generate::check(&arguments.out, images, spec.side, columns, zoom)?;
-    let bytes = match (arguments.interpolate, arguments.to_class) {
-        (None, None) => generate::images_of(&spec, &checkpoint, &device, Request { first: 0, n, seed, class })?,
-        (Some(Interpolate::Latent), None) => {
-            let request = Interpolation { rows: n, steps: columns, seed, path: Path::Latent { class } };
-            generate::interpolate(&spec, &checkpoint, &device, &request)?
-        }
+    let interpolation = |path| Task::Interpolation(Interpolation { rows: n, steps: columns, seed, path });
+    let task = match (arguments.interpolate, arguments.to_class) {
+        (None, None) => Task::Samples(Request { first: 0, n, seed, class }),
+        (Some(Interpolate::Latent), None) => interpolation(Path::Latent { class }),
         (Some(Interpolate::Class), Some(to)) => {
-            let path = Path::Class { from: class.context("--interpolate class needs --class")?, to };
-            generate::interpolate(&spec, &checkpoint, &device, &Interpolation { rows: n, steps: columns, seed, path })?
+            interpolation(Path::Class { from: class.context("--interpolate class needs --class")?, to })
         }
         (Some(Interpolate::Class), None) => bail!("--interpolate class needs --class and --to-class"),
         (_, Some(_)) => bail!("--to-class needs --interpolate class"),
     };
-    generate::write(&arguments.out, &bytes, spec.side, columns, zoom)?;
-    println!("{}: {images} images after {} updates", arguments.out.display(), checkpoint.gen_updates);
-    Ok(Ended::Well)
+    generate::check_classes(&spec, class.into_iter().chain(arguments.to_class))?;
+    Ok(Prepared { spec, checkpoint, device, images, task })
 }

@@ -19,9 +19,6 @@ mod status;
 mod sweep;
 mod train;
 
-pub(crate) use figure::Draw;
-pub(crate) use figure10::Figure10;
-
 use crate::Ended;
 use crate::args::{Arguments, Bench, Command, Data, Format, Machine, Model, Scorer};
 use anyhow::{Context, Result};

@@ -63,12 +63,22 @@ fn print_analysis(analysis: &Analysis) {
     println!("σ: largest singular value of the weight as a matrix. operator: norm of the layer on its input, zeros beyond the border;");
     println!("circular: the same with joined borders. eff. rank: exp of the entropy of σ²/Σσ², of W̃.");
     match analysis.lipschitz_bound {
-        Some(bound) => println!("Lipschitz constant of D: at most {bound:.4} (product of operator norms, each by power iteration)"),
+        Some(bound) => println!("Lipschitz constant of D: at most {} (product of operator norms, each by power iteration)", digits(bound)),
         None => println!("Lipschitz constant of D: not bounded by its weights (normalization of feature maps)"),
     }
     if let Some(g) = analysis.gradients {
-        println!("                         at least {:.4} (largest ‖∇D(x)‖ of {} images; mean {:.4})", g.largest, g.images, g.mean);
+        println!(
+            "                         at least {} (largest ‖∇D(x)‖ of {} images; mean {})",
+            digits(g.largest),
+            g.images,
+            digits(g.mean)
+        );
     }
+}
+
+/// A number with five digits, of which none is a leading zero.
+fn digits(x: f64) -> String {
+    if x == 0.0 || (0.01..1e5).contains(&x) { format!("{x:.4}") } else { format!("{x:.4e}") }
 }
 
 fn print_spectra(found: &FileSpectra) {

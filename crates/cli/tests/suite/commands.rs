@@ -80,7 +80,15 @@ fn a_trained_run_can_be_scored_sampled_and_taken_apart() {
     let score = folder.expect(0, "score run --samples 70 --splits 2");
     assert!(score.contains("is[scorer-fashion]") && score.contains("fid[scorer-fashion]"), "{score}");
     assert!(folder.expect(1, "score run --samples 64").contains("too few"));
-    folder.expect(0, "generate run -n 5 --columns 3 --zoom 2 --out grid.png");
+    let generate = "generate run -n 5 --columns 3 --zoom 2 --out grid.png";
+    assert!(folder.expect(0, &format!("{generate} --dry-run")).contains("write grid.png: 5 images") && !folder.path("grid.png").exists());
+    folder.expect(0, generate);
+    assert!(folder.expect(0, &format!("{generate} --dry-run")).contains("replace grid.png"));
+    // Refused alike before and with the work: a class of none, a place that nothing can be written to.
+    for dry in ["", " --dry-run"] {
+        assert!(folder.expect(1, &format!("generate run --class 4{dry}")).contains("not conditional"));
+    }
+    assert!(folder.expect(1, "generate run --out grid.png/below.png").contains("grid.png"));
     assert!(std::fs::metadata(folder.path("grid.png")).unwrap().len() > 100);
     let sigma = folder.expect(0, "sigma run --from 2");
     assert!(sigma.contains("conv0") && sigma.contains("3 values"), "{sigma}");
@@ -175,7 +183,6 @@ fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
     for (arguments, expected) in [
         ("train tiny --method SN --setting C --out run", "run: start, to"),
         ("sweep tiny --out out", "start"),
-        ("generate run --out grid.png", "write grid.png"),
         ("figures out", "out/figures"),
         ("figure fig14 --out drawn", "write fig14 into drawn"),
         ("report out", "out/report.html"),

@@ -47,7 +47,11 @@ fn a_pack_that_is_killed_again_and_again_ends_in_the_bytes_of_one_that_was_not()
     assert!(folder.expect(0, "data verify imagenet").contains("899 images as they were packed, 1 files rejected"));
     assert!(folder.expect(1, "data pack imagenet --from photos --side 32 --strict --out strict").contains("0301.JPEG, offset"));
     assert!(folder.expect(1, "data pack imagenet --from photos --side 32 --min-side 256").contains("other options"));
-    assert!(folder.expect(1, "data pack imagenet --from data").contains("expected train/<synset>/*.JPEG"));
+    for dry in ["", " --dry-run"] {
+        assert!(folder.expect(1, &format!("data pack imagenet --from data{dry}")).contains("expected train/<synset>/*.JPEG"));
+    }
+    std::fs::remove_file(done.join("pack.json")).unwrap();
+    assert!(folder.expect(1, killed).contains("delete it"), "what is left of a pack is named");
 }
 
 const CONDITIONAL: &str = r#"

@@ -53,4 +53,12 @@ fn a_sweep_has_a_report_and_answers_claims() {
     std::fs::write(&plan, known).unwrap();
     let refused = folder.expect(1, "figure fig11 --from out --out drawn");
     assert!(refused.contains("`table1`; fig11 is made from n-dis"), "{refused}");
+
+    std::fs::create_dir(folder.path("runs")).unwrap();
+    std::fs::rename(folder.path("out"), folder.path("runs/table1-quick")).unwrap();
+    let half = folder.expect(0, "figure fig1");
+    assert!(half.contains("fig1 lacks table1-stl10 at scale quick") && half.contains("sngan sweep table1-stl10 --scale quick"), "{half}");
+    std::fs::rename(folder.path("runs/table1-quick"), folder.path("runs/table1-cpu")).unwrap();
+    let never = folder.expect(1, "figure fig12 --scale cpu");
+    assert!(never.contains("table1 has Weight clip., WGAN-GP, WN, SN alone; with all of its methods: --scale paper or quick"), "{never}");
 }

@@ -1,10 +1,10 @@
 //! Images between two points: of z, or of a conditional generator's classes.
 
-use super::to_bytes;
+use super::{check_classes, to_bytes};
 use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
+use crate::ema::sampled;
 use crate::model::{Generator, Labels, Mode, Parameters, Place};
-use crate::trainer::sampled;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use sngan_experiment::RunSpec;
@@ -55,10 +55,10 @@ pub fn interpolate(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, req
     match request.path {
         Path::Latent { class } => {
             let drawn = noise.labels("interpolate.y", 0, request.rows, &place)?;
-            let classes = match (class, drawn) {
-                (Some(class), Some(_)) => Some(vec![class; request.rows]),
-                (Some(_), None) => return Err(Error::Invalid("a class was asked for, but the run's generator is not conditional".into())),
-                (None, drawn) => drawn.map(|labels| labels.classes().to_vec()),
+            check_classes(spec, class)?;
+            let classes = match class {
+                Some(class) => Some(vec![class; request.rows]),
+                None => drawn.map(|labels| labels.classes().to_vec()),
             };
             let mut g = Generator::from_tensors(spec, &tensors, &place)?;
             rows(request, |row| {
@@ -81,8 +81,10 @@ pub fn interpolate(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, req
     }
 }
 
-fn rows(request: &Interpolation, row: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
-    Ok((0..request.rows).map(row).collect::<Result<Vec<_>>>()?.concat())
+fn rows(request: &Interpolation, mut row: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    (0..request.rows).try_for_each(|i| Ok::<_, Error>(bytes.extend(row(i)?)))?;
+    Ok(bytes)
 }
 
 /// `[steps, …]` on the straight line from `a` to `b`, both `[1, …]`.
@@ -101,12 +103,7 @@ fn class_tables(
     [from, to]: [u32; 2],
     steps: usize,
 ) -> Result<BTreeMap<String, Tensor>> {
-    if spec.n_classes == 0 {
-        return Err(Error::Invalid("classes were asked for, but the run's generator is not conditional".into()));
-    }
-    if let Some(class) = [from, to].into_iter().find(|c| *c as usize >= spec.n_classes) {
-        return Err(Error::Invalid(format!("class {class}: the classes are 0 to {}", spec.n_classes.saturating_sub(1))));
-    }
+    check_classes(spec, [from, to])?;
     let is_table = |name: &str, t: &Tensor| (name.ends_with("bn.gamma") || name.ends_with("bn.beta")) && t.rank() == 2;
     let replaced = tensors.iter().map(|(name, t)| {
         let t = if is_table(name, t) { between(&t.narrow(0, from as usize, 1)?, &t.narrow(0, to as usize, 1)?, steps)? } else { t.clone() };

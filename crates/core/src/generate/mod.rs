@@ -8,8 +8,8 @@ pub use output::{check, write, write_grid};
 
 use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
+use crate::ema::sampled;
 use crate::model::{Generator, Labels, Mode, Parameters, Place};
-use crate::trainer::sampled;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use sngan_experiment::RunSpec;
@@ -56,6 +56,22 @@ pub fn images(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, n: usize
     images_of(spec, checkpoint, device, Request { first: 0, n, seed, class: None })
 }
 
+/// Whether the run's generator draws these classes; no class is asked of none.
+///
+/// # Errors
+/// A class that there is not, or any of a generator without labels.
+pub fn check_classes(spec: &RunSpec, classes: impl IntoIterator<Item = u32>) -> Result<()> {
+    for class in classes {
+        if spec.n_classes == 0 {
+            return Err(Error::Invalid("a class was asked for, but the run's generator is not conditional".into()));
+        }
+        if class as usize >= spec.n_classes {
+            return Err(Error::Invalid(format!("class {class}: the classes are 0 to {}", spec.n_classes - 1)));
+        }
+    }
+    Ok(())
+}
+
 /// [`images`] of one class, where the request names one.
 ///
 /// # Errors
@@ -68,14 +84,12 @@ pub fn images_of(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, reque
 
 /// [`images_of`] from a generator in memory.
 pub(crate) fn draw(g: &mut Generator, spec: &RunSpec, request: Request, place: &Place) -> Result<Vec<u8>> {
-    if request.class.is_some() && spec.n_classes == 0 {
-        return Err(Error::Invalid("a class was asked for, but the run's generator is not conditional".into()));
-    }
+    check_classes(spec, request.class)?;
     if !request.first.is_multiple_of(CHUNK) {
         return Err(Error::Invalid(format!("samples were asked for from number {}; it must be a multiple of {CHUNK}", request.first)));
     }
     let noise = Noise::new(spec, request.seed);
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(request.n.saturating_mul(3 * spec.side * spec.side));
     for (i, start) in (0..request.n).step_by(CHUNK).enumerate() {
         let (chunk, count) = ((request.first / CHUNK + i) as u64, CHUNK.min(request.n - start));
         let z = noise.z("sample", chunk, count, place)?;

@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use npyz::WriterBuilder;
 use sngan_experiment::atomic;
-use std::io::Cursor;
+use std::io::BufWriter;
 use std::path::Path;
 
 /// Pixels along a side of a grid at most; programs that open larger ones are rare.
@@ -40,7 +40,8 @@ impl Kind {
 /// Whether `n` images can go to `path` by [`write()`]; to be asked before they are made.
 ///
 /// # Errors
-/// No image, more than memory should hold, a grid too large for a PNG, a file of another kind, a folder that has PNGs already.
+/// No image, more than memory should hold, a grid too large for a PNG, a zoom of an array, a file of another kind, a folder that has files
+/// already.
 pub fn check(path: &Path, n: usize, side: usize, columns: usize, zoom: usize) -> Result<()> {
     checked(path, n, side, columns, zoom).map(drop)
 }
@@ -54,16 +55,19 @@ fn checked(path: &Path, n: usize, side: usize, columns: usize, zoom: usize) -> R
     }
     let kind = Kind::of(path)?;
     match kind {
+        Kind::Grid if path.is_dir() => return Err(Error::Invalid(format!("{} is a folder; name another file", path.display()))),
         Kind::Grid => check_grid(images, side, columns, zoom)?,
+        Kind::Array if zoom != 1 => {
+            return Err(Error::Invalid(format!("a zoom of {zoom}: an array has the images' own pixels; leave it out")));
+        }
+        Kind::Array if path.is_dir() => return Err(Error::Invalid(format!("{} is a folder; name another file", path.display()))),
         Kind::Array => {}
         Kind::Folder => {
             check_grid(1, side, 1, zoom)?;
-            let mut there = std::fs::read_dir(path).into_iter().flatten().flatten();
-            if there.any(|entry| entry.path().extension().is_some_and(|e| e == "png")) {
-                return Err(Error::Invalid(format!(
-                    "{} has images already, which would mix with the new ones; name another folder",
-                    path.display()
-                )));
+            let there = std::fs::read_dir(path).into_iter().flatten().flatten().next();
+            if there.is_some() || path.is_file() {
+                let reason = "is there already, and images would mix with what it holds; name another folder";
+                return Err(Error::Invalid(format!("{} {reason}", path.display())));
             }
         }
     }
@@ -86,7 +90,7 @@ fn check_grid(images: u64, side: usize, columns: usize, zoom: usize) -> Result<(
 }
 
 /// Writes images `[n, 3, side, side]` by the kind of `path`: a PNG grid for `.png` (see [`write_grid`]), a NumPy array of bytes
-/// `[n, side, side, 3]` for `.npy`, and else a folder with one PNG each, `000000.png` and on.
+/// `[n, side, side, 3]` for `.npy`, and else a folder with one PNG each, `000000.png` and on. Each is there whole or not at all.
 ///
 /// # Errors
 /// As [`check`]; when the bytes are no whole number of images, or a file cannot be written.
@@ -97,7 +101,9 @@ pub fn write(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize
         Kind::Folder => {
             let size = image_size(bytes, side)?;
             let mut files = bytes.chunks_exact(size).enumerate();
-            files.try_for_each(|(i, one)| write_grid(&path.join(format!("{i:06}.png")), one, side, 1, zoom))
+            atomic::write_folder(path, |folder| {
+                files.try_for_each(|(i, one)| write_grid(&folder.join(format!("{i:06}.png")), one, side, 1, zoom))
+            })
         }
     }
 }
@@ -135,13 +141,13 @@ fn write_array(path: &Path, bytes: &[u8], side: usize) -> Result<()> {
     let area = side * side;
     let failed = |e: std::io::Error| Error::Write { path: path.into(), reason: e.to_string() };
     let shape = [(bytes.len() / size) as u64, side as u64, side as u64, 3];
-    let mut file = Cursor::new(Vec::new());
-    let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut file).begin_nd().map_err(failed)?;
-    for one in bytes.chunks_exact(size) {
-        writer.extend((0..size).map(|i| one[i % 3 * area + i / 3])).map_err(failed)?;
-    }
-    writer.finish().map_err(failed)?;
-    Ok(atomic::write(path, file.get_ref())?)
+    atomic::write_with(path, |file| {
+        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(BufWriter::new(file)).begin_nd().map_err(failed)?;
+        for one in bytes.chunks_exact(size) {
+            writer.extend((0..size).map(|i| one[i % 3 * area + i / 3])).map_err(failed)?;
+        }
+        writer.finish().map_err(failed)
+    })
 }
 
 /// Bytes of an image.
@@ -185,7 +191,14 @@ mod tests {
         says(refused("g.png", 64, usize::MAX, 1), "larger than 32768");
         says(refused("g.jpg", 64, 8, 1), "not written as .jpg");
         write(&folder.path().join("all"), &[0; 2 * 12], 2, 1, 1).unwrap();
-        says(refused("all", 1, 1, 1), "has images already");
+        says(refused("all", 1, 1, 1), "is there already");
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        says(refused("file", 1, 1, 1), "is there already");
+        std::fs::create_dir(folder.path().join("dir.npy")).unwrap();
+        says(refused("dir.npy", 1, 1, 1), "is a folder");
+        says(refused("all.npy", 1, 1, 2), "a zoom of 2");
+        // What failed half way leaves no folder.
+        assert!(write(&folder.path().join("half"), &[0; 13], 2, 1, 1).is_err() && !folder.path().join("half").exists());
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) fn weight(layer: &LayerSpec, name: &str, orthonormal: bool, streams: 
     let columns = shape[1..].iter().product::<usize>();
     let stream = format!("init.{name}");
     let values = if orthonormal {
-        crate::spectrum::orthonormal(rows, columns, &streams.normal(&stream, 0, rows * columns))?
+        crate::decomposition::orthonormal(rows, columns, &streams.normal(&stream, 0, rows * columns))?
     } else {
         match layer.init {
             Init::Normal { std } => streams.normal(&stream, 0, rows * columns).into_iter().map(|w| w * std as f32).collect(),

@@ -77,7 +77,7 @@ impl WeightNorm {
             WeightNorm::Row(_) => Ok(Some(weight::row_norms(weight)?.flatten_all()?)),
             WeightNorm::Frobenius(_) => Ok(Some(frobenius::norm(weight)?.reshape(1)?)),
             WeightNorm::Spectral(_) => {
-                let sigma = crate::spectrum::sigma_max(weight)?;
+                let sigma = crate::decomposition::sigma_max(weight)?;
                 Ok(Some(Tensor::new(&[sigma], weight.device())?.to_dtype(weight.dtype())?))
             }
         }
@@ -97,9 +97,4 @@ impl WeightNorm {
             n.set_u(u);
         }
     }
-}
-
-/// A weight as the matrix `[d_out, rest]`.
-pub(crate) fn matrix(weight: &Tensor) -> Result<Tensor> {
-    Ok(weight.flatten_from(1)?)
 }

@@ -1,7 +1,8 @@
 //! Weight normalization without multiplier: each row of W divided by its ℓ2 norm.
 
-use super::{NORM_EPS, matrix};
+use super::NORM_EPS;
 use crate::Result;
+use crate::decomposition::matrix;
 use candle_core::Tensor;
 
 /// Eq. (25) (Salimans & Kingma 2016, without g).

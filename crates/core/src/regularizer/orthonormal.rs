@@ -1,8 +1,8 @@
 //! Orthonormal regularization (Brock et al. 2016).
 
 use crate::Result;
+use crate::decomposition::matrix;
 use crate::model::Discriminator;
-use crate::norm::matrix;
 use crate::ops::{self, Arm};
 use candle_core::Tensor;
 

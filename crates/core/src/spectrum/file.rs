@@ -1,7 +1,7 @@
 //! Spectra of anybody's weights: safetensors, or what `torch.save` wrote.
 
 use super::Spectrum;
-use crate::norm::matrix;
+use crate::decomposition::matrix;
 use crate::torch_file::{TorchData, TorchFile};
 use crate::{Error, Result};
 use candle_core::safetensors::Load;
@@ -67,7 +67,7 @@ pub fn of_file(path: &Path, state_dict: Option<&str>) -> Result<FileSpectra> {
 
 /// Whether a tensor is a matrix in any sense.
 fn is_weight(shape: &[usize]) -> bool {
-    shape.len() >= 2 && shape.iter().product::<usize>() > 1
+    shape.len() >= 2 && !shape.contains(&0)
 }
 
 /// W/σ and the layer's name, where `name` is the raw weight of PyTorch's `spectral_norm`, of either of its two ways to name things.
@@ -80,15 +80,25 @@ fn normalized(name: &str, weight: &Tensor, tensors: &BTreeMap<String, Tensor>) -
         return Ok(None);
     };
     let (Some(u), Some(v)) = (tensors.get(&(vectors.clone() + "u")), tensors.get(&(vectors + "v"))) else { return Ok(None) };
-    // Transposed convolutions have their output channels second.
-    let Some(first) = weight.dims().iter().position(|d| *d == u.elem_count()) else { return Ok(None) };
-    let w = matrix(&weight.transpose(0, first)?.contiguous()?)?;
-    let (u, v) = (u.to_dtype(w.dtype())?.flatten_all()?, v.to_dtype(w.dtype())?.flatten_all()?);
-    if v.elem_count() != w.dim(1)? {
-        return Ok(None);
+    let (u, v) = (u.flatten_all()?.to_dtype(DType::F64)?, v.flatten_all()?.to_dtype(DType::F64)?);
+    // Transposed convolutions have their output channels second; where both dimensions have the length of u, it fits the one better that it
+    // was iterated for.
+    let mut best: Option<(f64, Tensor)> = None;
+    for first in 0..2 {
+        let w = matrix(&weight.transpose(0, first)?.contiguous()?)?.to_dtype(DType::F64)?;
+        if w.dims() != [u.elem_count(), v.elem_count()] {
+            continue;
+        }
+        let product = w.matmul(&v.unsqueeze(1)?)?.squeeze(1)?;
+        let sum = |t: Tensor| Ok::<f64, Error>(t.sum_all()?.to_scalar::<f64>()?);
+        let (sigma, norm) = (sum((&product * &u)?)?, sum(product.sqr()?)?.sqrt());
+        // cos of the angle between Wv and u: 1 right after PyTorch's iteration.
+        let fit = if norm > 0.0 { sigma / norm } else { 0.0 };
+        if best.as_ref().is_none_or(|(other, _)| fit > *other) {
+            best = Some((fit, (w / sigma)?));
+        }
     }
-    let sigma = (w.matmul(&v.unsqueeze(1)?)?.squeeze(1)? * u)?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-    Ok(Some((layer.into(), (w / sigma)?)))
+    Ok(best.map(|(_, w)| (layer.into(), w)))
 }
 
 fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found> {
@@ -160,6 +170,21 @@ mod tests {
         assert_eq!(found.left_out, ["`whole` (I64)"]);
         let dense = Tensor::new(&[[3.0f32, 4.0]], &Device::Cpu).unwrap();
         assert!((saved(&[("head", dense)]).unwrap().spectra[0].spectrum.sigma() - 5.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn sigma_of_a_square_transposed_convolution_is_that_of_its_output_channels() {
+        // u is e₁ of the second dimension, v that of the first, with W = 3·e₁e₁ᵀ + 4·e₀e₁ᵀ there: as PyTorch leaves them, u ≈ Wv/‖Wv‖.
+        let w = Tensor::new(&[[0.0f32, 3.0], [0.0, 4.0]], &Device::Cpu).unwrap();
+        let vector = |x: &[f32]| Tensor::new(x, &Device::Cpu).unwrap();
+        let (u, v) = (vector(&[0.0, 1.0]), vector(&[0.6, 0.8]));
+        let found = saved(&[("t.weight_orig", w.clone()), ("t.weight_u", u), ("t.weight_v", v)]).unwrap().spectra;
+        let normalized: Vec<_> = found.iter().filter(|s| s.normalized).collect();
+        assert!((normalized[0].spectrum.sigma() - 1.0).abs() < 1e-6, "{normalized:?}");
+        // The same weight as a dense layer's, its vectors the other way round.
+        let (u, v) = (vector(&[0.6, 0.8]), vector(&[0.0, 1.0]));
+        let found = saved(&[("d.weight_orig", w), ("d.weight_u", u), ("d.weight_v", v)]).unwrap().spectra;
+        assert!((found.iter().find(|s| s.normalized).unwrap().spectrum.sigma() - 1.0).abs() < 1e-6);
     }
 
     #[test]

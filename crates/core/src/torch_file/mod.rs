@@ -13,6 +13,7 @@ mod zipped;
 use crate::{Error, Result};
 use build::Layout;
 use pickle::{Id, Node, Pickle};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -53,7 +54,7 @@ pub struct TorchTensor {
     pub data: TorchData,
 }
 
-/// A file's dictionary of tensors. It holds the file's bytes; [`TorchFile::tensor`] copies one tensor out of them.
+/// A file's dictionary of tensors, or its one tensor, then called `tensor`. It holds the file's bytes; [`TorchFile::tensor`] copies one tensor out of them.
 #[derive(Debug)]
 pub struct TorchFile {
     path: PathBuf,
@@ -156,28 +157,43 @@ fn dictionary(bytes: &[u8], state_dict: Option<&str>) -> Parsed<Found> {
         };
     }
     let mut found = Found::default();
-    for (name, value) in entries(&pickle, at) {
-        if found.tensors.contains_key(name) || found.others.contains(name) {
+    let single = matches!(pickle.node(at), Node::Tensor(_)).then_some((Cow::Borrowed(SINGLE), at));
+    for (name, value) in single.into_iter().chain(entries(&pickle, at)) {
+        if found.tensors.contains_key(&*name) || found.others.contains(&*name) {
             return fault(pickle.offset, format!("has `{name}` twice"));
         }
         if let Node::Tensor(view) = pickle.node(value) {
             let layout = storages.layout(view).map_err(|f| Fault { reason: format!("tensor `{name}` {}", f.reason), ..f })?;
-            found.tensors.insert(name.to_string(), layout);
+            found.tensors.insert(name.into_owned(), layout);
         } else {
-            found.others.insert(name.to_string());
+            found.others.insert(name.into_owned());
         }
     }
     if found.tensors.is_empty() {
-        return fault(pickle.offset, format!("has no tensors in {}{}", state_dict.unwrap_or("its outermost value"), candidates(&pickle)));
+        let place = state_dict.unwrap_or("its outermost value");
+        let candidates = candidates(&pickle);
+        let remedy = if candidates.is_empty() {
+            "; dense tensors in a dictionary are read, such as torch.save(module.state_dict(), FILE) writes"
+        } else {
+            ""
+        };
+        return fault(pickle.offset, format!("has no dictionary of tensors in {place}{candidates}{remedy}"));
     }
     Ok(found)
 }
 
-/// The entries of the dictionary at `id` whose keys are text; none where it is no dictionary.
-fn entries<'p>(pickle: &'p Pickle<'_>, id: Id) -> impl Iterator<Item = (&'p str, Id)> {
+/// What the tensor of a file that holds one alone is called.
+const SINGLE: &str = "tensor";
+
+/// The entries of the dictionary at `id` whose keys are text or whole numbers; none where it is no dictionary.
+fn entries<'p>(pickle: &'p Pickle<'_>, id: Id) -> impl Iterator<Item = (Cow<'p, str>, Id)> {
     let pairs = if let Node::Dict(pairs) = pickle.node(id) { pairs.as_slice() } else { &[] };
-    let text = |id: Id| if let Node::Text(text) = pickle.node(id) { Some(*text) } else { None };
-    pairs.iter().filter_map(move |(key, value)| Some((text(*key)?, *value)))
+    let name = |id: Id| match pickle.node(id) {
+        Node::Text(text) => Some(Cow::Borrowed(*text)),
+        Node::Int(number) => Some(Cow::Owned(number.to_string())),
+        _ => None,
+    };
+    pairs.iter().filter_map(move |(key, value)| Some((name(*key)?, *value)))
 }
 
 /// Entries of a dictionary that a message looks at, and dictionaries that it lists.

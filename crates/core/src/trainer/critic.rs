@@ -33,17 +33,35 @@ pub(super) struct Critic<'a> {
     noise: Noise,
 }
 
+/// Whether D's loss on `held_out` says something of a run of `spec` on `images`.
+///
+/// # Errors
+/// When the held-out images have another side or other classes.
+pub(super) fn fits(spec: &RunSpec, images: &dyn ImageSource, held_out: &Images) -> Result<()> {
+    if held_out.side != spec.side || held_out.is_empty() {
+        let (name, n, side) = (&held_out.name, held_out.len(), held_out.side);
+        return Err(Error::Invalid(format!("the held-out images `{name}` do not fit the spec: {n} of side {side}")));
+    }
+    // A label is a place among the classes: one class more or less would shift all that follow.
+    if spec.n_classes > 0 && held_out.classes != images.classes() {
+        let ours = images.classes();
+        let other = ours.iter().zip(&held_out.classes).find(|(a, b)| a != b);
+        let what = match other {
+            Some((a, b)) => format!("`{b}` stands where the training images have `{a}`"),
+            None => format!("they have {} classes, the training images {}", held_out.classes.len(), ours.len()),
+        };
+        return Err(Error::Invalid(format!("the held-out images `{}` have other classes: {what}", held_out.name)));
+    }
+    Ok(())
+}
+
 impl<'a> Critic<'a> {
     /// The measurement of `spec`'s run.
     ///
     /// # Errors
     /// When the held-out images have another side or other classes.
     pub(super) fn new(spec: &RunSpec, images: &'a dyn ImageSource, held_out: &'a Images) -> Result<Critic<'a>> {
-        if held_out.side != spec.side || held_out.is_empty() || (spec.n_classes > 0 && held_out.classes.len() != spec.n_classes) {
-            let reason =
-                format!("the held-out images `{}` do not fit the spec: {} of side {}", held_out.name, held_out.len(), held_out.side);
-            return Err(Error::Invalid(reason));
-        }
+        fits(spec, images, held_out)?;
         let streams = Streams::new(spec.seed);
         let choose = |stream: &str, set: &dyn ImageSource| {
             let mut order = streams.permutation(stream, 0, set.len());

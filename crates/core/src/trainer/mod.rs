@@ -1,26 +1,24 @@
 //! The training algorithm: one generator update and its rounds of discriminator updates.
 
 mod critic;
-mod ema;
 mod measure;
 mod run;
 mod updates;
 
 pub use critic::CriticLoss;
-pub(crate) use ema::sampled;
 pub use measure::{Cost, SingleUpdates, UpdateTimes, cost, made_up_images, measure};
 pub use run::{Observer, Outcome, Progress, TrainOptions, train, train_locked};
 
 use crate::adam::{Adam, AdamConfig};
 use crate::batch::Draws;
 use crate::checkpoint::{Checkpoint, Metadata};
+use crate::ema::{Ema, sampled};
 use crate::model::{Discriminator, Generator, Parameters, Place};
 use crate::norm::Iterate;
 use crate::rng::Streams;
 use crate::{Result, generate};
 use candle_core::{DType, Tensor};
 use critic::Critic;
-use ema::Ema;
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
 use sngan_experiment::records::{FORMAT_VERSION, finite};
@@ -88,23 +86,32 @@ pub struct Trainer<'a> {
     gen_updates: u64,
 }
 
+/// Whether a run of `spec` can be trained on `images`.
+///
+/// # Errors
+/// When the spec is out of range, or the images have another side or number of classes.
+pub(crate) fn fits(spec: &RunSpec, images: &dyn ImageSource) -> Result<()> {
+    spec.validate()?;
+    if images.side() != spec.side || images.is_empty() {
+        let (name, n, side) = (images.name(), images.len(), images.side());
+        let reason = format!("`{name}` holds {n} images of side {side}; the spec needs side {}", spec.side);
+        return Err(crate::Error::Invalid(reason));
+    }
+    if spec.n_classes > 0 && images.classes().len() != spec.n_classes {
+        let (name, n) = (images.name(), images.classes().len());
+        let reason = format!("`{name}` has {n} classes; the spec's n_classes is {}; train with n_classes={n}", spec.n_classes);
+        return Err(crate::Error::Invalid(reason));
+    }
+    Ok(())
+}
+
 impl<'a> Trainer<'a> {
     /// A run at its start.
     ///
     /// # Errors
-    /// When the spec is out of range, or the images have another side.
+    /// When the spec is out of range, or the images have another side or number of classes.
     pub fn new(spec: &RunSpec, images: &'a dyn ImageSource, place: &Place) -> Result<Trainer<'a>> {
-        spec.validate()?;
-        if images.side() != spec.side || images.is_empty() {
-            let (name, n, side) = (images.name(), images.len(), images.side());
-            let reason = format!("`{name}` holds {n} images of side {side}; the spec needs side {}", spec.side);
-            return Err(crate::Error::Invalid(reason));
-        }
-        if spec.n_classes > 0 && images.classes().len() != spec.n_classes {
-            let (name, n) = (images.name(), images.classes().len());
-            let reason = format!("`{name}` has {n} classes; the spec's n_classes is {}", spec.n_classes);
-            return Err(crate::Error::Invalid(reason));
-        }
+        fits(spec, images)?;
         Trainer::with_draws(spec, Draws::random(spec, images), place)
     }
 

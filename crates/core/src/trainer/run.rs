@@ -71,8 +71,8 @@ pub type Observer<'a> = dyn FnMut(&Progress, &mut Trainer<'_>) -> Result<()> + '
 /// or on the number of threads of the current rayon pool. A finished run is left as it is.
 ///
 /// # Errors
-/// A folder in use, a changed spec, I/O errors, images of another size. Where the folder is of this spec, the status is then `failed`, or
-/// `interrupted` after an I/O error: when its cause is gone, the run goes on.
+/// Images of another size or with other classes, before anything is written; a folder in use, a changed spec, I/O errors. Where the folder is
+/// of this spec, the status is then `failed`, or `interrupted` after an I/O error: when its cause is gone, the run goes on.
 pub fn train(
     dir: &Path,
     spec: &RunSpec,
@@ -98,6 +98,11 @@ pub fn train_locked(
     stop: &AtomicBool,
     observer: &mut Observer<'_>,
 ) -> Result<Outcome> {
+    // What cannot begin leaves no run that a corrected try would have to continue.
+    super::fits(spec, images)?;
+    if let Some(held_out) = &options.held_out {
+        super::critic::fits(spec, images, held_out)?;
+    }
     let dir = RunDir::create(lock.folder(), spec, &provenance(device, options, images))?;
     let result = Session { dir: &dir, spec, options, started: Instant::now() }.run(images, device, stop, observer);
     if let Err(e) = &result {

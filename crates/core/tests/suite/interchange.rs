@@ -9,7 +9,7 @@ use sngan_core::norm::Iterate;
 use sngan_core::trainer::{TrainOptions, train};
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Method, Normalization};
-use sngan_experiment::{RunDir, RunSpec};
+use sngan_experiment::{FolderLock, RunDir, RunSpec};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -52,6 +52,9 @@ fn what_is_exported_and_imported_is_the_same_to_the_bit() {
         );
         trained(&run, &spec);
         let exported = interchange::export(&run, &file).unwrap();
+        let lock = FolderLock::take(&back).unwrap();
+        assert!(interchange::import(&file, &back).unwrap_err().to_string().contains("in use"));
+        drop(lock);
         interchange::import(&file, &back).unwrap();
         let dir = RunDir::new(&back);
         assert_eq!(dir.spec().unwrap(), spec);

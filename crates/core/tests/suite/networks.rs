@@ -186,14 +186,27 @@ fn every_method_trains_every_network_with_every_kind_of_label() {
     }
 }
 
-/// Each method × architecture × data set takes an update at the data set's own side (ImageNet's at 32, a side it is packed at).
+/// Each method × architecture × data set takes an update at the data set's own side; ImageNet, which is packed at any, at 32 and at the sides
+/// that the networks made for it have.
 #[test]
 fn every_method_trains_every_network_on_every_data_set() {
     let place = Place::new(&Device::Cpu);
     let mut updates = 0;
-    for (dataset, side) in [(Dataset::FashionMnist, 16), (Dataset::Cifar10, 32), (Dataset::Stl10, 48), (Dataset::ImageNet, 32)] {
+    let sides = [
+        (Dataset::FashionMnist, 16),
+        (Dataset::Cifar10, 32),
+        (Dataset::Stl10, 48),
+        (Dataset::ImageNet, 32),
+        (Dataset::ImageNet, 64),
+        (Dataset::ImageNet, 128),
+    ];
+    for (dataset, side) in sides {
         let images = images(5, side);
-        let fits = |a: &Architecture| side.is_multiple_of(a.side_multiple());
+        let fits = |a: &Architecture| match side {
+            64 => *a == Architecture::Resnet64,
+            128 => *a == Architecture::ResnetImagenet,
+            _ => side.is_multiple_of(a.side_multiple()),
+        };
         for architecture in Architecture::ALL.into_iter().filter(fits) {
             for method in Method::ALL {
                 let spec =
@@ -205,7 +218,7 @@ fn every_method_trains_every_network_on_every_data_set() {
         }
     }
     // Of 28 pairs those whose architecture halves the side too often are left out.
-    assert_eq!(updates, Method::ALL.len() * (5 + 7 + 5 + 7));
+    assert_eq!(updates, Method::ALL.len() * (5 + 7 + 5 + 7 + 1 + 1));
 }
 
 #[test]

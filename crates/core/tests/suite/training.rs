@@ -3,6 +3,7 @@ use candle_core::Device;
 use sngan_core::checkpoint::{self, Checkpoint, encode};
 use sngan_core::generate;
 use sngan_core::trainer::{Outcome, TrainOptions, train};
+use sngan_data::Images;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Loss, Method};
 use sngan_experiment::records::Status;
@@ -96,6 +97,30 @@ fn conditional_runs_with_schedules_resume_to_the_bit() {
         let now = Checkpoint { tensors: own, ..last.clone() };
         assert_ne!(drawn, generate::images(&spec, &now, &Device::Cpu, 5, 1).unwrap(), "samples are the average's");
     }
+}
+
+#[test]
+fn images_that_do_not_fit_leave_no_run_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = smallest(Method::Sn, Architecture::ResnetCifar10, Conditioning::Projection);
+    let refused = |spec: &RunSpec, held_out: Images| {
+        let options = TrainOptions { held_out: Some(Arc::new(held_out)), ..OPTIONS };
+        let (images, stop) = (images(10, spec.side), AtomicBool::new(false));
+        let message = train(folder.path(), spec, &images, &Device::Cpu, &options, &stop, &mut |_, _| Ok(())).unwrap_err().to_string();
+        let dir = RunDir::new(folder.path());
+        assert!(dir.status().unwrap().is_none() && !dir.spec_path().exists(), "{message}");
+        message
+    };
+    let n = spec.n_classes;
+    let message = refused(&RunSpec { n_classes: n + 1, ..spec.clone() }, images(7, spec.side));
+    assert!(message.contains(&format!("train with n_classes={n}")), "{message}");
+    let mut other = images(7, spec.side);
+    other.classes[0] = "other".into();
+    let message = refused(&spec, other);
+    assert!(message.contains("`other` stands where the training images have"), "{message}");
+    let mut fewer = images(7, spec.side);
+    fewer.classes.pop();
+    assert!(refused(&spec, fewer).contains("other classes"));
 }
 
 #[test]

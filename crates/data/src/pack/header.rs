@@ -4,10 +4,11 @@ use super::{RECORD, VERSION};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The largest side of packed images, pixels.
-const LARGEST_SIDE: usize = 4096;
+pub(super) const LARGEST_SIDE: usize = 4096;
 
 /// What a pack is made from, and how: decides its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,13 @@ pub struct Header {
     pub sha256: String,
 }
 
+impl Plan {
+    /// Bytes of one image.
+    pub(super) fn image_bytes(&self) -> usize {
+        3 * self.side * self.side
+    }
+}
+
 impl Header {
     /// Reads `pack.json`; `path` is for messages.
     ///
@@ -65,9 +73,15 @@ impl Header {
         Ok(header)
     }
 
+    /// Classes of which no file gave an image, where the index has these labels: nothing is learned of them.
+    pub(super) fn classes_without_images(&self, labels: &[u32]) -> Vec<&str> {
+        let present: BTreeSet<u32> = labels.iter().copied().collect();
+        (0..).zip(&self.plan.classes).filter(|(label, _)| !present.contains(label)).map(|(_, name)| name.as_str()).collect()
+    }
+
     /// Bytes of one image.
     pub fn image_bytes(&self) -> usize {
-        3 * self.plan.side * self.plan.side
+        self.plan.image_bytes()
     }
 
     /// Labels and checksums of the index in `bytes`, which must be what the header says; `path` is for messages.
@@ -92,7 +106,10 @@ impl Header {
         }
         let found = identity(&self.plan, bytes);
         if found != self.sha256 {
-            let reason = format!("side, classes and index have sha256 {found}, the header says {}; pack the images again", self.sha256);
+            let reason = format!(
+                "side, classes and index have sha256 {found}, the header says {}; delete the pack's folder and run `sngan data pack` again",
+                self.sha256
+            );
             return Err(Error::malformed(path, 0, reason));
         }
         Ok((labels, digests))

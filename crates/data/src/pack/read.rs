@@ -51,6 +51,11 @@ impl Packed {
         &self.header
     }
 
+    /// Classes of which no file gave an image.
+    pub fn classes_without_images(&self) -> Vec<&str> {
+        self.header.classes_without_images(&self.labels)
+    }
+
     /// Reads every image and checks it; `progress` gets images so far and in all.
     ///
     /// # Errors
@@ -100,7 +105,8 @@ impl ImageSource for Packed {
         let image = &mut out[start..];
         read_exact_at(&self.pixels, image, offset).map_err(Error::io("read", &self.pixels_path))?;
         if <[u8; 32]>::from(Sha256::digest(&*image)) != self.digests[i] {
-            let reason = format!("image {i} does not have the checksum in the index; pack the images again");
+            let reason =
+                format!("image {i} does not have the checksum in the index; delete the pack's folder and run `sngan data pack` again");
             return Err(Error::malformed(&self.pixels_path, offset, reason));
         }
         Ok(())

@@ -149,3 +149,37 @@ fn a_changed_byte_is_found_wherever_it_is() {
         assert!(message.contains(expected), "{message}");
     }
 }
+
+#[test]
+fn names_of_no_file_are_listed_and_hidden_ones_are_not_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    png(&folder.path().join("from/a/1.png"), 4, 4, [1; 3]);
+    png(&folder.path().join("from/a/._2.png"), 4, 4, [2; 3]);
+    png(&folder.path().join("from/.cache/1.png"), 4, 4, [2; 3]);
+    fs::create_dir(folder.path().join("from/a/3.png")).unwrap();
+    fs::create_dir(folder.path().join("from/b")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("from/b/4.jpg")).unwrap();
+    let message = make(folder.path(), Options { strict: true, ..OPTIONS }).unwrap_err().to_string();
+    assert!(message.contains("3.png"), "{message}");
+    let packed = make(folder.path(), OPTIONS).unwrap();
+    assert_eq!((packed.classes(), packed.len(), packed.header().rejected), (&["a".to_string(), "b".into()][..], 1, 2));
+    assert_eq!(packed.classes_without_images(), ["b"]);
+}
+
+#[test]
+fn a_side_that_could_not_be_read_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    png(&folder.path().join("from/a/1.png"), 4, 4, [1; 3]);
+    for side in [0, 4097, usize::MAX] {
+        let message = make(folder.path(), Options { side, ..OPTIONS }).unwrap_err().to_string();
+        assert!(message.contains("1..=4096") && !folder.path().join("out").exists(), "{message}");
+    }
+}
+
+#[test]
+fn a_pack_without_an_image_yet_gives_way_to_other_options() {
+    let folder = tempfile::tempdir().unwrap();
+    png(&folder.path().join("from/a/1.png"), 4, 4, [1; 3]);
+    assert!(make(folder.path(), Options { min_side: 5, ..OPTIONS }).unwrap_err().to_string().contains("gave an image"));
+    assert_eq!(make(folder.path(), OPTIONS).unwrap().len(), 1);
+}

@@ -1,6 +1,6 @@
 //! Making a pack. A kill at any moment costs at most the chunk under way: the same call takes it up again and ends in the same bytes.
 
-use super::header::{Header, Plan, hex, identity};
+use super::header::{Header, LARGEST_SIDE, Plan, hex, identity};
 use super::read::Packed;
 use super::{HEADER, INDEX, PIXELS, PLAN, RECORD, REJECTED, VERSION};
 use crate::decode::{Defect, Demands, square};
@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sngan_experiment::{FolderLock, atomic};
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Files decoded between two writes to disk.
+/// Most files decoded between two writes to disk.
 const CHUNK: usize = 256;
+/// Most bytes of images decoded between two writes to disk, where that are fewer files.
+const CHUNK_BYTES: usize = 256 << 20;
 
 /// How to pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,17 +57,22 @@ pub struct Rejected {
 /// bilinear resize, of bytes. Classes and files are in sorted order. A pack that is there already is opened.
 ///
 /// # Errors
-/// A file that cannot be read from disk; with [`Options::strict`] one that cannot be decoded; a full disk; a pack of other files or options
-/// in the way; another process packing into the same place.
+/// A side outside of 1..=4096; a file that the disk or its permissions keep from being read; with [`Options::strict`] one that is no file or
+/// cannot be decoded; a full disk; a pack of other files or options in the way; another process packing into the same place.
 pub fn pack(from: &Path, name: &str, out: &Path, options: Options, progress: &mut dyn FnMut(Progress)) -> Result<Packed> {
-    if options.side == 0 {
-        return Err(Error::Invalid("a packed image's side must be at least 1".into()));
+    if options.side == 0 || options.side > LARGEST_SIDE {
+        return Err(Error::Invalid(format!("a packed image's side must be in 1..={LARGEST_SIDE} pixels, not {}", options.side)));
     }
     let listing = Listing::of(from)?;
     let plan = plan(&listing, name, options);
     if out.join(HEADER).exists() {
         let packed = Packed::open(out)?;
         return if packed.header().plan == plan { Ok(packed) } else { Err(in_the_way(out)) };
+    }
+    if fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
+        let reason =
+            format!("holds files, but no {HEADER}, which a pack is complete with; delete it, and run the same `sngan data pack` again");
+        return Err(Error::Invalid(format!("{} {reason}", out.display())));
     }
     let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let _lock = FolderLock::take(parent)?;
@@ -119,14 +126,19 @@ impl<'a> Session<'a> {
         if path.exists() {
             let text = fs::read(&path).map_err(Error::io("read", &path))?;
             if serde_json::from_slice::<Plan>(&text).ok().as_ref() != Some(&plan) {
-                return Err(in_the_way(folder));
+                // One that holds no image yet keeps nothing of the other files or options.
+                if fs::metadata(folder.join(INDEX)).is_ok_and(|m| m.len() > 0) {
+                    return Err(in_the_way(folder));
+                }
+                fs::remove_dir_all(folder).map_err(Error::io("remove", folder))?;
             }
-        } else {
+        }
+        if !path.exists() {
             atomic::write_json(&path, &plan)?;
         }
         let (pixels, index) = (append_to(&folder.join(PIXELS))?, append_to(&folder.join(INDEX))?);
         let size = |file: &File| Ok::<u64, Error>(file.metadata().map_err(Error::io("read", folder))?.len());
-        let image = 3 * (plan.side * plan.side) as u64;
+        let image = plan.image_bytes() as u64;
         let images = (size(&index)? / RECORD as u64).min(size(&pixels)? / image);
         index.set_len(images * RECORD as u64).map_err(Error::io("cut", &folder.join(INDEX)))?;
         pixels.set_len(images * image).map_err(Error::io("cut", &folder.join(PIXELS)))?;
@@ -138,7 +150,9 @@ impl<'a> Session<'a> {
 
     fn run(&mut self, progress: &mut dyn FnMut(Progress)) -> Result<()> {
         let listing = self.listing;
-        for chunk in listing.files[(self.done as usize).min(listing.files.len())..].chunks(CHUNK) {
+        for chunk in
+            listing.files[(self.done as usize).min(listing.files.len())..].chunks((CHUNK_BYTES / self.plan.image_bytes()).clamp(1, CHUNK))
+        {
             let decoded: Vec<Decoded> = chunk.par_iter().map(|(label, file)| self.decode(*label, file)).collect::<Result<_>>()?;
             self.append(decoded)?;
             progress(Progress { done: self.done, total: self.plan.files, rejected: self.rejected.len() as u64 });
@@ -148,18 +162,28 @@ impl<'a> Session<'a> {
 
     fn decode(&self, label: u32, file: &std::ffi::OsStr) -> Result<Decoded> {
         let path = self.from.join(&self.listing.classes[label as usize]).join(file);
-        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if !self.options.strict && is_no_file(&e) => return Ok(self.rejected(label, file, e.to_string())),
+            Err(e) => return Err(Error::io("read", &path)(e)),
+        };
         let demands = Demands { min_side: self.options.min_side, ..Demands::default() };
         let reason = match square(&bytes, self.options.side, demands) {
             Ok(image) => return Ok(Decoded::Image { digest: Sha256::digest(&image).into(), label, image }),
-            Err(Defect::Unreadable { offset, reason }) if self.options.strict => return Err(Error::Image { path, offset, reason }),
+            Err(Defect::Unreadable { offset, reason }) if self.options.strict => {
+                let remedy = "; put a whole file there or leave out --strict, and the pack goes on from here";
+                return Err(Error::Image { path, offset, reason: reason + remedy });
+            }
             Err(Defect::Unreadable { offset, reason }) => format!("offset {offset}: {reason}"),
             Err(Defect::Small { width, height }) => {
                 format!("{width}x{height} pixels, shorter than --min-side {}", self.options.min_side)
             }
         };
-        let path = format!("{}/{}", self.listing.classes[label as usize], file.to_string_lossy());
-        Ok(Decoded::Rejected { path, reason })
+        Ok(self.rejected(label, file, reason))
+    }
+
+    fn rejected(&self, label: u32, file: &std::ffi::OsStr, reason: String) -> Decoded {
+        Decoded::Rejected { path: format!("{}/{}", self.listing.classes[label as usize], file.to_string_lossy()), reason }
     }
 
     /// Writes a chunk: rejected files, pixels, then the index that makes them count, each synced before the next.
@@ -201,6 +225,11 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Whether the name of an image is that of a folder or of a link to nothing: no file that would be there another time.
+fn is_no_file(e: &std::io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory)
+}
+
 /// What became of a file.
 enum Decoded {
     Image { image: Vec<u8>, label: u32, digest: [u8; 32] },
@@ -226,7 +255,8 @@ fn read_rejected(path: &Path) -> Result<Vec<Rejected>> {
     }
     let mut text = Vec::new();
     File::open(path).and_then(|mut f| f.read_to_end(&mut text)).map_err(Error::io("read", path))?;
-    serde_json::from_slice(&text).map_err(|e| Error::malformed(path, 0, e.to_string()))
+    let remedy = "delete the folder, and run the same `sngan data pack` again";
+    serde_json::from_slice(&text).map_err(|e| Error::malformed(path, 0, format!("{e}; {remedy}")))
 }
 
 fn append_to(path: &Path) -> Result<File> {

@@ -231,7 +231,8 @@ impl Architecture {
             }
         }
         if (conditioning == Conditioning::None) != (n_classes == 0) || n_classes == 1 {
-            let reason = format!("is {n_classes}; it must be 0 without conditioning, and the data's number of classes with it");
+            let reason =
+                format!("is {n_classes}; it must be 0 with conditioning = \"none\", and the data's number of classes with any other");
             return Err(Error::invalid("n_classes", reason));
         }
         match self {

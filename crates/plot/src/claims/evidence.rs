@@ -2,14 +2,14 @@
 
 use super::Statistic;
 use super::needs::Needs;
-use crate::collect::Run;
+use crate::collect::{PAPER_BATCH, Run};
 use crate::statistics::{bootstrap, mean};
 use crate::{Collected, Error};
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::records::{LogRecord, Metric, Status};
 
 /// What claims call the timings of `sngan bench figure10`.
-const TIMINGS: &str = "figure10";
+pub(super) const TIMINGS: &str = "figure10";
 
 /// Why there is no answer.
 pub(super) enum Stop {
@@ -56,10 +56,12 @@ impl<'a> Evidence<'a> {
     /// What an answer read from scores in `metric` holds for, `None` for the paper's own runs.
     pub(super) fn conditions(&self, experiment: &str, metric: Option<Metric>, min_updates: u64) -> Option<String> {
         if experiment == TIMINGS {
-            return self
-                .timings
-                .filter(|t| (t.width_divisor, t.batch) != (1, 64))
-                .map(|t| format!("at width/{}, batch {}", t.width_divisor, t.batch));
+            // Times are a machine's: no other one's hold for the paper's.
+            return self.timings.map(|t| {
+                let sizes = (t.width_divisor, t.batch);
+                let sizes = if sizes == (1, PAPER_BATCH) { String::new() } else { format!(", width/{}, batch {}", sizes.0, sizes.1) };
+                format!("on {} with {} thread{}{sizes}", t.cpu, t.threads, if t.threads == 1 { "" } else { "s" })
+            });
         }
         self.sweep?.conditions(metric, min_updates)
     }

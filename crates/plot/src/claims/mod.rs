@@ -89,8 +89,10 @@ pub struct PartAnswer {
     pub open: bool,
     /// What decided it.
     pub statistic: Option<Statistic>,
-    /// Seeds of the row that has fewest; 0 where it was not tested.
-    pub seeds: usize,
+    /// Seeds of the row that has fewest, or rounds of timings; 0 where it was not tested.
+    pub repeats: usize,
+    /// Whether it was decided from timings.
+    pub timed: bool,
     /// The scale, data and backbone that the answer holds for; `None`: the paper's.
     pub conditions: Option<String>,
 }
@@ -153,7 +155,7 @@ impl Part {
     fn answer(&self, claim: &Claim, sweeps: &[Collected], timings: Option<&UpdateTimings>) -> Result<PartAnswer> {
         let name = format!("claim {}: {}", claim.number, self.says);
         let evidence = Evidence { name: &name, sweep: sweeps.iter().find(|c| c.plan.name == self.experiment), timings };
-        let (verdict, statistic, seeds) = match self.test.decide(&evidence) {
+        let (verdict, statistic, repeats) = match self.test.decide(&evidence) {
             Ok(d) if d.seeds < LEAST_SEEDS => {
                 let seeds = format!("{} seed{}, {LEAST_SEEDS} are needed", d.seeds, if d.seeds == 1 { "" } else { "s" });
                 (Verdict::NotTested(seeds), Some(d.statistic), d.seeds)
@@ -164,7 +166,8 @@ impl Part {
         };
         let open = statistic.as_ref().is_some_and(|s| s.needs.left_open(s.interval));
         let conditions = evidence.conditions(&self.experiment, self.test.metric(), claim.min_updates);
-        Ok(PartAnswer { says: self.says.clone(), verdict, open, statistic, seeds, conditions })
+        let timed = self.experiment == evidence::TIMINGS;
+        Ok(PartAnswer { says: self.says.clone(), verdict, open, statistic, repeats, timed, conditions })
     }
 }
 
@@ -172,6 +175,15 @@ impl PartAnswer {
     /// `yes`, `no (open) at scale quick, on Fashion-MNIST in place of CIFAR-10`, `not tested: 1 seed, 3 are needed`.
     pub fn verdict_text(&self) -> String {
         verdict_text(&self.verdict, self.open, self.conditions.iter())
+    }
+
+    /// `3 seeds` or `5 rounds`; nothing where it was not tested.
+    pub fn repeats_text(&self) -> String {
+        match (self.repeats, if self.timed { "round" } else { "seed" }) {
+            (0, _) => String::new(),
+            (1, what) => format!("1 {what}"),
+            (n, what) => format!("{n} {what}s"),
+        }
     }
 
     /// The statistic in words, or a dash.
@@ -261,12 +273,11 @@ pub fn numbered(only: &[u32]) -> Result<Vec<Claim>> {
 
 /// The answers as Markdown: a line for each claim, then one for each of its parts; below, what the intervals are worth.
 pub fn markdown(answers: &[Answer]) -> String {
-    let mut text = "| | claim | answer | statistic | seeds |\n|---|---|---|---|---|\n".to_string();
+    let mut text = "| | claim | answer | statistic | over |\n|---|---|---|---|---|\n".to_string();
     for answer in answers {
         let _ = writeln!(text, "| {} | {} | **{}** | | |", answer.number, answer.text, answer.verdict_text());
         for part in &answer.parts {
-            let seeds = if part.seeds > 0 { part.seeds.to_string() } else { String::new() };
-            let _ = writeln!(text, "| | – {} | {} | {} | {seeds} |", part.says, part.verdict_text(), part.statistic_text());
+            let _ = writeln!(text, "| | – {} | {} | {} | {} |", part.says, part.verdict_text(), part.statistic_text(), part.repeats_text());
         }
     }
     let _ = writeln!(text, "\n{}", notes());

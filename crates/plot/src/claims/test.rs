@@ -4,7 +4,7 @@ use super::Statistic;
 use super::evidence::{Evidence, Found, Stop, Which, completed};
 use super::needs::Needs;
 use crate::collect::Run;
-use crate::statistics::{Interval, effective_rank, mean, slope};
+use crate::statistics::{effective_rank, mean, slope};
 use serde::Deserialize;
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
@@ -85,8 +85,8 @@ impl Test {
             Test::Keeps { row, metric, factor } => keeps(e, row, *metric, *factor),
             Test::SmallestSpread { row, metric } => smallest_spread(e, row, *metric),
             Test::Fails { row, against, settings, metric, factor } => fails(e, (row, against), settings, *metric, *factor),
-            Test::Beats { row, others, metric } => beats(e, row, others, *metric),
-            Test::Unbeaten { row, others, metric } => unbeaten(e, row, others, *metric),
+            Test::Beats { row, others, metric } => least_margin(e, (row, others), *metric, Needs::IntervalAbove0),
+            Test::Unbeaten { row, others, metric } => least_margin(e, (row, others), *metric, Needs::IntervalNotBelow0),
             Test::GainsAtMost { row, against, metric, factor } => gains_at_most(e, (row, against), *metric, *factor),
             Test::Concentrates { row, weights, against, layers, factor } => concentrates(e, (row, weights), against, layers, *factor),
             Test::NearOne { row, setting, within, share } => near_one(e, row, setting, *within, *share),
@@ -185,30 +185,18 @@ fn margin(e: &Evidence<'_>, (a, b): (&str, &str), metric: Metric, needs: Needs) 
     Ok((e.statistic(&name, needs, &groups, |g| sign * (mean(&g[0]) - mean(&g[1]))), fewest(&groups)))
 }
 
-/// Of the margins over all others the one that decides, that whose `end` of the interval is least; the least margin where one has no
-/// interval.
-fn least_margin(
-    e: &Evidence<'_>,
-    (row, others): (&str, &[String]),
-    metric: Metric,
-    needs: Needs,
-    end: fn(&Interval) -> f64,
-) -> Found<(Statistic, usize)> {
+/// Of the margins over all others the one that decides: where one's interval is wholly below 0, that which is so most clearly, for no other
+/// can take it back; else that whose interval reaches lowest. A margin without an interval goes first.
+fn least_margin(e: &Evidence<'_>, (row, others): (&str, &[String]), metric: Metric, needs: Needs) -> Found<Decided> {
     let found = others.iter().map(|o| margin(e, (row, o), metric, needs)).collect::<Found<Vec<_>>>()?;
     let seeds = found.iter().map(|f| f.1).min().unwrap_or(0);
-    let key = |s: &Statistic| (s.interval.as_ref().map_or(f64::NEG_INFINITY, end), s.value);
-    let order = |a: &Statistic, b: &Statistic| key(a).0.total_cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1));
-    let least = found.into_iter().map(|f| f.0).min_by(order);
-    least.map(|s| (s, seeds)).ok_or_else(|| Stop::Missing("there is no other method".into()))
-}
-
-fn beats(e: &Evidence<'_>, row: &str, others: &[String], metric: Metric) -> Found<Decided> {
-    let (statistic, seeds) = least_margin(e, (row, others), metric, Needs::IntervalAbove0, |i| i.low)?;
-    Ok(Decided { statistic, seeds })
-}
-
-fn unbeaten(e: &Evidence<'_>, row: &str, others: &[String], metric: Metric) -> Found<Decided> {
-    let (statistic, seeds) = least_margin(e, (row, others), metric, Needs::IntervalNotBelow0, |i| i.high)?;
+    let key = |s: &Statistic| match &s.interval {
+        None => (0, s.value),
+        Some(i) if i.below(0.0) => (1, i.high),
+        Some(i) => (2, i.low),
+    };
+    let order = |a: &Statistic, b: &Statistic| key(a).0.cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1));
+    let statistic = found.into_iter().map(|f| f.0).min_by(order).ok_or_else(|| Stop::Missing("there is no other method".into()))?;
     Ok(Decided { statistic, seeds })
 }
 
@@ -248,11 +236,12 @@ fn concentrates(e: &Evidence<'_>, (row, weights): (&str, &str), against: &str, l
     Ok(Decided { statistic, seeds: fewest(&groups) })
 }
 
-/// The σ(W̄) of D's convolutions that a log holds, with the share of the updates done.
+/// The σ(W̄) of D's convolutions that a log holds, with the share of the updates done. The first update's are left out: there u comes from a
+/// random vector, and every layer exceeds 1.
 fn sigmas<'a>(log: &'a [LogRecord], layers: Option<&'a [String]>) -> impl Iterator<Item = (f64, &'a str, f64)> {
     let last = log.last().map_or(1, |r| r.gen_update.max(1)) as f64;
     let wanted = move |layer: &str| layers.map_or(layer.starts_with("conv"), |l| l.iter().any(|x| x == layer));
-    log.iter().flat_map(move |r| {
+    log.iter().filter(|r| r.gen_update > 1).flat_map(move |r| {
         let values = r.sigma_fig9.iter().filter(move |(layer, _)| wanted(layer));
         values.filter_map(move |(layer, v)| Some((r.gen_update as f64 / last, layer.as_str(), (*v)?)))
     })

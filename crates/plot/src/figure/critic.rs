@@ -7,6 +7,7 @@ use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::collect::{Collected, Run};
 use crate::{Rendered, Result};
 use sngan_experiment::arch::Architecture;
+use sngan_experiment::method::Normalization;
 use sngan_experiment::records::{LogRecord, Metric};
 
 /// What the paper's panel (b) shows as the best of each curve (Section E.1).
@@ -14,7 +15,7 @@ const PAPERS_BEST: &str = "The paper's best scores during training on CIFAR-10: 
 
 pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     request.each(|sweep| {
-        let c = standard_cnn(sweep);
+        let c = shown(sweep);
         let losses = losses(&c)?;
         if losses.is_empty() {
             return Ok(Rendered::Skipped("no run of the standard CNN has logged D's loss on held-out images (`watch_held_out`)".into()));
@@ -44,7 +45,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
         }
         let chart = Chart {
             stem: "fig15".into(),
-            title: "Figure 15: WGAN-GP with reparametrized weights, standard CNN".into(),
+            title: format!("Figure 15: WGAN-GP with reparametrized weights, standard CNN, {}", c.describe_settings()),
             notes,
             columns: panels.len(),
             panels,
@@ -56,10 +57,10 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
 
 type Loss = fn(&LogRecord) -> Option<f64>;
 
-/// The sweep with the standard CNN's runs alone.
-fn standard_cnn(c: &Collected) -> Collected {
+/// The sweep with the runs of the paper's figure alone: the standard CNN's, without Frobenius normalization, whose collapse Table 7 reports.
+fn shown(c: &Collected) -> Collected {
     let mut c = c.clone();
-    c.runs.retain(|r| r.spec.architecture == Architecture::StandardCnn);
+    c.runs.retain(|r| r.spec.architecture == Architecture::StandardCnn && r.spec.normalization != Normalization::Frobenius);
     c
 }
 
@@ -72,7 +73,7 @@ fn losses(c: &Collected) -> Result<Vec<Series>> {
         let logs = runs.iter().map(|r| Ok(r.dir.log()?)).collect::<Result<Vec<_>>>()?;
         for (dashed, loss) in parts {
             let values = logs.iter().flatten().filter_map(|record| Some((record.gen_update, loss(record)?)));
-            let line = Series { dashed, ..Series::over_seeds(label, values) };
+            let line = Series { dashed, method: c.method(label), ..Series::over_seeds(label, values) };
             if !line.points.is_empty() {
                 series.push(line);
             }

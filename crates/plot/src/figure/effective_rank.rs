@@ -29,7 +29,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
             title: format!("Effective rank of D's convolutions, setting {SHOWN_SETTING}"),
             notes: vec![
                 c.describe_runs(),
-                "exp of the entropy of σᵢ²/Σσ², of the normalized weights as D's last forward pass used them.".into(),
+                "exp of the entropy of σᵢ²/Σσ², of the weights as D's last forward pass used them: divided by σ for SN, by row norms for WN, else raw.".into(),
                 c.describe_seeds(),
             ],
             panels: layers.iter().enumerate().map(|(i, layer)| panel(c, &logs, layer, i)).collect(),
@@ -60,7 +60,7 @@ fn layers(logs: &[Logs]) -> Vec<String> {
 fn panel(c: &Collected, logs: &[Logs], layer: &str, i: usize) -> Panel {
     let line = |l: &Logs| {
         let values = l.records.iter().filter_map(|r| Some((r.gen_update, r.effective_rank.get(layer).copied().flatten()?)));
-        Series::over_seeds(l.label.clone(), values)
+        Series::over_seeds(l.label.clone(), values).of(c.method(&l.label))
     };
     Panel {
         title: format!("layer {}", i + 1),

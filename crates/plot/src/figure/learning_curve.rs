@@ -109,7 +109,7 @@ pub(super) fn curves(c: &Collected, metric: Metric) -> Vec<Series> {
         }
         let most = at.values().map(Vec::len).max().unwrap_or(0);
         let points = at.into_iter().filter(|(_, v)| v.len() == most).filter_map(|(x, v)| Point::over_seeds(x as f64, &v)).collect();
-        Series { name: label.into(), points, ..Series::default() }
+        Series { name: label.into(), points, method: c.method(label), ..Series::default() }
     };
     c.labels().into_iter().map(of).collect()
 }
@@ -135,7 +135,15 @@ fn published(c: &Collected) -> Result<Vec<String>> {
         return Ok(vec!["Of these networks the paper prints no number.".into()]);
     }
     let line = |row: &paper::ImageNetRow| {
-        format!("Published for ImageNet{not}: {} has {} after {} updates; from: {}.", row.model, row.is.text(2), row.updates, row.source)
+        let similarity = row.intra_class_ms_ssim.map_or_else(String::new, |s| format!(" (intra-class MS-SSIM {s})"));
+        // In brackets stands where numbers are from that are not shown.
+        let source = row.source.split(" (").next().unwrap_or_default();
+        format!(
+            "Published for ImageNet{not}: {} has {} after {} updates{similarity}; from: {source}.",
+            row.model,
+            row.is.text(1),
+            row.updates
+        )
     };
     Ok(rows.iter().map(line).collect())
 }

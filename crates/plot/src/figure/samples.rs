@@ -23,8 +23,10 @@ pub(crate) fn fig12(request: &Request<'_>) -> Result<Rendered> {
 
 /// Methods × settings.
 fn settings(c: &Collected, folder: &Path, (id, number): (&str, usize), methods: &[Method], missing: &str) -> Result<Rendered> {
-    let is_row = |label: &&str| c.runs.iter().any(|r| r.spec.label == **label && methods.contains(&r.spec.method));
-    let rows: Vec<&str> = c.labels().into_iter().filter(is_row).collect();
+    let is_of = |label: &str, method: Method| c.runs.iter().any(|r| r.spec.label == label && r.spec.method == method);
+    let labels = c.labels();
+    // The paper's order, which is another in each of its figures.
+    let rows: Vec<&str> = methods.iter().flat_map(|m| labels.iter().copied().filter(|l| is_of(l, *m))).collect();
     let settings = c.settings();
     let places = rows.iter().flat_map(|row| settings.iter().map(move |setting| (*row, *setting)));
     let grid = SampleGrid {
@@ -50,7 +52,7 @@ pub(crate) fn fig7(request: &Request<'_>) -> Result<Rendered> {
             let published = paper::imagenet()?.into_iter().find(|row| row.model == "SN-GAN concat");
             let not = if c.comparable(Metric::Is) { "" } else { " (not comparable)" };
             let line = |p: paper::ImageNetRow| {
-                format!("The paper's SN-GAN has an inception score of {} after 450,000 updates{not}.", p.is.text(2))
+                format!("The paper's SN-GAN has an inception score of {} after 450,000 updates{not}.", p.is.text(1))
             };
             notes.extend(published.map(line));
         }

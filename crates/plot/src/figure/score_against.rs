@@ -67,7 +67,7 @@ impl Figure {
             }
             let chart = Chart {
                 stem: self.stem.into(),
-                title: format!("{}, {}", self.title, settings(c)),
+                title: format!("{}, {}", self.title, c.describe_settings()),
                 notes,
                 panels: vec![panel],
                 columns: 1,
@@ -90,18 +90,10 @@ impl Figure {
             let points = values.iter().filter_map(|x| Point::over_seeds(*x, &scores(*x))).collect();
             let diverged = values.iter().copied().filter(|x| at(*x).any(|r| r.diverged())).collect();
             let name = if settings.len() > 1 { format!("{}, {setting}", method.label()) } else { method.label().to_string() };
-            Series { name, points, diverged, ..Series::default() }
+            Series { name, points, diverged, method: Some(method), ..Series::default() }
         };
         let pairs = self.methods.iter().flat_map(|m| settings.iter().map(|s| (*m, *s)));
         pairs.map(|(method, setting)| of(method, setting)).filter(|s| !s.is_empty()).collect()
-    }
-}
-
-/// `setting D`, or all settings of the runs.
-fn settings(c: &Collected) -> String {
-    match c.settings().as_slice() {
-        [one] => format!("setting {one}"),
-        several => format!("settings {}", several.join(", ")),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::collect::Collected;
 use crate::{Rendered, Result};
+use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
 use sngan_experiment::records::SpectrumRecord;
 use std::path::Path;
@@ -15,6 +16,7 @@ const CURVES: [(Method, &str, &str); 3] =
 
 /// A method's spectra, layer by layer.
 struct Curve {
+    method: Method,
     name: String,
     layers: Vec<SpectrumRecord>,
 }
@@ -30,7 +32,8 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
         let fits = |s: &SpectrumRecord| s.weights == weights && s.layer.starts_with("conv") && s.gen_updates == run.spec.gen_updates;
         let layers: Vec<_> = run.dir.spectra()?.into_iter().filter(fits).collect();
         if !layers.is_empty() {
-            curves.push(Curve { name: format!("{name} ({weights} weights, setting {})", run.spec.setting), layers });
+            let RunSpec { setting, seed, .. } = &run.spec;
+            curves.push(Curve { method, name: format!("{name} ({weights} weights, setting {setting}, seed {seed})"), layers });
         }
     }
     let Some(first) = curves.first() else {
@@ -61,7 +64,7 @@ fn panel(curves: &[Curve], layer: &str, i: usize) -> Panel {
         title: format!("layer {}", i + 1),
         x: AxisSpec::linear("index", None),
         y: AxisSpec::linear(if i.is_multiple_of(4) { "σ² / largest σ²" } else { "" }, Some((0.0, 1.0))),
-        series: curves.iter().map(|c| Series::line(c.name.clone(), of(c))).collect(),
+        series: curves.iter().map(|c| Series::line(c.name.clone(), of(c)).of(Some(c.method))).collect(),
         marks: Vec::new(),
     }
 }

@@ -71,12 +71,8 @@ fn claims_body(answers: &[Answer]) -> String {
             escape(&answer.verdict_text())
         );
         for part in &answer.parts {
-            let seeds = match part.seeds {
-                0 => String::new(),
-                1 => "; 1 seed".into(),
-                n => format!("; {n} seeds"),
-            };
-            let statistic = if part.statistic.is_some() { format!(": {}{seeds}", part.statistic_text()) } else { String::new() };
+            let over = if part.repeats > 0 { format!("; {}", part.repeats_text()) } else { String::new() };
+            let statistic = if part.statistic.is_some() { format!(": {}{over}", part.statistic_text()) } else { String::new() };
             let _ = write!(
                 text,
                 "<li>{} — <span class=\"verdict {}\">{}</span>{}</li>",

@@ -45,9 +45,11 @@ pub(super) fn grid(sweeps: &[Collected]) -> Result<Grid> {
     let mut grid = Grid::new("", &["group", "method", "loss", "updates"]);
     for (metric, dataset) in COLUMNS {
         let protocol = shared_protocol(sweeps, metric, dataset)?;
-        let (name, data) = (metric.name(), paper_name(dataset));
-        grid.header.push(format!("{name}[{}] {data}, ours", protocol.map_or("–", |p| p.backbone.as_str())));
-        grid.header.push(format!("{name}[{}] {data}, the paper's", paper::BACKBONE));
+        let (name, papers) = (metric.name(), paper_name(dataset));
+        let ours: BTreeSet<String> = sweeps.iter().filter(|c| c.paper_dataset() == dataset).map(Collected::data_name).collect();
+        let ours = if ours.is_empty() { papers.to_string() } else { ours.into_iter().collect::<Vec<_>>().join(" or ") };
+        grid.header.push(format!("{name}[{}] {ours}, ours", protocol.map_or("–", |p| p.backbone.as_str())));
+        grid.header.push(format!("{name}[{}] {papers}, the paper's", paper::BACKBONE));
     }
     grid.rows = paper::table2()?.iter().map(|row| cells(sweeps, row)).collect();
     Ok(grid)

@@ -58,8 +58,13 @@ pub(super) fn grid8(sweeps: &[Collected]) -> Result<Grid> {
 
 fn grid(sweeps: &[Collected], rows: &[VariantRow]) -> Grid {
     let backbone = sweeps.iter().find_map(|c| c.protocol(Metric::Is)).map_or("–", |p| p.backbone.as_str());
-    // Where a sweep of several was scored once, the heading says why its rows have no best score.
-    let best = sweeps.iter().find(|c| !c.scored_during_training(Metric::Is)).map_or("best", |c| c.best_heading(Metric::Is));
+    // The heading says why rows have no best score.
+    let scored = || sweeps.iter().map(|c| c.scored_during_training(Metric::Is));
+    let best = match (scored().any(|s| s), scored().all(|s| s)) {
+        (true, true) => "best",
+        (true, false) => "best (where eval_every scored during training)",
+        (false, _) => "best (needs eval_every)",
+    };
     let mut grid = Grid::new("", &["architecture", "method"]);
     grid.header.extend([
         format!("is[{backbone}], ours, last"),
@@ -106,14 +111,20 @@ fn collapses(sweeps: &[Collected], rows: &[VariantRow]) -> Vec<String> {
         let plain = rows.iter().find(|r| r.architecture == row.architecture && r.method == "WGAN-GP")?;
         let runs = runs_of(row);
         let diverged = runs.iter().filter(|r| r.diverged()).count();
-        let part = mean(&runs)? / mean(&runs_of(plain))?;
-        let verdict = if diverged > 0 || part < COLLAPSED { "collapsed, as in the paper" } else { "did not collapse, unlike the paper's" };
+        let part = mean(&runs).zip(mean(&runs_of(plain))).map(|(ours, plain)| ours / plain);
+        let collapsed = match part {
+            Some(part) => part < COLLAPSED || 2 * diverged > runs.len(),
+            // Without a score of its own, or one to hold it against, only runs that diverged tell.
+            None if diverged > 0 => 2 * diverged > runs.len(),
+            None => return None,
+        };
+        let verdict = if collapsed { "collapsed, as in the paper" } else { "did not collapse, unlike the paper's" };
+        let score = part.map_or_else(String::new, |p| format!(", the mean last inception score is {p:.2} of {}'s", plain.method));
         Some(format!(
-            "{} ({}) {verdict}: {diverged} of {} runs diverged, the mean last inception score is {part:.2} of {}'s (a collapse: below {COLLAPSED}).",
+            "{} ({}) {verdict}: {diverged} of {} runs diverged{score} (a collapse: a score below {COLLAPSED} of it, or more than half of the runs diverged).",
             row.method,
             row.architecture,
             runs.len(),
-            plain.method
         ))
     };
     rows.iter().filter(|row| row.note.contains("collapsed")).filter_map(line).collect()

@@ -100,9 +100,12 @@ fn several_seeds_have_a_standard_error_and_the_best_score_a_table_of_its_own() {
         "{table}"
     );
     let svg = std::fs::read_to_string(folder.path().join("figures/fig1.svg")).unwrap();
-    assert!(svg.contains("mean over seeds") && !svg.contains("n = 1"), "the caption says what the bars are");
+    assert!(svg.contains("mean over 3 seeds") && !svg.contains("n = 1"), "the caption says what the bars are");
     assert!(svg.contains("mean of the best during training"));
-    let run = &collect(folder.path()).unwrap().runs[0];
+    folder.run(&spec(Method::WeightClipping, "C", 0), &score(10, 3.0, 9.0));
+    let collected = collect(folder.path()).unwrap();
+    assert_eq!(collected.labels(), ["Weight clip.", "SN"], "in the paper's order, whichever ran first");
+    let run = &collected.runs[0];
     assert_eq!(run.learning_curve(sngan_experiment::records::Metric::Is), [(5.0, 5.0), (10.0, 4.0)]);
 }
 

@@ -10,14 +10,14 @@ const PREFIX: &str = "ema.";
 
 /// The average of G's parameters and running averages, `e ← decay·e + (1 − decay)·w` after each generator update with its rounds of D.
 /// It starts from G's initial state and reads the training without changing it.
-pub(super) struct Ema {
+pub(crate) struct Ema {
     decay: f64,
     tensors: BTreeMap<String, Tensor>,
 }
 
 impl Ema {
     /// The average at the start; `None` without a decay.
-    pub(super) fn new(decay: f64, generator: &Generator) -> Result<Option<Ema>> {
+    pub(crate) fn new(decay: f64, generator: &Generator) -> Result<Option<Ema>> {
         if decay == 0.0 {
             return Ok(None);
         }
@@ -27,7 +27,7 @@ impl Ema {
     }
 
     /// Moves towards G.
-    pub(super) fn step(&mut self, generator: &Generator) -> Result<()> {
+    pub(crate) fn step(&mut self, generator: &Generator) -> Result<()> {
         for (name, now) in generator.state() {
             if let Some(t) = self.tensors.get_mut(&name) {
                 *t = ((&*t * self.decay)? + (now * (1.0 - self.decay))?)?.detach();
@@ -37,12 +37,12 @@ impl Ema {
     }
 
     /// Its tensors by checkpoint name.
-    pub(super) fn state(&self) -> impl Iterator<Item = (String, Tensor)> {
+    pub(crate) fn state(&self) -> impl Iterator<Item = (String, Tensor)> {
         self.tensors.iter().map(|(k, t)| (format!("{PREFIX}{k}"), t.clone()))
     }
 
     /// Puts back what [`Ema::state`] gave.
-    pub(super) fn load(&mut self, tensors: &BTreeMap<String, Tensor>, place: &Place) -> Result<()> {
+    pub(crate) fn load(&mut self, tensors: &BTreeMap<String, Tensor>, place: &Place) -> Result<()> {
         for (name, t) in &mut self.tensors {
             *t = find(tensors, &format!("{PREFIX}{name}"), t.shape(), place)?;
         }
