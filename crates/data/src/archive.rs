@@ -1,6 +1,6 @@
 //! Taking files out of a checked archive.
 
-use crate::fetch::{Source, Unpack};
+use crate::sources::{Source, Unpack};
 use crate::{Error, Result};
 use flate2::read::GzDecoder;
 use sngan_experiment::atomic;

@@ -1,6 +1,7 @@
 //! Downloads from a server on the loopback interface that can cut, ignore ranges and lie.
 
 use super::*;
+use crate::sources::Unpack;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};

@@ -14,6 +14,7 @@ mod images;
 pub mod pack;
 pub mod parse;
 mod source;
+pub mod sources;
 mod stl10;
 
 pub use error::{Error, Result};

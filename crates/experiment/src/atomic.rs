@@ -3,9 +3,9 @@
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// How the names of files begin that are not complete yet.
+/// How the names of files and folders begin that are not complete yet.
 const UNFINISHED: &str = ".unfinished-";
 
 /// Writes `bytes` beside `path`, syncs, and renames over it.
@@ -82,21 +82,28 @@ fn sync_folder(folder: &Path) -> Result<()> {
 /// # Errors
 /// Any I/O error.
 pub(crate) fn remove_unfinished(folder: &Path) -> Result<()> {
-    let entries = |folder: &Path| std::fs::read_dir(folder).map_err(Error::io("list", folder));
-    let remove = |entry: &std::fs::DirEntry| match entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-        true => std::fs::remove_file(entry.path()).map_err(Error::io("remove", &entry.path())),
-        false => Ok(()),
-    };
-    for entry in entries(folder)? {
-        let entry = entry.map_err(Error::io("list", folder))?;
-        if entry.path().is_dir() {
-            let below = entry.path();
-            entries(&below)?.try_for_each(|e| remove(&e.map_err(Error::io("list", &below))?))?;
-        } else {
-            remove(&entry)?;
+    for path in entries(folder)? {
+        if is_unfinished(&path) {
+            remove(&path)?;
+        } else if path.is_dir() {
+            entries(&path)?.iter().filter(|p| is_unfinished(p)).try_for_each(|p| remove(p))?;
         }
     }
     Ok(())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let list = || std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>();
+    list().map_err(Error::io("list", folder))
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    removed.map_err(Error::io("remove", path))
 }
 
 /// [`write()`] of a value as pretty JSON with a final newline.

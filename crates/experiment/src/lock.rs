@@ -103,8 +103,11 @@ mod tests {
         for file in [&a, &b, &kept] {
             std::fs::write(file, "x").unwrap();
         }
+        let c = folder.path().join(".unfinished-c");
+        std::fs::create_dir(&c).unwrap();
+        std::fs::write(c.join("000000.png"), "x").unwrap();
         FolderLock::take(folder.path()).unwrap();
-        assert!(!a.exists() && !b.exists() && kept.exists());
+        assert!(!a.exists() && !b.exists() && !c.exists() && kept.exists());
     }
 
     #[test]

@@ -4,14 +4,14 @@ use crate::Ended;
 use crate::args::{Data, DataSet, Pack, PackName};
 use crate::progress::{Position, Progress};
 use anyhow::Result;
-use sngan_data::{ImageSource, fetch, imagenet, pack};
+use sngan_data::{ImageSource, fetch, imagenet, pack, sources};
 use std::path::PathBuf;
 
 pub(crate) fn run(arguments: &Data) -> Result<Ended> {
     match arguments {
         Data::List => {
             println!("fashion-mnist's test files are built in (8,000 images to train on, 2,000 as reference); to be fetched:");
-            for source in fetch::sources() {
+            for source in sources::sources() {
                 println!("{:<14} {}  {}", source.name, source.about, source.base);
             }
             println!("imagenet comes from a folder: sngan data pack imagenet --from DIR");

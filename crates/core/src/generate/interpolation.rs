@@ -83,7 +83,9 @@ pub fn interpolate(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, req
 
 fn rows(request: &Interpolation, mut row: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    (0..request.rows).try_for_each(|i| Ok::<_, Error>(bytes.extend(row(i)?)))?;
+    for i in 0..request.rows {
+        bytes.extend(row(i)?);
+    }
     Ok(bytes)
 }
 
