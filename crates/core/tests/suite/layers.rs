@@ -96,6 +96,21 @@ fn upsampling_whose_input_is_shared() {
     });
 }
 
+/// The order of pooling and convolution on each branch, and where the first ReLU stands.
+#[test]
+fn discriminators_residual_blocks() {
+    let conv = |p: &Place, x: &Tensor, w: &Tensor| layer::conv(p.arm, x, w, 1);
+    let residual = |p: &Place, x: &Tensor, t: &[Tensor]| conv(p, &layer::activation(p.arm, &conv(p, x, &t[1]), 0.0), &t[2]);
+    check("first-block", &["x", "w1", "w2", "s"], |p, t| {
+        (layer::average_pool(p.arm, &residual(p, &t[0], t)) + conv(p, &layer::average_pool(p.arm, &t[0]), &t[3])).unwrap()
+    });
+    check("down-block", &["x", "w1", "w2", "s"], |p, t| {
+        let residual = residual(p, &layer::activation(p.arm, &t[0], 0.0), t);
+        (layer::average_pool(p.arm, &residual) + layer::average_pool(p.arm, &conv(p, &t[0], &t[3]))).unwrap()
+    });
+    check("same-block", &["x", "w1", "w2"], |p, t| (residual(p, &layer::activation(p.arm, &t[0], 0.0), t) + &t[0]).unwrap());
+}
+
 #[test]
 fn generator_in_training_and_evaluation_with_its_running_averages() {
     let all = fixture();

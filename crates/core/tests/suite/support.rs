@@ -168,6 +168,10 @@ pub(crate) mod layer {
         mapped(arm, x, |x| ops::layer_norm(x, beta, NORM_EPS, 1.0))
     }
 
+    pub(crate) fn average_pool(arm: Arm, x: &Tensor) -> Tensor {
+        mapped(arm, x, ops::average_pool)
+    }
+
     pub(crate) fn upsample(arm: Arm, x: &Tensor) -> Tensor {
         mapped(arm, x, ops::upsample)
     }

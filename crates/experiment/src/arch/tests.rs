@@ -109,6 +109,10 @@ fn the_authors_64x64_network() {
     let spec = of(Architecture::Resnet64);
     assert_eq!(blocks(&spec.generator), [[512, 8, 8], [256, 16, 16], [128, 32, 32], [64, 64, 64]]);
     assert_eq!(blocks(&spec.discriminator), [[64, 32, 32], [128, 16, 16], [256, 8, 8], [512, 4, 4], [1024, 2, 2]]);
+    let g = 129 * 16_384 + up(1024, 512) + up(512, 256) + up(256, 128) + up(128, 64) + 2 * 64 + conv(64, 3, 3);
+    assert_eq!(spec.generator_parameters(), g);
+    let d = first(64) + down(64, 128) + down(128, 256) + down(256, 512) + down(512, 1024) + 1025;
+    assert_eq!(spec.discriminator_parameters(), d);
 }
 
 #[test]
