@@ -2,7 +2,6 @@
 //! outline, so that it never looks like many.
 
 use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, LEGEND_ROW, SMALL, WHITE, draw, legend_height};
-use crate::chart::color;
 use crate::frame::{Axis, Frame, Scale, short};
 use crate::statistics::summary;
 use crate::{Rendered, Result};
@@ -42,8 +41,8 @@ pub(crate) struct BarChart {
     pub(crate) notes: Vec<String>,
     pub(crate) scale: Scale,
     pub(crate) label: String,
-    /// Name of the bar at each place of a group.
-    pub(crate) places: Vec<String>,
+    /// Name and colour of the bar at each place of a group.
+    pub(crate) places: Vec<(String, RGBColor)>,
     pub(crate) groups: Vec<Group>,
     /// A dashed line over all groups, and its name.
     pub(crate) line: Option<(String, f64)>,
@@ -89,18 +88,17 @@ impl BarChart {
 
     /// Writes the figure.
     pub(crate) fn render(&self, folder: &Path) -> Result<Rendered> {
-        let entries: Vec<_> = self.places.iter().enumerate().map(|(i, name)| (name.clone(), color(i))).collect();
-        let above = 8 * DENSITY + legend_height(&self.stem, SIZE.0 - 2 * LEFT - 120 * DENSITY, &entries)?;
+        let above = 8 * DENSITY + legend_height(&self.stem, SIZE.0 - 2 * LEFT - 120 * DENSITY, &self.places)?;
         let below = (34 + 20 * self.foot.len() as i32) * DENSITY;
         let size = (SIZE.0, SIZE.1 + above);
         let frame = self.frame(above + 14 * DENSITY, size.1 - below);
         let heading = Heading { title: self.title.clone(), notes: self.notes.clone() };
         let paths = draw(folder, &self.stem, size, &heading, |canvas| {
             frame.draw_y(canvas)?;
-            canvas.legend((LEFT, 8 * DENSITY + LEGEND_ROW / 2), SIZE.0 - LEFT - 120 * DENSITY, &entries)?;
+            canvas.legend((LEFT, 8 * DENSITY + LEGEND_ROW / 2), SIZE.0 - LEFT - 120 * DENSITY, &self.places)?;
             let width = f64::from(frame.right - frame.left) / self.groups.len().max(1) as f64;
             for (i, group) in self.groups.iter().enumerate() {
-                group.draw(canvas, &frame, f64::from(frame.left) + width * i as f64, width)?;
+                group.draw(canvas, &frame, (f64::from(frame.left) + width * i as f64, width), &self.places)?;
             }
             // Over the bars: where less is better, every bar would hide it.
             self.draw_line(canvas, &frame)?;
@@ -139,15 +137,15 @@ impl BarChart {
 }
 
 impl Group {
-    /// Draws the bars between `left` and `left + width`, with the name below and the mark across.
-    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame, left: f64, width: f64) -> Result<()> {
+    /// Draws the bars between `left` and `left + width` in the colours of their places, with the name below and the mark across.
+    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame, (left, width): (f64, f64), places: &[(String, RGBColor)]) -> Result<()> {
         let gap = width * 0.14;
         let step = ((width - gap) / self.bars.len().max(1) as f64).min(WIDEST_BAR);
         let start = left + (width - step * self.bars.len() as f64) / 2.0;
-        for (j, bar) in self.bars.iter().enumerate() {
+        for (j, (bar, (_, color))) in self.bars.iter().zip(places).enumerate() {
             let x0 = (start + step * j as f64) as i32;
             let x1 = (start + step * (j + 1) as f64) as i32 - DENSITY;
-            draw_bar(canvas, frame, (x0, x1), bar, color(j))?;
+            draw_bar(canvas, frame, (x0, x1), bar, *color)?;
             if let Some(best) = self.best.get(j).copied().flatten() {
                 let y = frame.y_at(best);
                 canvas.line(vec![(x0, y), (x1, y)], BLACK, 2 * DENSITY)?;

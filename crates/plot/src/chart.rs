@@ -192,6 +192,11 @@ impl Chart {
     }
 }
 
+/// The colour of a method.
+pub(crate) fn method_color(method: Method) -> RGBColor {
+    color(of_method(method))
+}
+
 /// The place of a method's colour in the palette: those that often stand together are far apart, and SN has the first.
 fn of_method(method: Method) -> usize {
     match method {

@@ -141,13 +141,19 @@ pub(crate) fn imagenet() -> Result<Vec<ImageNetRow>> {
         let text = |key| csv.cell(r, key).map(str::to_string);
         Ok(ImageNetRow {
             model: text("model")?,
-            updates: text("updates")?,
+            updates: thousands(&text("updates")?),
             is: csv.published(r, "is_mean", "is_std")?,
             intra_class_ms_ssim: csv.number(r, "intra_ms_ssim")?,
             source: text("source")?,
         })
     };
     csv.rows.iter().map(row).collect()
+}
+
+/// `450000` as `450,000`.
+fn thousands(digits: &str) -> String {
+    let split = |(i, c): (usize, char)| if i > 0 && (digits.len() - i).is_multiple_of(3) { format!(",{c}") } else { c.to_string() };
+    digits.chars().enumerate().map(split).collect()
 }
 
 /// Table 2's name of a method in the standard CNN's rows.
@@ -207,6 +213,7 @@ mod tests {
     fn every_embedded_file_parses() {
         assert_eq!((table2().unwrap().len(), table7().unwrap().len(), table8().unwrap().len()), (19, 8, 4));
         assert_eq!(imagenet().unwrap()[0].is.value, Some(21.1));
+        assert_eq!(imagenet().unwrap()[0].updates, "450,000");
         assert!(table7().unwrap()[1].note.contains("collapsed"));
     }
 }

@@ -47,7 +47,8 @@ pub(crate) fn fig7(request: &Request<'_>) -> Result<Rendered> {
     request.each(|c| {
         let best =
             c.representative(Method::Sn).or_else(|| c.runs.iter().filter(|r| r.spec.method == Method::Sn).min_by_key(|r| r.spec.seed));
-        let mut notes = vec![c.describe_runs(), "Samples of the run with the best inception score, else of the lowest seed.".into()];
+        let which = best.map_or_else(String::new, |r| format!("Setting {}, seed {}: ", r.spec.setting, r.spec.seed));
+        let mut notes = vec![c.describe_runs(), which + "samples of the run with the best inception score, else of the lowest seed."];
         if request.compare {
             let published = paper::imagenet()?.into_iter().find(|row| row.model == "SN-GAN concat");
             let not = if c.comparable(Metric::Is) { "" } else { " (not comparable)" };

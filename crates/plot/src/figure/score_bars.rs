@@ -2,6 +2,7 @@
 
 use crate::artefact::Request;
 use crate::bars::{Bar, BarChart, Group};
+use crate::chart::color;
 use crate::collect::{Collected, Run};
 use crate::frame::Scale;
 use crate::paper::{self, Published, Table2Row};
@@ -70,7 +71,7 @@ impl Bars {
             notes: vec![c.describe_runs(), scores + &BarChart::legend_of_bars(&groups, "splits")],
             scale: self.scale,
             label: format!("{}[{}]", self.metric.name(), protocol.backbone),
-            places: settings.iter().map(|s| format!("setting {s}")).collect(),
+            places: settings.iter().enumerate().map(|(i, s)| (format!("setting {s}"), color(i))).collect(),
             groups,
             line: c.real(self.metric).and_then(|s| s.value).map(|v| ("real data".into(), v)),
             foot: self.foot(c, &marks, on_axis),

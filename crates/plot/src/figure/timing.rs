@@ -2,6 +2,7 @@
 
 use crate::artefact::Request;
 use crate::bars::{Bar, BarChart, Group};
+use crate::chart::method_color;
 use crate::frame::Scale;
 use crate::statistics::mean;
 use crate::{Rendered, Result};
@@ -59,7 +60,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
         ],
         scale: Scale::Linear,
         label: "seconds".into(),
-        places: METHODS.iter().map(|m| m.label().to_string()).collect(),
+        places: METHODS.iter().map(|m| (m.label().to_string(), method_color(*m))).collect(),
         groups,
         line: None,
         foot,

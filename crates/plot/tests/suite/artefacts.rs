@@ -155,7 +155,7 @@ fn learning_curves_and_samples_of_imagenet_are_drawn_from_its_sweeps() {
     let read = |folder: &Folder| collect(folder.path()).unwrap();
     let svg = text(&drawn("fig5", &[read(&concat)], None, out.path()));
     assert!(
-        svg.contains("not comparable: SN-GAN concat has 21.1 ± 0.35 after 450000 updates (intra-class MS-SSIM 0.101)")
+        svg.contains("not comparable: SN-GAN concat has 21.1 ± 0.35 after 450,000 updates (intra-class MS-SSIM 0.101)")
             && svg.matches("<circle").count() == 4,
         "{}",
         &svg[..900]
