@@ -45,7 +45,8 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// Lists JPEG and PNG files by their extension. Names that begin with a dot, of folders and of files, are those of tools and are not looked at.
+    /// Lists JPEG and PNG files by their extension. Names that begin with a dot, of folders and of files, are those of tools and are not
+    /// looked at.
     ///
     /// # Errors
     /// No class folder, an empty one, one whose name is no UTF-8.

@@ -197,11 +197,6 @@ impl Collected {
         self.runs.iter().any(|r| r.scored_during_training(metric))
     }
 
-    /// The heading of a column of best scores, with why it is empty where runs were scored once.
-    pub(crate) fn best_heading(&self, metric: Metric) -> &'static str {
-        if self.scored_during_training(metric) { "best" } else { "best (needs eval_every)" }
-    }
-
     /// What an answer from these runs, and from their scores in `metric`, holds for: `at scale quick, on Fashion-MNIST in place of CIFAR-10,
     /// by scorer-fashion`. `None` where scale, data, sizes and backbone are the paper's and completed runs have `min_updates`.
     pub fn conditions(&self, metric: Option<Metric>, min_updates: u64) -> Option<String> {
@@ -296,6 +291,15 @@ impl Collected {
     /// The distinct values of a key.
     fn values<T: Ord + std::fmt::Display>(&self, key: impl Fn(&RunSpec) -> T) -> String {
         distinct(self.runs.iter().map(|r| key(&r.spec)))
+    }
+}
+
+/// The heading of a column of these sweeps' best scores, with why it has none where runs were scored once.
+pub(crate) fn best_heading(sweeps: &[Collected], metric: Metric) -> &'static str {
+    match sweeps.iter().filter(|c| c.scored_during_training(metric)).count() {
+        0 => "best (needs eval_every)",
+        n if n == sweeps.len() => "best",
+        _ => "best (where eval_every scored during training)",
     }
 }
 

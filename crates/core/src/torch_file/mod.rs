@@ -54,7 +54,8 @@ pub struct TorchTensor {
     pub data: TorchData,
 }
 
-/// A file's dictionary of tensors, or its one tensor, then called `tensor`. It holds the file's bytes; [`TorchFile::tensor`] copies one tensor out of them.
+/// A file's dictionary of tensors, or its one tensor, then called `tensor`. It holds the file's bytes; [`TorchFile::tensor`] copies one
+/// tensor out of them.
 #[derive(Debug)]
 pub struct TorchFile {
     path: PathBuf,

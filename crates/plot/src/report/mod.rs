@@ -4,6 +4,7 @@ mod html;
 mod provenance;
 
 use crate::claims::{self, Answer, Verdict};
+use crate::collect::best_heading;
 use crate::table::{Cell, Grid};
 use crate::{Artefact, Collected, Rendered, Result, collect, figures, render_all, table};
 use html::{escape, paragraph, section, table as html_table};
@@ -141,7 +142,7 @@ fn runs(c: &Collected) -> Grid {
     let metrics = [Metric::Is, Metric::Fid].into_iter().filter(|m| c.protocol(*m).is_some()).collect::<Vec<_>>();
     for metric in &metrics {
         let name = format!("{}[{}]", metric.name(), c.protocol(*metric).map_or("", |p| p.backbone.as_str()));
-        grid.header.extend([format!("{name}, last"), format!("{name}, {}", c.best_heading(*metric))]);
+        grid.header.extend([format!("{name}, last"), format!("{name}, {}", best_heading(std::slice::from_ref(c), *metric))]);
     }
     for run in &c.runs {
         let s = &run.spec;

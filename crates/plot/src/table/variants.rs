@@ -3,7 +3,7 @@
 use super::cell::{Cell, Grid, Which, list, write};
 use super::table2::shared_protocol;
 use crate::artefact::Request;
-use crate::collect::{Collected, Run};
+use crate::collect::{Collected, Run, best_heading};
 use crate::paper::{self, VariantRow};
 use crate::statistics::summary;
 use crate::{Rendered, Result};
@@ -58,13 +58,7 @@ pub(super) fn grid8(sweeps: &[Collected]) -> Result<Grid> {
 
 fn grid(sweeps: &[Collected], rows: &[VariantRow]) -> Grid {
     let backbone = sweeps.iter().find_map(|c| c.protocol(Metric::Is)).map_or("–", |p| p.backbone.as_str());
-    // The heading says why rows have no best score.
-    let scored = || sweeps.iter().map(|c| c.scored_during_training(Metric::Is));
-    let best = match (scored().any(|s| s), scored().all(|s| s)) {
-        (true, true) => "best",
-        (true, false) => "best (where eval_every scored during training)",
-        (false, _) => "best (needs eval_every)",
-    };
+    let best = best_heading(sweeps, Metric::Is);
     let mut grid = Grid::new("", &["architecture", "method"]);
     grid.header.extend([
         format!("is[{backbone}], ours, last"),
