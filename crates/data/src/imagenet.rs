@@ -34,8 +34,8 @@ pub fn parts(from: &Path) -> Result<Vec<&'static str>> {
 pub fn pack(from: &Path, out: &Path, options: Options, progress: &mut dyn FnMut(&str, Progress)) -> Result<Vec<Packed>> {
     let one = |part: &&str| pack::pack(&from.join(part), &format!("imagenet:{part}"), &out.join(part), options, &mut |p| progress(part, p));
     let parts = parts(from)?;
-    // A defect of the second is better known before the first is packed.
-    parts.iter().try_for_each(|part| Listing::of(&from.join(part)).map(drop))?;
+    // A defect of the second is better known before the first is packed, which lists its own files.
+    parts.iter().skip(1).try_for_each(|part| Listing::of(&from.join(part)).map(drop))?;
     parts.iter().map(one).collect()
 }
 
