@@ -41,16 +41,23 @@ pub(crate) fn find(name: &str, folder: Option<&Path>) -> Result<ExperimentFile> 
         }
     }
     match BUILT_IN.iter().find(|(n, _)| *n == name) {
-        Some((_, text)) => Ok(ExperimentFile::parse(Path::new(&format!("built-in {name}.toml")), text)?),
+        Some((_, text)) => {
+            Ok(ExperimentFile::parse(Path::new(&format!("built-in {name}.toml")), text)?)
+        }
         None => {
             let known: Vec<_> = BUILT_IN.iter().map(|(n, _)| *n).collect();
-            bail!("no experiment `{name}` in {}; built in: {}", folders[0].display(), known.join(", "))
+            bail!(
+                "no experiment `{name}` in {}; built in: {}",
+                folders[0].display(),
+                known.join(", ")
+            )
         }
     }
 }
 
 fn read(path: &Path) -> Result<ExperimentFile> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("failed to read {}", path.display()))?;
     Ok(ExperimentFile::parse(path, &text)?)
 }
 
@@ -80,6 +87,11 @@ mod tests {
         assert_eq!(file.plan("smoke").unwrap().specs.len(), 48);
         assert_eq!(file.plan("cpu").unwrap().specs.len(), 4 * 6 * 3);
         let paper = file.plan("paper").unwrap();
-        assert!(paper.specs.iter().all(|s| (s.side, s.width_divisor, s.batch, s.gen_updates) == (32, 1, 64, 100_000)));
+        assert!(
+            paper
+                .specs
+                .iter()
+                .all(|s| (s.side, s.width_divisor, s.batch, s.gen_updates) == (32, 1, 64, 100_000))
+        );
     }
 }

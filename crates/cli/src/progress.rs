@@ -49,11 +49,20 @@ impl Progress {
     pub(crate) fn new(unit: &'static str) -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(STEPS as u64);
-            bar.set_style(ProgressStyle::with_template("{wide_bar} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template("{wide_bar} {msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             bar
         });
         let now = Instant::now();
-        Progress { bar, unit, beside: false, started: now, state: Mutex::new(State { first: None, last_line: now }) }
+        Progress {
+            bar,
+            unit,
+            beside: false,
+            started: now,
+            state: Mutex::new(State { first: None, last_line: now }),
+        }
     }
 
     /// The same with plain lines on standard error.
@@ -80,11 +89,18 @@ impl Progress {
         let rate = at.done.saturating_sub(first.done) as f64 / seconds;
         let speed = (at.share - first.share) / seconds;
         let left = (speed > 0.0).then(|| (1.0 - at.share).max(0.0) / speed).filter(|s| *s < 1e9);
-        let left = left.map_or_else(String::new, |s| format!(", {} left", HumanDuration(Duration::from_secs_f64(s))));
-        let number = |n: u64| if self.unit == "bytes" { HumanBytes(n).to_string() } else { n.to_string() };
+        let left = left.map_or_else(String::new, |s| {
+            format!(", {} left", HumanDuration(Duration::from_secs_f64(s)))
+        });
+        let number =
+            |n: u64| if self.unit == "bytes" { HumanBytes(n).to_string() } else { n.to_string() };
         let total = at.total.map_or_else(String::new, |t| format!("/{}", number(t)));
         let unit = if self.unit == "bytes" { String::new() } else { format!(" {}", self.unit) };
-        let rate = if self.unit == "bytes" { HumanBytes(rate as u64).to_string() } else { format!("{rate:.1}") };
+        let rate = if self.unit == "bytes" {
+            HumanBytes(rate as u64).to_string()
+        } else {
+            format!("{rate:.1}")
+        };
         format!("{}{total}{unit}, {rate}/s{left}  {message}", number(at.done))
     }
 
@@ -114,17 +130,29 @@ mod tests {
         progress.started = Instant::now() - Duration::from_secs(10);
         let first = Position::even(50, Some(200));
         let line = progress.line(Position::even(100, Some(200)), first, "x");
-        assert!(line.starts_with("100/200 updates, 5.0/s, 20 seconds left") && line.ends_with("  x"), "{line}");
+        assert!(
+            line.starts_with("100/200 updates, 5.0/s, 20 seconds left") && line.ends_with("  x"),
+            "{line}"
+        );
         // A tenth of the work, in half of the pieces: the rest is dear.
-        let line = progress.line(Position { done: 100, total: Some(200), share: 0.1 }, Position::even(0, None), "");
-        assert!(line.starts_with("100/200 updates, 10.0/s, 90 seconds left") || line.contains("2 minutes"), "{line}");
+        let line = progress.line(
+            Position { done: 100, total: Some(200), share: 0.1 },
+            Position::even(0, None),
+            "",
+        );
+        assert!(
+            line.starts_with("100/200 updates, 10.0/s, 90 seconds left")
+                || line.contains("2 minutes"),
+            "{line}"
+        );
         assert!(!progress.line(first, first, "").contains("left"));
     }
 
     #[test]
     fn bytes_are_shown_for_people() {
         let progress = Progress::new("bytes");
-        let line = progress.line(Position::even(1 << 20, Some(3 << 20)), Position::even(0, None), "");
+        let line =
+            progress.line(Position::even(1 << 20, Some(3 << 20)), Position::even(0, None), "");
         assert!(line.starts_with("1.00 MiB/3.00 MiB, "), "{line}");
     }
 }

@@ -30,7 +30,11 @@ const CASES: [Case; 6] = [
     (Method::Vanilla, 32, 1, 2),
 ];
 
-fn updates(bencher: Bencher<'_, '_>, (method, side, width_divisor, threads): Case, f: fn(&mut SingleUpdates<'_>)) {
+fn updates(
+    bencher: Bencher<'_, '_>,
+    (method, side, width_divisor, threads): Case,
+    f: fn(&mut SingleUpdates<'_>),
+) {
     let spec = RunSpec { side, width_divisor, ..RunSpec::paper(method) };
     let images = made_up_images(side, 1).unwrap();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

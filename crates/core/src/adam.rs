@@ -54,9 +54,18 @@ impl InplaceOp2 for OnePass<'_> {
         "adam"
     }
 
-    fn cpu_fwd(&self, w: &mut CpuStorage, lw: &Layout, g: &CpuStorage, lg: &Layout) -> candle_core::Result<()> {
-        let (CpuStorage::F32(w), CpuStorage::F32(g)) = (w, g) else { candle_core::bail!("adam's one pass knows f32 only") };
-        let (Some((w0, w1)), Some((g0, g1))) = (lw.contiguous_offsets(), lg.contiguous_offsets()) else {
+    fn cpu_fwd(
+        &self,
+        w: &mut CpuStorage,
+        lw: &Layout,
+        g: &CpuStorage,
+        lg: &Layout,
+    ) -> candle_core::Result<()> {
+        let (CpuStorage::F32(w), CpuStorage::F32(g)) = (w, g) else {
+            candle_core::bail!("adam's one pass knows f32 only")
+        };
+        let (Some((w0, w1)), Some((g0, g1))) = (lw.contiguous_offsets(), lg.contiguous_offsets())
+        else {
             candle_core::bail!("adam needs contiguous tensors")
         };
         let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,7 +85,10 @@ impl Adam {
             .into_iter()
             .map(|(name, var)| {
                 let moments = if var.device().is_cpu() && var.dtype() == DType::F32 {
-                    Moments::Host(Mutex::new((vec![0.0; var.elem_count()], vec![0.0; var.elem_count()])))
+                    Moments::Host(Mutex::new((
+                        vec![0.0; var.elem_count()],
+                        vec![0.0; var.elem_count()],
+                    )))
                 } else {
                     Moments::Tensors(var.zeros_like()?, var.zeros_like()?)
                 };
@@ -104,14 +116,23 @@ impl Adam {
             let Some(g) = grads.get(&slot.var) else { continue };
             match &mut slot.moments {
                 Moments::Host(moments) => {
-                    let step = sngan_kernels::adam::AdamStep::new(lr, beta1, beta2, eps, self.steps, epsilon == AdamEpsilon::Chainer);
+                    let step = sngan_kernels::adam::AdamStep::new(
+                        lr,
+                        beta1,
+                        beta2,
+                        eps,
+                        self.steps,
+                        epsilon == AdamEpsilon::Chainer,
+                    );
                     slot.var.inplace_op2(&g.contiguous()?, &OnePass { moments, step })?;
                 }
                 Moments::Tensors(m, v) => {
                     *m = ((m.affine(beta1, 0.0)? + g.affine(1.0 - beta1, 0.0)?)?).detach();
                     *v = ((v.affine(beta2, 0.0)? + g.sqr()?.affine(1.0 - beta2, 0.0)?)?).detach();
                     let delta = match epsilon {
-                        AdamEpsilon::Corrected => ((&*m / c1)? / ((&*v / c2)?.sqrt()? + eps)?)? * lr,
+                        AdamEpsilon::Corrected => {
+                            ((&*m / c1)? / ((&*v / c2)?.sqrt()? + eps)?)? * lr
+                        }
                         AdamEpsilon::Chainer => (&*m / (v.sqrt()? + eps)?)? * (lr * c2.sqrt() / c1),
                     }?;
                     slot.var.set(&(slot.var.as_tensor() - delta)?.detach())?;
@@ -136,7 +157,8 @@ impl Adam {
             let (m, v) = match &slot.moments {
                 Moments::Host(moments) => {
                     let moments = moments.lock().unwrap_or_else(PoisonError::into_inner);
-                    let tensor = |x: &[f32]| Tensor::from_slice(x, slot.var.shape(), slot.var.device());
+                    let tensor =
+                        |x: &[f32]| Tensor::from_slice(x, slot.var.shape(), slot.var.device());
                     (tensor(&moments.0)?, tensor(&moments.1)?)
                 }
                 Moments::Tensors(m, v) => (m.clone(), v.clone()),
@@ -158,12 +180,18 @@ impl Adam {
                 let key = format!("{kind}.{}", slot.name);
                 match state.get(&key) {
                     Some(t) if t.shape() == slot.var.shape() => Ok(t.clone()),
-                    _ => Err(Error::Invalid(format!("Adam's state lacks `{key}` with shape {:?}", slot.var.dims()))),
+                    _ => Err(Error::Invalid(format!(
+                        "Adam's state lacks `{key}` with shape {:?}",
+                        slot.var.dims()
+                    ))),
                 }
             };
             let (m, v) = (find("m")?, find("v")?);
             slot.moments = match &slot.moments {
-                Moments::Host(_) => Moments::Host(Mutex::new((m.flatten_all()?.to_vec1()?, v.flatten_all()?.to_vec1()?))),
+                Moments::Host(_) => Moments::Host(Mutex::new((
+                    m.flatten_all()?.to_vec1()?,
+                    v.flatten_all()?.to_vec1()?,
+                ))),
                 Moments::Tensors(..) => Moments::Tensors(m, v),
             };
         }

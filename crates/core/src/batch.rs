@@ -36,17 +36,29 @@ impl Noise {
     pub(crate) fn z(&self, stream: &str, index: u64, n: usize, place: &Place) -> Result<Tensor> {
         let draws = match self.latent {
             Latent::Normal => self.streams.normal(stream, index, n * Z_DIM),
-            Latent::Uniform => self.streams.uniform(stream, index, n * Z_DIM).into_iter().map(|u| 2.0 * u - 1.0).collect(),
+            Latent::Uniform => self
+                .streams
+                .uniform(stream, index, n * Z_DIM)
+                .into_iter()
+                .map(|u| 2.0 * u - 1.0)
+                .collect(),
         };
         place.tensor(draws, (n, Z_DIM))
     }
 
     /// `n` classes of a stream, each as likely; `None` without classes.
-    pub(crate) fn labels(&self, stream: &str, index: u64, n: usize, place: &Place) -> Result<Option<Labels>> {
+    pub(crate) fn labels(
+        &self,
+        stream: &str,
+        index: u64,
+        n: usize,
+        place: &Place,
+    ) -> Result<Option<Labels>> {
         if self.n_classes == 0 {
             return Ok(None);
         }
-        Labels::new(self.streams.below(stream, index, n, self.n_classes), self.n_classes, place).map(Some)
+        Labels::new(self.streams.below(stream, index, n, self.n_classes), self.n_classes, place)
+            .map(Some)
     }
 }
 
@@ -61,22 +73,42 @@ pub(crate) struct Real {
 impl<'a> Draws<'a> {
     /// The random inputs of `spec`.
     pub(crate) fn random(spec: &RunSpec, images: &'a dyn ImageSource) -> Draws<'a> {
-        Draws::Random(Noise::new(spec, spec.seed), Batches::new(images, Streams::new(spec.seed), spec.pixels))
+        Draws::Random(
+            Noise::new(spec, spec.seed),
+            Batches::new(images, Streams::new(spec.seed), spec.pixels),
+        )
     }
 
     /// z of the stream `z.<stream>`, `[n, 128]`.
-    pub(crate) fn noise(&self, stream: &str, index: u64, n: usize, place: &Place) -> Result<Tensor> {
+    pub(crate) fn noise(
+        &self,
+        stream: &str,
+        index: u64,
+        n: usize,
+        place: &Place,
+    ) -> Result<Tensor> {
         match self {
             Draws::Random(noise, _) => noise.z(&format!("z.{stream}"), index, n, place),
-            Draws::Recorded(tensors) => recorded(tensors, &format!("z.{stream}"), index, &[n, Z_DIM], place),
+            Draws::Recorded(tensors) => {
+                recorded(tensors, &format!("z.{stream}"), index, &[n, Z_DIM], place)
+            }
         }
     }
 
     /// Classes for a conditional G from the stream `y.<stream>`, `[n]`.
-    pub(crate) fn labels(&self, stream: &str, index: u64, n: usize, n_classes: usize, place: &Place) -> Result<Option<Labels>> {
+    pub(crate) fn labels(
+        &self,
+        stream: &str,
+        index: u64,
+        n: usize,
+        n_classes: usize,
+        place: &Place,
+    ) -> Result<Option<Labels>> {
         match self {
             Draws::Random(noise, _) => noise.labels(&format!("y.{stream}"), index, n, place),
-            Draws::Recorded(tensors) => recorded_labels(tensors, stream, index, n, n_classes, place),
+            Draws::Recorded(tensors) => {
+                recorded_labels(tensors, stream, index, n, n_classes, place)
+            }
         }
     }
 
@@ -89,7 +121,14 @@ impl<'a> Draws<'a> {
     }
 
     /// A real batch of `n` images of `side` pixels, with labels where there are `n_classes`.
-    pub(crate) fn real(&mut self, index: u64, n: usize, side: usize, n_classes: usize, place: &Place) -> Result<Real> {
+    pub(crate) fn real(
+        &mut self,
+        index: u64,
+        n: usize,
+        side: usize,
+        n_classes: usize,
+        place: &Place,
+    ) -> Result<Real> {
         match self {
             Draws::Random(_, batches) => batches.get(index, n, n_classes, place),
             Draws::Recorded(tensors) => Ok(Real {
@@ -111,17 +150,30 @@ fn recorded_labels(
     if n_classes == 0 {
         return Ok(None);
     }
-    let values = recorded(tensors, &format!("y.{name}"), index, &[n], &Place::oracle())?.to_vec1::<f64>()?;
+    let values =
+        recorded(tensors, &format!("y.{name}"), index, &[n], &Place::oracle())?.to_vec1::<f64>()?;
     // Whole numbers; anything else becomes a class that does not exist.
-    let classes = values.into_iter().map(|y| if y >= 0.0 && y.fract() == 0.0 { y as u32 } else { u32::MAX }).collect();
+    let classes = values
+        .into_iter()
+        .map(|y| if y >= 0.0 && y.fract() == 0.0 { y as u32 } else { u32::MAX })
+        .collect();
     Labels::new(classes, n_classes, place).map(Some)
 }
 
-fn recorded(tensors: &BTreeMap<String, Tensor>, name: &str, index: u64, shape: &[usize], place: &Place) -> Result<Tensor> {
+fn recorded(
+    tensors: &BTreeMap<String, Tensor>,
+    name: &str,
+    index: u64,
+    shape: &[usize],
+    place: &Place,
+) -> Result<Tensor> {
     let key = format!("{name}.{index}");
     match tensors.get(&key) {
         Some(t) if t.dims() == shape => Ok(t.to_device(&place.device)?.to_dtype(place.dtype)?),
-        Some(t) => Err(Error::Invalid(format!("input `{key}` is {:?}; the spec needs {shape:?}", t.dims()))),
+        Some(t) => Err(Error::Invalid(format!(
+            "input `{key}` is {:?}; the spec needs {shape:?}",
+            t.dims()
+        ))),
         None => Err(Error::Invalid(format!("the case has no input `{key}`"))),
     }
 }
@@ -135,26 +187,46 @@ pub(crate) struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    pub(crate) fn new(images: &'a dyn ImageSource, streams: Streams, pixels: Pixels) -> Batches<'a> {
+    pub(crate) fn new(
+        images: &'a dyn ImageSource,
+        streams: Streams,
+        pixels: Pixels,
+    ) -> Batches<'a> {
         Batches { images, streams, pixels, epoch: None }
     }
 
     /// The batch with number `index` (0-based, counting D updates).
-    pub(crate) fn get(&mut self, index: u64, batch: usize, n_classes: usize, place: &Place) -> Result<Real> {
+    pub(crate) fn get(
+        &mut self,
+        index: u64,
+        batch: usize,
+        n_classes: usize,
+        place: &Place,
+    ) -> Result<Real> {
         let n = self.images.len() as u64;
         let positions = index * batch as u64..(index + 1) * batch as u64;
-        let chosen: Vec<u32> = positions.map(|position| self.order(position / n)[(position % n) as usize]).collect();
+        let chosen: Vec<u32> =
+            positions.map(|position| self.order(position / n)[(position % n) as usize]).collect();
         self.of(&chosen, "dequantize", index, n_classes, place)
     }
 
     /// The images `chosen`, with noise from `stream` where pixels are dequantized.
-    pub(crate) fn of(&self, chosen: &[u32], stream: &str, index: u64, n_classes: usize, place: &Place) -> Result<Real> {
+    pub(crate) fn of(
+        &self,
+        chosen: &[u32],
+        stream: &str,
+        index: u64,
+        n_classes: usize,
+        place: &Place,
+    ) -> Result<Real> {
         let side = self.images.side();
         let mut bytes = Vec::with_capacity(chosen.len() * 3 * side * side);
         chosen.iter().try_for_each(|image| self.images.read(*image as usize, &mut bytes))?;
-        let images = place.tensor(self.to_inputs(&bytes, stream, index), (chosen.len(), 3, side, side))?;
+        let images =
+            place.tensor(self.to_inputs(&bytes, stream, index), (chosen.len(), 3, side, side))?;
         let classes = || chosen.iter().map(|image| self.images.labels()[*image as usize]).collect();
-        let labels = if n_classes > 0 { Some(Labels::new(classes(), n_classes, place)?) } else { None };
+        let labels =
+            if n_classes > 0 { Some(Labels::new(classes(), n_classes, place)?) } else { None };
         Ok(Real { images, labels })
     }
 
@@ -216,7 +288,8 @@ mod tests {
     #[test]
     fn labels_are_those_of_the_images() {
         let images = five();
-        let real = Batches::new(&images, Streams::new(3), Pixels::Plain).get(0, 5, 5, &cpu()).unwrap();
+        let real =
+            Batches::new(&images, Streams::new(3), Pixels::Plain).get(0, 5, 5, &cpu()).unwrap();
         let classes = real.labels.as_ref().unwrap().classes().to_vec();
         for (class, x) in classes.into_iter().zip(values(real).chunks(3)) {
             assert_eq!(f32::from(images.pixels[3 * class as usize]) / 127.5 - 1.0, x[0]);

@@ -79,7 +79,11 @@ pub fn decode(path: &Path, bytes: &[u8], device: &Device) -> Result<BTreeMap<Str
 ///
 /// # Errors
 /// Any I/O error; nothing half-written is then visible.
-pub fn save(dir: &RunDir, mut metadata: Metadata, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+pub fn save(
+    dir: &RunDir,
+    mut metadata: Metadata,
+    tensors: &BTreeMap<String, Tensor>,
+) -> Result<()> {
     let (json, file) = paths(dir, metadata.gen_updates);
     let bytes = encode(tensors)?;
     metadata.sha256 = hex(&Sha256::digest(&bytes));
@@ -98,7 +102,10 @@ fn newest_first(dir: &RunDir) -> Result<Vec<PathBuf>> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
-    let io = |source| Error::Checkpoint { path: folder.clone(), reason: format!("cannot be listed: {source}") };
+    let io = |source| Error::Checkpoint {
+        path: folder.clone(),
+        reason: format!("cannot be listed: {source}"),
+    };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(&folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
@@ -115,7 +122,8 @@ fn prune(dir: &RunDir) -> Result<()> {
     for json in newest_first(dir)?.into_iter().skip(KEPT) {
         if run_dir::read_json::<Metadata>(&json).is_ok_and(|m| !m.horizon) {
             // The JSON goes first: without it the checkpoint does not exist. A file that cannot be removed does no harm.
-            let _ = std::fs::remove_file(&json).and_then(|()| std::fs::remove_file(json.with_extension("safetensors")));
+            let _ = std::fs::remove_file(&json)
+                .and_then(|()| std::fs::remove_file(json.with_extension("safetensors")));
         }
     }
     Ok(())
@@ -133,7 +141,11 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
     if hex(&Sha256::digest(&bytes)) != metadata.sha256 {
         return Err(corrupt("does not have the checksum in its JSON file; it is corrupt".into()));
     }
-    Ok(Checkpoint { gen_updates: metadata.gen_updates, tensors: decode(&file, &bytes, device)?, metadata })
+    Ok(Checkpoint {
+        gen_updates: metadata.gen_updates,
+        tensors: decode(&file, &bytes, device)?,
+        metadata,
+    })
 }
 
 /// Whether a run has any checkpoint, good or corrupt.
@@ -179,7 +191,9 @@ mod tests {
     fn keeps_two_and_the_horizons_and_falls_back_from_a_corrupt_one() {
         let folder = tempfile::tempdir().unwrap();
         let dir = RunDir::new(folder.path());
-        let state = |v: f32| BTreeMap::from([("a".to_string(), Tensor::new(&[v, 2.0], &Device::Cpu).unwrap())]);
+        let state = |v: f32| {
+            BTreeMap::from([("a".to_string(), Tensor::new(&[v, 2.0], &Device::Cpu).unwrap())])
+        };
         for k in 1..=5 {
             save(&dir, metadata(k, k == 1), &state(k as f32)).unwrap();
         }

@@ -21,7 +21,8 @@ fn to_faer(weight: &Tensor) -> Result<Mat<f64>> {
 pub fn singular_values(weight: &Tensor) -> Result<Vec<f64>> {
     let m = to_faer(weight)?;
     check_finite(&m)?;
-    m.singular_values().map_err(|e| Error::Invalid(format!("singular values did not converge: {e:?}")))
+    m.singular_values()
+        .map_err(|e| Error::Invalid(format!("singular values did not converge: {e:?}")))
 }
 
 /// Squared singular values in increasing order, as eigenvalues of the smaller Gram matrix: far cheaper than [`singular_values`], with a
@@ -30,7 +31,9 @@ pub(crate) fn squared_singular_values(weight: &Tensor) -> Result<Vec<f64>> {
     let m = to_faer(weight)?;
     check_finite(&m)?;
     let gram = if m.nrows() <= m.ncols() { &m * m.transpose() } else { m.transpose() * &m };
-    let eigen = gram.self_adjoint_eigenvalues(Side::Lower).map_err(|e| Error::Invalid(format!("eigenvalues did not converge: {e:?}")))?;
+    let eigen = gram
+        .self_adjoint_eigenvalues(Side::Lower)
+        .map_err(|e| Error::Invalid(format!("eigenvalues did not converge: {e:?}")))?;
     // Rounding puts what is 0 on either side of it.
     Ok(eigen.into_iter().map(|x| x.max(0.0)).collect())
 }
@@ -58,12 +61,17 @@ pub(crate) fn orthonormal(rows: usize, columns: usize, draws: &[f32]) -> Result<
     }
     let wide = rows < columns;
     let (tall, short) = if wide { (columns, rows) } else { (rows, columns) };
-    let at = |i: usize, j: usize| f64::from(if wide { draws[j * columns + i] } else { draws[i * columns + j] });
+    let at = |i: usize, j: usize| {
+        f64::from(if wide { draws[j * columns + i] } else { draws[i * columns + j] })
+    };
     let qr = Mat::from_fn(tall, short, at).qr();
     let (q, r) = (qr.compute_thin_Q(), qr.thin_R());
     // The signs of R's diagonal make the distribution uniform (Haar).
     let signed = |i: usize, j: usize| (q[(i, j)] * r[(j, j)].signum()) as f32;
-    Ok((0..rows * columns).map(|k| (k / columns, k % columns)).map(|(i, j)| if wide { signed(j, i) } else { signed(i, j) }).collect())
+    Ok((0..rows * columns)
+        .map(|k| (k / columns, k % columns))
+        .map(|(i, j)| if wide { signed(j, i) } else { signed(i, j) })
+        .collect())
 }
 
 #[cfg(test)]
@@ -74,7 +82,8 @@ mod tests {
 
     #[test]
     fn sigma_max_is_the_first_singular_value() {
-        let draws: Vec<f64> = Streams::new(1).normal("w", 0, 6 * 10).into_iter().map(f64::from).collect();
+        let draws: Vec<f64> =
+            Streams::new(1).normal("w", 0, 6 * 10).into_iter().map(f64::from).collect();
         for shape in [(6, 10), (10, 6)] {
             let w = Tensor::from_slice(&draws, shape, &Device::Cpu).unwrap();
             let all = singular_values(&w).unwrap();
@@ -86,7 +95,8 @@ mod tests {
     #[test]
     fn orthonormal_rows_or_columns() {
         for (rows, columns) in [(4, 9), (9, 4), (1, 5)] {
-            let q = orthonormal(rows, columns, &Streams::new(2).normal("q", 0, rows * columns)).unwrap();
+            let q = orthonormal(rows, columns, &Streams::new(2).normal("q", 0, rows * columns))
+                .unwrap();
             let w = Tensor::from_vec(q, (rows, columns), &Device::Cpu).unwrap();
             for s in singular_values(&w).unwrap() {
                 assert!((s - 1.0).abs() < 1e-6, "{s}");

@@ -12,7 +12,9 @@ pub fn parse_device(text: &str) -> Result<Device> {
     let ordinal = match text.split_once(':') {
         None if text == "cpu" => return Ok(Device::Cpu),
         None if text == "cuda" => 0,
-        Some(("cuda", n)) => n.parse().map_err(|_| refuse("the part after `cuda:` must be a number"))?,
+        Some(("cuda", n)) => {
+            n.parse().map_err(|_| refuse("the part after `cuda:` must be a number"))?
+        }
         _ => return Err(refuse("unknown; use cpu, cuda or cuda:N")),
     };
     if !cfg!(feature = "cuda") {

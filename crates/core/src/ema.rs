@@ -22,7 +22,11 @@ impl Ema {
             return Ok(None);
         }
         // A variable's tensor is changed in place.
-        let tensors = generator.state().into_iter().map(|(k, t)| Ok((k, t.copy()?))).collect::<Result<_>>()?;
+        let tensors = generator
+            .state()
+            .into_iter()
+            .map(|(k, t)| Ok((k, t.copy()?)))
+            .collect::<Result<_>>()?;
         Ok(Some(Ema { decay, tensors }))
     }
 
@@ -52,6 +56,9 @@ impl Ema {
 
 /// Of a checkpoint's tensors, those that samples are drawn from: the average's, by the generator's own names, where there is one.
 pub(crate) fn sampled(tensors: &BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
-    let average: BTreeMap<_, _> = tensors.iter().filter_map(|(k, t)| Some((k.strip_prefix(PREFIX)?.to_string(), t.clone()))).collect();
+    let average: BTreeMap<_, _> = tensors
+        .iter()
+        .filter_map(|(k, t)| Some((k.strip_prefix(PREFIX)?.to_string(), t.clone())))
+        .collect();
     if average.is_empty() { tensors.clone() } else { average }
 }

@@ -77,9 +77,14 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_from_a_wrong_value_through_every_wrapper() {
-        let full =
-            || sngan_experiment::Error::Io { action: "write", path: "log.jsonl".into(), source: std::io::ErrorKind::StorageFull.into() };
-        for error in [Error::Experiment(full()), Error::Observer(Box::new(Error::Experiment(full())))] {
+        let full = || sngan_experiment::Error::Io {
+            action: "write",
+            path: "log.jsonl".into(),
+            source: std::io::ErrorKind::StorageFull.into(),
+        };
+        for error in
+            [Error::Experiment(full()), Error::Observer(Box::new(Error::Experiment(full())))]
+        {
             assert_eq!(status_after(&error), Status::Interrupted);
         }
         assert_eq!(status_after(&full()), Status::Interrupted);

@@ -8,7 +8,9 @@
 //! The metadata key `sngan` holds spec, provenance and the checkpoint's metadata as JSON.
 
 use crate::checkpoint::{self, Checkpoint, Metadata};
-use crate::model::{Discriminator, DiscriminatorLayer, Generator, Labels, LayerWeights, Mode, Parameters, Place};
+use crate::model::{
+    Discriminator, DiscriminatorLayer, Generator, Labels, LayerWeights, Mode, Parameters, Place,
+};
 use crate::norm::Iterate;
 use crate::rng::Streams;
 use crate::tensor_file::{self, Types, refused};
@@ -61,7 +63,10 @@ pub fn export(source: &Path, out: &Path) -> Result<Exchange> {
         let newest = checkpoint::latest(&dir, &Device::Cpu)?;
         (dir, newest.ok_or_else(|| refuse("the run has no good checkpoint"))?)
     } else {
-        let run = source.parent().and_then(Path::parent).ok_or_else(|| refuse("does not lie in a run's folder `checkpoints`"))?;
+        let run = source
+            .parent()
+            .and_then(Path::parent)
+            .ok_or_else(|| refuse("does not lie in a run's folder `checkpoints`"))?;
         (RunDir::new(run), checkpoint::load(source, &Device::Cpu)?)
     };
     let exchange = Exchange { spec: dir.spec()?, provenance: dir.provenance()?, checkpoint };
@@ -75,23 +80,34 @@ pub fn export(source: &Path, out: &Path) -> Result<Exchange> {
 /// # Errors
 /// When `file` cannot be read as [`decode`] reads it, or `out` holds a run already or is in use.
 pub fn import(file: &Path, out: &Path) -> Result<Exchange> {
-    let bytes = std::fs::read(file).map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))?;
+    let bytes = std::fs::read(file)
+        .map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))?;
     let exchange = decode(file, &bytes)?;
     let _lock = FolderLock::take(out)?;
     if RunDir::new(out).status()?.is_some() {
-        return Err(Error::Invalid(format!("{} holds a run already; import into a new folder", out.display())));
+        return Err(Error::Invalid(format!(
+            "{} holds a run already; import into a new folder",
+            out.display()
+        )));
     }
     let Exchange { spec, provenance, checkpoint } = &exchange;
     let dir = RunDir::create(out, spec, provenance)?;
     checkpoint::save(&dir, checkpoint.metadata.clone(), &checkpoint.tensors)?;
-    let status = if checkpoint.gen_updates >= spec.gen_updates { Status::Completed } else { Status::Interrupted };
+    let status = if checkpoint.gen_updates >= spec.gen_updates {
+        Status::Completed
+    } else {
+        Status::Interrupted
+    };
     dir.write_status(status, checkpoint.gen_updates, Some("imported".into()))?;
     Ok(exchange)
 }
 
 /// Whether D's forward pass uses another weight than the stored one.
 fn has_raw_weights(spec: &RunSpec) -> bool {
-    matches!(spec.normalization, Normalization::Spectral | Normalization::Weight | Normalization::Frobenius)
+    matches!(
+        spec.normalization,
+        Normalization::Spectral | Normalization::Weight | Normalization::Frobenius
+    )
 }
 
 /// PyTorch's module for the normalization after D's layer: `bn<i>` or `ln<i>` after `conv<i>`, `<layer>.bn` or `<layer>.ln` in a block.
@@ -117,8 +133,12 @@ fn place_in_file(spec: &RunSpec, name: &str) -> String {
         return format!("generator.{}.{part}", generator_norm(layer));
     }
     match (network, path.rsplit_once('.')) {
-        ("discriminator", Some((layer, "beta"))) => format!("discriminator.{}.bias", output_norm(spec, layer)),
-        ("generator", Some((_, "weight" | "bias"))) | ("discriminator", Some((_, "bias"))) => name.into(),
+        ("discriminator", Some((layer, "beta"))) => {
+            format!("discriminator.{}.bias", output_norm(spec, layer))
+        }
+        ("generator", Some((_, "weight" | "bias"))) | ("discriminator", Some((_, "bias"))) => {
+            name.into()
+        }
         ("discriminator", Some((_, "weight"))) if !has_raw_weights(spec) => name.into(),
         _ => format!("state.{name}"),
     }
@@ -127,8 +147,10 @@ fn place_in_file(spec: &RunSpec, name: &str) -> String {
 /// The names of a checkpoint's tensors, with their shapes.
 fn expected(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
     let (streams, place) = (Streams::new(spec.seed), Place::new(&Device::Cpu));
-    let (g, d) = (Generator::new(spec, &streams, &place)?, Discriminator::new(spec, &streams, &place)?);
-    let mut shapes: BTreeMap<_, _> = g.state().into_iter().chain(d.state()).map(|(k, t)| (k, t.dims().to_vec())).collect();
+    let (g, d) =
+        (Generator::new(spec, &streams, &place)?, Discriminator::new(spec, &streams, &place)?);
+    let mut shapes: BTreeMap<_, _> =
+        g.state().into_iter().chain(d.state()).map(|(k, t)| (k, t.dims().to_vec())).collect();
     if spec.gen_ema > 0.0 {
         shapes.extend(g.state().into_iter().map(|(k, t)| (format!("ema.{k}"), t.dims().to_vec())));
     }
@@ -145,13 +167,22 @@ fn derived(spec: &RunSpec, d: &Discriminator) -> Result<BTreeMap<String, Tensor>
     let mut tensors = BTreeMap::new();
     let weights = d.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
     if has_raw_weights(spec) {
-        let named = |(layer, w): (&DiscriminatorLayer, LayerWeights)| (format!("discriminator.{}.weight", layer.spec.name), w.effective);
+        let named = |(layer, w): (&DiscriminatorLayer, LayerWeights)| {
+            (format!("discriminator.{}.weight", layer.spec.name), w.effective)
+        };
         tensors.extend(d.layers.iter().zip(weights.layers).map(named));
     }
-    let places = d.layers.iter().map(|l| (&l.spec.name, &l.post)).chain(d.points.iter().map(|p| (&p.spec.name, &p.post)));
+    let places = d
+        .layers
+        .iter()
+        .map(|l| (&l.spec.name, &l.post))
+        .chain(d.points.iter().map(|p| (&p.spec.name, &p.post)));
     for (name, post) in places {
         if let Some(beta) = post.beta() {
-            tensors.insert(format!("discriminator.{}.weight", output_norm(spec, name)), beta.ones_like()?);
+            tensors.insert(
+                format!("discriminator.{}.weight", output_norm(spec, name)),
+                beta.ones_like()?,
+            );
         }
     }
     Ok(tensors)
@@ -162,10 +193,22 @@ fn derived(spec: &RunSpec, d: &Discriminator) -> Result<BTreeMap<String, Tensor>
 fn check(spec: &RunSpec, g: &mut Generator, d: &Discriminator) -> Result<BTreeMap<String, Tensor>> {
     let (streams, side) = (Streams::new(spec.seed), spec.side);
     let place = Place::new(&Device::Cpu);
-    let z = Tensor::from_vec(streams.normal("check.z", 0, CHECKED * Z_DIM), (CHECKED, Z_DIM), &Device::Cpu)?;
+    let z = Tensor::from_vec(
+        streams.normal("check.z", 0, CHECKED * Z_DIM),
+        (CHECKED, Z_DIM),
+        &Device::Cpu,
+    )?;
     let classes: Vec<u32> = (0..CHECKED).map(|i| (i % spec.n_classes.max(1)) as u32).collect();
-    let labels = if spec.n_classes > 0 { Some(Labels::new(classes.clone(), spec.n_classes, &place)?) } else { None };
-    let x: Vec<f32> = streams.uniform("check.x", 0, CHECKED * 3 * side * side).into_iter().map(|u| 2.0 * u - 1.0).collect();
+    let labels = if spec.n_classes > 0 {
+        Some(Labels::new(classes.clone(), spec.n_classes, &place)?)
+    } else {
+        None
+    };
+    let x: Vec<f32> = streams
+        .uniform("check.x", 0, CHECKED * 3 * side * side)
+        .into_iter()
+        .map(|u| 2.0 * u - 1.0)
+        .collect();
     let x = Tensor::from_vec(x, (CHECKED, 3, side, side), &Device::Cpu)?;
     let images = g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
     let weights = d.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
@@ -185,28 +228,44 @@ pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
     let Exchange { spec, provenance, checkpoint } = exchange;
     let mut g = Generator::from_tensors(spec, &checkpoint.tensors, &Place::new(&Device::Cpu))?;
     let d = Discriminator::from_tensors(spec, &checkpoint.tensors)?;
-    let mut tensors: BTreeMap<_, _> = checkpoint.tensors.iter().map(|(name, t)| (place_in_file(spec, name), t.clone())).collect();
+    let mut tensors: BTreeMap<_, _> =
+        checkpoint.tensors.iter().map(|(name, t)| (place_in_file(spec, name), t.clone())).collect();
     tensors.extend(derived(spec, &d)?);
     tensors.extend(check(spec, &mut g, &d)?);
 
     let mut buffers = Vec::with_capacity(tensors.len());
     for (name, t) in &tensors {
-        buffers.push((name.clone(), Dtype::F32, t.dims().to_vec(), tensor_file::values(t, DType::F32)?));
+        buffers.push((
+            name.clone(),
+            Dtype::F32,
+            t.dims().to_vec(),
+            tensor_file::values(t, DType::F32)?,
+        ));
     }
     // G sees n_dis + 1 batches in training mode per update, each in its pieces.
     let pieces = |batch: usize, micro: usize| batch.checked_div(micro).unwrap_or(1) as u64;
-    let per_update = u64::from(spec.n_dis) * pieces(spec.batch, spec.dis_micro_batch) + pieces(spec.gen_batch, spec.gen_micro_batch);
+    let per_update = u64::from(spec.n_dis) * pieces(spec.batch, spec.dis_micro_batch)
+        + pieces(spec.gen_batch, spec.gen_micro_batch);
     let batches = (checkpoint.gen_updates * per_update).to_le_bytes().to_vec();
     for name in tensors.keys().filter_map(|name| name.strip_suffix("running_mean")) {
-        buffers.push((format!("{name}num_batches_tracked"), Dtype::I64, Vec::new(), batches.clone()));
+        buffers.push((
+            format!("{name}num_batches_tracked"),
+            Dtype::I64,
+            Vec::new(),
+            batches.clone(),
+        ));
     }
 
-    let (spec, provenance, checkpoint) = (spec.clone(), provenance.clone(), checkpoint.metadata.clone());
+    let (spec, provenance, checkpoint) =
+        (spec.clone(), provenance.clone(), checkpoint.metadata.clone());
     let header = Header { version: FORMAT_VERSION, spec, provenance, checkpoint };
-    let header = serde_json::to_string(&header).map_err(|e| Error::Invalid(format!("metadata: {e}")))?;
+    let header =
+        serde_json::to_string(&header).map_err(|e| Error::Invalid(format!("metadata: {e}")))?;
     let views = buffers
         .iter()
-        .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(refused)?)))
+        .map(|(name, dtype, shape, bytes)| {
+            Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(refused)?))
+        })
         .collect::<Result<Vec<_>>>()?;
     safetensors::serialize(views, Some(HashMap::from([(HEADER.into(), header)]))).map_err(refused)
 }
@@ -225,7 +284,10 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
         let key = place_in_file(&spec, &name);
         let t = tensors.remove(&key).ok_or_else(|| refuse(format!("has no tensor `{key}`")))?;
         if t.dims() != shape {
-            return Err(refuse(format!("tensor `{key}` is {:?}; the spec needs {shape:?}", t.dims())));
+            return Err(refuse(format!(
+                "tensor `{key}` is {:?}; the spec needs {shape:?}",
+                t.dims()
+            )));
         }
         state.insert(name, t);
     }
@@ -252,15 +314,24 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
 /// Header and f32 tensors; counters of batches, which follow from the number of updates, are left out.
 fn read(path: &Path, bytes: &[u8]) -> Result<(Header, BTreeMap<String, Tensor>)> {
     let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
+    let (_, metadata) = SafeTensors::read_metadata(bytes)
+        .map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
     let text = metadata.metadata().as_ref().and_then(|m| m.get(HEADER));
-    let text = text.ok_or_else(|| refuse(format!("its metadata has no `{HEADER}`; pass it on when PyTorch writes the file")))?;
-    let header: Header = serde_json::from_str(text).map_err(|e| refuse(format!("metadata `{HEADER}`: {e}")))?;
+    let text = text.ok_or_else(|| {
+        refuse(format!("its metadata has no `{HEADER}`; pass it on when PyTorch writes the file"))
+    })?;
+    let header: Header =
+        serde_json::from_str(text).map_err(|e| refuse(format!("metadata `{HEADER}`: {e}")))?;
     if header.version != FORMAT_VERSION {
-        return Err(refuse(format!("has format version {}; this build reads {FORMAT_VERSION}", header.version)));
+        return Err(refuse(format!(
+            "has format version {}; this build reads {FORMAT_VERSION}",
+            header.version
+        )));
     }
     header.spec.validate()?;
     tensor_file::holds_networks(bytes, &header.spec).map_err(refuse)?;
-    let tensors = tensor_file::decode(bytes, Types::F32, |name| !name.ends_with(".num_batches_tracked")).map_err(refuse)?;
+    let tensors =
+        tensor_file::decode(bytes, Types::F32, |name| !name.ends_with(".num_batches_tracked"))
+            .map_err(refuse)?;
     Ok((header, tensors))
 }

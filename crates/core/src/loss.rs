@@ -26,7 +26,10 @@ fn sigmoid(x: f64) -> f64 {
 fn mean_of(outputs: &[f64], f: impl Fn(f64) -> (f64, f64)) -> LossGrad {
     let n = outputs.len() as f64;
     let pairs: Vec<_> = outputs.iter().map(|d| f(*d)).collect();
-    LossGrad { value: pairs.iter().map(|p| p.0).sum::<f64>() / n, grad: pairs.iter().map(|p| p.1 / n).collect() }
+    LossGrad {
+        value: pairs.iter().map(|p| p.0).sum::<f64>() / n,
+        grad: pairs.iter().map(|p| p.1 / n).collect(),
+    }
 }
 
 /// D's loss on real images: what D minimizes over D(x). Eq. (15), (16).
@@ -93,7 +96,11 @@ mod tests {
                         f(loss, &y).value
                     };
                     let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
-                    assert!((numeric - grad[i]).abs() < FINITE_DIFFERENCE, "{loss:?} {i}: {numeric} {}", grad[i]);
+                    assert!(
+                        (numeric - grad[i]).abs() < FINITE_DIFFERENCE,
+                        "{loss:?} {i}: {numeric} {}",
+                        grad[i]
+                    );
                 }
             }
         }
@@ -112,7 +119,11 @@ mod tests {
                 cross_entropy(&y, &labels).value
             };
             let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
-            assert!((numeric - loss.grad[i]).abs() < FINITE_DIFFERENCE, "{i}: {numeric} {}", loss.grad[i]);
+            assert!(
+                (numeric - loss.grad[i]).abs() < FINITE_DIFFERENCE,
+                "{i}: {numeric} {}",
+                loss.grad[i]
+            );
         }
         assert!(cross_entropy(&[1e6, -1e6], &[1]).value.is_finite());
     }

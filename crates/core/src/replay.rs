@@ -30,10 +30,12 @@ pub struct Case {
 pub fn read(path: &Path) -> Result<Case> {
     let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
     let bytes = std::fs::read(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
+    let (_, header) = SafeTensors::read_metadata(&bytes)
+        .map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
     let text = header.metadata().as_ref().and_then(|m| m.get("spec"));
     let text = text.ok_or_else(|| refuse("its metadata has no `spec`".into()))?;
-    let spec: RunSpec = serde_json::from_str(text).map_err(|e| refuse(format!("metadata `spec`: {e}")))?;
+    let spec: RunSpec =
+        serde_json::from_str(text).map_err(|e| refuse(format!("metadata `spec`: {e}")))?;
     spec.validate()?;
     tensor_file::holds_networks(&bytes, &spec).map_err(refuse)?;
     Ok(Case { spec, tensors: tensors(path, &bytes)? })
@@ -69,7 +71,8 @@ pub fn run(case: &Case, place: &Place) -> Result<BTreeMap<String, Tensor>> {
             ("grad_norm_d", details.grad_norm_d),
             ("grad_norm_g", details.grad_norm_g),
         ];
-        let classifier = [("loss_class_d", update.loss_class_d), ("loss_class_g", update.loss_class_g)];
+        let classifier =
+            [("loss_class_d", update.loss_class_d), ("loss_class_g", update.loss_class_g)];
         let classifier = classifier.into_iter().filter_map(|(name, value)| Some((name, value?)));
         for (name, value) in values.into_iter().chain(classifier) {
             columns.entry(name).or_default().push(value);

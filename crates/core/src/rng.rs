@@ -35,7 +35,11 @@ impl Streams {
     /// `n` draws of N(0, 1).
     pub fn normal(&self, name: &str, index: u64, n: usize) -> Vec<f32> {
         let mut rng = self.at(name, index);
-        (0..n).map(|_| <StandardNormal as Distribution<f64>>::sample(&StandardNormal, &mut rng) as f32).collect()
+        (0..n)
+            .map(|_| {
+                <StandardNormal as Distribution<f64>>::sample(&StandardNormal, &mut rng) as f32
+            })
+            .collect()
     }
 
     /// `n` draws of U[0, 1).
@@ -83,7 +87,10 @@ mod tests {
     #[test]
     fn whole_numbers_below_a_bound_are_equally_likely() {
         let mut counts = [0.0; 7];
-        Streams::new(0).below("y", 0, 70_000, 7).into_iter().for_each(|y| counts[y as usize] += 1.0);
+        Streams::new(0)
+            .below("y", 0, 70_000, 7)
+            .into_iter()
+            .for_each(|y| counts[y as usize] += 1.0);
         // Binomial: a standard deviation of 93 around 10,000.
         assert!(counts.iter().all(|c: &f64| (c - 10_000.0).abs() < 500.0), "{counts:?}");
     }

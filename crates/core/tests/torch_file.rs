@@ -75,22 +75,49 @@ fn both_formats_give_the_tensors_that_were_saved() {
     for bytes in [OLD, ZIP] {
         let file = read(bytes, Some("state_dict")).unwrap();
         let names: Vec<_> = file.names().collect();
-        assert_eq!(names, ["bn.num_batches_tracked", "double", "empty", "half", "parameter", "single", "view", "weight"]);
+        assert_eq!(
+            names,
+            [
+                "bn.num_batches_tracked",
+                "double",
+                "empty",
+                "half",
+                "parameter",
+                "single",
+                "view",
+                "weight"
+            ]
+        );
         let tensor = |name: &str| file.tensor(name).unwrap();
-        let f32s = |shape: &[usize], data: Vec<f32>| TorchTensor { shape: shape.to_vec(), data: TorchData::F32(data) };
+        let f32s = |shape: &[usize], data: Vec<f32>| TorchTensor {
+            shape: shape.to_vec(),
+            data: TorchData::F32(data),
+        };
         assert_eq!(tensor("weight"), f32s(&[4, 6], (0..24).map(|i| i as f32).collect()));
         // Row i, column j of base.t()[1:4, 1:] is base[j + 1, i + 1].
         assert_eq!(tensor("view"), f32s(&[3, 3], vec![7., 13., 19., 8., 14., 20., 9., 15., 21.]));
         assert_eq!(tensor("single"), f32s(&[], vec![5.0]));
         assert_eq!(tensor("parameter"), f32s(&[2], vec![1.5, -2.5]));
         assert_eq!(tensor("empty"), f32s(&[0, 3], vec![]));
-        assert_eq!(tensor("double"), TorchTensor { shape: vec![2, 1], data: TorchData::F64(vec![0.1, 0.2]) });
-        assert_eq!(tensor("bn.num_batches_tracked"), TorchTensor { shape: vec![], data: TorchData::I64(vec![7]) });
+        assert_eq!(
+            tensor("double"),
+            TorchTensor { shape: vec![2, 1], data: TorchData::F64(vec![0.1, 0.2]) }
+        );
+        assert_eq!(
+            tensor("bn.num_batches_tracked"),
+            TorchTensor { shape: vec![], data: TorchData::I64(vec![7]) }
+        );
         assert_eq!(file.shape("half"), Some(&[1][..]));
-        assert_eq!((file.storage("half"), tensor("half").data), (Some("HalfStorage"), TorchData::Half(vec![0.5])));
+        assert_eq!(
+            (file.storage("half"), tensor("half").data),
+            (Some("HalfStorage"), TorchData::Half(vec![0.5]))
+        );
         assert_eq!(file.others().count(), 0);
         let nested = read(bytes, Some("ema/generator")).unwrap();
-        assert_eq!(nested.tensor("weight").unwrap(), f32s(&[1, 6], (0..6).map(|i| i as f32).collect()));
+        assert_eq!(
+            nested.tensor("weight").unwrap(),
+            f32s(&[1, 6], (0..6).map(|i| i as f32).collect())
+        );
     }
 }
 
@@ -98,10 +125,15 @@ fn both_formats_give_the_tensors_that_were_saved() {
 fn messages_name_the_file_and_what_to_ask_for() {
     for bytes in [OLD, ZIP] {
         let outermost = read(bytes, None).unwrap_err();
-        assert!(outermost.starts_with("failed to read x.pth, offset ") && outermost.ends_with("state_dict, ema/generator"), "{outermost}");
+        assert!(
+            outermost.starts_with("failed to read x.pth, offset ")
+                && outermost.ends_with("state_dict, ema/generator"),
+            "{outermost}"
+        );
         let unknown = read(bytes, Some("ema/discriminator")).unwrap_err();
         assert!(unknown.contains("no dictionary `discriminator`"), "{unknown}");
-        let missing = read(bytes, Some("state_dict")).unwrap().tensor("bias").unwrap_err().to_string();
+        let missing =
+            read(bytes, Some("state_dict")).unwrap().tensor("bias").unwrap_err().to_string();
         assert!(missing.contains("tensor `bias` is missing"), "{missing}");
     }
     let other = read(b"not a checkpoint", None).unwrap_err();
@@ -153,8 +185,14 @@ fn a_view_must_lie_in_its_storage() {
     refused(b"K\x00J\xff\xff\xff\xff\x85K\x01\x85", "no number from 0 on");
     // 2⁴⁰ · 2⁴⁰ · 2⁴⁰ elements, a stride of 2⁶², and sizes without strides.
     let large = b"\x8a\x06\x00\x00\x00\x00\x00\x01";
-    refused(&[b"K\x00", &large[..], large, large, b"\x87K\x00K\x00K\x00\x87"].concat(), "more than its storage");
-    refused(b"K\x00K\x02\x85\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x40\x85", "reaches beyond its storage");
+    refused(
+        &[b"K\x00", &large[..], large, large, b"\x87K\x00K\x00K\x00\x87"].concat(),
+        "more than its storage",
+    );
+    refused(
+        b"K\x00K\x02\x85\x8a\x08\x00\x00\x00\x00\x00\x00\x00\x40\x85",
+        "reaches beyond its storage",
+    );
     refused(b"K\x00K\x02\x85)", "1 sizes and 0 strides");
 }
 
@@ -177,7 +215,11 @@ fn whole_numbers_are_names_and_a_tensor_alone_is_read() {
     let file = read(&old_file(&whole), None).unwrap();
     assert_eq!(file.tensor("tensor").unwrap().data, TorchData::F32(vec![1.0, 2.0]));
     let list = read(&old_file(&[b"](" as &[u8], &whole, b"e"].concat()), None).unwrap_err();
-    assert!(list.contains("no dictionary of tensors in its outermost value") && list.contains("state_dict"), "{list}");
+    assert!(
+        list.contains("no dictionary of tensors in its outermost value")
+            && list.contains("state_dict"),
+        "{list}"
+    );
 }
 
 #[test]
@@ -189,16 +231,29 @@ fn programs_that_grow_stay_bounded() {
         ("tuples of tuples", [b"N" as &[u8], &b"2\x85q\x00h\x00h\x00\x86".repeat(20_000)].concat()),
         ("a text of 4 GiB", b"X\xff\xff\xff\xff".to_vec()),
         ("bytes of 4 GiB", b"B\xff\xff\xff\xff".to_vec()),
-        ("memo", (0..40_000u32).flat_map(|i| [b"N" as &[u8], b"r", &i.to_le_bytes()].concat()).collect()),
+        (
+            "memo",
+            (0..40_000u32).flat_map(|i| [b"N" as &[u8], b"r", &i.to_le_bytes()].concat()).collect(),
+        ),
         (
             "one long key again and again",
-            [b"}X\x00\x00\x01\x00" as &[u8], &[b'k'; 1 << 16], b"q\x000", &b"h\x00}s".repeat(10_000)].concat(),
+            [
+                b"}X\x00\x00\x01\x00" as &[u8],
+                &[b'k'; 1 << 16],
+                b"q\x000",
+                &b"h\x00}s".repeat(10_000),
+            ]
+            .concat(),
         ),
     ];
     for (what, program) in ops {
         let file = old_file(program);
         let held = most_held(|| exhaust(&file));
-        assert!(held <= PER_BYTE * file.len() + FIXED, "{what}: {held} bytes for a file of {}", file.len());
+        assert!(
+            held <= PER_BYTE * file.len() + FIXED,
+            "{what}: {held} bytes for a file of {}",
+            file.len()
+        );
     }
 }
 

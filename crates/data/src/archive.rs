@@ -32,14 +32,23 @@ pub(crate) fn unpack(archive: &Path, unpack: &Unpack, data_dir: &Path) -> Result
 }
 
 /// Compares every unpacked file with the archive's.
-pub(crate) fn compare(archive: &Path, unpack: &Unpack, data_dir: &Path, source: &Source) -> Result<()> {
+pub(crate) fn compare(
+    archive: &Path,
+    unpack: &Unpack,
+    data_dir: &Path,
+    source: &Source,
+) -> Result<()> {
     each_member(archive, unpack, |name, content| {
         let path = data_dir.join(unpack.folder).join(name);
         let mut found = File::open(&path).map_err(Error::io("read", &path))?;
         if is_same(content, &mut found, archive, &path)? {
             return Ok(());
         }
-        Err(Error::Checksum { path, reason: "differs from the file in the archive".into(), name: source.name.into() })
+        Err(Error::Checksum {
+            path,
+            reason: "differs from the file in the archive".into(),
+            name: source.name.into(),
+        })
     })
 }
 
@@ -65,7 +74,11 @@ fn cut(archive: &Path) -> impl Fn(std::io::Error) -> Error {
 
 /// Calls `f(name, content)` for each expected regular file of the archive. Names are compared with the list, never joined to a path, so
 /// no entry can escape; links and devices are left out; sizes are bounded.
-fn each_member(archive: &Path, unpack: &Unpack, mut f: impl FnMut(&str, &mut dyn Read) -> Result<()>) -> Result<()> {
+fn each_member(
+    archive: &Path,
+    unpack: &Unpack,
+    mut f: impl FnMut(&str, &mut dyn Read) -> Result<()>,
+) -> Result<()> {
     let file = File::open(archive).map_err(Error::io("read", archive))?;
     let mut tar = tar::Archive::new(GzDecoder::new(file));
     let mut missing: Vec<&str> = unpack.files.to_vec();
@@ -75,9 +88,22 @@ fn each_member(archive: &Path, unpack: &Unpack, mut f: impl FnMut(&str, &mut dyn
         let wanted = missing.iter().position(|name| path == Path::new(unpack.folder).join(name));
         let (Some(i), true) = (wanted, entry.header().entry_type().is_file()) else { continue };
         if entry.size() > unpack.limit {
-            return Err(Error::malformed(archive, 0, format!("{} has {} bytes, more than {}", path.display(), entry.size(), unpack.limit)));
+            return Err(Error::malformed(
+                archive,
+                0,
+                format!(
+                    "{} has {} bytes, more than {}",
+                    path.display(),
+                    entry.size(),
+                    unpack.limit
+                ),
+            ));
         }
         f(missing.remove(i), &mut entry.take(unpack.limit))?;
     }
-    if missing.is_empty() { Ok(()) } else { Err(Error::malformed(archive, 0, format!("the archive lacks {}", missing.join(", ")))) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::malformed(archive, 0, format!("the archive lacks {}", missing.join(", "))))
+    }
 }

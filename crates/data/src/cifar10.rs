@@ -10,7 +10,8 @@ const SIDE: usize = 32;
 const RECORD: usize = 1 + 3 * SIDE * SIDE;
 /// Records of each of the six files.
 const RECORDS: usize = 10_000;
-const CLASSES: [&str; 10] = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// SHA-256 of the files of a copy that was made from JPEG images (quality 75): training batches 1 to 5, then the test images. Scores against
 /// it are not comparable with published ones, so its name says what it is.
@@ -28,7 +29,10 @@ fn files(data_dir: &Path, split: Split) -> Vec<(PathBuf, &'static str)> {
     let folder = data_dir.join(FOLDER);
     let (training, test) = JPEG_COPY.split_at(5);
     match split {
-        Split::Train => (1..).zip(training).map(|(i, sum)| (folder.join(format!("data_batch_{i}.bin")), *sum)).collect(),
+        Split::Train => (1..)
+            .zip(training)
+            .map(|(i, sum)| (folder.join(format!("data_batch_{i}.bin")), *sum))
+            .collect(),
         Split::Reference | Split::HeldOut => vec![(folder.join("test_batch.bin"), test[0])],
     }
 }
@@ -64,15 +68,29 @@ pub(crate) fn images(name: &str, pixels: Vec<u8>, labels: Vec<u32>) -> Result<Im
 }
 
 /// Appends the images of a file that must hold exactly `records` of them: a file cut between two records is no CIFAR-10 either.
-pub(crate) fn parse(file: &Path, bytes: &[u8], records: usize, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()> {
+pub(crate) fn parse(
+    file: &Path,
+    bytes: &[u8],
+    records: usize,
+    pixels: &mut Vec<u8>,
+    labels: &mut Vec<u32>,
+) -> Result<()> {
     if bytes.len() != records * RECORD {
         let whole = (bytes.len() / RECORD).min(records) * RECORD;
-        let reason = format!("the file has {} bytes; {records} records of {RECORD} bytes are {}", bytes.len(), records * RECORD);
+        let reason = format!(
+            "the file has {} bytes; {records} records of {RECORD} bytes are {}",
+            bytes.len(),
+            records * RECORD
+        );
         return Err(Error::malformed(file, whole as u64, reason));
     }
     for (i, record) in bytes.chunks_exact(RECORD).enumerate() {
         if record[0] as usize >= CLASSES.len() {
-            return Err(Error::malformed(file, (i * RECORD) as u64, format!("label {} is not below 10", record[0])));
+            return Err(Error::malformed(
+                file,
+                (i * RECORD) as u64,
+                format!("label {} is not below 10", record[0]),
+            ));
         }
         labels.push(u32::from(record[0]));
         pixels.extend_from_slice(&record[1..]);
@@ -99,7 +117,10 @@ mod tests {
         assert!(set.image(9_994).iter().all(|p| *p == 40));
         assert_eq!(set.name, "cifar10:test");
         let message = load(folder.path(), Split::Train).unwrap_err().to_string();
-        assert!(message.contains("data_batch_1.bin") && message.contains("sngan data fetch cifar10"), "{message}");
+        assert!(
+            message.contains("data_batch_1.bin") && message.contains("sngan data fetch cifar10"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -110,8 +131,14 @@ mod tests {
         let message = parse(Path::new("f"), &two, 2, &mut p, &mut l).unwrap_err().to_string();
         assert_eq!(message, "f, offset 3073: label 10 is not below 10");
         for (length, offset) in [(0, 0), (3073, 3073), (4000, 3073)] {
-            let message = parse(Path::new("f"), &two[..length], 2, &mut p, &mut l).unwrap_err().to_string();
-            assert_eq!(message, format!("f, offset {offset}: the file has {length} bytes; 2 records of 3073 bytes are 6146"));
+            let message =
+                parse(Path::new("f"), &two[..length], 2, &mut p, &mut l).unwrap_err().to_string();
+            assert_eq!(
+                message,
+                format!(
+                    "f, offset {offset}: the file has {length} bytes; 2 records of 3073 bytes are 6146"
+                )
+            );
         }
         let message = parse(Path::new("f"), &two, 1, &mut p, &mut l).unwrap_err().to_string();
         assert!(message.starts_with("f, offset 3073: the file has 6146 bytes"), "{message}");
@@ -121,7 +148,11 @@ mod tests {
     fn the_jpeg_copy_is_told_from_the_original_by_every_one_of_its_files() {
         assert!(is(b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
         assert!(!is(b"abd", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
-        let sums: Vec<_> = [Split::Train, Split::Reference].iter().flat_map(|s| files(Path::new("d"), *s)).map(|(_, sum)| sum).collect();
+        let sums: Vec<_> = [Split::Train, Split::Reference]
+            .iter()
+            .flat_map(|s| files(Path::new("d"), *s))
+            .map(|(_, sum)| sum)
+            .collect();
         assert_eq!(sums, JPEG_COPY);
     }
 }

@@ -55,14 +55,23 @@ pub fn square(bytes: &[u8], side: usize, demands: Demands) -> Result<Vec<u8>, De
     let mut cursor = Cursor::new(bytes);
     let rgb = match decode(&mut cursor, bytes.len() as u64, demands) {
         Ok(rgb) => rgb?,
-        Err(e) => return Err(Defect::Unreadable { offset: cursor.position(), reason: e.to_string().trim_end().into() }),
+        Err(e) => {
+            return Err(Defect::Unreadable {
+                offset: cursor.position(),
+                reason: e.to_string().trim_end().into(),
+            });
+        }
     };
     if is_cut_jpeg(bytes) {
-        return Err(Defect::Unreadable { offset: bytes.len() as u64, reason: "the JPEG ends before its end marker".into() });
+        return Err(Defect::Unreadable {
+            offset: bytes.len() as u64,
+            reason: "the JPEG ends before its end marker".into(),
+        });
     }
     let (width, height) = rgb.dimensions();
     let short = width.min(height);
-    let square = imageops::crop_imm(&rgb, (width - short) / 2, (height - short) / 2, short, short).to_image();
+    let square = imageops::crop_imm(&rgb, (width - short) / 2, (height - short) / 2, short, short)
+        .to_image();
     if short as usize == side {
         return Ok(to_planes(&square));
     }
@@ -70,7 +79,11 @@ pub fn square(bytes: &[u8], side: usize, demands: Demands) -> Result<Vec<u8>, De
 }
 
 /// The decoder's own errors outside, ours inside.
-fn decode(cursor: &mut Cursor<&[u8]>, length: u64, demands: Demands) -> image::ImageResult<Result<RgbImage, Defect>> {
+fn decode(
+    cursor: &mut Cursor<&[u8]>,
+    length: u64,
+    demands: Demands,
+) -> image::ImageResult<Result<RgbImage, Defect>> {
     let allowed = demands.bytes + Demands::PER_BYTE * length;
     let mut limits = Limits::default();
     limits.max_alloc = Some(allowed);
@@ -81,7 +94,9 @@ fn decode(cursor: &mut Cursor<&[u8]>, length: u64, demands: Demands) -> image::I
     let (width, height) = decoder.dimensions();
     let needed = decoder.total_bytes();
     if needed > allowed {
-        let reason = format!("{width}x{height} pixels are {needed} bytes; a file of {length} may decode to {allowed}");
+        let reason = format!(
+            "{width}x{height} pixels are {needed} bytes; a file of {length} may decode to {allowed}"
+        );
         return Ok(Err(Defect::Unreadable { offset: 0, reason }));
     }
     if width.min(height) < demands.min_side.max(1) {
@@ -103,7 +118,9 @@ mod tests {
 
     fn png(width: u32, height: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
-        RgbImage::from_pixel(width, height, image::Rgb([9, 8, 7])).write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
+        RgbImage::from_pixel(width, height, image::Rgb([9, 8, 7]))
+            .write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png)
+            .unwrap();
         bytes
     }
 
@@ -113,7 +130,9 @@ mod tests {
         assert_eq!(square(&bytes, 1, Demands::default()).unwrap(), [9, 8, 7]);
         let demands = Demands { bytes: 1 << 20, ..Demands::default() };
         assert!(bytes.len() < 50_000, "{}", bytes.len());
-        let Err(Defect::Unreadable { reason, .. }) = square(&bytes, 1, demands) else { panic!("it was decoded") };
+        let Err(Defect::Unreadable { reason, .. }) = square(&bytes, 1, demands) else {
+            panic!("it was decoded")
+        };
         assert!(reason.contains("2000x1500 pixels are 9000000 bytes"), "{reason}");
     }
 

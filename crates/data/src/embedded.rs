@@ -11,7 +11,11 @@ const TRAIN: usize = 8_000;
 
 /// A split at 28x28, grey replicated to three channels.
 pub(crate) fn fashion_mnist(split: Split) -> Result<Images> {
-    let all = idx::parse_pair("", (Path::new("embedded images"), IMAGES), (Path::new("embedded labels"), LABELS))?;
+    let all = idx::parse_pair(
+        "",
+        (Path::new("embedded images"), IMAGES),
+        (Path::new("embedded labels"), LABELS),
+    )?;
     let (name, range) = match split {
         Split::Train => ("fashion-mnist:train", 0..TRAIN),
         Split::Reference | Split::HeldOut => ("fashion-mnist:held-out", TRAIN..all.len()),
@@ -29,7 +33,8 @@ mod tests {
             let images = fashion_mnist(split).unwrap();
             assert_eq!((images.len(), images.side), (count, 28));
             for class in 0..10 {
-                let share = images.labels.iter().filter(|l| **l == class).count() as f64 / count as f64;
+                let share =
+                    images.labels.iter().filter(|l| **l == class).count() as f64 / count as f64;
                 assert!((0.08..0.12).contains(&share), "class {class}: {share}");
             }
         }

@@ -15,12 +15,21 @@ use std::time::Duration;
 ///
 /// # Errors
 /// No connection (the message says which file to put where), a wrong checksum, an archive that lacks a file.
-pub fn fetch(name: &str, data_dir: &Path, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
+pub fn fetch(
+    name: &str,
+    data_dir: &Path,
+    progress: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<()> {
     let source = source(name)?;
     fetch_source(source, source.base, data_dir, progress)
 }
 
-fn fetch_source(source: &Source, base: &str, data_dir: &Path, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
+fn fetch_source(
+    source: &Source,
+    base: &str,
+    data_dir: &Path,
+    progress: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<()> {
     let folder = data_dir.join(source.folder);
     fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
     for remote in source.files {
@@ -38,7 +47,13 @@ fn fetch_source(source: &Source, base: &str, data_dir: &Path, progress: &mut dyn
 }
 
 /// Downloads `remote` from the first of its addresses that has it; the first one's error where none has.
-fn download(source: &Source, base: &str, remote: &Remote, path: &Path, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
+fn download(
+    source: &Source,
+    base: &str,
+    remote: &Remote,
+    path: &Path,
+    progress: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<()> {
     let from = |url: String| Download { source, remote, url, path };
     let result = from(format!("{base}{}", remote.name)).run(progress);
     for mirror in remote.mirrors {
@@ -68,25 +83,38 @@ pub fn verify(name: &str, data_dir: &Path) -> Result<Vec<String>> {
             report.push(format!("{}: checksum matches", path.display()));
             if let Some(unpack) = &source.unpack {
                 archive::compare(&path, unpack, data_dir, source)?;
-                report.push(format!("{}: every file equals the archive's", data_dir.join(unpack.folder).display()));
+                report.push(format!(
+                    "{}: every file equals the archive's",
+                    data_dir.join(unpack.folder).display()
+                ));
             }
         } else if let Some(unpack) = &source.unpack {
             // Files prepared by hand can still be read; only their origin is unknown.
             report.extend(well_formed(source, data_dir)?);
             let folder = data_dir.join(unpack.folder);
-            report.push(format!("{} is absent: the origin of {} is not checked", path.display(), folder.display()));
+            report.push(format!(
+                "{} is absent: the origin of {} is not checked",
+                path.display(),
+                folder.display()
+            ));
         } else {
             return Err(Error::Missing {
                 what: format!("{} of {}", remote.name, source.name),
                 path: data_dir.join(source.folder),
-                remedy: format!("run `sngan data fetch {}`, or put the file there by hand", source.name),
+                remedy: format!(
+                    "run `sngan data fetch {}`, or put the file there by hand",
+                    source.name
+                ),
             });
         }
     }
     if source.name == "fashion-mnist" {
         let folder = data_dir.join(source.folder);
         for (images, labels) in [(0, 1), (2, 3)] {
-            let set = idx::load_idx(&folder.join(source.files[images].name), &folder.join(source.files[labels].name))?;
+            let set = idx::load_idx(
+                &folder.join(source.files[images].name),
+                &folder.join(source.files[labels].name),
+            )?;
             report.push(format!("{}: {} well-formed images", set.name, set.len()));
         }
     }
@@ -98,7 +126,10 @@ fn well_formed(source: &Source, data_dir: &Path) -> Result<Vec<String>> {
     if source.name == "stl10" {
         return stl10::check(data_dir);
     }
-    let line = |split| cifar10::load(data_dir, split).map(|images| format!("{}: {} well-formed images", images.name, images.len()));
+    let line = |split| {
+        cifar10::load(data_dir, split)
+            .map(|images| format!("{}: {} well-formed images", images.name, images.len()))
+    };
     [crate::Split::Train, crate::Split::Reference].into_iter().map(line).collect()
 }
 
@@ -109,7 +140,8 @@ pub fn fashion_mnist_train(data_dir: &Path) -> (PathBuf, PathBuf) {
 }
 
 fn check(source: &Source, remote: &Remote, path: &Path) -> Result<()> {
-    let wrong = |reason| Err(Error::Checksum { path: path.into(), reason, name: source.name.into() });
+    let wrong =
+        |reason| Err(Error::Checksum { path: path.into(), reason, name: source.name.into() });
     let size = fs::metadata(path).map_err(Error::io("read", path))?.len();
     if remote.bytes.is_some_and(|b| b != size) {
         return wrong(format!("has {size} bytes instead of {}", remote.bytes.unwrap_or(0)));
@@ -157,7 +189,12 @@ struct Download<'a> {
 
 impl Download<'_> {
     fn error(&self, reason: impl ToString) -> Error {
-        Error::Fetch { url: self.url.clone(), reason: reason.to_string(), path: self.path.into(), name: self.source.name.into() }
+        Error::Fetch {
+            url: self.url.clone(),
+            reason: reason.to_string(),
+            path: self.path.into(),
+            name: self.source.name.into(),
+        }
     }
 
     /// Fetches into `<name>.partial`, continuing one that is there, checks it, and gives it its name.
@@ -175,9 +212,15 @@ impl Download<'_> {
         fs::rename(&partial, self.path).map_err(Error::io("rename", self.path))
     }
 
-    fn transfer(&self, partial: &Path, have: u64, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
+    fn transfer(
+        &self,
+        partial: &Path,
+        have: u64,
+        progress: &mut dyn FnMut(u64, Option<u64>),
+    ) -> Result<()> {
         let config = ureq::Agent::config_builder().http_status_as_error(false);
-        let agent: ureq::Agent = config.timeout_connect(Some(PATIENCE)).timeout_per_read(Some(PATIENCE)).build().into();
+        let agent: ureq::Agent =
+            config.timeout_connect(Some(PATIENCE)).timeout_per_read(Some(PATIENCE)).build().into();
         let mut request = agent.get(&self.url);
         if have > 0 {
             request = request.header("Range", format!("bytes={have}-"));
@@ -193,12 +236,18 @@ impl Download<'_> {
             }
             status => return Err(self.error(format!("the server answered with status {status}"))),
         };
-        let mut file = OpenOptions::new().create(true).append(true).open(partial).map_err(Error::io("open", partial))?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(partial)
+            .map_err(Error::io("open", partial))?;
         file.set_len(start).map_err(Error::io("write", partial))?;
         let mut reader = response.body_mut().as_reader();
         let (mut done, mut buffer) = (start, vec![0; 1 << 16]);
         loop {
-            let n = reader.read(&mut buffer).map_err(|e| self.error(format!("{e} after {done} bytes; run it again to resume")))?;
+            let n = reader.read(&mut buffer).map_err(|e| {
+                self.error(format!("{e} after {done} bytes; run it again to resume"))
+            })?;
             if n == 0 {
                 break;
             }
@@ -208,9 +257,9 @@ impl Download<'_> {
         }
         file.sync_all().map_err(Error::io("sync", partial))?;
         match self.remote.bytes {
-            Some(total) if done < total => {
-                Err(self.error(format!("the connection ended after {done} of {total} bytes; run it again to resume")))
-            }
+            Some(total) if done < total => Err(self.error(format!(
+                "the connection ended after {done} of {total} bytes; run it again to resume"
+            ))),
             _ => Ok(()),
         }
     }

@@ -37,7 +37,8 @@ fn serve(body: Vec<u8>, server: Server) -> (String, Arc<Mutex<Vec<Option<u64>>>>
                 }
             }
             ranges.lock().unwrap().push(range);
-            let start = if matches!(server, Server::NoRanges) { 0 } else { range.unwrap_or(0) as usize };
+            let start =
+                if matches!(server, Server::NoRanges) { 0 } else { range.unwrap_or(0) as usize };
             let status = match (start, range) {
                 (s, _) if s >= body.len() => "416 Range Not Satisfiable",
                 (0, _) => "200 OK",
@@ -45,7 +46,12 @@ fn serve(body: Vec<u8>, server: Server) -> (String, Arc<Mutex<Vec<Option<u64>>>>
             };
             let rest = &body[start.min(body.len())..];
             let sent = if let Server::Cuts(n) = server { &rest[..n.min(rest.len())] } else { rest };
-            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", rest.len()).unwrap();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                rest.len()
+            )
+            .unwrap();
             stream.write_all(sent).unwrap();
         }
     });
@@ -59,7 +65,12 @@ fn leak(text: String) -> &'static str {
 fn made_up(body: &[u8], unpack: Option<Unpack>) -> Source {
     let sha256: String = Sha256::digest(body).iter().map(|b| format!("{b:02x}")).collect();
     let checksums = Box::leak(Box::new([Checksum::Sha256(leak(sha256))]));
-    let files = Box::leak(Box::new([Remote { name: "f.tar.gz", bytes: Some(body.len() as u64), checksums, mirrors: &[] }]));
+    let files = Box::leak(Box::new([Remote {
+        name: "f.tar.gz",
+        bytes: Some(body.len() as u64),
+        checksums,
+        mirrors: &[],
+    }]));
     Source { name: "made-up", about: "", base: "", folder: "", files, unpack }
 }
 
@@ -72,7 +83,8 @@ fn a_cut_download_resumes_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let source = made_up(&body(), None);
     let (cutting, _) = serve(body(), Server::Cuts(30_000));
-    let message = fetch_source(&source, &cutting, folder.path(), &mut |_, _| {}).unwrap_err().to_string();
+    let message =
+        fetch_source(&source, &cutting, folder.path(), &mut |_, _| {}).unwrap_err().to_string();
     assert!(message.contains("run it again to resume"), "{message}");
     assert!(!folder.path().join("f.tar.gz").exists());
 
@@ -101,7 +113,9 @@ fn wrong_bytes_never_get_the_name_and_are_not_resumed() {
     let mut wrong = body();
     wrong[5] ^= 1;
     let (address, _) = serve(wrong, Server::Ranges);
-    let message = fetch_source(&made_up(&body(), None), &address, folder.path(), &mut |_, _| {}).unwrap_err().to_string();
+    let message = fetch_source(&made_up(&body(), None), &address, folder.path(), &mut |_, _| {})
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("sha256"), "{message}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -111,18 +125,23 @@ fn offline_it_says_which_file_to_put_where_and_takes_it() {
     let folder = tempfile::tempdir().unwrap();
     let source = made_up(&body(), None);
     // Nobody listens on port 1.
-    let message = fetch_source(&source, "http://127.0.0.1:1/", folder.path(), &mut |_, _| {}).unwrap_err().to_string();
+    let message = fetch_source(&source, "http://127.0.0.1:1/", folder.path(), &mut |_, _| {})
+        .unwrap_err()
+        .to_string();
     let path = folder.path().join("f.tar.gz");
     assert!(message.contains(&format!("put the file at {}", path.display())), "{message}");
     fs::write(&path, body()).unwrap();
     fetch_source(&source, "http://127.0.0.1:1/", folder.path(), &mut |_, _| {}).unwrap();
     fs::write(&path, b"something else").unwrap();
-    let message = fetch_source(&source, "http://127.0.0.1:1/", folder.path(), &mut |_, _| {}).unwrap_err().to_string();
+    let message = fetch_source(&source, "http://127.0.0.1:1/", folder.path(), &mut |_, _| {})
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("14 bytes instead of 100000"), "{message}");
 }
 
 fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let mut tar =
+        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
     for (path, content) in entries {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
@@ -142,7 +161,13 @@ fn only_the_expected_files_leave_the_archive() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     fs::create_dir(&data).unwrap();
-    let bytes = archive(&[("../evil", b"x"), ("d/a.bin", b"aa"), ("d/../../evil", b"x"), ("d/b.bin", b"bb"), ("d/readme", b"r")]);
+    let bytes = archive(&[
+        ("../evil", b"x"),
+        ("d/a.bin", b"aa"),
+        ("d/../../evil", b"x"),
+        ("d/b.bin", b"bb"),
+        ("d/readme", b"r"),
+    ]);
     fs::write(data.join("f.tar.gz"), &bytes).unwrap();
     let source = made_up(&bytes, Some(UNPACK));
     fetch_source(&source, "", &data, &mut |_, _| {}).unwrap();
@@ -152,7 +177,8 @@ fn only_the_expected_files_leave_the_archive() {
 
     archive::compare(&data.join("f.tar.gz"), &UNPACK, &data, &source).unwrap();
     fs::write(data.join("d/b.bin"), b"bc").unwrap();
-    let message = archive::compare(&data.join("f.tar.gz"), &UNPACK, &data, &source).unwrap_err().to_string();
+    let message =
+        archive::compare(&data.join("f.tar.gz"), &UNPACK, &data, &source).unwrap_err().to_string();
     assert!(message.contains("b.bin") && message.contains("differs"), "{message}");
 }
 
@@ -174,7 +200,12 @@ fn archives_that_lack_a_file_are_cut_or_too_large_are_refused() {
 
 #[test]
 fn unknown_names_list_the_known() {
-    assert!(fetch("mnist", Path::new("."), &mut |_, _| {}).unwrap_err().to_string().contains("cifar10, stl10, fashion-mnist"));
+    assert!(
+        fetch("mnist", Path::new("."), &mut |_, _| {})
+            .unwrap_err()
+            .to_string()
+            .contains("cifar10, stl10, fashion-mnist")
+    );
 }
 
 #[test]
@@ -193,6 +224,8 @@ fn a_mirror_serves_where_the_first_address_has_nothing() {
 
     // Other bytes under that name are refused.
     fs::write(folder.path().join("f.pth"), b"other").unwrap();
-    let message = fetch_source(&source, "http://127.0.0.1:9/", folder.path(), &mut |_, _| {}).unwrap_err().to_string();
+    let message = fetch_source(&source, "http://127.0.0.1:9/", folder.path(), &mut |_, _| {})
+        .unwrap_err()
+        .to_string();
     assert!(message.contains(&format!("expected sha256 {}…", &sha256[..8])), "{message}");
 }

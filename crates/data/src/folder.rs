@@ -30,7 +30,8 @@ pub(crate) fn load_split(root: &Path, split: Split, side: usize) -> Result<Image
 pub fn load_classes(folder: &Path, side: usize) -> Result<Images> {
     let Listing { classes, files } = Listing::of(folder)?;
     let path = |(label, name): &(u32, OsString)| folder.join(&classes[*label as usize]).join(name);
-    let decoded: Vec<Vec<u8>> = files.par_iter().map(|file| decode(&path(file), side)).collect::<Result<_>>()?;
+    let decoded: Vec<Vec<u8>> =
+        files.par_iter().map(|file| decode(&path(file), side)).collect::<Result<_>>()?;
     let labels = files.iter().map(|(label, _)| *label).collect();
     Images::new("folder".into(), side, decoded.concat(), labels, classes)
 }
@@ -59,14 +60,20 @@ impl Listing {
             listing.files.extend(images.filter_map(|p| Some((label, p.file_name()?.to_owned()))));
             if listing.files.len() == before {
                 let remedy = "remove the empty class folder, or fill it".into();
-                return Err(Error::Missing { what: "a JPEG or PNG image".into(), path: class, remedy });
+                return Err(Error::Missing {
+                    what: "a JPEG or PNG image".into(),
+                    path: class,
+                    remedy,
+                });
             }
             let name = class.file_name().and_then(|n| n.to_str());
-            let unnamed = || Error::Invalid(format!("{}: a class's name must be UTF-8", class.display()));
+            let unnamed =
+                || Error::Invalid(format!("{}: a class's name must be UTF-8", class.display()));
             listing.classes.push(name.ok_or_else(unnamed)?.to_string());
         }
         if listing.classes.is_empty() {
-            let (what, remedy) = ("a class subfolder".into(), "expected <class>/*.jpg or *.png".into());
+            let (what, remedy) =
+                ("a class subfolder".into(), "expected <class>/*.jpg or *.png".into());
             return Err(Error::Missing { what, path: folder.into(), remedy });
         }
         Ok(listing)
@@ -94,7 +101,11 @@ fn decode(path: &Path, side: usize) -> Result<Vec<u8>> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     square(&bytes, side, Demands::default()).map_err(|defect| match defect {
         Defect::Unreadable { offset, reason } => Error::Image { path: path.into(), offset, reason },
-        Defect::Small { width, height } => Error::Image { path: path.into(), offset: 0, reason: format!("it has {width}x{height} pixels") },
+        Defect::Small { width, height } => Error::Image {
+            path: path.into(),
+            offset: 0,
+            reason: format!("it has {width}x{height} pixels"),
+        },
     })
 }
 
@@ -105,18 +116,36 @@ mod tests {
 
     fn png(path: &Path, width: u32, height: u32, f: impl Fn(u32) -> u8) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        image::RgbImage::from_fn(width, height, |x, _| image::Rgb([f(x), 0, 255])).save(path).unwrap();
+        image::RgbImage::from_fn(width, height, |x, _| image::Rgb([f(x), 0, 255]))
+            .save(path)
+            .unwrap();
     }
 
     #[test]
     fn classes_are_sorted_and_the_centre_is_cropped() {
         let folder = tempfile::tempdir().unwrap();
-        png(&folder.path().join("train/b/1.png"), 8, 4, |x| if (2..6).contains(&x) { 90 } else { 0 });
+        png(
+            &folder.path().join("train/b/1.png"),
+            8,
+            4,
+            |x| if (2..6).contains(&x) { 90 } else { 0 },
+        );
         png(&folder.path().join("train/a/1.PNG"), 4, 4, |_| 7);
         let set = load_split(folder.path(), Split::Train, 4).unwrap();
-        assert_eq!((set.classes.as_slice(), set.labels.as_slice()), (&["a".to_string(), "b".into()][..], &[0, 1][..]));
-        assert!(set.image(1)[..16].iter().all(|p| *p == 90) && set.image(1)[32..].iter().all(|p| *p == 255));
-        assert!(load_split(folder.path(), Split::Reference, 4).unwrap_err().to_string().contains("expected train/<class>"));
+        assert_eq!(
+            (set.classes.as_slice(), set.labels.as_slice()),
+            (&["a".to_string(), "b".into()][..], &[0, 1][..])
+        );
+        assert!(
+            set.image(1)[..16].iter().all(|p| *p == 90)
+                && set.image(1)[32..].iter().all(|p| *p == 255)
+        );
+        assert!(
+            load_split(folder.path(), Split::Reference, 4)
+                .unwrap_err()
+                .to_string()
+                .contains("expected train/<class>")
+        );
     }
 
     #[test]
@@ -125,10 +154,15 @@ mod tests {
         png(&folder.path().join("a/1.png"), 4, 4, |_| 7);
         std::fs::write(folder.path().join("a/2.jpg"), b"no image").unwrap();
         let message = load_classes(folder.path(), 4).unwrap_err().to_string();
-        assert!(message.contains("2.jpg, offset ") && message.contains("unreadable image"), "{message}");
+        assert!(
+            message.contains("2.jpg, offset ") && message.contains("unreadable image"),
+            "{message}"
+        );
 
         let mut whole = Vec::new();
-        let noise = image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, 3]));
+        let noise = image::RgbImage::from_fn(32, 32, |x, y| {
+            image::Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, 3])
+        });
         noise.write_to(&mut Cursor::new(&mut whole), image::ImageFormat::Jpeg).unwrap();
         std::fs::write(folder.path().join("a/2.jpg"), &whole).unwrap();
         load_classes(folder.path(), 4).unwrap();

@@ -12,8 +12,18 @@ const IMAGES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
 
 /// The ten classes of Fashion-MNIST, by label.
-pub(crate) const FASHION_CLASSES: [&str; 10] =
-    ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
+pub(crate) const FASHION_CLASSES: [&str; 10] = [
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+];
 
 /// Reads a pair of IDX files of square grey images and labels below 10; grey is replicated to three channels.
 ///
@@ -26,23 +36,51 @@ pub fn load_idx(images: &Path, labels: &Path) -> Result<Images> {
 }
 
 /// [`load_idx`] on bytes; the paths are for messages.
-pub(crate) fn parse_pair(name: &str, images: (&Path, &[u8]), labels: (&Path, &[u8])) -> Result<Images> {
+pub(crate) fn parse_pair(
+    name: &str,
+    images: (&Path, &[u8]),
+    labels: (&Path, &[u8]),
+) -> Result<Images> {
     let (image_dims, grey) = parse(images.0, images.1, IMAGES_MAGIC)?;
     let (label_dims, label_bytes) = parse(labels.0, labels.1, LABELS_MAGIC)?;
-    let [n, height, width] = image_dims[..] else { return Err(Error::malformed(images.0, 0, "no three dimensions")) };
+    let [n, height, width] = image_dims[..] else {
+        return Err(Error::malformed(images.0, 0, "no three dimensions"));
+    };
     if height != width {
-        return Err(Error::malformed(images.0, 8, format!("images are {height}x{width}; square ones are needed")));
+        return Err(Error::malformed(
+            images.0,
+            8,
+            format!("images are {height}x{width}; square ones are needed"),
+        ));
     }
     if label_dims[0] != n {
-        return Err(Error::malformed(labels.0, 4, format!("{} labels for {n} images in {}", label_dims[0], images.0.display())));
+        return Err(Error::malformed(
+            labels.0,
+            4,
+            format!("{} labels for {n} images in {}", label_dims[0], images.0.display()),
+        ));
     }
     if let Some(i) = label_bytes.iter().position(|l| *l as usize >= FASHION_CLASSES.len()) {
-        return Err(Error::malformed(labels.0, 8 + i as u64, format!("label {} is not below 10", label_bytes[i])));
+        return Err(Error::malformed(
+            labels.0,
+            8 + i as u64,
+            format!("label {} is not below 10", label_bytes[i]),
+        ));
     }
     let area = (height * width).max(1);
-    let pixels = grey.chunks_exact(area).flat_map(|plane| plane.iter().cycle().take(3 * area)).copied().collect();
+    let pixels = grey
+        .chunks_exact(area)
+        .flat_map(|plane| plane.iter().cycle().take(3 * area))
+        .copied()
+        .collect();
     let classes = FASHION_CLASSES.iter().map(|c| (*c).to_string()).collect();
-    Images::new(name.into(), height, pixels, label_bytes.iter().map(|l| u32::from(*l)).collect(), classes)
+    Images::new(
+        name.into(),
+        height,
+        pixels,
+        label_bytes.iter().map(|l| u32::from(*l)).collect(),
+        classes,
+    )
 }
 
 /// Dimensions and the bytes after the header, checked against each other. What is compressed is inflated no further than the header
@@ -65,20 +103,38 @@ fn parse_stream(path: &Path, mut stream: impl Read, magic: u32) -> Result<(Vec<u
     stream.by_ref().take(header as u64).read_to_end(&mut read).map_err(|e| corrupt(0, e))?;
     let words: Vec<u32> = read.as_chunks().0.iter().map(|b| u32::from_be_bytes(*b)).collect();
     if let Some(found) = words.first().filter(|w| **w != magic) {
-        return Err(Error::malformed(path, 0, format!("magic {found:#010x}; an IDX file of this kind starts with {magic:#010x}")));
+        return Err(Error::malformed(
+            path,
+            0,
+            format!("magic {found:#010x}; an IDX file of this kind starts with {magic:#010x}"),
+        ));
     }
     if words.len() <= rank {
         return Err(Error::malformed(path, read.len() as u64, "the header is cut"));
     }
     let dims: Vec<usize> = words[1..].iter().map(|d| *d as usize).collect();
-    let expected = dims.iter().try_fold(1u64, |n, d| n.checked_mul(*d as u64)).filter(|n| *n <= LIMIT);
     let expected =
-        expected.ok_or_else(|| Error::malformed(path, 4, format!("the header promises {dims:?} bytes; at most {LIMIT} are read")))?;
+        dims.iter().try_fold(1u64, |n, d| n.checked_mul(*d as u64)).filter(|n| *n <= LIMIT);
+    let expected = expected.ok_or_else(|| {
+        Error::malformed(
+            path,
+            4,
+            format!("the header promises {dims:?} bytes; at most {LIMIT} are read"),
+        )
+    })?;
     let mut body = Vec::new();
-    stream.take(expected + 1).read_to_end(&mut body).map_err(|e| corrupt(header + body.len(), e))?;
+    stream
+        .take(expected + 1)
+        .read_to_end(&mut body)
+        .map_err(|e| corrupt(header + body.len(), e))?;
     if body.len() as u64 != expected {
-        let follow = if body.len() as u64 > expected { "more".to_string() } else { body.len().to_string() };
-        return Err(Error::malformed(path, (header + body.len()) as u64, format!("the header promises {dims:?} bytes, {follow} follow")));
+        let follow =
+            if body.len() as u64 > expected { "more".to_string() } else { body.len().to_string() };
+        return Err(Error::malformed(
+            path,
+            (header + body.len()) as u64,
+            format!("the header promises {dims:?} bytes, {follow} follow"),
+        ));
     }
     Ok((dims, body))
 }
@@ -96,7 +152,8 @@ mod tests {
     }
 
     fn labels(l: &[u8]) -> Vec<u8> {
-        let mut b: Vec<u8> = [LABELS_MAGIC, l.len() as u32].iter().flat_map(|w| w.to_be_bytes()).collect();
+        let mut b: Vec<u8> =
+            [LABELS_MAGIC, l.len() as u32].iter().flat_map(|w| w.to_be_bytes()).collect();
         b.extend(l);
         b
     }
@@ -122,9 +179,13 @@ mod tests {
     fn every_defect_names_file_and_offset() {
         let message = |i: &[u8], l: &[u8]| pair(i, l).unwrap_err().to_string();
         assert!(message(&labels(&[1]), &labels(&[1])).contains("i, offset 0: magic 0x00000801"));
-        assert!(message(&images(2, 7), &labels(&[1, 2])).contains("promises [2, 2, 2] bytes, 7 follow"));
+        assert!(
+            message(&images(2, 7), &labels(&[1, 2])).contains("promises [2, 2, 2] bytes, 7 follow")
+        );
         assert!(message(&images(u32::MAX, 8), &labels(&[1, 2])).contains("promises"));
-        assert!(message(&images(2, 8), &labels(&[1])).contains("l, offset 4: 1 labels for 2 images"));
+        assert!(
+            message(&images(2, 8), &labels(&[1])).contains("l, offset 4: 1 labels for 2 images")
+        );
         assert!(message(&images(2, 8), &labels(&[1, 10])).contains("l, offset 9: label 10"));
         assert!(message(&[0, 0], &labels(&[])).contains("header is cut"));
         let cut = gzip(&images(2, 8));

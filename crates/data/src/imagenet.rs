@@ -15,7 +15,8 @@ pub fn folder(data_dir: &Path, side: usize) -> PathBuf {
 /// # Errors
 /// No `train` folder.
 pub fn parts(from: &Path) -> Result<Vec<&'static str>> {
-    let parts: Vec<&str> = ["train", "val"].into_iter().filter(|part| from.join(part).is_dir()).collect();
+    let parts: Vec<&str> =
+        ["train", "val"].into_iter().filter(|part| from.join(part).is_dir()).collect();
     if parts.first() != Some(&"train") {
         return Err(Error::Missing {
             what: "ImageNet's folder `train`".into(),
@@ -31,8 +32,21 @@ pub fn parts(from: &Path) -> Result<Vec<&'static str>> {
 ///
 /// # Errors
 /// Those of [`parts`] and of [`pack::pack`].
-pub fn pack(from: &Path, out: &Path, options: Options, progress: &mut dyn FnMut(&str, Progress)) -> Result<Vec<Packed>> {
-    let one = |part: &&str| pack::pack(&from.join(part), &format!("imagenet:{part}"), &out.join(part), options, &mut |p| progress(part, p));
+pub fn pack(
+    from: &Path,
+    out: &Path,
+    options: Options,
+    progress: &mut dyn FnMut(&str, Progress),
+) -> Result<Vec<Packed>> {
+    let one = |part: &&str| {
+        pack::pack(
+            &from.join(part),
+            &format!("imagenet:{part}"),
+            &out.join(part),
+            options,
+            &mut |p| progress(part, p),
+        )
+    };
     let parts = parts(from)?;
     // A defect of the second is better known before the first is packed, which lists its own files.
     parts.iter().skip(1).try_for_each(|part| Listing::of(&from.join(part)).map(drop))?;
@@ -46,9 +60,14 @@ pub(crate) fn open(data_dir: &Path, split: Split, side: usize) -> Result<Packed>
         Split::Reference | Split::HeldOut => (folder(data_dir, side), "val"),
     };
     if !folder.join(part).is_dir() {
-        let remedy =
-            format!("run `sngan data pack imagenet --from DIR --side {side}`, DIR holding train/<synset>/*.JPEG and val/<synset>/*.JPEG");
-        return Err(Error::Missing { what: format!("ImageNet's `{part}` images, packed at side {side}"), path: folder.join(part), remedy });
+        let remedy = format!(
+            "run `sngan data pack imagenet --from DIR --side {side}`, DIR holding train/<synset>/*.JPEG and val/<synset>/*.JPEG"
+        );
+        return Err(Error::Missing {
+            what: format!("ImageNet's `{part}` images, packed at side {side}"),
+            path: folder.join(part),
+            remedy,
+        });
     }
     Packed::open(&folder.join(part))
 }
@@ -70,7 +89,9 @@ pub fn verify(data_dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec
         if !folder.file_name().is_some_and(|n| n.to_string_lossy().starts_with("imagenet-")) {
             continue;
         }
-        for part in ["train", "val"].map(|part| folder.join(part)).into_iter().filter(|part| part.is_dir()) {
+        for part in
+            ["train", "val"].map(|part| folder.join(part)).into_iter().filter(|part| part.is_dir())
+        {
             let packed = Packed::open(&part)?;
             packed.verify(progress)?;
             let (n, rejected) = (packed.len(), packed.header().rejected);
@@ -83,7 +104,11 @@ pub fn verify(data_dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec
     }
     if report.is_empty() {
         let remedy = "run `sngan data pack imagenet --from DIR`".into();
-        return Err(Error::Missing { what: "a folder imagenet-<side> with packed images".into(), path: data_dir.into(), remedy });
+        return Err(Error::Missing {
+            what: "a folder imagenet-<side> with packed images".into(),
+            path: data_dir.into(),
+            remedy,
+        });
     }
     report.sort();
     Ok(report)

@@ -26,12 +26,25 @@ impl Images {
     ///
     /// # Errors
     /// When the lengths differ, or a label has no class.
-    pub fn new(name: String, side: usize, pixels: Vec<u8>, labels: Vec<u32>, classes: Vec<String>) -> Result<Images> {
+    pub fn new(
+        name: String,
+        side: usize,
+        pixels: Vec<u8>,
+        labels: Vec<u32>,
+        classes: Vec<String>,
+    ) -> Result<Images> {
         if side == 0 || pixels.len() != labels.len() * 3 * side * side {
-            return Err(Error::Invalid(format!("{name}: {} bytes are not {} images of 3x{side}x{side}", pixels.len(), labels.len())));
+            return Err(Error::Invalid(format!(
+                "{name}: {} bytes are not {} images of 3x{side}x{side}",
+                pixels.len(),
+                labels.len()
+            )));
         }
         if let Some(label) = labels.iter().find(|l| **l as usize >= classes.len()) {
-            return Err(Error::Invalid(format!("{name}: label {label} among {} classes", classes.len())));
+            return Err(Error::Invalid(format!(
+                "{name}: label {label} among {} classes",
+                classes.len()
+            )));
         }
         Ok(Images { name, side, pixels, labels, classes })
     }
@@ -72,7 +85,11 @@ impl Images {
             return self.clone();
         }
         let one = 3 * self.side * self.side;
-        let pixels = self.pixels.par_chunks(one).flat_map_iter(|planes| resize_one(planes, self.side, side)).collect();
+        let pixels = self
+            .pixels
+            .par_chunks(one)
+            .flat_map_iter(|planes| resize_one(planes, self.side, side))
+            .collect();
         Images { side, pixels, ..self.clone() }
     }
 
@@ -112,10 +129,20 @@ mod tests {
 
     #[test]
     fn resizing_keeps_flat_images_flat_and_averages_checkers() {
-        let flat = Images::new("flat".into(), 4, [[10u8; 16], [20; 16], [30; 16]].concat(), vec![0], vec!["x".into()]).unwrap();
+        let flat = Images::new(
+            "flat".into(),
+            4,
+            [[10u8; 16], [20; 16], [30; 16]].concat(),
+            vec![0],
+            vec!["x".into()],
+        )
+        .unwrap();
         assert_eq!(flat.resize(8).pixels, [[10u8; 64], [20; 64], [30; 64]].concat());
-        let checker: Vec<u8> = (0..3).flat_map(|_| (0..64).map(|p| if (p / 8 + p % 8) % 2 == 0 { 0 } else { 200 })).collect();
-        let small = Images::new("c".into(), 8, checker, vec![0], vec!["x".into()]).unwrap().resize(2);
+        let checker: Vec<u8> = (0..3)
+            .flat_map(|_| (0..64).map(|p| if (p / 8 + p % 8) % 2 == 0 { 0 } else { 200 }))
+            .collect();
+        let small =
+            Images::new("c".into(), 8, checker, vec![0], vec!["x".into()]).unwrap().resize(2);
         assert!(small.pixels.iter().all(|p| (90..=110).contains(p)), "{:?}", small.pixels);
     }
 
@@ -131,7 +158,10 @@ mod tests {
             let (expected, next) = pixels.split_at(after * after);
             let found = resize_one(&[grey, grey, grey].concat(), before, after);
             for (found, expected) in found.iter().zip(expected.iter().cycle()) {
-                assert!(found.abs_diff(*expected) <= PILLOW, "{before} → {after}: {found} instead of {expected}");
+                assert!(
+                    found.abs_diff(*expected) <= PILLOW,
+                    "{before} → {after}: {found} instead of {expected}"
+                );
             }
             rest = next;
         }
@@ -139,7 +169,8 @@ mod tests {
 
     #[test]
     fn identity_depends_on_pixels_and_labels() {
-        let a = Images::new("a".into(), 1, vec![1, 2, 3], vec![0], vec!["x".into(), "y".into()]).unwrap();
+        let a = Images::new("a".into(), 1, vec![1, 2, 3], vec![0], vec!["x".into(), "y".into()])
+            .unwrap();
         let b = Images { labels: vec![1], ..a.clone() };
         let c = Images { name: "c".into(), ..a.clone() };
         assert_ne!(a.sha256(), b.sha256());

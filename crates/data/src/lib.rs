@@ -42,7 +42,12 @@ pub enum Split {
 ///
 /// # Errors
 /// Missing or malformed files, each named, with what to do.
-pub fn load(dataset: Dataset, split: Split, side: usize, data_dir: Option<&Path>) -> Result<Images> {
+pub fn load(
+    dataset: Dataset,
+    split: Split,
+    side: usize,
+    data_dir: Option<&Path>,
+) -> Result<Images> {
     match dataset {
         Dataset::FashionMnist => Ok(embedded::fashion_mnist(split)?.resize(side)),
         Dataset::Cifar10 => Ok(cifar10::load(needed(dataset, data_dir)?, split)?.resize(side)),
@@ -56,7 +61,12 @@ pub fn load(dataset: Dataset, split: Split, side: usize, data_dir: Option<&Path>
 ///
 /// # Errors
 /// As [`load`].
-pub fn open(dataset: Dataset, split: Split, side: usize, data_dir: Option<&Path>) -> Result<Box<dyn ImageSource>> {
+pub fn open(
+    dataset: Dataset,
+    split: Split,
+    side: usize,
+    data_dir: Option<&Path>,
+) -> Result<Box<dyn ImageSource>> {
     match dataset {
         Dataset::ImageNet => Ok(Box::new(imagenet::open(needed(dataset, data_dir)?, split, side)?)),
         _ => Ok(Box::new(load(dataset, split, side, data_dir)?)),

@@ -78,12 +78,21 @@ const SOURCES: &[Source] = &[
         files: &[Remote {
             name: "cifar-10-binary.tar.gz",
             bytes: Some(170_052_171),
-            checksums: &[Checksum::Sha256("c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd")],
+            checksums: &[Checksum::Sha256(
+                "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            )],
             mirrors: &[],
         }],
         unpack: Some(Unpack {
             folder: cifar10::FOLDER,
-            files: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"],
+            files: &[
+                "data_batch_1.bin",
+                "data_batch_2.bin",
+                "data_batch_3.bin",
+                "data_batch_4.bin",
+                "data_batch_5.bin",
+                "test_batch.bin",
+            ],
             limit: 30_730_000,
         }),
     },
@@ -114,25 +123,37 @@ const SOURCES: &[Source] = &[
             Remote {
                 name: "train-images-idx3-ubyte.gz",
                 bytes: None,
-                checksums: &[Checksum::Md5("8d4fb7e6c68d591d4c3dfef9ec88bf0d"), Checksum::Md5("cf8536b0aa1a6ac5fa3f23001093305c")],
+                checksums: &[
+                    Checksum::Md5("8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+                    Checksum::Md5("cf8536b0aa1a6ac5fa3f23001093305c"),
+                ],
                 mirrors: &[],
             },
             Remote {
                 name: "train-labels-idx1-ubyte.gz",
                 bytes: None,
-                checksums: &[Checksum::Md5("25c81989df183df01b3e8a0aad5dffbe"), Checksum::Md5("10bea18fdb374794d4bb42e356e600c9")],
+                checksums: &[
+                    Checksum::Md5("25c81989df183df01b3e8a0aad5dffbe"),
+                    Checksum::Md5("10bea18fdb374794d4bb42e356e600c9"),
+                ],
                 mirrors: &[],
             },
             Remote {
                 name: "t10k-images-idx3-ubyte.gz",
                 bytes: None,
-                checksums: &[Checksum::Md5("bef4ecab320f06d8554ea6380940ec79"), Checksum::Md5("f78720b4224f21cce2f2ccf2d7a94c9a")],
+                checksums: &[
+                    Checksum::Md5("bef4ecab320f06d8554ea6380940ec79"),
+                    Checksum::Md5("f78720b4224f21cce2f2ccf2d7a94c9a"),
+                ],
                 mirrors: &[],
             },
             Remote {
                 name: "t10k-labels-idx1-ubyte.gz",
                 bytes: None,
-                checksums: &[Checksum::Md5("bb300cfdad3c16e7a12a480ee83cd310"), Checksum::Md5("0d30e22e447f3c33dab9ed536400ac01")],
+                checksums: &[
+                    Checksum::Md5("bb300cfdad3c16e7a12a480ee83cd310"),
+                    Checksum::Md5("0d30e22e447f3c33dab9ed536400ac01"),
+                ],
                 mirrors: &[],
             },
         ],
@@ -147,7 +168,9 @@ const SOURCES: &[Source] = &[
             name: "pt_inception-2015-12-05-6726825d.pth",
             bytes: None,
             checksums: &[Checksum::Sha256Prefix("6726825d")],
-            mirrors: &["https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"],
+            mirrors: &[
+                "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+            ],
         }],
         unpack: None,
     },

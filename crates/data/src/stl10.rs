@@ -20,7 +20,8 @@ const CHUNK: usize = 256;
 const REFERENCE: usize = 10_000;
 /// Seeds the choice of the reference.
 const REFERENCE_SEED: &[u8] = b"sngan stl10 reference 0";
-const CLASSES: [&str; 10] = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
+const CLASSES: [&str; 10] =
+    ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
 
 /// Files of a part: images, and labels where it has any.
 pub(crate) struct Part {
@@ -39,7 +40,13 @@ pub(crate) fn load(data_dir: &Path, split: Split, side: usize) -> Result<Images>
     let folder = data_dir.join(FOLDER);
     match split {
         Split::Train => read_part(&folder, &UNLABELED, "stl10:unlabeled", None, side),
-        Split::Reference => read_part(&folder, &UNLABELED, "stl10:unlabeled-10k", Some(&reference(UNLABELED.n, REFERENCE)), side),
+        Split::Reference => read_part(
+            &folder,
+            &UNLABELED,
+            "stl10:unlabeled-10k",
+            Some(&reference(UNLABELED.n, REFERENCE)),
+            side,
+        ),
         Split::HeldOut => read_part(&folder, &TEST, "stl10:test", None, side),
     }
 }
@@ -47,18 +54,31 @@ pub(crate) fn load(data_dir: &Path, split: Split, side: usize) -> Result<Images>
 /// A line about each part that is there, for `sngan data verify`.
 pub(crate) fn check(data_dir: &Path) -> Result<Vec<String>> {
     let folder = data_dir.join(FOLDER);
-    [UNLABELED, TRAIN, TEST].iter().map(|part| Ok(format!("{}: {}", part.images, check_part(&folder, part)?))).collect()
+    [UNLABELED, TRAIN, TEST]
+        .iter()
+        .map(|part| Ok(format!("{}: {}", part.images, check_part(&folder, part)?)))
+        .collect()
 }
 
 fn check_part(folder: &Path, part: &Part) -> Result<String> {
     open(folder, part)?;
     match part.labels {
         None => Ok(format!("{} images", part.n)),
-        Some(_) => Ok(format!("{} images, {} well-formed labels", part.n, read_labels(folder, part)?.len())),
+        Some(_) => Ok(format!(
+            "{} images, {} well-formed labels",
+            part.n,
+            read_labels(folder, part)?.len()
+        )),
     }
 }
 
-fn read_part(folder: &Path, part: &Part, name: &str, chosen: Option<&[u32]>, side: usize) -> Result<Images> {
+fn read_part(
+    folder: &Path,
+    part: &Part,
+    name: &str,
+    chosen: Option<&[u32]>,
+    side: usize,
+) -> Result<Images> {
     let mut file = open(folder, part)?;
     let all: Vec<u32> = (0..part.n as u32).collect();
     let pixels = read_images(&folder.join(part.images), &mut file, chosen.unwrap_or(&all), side)?;
@@ -96,7 +116,12 @@ fn check_length(path: &Path, length: u64, n: usize) -> Result<()> {
 }
 
 /// The images `chosen`, in increasing order, resized chunk by chunk; `[N, 3, side, side]`.
-fn read_images(path: &Path, file: &mut (impl Read + Seek), chosen: &[u32], side: usize) -> Result<Vec<u8>> {
+fn read_images(
+    path: &Path,
+    file: &mut (impl Read + Seek),
+    chosen: &[u32],
+    side: usize,
+) -> Result<Vec<u8>> {
     let mut pixels = Vec::with_capacity(chosen.len() * 3 * side * side);
     let mut chunk = vec![0; CHUNK.min(chosen.len()) * IMAGE];
     let mut position = None;
@@ -110,7 +135,10 @@ fn read_images(path: &Path, file: &mut (impl Read + Seek), chosen: &[u32], side:
             position = Some(offset + IMAGE as u64);
         }
         let read = &chunk[..part.len() * IMAGE];
-        let resized: Vec<Vec<u8>> = read.par_chunks_exact(IMAGE).map(|image| resize_one(&rows(image), SIDE, side)).collect();
+        let resized: Vec<Vec<u8>> = read
+            .par_chunks_exact(IMAGE)
+            .map(|image| resize_one(&rows(image), SIDE, side))
+            .collect();
         resized.iter().for_each(|image| pixels.extend_from_slice(image));
     }
     Ok(pixels)
@@ -138,17 +166,29 @@ fn read_labels(folder: &Path, part: &Part) -> Result<Vec<u32>> {
 
 fn parse_labels(path: &Path, bytes: &[u8], n: usize) -> Result<Vec<u32>> {
     if bytes.len() != n {
-        let found = if bytes.len() > n { format!("more than {n}") } else { bytes.len().to_string() };
-        return Err(Error::malformed(path, bytes.len().min(n) as u64, format!("the file has {found} label bytes; {n} are needed")));
+        let found =
+            if bytes.len() > n { format!("more than {n}") } else { bytes.len().to_string() };
+        return Err(Error::malformed(
+            path,
+            bytes.len().min(n) as u64,
+            format!("the file has {found} label bytes; {n} are needed"),
+        ));
     }
     match bytes.iter().position(|b| !(1..=10).contains(b)) {
-        Some(i) => Err(Error::malformed(path, i as u64, format!("label {} is not in 1..=10", bytes[i]))),
+        Some(i) => {
+            Err(Error::malformed(path, i as u64, format!("label {} is not in 1..=10", bytes[i])))
+        }
         None => Ok(bytes.iter().map(|b| u32::from(*b) - 1).collect()),
     }
 }
 
 /// Reads `n` images and their labels from bytes, as from a part's two files.
-pub(crate) fn parse(images: (&Path, &[u8]), labels: (&Path, &[u8]), n: usize, side: usize) -> Result<Images> {
+pub(crate) fn parse(
+    images: (&Path, &[u8]),
+    labels: (&Path, &[u8]),
+    n: usize,
+    side: usize,
+) -> Result<Images> {
     check_length(images.0, images.1.len() as u64, n)?;
     let classes = parse_labels(labels.0, labels.1, n)?;
     let all: Vec<u32> = (0..n as u32).collect();
@@ -178,8 +218,12 @@ mod tests {
 
     /// Image `i`: pixel (c, y, x) is i + 50 c + 2 y in the left half, and 9 more in the right one.
     fn image(i: u8) -> Vec<u8> {
-        let value = |c: usize, x: usize, y: usize| i + 50 * c as u8 + (2 * y) as u8 % 40 + if x < SIDE / 2 { 0 } else { 9 };
-        (0..3).flat_map(|c| (0..SIDE).flat_map(move |x| (0..SIDE).map(move |y| value(c, x, y)))).collect()
+        let value = |c: usize, x: usize, y: usize| {
+            i + 50 * c as u8 + (2 * y) as u8 % 40 + if x < SIDE / 2 { 0 } else { 9 }
+        };
+        (0..3)
+            .flat_map(|c| (0..SIDE).flat_map(move |x| (0..SIDE).map(move |y| value(c, x, y))))
+            .collect()
     }
 
     fn folder(n: usize, labels: &[u8]) -> tempfile::TempDir {
@@ -198,7 +242,8 @@ mod tests {
         let folder = folder(3, &[1, 10, 5]);
         let set = read_part(folder.path(), &THREE, "t", None, SIDE).unwrap();
         assert_eq!((set.labels.as_slice(), set.len()), (&[0, 9, 4][..], 3));
-        let pixel = |i: usize, c: usize, y: usize, x: usize| set.image(i)[(c * SIDE + y) * SIDE + x];
+        let pixel =
+            |i: usize, c: usize, y: usize, x: usize| set.image(i)[(c * SIDE + y) * SIDE + x];
         assert_eq!((pixel(0, 0, 0, 0), pixel(0, 0, 0, 95), pixel(0, 0, 3, 0)), (0, 9, 6));
         assert_eq!((pixel(2, 1, 5, 47), pixel(2, 2, 5, 48)), (62, 121));
     }
@@ -228,13 +273,26 @@ mod tests {
 
     #[test]
     fn wrong_lengths_and_labels_are_named_with_their_offset() {
-        let message = |n: usize, labels: &[u8]| read_part(folder(n, labels).path(), &THREE, "t", None, 8).unwrap_err().to_string();
-        assert!(message(2, &[1, 2, 3]).contains("x.bin, offset 55296: the file has 55296 bytes; 3 images of 27648 bytes are 82944"));
+        let message = |n: usize, labels: &[u8]| {
+            read_part(folder(n, labels).path(), &THREE, "t", None, 8).unwrap_err().to_string()
+        };
+        assert!(message(2, &[1, 2, 3]).contains(
+            "x.bin, offset 55296: the file has 55296 bytes; 3 images of 27648 bytes are 82944"
+        ));
         assert!(message(4, &[1, 2, 3]).contains("x.bin, offset 82944: the file has 110592 bytes"));
-        assert!(message(3, &[1, 2]).contains("y.bin, offset 2: the file has 2 label bytes; 3 are needed"));
-        assert!(message(3, &[1, 2, 3, 4]).contains("y.bin, offset 3: the file has more than 3 label bytes"));
+        assert!(
+            message(3, &[1, 2])
+                .contains("y.bin, offset 2: the file has 2 label bytes; 3 are needed")
+        );
+        assert!(
+            message(3, &[1, 2, 3, 4])
+                .contains("y.bin, offset 3: the file has more than 3 label bytes")
+        );
         assert!(message(3, &[1, 0, 3]).contains("y.bin, offset 1: label 0 is not in 1..=10"));
         let missing = load(Path::new("nowhere"), Split::Train, 48).unwrap_err().to_string();
-        assert!(missing.contains("unlabeled_X.bin") && missing.contains("sngan data fetch stl10"), "{missing}");
+        assert!(
+            missing.contains("unlabeled_X.bin") && missing.contains("sngan data fetch stl10"),
+            "{missing}"
+        );
     }
 }

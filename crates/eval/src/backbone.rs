@@ -58,11 +58,17 @@ impl Backbone {
     ///
     /// # Errors
     /// An unknown name; weights that are missing or another network's.
-    pub fn named(name: &str, dataset: Dataset, options: &BackboneOptions) -> Result<Option<Backbone>> {
+    pub fn named(
+        name: &str,
+        dataset: Dataset,
+        options: &BackboneOptions,
+    ) -> Result<Option<Backbone>> {
         match name {
             ScorePlan::NO_BACKBONE => Ok(None),
             Backbone::INCEPTION => Backbone::inception(options).map(Some),
-            Backbone::INCEPTION_OR_SCORER if options.inception_weights().is_some_and(|p| p.is_file()) => {
+            Backbone::INCEPTION_OR_SCORER
+                if options.inception_weights().is_some_and(|p| p.is_file()) =>
+            {
                 Backbone::inception(options).map(Some)
             }
             Backbone::INCEPTION_OR_SCORER => match ScorerSpec::of_dataset(dataset.name()) {
@@ -81,8 +87,14 @@ impl Backbone {
     }
 
     fn inception(options: &BackboneOptions) -> Result<Backbone> {
-        let path = options.inception_weights().filter(|p| p.is_file()).ok_or_else(|| options.no_inception())?;
-        Ok(Backbone::Inception(Box::new(Inception::load(&path, options.preparation)?), options.logits))
+        let path = options
+            .inception_weights()
+            .filter(|p| p.is_file())
+            .ok_or_else(|| options.no_inception())?;
+        Ok(Backbone::Inception(
+            Box::new(Inception::load(&path, options.preparation)?),
+            options.logits,
+        ))
     }
 
     /// The names that [`Backbone::named`] knows.
@@ -151,13 +163,19 @@ impl Backbone {
                 let features = scorer.features(bytes, side)?;
                 // They were f32 before they were widened.
                 let narrow = |values: Vec<f64>| values.into_iter().map(|x| x as f32).collect();
-                Ok(BackboneFeatures { pool: narrow(features.pool), logits: narrow(features.logits) })
+                Ok(BackboneFeatures {
+                    pool: narrow(features.pool),
+                    logits: narrow(features.logits),
+                })
             }
             Backbone::Inception(inception, which) => {
                 let mut features = inception.features(bytes, side)?;
                 if *which == Logits::Biased {
                     let bias = inception.logit_bias();
-                    features.logits.chunks_exact_mut(bias.len()).for_each(|row| row.iter_mut().zip(bias).for_each(|(x, b)| *x += b));
+                    features
+                        .logits
+                        .chunks_exact_mut(bias.len())
+                        .for_each(|row| row.iter_mut().zip(bias).for_each(|(x, b)| *x += b));
                 }
                 Ok(BackboneFeatures { pool: features.pool, logits: features.logits })
             }
@@ -169,15 +187,27 @@ impl Backbone {
 impl BackboneOptions {
     /// Where Inception's weights are looked for.
     fn inception_weights(&self) -> Option<PathBuf> {
-        self.weights.clone().or_else(|| self.data_dir.as_deref().map(|dir: &Path| fetch::inception_weights(dir)))
+        self.weights
+            .clone()
+            .or_else(|| self.data_dir.as_deref().map(|dir: &Path| fetch::inception_weights(dir)))
     }
 
     /// What to do where no file of Inception's weights is.
     fn no_inception(&self) -> Error {
         let path = self.inception_weights();
-        let place = path.as_ref().map_or_else(|| "no data folder".into(), |p| p.display().to_string());
-        let reason = if path.is_some_and(|p| p.is_dir()) { "it is a folder" } else { "there is no such file" };
-        Error::inception(&place, format!("{reason}; `sngan data fetch inception` gets them, --weights names another file"))
+        let place =
+            path.as_ref().map_or_else(|| "no data folder".into(), |p| p.display().to_string());
+        let reason = if path.is_some_and(|p| p.is_dir()) {
+            "it is a folder"
+        } else {
+            "there is no such file"
+        };
+        Error::inception(
+            &place,
+            format!(
+                "{reason}; `sngan data fetch inception` gets them, --weights names another file"
+            ),
+        )
     }
 }
 
@@ -187,15 +217,24 @@ mod tests {
 
     #[test]
     fn a_missing_network_is_answered_with_what_to_do() {
-        let named = |name: &str, options: &BackboneOptions| Backbone::named(name, Dataset::FashionMnist, options);
-        let options = BackboneOptions { data_dir: Some("nowhere".into()), ..BackboneOptions::default() };
+        let named = |name: &str, options: &BackboneOptions| {
+            Backbone::named(name, Dataset::FashionMnist, options)
+        };
+        let options =
+            BackboneOptions { data_dir: Some("nowhere".into()), ..BackboneOptions::default() };
         let message = named("inception", &options).unwrap_err().to_string();
-        assert!(message.contains("nowhere") && message.contains("sngan data fetch inception"), "{message}");
+        assert!(
+            message.contains("nowhere") && message.contains("sngan data fetch inception"),
+            "{message}"
+        );
         let folder = BackboneOptions { weights: Some(".".into()), ..BackboneOptions::default() };
         let message = named("inception", &folder).unwrap_err().to_string();
         assert!(message.contains("it is a folder"), "{message}");
         assert!(named("none", &options).unwrap().is_none());
-        assert_eq!(named("inception-or-scorer", &options).unwrap().unwrap().name(), "scorer-fashion");
+        assert_eq!(
+            named("inception-or-scorer", &options).unwrap().unwrap().name(),
+            "scorer-fashion"
+        );
         let message = named("resnet", &options).unwrap_err().to_string();
         assert!(Backbone::names().iter().all(|name| message.contains(name)), "{message}");
     }

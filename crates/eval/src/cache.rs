@@ -26,7 +26,12 @@ impl FeatureCache {
     ///
     /// # Errors
     /// As [`Backbone::features`]; a file that cannot be written.
-    pub fn features(&self, backbone: &Backbone, bytes: &[u8], side: usize) -> Result<BackboneFeatures> {
+    pub fn features(
+        &self,
+        backbone: &Backbone,
+        bytes: &[u8],
+        side: usize,
+    ) -> Result<BackboneFeatures> {
         let path = self.folder.join(format!("{}.safetensors", key(backbone, bytes, side)));
         let images = bytes.len() / (3 * side * side).max(1);
         if let Some(found) = read(&path, images, backbone) {
@@ -42,7 +47,9 @@ impl FeatureCache {
 fn key(backbone: &Backbone, bytes: &[u8], side: usize) -> String {
     let mut hash = Sha256::new();
     let stamp = backbone.logit_stamp().unwrap_or_default();
-    for part in [backbone.name(), backbone.sha256(), &backbone.resize(side), stamp, &side.to_string()] {
+    for part in
+        [backbone.name(), backbone.sha256(), &backbone.resize(side), stamp, &side.to_string()]
+    {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
@@ -54,8 +61,13 @@ fn encode(features: &BackboneFeatures, images: usize) -> Result<Vec<u8>> {
     let refused = |e: safetensors::SafeTensorError| Error::input("feature cache", e.to_string());
     let bytes = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
     let (pool, logits) = (bytes(&features.pool), bytes(&features.logits));
-    let view = |values: &[f32], data| TensorView::new(Dtype::F32, vec![images, values.len() / images.max(1)], data);
-    let views = [("pool", view(&features.pool, &pool).map_err(refused)?), ("logits", view(&features.logits, &logits).map_err(refused)?)];
+    let view = |values: &[f32], data| {
+        TensorView::new(Dtype::F32, vec![images, values.len() / images.max(1)], data)
+    };
+    let views = [
+        ("pool", view(&features.pool, &pool).map_err(refused)?),
+        ("logits", view(&features.logits, &logits).map_err(refused)?),
+    ];
     safetensors::serialize(views, None).map_err(refused)
 }
 
@@ -66,9 +78,14 @@ fn read(path: &Path, images: usize, backbone: &Backbone) -> Option<BackboneFeatu
     let tensor = |name: &str, dim: usize| {
         let view = file.tensor(name).ok()?;
         let fits = view.dtype() == Dtype::F32 && view.shape() == [images, dim];
-        fits.then(|| view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
+        fits.then(|| {
+            view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+        })
     };
-    Some(BackboneFeatures { pool: tensor("pool", backbone.pool_dim())?, logits: tensor("logits", backbone.classes())? })
+    Some(BackboneFeatures {
+        pool: tensor("pool", backbone.pool_dim())?,
+        logits: tensor("logits", backbone.classes())?,
+    })
 }
 
 #[cfg(test)]
@@ -83,7 +100,12 @@ mod tests {
         let backbone = Backbone::Scorer(Scorer::embedded(SCORERS[0].name).unwrap());
         let images: Vec<u8> = (0..2 * 3 * 16 * 16).map(|i| (i * 31 % 251) as u8).collect();
         let first = cache.features(&backbone, &images, 16).unwrap();
-        let files = || std::fs::read_dir(folder.path().join("features")).unwrap().map(|e| e.unwrap().path()).collect::<Vec<_>>();
+        let files = || {
+            std::fs::read_dir(folder.path().join("features"))
+                .unwrap()
+                .map(|e| e.unwrap().path())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(files().len(), 1);
 
         // What is read is what the file says.

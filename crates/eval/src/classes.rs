@@ -16,17 +16,27 @@ const PAIR_SEED: u64 = 0;
 pub(crate) fn per_class(name: ProtocolName, samples: &dyn Samples) -> Result<usize> {
     let classes = samples.classes();
     if classes == 0 {
-        let reason = format!("`{name}` looks at each class on its own: it needs a conditional run, or a folder with class subfolders");
+        let reason = format!(
+            "`{name}` looks at each class on its own: it needs a conditional run, or a folder with class subfolders"
+        );
         return Err(Error::input("protocol", reason));
     }
     match name.samples() / classes {
-        0 | 1 => Err(Error::input("protocol", format!("`{name}` leaves fewer than 2 images to each of {classes} classes"))),
+        0 | 1 => Err(Error::input(
+            "protocol",
+            format!("`{name}` leaves fewer than 2 images to each of {classes} classes"),
+        )),
         n => Ok(n),
     }
 }
 
 /// Mean similarity of `pairs` random pairs of different images of each class, of which `n` are looked at.
-pub(crate) fn ms_ssim(samples: &mut dyn Samples, n: usize, pairs: usize, progress: &Progress<'_>) -> Result<(f64, Option<f64>)> {
+pub(crate) fn ms_ssim(
+    samples: &mut dyn Samples,
+    n: usize,
+    pairs: usize,
+    progress: &Progress<'_>,
+) -> Result<(f64, Option<f64>)> {
     let (classes, side) = (samples.classes(), samples.side());
     let image = 3 * side * side;
     let mut means = Vec::with_capacity(classes);
@@ -37,8 +47,11 @@ pub(crate) fn ms_ssim(samples: &mut dyn Samples, n: usize, pairs: usize, progres
         for first in (0..n).step_by(BLOCK) {
             images.extend(samples.read(first, BLOCK.min(n - first), Some(class))?);
         }
-        let one = |(a, b): &(usize, usize)| similarity::ms_ssim(&images[a * image..][..image], &images[b * image..][..image], side);
-        let values = random_pairs(class, n, pairs).par_iter().map(one).collect::<Result<Vec<f64>>>()?;
+        let one = |(a, b): &(usize, usize)| {
+            similarity::ms_ssim(&images[a * image..][..image], &images[b * image..][..image], side)
+        };
+        let values =
+            random_pairs(class, n, pairs).par_iter().map(one).collect::<Result<Vec<f64>>>()?;
         means.push(values.iter().sum::<f64>() / pairs as f64);
     }
     Ok(mean_and_std(&means))
@@ -50,14 +63,21 @@ fn random_pairs(class: u32, n: usize, pairs: usize) -> Vec<(usize, usize)> {
     let first = streams.below("ms-ssim.first", u64::from(class), pairs, n);
     let second = streams.below("ms-ssim.second", u64::from(class), pairs, n - 1);
     // The second skips the first.
-    first.into_iter().zip(second).map(|(a, b)| (a as usize, if b >= a { b as usize + 1 } else { b as usize })).collect()
+    first
+        .into_iter()
+        .zip(second)
+        .map(|(a, b)| (a as usize, if b >= a { b as usize + 1 } else { b as usize }))
+        .collect()
 }
 
 fn check_available(samples: &dyn Samples, class: u32, n: usize) -> Result<()> {
     match samples.available(Some(class)) {
         Some(available) if available < n => Err(Error::input(
             "images",
-            format!("{}: class {class} has {available} images; the protocol needs {n} of each class", samples.name()),
+            format!(
+                "{}: class {class} has {available} images; the protocol needs {n} of each class",
+                samples.name()
+            ),
         )),
         _ => Ok(()),
     }
@@ -79,7 +99,12 @@ pub(crate) fn intra_fid(
         let there = real.available(Some(*counterpart)).unwrap_or(0);
         let wanted = |n: usize| Wanted { moments: [n].into(), ..Wanted::default() };
         let generated = pass.collect(samples, Some(class as u32), &wanted(n), &quiet)?;
-        let real = Pass { few: Few::Allowed, ..*pass }.collect(real, Some(*counterpart), &wanted(there), &quiet)?;
+        let real = Pass { few: Few::Allowed, ..*pass }.collect(
+            real,
+            Some(*counterpart),
+            &wanted(there),
+            &quiet,
+        )?;
         distances.push(frechet_distance(generated.moments(n)?, real.moments(there)?)?);
     }
     Ok(mean_and_std(&distances))
@@ -90,13 +115,19 @@ fn counterparts(samples: &dyn Samples, real: &dyn Samples) -> Result<Vec<u32>> {
     let (Some(ours), Some(theirs)) = (samples.class_names(), real.class_names()) else {
         return match (samples.classes(), real.classes()) {
             (ours, theirs) if ours == theirs => Ok((0..ours as u32).collect()),
-            (ours, theirs) => Err(Error::input("images", format!("have {ours} classes, the real ones {theirs}"))),
+            (ours, theirs) => {
+                Err(Error::input("images", format!("have {ours} classes, the real ones {theirs}")))
+            }
         };
     };
-    let lacking = |names: &[String], of: &[String]| names.iter().filter(|name| !of.contains(name)).cloned().collect::<Vec<_>>();
+    let lacking = |names: &[String], of: &[String]| {
+        names.iter().filter(|name| !of.contains(name)).cloned().collect::<Vec<_>>()
+    };
     let (unmatched, missing) = (lacking(ours, theirs), lacking(theirs, ours));
     if !unmatched.is_empty() || !missing.is_empty() {
-        let list = |names: Vec<String>| if names.is_empty() { "none".to_string() } else { names.join(", ") };
+        let list = |names: Vec<String>| {
+            if names.is_empty() { "none".to_string() } else { names.join(", ") }
+        };
         let reason = format!(
             "classes are compared by name: those of {} alone are {}, those of {} alone {}; give both the same class subfolders",
             samples.name(),
@@ -106,7 +137,11 @@ fn counterparts(samples: &dyn Samples, real: &dyn Samples) -> Result<Vec<u32>> {
         );
         return Err(Error::input("images", reason));
     }
-    Ok(ours.iter().filter_map(|name| theirs.iter().position(|other| other == name)).map(|i| i as u32).collect())
+    Ok(ours
+        .iter()
+        .filter_map(|name| theirs.iter().position(|other| other == name))
+        .map(|i| i as u32)
+        .collect())
 }
 
 fn mean_and_std(values: &[f64]) -> (f64, Option<f64>) {

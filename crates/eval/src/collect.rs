@@ -28,7 +28,9 @@ impl Wanted {
             match *name {
                 ProtocolName::Is { .. } => drop(wanted.scores.insert(*name)),
                 ProtocolName::Fid { samples, .. } => drop(wanted.moments.insert(samples)),
-                ProtocolName::Kid { samples, .. } | ProtocolName::Precision { samples, .. } | ProtocolName::Recall { samples, .. } => {
+                ProtocolName::Kid { samples, .. }
+                | ProtocolName::Precision { samples, .. }
+                | ProtocolName::Recall { samples, .. } => {
                     wanted.rows.insert(samples);
                 }
                 ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. } => {}
@@ -93,16 +95,36 @@ impl Pass<'_> {
         progress: &Progress<'_>,
     ) -> Result<Collected> {
         let total = wanted.total();
-        let of = || class.map_or_else(|| samples.name().to_string(), |class| format!("{} of class {class}", samples.name()));
+        let of = || {
+            class.map_or_else(
+                || samples.name().to_string(),
+                |class| format!("{} of class {class}", samples.name()),
+            )
+        };
         if let Some(available) = samples.available(class).filter(|available| *available < total) {
-            return Err(Error::input("images", format!("{}: {available} are there; the protocol needs {total}", of())));
+            return Err(Error::input(
+                "images",
+                format!("{}: {available} are there; the protocol needs {total}", of()),
+            ));
         }
         // Before the images go through the network, which takes the time.
         wanted.moments.iter().try_for_each(|n| self.check_enough(*n, of))?;
         let dim = self.backbone.pool_dim();
-        let mut moments = wanted.moments.iter().map(|n| Ok((*n, MomentsSum::new(dim)?))).collect::<Result<BTreeMap<_, _>>>()?;
-        let mut rows = wanted.rows.iter().map(|n| Ok((*n, Rows::new(dim)?))).collect::<Result<BTreeMap<_, _>>>()?;
-        let mut scores = wanted.scores.iter().map(|name| Ok((*name, self.sum(*name)?))).collect::<Result<BTreeMap<_, _>>>()?;
+        let mut moments = wanted
+            .moments
+            .iter()
+            .map(|n| Ok((*n, MomentsSum::new(dim)?)))
+            .collect::<Result<BTreeMap<_, _>>>()?;
+        let mut rows = wanted
+            .rows
+            .iter()
+            .map(|n| Ok((*n, Rows::new(dim)?)))
+            .collect::<Result<BTreeMap<_, _>>>()?;
+        let mut scores = wanted
+            .scores
+            .iter()
+            .map(|name| Ok((*name, self.sum(*name)?)))
+            .collect::<Result<BTreeMap<_, _>>>()?;
         for first in (0..total).step_by(BLOCK) {
             progress(first, total);
             let count = BLOCK.min(total - first);
@@ -113,7 +135,10 @@ impl Pass<'_> {
             scores.values_mut().try_for_each(|sum| sum.add(&features.logits))?;
         }
         progress(total, total);
-        let moments = moments.into_iter().map(|(n, sum)| Ok((n, sum.finish(self.few)?))).collect::<Result<_>>()?;
+        let moments = moments
+            .into_iter()
+            .map(|(n, sum)| Ok((n, sum.finish(self.few)?)))
+            .collect::<Result<_>>()?;
         Ok(Collected { moments, rows, scores })
     }
 
@@ -134,7 +159,9 @@ impl Pass<'_> {
     }
 
     fn sum(&self, name: ProtocolName) -> Result<ScoreSum> {
-        let ProtocolName::Is { samples, sets } = name else { return Err(missing("logits", name.samples())) };
+        let ProtocolName::Is { samples, sets } = name else {
+            return Err(missing("logits", name.samples()));
+        };
         ScoreSum::new(samples, sets, self.backbone.classes())
     }
 }

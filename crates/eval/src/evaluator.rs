@@ -6,7 +6,9 @@ use crate::fid::frechet_distance;
 use crate::kid::kernel_distance;
 use crate::moments::Few;
 use crate::precision_recall::coverage;
-use crate::real::{Real, chosen, collect_real, read_statistics, reference_of, reference_of_statistics};
+use crate::real::{
+    Real, chosen, collect_real, read_statistics, reference_of, reference_of_statistics,
+};
 use crate::samples::{Samples, SourceSamples};
 use crate::{Backbone, Error, Result, classes, ms_ssim};
 use sngan_data::ImageSource;
@@ -73,7 +75,8 @@ impl Evaluator {
         real: &mut dyn FnMut(Against) -> Result<Real>,
         progress: &Progress<'_>,
     ) -> Result<Evaluator> {
-        let mut evaluator = Evaluator { backbone, names: names.to_vec(), side, references: Vec::new(), options };
+        let mut evaluator =
+            Evaluator { backbone, names: names.to_vec(), side, references: Vec::new(), options };
         names.iter().try_for_each(|name| evaluator.check(*name))?;
         let mut sides: Vec<Against> = names.iter().filter_map(|name| name.against()).collect();
         sides.sort_unstable();
@@ -100,13 +103,22 @@ impl Evaluator {
         if matches!(self.network(name), Some(Backbone::Absent)) {
             return Err(Error::input(
                 "backbone",
-                format!("`{name}` is taken through a network; choose another than `{}`", ScorePlan::NO_BACKBONE),
+                format!(
+                    "`{name}` is taken through a network; choose another than `{}`",
+                    ScorePlan::NO_BACKBONE
+                ),
             ));
         }
         match name {
-            ProtocolName::Fid { samples, .. } => self.pass().check_enough(samples, || format!("`{name}`")),
+            ProtocolName::Fid { samples, .. } => {
+                self.pass().check_enough(samples, || format!("`{name}`"))
+            }
             ProtocolName::MsSsim { .. } if self.side < ms_ssim::LEAST_SIDE => {
-                let reason = format!("needs images of side {} at least; these have {}", ms_ssim::LEAST_SIDE, self.side);
+                let reason = format!(
+                    "needs images of side {} at least; these have {}",
+                    ms_ssim::LEAST_SIDE,
+                    self.side
+                );
                 Err(Error::input("ms-ssim", reason))
             }
             _ => Ok(()),
@@ -129,31 +141,49 @@ impl Evaluator {
                     self.pass().check_enough(record.n, || path.display().to_string())?;
                 }
                 let collected = Collected::of_moments(against.n, statistics.moments);
-                return Ok(Gathered { against, record, collected, source: None, rank_deficient: false });
+                return Ok(Gathered {
+                    against,
+                    record,
+                    collected,
+                    source: None,
+                    rank_deficient: false,
+                });
             }
         };
         if source.side() != self.side {
-            let reason = format!("has side {}, the images {}; both must take the same way to the backbone", source.side(), self.side);
+            let reason = format!(
+                "has side {}, the images {}; both must take the same way to the backbone",
+                source.side(),
+                self.side
+            );
             return Err(Error::input("reference", reason));
         }
         let record = reference_of(source.as_ref(), against.n)?;
-        let of_this: Vec<ProtocolName> = self.names.iter().copied().filter(|name| name.against() == Some(against)).collect();
+        let of_this: Vec<ProtocolName> =
+            self.names.iter().copied().filter(|name| name.against() == Some(against)).collect();
         let (mut wanted, of_samples) = (Wanted::default(), Wanted::of(&of_this));
         wanted.moments.extend((!of_samples.moments.is_empty()).then_some(against.n));
         wanted.rows.extend((!of_samples.rows.is_empty()).then_some(against.n));
-        let folder = self.options.statistics.as_deref().filter(|_| matches!(self.backbone, Backbone::Inception(..)));
+        let folder = self
+            .options
+            .statistics
+            .as_deref()
+            .filter(|_| matches!(self.backbone, Backbone::Inception(..)));
         let collected = match wanted.total() {
             0 => Collected::default(),
             _ => collect_real(&self.pass(), source.as_ref(), &record, &wanted, folder, progress)?,
         };
         let keep = of_this.iter().any(|name| name.within_classes());
-        let rank_deficient = keep && chosen(source.as_ref(), against.n).smallest_class() <= self.backbone.pool_dim();
+        let rank_deficient =
+            keep && chosen(source.as_ref(), against.n).smallest_class() <= self.backbone.pool_dim();
         Ok(Gathered { against, record, collected, source: keep.then_some(source), rank_deficient })
     }
 
     fn reference(&self, name: ProtocolName) -> Result<&Gathered> {
         let found = self.references.iter().find(|r| Some(r.against) == name.against());
-        found.ok_or_else(|| Error::input("protocol", format!("`{name}` is none that this evaluator was made for")))
+        found.ok_or_else(|| {
+            Error::input("protocol", format!("`{name}` is none that this evaluator was made for"))
+        })
     }
 
     /// The whole protocol of a score by `name`; `bytes` as [`Samples::bytes`].
@@ -184,11 +214,13 @@ impl Evaluator {
         let stamp = match name {
             ProtocolName::Is { .. } => self.backbone.logit_stamp(),
             // Statistics' own number of images stands in their record alone.
-            ProtocolName::Fid { samples, .. } => {
-                (few(samples) || self.reference(name).is_ok_and(|r| few(r.record.n))).then_some("few-samples")
-            }
+            ProtocolName::Fid { samples, .. } => (few(samples)
+                || self.reference(name).is_ok_and(|r| few(r.record.n)))
+            .then_some("few-samples"),
             ProtocolName::MsSsim { .. } => ms_ssim::shrinks(self.side).then_some("window-shrunk"),
-            ProtocolName::IntraFid { .. } => self.reference(name).is_ok_and(|r| r.rank_deficient).then_some("rank-deficient"),
+            ProtocolName::IntraFid { .. } => {
+                self.reference(name).is_ok_and(|r| r.rank_deficient).then_some("rank-deficient")
+            }
             _ => None,
         };
         stamp.map(String::from).into_iter().collect()
@@ -206,8 +238,12 @@ impl Evaluator {
         progress: &Progress<'_>,
     ) -> Result<Vec<ScoreRecord>> {
         if samples.side() != self.side {
-            let reason =
-                format!("have side {}, the reference {}; load the reference at side {}", samples.side(), self.side, samples.side());
+            let reason = format!(
+                "have side {}, the reference {}; load the reference at side {}",
+                samples.side(),
+                self.side,
+                samples.side()
+            );
             return Err(Error::input("images", reason));
         }
         let collected = self.pass().collect(samples, None, &Wanted::of(names), progress)?;
@@ -219,28 +255,49 @@ impl Evaluator {
             };
             let (version, protocol) = (ScoreRecord::VERSION, self.protocol(*name, samples.bytes()));
             let std = std.and_then(finite);
-            records.push(ScoreRecord { version, gen_updates, metric: name.metric(), value: finite(value), std, protocol });
+            records.push(ScoreRecord {
+                version,
+                gen_updates,
+                metric: name.metric(),
+                value: finite(value),
+                std,
+                protocol,
+            });
         }
         Ok(records)
     }
 
     /// A score's value and standard deviation.
-    fn score_collected(&self, name: ProtocolName, generated: &Collected) -> Result<(f64, Option<f64>)> {
+    fn score_collected(
+        &self,
+        name: ProtocolName,
+        generated: &Collected,
+    ) -> Result<(f64, Option<f64>)> {
         let real = || self.reference(name).map(|r| &r.collected);
         match name {
             ProtocolName::Is { .. } => {
                 let score = generated.score(name)?.finish()?;
                 Ok((score.mean, Some(score.std)))
             }
-            ProtocolName::Fid { samples, against } => {
-                Ok((frechet_distance(generated.moments(samples)?, real()?.moments(against.n)?)?, None))
-            }
+            ProtocolName::Fid { samples, against } => Ok((
+                frechet_distance(generated.moments(samples)?, real()?.moments(against.n)?)?,
+                None,
+            )),
             ProtocolName::Kid { samples, against, subsets, size } => {
-                let distance = kernel_distance(generated.rows(samples)?, real()?.rows(against.n)?, subsets, size)?;
+                let distance = kernel_distance(
+                    generated.rows(samples)?,
+                    real()?.rows(against.n)?,
+                    subsets,
+                    size,
+                )?;
                 Ok((distance.mean, distance.std))
             }
-            ProtocolName::Precision { samples, against, k } => Ok((coverage(real()?.rows(against.n)?, generated.rows(samples)?, k)?, None)),
-            ProtocolName::Recall { samples, against, k } => Ok((coverage(generated.rows(samples)?, real()?.rows(against.n)?, k)?, None)),
+            ProtocolName::Precision { samples, against, k } => {
+                Ok((coverage(real()?.rows(against.n)?, generated.rows(samples)?, k)?, None))
+            }
+            ProtocolName::Recall { samples, against, k } => {
+                Ok((coverage(generated.rows(samples)?, real()?.rows(against.n)?, k)?, None))
+            }
             ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. } => {
                 Err(Error::input("protocol", format!("`{name}` is taken within classes")))
             }
@@ -248,14 +305,29 @@ impl Evaluator {
     }
 
     /// The mean over classes and the standard deviation over them.
-    fn score_within_classes(&self, name: ProtocolName, samples: &mut dyn Samples, progress: &Progress<'_>) -> Result<(f64, Option<f64>)> {
+    fn score_within_classes(
+        &self,
+        name: ProtocolName,
+        samples: &mut dyn Samples,
+        progress: &Progress<'_>,
+    ) -> Result<(f64, Option<f64>)> {
         let per_class = classes::per_class(name, samples)?;
         match name {
-            ProtocolName::MsSsim { pairs, .. } => classes::ms_ssim(samples, per_class, pairs, progress),
+            ProtocolName::MsSsim { pairs, .. } => {
+                classes::ms_ssim(samples, per_class, pairs, progress)
+            }
             _ => {
                 let reference = self.reference(name)?;
-                let source = reference.source.as_deref().ok_or_else(|| Error::input("protocol", format!("`{name}` needs real images")))?;
-                classes::intra_fid(&self.pass(), samples, per_class, &mut chosen(source, reference.record.n), progress)
+                let source = reference.source.as_deref().ok_or_else(|| {
+                    Error::input("protocol", format!("`{name}` needs real images"))
+                })?;
+                classes::intra_fid(
+                    &self.pass(),
+                    samples,
+                    per_class,
+                    &mut chosen(source, reference.record.n),
+                    progress,
+                )
             }
         }
     }
@@ -266,13 +338,24 @@ impl Evaluator {
     ///
     /// # Errors
     /// As [`Evaluator::score`].
-    pub fn ceiling(&self, train: &dyn ImageSource, progress: &Progress<'_>) -> Result<Vec<ScoreRecord>> {
-        self.score(&self.ceiling_names(train), &mut SourceSamples::shuffled(train, "truncate", CEILING), 0, progress)
+    pub fn ceiling(
+        &self,
+        train: &dyn ImageSource,
+        progress: &Progress<'_>,
+    ) -> Result<Vec<ScoreRecord>> {
+        self.score(
+            &self.ceiling_names(train),
+            &mut SourceSamples::shuffled(train, "truncate", CEILING),
+            0,
+            progress,
+        )
     }
 
     /// The protocols that [`Evaluator::ceiling`] scores `train` by.
     pub fn ceiling_names(&self, train: &dyn ImageSource) -> Vec<ProtocolName> {
-        let possible = |name: &ProtocolName| name.samples() <= train.len() && !(name.within_classes() && train.classes().len() < 2);
+        let possible = |name: &ProtocolName| {
+            name.samples() <= train.len() && !(name.within_classes() && train.classes().len() < 2)
+        };
         self.names.iter().copied().filter(possible).collect()
     }
 }

@@ -19,7 +19,10 @@ use rayon::prelude::*;
 /// When the dimensions differ or an eigen-decomposition does not converge.
 pub fn frechet_distance(a: &Moments, b: &Moments) -> Result<f64> {
     if a.dim() != b.dim() {
-        return Err(Error::input("moments", format!("have {} and {} features; one backbone must give both", a.dim(), b.dim())));
+        return Err(Error::input(
+            "moments",
+            format!("have {} and {} features; one backbone must give both", a.dim(), b.dim()),
+        ));
     }
     let means: f64 = a.mean.iter().zip(&b.mean).map(|(x, y)| (x - y).powi(2)).sum();
     let traces = trace(&a.covariance) + trace(&b.covariance);
@@ -31,7 +34,9 @@ pub fn frechet_distance(a: &Moments, b: &Moments) -> Result<f64> {
         },
     };
     let product = MatRef::from_column_major_slice(&product, a.dim(), a.dim());
-    let values = product.self_adjoint_eigenvalues(Side::Lower).map_err(|e| Error::input("fid", format!("eigenvalues: {e:?}")))?;
+    let values = product
+        .self_adjoint_eigenvalues(Side::Lower)
+        .map_err(|e| Error::input("fid", format!("eigenvalues: {e:?}")))?;
     let overlap: f64 = values.iter().map(|v| v.max(0.0).sqrt()).sum();
     Ok((means + traces - 2.0 * overlap).max(0.0))
 }
@@ -66,7 +71,14 @@ fn between(l: MatRef<'_, f64>, s: MatRef<'_, f64>) -> Vec<f64> {
             let height = PANEL.min(dim - top);
             let left = l.submatrix(top, top, dim - top, height).transpose();
             let rows = target.rb_mut().subrows_mut(top, height);
-            matmul(rows, Accum::Replace, left, sl.as_ref().subrows(top - first, dim - top), 1.0, Par::Seq);
+            matmul(
+                rows,
+                Accum::Replace,
+                left,
+                sl.as_ref().subrows(top - first, dim - top),
+                1.0,
+                Par::Seq,
+            );
         }
     });
     values
@@ -80,9 +92,13 @@ fn around(r: MatRef<'_, f64>, s: MatRef<'_, f64>) -> Vec<f64> {
 
 /// The symmetric square root of a positive semi-definite matrix; eigenvalues that rounding made negative count as 0.
 fn square_root(matrix: &Mat<f64>) -> Result<Mat<f64>> {
-    let eigen = matrix.self_adjoint_eigen(Side::Lower).map_err(|e| Error::input("fid", format!("eigen-decomposition: {e:?}")))?;
+    let eigen = matrix
+        .self_adjoint_eigen(Side::Lower)
+        .map_err(|e| Error::input("fid", format!("eigen-decomposition: {e:?}")))?;
     let (vectors, values) = (eigen.U(), eigen.S().column_vector());
-    let scaled = Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| vectors[(i, j)] * values[j].max(0.0).sqrt());
+    let scaled = Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| {
+        vectors[(i, j)] * values[j].max(0.0).sqrt()
+    });
     Ok(scaled * vectors.transpose())
 }
 
@@ -117,7 +133,12 @@ mod tests {
     fn rotated_gaussians_that_do_not_commute() {
         // In two dimensions tr M^½ = √(tr M + 2 √det M), and M = S₁^½ S₂ S₁^½ has tr M = tr S₁S₂, det M = det S₁ det S₂.
         let (c, s) = (0.6, 0.8);
-        let rotated = [c * c * 4.0 + s * s * 0.25, c * s * (4.0 - 0.25), c * s * (4.0 - 0.25), s * s * 4.0 + c * c * 0.25];
+        let rotated = [
+            c * c * 4.0 + s * s * 0.25,
+            c * s * (4.0 - 0.25),
+            c * s * (4.0 - 0.25),
+            s * s * 4.0 + c * c * 0.25,
+        ];
         let a = Moments::new(vec![0.0; 2], &[9.0, 0.0, 0.0, 1.0]).unwrap();
         let b = Moments::new(vec![3.0, 4.0], &rotated).unwrap();
         let trace_product: f64 = 9.0 * rotated[0] + rotated[3];
@@ -133,7 +154,8 @@ mod tests {
         assert!((distance(&a, &b) - 5.0).abs() < ROOTED);
         assert!(distance(&a, &a) < ROOTED);
         // One of the two has a factor, whichever side it stands on: Σ (√s₁ − √s₂)² again.
-        let whole = Moments::new(vec![0.0; 3], &[9.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]).unwrap();
+        let whole =
+            Moments::new(vec![0.0; 3], &[9.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]).unwrap();
         assert!((distance(&a, &whole) - (4.0 + 1.0 + 1.0)).abs() < ROOTED);
         assert!((distance(&whole, &a) - (4.0 + 1.0 + 1.0)).abs() < ROOTED);
         // A feature that never fires, as after ReLU and pooling.
@@ -149,7 +171,8 @@ mod tests {
         let a = Moments::of(&samples("a", dim + 60, dim), dim).unwrap();
         let b = Moments::of(&samples("b", dim + 60, dim), dim).unwrap();
         let l = cholesky(&a.covariance).unwrap();
-        let (panels, whole) = (between(l.as_ref(), b.covariance.as_ref()), l.transpose() * &b.covariance * &l);
+        let (panels, whole) =
+            (between(l.as_ref(), b.covariance.as_ref()), l.transpose() * &b.covariance * &l);
         for j in 0..dim {
             for i in j..dim {
                 assert!((panels[j * dim + i] - whole[(i, j)]).abs() < ROUNDING, "{i}, {j}");
@@ -170,7 +193,10 @@ mod tests {
 
     #[test]
     fn refuses_different_dimensions() {
-        let (a, b) = (Moments::new(vec![0.0], &[1.0]).unwrap(), Moments::new(vec![0.0; 2], &[1.0, 0.0, 0.0, 1.0]).unwrap());
+        let (a, b) = (
+            Moments::new(vec![0.0], &[1.0]).unwrap(),
+            Moments::new(vec![0.0; 2], &[1.0, 0.0, 0.0, 1.0]).unwrap(),
+        );
         assert!(frechet_distance(&a, &b).is_err());
     }
 

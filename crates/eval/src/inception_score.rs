@@ -60,10 +60,13 @@ impl ScoreSum {
     pub fn new(samples: usize, sets: Sets, classes: usize) -> Result<ScoreSum> {
         let (count, set_of) = match sets {
             Sets::Splits(splits) => (splits, splits_of(samples, splits)),
-            Sets::Independent(sets) => (sets, (0..samples * sets).map(|i| (i / samples) as u32).collect()),
+            Sets::Independent(sets) => {
+                (sets, (0..samples * sets).map(|i| (i / samples) as u32).collect())
+            }
         };
         if classes == 0 || count == 0 || samples == 0 || set_of.len() < count {
-            let reason = format!("{samples} samples of {classes} classes cannot be scored in {count} parts");
+            let reason =
+                format!("{samples} samples of {classes} classes cannot be scored in {count} parts");
             return Err(Error::input("inception score", reason));
         }
         let empty = SetSum { n: 0, marginal: vec![0.0; classes], negative_entropy: 0.0 };
@@ -77,10 +80,16 @@ impl ScoreSum {
     pub fn add(&mut self, logits: &[f32]) -> Result<()> {
         let classes = self.classes;
         if !logits.len().is_multiple_of(classes) {
-            return Err(Error::input("logits", format!("{} values are not rows of {classes} classes", logits.len())));
+            return Err(Error::input(
+                "logits",
+                format!("{} values are not rows of {classes} classes", logits.len()),
+            ));
         }
         if let Some(i) = logits.iter().position(|x| !x.is_finite()) {
-            return Err(Error::input("logits", format!("sample {} has a logit that is not finite", self.n + i / classes)));
+            return Err(Error::input(
+                "logits",
+                format!("sample {} has a logit that is not finite", self.n + i / classes),
+            ));
         }
         for (row, set) in logits.chunks_exact(classes).zip(&self.set_of[self.n..]) {
             self.sets[*set as usize].add(row);
@@ -95,7 +104,10 @@ impl ScoreSum {
     /// When samples are missing.
     pub fn finish(&self) -> Result<InceptionScore> {
         if self.n < self.set_of.len() {
-            return Err(Error::input("inception score", format!("{} of {} samples were given", self.n, self.set_of.len())));
+            return Err(Error::input(
+                "inception score",
+                format!("{} of {} samples were given", self.n, self.set_of.len()),
+            ));
         }
         let scores: Vec<f64> = self.sets.iter().map(SetSum::score).collect();
         let count = scores.len() as f64;
@@ -110,7 +122,9 @@ fn splits_of(samples: usize, splits: usize) -> Vec<u32> {
     let mut split_of = vec![0; samples];
     let order = Streams::new(SHUFFLE_SEED).permutation("inception-score", 0, samples);
     for split in 0..splits {
-        order[split * samples / splits..(split + 1) * samples / splits].iter().for_each(|i| split_of[*i as usize] = split as u32);
+        order[split * samples / splits..(split + 1) * samples / splits]
+            .iter()
+            .for_each(|i| split_of[*i as usize] = split as u32);
     }
     split_of
 }
@@ -149,7 +163,9 @@ mod tests {
     const SINGLE: f64 = 1e-7;
 
     fn one_hot(n: usize, classes: usize, logit: f32) -> Vec<f32> {
-        (0..n * classes).map(|i| if i % classes == (i / classes) % classes { logit } else { 0.0 }).collect()
+        (0..n * classes)
+            .map(|i| if i % classes == (i / classes) % classes { logit } else { 0.0 })
+            .collect()
     }
 
     #[test]
@@ -170,7 +186,9 @@ mod tests {
         // p = (3/4, 1/4) and (1/4, 3/4), marginal (1/2, 1/2): KL = 3/4 ln(3/2) + 1/4 ln(1/2).
         let logits = [3f32.ln(), 0.0, 0.0, 3f32.ln()];
         let expected = (0.75 * 1.5f64.ln() + 0.25 * 0.5f64.ln()).exp();
-        assert!((inception_score(&logits, 2, Sets::Splits(1)).unwrap().mean - expected).abs() < SINGLE);
+        assert!(
+            (inception_score(&logits, 2, Sets::Splits(1)).unwrap().mean - expected).abs() < SINGLE
+        );
     }
 
     #[test]
@@ -186,7 +204,10 @@ mod tests {
         // Certain of one class, then balanced over two.
         let logits = [[1e4, 0.0], [1e4, 0.0], [1e4, 0.0], [0.0, 1e4]].concat();
         let score = inception_score(&logits, 2, Sets::Independent(2)).unwrap();
-        assert!((score.mean - 1.5).abs() < ROUNDING && (score.std - 0.5).abs() < ROUNDING, "{score:?}");
+        assert!(
+            (score.mean - 1.5).abs() < ROUNDING && (score.std - 0.5).abs() < ROUNDING,
+            "{score:?}"
+        );
     }
 
     #[test]
@@ -202,9 +223,24 @@ mod tests {
 
     #[test]
     fn refuses_what_it_cannot_score() {
-        assert!(inception_score(&[0.0; 6], 4, Sets::Splits(1)).unwrap_err().to_string().contains("4 classes"));
-        assert!(inception_score(&[0.0; 6], 3, Sets::Splits(3)).unwrap_err().to_string().contains("2 samples"));
-        assert!(inception_score(&[0.0, f32::NAN], 2, Sets::Splits(1)).unwrap_err().to_string().contains("sample 0"));
+        assert!(
+            inception_score(&[0.0; 6], 4, Sets::Splits(1))
+                .unwrap_err()
+                .to_string()
+                .contains("4 classes")
+        );
+        assert!(
+            inception_score(&[0.0; 6], 3, Sets::Splits(3))
+                .unwrap_err()
+                .to_string()
+                .contains("2 samples")
+        );
+        assert!(
+            inception_score(&[0.0, f32::NAN], 2, Sets::Splits(1))
+                .unwrap_err()
+                .to_string()
+                .contains("sample 0")
+        );
         let sum = ScoreSum::new(3, Sets::Splits(1), 2).unwrap();
         assert!(sum.finish().unwrap_err().to_string().contains("0 of 3"));
     }

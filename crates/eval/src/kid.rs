@@ -25,14 +25,26 @@ pub struct KernelDistance {
 ///
 /// # Errors
 /// When the dimensions differ, or a side has fewer than `size` rows, or a subset fewer than two.
-pub fn kernel_distance(generated: &Rows, real: &Rows, subsets: usize, size: usize) -> Result<KernelDistance> {
+pub fn kernel_distance(
+    generated: &Rows,
+    real: &Rows,
+    subsets: usize,
+    size: usize,
+) -> Result<KernelDistance> {
     if generated.dim() != real.dim() {
-        let reason = format!("have {} and {} features; one backbone must give both", generated.dim(), real.dim());
+        let reason = format!(
+            "have {} and {} features; one backbone must give both",
+            generated.dim(),
+            real.dim()
+        );
         return Err(Error::input("kid", reason));
     }
     let least = generated.len().min(real.len());
     if subsets == 0 || size < 2 || size > least {
-        return Err(Error::input("kid", format!("{subsets} subsets of {size} samples were asked for; there are {least}")));
+        return Err(Error::input(
+            "kid",
+            format!("{subsets} subsets of {size} samples were asked for; there are {least}"),
+        ));
     }
     let subsets = distinct_subsets(subsets, size, [generated.len(), real.len()]);
     let streams = Streams::new(SUBSET_SEED);
@@ -42,7 +54,10 @@ pub fn kernel_distance(generated: &Rows, real: &Rows, subsets: usize, size: usiz
     };
     let one = |subset: usize| {
         let subset = subset as u64;
-        Ok(discrepancy(drawn(generated, "kid.generated", subset)?.as_ref(), drawn(real, "kid.real", subset)?.as_ref()))
+        Ok(discrepancy(
+            drawn(generated, "kid.generated", subset)?.as_ref(),
+            drawn(real, "kid.real", subset)?.as_ref(),
+        ))
     };
     let values = (0..subsets).into_par_iter().map(one).collect::<Result<Vec<f64>>>()?;
     let mean = values.iter().sum::<f64>() / subsets as f64;
@@ -82,7 +97,8 @@ mod tests {
     use super::*;
 
     fn rows(name: &str, n: usize, dim: usize, shift: f32) -> Rows {
-        let values: Vec<f32> = Streams::new(2).normal(name, 0, n * dim).into_iter().map(|x| x + shift).collect();
+        let values: Vec<f32> =
+            Streams::new(2).normal(name, 0, n * dim).into_iter().map(|x| x + shift).collect();
         Rows::of(&values, dim).unwrap()
     }
 
@@ -112,6 +128,11 @@ mod tests {
     fn refuses_what_it_cannot_measure() {
         let (a, b) = (rows("a", 10, 2, 0.0), rows("b", 9, 2, 0.0));
         assert!(kernel_distance(&a, &b, 1, 10).unwrap_err().to_string().contains("there are 9"));
-        assert!(kernel_distance(&a, &rows("c", 9, 3, 0.0), 1, 5).unwrap_err().to_string().contains("2 and 3 features"));
+        assert!(
+            kernel_distance(&a, &rows("c", 9, 3, 0.0), 1, 5)
+                .unwrap_err()
+                .to_string()
+                .contains("2 and 3 features")
+        );
     }
 }

@@ -39,7 +39,10 @@ impl Moments {
     pub fn new(mean: Vec<f64>, covariance: &[f64]) -> Result<Moments> {
         let dim = mean.len();
         if dim == 0 || covariance.len() != dim * dim {
-            return Err(Error::input("covariance", format!("has {} values; {dim} features need {}", covariance.len(), dim * dim)));
+            return Err(Error::input(
+                "covariance",
+                format!("has {} values; {dim} features need {}", covariance.len(), dim * dim),
+            ));
         }
         if mean.iter().chain(covariance).any(|x| !x.is_finite()) {
             return Err(Error::input("moments", "have a number that is not finite"));
@@ -49,7 +52,10 @@ impl Moments {
             return Err(Error::input("covariance", "is not symmetric"));
         }
         if let Some(i) = (0..dim).find(|i| covariance[(*i, *i)] < 0.0) {
-            return Err(Error::input("covariance", format!("has a negative variance, of feature {i}")));
+            return Err(Error::input(
+                "covariance",
+                format!("has a negative variance, of feature {i}"),
+            ));
         }
         Ok(Moments { mean, covariance })
     }
@@ -104,7 +110,14 @@ impl MomentsSum {
         if dim == 0 {
             return Err(Error::input("features", "have no dimension"));
         }
-        Ok(MomentsSum { dim, n: 0, origin: Vec::new(), sum: vec![0.0; dim], products: vec![0.0; dim * dim], waiting: Vec::new() })
+        Ok(MomentsSum {
+            dim,
+            n: 0,
+            origin: Vec::new(),
+            sum: vec![0.0; dim],
+            products: vec![0.0; dim * dim],
+            waiting: Vec::new(),
+        })
     }
 
     /// Adds `rows`, `[n, dim]`.
@@ -114,10 +127,16 @@ impl MomentsSum {
     pub fn add(&mut self, rows: &[f32]) -> Result<()> {
         let dim = self.dim;
         if !rows.len().is_multiple_of(dim) {
-            return Err(Error::input("features", format!("{} values are not rows of {dim} features", rows.len())));
+            return Err(Error::input(
+                "features",
+                format!("{} values are not rows of {dim} features", rows.len()),
+            ));
         }
         if let Some(i) = rows.iter().position(|x| !x.is_finite()) {
-            return Err(Error::input("features", format!("sample {} has a feature that is not finite", self.n + i / dim)));
+            return Err(Error::input(
+                "features",
+                format!("sample {} has a feature that is not finite", self.n + i / dim),
+            ));
         }
         self.n += rows.len() / dim;
         for row in rows.chunks_exact(dim) {
@@ -145,7 +164,9 @@ impl MomentsSum {
         let mut rows = std::mem::take(&mut self.waiting);
         let n = rows.len() / dim;
         if self.origin.is_empty() {
-            self.origin = (0..dim).map(|j| rows.iter().skip(j).step_by(dim).sum::<f64>() / n as f64).collect();
+            self.origin = (0..dim)
+                .map(|j| rows.iter().skip(j).step_by(dim).sum::<f64>() / n as f64)
+                .collect();
         }
         for row in rows.chunks_exact_mut(dim) {
             for ((x, o), s) in row.iter_mut().zip(&self.origin).zip(&mut self.sum) {
@@ -157,8 +178,12 @@ impl MomentsSum {
         let transposed = MatRef::from_column_major_slice(&rows, dim, n);
         self.products.par_chunks_mut(PANEL * dim).enumerate().for_each(|(panel, columns)| {
             let (first, width) = (panel * PANEL, columns.len() / dim);
-            let target = MatMut::from_column_major_slice_mut(columns, dim, width).subrows_mut(first, dim - first);
-            let (left, right) = (transposed.subrows(first, dim - first), transposed.subrows(first, width).transpose());
+            let target = MatMut::from_column_major_slice_mut(columns, dim, width)
+                .subrows_mut(first, dim - first);
+            let (left, right) = (
+                transposed.subrows(first, dim - first),
+                transposed.subrows(first, width).transpose(),
+            );
             matmul(target, Accum::Add, left, right, 1.0, Par::Seq);
         });
         rows.clear();
@@ -178,7 +203,8 @@ impl MomentsSum {
             self.close_block();
         }
         let (count, sum, products) = (n as f64, &self.sum, &self.products);
-        let below = |i: usize, j: usize| (products[j * dim + i] - sum[i] * sum[j] / count) / (count - 1.0);
+        let below =
+            |i: usize, j: usize| (products[j * dim + i] - sum[i] * sum[j] / count) / (count - 1.0);
         let covariance = Mat::from_fn(dim, dim, |i, j| below(i.max(j), i.min(j)));
         let mean = self.origin.iter().zip(sum).map(|(o, s)| o + s / count).collect();
         Ok(Moments { mean, covariance })
@@ -227,7 +253,11 @@ mod tests {
         for i in 0..dim {
             assert!((m.mean[i] - mean[i]).abs() < 1000.0 * ROUNDING);
             for j in 0..dim {
-                let two_passes = column(i).zip(column(j)).map(|(a, b)| (a - mean[i]) * (b - mean[j])).sum::<f64>() / (n - 1) as f64;
+                let two_passes = column(i)
+                    .zip(column(j))
+                    .map(|(a, b)| (a - mean[i]) * (b - mean[j]))
+                    .sum::<f64>()
+                    / (n - 1) as f64;
                 assert!((m.covariance[(i, j)] - two_passes).abs() < ROUNDING, "{i}, {j}");
             }
         }
@@ -235,7 +265,10 @@ mod tests {
 
     #[test]
     fn refuses_what_it_cannot_measure() {
-        assert!(matches!(Moments::of(&samples(8, 8), 8), Err(Error::TooFewSamples { n: 8, dim: 8, .. })));
+        assert!(matches!(
+            Moments::of(&samples(8, 8), 8),
+            Err(Error::TooFewSamples { n: 8, dim: 8, .. })
+        ));
         assert!(Moments::of(&samples(9, 8), 8).is_ok());
         let few = |n: usize| {
             let mut sum = MomentsSum::new(8).unwrap();
@@ -244,8 +277,18 @@ mod tests {
         };
         assert!(few(2).is_ok() && few(1).is_err());
         assert!(Moments::of(&[0.0; 7], 2).is_err());
-        assert!(Moments::of(&[0.0, 1.0, f32::INFINITY], 1).unwrap_err().to_string().contains("sample 2"));
-        assert!(Moments::new(vec![0.0; 2], &[1.0, 0.5, 0.0, 1.0]).unwrap_err().to_string().contains("symmetric"));
+        assert!(
+            Moments::of(&[0.0, 1.0, f32::INFINITY], 1)
+                .unwrap_err()
+                .to_string()
+                .contains("sample 2")
+        );
+        assert!(
+            Moments::new(vec![0.0; 2], &[1.0, 0.5, 0.0, 1.0])
+                .unwrap_err()
+                .to_string()
+                .contains("symmetric")
+        );
         let negative = Moments::new(vec![0.0; 2], &[1.0, 0.0, 0.0, -0.5]).unwrap_err().to_string();
         assert!(negative.contains("negative variance, of feature 1"), "{negative}");
         assert!(Moments::new(vec![0.0; 2], &[1.0]).unwrap_err().to_string().contains("need 4"));

@@ -36,10 +36,16 @@ pub fn shrinks(side: usize) -> bool {
 pub fn ms_ssim(a: &[u8], b: &[u8], side: usize) -> Result<f64> {
     let plane = side * side;
     if side < LEAST_SIDE {
-        return Err(Error::input("ms-ssim", format!("needs images of side {LEAST_SIDE} at least; these have {side}")));
+        return Err(Error::input(
+            "ms-ssim",
+            format!("needs images of side {LEAST_SIDE} at least; these have {side}"),
+        ));
     }
     if a.len() != 3 * plane || b.len() != 3 * plane {
-        return Err(Error::input("ms-ssim", format!("{} and {} bytes are not images of [3, {side}, {side}]", a.len(), b.len())));
+        return Err(Error::input(
+            "ms-ssim",
+            format!("{} and {} bytes are not images of [3, {side}, {side}]", a.len(), b.len()),
+        ));
     }
     let channels = a.chunks_exact(plane).zip(b.chunks_exact(plane));
     Ok(channels.map(|(a, b)| channel(Plane::of(a, side), Plane::of(b, side))).sum::<f64>() / 3.0)
@@ -72,7 +78,10 @@ impl Plane {
 
     /// Number by number of two planes.
     fn zip(&self, other: &Plane, f: impl Fn(f64, f64) -> f64) -> Plane {
-        Plane { side: self.side, values: self.values.iter().zip(&other.values).map(|(a, b)| f(*a, *b)).collect() }
+        Plane {
+            side: self.side,
+            values: self.values.iter().zip(&other.values).map(|(a, b)| f(*a, *b)).collect(),
+        }
     }
 
     /// Means over 2x2 pixels.
@@ -89,8 +98,11 @@ impl Plane {
     /// Weighted means at every place where the window lies wholly in the plane: along lines, then along columns.
     fn windowed(&self, window: &[f64]) -> Plane {
         let out = self.side + 1 - window.len();
-        let lines: Vec<f64> =
-            self.values.chunks_exact(self.side).flat_map(|line| line.windows(window.len()).map(|w| dot(w, window))).collect();
+        let lines: Vec<f64> = self
+            .values
+            .chunks_exact(self.side)
+            .flat_map(|line| line.windows(window.len()).map(|w| dot(w, window)))
+            .collect();
         let down = |i: usize| window.iter().enumerate().map(|(k, w)| w * lines[i + k * out]).sum();
         Plane { side: out, values: (0..out * out).map(down).collect() }
     }
@@ -109,7 +121,8 @@ fn window(side: usize) -> Vec<f64> {
     let width = WINDOW.min(side);
     let sigma = SIGMA * width as f64 / WINDOW as f64;
     let centre = (width - 1) as f64 / 2.0;
-    let values: Vec<f64> = (0..width).map(|i| (-0.5 * ((i as f64 - centre) / sigma).powi(2)).exp()).collect();
+    let values: Vec<f64> =
+        (0..width).map(|i| (-0.5 * ((i as f64 - centre) / sigma).powi(2)).exp()).collect();
     let sum: f64 = values.iter().sum();
     values.into_iter().map(|v| v / sum).collect()
 }
@@ -136,7 +149,11 @@ mod tests {
     use sngan_core::rng::Streams;
 
     fn image(name: &str, side: usize) -> Vec<u8> {
-        Streams::new(6).uniform(name, 0, 3 * side * side).into_iter().map(|u| (255.0 * u) as u8).collect()
+        Streams::new(6)
+            .uniform(name, 0, 3 * side * side)
+            .into_iter()
+            .map(|u| (255.0 * u) as u8)
+            .collect()
     }
 
     #[test]
@@ -145,7 +162,10 @@ mod tests {
             let (a, b) = (image("a", side), image("b", side));
             assert!((ms_ssim(&a, &a, side).unwrap() - 1.0).abs() < 1e-12, "side {side}");
             let (there, back) = (ms_ssim(&a, &b, side).unwrap(), ms_ssim(&b, &a, side).unwrap());
-            assert!((0.0..0.5).contains(&there) && (there - back).abs() < 1e-12, "side {side}: {there}, {back}");
+            assert!(
+                (0.0..0.5).contains(&there) && (there - back).abs() < 1e-12,
+                "side {side}: {there}, {back}"
+            );
         }
     }
 
@@ -161,7 +181,17 @@ mod tests {
     #[test]
     fn sides_are_told_apart() {
         assert!(shrinks(128) && shrinks(175) && !shrinks(176));
-        assert!(ms_ssim(&[0; 3 * 225], &[0; 3 * 225], 15).unwrap_err().to_string().contains("16 at least"));
-        assert!(ms_ssim(&[0; 3 * 256], &[0; 3 * 255], 16).unwrap_err().to_string().contains("not images"));
+        assert!(
+            ms_ssim(&[0; 3 * 225], &[0; 3 * 225], 15)
+                .unwrap_err()
+                .to_string()
+                .contains("16 at least")
+        );
+        assert!(
+            ms_ssim(&[0; 3 * 256], &[0; 3 * 255], 16)
+                .unwrap_err()
+                .to_string()
+                .contains("not images")
+        );
     }
 }

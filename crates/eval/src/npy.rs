@@ -30,8 +30,12 @@ impl Numbers {
     pub(crate) fn values(self, bytes: &[u8]) -> Vec<f64> {
         match self {
             Numbers::U8 => bytes.iter().map(|b| f64::from(*b)).collect(),
-            Numbers::F32 => bytes.as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
-            Numbers::F64 => bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+            Numbers::F32 => {
+                bytes.as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
+            }
+            Numbers::F64 => {
+                bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect()
+            }
         }
     }
 }
@@ -52,7 +56,8 @@ pub(crate) struct Header {
 /// # Errors
 /// What is wrong with it, to be read after the file's name.
 pub(crate) fn header(reader: &mut impl Read) -> Result<Header, String> {
-    let bad = |e: &dyn std::fmt::Display| format!("is no NumPy array ({e}); write or copy it again");
+    let bad =
+        |e: &dyn std::fmt::Display| format!("is no NumPy array ({e}); write or copy it again");
     let mut start = [0; 8];
     reader.read_exact(&mut start).map_err(|e| bad(&e))?;
     if start[..6] != *b"\x93NUMPY" {
@@ -75,11 +80,19 @@ pub(crate) fn header(reader: &mut impl Read) -> Result<Header, String> {
     }
     let header = NpyHeader::from_reader(Cursor::new(&bytes)).map_err(|e| bad(&e))?;
     let shape = header.shape().to_vec();
-    let total = shape.iter().try_fold(1u64, |total, n| total.checked_mul(*n)).filter(|total| *total <= MOST);
+    let total = shape
+        .iter()
+        .try_fold(1u64, |total, n| total.checked_mul(*n))
+        .filter(|total| *total <= MOST);
     if total.is_none() {
         return Err(bad(&format!("it claims to hold {shape:?}")));
     }
-    Ok(Header { numbers: numbers(&header.dtype())?, shape, fortran: header.order() == Order::Fortran, length: bytes.len() as u64 })
+    Ok(Header {
+        numbers: numbers(&header.dtype())?,
+        shape,
+        fortran: header.order() == Order::Fortran,
+        length: bytes.len() as u64,
+    })
 }
 
 fn numbers(dtype: &DType) -> Result<Numbers, String> {
@@ -98,7 +111,9 @@ fn numbers(dtype: &DType) -> Result<Numbers, String> {
 
 /// Said of numbers that are none of those that are read here.
 pub(crate) fn wrong_numbers(found: &str) -> String {
-    format!("holds {found}; images are uint8 in 0..=255, or float32 or float64 in [-1, 1], statistics float32 or float64, little-endian")
+    format!(
+        "holds {found}; images are uint8 in 0..=255, or float32 or float64 in [-1, 1], statistics float32 or float64, little-endian"
+    )
 }
 
 #[cfg(test)]

@@ -17,15 +17,30 @@ const TILE: usize = 500;
 /// When the dimensions differ, or there are no more than `k` balls.
 pub fn coverage(balls: &Rows, points: &Rows, k: usize) -> Result<f64> {
     if balls.dim() != points.dim() {
-        let reason = format!("have {} and {} features; one backbone must give both", balls.dim(), points.dim());
+        let reason = format!(
+            "have {} and {} features; one backbone must give both",
+            balls.dim(),
+            points.dim()
+        );
         return Err(Error::input("precision and recall", reason));
     }
     if k == 0 || balls.len() <= k || points.is_empty() {
-        let reason = format!("{} samples have no neighbour number {k} to cover {} others with", balls.len(), points.len());
+        let reason = format!(
+            "{} samples have no neighbour number {k} to cover {} others with",
+            balls.len(),
+            points.len()
+        );
         return Err(Error::input("precision and recall", reason));
     }
-    let radii = tiles(balls.len()).into_par_iter().map(|own| squared_radii(balls, own, k)).collect::<Result<Vec<_>>>()?.concat();
-    let covered = tiles(points.len()).into_par_iter().map(|own| covered(balls, &radii, points, own)).collect::<Result<Vec<_>>>()?;
+    let radii = tiles(balls.len())
+        .into_par_iter()
+        .map(|own| squared_radii(balls, own, k))
+        .collect::<Result<Vec<_>>>()?
+        .concat();
+    let covered = tiles(points.len())
+        .into_par_iter()
+        .map(|own| covered(balls, &radii, points, own))
+        .collect::<Result<Vec<_>>>()?;
     Ok(covered.into_iter().sum::<usize>() as f64 / points.len() as f64)
 }
 
@@ -62,9 +77,13 @@ fn covered(balls: &Rows, radii: &[f64], points: &Rows, own: Range<usize>) -> Res
     let columns = points.columns(own.clone())?;
     let mut inside = vec![false; own.len()];
     for others in tiles(balls.len()) {
-        let distances = squared_distances(balls.columns(others.clone())?.as_ref(), columns.as_ref());
+        let distances =
+            squared_distances(balls.columns(others.clone())?.as_ref(), columns.as_ref());
         for (j, inside) in inside.iter_mut().enumerate() {
-            *inside |= radii[others.clone()].iter().enumerate().any(|(i, radius)| distances[(i, j)] <= *radius);
+            *inside |= radii[others.clone()]
+                .iter()
+                .enumerate()
+                .any(|(i, radius)| distances[(i, j)] <= *radius);
         }
     }
     Ok(inside.into_iter().filter(|inside| *inside).count())
@@ -72,11 +91,14 @@ fn covered(balls: &Rows, radii: &[f64], points: &Rows, own: Range<usize>) -> Res
 
 /// Squared distances between the columns of `x`, `[dim, n]`, and of `y`, `[dim, m]`: `[n, m]`.
 fn squared_distances(x: MatRef<'_, f64>, y: MatRef<'_, f64>) -> Mat<f64> {
-    let norms = |x: MatRef<'_, f64>| (0..x.ncols()).map(|j| x.col(j).squared_norm_l2()).collect::<Vec<_>>();
+    let norms =
+        |x: MatRef<'_, f64>| (0..x.ncols()).map(|j| x.col(j).squared_norm_l2()).collect::<Vec<_>>();
     let (x_norms, y_norms) = (norms(x), norms(y));
     let mut products = Mat::zeros(x.ncols(), y.ncols());
     matmul(products.as_mut(), Accum::Replace, x.transpose(), y, 1.0, Par::Seq);
-    Mat::from_fn(x.ncols(), y.ncols(), |i, j| (x_norms[i] + y_norms[j] - 2.0 * products[(i, j)]).max(0.0))
+    Mat::from_fn(x.ncols(), y.ncols(), |i, j| {
+        (x_norms[i] + y_norms[j] - 2.0 * products[(i, j)]).max(0.0)
+    })
 }
 
 #[cfg(test)]
@@ -92,7 +114,9 @@ mod tests {
         assert_eq!(coverage(&balls, &points, 1).unwrap(), 3.0 / 5.0);
         // Second neighbours: radii 10, 9, 10.
         assert_eq!(coverage(&balls, &points, 2).unwrap(), 1.0);
-        assert!(coverage(&balls, &points, 3).unwrap_err().to_string().contains("no neighbour number 3"));
+        assert!(
+            coverage(&balls, &points, 3).unwrap_err().to_string().contains("no neighbour number 3")
+        );
     }
 
     #[test]
@@ -101,15 +125,20 @@ mod tests {
         let draw = |name: &str, n: usize| Streams::new(3).normal(name, 0, n * dim);
         let (a, b) = (draw("a", n), draw("b", m));
         let distance = |x: &[f32], i: usize, y: &[f32], j: usize| {
-            (0..dim).map(|c| (f64::from(x[i * dim + c]) - f64::from(y[j * dim + c])).powi(2)).sum::<f64>()
+            (0..dim)
+                .map(|c| (f64::from(x[i * dim + c]) - f64::from(y[j * dim + c])).powi(2))
+                .sum::<f64>()
         };
         let radius = |i: usize| {
-            let mut all: Vec<f64> = (0..n).filter(|j| *j != i).map(|j| distance(&a, i, &a, j)).collect();
+            let mut all: Vec<f64> =
+                (0..n).filter(|j| *j != i).map(|j| distance(&a, i, &a, j)).collect();
             all.sort_by(f64::total_cmp);
             all[k - 1]
         };
         let radii: Vec<f64> = (0..n).map(radius).collect();
-        let expected = (0..m).filter(|j| (0..n).any(|i| distance(&a, i, &b, *j) <= radii[i])).count() as f64 / m as f64;
+        let expected =
+            (0..m).filter(|j| (0..n).any(|i| distance(&a, i, &b, *j) <= radii[i])).count() as f64
+                / m as f64;
         assert!((0.3..1.0).contains(&expected), "{expected}");
         let (a, b) = (Rows::of(&a, dim).unwrap(), Rows::of(&b, dim).unwrap());
         assert_eq!(coverage(&a, &b, k).unwrap(), expected);

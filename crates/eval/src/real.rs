@@ -31,7 +31,12 @@ impl Real {
     ///
     /// # Errors
     /// Missing or malformed files.
-    pub fn of_dataset(dataset: Dataset, part: Part, side: usize, data_dir: Option<&Path>) -> Result<Real> {
+    pub fn of_dataset(
+        dataset: Dataset,
+        part: Part,
+        side: usize,
+        data_dir: Option<&Path>,
+    ) -> Result<Real> {
         let split = match part {
             Part::Train => Split::Train,
             Part::Test => Split::HeldOut,
@@ -71,7 +76,12 @@ fn given() -> String {
 impl records::Record for StatisticsProvenance {}
 
 impl StatisticsProvenance {
-    fn new(images: Reference, side: usize, bytes: &str, backbone: &Backbone) -> StatisticsProvenance {
+    fn new(
+        images: Reference,
+        side: usize,
+        bytes: &str,
+        backbone: &Backbone,
+    ) -> StatisticsProvenance {
         StatisticsProvenance {
             version: FORMAT_VERSION,
             sngan: env!("CARGO_PKG_VERSION").into(),
@@ -90,7 +100,15 @@ impl StatisticsProvenance {
         if !path.is_file() {
             return Ok(None);
         }
-        let foreign = |e| Error::file(&path, format!("is not what `sngan stats` writes beside {} ({e}); rename it", name_of(statistics)));
+        let foreign = |e| {
+            Error::file(
+                &path,
+                format!(
+                    "is not what `sngan stats` writes beside {} ({e}); rename it",
+                    name_of(statistics)
+                ),
+            )
+        };
         run_dir::read_json(&path).map(Some).map_err(foreign)
     }
 
@@ -103,7 +121,11 @@ impl StatisticsProvenance {
 /// The images that a protocol takes of `source`, by record.
 pub(crate) fn reference_of(source: &dyn ImageSource, n: usize) -> Result<Reference> {
     if n > source.len() {
-        let reason = format!("`{}` holds {} images; the protocol compares with {n}", source.name(), source.len());
+        let reason = format!(
+            "`{}` holds {} images; the protocol compares with {n}",
+            source.name(),
+            source.len()
+        );
         return Err(Error::input("reference", reason));
     }
     let mut sha256 = source.sha256();
@@ -130,11 +152,17 @@ pub(crate) fn collect_real(
     progress: &Progress<'_>,
 ) -> Result<Collected> {
     // Kept statistics may be of too few images: another call may have allowed that.
-    wanted.moments.iter().try_for_each(|n| pass.check_enough(*n, || format!("reference {}", source.name())))?;
-    let provenance = StatisticsProvenance::new(reference.clone(), source.side(), "given", pass.backbone);
-    let path = folder.filter(|_| wanted.rows.is_empty()).map(|folder| folder.join(file_name(&provenance)));
+    wanted
+        .moments
+        .iter()
+        .try_for_each(|n| pass.check_enough(*n, || format!("reference {}", source.name())))?;
+    let provenance =
+        StatisticsProvenance::new(reference.clone(), source.side(), "given", pass.backbone);
+    let path =
+        folder.filter(|_| wanted.rows.is_empty()).map(|folder| folder.join(file_name(&provenance)));
     // As with kept features, a damaged file is made again.
-    let kept = path.as_deref().and_then(|path| read_statistics(path, pass.backbone, source.side()).ok());
+    let kept =
+        path.as_deref().and_then(|path| read_statistics(path, pass.backbone, source.side()).ok());
     if let Some((statistics, _)) = kept.filter(|(_, found)| found.as_ref() == Some(&provenance)) {
         return Ok(Collected::of_moments(reference.n, statistics.moments));
     }
@@ -147,14 +175,22 @@ pub(crate) fn collect_real(
 
 /// A name for the statistics that depends on all that they depend on.
 fn file_name(p: &StatisticsProvenance) -> String {
-    let clean: String = p.images.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let clean: String =
+        p.images.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let short = |hash: &str| hash.chars().take(12).collect::<String>();
-    let identity = Sha256::digest(format!("{} {} {} {}", p.images.sha256, p.backbone_sha256, p.backbone, p.resize));
+    let identity = Sha256::digest(format!(
+        "{} {} {} {}",
+        p.images.sha256, p.backbone_sha256, p.backbone, p.resize
+    ));
     let identity: String = identity.iter().map(|b| format!("{b:02x}")).collect();
     format!("{clean}-{}-{}px-{}-{}.npz", p.images.n, p.side, p.backbone, short(&identity))
 }
 
-fn save_statistics(path: &Path, moments: &Moments, provenance: &StatisticsProvenance) -> Result<()> {
+fn save_statistics(
+    path: &Path,
+    moments: &Moments,
+    provenance: &StatisticsProvenance,
+) -> Result<()> {
     // A provenance without statistics says nothing; statistics without provenance would be taken for anybody's.
     atomic::write_json(&StatisticsProvenance::path(path), provenance)?;
     write_statistics(path, moments)
@@ -165,20 +201,33 @@ fn save_statistics(path: &Path, moments: &Moments, provenance: &StatisticsProven
 /// # Errors
 /// [`Error::File`] when the file is damaged, has another number of features, or says that images of another side, another network or another
 /// resize made it.
-pub fn read_statistics(path: &Path, backbone: &Backbone, side: usize) -> Result<(Statistics, Option<StatisticsProvenance>)> {
+pub fn read_statistics(
+    path: &Path,
+    backbone: &Backbone,
+    side: usize,
+) -> Result<(Statistics, Option<StatisticsProvenance>)> {
     let statistics = Statistics::read(path)?;
     let (found, needed) = (statistics.moments.dim(), backbone.pool_dim());
     if found != needed {
-        let reason = format!("has {found} features; {} gives {needed}. Choose the --backbone that it was made with", backbone.name());
+        let reason = format!(
+            "has {found} features; {} gives {needed}. Choose the --backbone that it was made with",
+            backbone.name()
+        );
         return Err(Error::file(path, reason));
     }
     let provenance = StatisticsProvenance::beside(path)?;
     if let Some(p) = &provenance {
         if p.side != side {
-            let reason = format!("is of images of side {}, the images have {side}; both must take the same way to the backbone", p.side);
+            let reason = format!(
+                "is of images of side {}, the images have {side}; both must take the same way to the backbone",
+                p.side
+            );
             return Err(Error::file(path, reason));
         }
-        let (ours, theirs) = ((backbone.sha256(), backbone.resize(p.side)), (p.backbone_sha256.as_str(), p.resize.clone()));
+        let (ours, theirs) = (
+            (backbone.sha256(), backbone.resize(p.side)),
+            (p.backbone_sha256.as_str(), p.resize.clone()),
+        );
         if ours != theirs {
             let reason = format!(
                 "was made through {} of weights {theirs:?}, this is {} of {ours:?}: make it again with `sngan stats`",
@@ -209,14 +258,20 @@ pub fn make_statistics(
     let n = source.len();
     let wanted = Wanted { moments: [n].into(), ..Wanted::default() };
     let pass = Pass { backbone, cache, few };
-    let collected = pass.collect(&mut SourceSamples::all(source, bytes), None, &wanted, progress)?;
-    let provenance = StatisticsProvenance::new(reference_of(source, n)?, source.side(), bytes, backbone);
+    let collected =
+        pass.collect(&mut SourceSamples::all(source, bytes), None, &wanted, progress)?;
+    let provenance =
+        StatisticsProvenance::new(reference_of(source, n)?, source.side(), bytes, backbone);
     save_statistics(out, collected.moments(n)?, &provenance)?;
     Ok(provenance)
 }
 
 /// The record of a file of statistics.
-pub(crate) fn reference_of_statistics(path: &Path, statistics: &Statistics, provenance: Option<&StatisticsProvenance>) -> Reference {
+pub(crate) fn reference_of_statistics(
+    path: &Path,
+    statistics: &Statistics,
+    provenance: Option<&StatisticsProvenance>,
+) -> Reference {
     Reference {
         name: provenance.map_or_else(|| name_of(path), |p| p.images.name.clone()),
         n: provenance.map_or(0, |p| p.images.n),
@@ -235,12 +290,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let backbone = Backbone::Scorer(Scorer::embedded(SCORERS[0].name).unwrap());
         let pixels = (0..20 * 3 * 16 * 16).map(|i| (i * 31 % 251) as u8).collect();
-        let images = Images { name: "real".into(), side: 16, pixels, labels: vec![0; 20], classes: vec!["all".into()] };
+        let images = Images {
+            name: "real".into(),
+            side: 16,
+            pixels,
+            labels: vec![0; 20],
+            classes: vec!["all".into()],
+        };
         let reference = reference_of(&images, 20).unwrap();
         let wanted = Wanted { moments: [20].into(), ..Wanted::default() };
         let collect = |few: Few| {
             let pass = Pass { backbone: &backbone, cache: None, few };
-            let collected = collect_real(&pass, &images, &reference, &wanted, Some(folder.path()), &|_, _| ())?;
+            let collected =
+                collect_real(&pass, &images, &reference, &wanted, Some(folder.path()), &|_, _| ())?;
             Ok::<_, Error>(collected.moments(20)?.clone())
         };
         let first = collect(Few::Allowed).unwrap();
@@ -248,7 +310,8 @@ mod tests {
         assert!(message.starts_with("reference real: 20 samples are too few"), "{message}");
 
         let entries = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path());
-        let kept: Vec<PathBuf> = entries.filter(|p| p.extension().is_some_and(|e| e == "npz")).collect();
+        let kept: Vec<PathBuf> =
+            entries.filter(|p| p.extension().is_some_and(|e| e == "npz")).collect();
         let whole = std::fs::read(&kept[0]).unwrap();
         std::fs::write(&kept[0], &whole[..whole.len() / 2]).unwrap();
         assert_eq!(collect(Few::Allowed).unwrap(), first);

@@ -42,10 +42,16 @@ impl Rows {
     /// When the length is no multiple of the dimension, a feature is not finite, or the file cannot be written.
     pub fn add(&mut self, rows: &[f32]) -> Result<()> {
         if !rows.len().is_multiple_of(self.dim) {
-            return Err(Error::input("features", format!("{} values are not rows of {} features", rows.len(), self.dim)));
+            return Err(Error::input(
+                "features",
+                format!("{} values are not rows of {} features", rows.len(), self.dim),
+            ));
         }
         if let Some(i) = rows.iter().position(|x| !x.is_finite()) {
-            return Err(Error::input("features", format!("sample {} has a feature that is not finite", self.n + i / self.dim)));
+            return Err(Error::input(
+                "features",
+                format!("sample {} has a feature that is not finite", self.n + i / self.dim),
+            ));
         }
         let bytes: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,7 +104,10 @@ impl Rows {
 }
 
 fn spill(e: std::io::Error) -> Error {
-    Error::input("features", format!("failed to keep them in a temporary file: {e}; set TMPDIR to a folder with room"))
+    Error::input(
+        "features",
+        format!("failed to keep them in a temporary file: {e}; set TMPDIR to a folder with room"),
+    )
 }
 
 #[cfg(test)]
@@ -112,7 +121,10 @@ mod tests {
         rows.add(&[3.0, 4.0, 5.0, 6.0]).unwrap();
         assert_eq!((rows.len(), rows.dim()), (3, 2));
         let columns = rows.columns([2, 0, 1]).unwrap();
-        assert_eq!([columns[(0, 0)], columns[(1, 0)], columns[(0, 1)], columns[(1, 2)]], [5.0, 6.0, 1.0, 4.0]);
+        assert_eq!(
+            [columns[(0, 0)], columns[(1, 0)], columns[(0, 1)], columns[(1, 2)]],
+            [5.0, 6.0, 1.0, 4.0]
+        );
         assert!(rows.columns([3]).is_err());
         assert!(rows.add(&[0.0]).unwrap_err().to_string().contains("not rows of 2"));
         assert!(rows.add(&[0.0, f32::NAN]).unwrap_err().to_string().contains("sample 3"));

@@ -64,18 +64,31 @@ impl<'a> SourceSamples<'a> {
     }
 
     /// All images in a seeded order from `stream`, so that the first so many are a choice among all; `bytes` as [`Samples::bytes`].
-    pub fn shuffled(source: &'a dyn ImageSource, bytes: &'static str, stream: &str) -> SourceSamples<'a> {
+    pub fn shuffled(
+        source: &'a dyn ImageSource,
+        bytes: &'static str,
+        stream: &str,
+    ) -> SourceSamples<'a> {
         SourceSamples { source, order: Streams::new(0).permutation(stream, 0, source.len()), bytes }
     }
 
     /// Images as protocols of these names take them: all of them in the source's order; in a seeded order where a protocol takes some of them
     /// or looks at parts, for files may be sorted by class.
-    pub fn given(source: &'a dyn ImageSource, bytes: &'static str, names: &[ProtocolName]) -> SourceSamples<'a> {
+    pub fn given(
+        source: &'a dyn ImageSource,
+        bytes: &'static str,
+        names: &[ProtocolName],
+    ) -> SourceSamples<'a> {
         let whole = |name: &ProtocolName| {
-            let parts = name.within_classes() || matches!(name, ProtocolName::Is { sets: Sets::Independent(_), .. });
+            let parts = name.within_classes()
+                || matches!(name, ProtocolName::Is { sets: Sets::Independent(_), .. });
             name.samples() == source.len() && !parts
         };
-        if names.iter().all(whole) { SourceSamples::all(source, bytes) } else { SourceSamples::shuffled(source, bytes, GIVEN) }
+        if names.iter().all(whole) {
+            SourceSamples::all(source, bytes)
+        } else {
+            SourceSamples::shuffled(source, bytes, GIVEN)
+        }
     }
 
     /// Images of the class that has the fewest.

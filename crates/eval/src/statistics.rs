@@ -27,7 +27,9 @@ impl Statistics {
     pub fn recognizes(path: &Path) -> bool {
         let archive = File::open(path).ok().and_then(|file| ZipArchive::new(file).ok());
         let named = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz"));
-        archive.map_or(named, |archive| archive.file_names().flatten().any(|name| name == "mu.npy" || name == "sigma.npy"))
+        archive.map_or(named, |archive| {
+            archive.file_names().flatten().any(|name| name == "mu.npy" || name == "sigma.npy")
+        })
     }
 
     /// Reads `mu` and `sigma` of an npz file; f32 or f64, in either order of axes.
@@ -50,7 +52,10 @@ fn parse(bytes: &[u8]) -> std::result::Result<Moments, String> {
         let names: Vec<String> = archive.file_names().flatten().map(String::from).collect();
         let mut file = archive.by_name(&format!("{name}.npy")).map_err(|e| match e {
             zip::result::ZipError::FileNotFound => {
-                format!("has no array `{name}` but {}; statistics hold `mu` and `sigma`", names.join(", "))
+                format!(
+                    "has no array `{name}` but {}; statistics hold `mu` and `sigma`",
+                    names.join(", ")
+                )
             }
             e => zipped(e),
         })?;
@@ -59,25 +64,33 @@ fn parse(bytes: &[u8]) -> std::result::Result<Moments, String> {
     let (mean_shape, mean) = array("mu")?;
     let (shape, covariance) = array("sigma")?;
     if mean_shape.len() != 1 || shape != [mean_shape[0], mean_shape[0]] {
-        return Err(format!("`mu` is {mean_shape:?} and `sigma` {shape:?}; they should be [dim] and [dim, dim]"));
+        return Err(format!(
+            "`mu` is {mean_shape:?} and `sigma` {shape:?}; they should be [dim] and [dim, dim]"
+        ));
     }
     // A covariance is symmetric, so the order of its axes does not matter.
     Moments::new(mean, &covariance).map_err(|e| e.to_string())
 }
 
 /// Shape and numbers of an array of floats.
-fn numbers(name: &str, reader: &mut impl Read) -> std::result::Result<(Vec<u64>, Vec<f64>), String> {
+fn numbers(
+    name: &str,
+    reader: &mut impl Read,
+) -> std::result::Result<(Vec<u64>, Vec<f64>), String> {
     let header = npy::header(reader).map_err(|reason| format!("array `{name}` {reason}"))?;
     let shape = header.shape;
     if shape.iter().any(|n| *n > MOST_FEATURES) || shape.len() > 2 {
-        return Err(format!("`{name}` is {shape:?}; statistics are of at most {MOST_FEATURES} features"));
+        return Err(format!(
+            "`{name}` is {shape:?}; statistics are of at most {MOST_FEATURES} features"
+        ));
     }
     if header.numbers == Numbers::U8 {
         return Err(format!("array `{name}` {}", npy::wrong_numbers("|u1")));
     }
     let needed = shape.iter().product::<u64>() * header.numbers.size() as u64;
     let mut bytes = Vec::new();
-    let cut = |e: &dyn std::fmt::Display| format!("array `{name}` is cut ({e}); write the file again");
+    let cut =
+        |e: &dyn std::fmt::Display| format!("array `{name}` is cut ({e}); write the file again");
     reader.take(needed).read_to_end(&mut bytes).map_err(|e| cut(&e))?;
     if (bytes.len() as u64) < needed {
         return Err(cut(&format!("{} of {needed} bytes", bytes.len())));
@@ -90,12 +103,17 @@ fn numbers(name: &str, reader: &mut impl Read) -> std::result::Result<(Vec<u64>,
 /// # Errors
 /// A file that cannot be written.
 pub fn write_statistics(path: &Path, moments: &Moments) -> Result<()> {
-    let refused = |e: &dyn std::fmt::Display| Error::file(path, format!("could not be written: {e}"));
+    let refused =
+        |e: &dyn std::fmt::Display| Error::file(path, format!("could not be written: {e}"));
     let dim = moments.dim() as u64;
     atomic::write_with(path, |file: &mut File| {
         let mut archive = ZipWriter::new(file);
-        for (name, shape, values) in [("mu", vec![dim], moments.mean().to_vec()), ("sigma", vec![dim, dim], moments.covariance())] {
-            let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+        for (name, shape, values) in [
+            ("mu", vec![dim], moments.mean().to_vec()),
+            ("sigma", vec![dim, dim], moments.covariance()),
+        ] {
+            let options =
+                SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
             archive.start_file(format!("{name}.npy"), options).map_err(|e| refused(&e))?;
             let array = encode(&shape, &values).map_err(|e| refused(&e))?;
             archive.write_all(&array).map_err(|e| refused(&e))?;
@@ -108,7 +126,12 @@ pub fn write_statistics(path: &Path, moments: &Moments) -> Result<()> {
 /// An f64 array as an npy file's bytes.
 fn encode(shape: &[u64], values: &[f64]) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut writer = npyz::WriteOptions::new().default_dtype().order(Order::C).shape(shape).writer(&mut bytes).begin_nd()?;
+    let mut writer = npyz::WriteOptions::new()
+        .default_dtype()
+        .order(Order::C)
+        .shape(shape)
+        .writer(&mut bytes)
+        .begin_nd()?;
     writer.extend(values.iter().copied())?;
     writer.finish()?;
     Ok(bytes)
@@ -119,13 +142,19 @@ mod tests {
     use super::*;
 
     fn moments() -> Moments {
-        Moments::new(vec![1.0, -2.5, 0.1], &[2.0, 0.5, 0.0, 0.5, 1.0, 0.25, 0.0, 0.25, 3.0]).unwrap()
+        Moments::new(vec![1.0, -2.5, 0.1], &[2.0, 0.5, 0.0, 0.5, 1.0, 0.25, 0.0, 0.25, 3.0])
+            .unwrap()
     }
 
     fn archive(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
         let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in arrays {
-            archive.start_file(format!("{name}.npy"), SimpleFileOptions::default().compression_method(CompressionMethod::Stored)).unwrap();
+            archive
+                .start_file(
+                    format!("{name}.npy"),
+                    SimpleFileOptions::default().compression_method(CompressionMethod::Stored),
+                )
+                .unwrap();
             archive.write_all(bytes).unwrap();
         }
         archive.finish().unwrap().into_inner()
@@ -145,18 +174,42 @@ mod tests {
     #[test]
     fn files_that_are_no_statistics_say_what_is_wrong() {
         let mu = encode(&[2], &[0.0, 1.0]).unwrap();
-        let whole = archive(&[("mu", mu.clone()), ("sigma", encode(&[2, 2], &[1.0, 0.5, 0.5, 2.0]).unwrap())]);
+        let whole = archive(&[
+            ("mu", mu.clone()),
+            ("sigma", encode(&[2, 2], &[1.0, 0.5, 0.5, 2.0]).unwrap()),
+        ]);
         assert_eq!(parse(&whole).unwrap().covariance(), [1.0, 0.5, 0.5, 2.0]);
         assert!(parse(&whole[..whole.len() - 30]).unwrap_err().contains("no whole npz"));
-        assert!(parse(&archive(&[("mu", mu.clone())])).unwrap_err().contains("no array `sigma` but mu.npy"));
+        assert!(
+            parse(&archive(&[("mu", mu.clone())]))
+                .unwrap_err()
+                .contains("no array `sigma` but mu.npy")
+        );
         let short = encode(&[2, 2], &[1.0, 0.5, 0.5, 2.0]).unwrap();
-        assert!(parse(&archive(&[("mu", mu.clone()), ("sigma", short[..short.len() - 4].to_vec())])).unwrap_err().contains("cut"));
+        assert!(
+            parse(&archive(&[("mu", mu.clone()), ("sigma", short[..short.len() - 4].to_vec())]))
+                .unwrap_err()
+                .contains("cut")
+        );
         let three = encode(&[3, 3], &[1.0; 9]).unwrap();
-        assert!(parse(&archive(&[("mu", mu.clone()), ("sigma", three)])).unwrap_err().contains("[dim, dim]"));
+        assert!(
+            parse(&archive(&[("mu", mu.clone()), ("sigma", three)]))
+                .unwrap_err()
+                .contains("[dim, dim]")
+        );
         let nan = encode(&[2, 2], &[1.0, f64::NAN, f64::NAN, 1.0]).unwrap();
-        assert!(parse(&archive(&[("mu", mu.clone()), ("sigma", nan)])).unwrap_err().contains("not finite"));
+        assert!(
+            parse(&archive(&[("mu", mu.clone()), ("sigma", nan)]))
+                .unwrap_err()
+                .contains("not finite")
+        );
         let mut bytes = Vec::new();
-        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&[2]).writer(&mut bytes).begin_nd().unwrap();
+        let mut writer = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(&[2])
+            .writer(&mut bytes)
+            .begin_nd()
+            .unwrap();
         writer.extend([1i64, 2]).unwrap();
         writer.finish().unwrap();
         assert!(parse(&archive(&[("mu", bytes)])).unwrap_err().contains("holds <i8"));

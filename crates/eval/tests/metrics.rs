@@ -27,7 +27,13 @@ struct Fixture(Vec<u8>);
 
 impl Fixture {
     fn load() -> Fixture {
-        Fixture(std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/metrics.safetensors")).unwrap())
+        Fixture(
+            std::fs::read(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/fixtures/metrics.safetensors"
+            ))
+            .unwrap(),
+        )
     }
 
     /// f32 numbers and the last dimension.
@@ -35,7 +41,8 @@ impl Fixture {
         let file = SafeTensors::deserialize(&self.0).unwrap();
         let tensor = file.tensor(name).unwrap();
         assert_eq!(tensor.dtype(), Dtype::F32);
-        let values = tensor.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        let values =
+            tensor.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         (values, tensor.shape()[1])
     }
 
@@ -59,7 +66,10 @@ fn fid_of_features_is_torch_fidelitys_and_pytorch_fids() {
     let tolerance = FID * (trace(&a) + trace(&b));
     for expected in fixture.expected("fid") {
         let difference = (frechet_distance(&a, &b).unwrap() - expected).abs();
-        println!("FID {expected}: {difference:.1e}, {:.1e} of the traces", FID * difference / tolerance);
+        println!(
+            "FID {expected}: {difference:.1e}, {:.1e} of the traces",
+            FID * difference / tolerance
+        );
         assert!(difference < tolerance, "{expected}");
     }
 }
@@ -73,7 +83,10 @@ fn the_inception_score_of_logits_is_torch_fidelitys() {
         // Its splits without a shuffle are our independent sets.
         let score = inception_score(&logits, classes, Sets::Independent(sets)).unwrap();
         println!("inception score {}: {:.1e}", expected[0], (score.mean - expected[0]).abs());
-        assert!((score.mean - expected[0]).abs() < SUMS && (score.std - expected[1]).abs() < SUMS, "{score:?} against {expected:?}");
+        assert!(
+            (score.mean - expected[0]).abs() < SUMS && (score.std - expected[1]).abs() < SUMS,
+            "{score:?} against {expected:?}"
+        );
     }
 }
 
@@ -112,11 +125,24 @@ fn ms_ssim_follows_its_definition_at_every_side_and_pytorch_msssim_where_that_go
     for side in [16, 33, 48, 128, 192] {
         let similarity = ms_ssim(&image(1, side), &image(2, side), side).unwrap();
         let expected = fixture.expected(&format!("ms-ssim.{side}"));
-        println!("MS-SSIM of side {side}, {}: {:.1e}", expected[0], (similarity - expected[0]).abs());
-        assert!((similarity - expected[0]).abs() < DEFINITION, "side {side}: {similarity} against {expected:?}");
+        println!(
+            "MS-SSIM of side {side}, {}: {:.1e}",
+            expected[0],
+            (similarity - expected[0]).abs()
+        );
+        assert!(
+            (similarity - expected[0]).abs() < DEFINITION,
+            "side {side}: {similarity} against {expected:?}"
+        );
         if let Some(library) = expected.get(1) {
-            println!("MS-SSIM of side {side}, pytorch-msssim's {library}: {:.1e}", (similarity - library).abs());
-            assert!((similarity - library).abs() < SINGLE_WINDOW, "side {side}: {similarity} against {library}");
+            println!(
+                "MS-SSIM of side {side}, pytorch-msssim's {library}: {:.1e}",
+                (similarity - library).abs()
+            );
+            assert!(
+                (similarity - library).abs() < SINGLE_WINDOW,
+                "side {side}: {similarity} against {library}"
+            );
             libraries += 1;
         }
     }

@@ -38,7 +38,9 @@ fn images(side: usize) -> Vec<u8> {
     for k in 0..3 {
         for c in 0..3 {
             for y in 0..side {
-                bytes.extend((0..side).map(|x| ((x * (7 + 4 * k) + y * (3 + 5 * c) + x * y * k + 60 * c) % 256) as u8));
+                bytes.extend((0..side).map(|x| {
+                    ((x * (7 + 4 * k) + y * (3 + 5 * c) + x * y * k + 60 * c) % 256) as u8
+                }));
             }
         }
     }
@@ -62,7 +64,9 @@ fn weights_and_outputs_are_those_that_scores_were_taken_with() {
         let readme = include_str!("../assets/README.md");
         assert!(readme.contains(weights), "assets/README.md has another hash of {name}");
         if sngan_core::instruction_set() != "avx512f" {
-            println!("{name}: the outputs' bits are recorded for AVX-512 alone, which this machine lacks");
+            println!(
+                "{name}: the outputs' bits are recorded for AVX-512 alone, which this machine lacks"
+            );
             continue;
         }
         let features = outputs(name);
@@ -74,14 +78,21 @@ fn weights_and_outputs_are_those_that_scores_were_taken_with() {
 
 #[test]
 fn outputs_agree_with_pytorch() {
-    let reference: BTreeMap<String, Reference> = serde_json::from_str(include_str!("fixtures/scorer.json")).unwrap();
+    let reference: BTreeMap<String, Reference> =
+        serde_json::from_str(include_str!("fixtures/scorer.json")).unwrap();
     for spec in SCORERS {
         let (ours, theirs) = (outputs(spec.name), &reference[spec.name]);
-        for (what, a, b) in [("pool", &ours.pool, &theirs.pool), ("logits", &ours.logits, &theirs.logits)] {
+        for (what, a, b) in
+            [("pool", &ours.pool, &theirs.pool), ("logits", &ours.logits, &theirs.logits)]
+        {
             assert_eq!(a.len(), b.len(), "{}: {what}", spec.name);
             let largest = b.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
             let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-            assert!(worst < PARITY * largest, "{}: {what} differs by {worst}, its largest value is {largest}", spec.name);
+            assert!(
+                worst < PARITY * largest,
+                "{}: {what} differs by {worst}, its largest value is {largest}",
+                spec.name
+            );
         }
     }
 }

@@ -20,16 +20,24 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// As [`write()`], and whatever `fill` returns.
-pub fn write_with<E: From<Error>>(path: &Path, fill: impl FnOnce(&mut File) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
+pub fn write_with<E: From<Error>>(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
     let folder = parent(path)?;
-    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(Error::io("write", path))?;
+    let mut file = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(folder)
+        .map_err(Error::io("write", path))?;
     fill(file.as_file_mut())?;
     file.as_file().sync_all().map_err(Error::io("sync", path))?;
     // A temporary file is private to its user; results are to be read by others.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(Error::io("write", path))?;
+        file.as_file()
+            .set_permissions(std::fs::Permissions::from_mode(0o644))
+            .map_err(Error::io("write", path))?;
     }
     file.persist(path).map_err(|e| Error::io("rename", path)(e.error))?;
     Ok(sync_folder(folder)?)
@@ -39,14 +47,21 @@ pub fn write_with<E: From<Error>>(path: &Path, fill: impl FnOnce(&mut File) -> s
 ///
 /// # Errors
 /// Any I/O error, such as that `path` holds something already; and whatever `fill` returns.
-pub fn write_folder<E: From<Error>>(path: &Path, fill: impl FnOnce(&Path) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
+pub fn write_folder<E: From<Error>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
     let parent = parent(path)?;
-    let folder = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent).map_err(Error::io("create", path))?;
+    let folder = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempdir_in(parent)
+        .map_err(Error::io("create", path))?;
     fill(folder.path())?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).map_err(Error::io("write", path))?;
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))
+            .map_err(Error::io("write", path))?;
     }
     sync_folder(folder.path())?;
     std::fs::rename(folder.path(), path).map_err(Error::io("rename", path))?;
@@ -61,7 +76,11 @@ pub fn write_folder<E: From<Error>>(path: &Path, fill: impl FnOnce(&Path) -> std
 /// Any I/O error, naming `path`.
 pub fn try_place(path: &Path) -> Result<()> {
     let folder = parent(path)?;
-    tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map(drop).map_err(Error::io("write", path))
+    tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(folder)
+        .map(drop)
+        .map_err(Error::io("write", path))
 }
 
 /// The folder that `path` is in, made if it is not there.
@@ -93,7 +112,9 @@ pub(crate) fn remove_unfinished(folder: &Path) -> Result<()> {
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let list = || std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>();
+    let list = || {
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()
+    };
     list().map_err(Error::io("list", folder))
 }
 
@@ -102,7 +123,8 @@ fn is_unfinished(path: &Path) -> bool {
 }
 
 fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    let removed =
+        if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     removed.map_err(Error::io("remove", path))
 }
 

@@ -45,9 +45,16 @@ impl Record for UpdateTimings {}
 impl UpdateTimings {
     /// Seconds of 100 updates of G with their `n_dis` updates of D each, one value a round; empty for what was not measured.
     pub fn seconds_per_100(&self, method: Method, side: usize) -> Vec<f64> {
-        let Some(entry) = self.entries.iter().find(|e| e.method == method && e.side == side) else { return Vec::new() };
+        let Some(entry) = self.entries.iter().find(|e| e.method == method && e.side == side) else {
+            return Vec::new();
+        };
         let n_dis = f64::from(self.n_dis);
-        entry.discriminator.iter().zip(&entry.generator).map(|(d, g)| 100.0 * (n_dis * d + g)).collect()
+        entry
+            .discriminator
+            .iter()
+            .zip(&entry.generator)
+            .map(|(d, g)| 100.0 * (n_dis * d + g))
+            .collect()
     }
 
     /// Image sides that were measured, in increasing order.
@@ -65,7 +72,12 @@ mod tests {
 
     #[test]
     fn a_hundred_updates_of_g_have_five_hundred_of_d() {
-        let entry = UpdateTiming { method: Method::Sn, side: 32, discriminator: vec![0.1, 0.2], generator: vec![0.01, 0.02] };
+        let entry = UpdateTiming {
+            method: Method::Sn,
+            side: 32,
+            discriminator: vec![0.1, 0.2],
+            generator: vec![0.01, 0.02],
+        };
         let timings = UpdateTimings {
             version: 1,
             sngan: String::new(),
@@ -78,7 +90,10 @@ mod tests {
             entries: vec![entry],
         };
         let seconds = timings.seconds_per_100(Method::Sn, 32);
-        assert!((seconds[0] - 51.0).abs() < 1e-9 && (seconds[1] - 102.0).abs() < 1e-9, "{seconds:?}");
+        assert!(
+            (seconds[0] - 51.0).abs() < 1e-9 && (seconds[1] - 102.0).abs() < 1e-9,
+            "{seconds:?}"
+        );
         assert!(timings.seconds_per_100(Method::Vanilla, 32).is_empty());
         assert_eq!(timings.sides(), [32]);
     }

@@ -33,7 +33,9 @@ pub enum Error {
         reason: String,
     },
     /// A run directory holds another spec than the one asked for.
-    #[error("{path} holds a run of another spec; differing keys: {differences}. Use another --out, or delete the folder to start over")]
+    #[error(
+        "{path} holds a run of another spec; differing keys: {differences}. Use another --out, or delete the folder to start over"
+    )]
     SpecChanged {
         /// The run directory.
         path: PathBuf,

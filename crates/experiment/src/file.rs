@@ -109,9 +109,13 @@ impl ScorePlan {
 
     /// Refuses what an experiment file cannot ask for.
     fn validate(&self) -> Result<()> {
-        let given = |p: &&ProtocolName| p.against().is_some_and(|a| matches!(a.part, Part::Images | Part::Statistics));
+        let given = |p: &&ProtocolName| {
+            p.against().is_some_and(|a| matches!(a.part, Part::Images | Part::Statistics))
+        };
         if let Some(name) = self.protocols.iter().find(given) {
-            let reason = format!("`{name}` compares with what only a command line can name; use ref, test or train");
+            let reason = format!(
+                "`{name}` compares with what only a command line can name; use ref, test or train"
+            );
             return Err(Error::invalid("protocols", reason));
         }
         for (i, name) in self.protocols.iter().enumerate() {
@@ -187,7 +191,14 @@ impl ExperimentFile {
         })
     }
 
-    fn spec(&self, row: &MethodRow, name: &str, setting: Setting, seed: u64, scale: &Scale) -> Result<RunSpec> {
+    fn spec(
+        &self,
+        row: &MethodRow,
+        name: &str,
+        setting: Setting,
+        seed: u64,
+        scale: &Scale,
+    ) -> Result<RunSpec> {
         let base = RunSpec {
             label: row.label.clone(),
             setting: name.into(),
@@ -198,10 +209,12 @@ impl ExperimentFile {
             seed,
             ..RunSpec::paper(row.method)
         };
-        let mut value = toml::Value::try_from(&base).map_err(|e| Error::parse(Path::new(&self.name), e))?;
+        let mut value =
+            toml::Value::try_from(&base).map_err(|e| Error::parse(Path::new(&self.name), e))?;
         // The narrowest wins: file, then scale, then row.
         for (key, v) in self.run.iter().chain(&scale.run).chain(&row.run) {
-            let table = value.as_table_mut().ok_or_else(|| Error::invalid("run", "is not a table"))?;
+            let table =
+                value.as_table_mut().ok_or_else(|| Error::invalid("run", "is not a table"))?;
             if table.insert(key.clone(), v.clone()).is_none() {
                 return Err(Error::Unknown {
                     what: "key",
@@ -257,9 +270,15 @@ mod tests {
         let file = ExperimentFile::parse(Path::new("t.toml"), FILE).unwrap();
         assert!(file.plan("huge").unwrap_err().to_string().contains("known: smoke"));
         let typo = FILE.replace("side = 16", "sied = 16");
-        let message = ExperimentFile::parse(Path::new("t.toml"), &typo).unwrap().plan("smoke").unwrap_err().to_string();
+        let message = ExperimentFile::parse(Path::new("t.toml"), &typo)
+            .unwrap()
+            .plan("smoke")
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("run.sied"), "{message}");
-        assert!(ExperimentFile::parse(Path::new("t.toml"), &FILE.replace("title", "titel")).is_err());
+        assert!(
+            ExperimentFile::parse(Path::new("t.toml"), &FILE.replace("title", "titel")).is_err()
+        );
     }
 
     #[test]

@@ -37,7 +37,10 @@ impl FolderLock {
         FolderLock::lock(folder, File::try_lock_shared)
     }
 
-    fn lock(folder: &Path, try_lock: fn(&File) -> std::result::Result<(), TryLockError>) -> Result<FolderLock> {
+    fn lock(
+        folder: &Path,
+        try_lock: fn(&File) -> std::result::Result<(), TryLockError>,
+    ) -> Result<FolderLock> {
         let (path, file) = lock_file(folder, NAME)?;
         for _ in 0..TRIES.0 {
             match try_lock(&file) {
@@ -56,7 +59,8 @@ impl FolderLock {
 
     /// Whether anybody works in `folder`, alone or shared.
     pub fn is_taken(folder: &Path) -> bool {
-        File::open(folder.join(NAME)).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+        File::open(folder.join(NAME))
+            .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 }
 
@@ -73,9 +77,13 @@ fn lock_file(folder: &Path, name: &str) -> Result<(PathBuf, File)> {
 ///
 /// # Errors
 /// A lock file that cannot be made, and those of `work`.
-pub fn one_at_a_time<T, E: From<Error>>(path: &Path, work: impl FnOnce() -> std::result::Result<T, E>) -> std::result::Result<T, E> {
+pub fn one_at_a_time<T, E: From<Error>>(
+    path: &Path,
+    work: impl FnOnce() -> std::result::Result<T, E>,
+) -> std::result::Result<T, E> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (lock, file) = lock_file(path.parent().unwrap_or(Path::new(".")), &format!(".{name}.lock"))?;
+    let (lock, file) =
+        lock_file(path.parent().unwrap_or(Path::new(".")), &format!(".{name}.lock"))?;
     file.lock().map_err(Error::io("lock", &lock))?;
     work()
 }
@@ -99,7 +107,8 @@ mod tests {
     fn what_a_killed_process_left_unfinished_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("checkpoints")).unwrap();
-        let [a, b, kept] = [".unfinished-a", "checkpoints/.unfinished-b", "spec.toml"].map(|name| folder.path().join(name));
+        let [a, b, kept] = [".unfinished-a", "checkpoints/.unfinished-b", "spec.toml"]
+            .map(|name| folder.path().join(name));
         for file in [&a, &b, &kept] {
             std::fs::write(file, "x").unwrap();
         }
@@ -129,7 +138,8 @@ mod tests {
     #[test]
     fn a_shared_folder_has_room_for_several_but_not_for_one_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (FolderLock::share(folder.path()).unwrap(), FolderLock::share(folder.path()).unwrap());
+        let (a, b) =
+            (FolderLock::share(folder.path()).unwrap(), FolderLock::share(folder.path()).unwrap());
         assert!(FolderLock::take(folder.path()).is_err());
         drop(a);
         assert!(FolderLock::is_taken(folder.path()));

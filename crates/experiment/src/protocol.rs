@@ -36,7 +36,8 @@ pub enum Part {
 
 impl Part {
     /// Every part.
-    pub const ALL: [Part; 5] = [Part::Reference, Part::Test, Part::Train, Part::Images, Part::Statistics];
+    pub const ALL: [Part; 5] =
+        [Part::Reference, Part::Test, Part::Train, Part::Images, Part::Statistics];
 
     /// Its name within a protocol's.
     pub fn name(self) -> &'static str {
@@ -174,7 +175,8 @@ impl ProtocolName {
     /// Splits, sets or subsets that the mean is over; 1 for others.
     pub fn repeats(self) -> usize {
         match self {
-            ProtocolName::Is { sets: Sets::Splits(n) | Sets::Independent(n), .. } | ProtocolName::Kid { subsets: n, .. } => n,
+            ProtocolName::Is { sets: Sets::Splits(n) | Sets::Independent(n), .. }
+            | ProtocolName::Kid { subsets: n, .. } => n,
             _ => 1,
         }
     }
@@ -195,10 +197,16 @@ impl ProtocolName {
             ProtocolName::Is { samples, sets: Sets::Splits(splits) } if splits > samples => {
                 Err(format!("{samples} images cannot be cut into {splits} splits"))
             }
-            ProtocolName::Kid { samples, against, size, .. } if size < 2 || size > samples.min(against.n) => {
-                Err(format!("a subset of {size} images must have at least 2 and at most the {} there are", samples.min(against.n)))
+            ProtocolName::Kid { samples, against, size, .. }
+                if size < 2 || size > samples.min(against.n) =>
+            {
+                Err(format!(
+                    "a subset of {size} images must have at least 2 and at most the {} there are",
+                    samples.min(against.n)
+                ))
             }
-            ProtocolName::Precision { samples, against, k } | ProtocolName::Recall { samples, against, k }
+            ProtocolName::Precision { samples, against, k }
+            | ProtocolName::Recall { samples, against, k }
                 if k >= samples.min(against.n) =>
             {
                 Err(format!("{} images have no neighbour number {k}", samples.min(against.n)))
@@ -211,21 +219,40 @@ impl ProtocolName {
     fn read(text: &str) -> std::result::Result<ProtocolName, String> {
         let parts: Vec<&str> = text.split('_').collect();
         let name = match parts[..] {
-            ["is", samples, sets] => ProtocolName::Is { samples: number(samples)?, sets: read_sets(sets)? },
-            ["fid", samples, against] => ProtocolName::Fid { samples: number(samples)?, against: read_against(against)? },
+            ["is", samples, sets] => {
+                ProtocolName::Is { samples: number(samples)?, sets: read_sets(sets)? }
+            }
+            ["fid", samples, against] => {
+                ProtocolName::Fid { samples: number(samples)?, against: read_against(against)? }
+            }
             ["kid", samples, against, subsets] => {
-                let (subsets, size) = subsets.split_once('x').ok_or_else(|| format!("`{subsets}` is not such as 100x1k"))?;
+                let (subsets, size) = subsets
+                    .split_once('x')
+                    .ok_or_else(|| format!("`{subsets}` is not such as 100x1k"))?;
                 let (samples, against) = (number(samples)?, read_images(against)?);
-                ProtocolName::Kid { samples, against, subsets: number(subsets)?, size: number(size)? }
+                ProtocolName::Kid {
+                    samples,
+                    against,
+                    subsets: number(subsets)?,
+                    size: number(size)?,
+                }
             }
-            ["precision", samples, against, k] => {
-                ProtocolName::Precision { samples: number(samples)?, against: read_images(against)?, k: after("k", k)? }
+            ["precision", samples, against, k] => ProtocolName::Precision {
+                samples: number(samples)?,
+                against: read_images(against)?,
+                k: after("k", k)?,
+            },
+            ["recall", samples, against, k] => ProtocolName::Recall {
+                samples: number(samples)?,
+                against: read_images(against)?,
+                k: after("k", k)?,
+            },
+            ["ms-ssim", samples, pairs] => {
+                ProtocolName::MsSsim { samples: number(samples)?, pairs: after("pairs", pairs)? }
             }
-            ["recall", samples, against, k] => {
-                ProtocolName::Recall { samples: number(samples)?, against: read_images(against)?, k: after("k", k)? }
+            ["intra-fid", samples, against] => {
+                ProtocolName::IntraFid { samples: number(samples)?, against: read_images(against)? }
             }
-            ["ms-ssim", samples, pairs] => ProtocolName::MsSsim { samples: number(samples)?, pairs: after("pairs", pairs)? },
-            ["intra-fid", samples, against] => ProtocolName::IntraFid { samples: number(samples)?, against: read_images(against)? },
             _ => return Err(EXAMPLES.into()),
         };
         name.check()
@@ -243,7 +270,8 @@ fn number(text: &str) -> std::result::Result<usize, String> {
     let (digits, factor) = text.strip_suffix('k').map_or((text, 1), |digits| (digits, 1000));
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     let n = digits.parse::<usize>().ok().filter(|_| plain).and_then(|n| n.checked_mul(factor));
-    n.filter(|n| (1..=MOST).contains(n)).ok_or_else(|| format!("`{text}` is no count of images, such as 200 or 5k"))
+    n.filter(|n| (1..=MOST).contains(n))
+        .ok_or_else(|| format!("`{text}` is no count of images, such as 200 or 5k"))
 }
 
 /// The number after a word.
@@ -252,22 +280,33 @@ fn after(word: &str, text: &str) -> std::result::Result<usize, String> {
 }
 
 fn read_sets(text: &str) -> std::result::Result<Sets, String> {
-    if text.starts_with("split") { after("split", text).map(Sets::Splits) } else { after("x", text).map(Sets::Independent) }
+    if text.starts_with("split") {
+        after("split", text).map(Sets::Splits)
+    } else {
+        after("x", text).map(Sets::Independent)
+    }
 }
 
 fn read_against(text: &str) -> std::result::Result<Against, String> {
     if text == Part::Statistics.name() {
         return Ok(Against { part: Part::Statistics, n: 0 });
     }
-    let found = Part::ALL.into_iter().filter(|p| *p != Part::Statistics).find_map(|part| Some((part, text.strip_prefix(part.name())?)));
-    let (part, n) = found.ok_or_else(|| format!("`{text}` names no real images, such as test10k, train50k or ref2k"))?;
+    let found = Part::ALL
+        .into_iter()
+        .filter(|p| *p != Part::Statistics)
+        .find_map(|part| Some((part, text.strip_prefix(part.name())?)));
+    let (part, n) = found.ok_or_else(|| {
+        format!("`{text}` names no real images, such as test10k, train50k or ref2k")
+    })?;
     Ok(Against { part, n: number(n)? })
 }
 
 /// What is compared with, where statistics alone would not do.
 fn read_images(text: &str) -> std::result::Result<Against, String> {
     match read_against(text)? {
-        Against { part: Part::Statistics, .. } => Err("statistics serve FID alone; this needs images".into()),
+        Against { part: Part::Statistics, .. } => {
+            Err("statistics serve FID alone; this needs images".into())
+        }
         against => Ok(against),
     }
 }
@@ -285,14 +324,28 @@ impl fmt::Display for ProtocolName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let k = |n: usize| count(n as u64);
         match *self {
-            ProtocolName::Is { samples, sets: Sets::Splits(n) } => write!(f, "is_{}_split{n}", k(samples)),
-            ProtocolName::Is { samples, sets: Sets::Independent(n) } => write!(f, "is_{}_x{n}", k(samples)),
+            ProtocolName::Is { samples, sets: Sets::Splits(n) } => {
+                write!(f, "is_{}_split{n}", k(samples))
+            }
+            ProtocolName::Is { samples, sets: Sets::Independent(n) } => {
+                write!(f, "is_{}_x{n}", k(samples))
+            }
             ProtocolName::Fid { samples, against } => write!(f, "fid_{}_{against}", k(samples)),
-            ProtocolName::Kid { samples, against, subsets, size } => write!(f, "kid_{}_{against}_{subsets}x{}", k(samples), k(size)),
-            ProtocolName::Precision { samples, against, k: nearest } => write!(f, "precision_{}_{against}_k{nearest}", k(samples)),
-            ProtocolName::Recall { samples, against, k: nearest } => write!(f, "recall_{}_{against}_k{nearest}", k(samples)),
-            ProtocolName::MsSsim { samples, pairs } => write!(f, "ms-ssim_{}_pairs{pairs}", k(samples)),
-            ProtocolName::IntraFid { samples, against } => write!(f, "intra-fid_{}_{against}", k(samples)),
+            ProtocolName::Kid { samples, against, subsets, size } => {
+                write!(f, "kid_{}_{against}_{subsets}x{}", k(samples), k(size))
+            }
+            ProtocolName::Precision { samples, against, k: nearest } => {
+                write!(f, "precision_{}_{against}_k{nearest}", k(samples))
+            }
+            ProtocolName::Recall { samples, against, k: nearest } => {
+                write!(f, "recall_{}_{against}_k{nearest}", k(samples))
+            }
+            ProtocolName::MsSsim { samples, pairs } => {
+                write!(f, "ms-ssim_{}_pairs{pairs}", k(samples))
+            }
+            ProtocolName::IntraFid { samples, against } => {
+                write!(f, "intra-fid_{}_{against}", k(samples))
+            }
         }
     }
 }
@@ -301,7 +354,8 @@ impl FromStr for ProtocolName {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<ProtocolName> {
-        ProtocolName::read(text).map_err(|reason| Error::invalid("protocols", format!("`{text}`: {reason}")))
+        ProtocolName::read(text)
+            .map_err(|reason| Error::invalid("protocols", format!("`{text}`: {reason}")))
     }
 }
 

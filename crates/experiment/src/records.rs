@@ -27,7 +27,10 @@ pub trait Record: Serialize + DeserializeOwned {
     fn read(value: Value) -> Result<Vec<Self>, String> {
         let version = value["version"].as_u64().unwrap_or(0);
         if version > u64::from(Self::VERSION) {
-            return Err(format!("format version {version} is newer than this build's {}; use the sngan that wrote it", Self::VERSION));
+            return Err(format!(
+                "format version {version} is newer than this build's {}; use the sngan that wrote it",
+                Self::VERSION
+            ));
         }
         let parse = |v: Value| serde_json::from_value(v).map_err(|e| e.to_string());
         if version == u64::from(Self::VERSION) {
@@ -63,7 +66,8 @@ impl Record for ScoreRecord {
             })
         };
         let p = &old["protocol"];
-        let (samples, references) = (count(p["n_samples"].as_u64()?), count(p["n_reference"].as_u64()?));
+        let (samples, references) =
+            (count(p["n_samples"].as_u64()?), count(p["n_reference"].as_u64()?));
         let reference = json!({ "name": p["reference"], "n": p["n_reference"], "sha256": p["reference_sha256"] });
         let record = |metric: Metric, value: &Value, std: &Value, protocol: Value| {
             let version = Self::VERSION;
@@ -71,9 +75,13 @@ impl Record for ScoreRecord {
                 "version": version, "gen_updates": old["gen_updates"], "metric": metric, "value": value, "std": std, "protocol": protocol,
             })
         };
-        let is = protocol(format!("is_{samples}_split{}", p["n_splits"]), &p["n_splits"], Value::Null);
+        let is =
+            protocol(format!("is_{samples}_split{}", p["n_splits"]), &p["n_splits"], Value::Null);
         let fid = protocol(format!("fid_{samples}_ref{references}"), &json!(1), reference);
-        Some(vec![record(Metric::Is, &old["is_mean"], &old["is_std"], is), record(Metric::Fid, &old["fid"], &Value::Null, fid)])
+        Some(vec![
+            record(Metric::Is, &old["is_mean"], &old["is_std"], is),
+            record(Metric::Fid, &old["fid"], &Value::Null, fid),
+        ])
     }
 }
 
@@ -336,9 +344,15 @@ mod tests {
         let records = ScoreRecord::read(serde_json::from_str(old).unwrap()).unwrap();
         let names: Vec<&str> = records.iter().map(|r| r.protocol.name.as_str()).collect();
         assert_eq!(names, ["is_2k_split5", "fid_2k_ref1234"]);
-        assert_eq!((records[0].value, records[0].std, records[1].value), (Some(1.9), Some(0.03), Some(21.4)));
+        assert_eq!(
+            (records[0].value, records[0].std, records[1].value),
+            (Some(1.9), Some(0.03), Some(21.4))
+        );
         assert_eq!(records[1].protocol.reference.as_ref().unwrap().n, 1234);
-        assert_eq!((records[0].metric, records[0].protocol.n_splits, records[1].protocol.n_splits), (Metric::Is, 5, 1));
+        assert_eq!(
+            (records[0].metric, records[0].protocol.n_splits, records[1].protocol.n_splits),
+            (Metric::Is, 5, 1)
+        );
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The run directory: the files of one run and how they are read and written. docs/run-directory.md describes it.
 
-use crate::records::{FORMAT_VERSION, LogRecord, Provenance, Record, ScoreRecord, SpectrumRecord, Status, StatusRecord, TimingRecord};
+use crate::records::{
+    FORMAT_VERSION, LogRecord, Provenance, Record, ScoreRecord, SpectrumRecord, Status,
+    StatusRecord, TimingRecord,
+};
 use crate::spec::RunSpec;
 use crate::{Error, Result, atomic};
 use serde::Serialize;
@@ -24,12 +27,19 @@ impl RunDir {
     ///
     /// # Errors
     /// [`Error::SpecChanged`] when the folder holds another spec (raising only `gen_updates` extends the run).
-    pub fn create(path: impl Into<PathBuf>, spec: &RunSpec, provenance: &Provenance) -> Result<RunDir> {
+    pub fn create(
+        path: impl Into<PathBuf>,
+        spec: &RunSpec,
+        provenance: &Provenance,
+    ) -> Result<RunDir> {
         let dir = RunDir::new(path);
         if dir.spec_path().exists() {
             let differences = dir.spec()?.differences(spec);
             if !differences.is_empty() {
-                return Err(Error::SpecChanged { path: dir.path, differences: differences.join("; ") });
+                return Err(Error::SpecChanged {
+                    path: dir.path,
+                    differences: differences.join("; "),
+                });
             }
         }
         let text = toml::to_string(spec).map_err(|e| Error::parse(&dir.spec_path(), e))?;
@@ -112,8 +122,16 @@ impl RunDir {
     ///
     /// # Errors
     /// Any I/O error.
-    pub fn write_status(&self, status: Status, gen_updates: u64, reason: Option<String>) -> Result<()> {
-        atomic::write_json(&self.status_path(), &StatusRecord { version: FORMAT_VERSION, status, gen_updates, reason })
+    pub fn write_status(
+        &self,
+        status: Status,
+        gen_updates: u64,
+        reason: Option<String>,
+    ) -> Result<()> {
+        atomic::write_json(
+            &self.status_path(),
+            &StatusRecord { version: FORMAT_VERSION, status, gen_updates, reason },
+        )
     }
 
     /// Training log.
@@ -157,7 +175,12 @@ impl RunDir {
         let path = self.log_path();
         let keep: Vec<bool> = self.log()?.iter().map(|r| r.gen_update <= gen_updates).collect();
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-        let kept: String = text.split_inclusive('\n').zip(keep).filter(|(_, keep)| *keep).map(|(line, _)| line).collect();
+        let kept: String = text
+            .split_inclusive('\n')
+            .zip(keep)
+            .filter(|(_, keep)| *keep)
+            .map(|(line, _)| line)
+            .collect();
         atomic::write(&path, kept.as_bytes())
     }
 }
@@ -202,7 +225,10 @@ pub fn read_json<T: Record>(path: &Path) -> Result<T> {
     let mut records = T::read(value).map_err(|e| Error::parse(path, e))?;
     match records.pop() {
         Some(record) if records.is_empty() => Ok(record),
-        _ => Err(Error::parse(path, "holds several records of an older version where one is expected")),
+        _ => Err(Error::parse(
+            path,
+            "holds several records of an older version where one is expected",
+        )),
     }
 }
 
@@ -220,7 +246,8 @@ pub fn read_lines<T: Record>(path: &Path) -> Result<Vec<T>> {
         if !line.ends_with('\n') {
             break;
         }
-        let in_line = |e: &dyn std::fmt::Display| Error::parse(path, format!("line {}: {e}", i + 1));
+        let in_line =
+            |e: &dyn std::fmt::Display| Error::parse(path, format!("line {}: {e}", i + 1));
         let value = serde_json::from_str(line).map_err(|e| in_line(&e))?;
         rows.extend(T::read(value).map_err(|e| in_line(&e))?);
     }
@@ -247,7 +274,12 @@ pub fn write_lines<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
 pub fn append_line<T: Serialize>(path: &Path, row: &T) -> Result<()> {
     let mut text = serde_json::to_vec(row).map_err(|e| Error::parse(path, e))?;
     text.push(b'\n');
-    let mut file = std::fs::OpenOptions::new().create(true).read(true).append(true).open(path).map_err(Error::io("open", path))?;
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .read(true)
+        .append(true)
+        .open(path)
+        .map_err(Error::io("open", path))?;
     let whole = end_of_last_line(&mut file).map_err(Error::io("read", path))?;
     if whole < file.metadata().map_err(Error::io("read", path))?.len() {
         file.set_len(whole).map_err(Error::io("cut", path))?;
@@ -311,15 +343,32 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("timing.jsonl");
         append_line(&path, &TimingRecord { version: 1, gen_update: 1, seconds: 0.5 }).unwrap();
-        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"version\":1,").unwrap();
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"version\":1,")
+            .unwrap();
         assert_eq!(read_lines::<TimingRecord>(&path).unwrap().len(), 1);
         append_line(&path, &TimingRecord { version: 1, gen_update: 2, seconds: 0.7 }).unwrap();
-        assert_eq!(read_lines::<TimingRecord>(&path).unwrap().iter().map(|r| r.gen_update).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(
+            read_lines::<TimingRecord>(&path)
+                .unwrap()
+                .iter()
+                .map(|r| r.gen_update)
+                .collect::<Vec<_>>(),
+            [1, 2]
+        );
         // Cut in its first line, and longer than one block.
         std::fs::write(&path, vec![b'x'; 700]).unwrap();
         append_line(&path, &TimingRecord { version: 1, gen_update: 3, seconds: 0.9 }).unwrap();
         assert_eq!(read_lines::<TimingRecord>(&path).unwrap().len(), 1);
         std::fs::write(&path, "{}\n").unwrap();
-        assert!(read_lines::<TimingRecord>(&path).unwrap_err().to_string().contains("line 1: format version 0"));
+        assert!(
+            read_lines::<TimingRecord>(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("line 1: format version 0")
+        );
     }
 }

@@ -16,7 +16,13 @@ fn main() {
 /// Input and output channels, side, kernel, stride; batch 128.
 type Layer = (usize, usize, usize, usize, usize);
 
-const LAYERS: [Layer; 5] = [(3, 64, 32, 3, 1), (64, 64, 32, 4, 2), (64, 128, 16, 3, 1), (256, 256, 8, 4, 2), (256, 512, 4, 3, 1)];
+const LAYERS: [Layer; 5] = [
+    (3, 64, 32, 3, 1),
+    (64, 64, 32, 4, 2),
+    (64, 128, 16, 3, 1),
+    (256, 256, 8, 4, 2),
+    (256, 512, 4, 3, 1),
+];
 
 fn numbers(n: usize) -> Buffer<f32> {
     let mut buffer = Buffer::zeros(n);
@@ -41,7 +47,9 @@ fn operands((input, output, side, kernel, stride): Layer) -> Operands {
 #[divan::bench(args = LAYERS, sample_count = 10)]
 fn conv_forward(bencher: Bencher<'_, '_>, layer: Layer) {
     let Operands { shape, x, w, mut y } = operands(layer);
-    bencher.bench_local(|| conv::forward(&shape, &x, &w, Epilogue::BiasActivation { bias: None, slope: 0.1 }, &mut y));
+    bencher.bench_local(|| {
+        conv::forward(&shape, &x, &w, Epilogue::BiasActivation { bias: None, slope: 0.1 }, &mut y)
+    });
 }
 
 #[divan::bench(args = LAYERS, sample_count = 10)]
@@ -61,7 +69,8 @@ const MAP: usize = 64 * 64 * 32 * 32;
 
 #[divan::bench(sample_count = 20)]
 fn batch_norm_forward(bencher: Bencher<'_, '_>) {
-    let (x, mut y, [mut mean, mut var, one, zero]) = (numbers(MAP), numbers(MAP), [0.0, 0.0, 1.0, 0.0].map(|v| vec![v; 64]));
+    let (x, mut y, [mut mean, mut var, one, zero]) =
+        (numbers(MAP), numbers(MAP), [0.0, 0.0, 1.0, 0.0].map(|v| vec![v; 64]));
     bencher.bench_local(|| {
         batch_norm::statistics(&x, &mut mean, &mut var);
         batch_norm::normalize(&x, Some(&one), &zero, &mean, &var, 2e-5, 0.0, &mut y);
@@ -73,7 +82,9 @@ fn batch_norm_backward(bencher: Bencher<'_, '_>) {
     let (x, dy, mut dx, [mean, var, one, mut dg, mut db]) =
         (numbers(MAP), numbers(MAP), numbers(MAP), [0.0, 1.0, 1.0, 0.0, 0.0].map(|v| vec![v; 64]));
     let statistics = (&mean[..], &var[..], Statistics::OfBatch);
-    bencher.bench_local(|| batch_norm::backward(&x, &dy, Some(&one), statistics, 2e-5, &mut dx, &mut dg, &mut db));
+    bencher.bench_local(|| {
+        batch_norm::backward(&x, &dy, Some(&one), statistics, 2e-5, &mut dx, &mut dg, &mut db)
+    });
 }
 
 #[divan::bench(sample_count = 20)]
@@ -88,5 +99,7 @@ fn adam(bencher: Bencher<'_, '_>) {
     const N: usize = 2_935_873;
     let [mut w, mut m, mut v, g] = [(); 4].map(|()| numbers(N));
     v.iter_mut().for_each(|v| *v = v.abs());
-    bencher.bench_local(|| step(&mut w, &mut m, &mut v, &g, &AdamStep::new(2e-4, 0.5, 0.999, 1e-8, 10, false)));
+    bencher.bench_local(|| {
+        step(&mut w, &mut m, &mut v, &g, &AdamStep::new(2e-4, 0.5, 0.999, 1e-8, 10, false))
+    });
 }

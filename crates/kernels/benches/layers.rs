@@ -28,7 +28,9 @@ fn draws(n: usize) -> Buffer<f32> {
     let mut state = n as u64;
     let values: Vec<f32> = (0..n)
         .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
         })
         .collect();
@@ -52,19 +54,33 @@ fn main() {
     let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
     let get = |i: usize, default: usize| numbers.get(i).copied().unwrap_or(default);
     let (threads, batch, divisor, side) = (get(0, 2), get(1, 128), get(2, 1), get(3, 32));
-    println!("{} threads {threads} batch {batch} width/{divisor} side {side}; ms (GFLOP/s), * is the table's choice", Isa::best().name());
+    println!(
+        "{} threads {threads} batch {batch} width/{divisor} side {side}; ms (GFLOP/s), * is the table's choice",
+        Isa::best().name()
+    );
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let mut totals = [0.0; 3];
     for (name, c, o, kernel, stride, scale) in LAYERS {
         let narrow = |n: usize| if n == 3 { 3 } else { n / divisor };
-        let s = ConvShape::new(batch, narrow(c), narrow(o), side / scale, side / scale, kernel, stride, 1).unwrap();
+        let s = ConvShape::new(
+            batch,
+            narrow(c),
+            narrow(o),
+            side / scale,
+            side / scale,
+            kernel,
+            stride,
+            1,
+        )
+        .unwrap();
         let x = draws(batch * s.in_channels * s.in_h * s.in_w);
         let dy = draws(batch * s.out_channels * s.out_h() * s.out_w());
         let w = draws(s.in_channels * s.out_channels * kernel * kernel);
         let (mut y, mut dx, mut dw) = (draws(dy.len()), draws(x.len()), draws(w.len()));
         let flops = 2.0 * (dy.len() * s.in_channels * kernel * kernel) as f64;
         let mut line = format!("{name:<10}");
-        for (i, pass) in [Pass::Forward, Pass::GradInput, Pass::GradWeight].into_iter().enumerate() {
+        for (i, pass) in [Pass::Forward, Pass::GradInput, Pass::GradWeight].into_iter().enumerate()
+        {
             for algorithm in [Algorithm::Winograd, Algorithm::Stacked, Algorithm::Direct] {
                 let chosen = Choice::of(&s, pass);
                 let choice = Choice { algorithm, isa: chosen.isa };
@@ -73,8 +89,12 @@ fn main() {
                 }
                 let ms = pool.install(|| {
                     median(|| match pass {
-                        Pass::Forward => conv::forward_by(choice, &s, &x, &w, Epilogue::None, &mut y),
-                        Pass::GradInput => conv::grad_input_by(choice, &s, &dy, &w, Epilogue::None, &mut dx),
+                        Pass::Forward => {
+                            conv::forward_by(choice, &s, &x, &w, Epilogue::None, &mut y)
+                        }
+                        Pass::GradInput => {
+                            conv::grad_input_by(choice, &s, &dy, &w, Epilogue::None, &mut dx)
+                        }
                         Pass::GradWeight => conv::grad_weight_by(choice, &s, &x, &dy, &mut dw),
                     })
                 });
@@ -82,10 +102,14 @@ fn main() {
                 if choice == chosen {
                     totals[i] += ms;
                 }
-                line += &format!("  {pass:?} {algorithm:?}{mark} {ms:.2} ({:.0})", flops / ms / 1e6);
+                line +=
+                    &format!("  {pass:?} {algorithm:?}{mark} {ms:.2} ({:.0})", flops / ms / 1e6);
             }
         }
         println!("{line}");
     }
-    println!("chosen: forward {:.1}, input gradient {:.1}, weight gradient {:.1} ms", totals[0], totals[1], totals[2]);
+    println!(
+        "chosen: forward {:.1}, input gradient {:.1}, weight gradient {:.1} ms",
+        totals[0], totals[1], totals[2]
+    );
 }

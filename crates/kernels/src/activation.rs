@@ -57,9 +57,11 @@ impl<T: Real> Kernel<T> for Mask<'_, T> {
 /// When the lengths differ.
 pub fn mask<T: Real>(of: &[T], x: &[T], slope: T, y: &mut [T]) {
     assert!(of.len() == x.len() && x.len() == y.len());
-    y.par_chunks_mut(CHUNK).zip(of.par_chunks(CHUNK).zip(x.par_chunks(CHUNK))).for_each(|(y, (of, x))| {
-        T::run(Isa::best(), Mask { of, x, slope, y });
-    });
+    y.par_chunks_mut(CHUNK).zip(of.par_chunks(CHUNK).zip(x.par_chunks(CHUNK))).for_each(
+        |(y, (of, x))| {
+            T::run(Isa::best(), Mask { of, x, slope, y });
+        },
+    );
 }
 
 struct Tanh<'a, T> {
@@ -81,7 +83,9 @@ impl<T: Real> Kernel<T> for Tanh<'_, T> {
 /// When the lengths differ.
 pub fn tanh<T: Real>(x: &[T], y: &mut [T]) {
     assert_eq!(x.len(), y.len());
-    y.par_chunks_mut(CHUNK / 4).zip(x.par_chunks(CHUNK / 4)).for_each(|(y, x)| T::run(Isa::best(), Tanh { x, y }));
+    y.par_chunks_mut(CHUNK / 4)
+        .zip(x.par_chunks(CHUNK / 4))
+        .for_each(|(y, x)| T::run(Isa::best(), Tanh { x, y }));
 }
 
 /// `dx = (1 − y²)·dy` for `y = tanh(x)`.

@@ -11,9 +11,14 @@ use rayon::prelude::*;
 pub fn forward<T: Real>(s: MapSize, x: &[T], e: &[T], y: &mut [T]) {
     let features = features(s, e.len());
     let row = s.channels + features;
-    assert!(x.len() == s.len() && y.len() == s.pixels * s.images * row, "{features} features appended to {s:?}");
+    assert!(
+        x.len() == s.len() && y.len() == s.pixels * s.images * row,
+        "{features} features appended to {s:?}"
+    );
     y.par_chunks_mut(s.images * row).zip(x.par_chunks(s.images * s.channels)).for_each(|(y, x)| {
-        for ((y, x), e) in y.chunks_exact_mut(row).zip(x.chunks_exact(s.channels)).zip(e.chunks_exact(features)) {
+        for ((y, x), e) in
+            y.chunks_exact_mut(row).zip(x.chunks_exact(s.channels)).zip(e.chunks_exact(features))
+        {
             y[..s.channels].copy_from_slice(x);
             y[s.channels..].copy_from_slice(e);
         }
@@ -27,12 +32,17 @@ pub fn forward<T: Real>(s: MapSize, x: &[T], e: &[T], y: &mut [T]) {
 pub fn backward<T: Real>(s: MapSize, dy: &[T], dx: &mut [T], de: &mut [T]) {
     let features = features(s, de.len());
     let row = s.channels + features;
-    assert!(dx.len() == s.len() && dy.len() == s.pixels * s.images * row, "{features} features appended to {s:?}");
-    dx.par_chunks_mut(s.images * s.channels).zip(dy.par_chunks(s.images * row)).for_each(|(dx, dy)| {
-        for (dx, dy) in dx.chunks_exact_mut(s.channels).zip(dy.chunks_exact(row)) {
-            dx.copy_from_slice(&dy[..s.channels]);
-        }
-    });
+    assert!(
+        dx.len() == s.len() && dy.len() == s.pixels * s.images * row,
+        "{features} features appended to {s:?}"
+    );
+    dx.par_chunks_mut(s.images * s.channels).zip(dy.par_chunks(s.images * row)).for_each(
+        |(dx, dy)| {
+            for (dx, dy) in dx.chunks_exact_mut(s.channels).zip(dy.chunks_exact(row)) {
+                dx.copy_from_slice(&dy[..s.channels]);
+            }
+        },
+    );
     de.par_chunks_mut(features).enumerate().for_each(|(n, de)| {
         let mut sums = vec![0.0; features];
         for pixel in dy.chunks_exact(s.images * row) {
@@ -45,6 +55,10 @@ pub fn backward<T: Real>(s: MapSize, dy: &[T], dx: &mut [T], de: &mut [T]) {
 
 /// E of `[N, E]`.
 fn features(s: MapSize, len: usize) -> usize {
-    assert!(s.images > 0 && s.channels > 0 && len > 0 && len.is_multiple_of(s.images), "{len} features of {} images", s.images);
+    assert!(
+        s.images > 0 && s.channels > 0 && len > 0 && len.is_multiple_of(s.images),
+        "{len} features of {} images",
+        s.images
+    );
     len / s.images
 }

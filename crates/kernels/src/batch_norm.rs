@@ -28,7 +28,11 @@ impl<T: Real> Kernel<T> for Affine<'_, T> {
                 // SAFETY: every slice holds whole rows or `channels` elements.
                 unsafe {
                     let load = |s: &[T], at: usize| S::load_first(s.as_ptr().add(at), n);
-                    let mut y = S::fma(load(self.x, row * channels + c), load(self.scale, c), load(self.shift, c));
+                    let mut y = S::fma(
+                        load(self.x, row * channels + c),
+                        load(self.scale, c),
+                        load(self.shift, c),
+                    );
                     if let Some(second) = self.second {
                         y = S::fma(load(second, row * channels + c), load(self.second_scale, c), y);
                     }
@@ -84,13 +88,31 @@ pub fn statistics<T: Real>(x: &[T], mean: &mut [T], var: &mut [T]) {
 /// # Panics
 /// When a slice's length does not fit.
 #[allow(clippy::too_many_arguments, reason = "inputs and output of one formula")]
-pub fn normalize<T: Real>(x: &[T], gamma: Option<&[T]>, beta: &[T], mean: &[T], var: &[T], eps: f64, slope: T, y: &mut [T]) {
+pub fn normalize<T: Real>(
+    x: &[T],
+    gamma: Option<&[T]>,
+    beta: &[T],
+    mean: &[T],
+    var: &[T],
+    eps: f64,
+    slope: T,
+    y: &mut [T],
+) {
     let channels = beta.len();
-    assert!(x.len() == y.len() && x.len().is_multiple_of(channels), "batch norm over {channels} channels");
-    assert!(mean.len() == channels && var.len() == channels && gamma.is_none_or(|g| g.len() == channels));
+    assert!(
+        x.len() == y.len() && x.len().is_multiple_of(channels),
+        "batch norm over {channels} channels"
+    );
+    assert!(
+        mean.len() == channels
+            && var.len() == channels
+            && gamma.is_none_or(|g| g.len() == channels)
+    );
     let scale = |c: usize| gamma.map_or(1.0, |g| g[c].to_f64()) / (var[c].to_f64() + eps).sqrt();
     let scales: Vec<T> = (0..channels).map(|c| T::from_f64(scale(c))).collect();
-    let shifts: Vec<T> = (0..channels).map(|c| T::from_f64(beta[c].to_f64() - mean[c].to_f64() * scale(c))).collect();
+    let shifts: Vec<T> = (0..channels)
+        .map(|c| T::from_f64(beta[c].to_f64() - mean[c].to_f64() * scale(c)))
+        .collect();
     affine(x, None, [&scales, &scales, &shifts], slope, CHUNK, y);
 }
 
@@ -137,7 +159,10 @@ pub fn backward<T: Real>(
                 (b, -scale * db[c] / count - b * mean[c].to_f64())
             }
         };
-        coefficients.iter_mut().zip([scale, b, shift]).for_each(|(list, value)| list.push(T::from_f64(value)));
+        coefficients
+            .iter_mut()
+            .zip([scale, b, shift])
+            .for_each(|(list, value)| list.push(T::from_f64(value)));
     }
     let [scale, b, shift] = &coefficients;
     affine(dy, Some(x), [scale, b, shift], T::from_f64(1.0), CHUNK, dx);

@@ -52,7 +52,10 @@ fn take(needed: usize) -> Option<Vec<Line>> {
     let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
     let (by_size, held) = &mut *free;
     // A little too large is better than fresh.
-    let size = by_size.range(needed..=needed + needed / 8).find(|(_, list)| !list.is_empty()).map(|(size, _)| *size)?;
+    let size = by_size
+        .range(needed..=needed + needed / 8)
+        .find(|(_, list)| !list.is_empty())
+        .map(|(size, _)| *size)?;
     *held -= size;
     by_size.get_mut(&size)?.pop()
 }

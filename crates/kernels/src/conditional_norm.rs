@@ -16,7 +16,10 @@ fn rows_per_task(s: MapSize) -> usize {
 
 fn check<T>(s: MapSize, x: &[T], y: &[T], by_image: [&[T]; 2], by_channel: [&[T]; 2]) {
     assert!(x.len() == s.len() && y.len() == s.len(), "conditional batch norm over {s:?}");
-    assert!(by_image.iter().all(|t| t.len() == s.images * s.channels) && by_channel.iter().all(|t| t.len() == s.channels));
+    assert!(
+        by_image.iter().all(|t| t.len() == s.images * s.channels)
+            && by_channel.iter().all(|t| t.len() == s.channels)
+    );
 }
 
 /// `y = act((x − mean)/√(var + eps)·gamma[n] + beta[n])` with statistics `[C]`, `gamma` and `beta` `[N, C]`; `act` is the identity for
@@ -25,12 +28,23 @@ fn check<T>(s: MapSize, x: &[T], y: &[T], by_image: [&[T]; 2], by_channel: [&[T]
 /// # Panics
 /// When a slice's length does not fit.
 #[allow(clippy::too_many_arguments, reason = "inputs and output of one formula")]
-pub fn normalize<T: Real>(s: MapSize, x: &[T], gamma: &[T], beta: &[T], (mean, var): (&[T], &[T]), eps: f64, slope: T, y: &mut [T]) {
+pub fn normalize<T: Real>(
+    s: MapSize,
+    x: &[T],
+    gamma: &[T],
+    beta: &[T],
+    (mean, var): (&[T], &[T]),
+    eps: f64,
+    slope: T,
+    y: &mut [T],
+) {
     check(s, x, y, [gamma, beta], [mean, var]);
     let inverse: Vec<f64> = var.iter().map(|v| 1.0 / (v.to_f64() + eps).sqrt()).collect();
     let scale = |i: usize| gamma[i].to_f64() * inverse[i % s.channels];
     let scales: Vec<T> = (0..gamma.len()).map(|i| T::from_f64(scale(i))).collect();
-    let shifts: Vec<T> = (0..gamma.len()).map(|i| T::from_f64(beta[i].to_f64() - mean[i % s.channels].to_f64() * scale(i))).collect();
+    let shifts: Vec<T> = (0..gamma.len())
+        .map(|i| T::from_f64(beta[i].to_f64() - mean[i % s.channels].to_f64() * scale(i)))
+        .collect();
     affine(x, None, [&scales, &scales, &shifts], slope, rows_per_task(s), y);
 }
 

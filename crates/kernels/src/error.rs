@@ -8,7 +8,9 @@ pub enum Error {
     #[error("convolution: {0} must be at least 1")]
     Zero(&'static str),
     /// The kernel does not fit into the padded image.
-    #[error("convolution: a kernel of {kernel} does not fit an image of {height}x{width} with padding {padding}")]
+    #[error(
+        "convolution: a kernel of {kernel} does not fit an image of {height}x{width} with padding {padding}"
+    )]
     KernelTooLarge {
         /// Kernel side.
         kernel: usize,

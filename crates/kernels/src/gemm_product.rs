@@ -12,10 +12,23 @@ pub(crate) struct View<'a, T> {
 }
 
 /// `c = a·b`, or `c += a·b` when `add`; `c` is `[m, n]` with rows `c_row` apart. Single-threaded.
-pub(crate) fn product<T: Real>((m, n, k): (usize, usize, usize), a: View<'_, T>, b: View<'_, T>, c: &mut [T], c_row: usize, add: bool) {
-    let last = |rows: usize, columns: usize, row: usize, column: usize| (rows - 1) * row + (columns - 1) * column;
+pub(crate) fn product<T: Real>(
+    (m, n, k): (usize, usize, usize),
+    a: View<'_, T>,
+    b: View<'_, T>,
+    c: &mut [T],
+    c_row: usize,
+    add: bool,
+) {
+    let last = |rows: usize, columns: usize, row: usize, column: usize| {
+        (rows - 1) * row + (columns - 1) * column
+    };
     assert!(m > 0 && n > 0 && k > 0 && c_row >= n, "matrix product of {m}x{k} and {k}x{n}");
-    assert!(last(m, k, a.row, a.column) < a.data.len() && last(k, n, b.row, b.column) < b.data.len() && last(m, n, c_row, 1) < c.len());
+    assert!(
+        last(m, k, a.row, a.column) < a.data.len()
+            && last(k, n, b.row, b.column) < b.data.len()
+            && last(m, n, c_row, 1) < c.len()
+    );
     let alpha = T::from_f64(if add { 1.0 } else { 0.0 });
     // SAFETY: the asserts above bound every element that the strides reach, and `c` is borrowed mutably, so it overlaps neither input.
     unsafe {

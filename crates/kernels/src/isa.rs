@@ -42,7 +42,11 @@ impl Isa {
 
     /// The widest set of this machine whose vectors divide `channels` evenly, or else the widest.
     pub(crate) fn dividing(channels: usize) -> Isa {
-        Isa::available().iter().copied().find(|isa| channels.is_multiple_of(isa.lanes())).unwrap_or(Isa::best())
+        Isa::available()
+            .iter()
+            .copied()
+            .find(|isa| channels.is_multiple_of(isa.lanes()))
+            .unwrap_or(Isa::best())
     }
 
     /// Elements per vector.

@@ -37,7 +37,11 @@ fn blocked<T: Real>(
     (b, b_row, b_column): (&[T], usize, usize),
     c: &mut [T],
 ) {
-    assert_eq!((a.len(), b.len(), c.len()), (m * k, k * n, m * n), "matrix product of {m}x{k} and {k}x{n}");
+    assert_eq!(
+        (a.len(), b.len(), c.len()),
+        (m * k, k * n, m * n),
+        "matrix product of {m}x{k} and {k}x{n}"
+    );
     let b = View { data: b, row: b_row, column: b_column };
     c.par_chunks_mut(ROWS * n).enumerate().for_each(|(i, c)| {
         let a = View { data: &a[i * ROWS * a_row..], row: a_row, column: a_column };

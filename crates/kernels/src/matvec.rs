@@ -41,9 +41,18 @@ impl<T: Real> Kernel<T> for Dots<'_, T> {
 /// # Panics
 /// When a slice's length does not fit.
 pub fn multiply<T: Real>(m: &[T], x: &[T], y: &mut [T]) {
-    assert_eq!(m.len(), x.len() * y.len(), "a matrix of {} elements times {} gives {}", m.len(), x.len(), y.len());
+    assert_eq!(
+        m.len(),
+        x.len() * y.len(),
+        "a matrix of {} elements times {} gives {}",
+        m.len(),
+        x.len(),
+        y.len()
+    );
     let rows = (CHUNK / x.len()).max(1);
-    y.par_chunks_mut(rows).zip(m.par_chunks(rows * x.len())).for_each(|(y, rows)| T::run(Isa::best(), Dots { rows, x, y }));
+    y.par_chunks_mut(rows)
+        .zip(m.par_chunks(rows * x.len()))
+        .for_each(|(y, rows)| T::run(Isa::best(), Dots { rows, x, y }));
 }
 
 struct Combination<'a, T> {
@@ -80,10 +89,19 @@ impl<T: Real> Kernel<T> for Combination<'_, T> {
 /// # Panics
 /// When a slice's length does not fit.
 pub fn multiply_transposed<T: Real>(m: &[T], x: &[T], y: &mut [T]) {
-    assert_eq!(m.len(), x.len() * y.len(), "a matrix of {} elements times {} gives {}", m.len(), x.len(), y.len());
+    assert_eq!(
+        m.len(),
+        x.len() * y.len(),
+        "a matrix of {} elements times {} gives {}",
+        m.len(),
+        x.len(),
+        y.len()
+    );
     let columns = y.len();
     let width = (CHUNK / x.len()).clamp(64, 1 << 10);
-    y.par_chunks_mut(width).enumerate().for_each(|(i, y)| T::run(Isa::best(), Combination { x, m: &m[i * width..], columns, y }));
+    y.par_chunks_mut(width)
+        .enumerate()
+        .for_each(|(i, y)| T::run(Isa::best(), Combination { x, m: &m[i * width..], columns, y }));
 }
 
 /// `y = a·x + b·z`.
@@ -92,9 +110,11 @@ pub fn multiply_transposed<T: Real>(m: &[T], x: &[T], y: &mut [T]) {
 /// When the lengths differ.
 pub fn combine<T: Real>(a: T, x: &[T], b: T, z: &[T], y: &mut [T]) {
     assert!(x.len() == y.len() && z.len() == y.len());
-    y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK).zip(z.par_chunks(CHUNK))).for_each(|(y, (x, z))| {
-        y.iter_mut().zip(x.iter().zip(z)).for_each(|(y, (x, z))| *y = a * *x + b * *z);
-    });
+    y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK).zip(z.par_chunks(CHUNK))).for_each(
+        |(y, (x, z))| {
+            y.iter_mut().zip(x.iter().zip(z)).for_each(|(y, (x, z))| *y = a * *x + b * *z);
+        },
+    );
 }
 
 /// `Σ x·y`, in f64 beyond a block.
@@ -103,7 +123,11 @@ pub fn combine<T: Real>(a: T, x: &[T], b: T, z: &[T], y: &mut [T]) {
 /// When the lengths differ.
 pub fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
     assert_eq!(x.len(), y.len());
-    let parts: Vec<f64> = x.par_chunks(CHUNK).zip(y.par_chunks(CHUNK)).map(|(x, y)| crate::plane::dot(x, y)).collect();
+    let parts: Vec<f64> = x
+        .par_chunks(CHUNK)
+        .zip(y.par_chunks(CHUNK))
+        .map(|(x, y)| crate::plane::dot(x, y))
+        .collect();
     parts.into_iter().sum()
 }
 
@@ -114,10 +138,13 @@ pub fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
 pub fn add_rank_one<T: Real>(a: T, x: &[T], b: T, u: &[T], v: &[T], y: &mut [T]) {
     assert!(x.len() == y.len() && x.len() == u.len() * v.len());
     let rows = (CHUNK / v.len()).max(1);
-    y.par_chunks_mut(rows * v.len()).zip(x.par_chunks(rows * v.len())).zip(u.par_chunks(rows)).for_each(|((y, x), u)| {
-        for ((y, x), u) in y.chunks_exact_mut(v.len()).zip(x.chunks_exact(v.len())).zip(u) {
-            let b = b * *u;
-            y.iter_mut().zip(x.iter().zip(v)).for_each(|(y, (x, v))| *y = a * *x + b * *v);
-        }
-    });
+    y.par_chunks_mut(rows * v.len())
+        .zip(x.par_chunks(rows * v.len()))
+        .zip(u.par_chunks(rows))
+        .for_each(|((y, x), u)| {
+            for ((y, x), u) in y.chunks_exact_mut(v.len()).zip(x.chunks_exact(v.len())).zip(u) {
+                let b = b * *u;
+                y.iter_mut().zip(x.iter().zip(v)).for_each(|(y, (x, v))| *y = a * *x + b * *v);
+            }
+        });
 }

@@ -100,7 +100,8 @@ fn block_dot<T: Real>(a: &[T], b: &[T]) -> f64 {
             *lane += *a * *b;
         }
     }
-    lanes.iter().map(|x| x.to_f64()).sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a.to_f64() * b.to_f64()).sum::<f64>()
+    lanes.iter().map(|x| x.to_f64()).sum::<f64>()
+        + a_rest.iter().zip(b_rest).map(|(a, b)| a.to_f64() * b.to_f64()).sum::<f64>()
 }
 
 /// [`head`]'s gradient with respect to x: `dx[p, n, c] = dy[n]·w[c, p]`.
@@ -142,7 +143,8 @@ pub fn sum<T: Real>(s: MapSize, divisor: f64, x: &[T], y: &mut [T]) {
     assert!(x.len() == s.len() && y.len() == s.pixel(), "sum over {s:?}");
     y.par_chunks_mut(s.channels).enumerate().for_each(|(n, y)| {
         for (c, y) in y.iter_mut().enumerate() {
-            let sum: f64 = x[n * s.channels + c..].iter().step_by(s.pixel()).map(|x| x.to_f64()).sum();
+            let sum: f64 =
+                x[n * s.channels + c..].iter().step_by(s.pixel()).map(|x| x.to_f64()).sum();
             *y = T::from_f64(sum / divisor);
         }
     });
@@ -155,7 +157,8 @@ pub fn sum<T: Real>(s: MapSize, divisor: f64, x: &[T], y: &mut [T]) {
 pub fn sum_backward<T: Real>(s: MapSize, divisor: f64, dy: &[T], dx: &mut [T]) {
     assert!(dx.len() == s.len() && dy.len() == s.pixel(), "sum over {s:?}");
     let share = T::from_f64(1.0 / divisor);
-    dx.par_chunks_mut(s.pixel()).for_each(|pixel| pixel.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = *dy * share));
+    dx.par_chunks_mut(s.pixel())
+        .for_each(|pixel| pixel.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = *dy * share));
 }
 
 /// Nearest-neighbour upsampling by 2 of lines of `width` pixels of `pixel` elements: `[H, W, …]` → `[2H, 2W, …]`.
@@ -163,7 +166,10 @@ pub fn sum_backward<T: Real>(s: MapSize, divisor: f64, dy: &[T], dx: &mut [T]) {
 /// # Panics
 /// When a slice's length does not fit.
 pub fn upsample<T: Real>(width: usize, pixel: usize, x: &[T], y: &mut [T]) {
-    assert!(y.len() == 4 * x.len() && x.len().is_multiple_of(width * pixel), "upsampling of lines of {width} pixels");
+    assert!(
+        y.len() == 4 * x.len() && x.len().is_multiple_of(width * pixel),
+        "upsampling of lines of {width} pixels"
+    );
     y.par_chunks_mut(4 * width * pixel).zip(x.par_chunks(width * pixel)).for_each(|(lines, x)| {
         let (first, second) = lines.split_at_mut(2 * width * pixel);
         for (two, x) in first.chunks_exact_mut(2 * pixel).zip(x.chunks_exact(pixel)) {
@@ -178,14 +184,19 @@ pub fn upsample<T: Real>(width: usize, pixel: usize, x: &[T], y: &mut [T]) {
 /// # Panics
 /// When a slice's length does not fit.
 pub fn upsample_backward<T: Real>(width: usize, pixel: usize, dy: &[T], dx: &mut [T]) {
-    assert!(dy.len() == 4 * dx.len() && dx.len().is_multiple_of(width * pixel), "upsampling of lines of {width} pixels");
-    dx.par_chunks_mut(width * pixel).zip(dy.par_chunks(4 * width * pixel)).for_each(|(dx, lines)| {
-        let (first, second) = lines.split_at(2 * width * pixel);
-        let pairs = first.chunks_exact(2 * pixel).zip(second.chunks_exact(2 * pixel));
-        for (dx, (a, b)) in dx.chunks_exact_mut(pixel).zip(pairs) {
-            for (i, dx) in dx.iter_mut().enumerate() {
-                *dx = a[i] + a[pixel + i] + (b[i] + b[pixel + i]);
+    assert!(
+        dy.len() == 4 * dx.len() && dx.len().is_multiple_of(width * pixel),
+        "upsampling of lines of {width} pixels"
+    );
+    dx.par_chunks_mut(width * pixel).zip(dy.par_chunks(4 * width * pixel)).for_each(
+        |(dx, lines)| {
+            let (first, second) = lines.split_at(2 * width * pixel);
+            let pairs = first.chunks_exact(2 * pixel).zip(second.chunks_exact(2 * pixel));
+            for (dx, (a, b)) in dx.chunks_exact_mut(pixel).zip(pairs) {
+                for (i, dx) in dx.iter_mut().enumerate() {
+                    *dx = a[i] + a[pixel + i] + (b[i] + b[pixel + i]);
+                }
             }
-        }
-    });
+        },
+    );
 }

@@ -29,17 +29,22 @@ pub fn average<T: Real>(width: usize, pixel: usize, x: &[T], y: &mut [T]) {
 pub fn average_backward<T: Real>(width: usize, pixel: usize, dy: &[T], dx: &mut [T]) {
     check(width, pixel, dx.len(), dy.len());
     let quarter = T::from_f64(0.25);
-    dx.par_chunks_mut(4 * width * pixel).zip(dy.par_chunks(width * pixel)).for_each(|(lines, dy)| {
-        let (first, second) = lines.split_at_mut(2 * width * pixel);
-        for (two, dy) in first.chunks_exact_mut(2 * pixel).zip(dy.chunks_exact(pixel)) {
-            let (left, right) = two.split_at_mut(pixel);
-            left.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = *dy * quarter);
-            right.copy_from_slice(left);
-        }
-        second.copy_from_slice(first);
-    });
+    dx.par_chunks_mut(4 * width * pixel).zip(dy.par_chunks(width * pixel)).for_each(
+        |(lines, dy)| {
+            let (first, second) = lines.split_at_mut(2 * width * pixel);
+            for (two, dy) in first.chunks_exact_mut(2 * pixel).zip(dy.chunks_exact(pixel)) {
+                let (left, right) = two.split_at_mut(pixel);
+                left.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = *dy * quarter);
+                right.copy_from_slice(left);
+            }
+            second.copy_from_slice(first);
+        },
+    );
 }
 
 fn check(width: usize, pixel: usize, large: usize, small: usize) {
-    assert!(width * pixel > 0 && large == 4 * small && small.is_multiple_of(width * pixel), "pooling to lines of {width} pixels");
+    assert!(
+        width * pixel > 0 && large == 4 * small && small.is_multiple_of(width * pixel),
+        "pooling to lines of {width} pixels"
+    );
 }

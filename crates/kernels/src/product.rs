@@ -23,7 +23,11 @@ pub(crate) struct Product<'a, T> {
 ///
 /// Safety: the pointers of `p` reach over its sizes, and the instruction set of S is present.
 #[inline(always)]
-unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(p: &Product<'_, S::T>, row: usize, column: usize) {
+unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(
+    p: &Product<'_, S::T>,
+    row: usize,
+    column: usize,
+) {
     // SAFETY: the caller's promise; row and column leave room for the tile.
     unsafe {
         let c = p.c.add(row * p.c_row + column);
@@ -63,7 +67,10 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool
 
 /// All rows of NV vectors of C from `column` on: MR at a time, then powers of two.
 #[inline(always)]
-unsafe fn strip<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(p: &Product<'_, S::T>, column: usize) {
+unsafe fn strip<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(
+    p: &Product<'_, S::T>,
+    column: usize,
+) {
     let mut row = 0;
     // SAFETY: as of `tile`; each starts where it fits.
     unsafe {
@@ -91,7 +98,9 @@ unsafe fn strip<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: boo
 
 /// The whole product with tiles of MR rows and NV vectors, and a last vector alone where the width asks for it.
 #[inline(always)]
-pub(crate) unsafe fn rows_of<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(p: &Product<'_, S::T>) {
+pub(crate) unsafe fn rows_of<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(
+    p: &Product<'_, S::T>,
+) {
     let mut column = 0;
     // SAFETY: as of `tile`; each starts where it fits.
     unsafe {

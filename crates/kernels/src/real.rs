@@ -42,7 +42,11 @@ pub(crate) mod sealed {
     use super::{Isa, Kernel};
 
     /// What only this crate may know of a [`super::Real`].
-    #[allow(private_interfaces, private_bounds, reason = "sealed: no other crate can name or call these")]
+    #[allow(
+        private_interfaces,
+        private_bounds,
+        reason = "sealed: no other crate can name or call these"
+    )]
     pub trait Run: Sized {
         /// Runs a kernel on an instruction set; for f64 the set is always the portable one.
         fn run<K: Kernel<Self>>(isa: Isa, kernel: K);

@@ -30,7 +30,10 @@ impl ConvShape {
     ///
     /// # Errors
     /// [`Error::Zero`] or [`Error::KernelTooLarge`].
-    #[allow(clippy::too_many_arguments, reason = "the eight sizes of a convolution, in the order of its fields")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the eight sizes of a convolution, in the order of its fields"
+    )]
     pub fn new(
         batch: usize,
         in_channels: usize,

@@ -1,6 +1,9 @@
 //! Vectors of numbers as kernels see them, one implementation per instruction set.
 
-#![allow(clippy::undocumented_unsafe_blocks, reason = "each block is one operation, under the one condition that `Simd` states")]
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "each block is one operation, under the one condition that `Simd` states"
+)]
 
 use crate::Real;
 use crate::product::{Product, rows_of};
@@ -270,7 +273,9 @@ mod x86 {
         }
         #[inline(always)]
         unsafe fn where_positive(x: __m512, a: __m512, b: __m512) -> __m512 {
-            unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps()), b, a) }
+            unsafe {
+                _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(x, _mm512_setzero_ps()), b, a)
+            }
         }
         #[inline(always)]
         unsafe fn load_partial(p: *const f32, n: usize) -> __m512 {

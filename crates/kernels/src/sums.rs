@@ -77,7 +77,9 @@ impl<T: Real> Kernel<T> for Part<'_, T> {
                     }
                     for (which, v) in [first, second].into_iter().enumerate() {
                         S::store(lanes.as_mut_ptr(), v);
-                        for (sum, x) in self.sums[which * self.channels + c..][..n].iter_mut().zip(lanes) {
+                        for (sum, x) in
+                            self.sums[which * self.channels + c..][..n].iter_mut().zip(lanes)
+                        {
                             *sum += x.to_f64();
                         }
                     }
@@ -93,11 +95,18 @@ pub(crate) fn per_channel<T: Real>(terms: Terms<'_, T>, channels: usize) -> (Vec
 }
 
 /// [`per_channel`] with `chunk` rows per task.
-pub(crate) fn per_channel_by<T: Real>(chunk: usize, terms: Terms<'_, T>, channels: usize) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn per_channel_by<T: Real>(
+    chunk: usize,
+    terms: Terms<'_, T>,
+    channels: usize,
+) -> (Vec<f64>, Vec<f64>) {
     let rows = terms.len() / channels;
     let mut partial = vec![0.0; rows.div_ceil(chunk) * 2 * channels];
     partial.par_chunks_mut(2 * channels).enumerate().for_each(|(i, sums)| {
-        T::run(Isa::best(), Part { terms, channels, rows: i * chunk..((i + 1) * chunk).min(rows), sums });
+        T::run(
+            Isa::best(),
+            Part { terms, channels, rows: i * chunk..((i + 1) * chunk).min(rows), sums },
+        );
     });
     let mut total = vec![0.0; 2 * channels];
     for part in partial.chunks_exact(2 * channels) {
@@ -112,7 +121,12 @@ pub(crate) fn per_channel_by<T: Real>(chunk: usize, terms: Terms<'_, T>, channel
 /// # Panics
 /// When a slice's length does not fit.
 pub fn columns<T: Real>(x: &[T], sums: &mut [T]) {
-    assert!(!sums.is_empty() && x.len().is_multiple_of(sums.len()), "{} elements in {} columns", x.len(), sums.len());
+    assert!(
+        !sums.is_empty() && x.len().is_multiple_of(sums.len()),
+        "{} elements in {} columns",
+        x.len(),
+        sums.len()
+    );
     let (totals, _) = per_channel(Terms::Plain(x), sums.len());
     sums.iter_mut().zip(totals).for_each(|(s, t)| *s = T::from_f64(t));
 }

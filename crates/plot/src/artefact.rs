@@ -71,7 +71,11 @@ impl Request<'_> {
 impl Artefact {
     /// The commands that make its records at a scale, and then the artefact.
     pub fn commands(&self, scale: &str) -> Vec<String> {
-        let draw = format!("sngan {} {}", if self.id.starts_with("table") { "table" } else { "figure" }, self.id);
+        let draw = format!(
+            "sngan {} {}",
+            if self.id.starts_with("table") { "table" } else { "figure" },
+            self.id
+        );
         match self.source {
             Source::Sweeps(names) => {
                 let sweeps = names.iter().map(|name| sweep(name, scale));
@@ -92,7 +96,11 @@ impl Artefact {
     /// Table 1's grid is made for.
     pub fn shows(&self, experiment: &str) -> bool {
         let Source::Sweeps(names) = self.source else { return false };
-        if is_known(experiment) { names.contains(&experiment) } else { names.first() == Some(&"table1") }
+        if is_known(experiment) {
+            names.contains(&experiment)
+        } else {
+            names.first() == Some(&"table1")
+        }
     }
 }
 
@@ -103,7 +111,10 @@ pub fn sweep(name: &str, scale: &str) -> String {
 
 /// Whether an artefact is made from sweeps of this experiment.
 fn is_known(experiment: &str) -> bool {
-    tables().iter().chain(figures()).any(|a| matches!(a.source, Source::Sweeps(names) if names.contains(&experiment)))
+    tables()
+        .iter()
+        .chain(figures())
+        .any(|a| matches!(a.source, Source::Sweeps(names) if names.contains(&experiment)))
 }
 
 /// The artefact with this id.
@@ -112,7 +123,10 @@ fn is_known(experiment: &str) -> bool {
 /// [`Error::Unknown`] with all ids.
 pub fn find(id: &str) -> Result<&'static Artefact> {
     let all = || tables().iter().chain(figures());
-    all().find(|a| a.id == id).ok_or_else(|| Error::Unknown { id: id.into(), known: all().map(|a| a.id).collect::<Vec<_>>().join(", ") })
+    all().find(|a| a.id == id).ok_or_else(|| Error::Unknown {
+        id: id.into(),
+        known: all().map(|a| a.id).collect::<Vec<_>>().join(", "),
+    })
 }
 
 /// Writes every table of a sweep's experiment to `out/tables` and every figure to `out/figures`; returns each one's id and what became of it.
@@ -125,7 +139,15 @@ pub fn render_all(out: &Path, compare: bool) -> Result<Vec<(&'static str, Render
     for (list, folder) in [(tables(), "tables"), (figures(), "figures")] {
         let folder = out.join(folder);
         for artefact in list.iter().filter(|a| a.shows(&sweeps[0].plan.name)) {
-            all.push((artefact.id, (artefact.render)(&Request { sweeps: &sweeps, timings: None, folder: &folder, compare })?));
+            all.push((
+                artefact.id,
+                (artefact.render)(&Request {
+                    sweeps: &sweeps,
+                    timings: None,
+                    folder: &folder,
+                    compare,
+                })?,
+            ));
         }
     }
     Ok(all)

@@ -1,7 +1,10 @@
 //! Grouped bars. A bar of several seeds is full, with the standard error of its mean and a dot for each seed; the bar of one run is an
 //! outline, so that it never looks like many.
 
-use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, LEGEND_ROW, SMALL, WHITE, draw, legend_height};
+use crate::canvas::{
+    Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, LEGEND_ROW, SMALL, WHITE, draw,
+    legend_height,
+};
 use crate::frame::{Axis, Frame, Scale, short};
 use crate::statistics::summary;
 use crate::{Rendered, Result};
@@ -70,12 +73,17 @@ impl BarChart {
         let seeds = groups.iter().flat_map(|g| &g.bars).map(|b| b.values.len()).filter(|n| *n > 1);
         if let (Some(least), Some(most)) = (seeds.clone().min(), seeds.max()) {
             let n = if least == most { format!("{most}") } else { format!("{least} to {most}") };
-            text += &format!(" Full bars: mean over {n} seeds, whiskers its standard error, dots the seeds.");
+            text += &format!(
+                " Full bars: mean over {n} seeds, whiskers its standard error, dots the seeds."
+            );
         }
         if any(Bar::is_single) {
             let lines = format!(", thin lines the standard deviation over its {within}");
             let spread = any(|b| b.is_single() && b.spread > 0.0);
-            text += &format!(" Outlined bars: one run (n = 1){}.", if spread { lines.as_str() } else { "" });
+            text += &format!(
+                " Outlined bars: one run (n = 1){}.",
+                if spread { lines.as_str() } else { "" }
+            );
         }
         if groups.iter().any(|g| g.best.iter().any(Option::is_some)) {
             text += " Bars: after the last update; short lines: mean of the best during training.";
@@ -88,17 +96,27 @@ impl BarChart {
 
     /// Writes the figure.
     pub(crate) fn render(&self, folder: &Path) -> Result<Rendered> {
-        let above = 8 * DENSITY + legend_height(&self.stem, SIZE.0 - 2 * LEFT - 120 * DENSITY, &self.places)?;
+        let above = 8 * DENSITY
+            + legend_height(&self.stem, SIZE.0 - 2 * LEFT - 120 * DENSITY, &self.places)?;
         let below = (34 + 20 * self.foot.len() as i32) * DENSITY;
         let size = (SIZE.0, SIZE.1 + above);
         let frame = self.frame(above + 14 * DENSITY, size.1 - below);
         let heading = Heading { title: self.title.clone(), notes: self.notes.clone() };
         let paths = draw(folder, &self.stem, size, &heading, |canvas| {
             frame.draw_y(canvas)?;
-            canvas.legend((LEFT, 8 * DENSITY + LEGEND_ROW / 2), SIZE.0 - LEFT - 120 * DENSITY, &self.places)?;
+            canvas.legend(
+                (LEFT, 8 * DENSITY + LEGEND_ROW / 2),
+                SIZE.0 - LEFT - 120 * DENSITY,
+                &self.places,
+            )?;
             let width = f64::from(frame.right - frame.left) / self.groups.len().max(1) as f64;
             for (i, group) in self.groups.iter().enumerate() {
-                group.draw(canvas, &frame, (f64::from(frame.left) + width * i as f64, width), &self.places)?;
+                group.draw(
+                    canvas,
+                    &frame,
+                    (f64::from(frame.left) + width * i as f64, width),
+                    &self.places,
+                )?;
             }
             // Over the bars: where less is better, every bar would hide it.
             self.draw_line(canvas, &frame)?;
@@ -114,7 +132,10 @@ impl BarChart {
     fn frame(&self, top: i32, bottom: i32) -> Frame {
         let extents = self.groups.iter().flat_map(|g| &g.bars).filter_map(Bar::extent);
         let best = self.groups.iter().flat_map(|g| g.best.iter().copied().flatten());
-        let flat = best.chain(self.groups.iter().filter_map(|g| g.mark)).chain(self.line.iter().map(|l| l.1)).map(|v| (v, 0.0));
+        let flat = best
+            .chain(self.groups.iter().filter_map(|g| g.mark))
+            .chain(self.line.iter().map(|l| l.1))
+            .map(|v| (v, 0.0));
         let all: Vec<(f64, f64)> = extents.chain(flat).collect();
         let high = all.iter().map(|(v, s)| v + s).fold(0.0, f64::max);
         let low = all.iter().map(|(v, _)| *v).filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
@@ -122,7 +143,14 @@ impl BarChart {
             Scale::Linear => Axis::new(Scale::Linear, 0.0, high * 1.08, self.label.clone()),
             Scale::Log => Axis::new(Scale::Log, low / 1.5, high * 1.5, self.label.clone()),
         };
-        Frame { left: LEFT, top, right: SIZE.0 - 20 * DENSITY, bottom, x: Axis::new(Scale::Linear, 0.0, 1.0, ""), y }
+        Frame {
+            left: LEFT,
+            top,
+            right: SIZE.0 - 20 * DENSITY,
+            bottom,
+            x: Axis::new(Scale::Linear, 0.0, 1.0, ""),
+            y,
+        }
     }
 
     fn draw_line(&self, canvas: &Canvas<'_>, frame: &Frame) -> Result<()> {
@@ -138,7 +166,13 @@ impl BarChart {
 
 impl Group {
     /// Draws the bars between `left` and `left + width` in the colours of their places, with the name below and the mark across.
-    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame, (left, width): (f64, f64), places: &[(String, RGBColor)]) -> Result<()> {
+    fn draw(
+        &self,
+        canvas: &Canvas<'_>,
+        frame: &Frame,
+        (left, width): (f64, f64),
+        places: &[(String, RGBColor)],
+    ) -> Result<()> {
         let gap = width * 0.14;
         let step = ((width - gap) / self.bars.len().max(1) as f64).min(WIDEST_BAR);
         let start = left + (width - step * self.bars.len() as f64) / 2.0;
@@ -152,23 +186,41 @@ impl Group {
             }
         }
         let middle = (left + width / 2.0) as i32;
-        canvas.text((middle, frame.bottom + 8 * DENSITY), &self.label, SMALL, BLACK, Anchor::TopCentre)?;
+        canvas.text(
+            (middle, frame.bottom + 8 * DENSITY),
+            &self.label,
+            SMALL,
+            BLACK,
+            Anchor::TopCentre,
+        )?;
         if let Some(mark) = self.mark {
             let y = frame.y_at(mark);
-            canvas.line(vec![(left as i32 + 6, y), ((left + width) as i32 - 6, y)], BLACK, 2 * DENSITY)?;
+            canvas.line(
+                vec![(left as i32 + 6, y), ((left + width) as i32 - 6, y)],
+                BLACK,
+                2 * DENSITY,
+            )?;
         }
         Ok(())
     }
 }
 
-fn draw_bar(canvas: &Canvas<'_>, frame: &Frame, (x0, x1): (i32, i32), bar: &Bar, color: RGBColor) -> Result<()> {
+fn draw_bar(
+    canvas: &Canvas<'_>,
+    frame: &Frame,
+    (x0, x1): (i32, i32),
+    bar: &Bar,
+    color: RGBColor,
+) -> Result<()> {
     let middle = (x0 + x1) / 2;
     let whisker = |value: f64, reach: f64, color| {
         let ends = [value - reach, value + reach].map(|v| frame.y_at(v));
         canvas.line(vec![(middle, ends[0]), (middle, ends[1])], color, DENSITY)?;
         Ok::<_, crate::Error>(ends)
     };
-    let Some((value, reach)) = bar.extent() else { return draw_diverged(canvas, (middle, frame.bottom), bar.diverged) };
+    let Some((value, reach)) = bar.extent() else {
+        return draw_diverged(canvas, (middle, frame.bottom), bar.diverged);
+    };
     let top = frame.y_at(value);
     if bar.is_single() {
         canvas.rectangle((x0, top), (x1, frame.bottom), WHITE)?;
@@ -180,9 +232,15 @@ fn draw_bar(canvas: &Canvas<'_>, frame: &Frame, (x0, x1): (i32, i32), bar: &Bar,
     } else {
         canvas.rectangle((x0, top), (x1, frame.bottom), color)?;
         for end in whisker(value, reach, BLACK)? {
-            canvas.line(vec![(middle - 3 * DENSITY, end), (middle + 3 * DENSITY, end)], BLACK, DENSITY)?;
+            canvas.line(
+                vec![(middle - 3 * DENSITY, end), (middle + 3 * DENSITY, end)],
+                BLACK,
+                DENSITY,
+            )?;
         }
-        bar.values.iter().try_for_each(|v| canvas.dot((middle, frame.y_at(*v)), 2 * DENSITY, BLACK))?;
+        bar.values
+            .iter()
+            .try_for_each(|v| canvas.dot((middle, frame.y_at(*v)), 2 * DENSITY, BLACK))?;
     }
     draw_diverged(canvas, (middle, frame.y_at(value + reach)), bar.diverged)
 }
@@ -209,7 +267,10 @@ mod tests {
         assert!(!seeds.is_single() && seeds.extent() == Some((3.0, 1.0)));
         assert_eq!(Bar::default().extent(), None);
         let text = of(vec![Bar { spread: 0.0, ..single }]);
-        assert!(text.contains("n = 1") && !text.contains("seeds") && !text.contains("thin lines"), "{text}");
+        assert!(
+            text.contains("n = 1") && !text.contains("seeds") && !text.contains("thin lines"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -220,6 +281,9 @@ mod tests {
     }
 
     fn of(bars: Vec<Bar>) -> String {
-        BarChart::legend_of_bars(&[Group { label: String::new(), bars, best: Vec::new(), mark: None }], "splits")
+        BarChart::legend_of_bars(
+            &[Group { label: String::new(), bars, best: Vec::new(), mark: None }],
+            "splits",
+        )
     }
 }

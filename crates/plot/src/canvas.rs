@@ -6,7 +6,9 @@ use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{BitMapElement, Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle};
+use plotters::style::{
+    Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle,
+};
 use sngan_experiment::atomic;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -77,7 +79,8 @@ impl Heading {
         for note in &self.notes {
             let mut line = String::new();
             for word in note.split(' ') {
-                let longer = if line.is_empty() { word.to_string() } else { format!("{line} {word}") };
+                let longer =
+                    if line.is_empty() { word.to_string() } else { format!("{line} {word}") };
                 if !line.is_empty() && text_width(&longer, SMALL)? > width - 2 * MARGIN {
                     lines.push(std::mem::replace(&mut line, word.to_string()));
                 } else {
@@ -105,28 +108,42 @@ pub(crate) fn draw(
     let mut buffer = vec![0xff; (width * height * 3) as usize];
     let svg = Rc::new(RefCell::new(String::new()));
     {
-        let ink = Ink::new(&mut buffer, (width, height), svg.clone()).map_err(|e| failed(e.to_string()))?;
+        let ink = Ink::new(&mut buffer, (width, height), svg.clone())
+            .map_err(|e| failed(e.to_string()))?;
         let page = Canvas { area: ink.into_drawing_area(), what: stem.to_string() };
         page.rectangle((0, 0), (size.0, size.1 + above), WHITE)?;
         page.text((MARGIN, 12 * DENSITY), &heading.title, LABEL, BLACK, Anchor::TopLeft)?;
         for (i, line) in lines.iter().enumerate() {
-            page.text((MARGIN, 20 * DENSITY + LABEL + i as i32 * LINE), line, SMALL, GREY, Anchor::TopLeft)?;
+            page.text(
+                (MARGIN, 20 * DENSITY + LABEL + i as i32 * LINE),
+                line,
+                SMALL,
+                GREY,
+                Anchor::TopLeft,
+            )?;
         }
         let (_, below) = page.area.split_vertically(above);
         paint(&Canvas { area: below, what: stem.to_string() })?;
         page.area.present().map_err(|e| failed(e.to_string()))?;
     }
     let (w, h) = (width as i32 / DENSITY, height as i32 / DENSITY);
-    let sentences = std::iter::once(&heading.title).chain(&heading.notes).map(|s| s.trim_end_matches('.')).collect::<Vec<_>>();
+    let sentences = std::iter::once(&heading.title)
+        .chain(&heading.notes)
+        .map(|s| s.trim_end_matches('.'))
+        .collect::<Vec<_>>();
     let escaped = format!("{}.", sentences.join(". ")).replace('&', "&amp;").replace('<', "&lt;");
     let text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {width} {height}\">\n<title>{escaped}</title>\n{}</svg>\n",
         svg.borrow()
     );
-    let image = image::RgbImage::from_raw(width, height, buffer).ok_or_else(|| failed("the buffer has another size".into()))?;
+    let image = image::RgbImage::from_raw(width, height, buffer)
+        .ok_or_else(|| failed("the buffer has another size".into()))?;
     let mut png = Vec::new();
-    image.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).map_err(|e| failed(e.to_string()))?;
-    let paths = [("svg", text.as_bytes()), ("png", &png)].map(|(extension, bytes)| (folder.join(format!("{stem}.{extension}")), bytes));
+    image
+        .write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png)
+        .map_err(|e| failed(e.to_string()))?;
+    let paths = [("svg", text.as_bytes()), ("png", &png)]
+        .map(|(extension, bytes)| (folder.join(format!("{stem}.{extension}")), bytes));
     for (path, bytes) in &paths {
         atomic::write(path, bytes)?;
     }
@@ -181,7 +198,9 @@ impl Canvas<'_> {
             let (a, b) = (ends[0], ends[1]);
             let (dx, dy) = (f64::from(b.0 - a.0), f64::from(b.1 - a.1));
             let length = dx.hypot(dy);
-            let at = |t: f64| (a.0 + (dx * t / length).round() as i32, a.1 + (dy * t / length).round() as i32);
+            let at = |t: f64| {
+                (a.0 + (dx * t / length).round() as i32, a.1 + (dy * t / length).round() as i32)
+            };
             let mut from = 0.0;
             while from < length {
                 let phase = (walked + from) / DASH;
@@ -200,11 +219,21 @@ impl Canvas<'_> {
     /// An image, `rgb` interleaved.
     pub(crate) fn image(&self, at: Point, (width, height): (u32, u32), rgb: &[u8]) -> Result<()> {
         let element = BitMapElement::with_ref(at, (width, height), rgb);
-        let element = element.ok_or_else(|| Error::Draw { what: self.what.clone(), reason: "an image of another size".into() })?;
+        let element = element.ok_or_else(|| Error::Draw {
+            what: self.what.clone(),
+            reason: "an image of another size".into(),
+        })?;
         self.checked(self.area.draw(&element))
     }
 
-    pub(crate) fn text(&self, at: Point, text: &str, size: i32, color: RGBColor, anchor: Anchor) -> Result<()> {
+    pub(crate) fn text(
+        &self,
+        at: Point,
+        text: &str,
+        size: i32,
+        color: RGBColor,
+        anchor: Anchor,
+    ) -> Result<()> {
         let (h, v) = match anchor {
             Anchor::Left => (HPos::Left, VPos::Center),
             Anchor::Right => (HPos::Right, VPos::Center),
@@ -213,8 +242,13 @@ impl Canvas<'_> {
             Anchor::TopCentre => (HPos::Center, VPos::Top),
             Anchor::BottomCentre => (HPos::Center, VPos::Bottom),
         };
-        let transform = if matches!(anchor, Anchor::Upwards) { FontTransform::Rotate270 } else { FontTransform::None };
-        let font = FontDesc::new(FontFamily::SansSerif, f64::from(size), FontStyle::Normal).transform(transform);
+        let transform = if matches!(anchor, Anchor::Upwards) {
+            FontTransform::Rotate270
+        } else {
+            FontTransform::None
+        };
+        let font = FontDesc::new(FontFamily::SansSerif, f64::from(size), FontStyle::Normal)
+            .transform(transform);
         let style = TextStyle::from(font).pos(Pos::new(h, v)).color(&color);
         self.checked(self.area.draw(&Text::new(text.to_string(), at, style)))
     }
@@ -225,7 +259,12 @@ impl Canvas<'_> {
     }
 
     /// Entries in rows from `at`, none beyond `right`, each a coloured square and a name.
-    pub(crate) fn legend(&self, at: Point, right: i32, entries: &[(String, RGBColor)]) -> Result<()> {
+    pub(crate) fn legend(
+        &self,
+        at: Point,
+        right: i32,
+        entries: &[(String, RGBColor)],
+    ) -> Result<()> {
         let places = legend_places(right - at.0, entries).map_err(|e| self.failed(&e))?;
         for ((name, color), (dx, row)) in entries.iter().zip(places) {
             let (x, y) = (at.0 + dx, at.1 + row * LEGEND_ROW);
@@ -261,6 +300,7 @@ fn legend_places(width: i32, entries: &[(String, RGBColor)]) -> std::io::Result<
 
 /// The height of a legend, units.
 pub(crate) fn legend_height(what: &str, width: i32, entries: &[(String, RGBColor)]) -> Result<i32> {
-    let places = legend_places(width, entries).map_err(|e| Error::Draw { what: what.into(), reason: e.to_string() })?;
+    let places = legend_places(width, entries)
+        .map_err(|e| Error::Draw { what: what.into(), reason: e.to_string() })?;
     Ok(places.last().map_or(0, |(_, row)| (row + 1) * LEGEND_ROW))
 }

@@ -1,6 +1,9 @@
 //! Line charts: series with bands in one or several panels. Every figure of curves is a [`Chart`].
 
-use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, LEGEND_ROW, PALETTE, SMALL, draw, legend_height};
+use crate::canvas::{
+    Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, LEGEND_ROW, PALETTE, SMALL, draw,
+    legend_height,
+};
 use crate::frame::{Axis, Frame, Scale};
 use crate::statistics::summary;
 use crate::{Rendered, Result};
@@ -93,12 +96,22 @@ impl Point {
 
 impl Series {
     /// A series without bands.
-    pub(crate) fn line(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
-        Series { name: name.into(), points: points.into_iter().map(|(x, y)| Point::new(x, y)).collect(), ..Series::default() }
+    pub(crate) fn line(
+        name: impl Into<String>,
+        points: impl IntoIterator<Item = (f64, f64)>,
+    ) -> Series {
+        Series {
+            name: name.into(),
+            points: points.into_iter().map(|(x, y)| Point::new(x, y)).collect(),
+            ..Series::default()
+        }
     }
 
     /// The mean over seeds at each x, with its standard error as a band.
-    pub(crate) fn over_seeds(name: impl Into<String>, values: impl IntoIterator<Item = (u64, f64)>) -> Series {
+    pub(crate) fn over_seeds(
+        name: impl Into<String>,
+        values: impl IntoIterator<Item = (u64, f64)>,
+    ) -> Series {
         let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
         for (x, y) in values {
             at.entry(x).or_default().push(y);
@@ -135,11 +148,13 @@ impl AxisSpec {
 
     /// The axis over `values`, with a little room at each end that the values decide: a line there must not lie on the plot's frame.
     fn axis(&self, values: impl Iterator<Item = f64>, room: f64) -> Axis {
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+        let (low, high) =
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
         let (low, high) = if low.is_finite() { (low, high) } else { (0.0, 1.0) };
         let pad = |low: f64, high: f64| {
             if self.scale == Scale::Linear {
-                let reach = if high > low { (high - low) * room } else { high.abs().max(1.0) * room };
+                let reach =
+                    if high > low { (high - low) * room } else { high.abs().max(1.0) * room };
                 (low - reach, high + reach)
             } else {
                 (low / (1.0 + room), high * (1.0 + room))
@@ -147,7 +162,10 @@ impl AxisSpec {
         };
         let padded = pad(low, high);
         let (low, high) = match self.range {
-            Some((least, most)) => (if low < least { padded.0 } else { least }, if high > most { padded.1 } else { most }),
+            Some((least, most)) => (
+                if low < least { padded.0 } else { least },
+                if high > most { padded.1 } else { most },
+            ),
             None => padded,
         };
         Axis::new(self.scale, low, high, self.label.clone())
@@ -165,14 +183,18 @@ impl Chart {
         let width = self.panel.0 * self.columns as i32;
         let above = 10 * DENSITY + legend_height(&self.stem, width - LEFT - RIGHT, &entries)?;
         let heading = Heading { title: self.title.clone(), notes: self.notes.clone() };
-        let paths = draw(folder, &self.stem, (width, above + rows * self.panel.1), &heading, |canvas| {
-            canvas.legend((LEFT, 10 * DENSITY + LEGEND_ROW / 2), width - RIGHT, &entries)?;
-            for (i, panel) in self.panels.iter().enumerate() {
-                let corner = ((i % self.columns) as i32 * self.panel.0, above + (i / self.columns) as i32 * self.panel.1);
-                panel.draw(canvas, &panel.frame(corner, self.panel), &entries)?;
-            }
-            Ok(())
-        })?;
+        let paths =
+            draw(folder, &self.stem, (width, above + rows * self.panel.1), &heading, |canvas| {
+                canvas.legend((LEFT, 10 * DENSITY + LEGEND_ROW / 2), width - RIGHT, &entries)?;
+                for (i, panel) in self.panels.iter().enumerate() {
+                    let corner = (
+                        (i % self.columns) as i32 * self.panel.0,
+                        above + (i / self.columns) as i32 * self.panel.1,
+                    );
+                    panel.draw(canvas, &panel.frame(corner, self.panel), &entries)?;
+                }
+                Ok(())
+            })?;
         Ok(Rendered::Written(paths))
     }
 
@@ -186,8 +208,9 @@ impl Chart {
         }
         let distinct: BTreeSet<usize> = named.iter().filter_map(|(_, method)| *method).collect();
         let by_method = distinct.len() == named.len();
-        let entry =
-            |(i, (name, method)): (usize, (&str, Option<usize>))| (name.to_string(), color(method.filter(|_| by_method).unwrap_or(i)));
+        let entry = |(i, (name, method)): (usize, (&str, Option<usize>))| {
+            (name.to_string(), color(method.filter(|_| by_method).unwrap_or(i)))
+        };
         named.into_iter().enumerate().map(entry).collect()
     }
 }
@@ -231,17 +254,36 @@ impl Panel {
         }
     }
 
-    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame, entries: &[(String, RGBColor)]) -> Result<()> {
+    fn draw(
+        &self,
+        canvas: &Canvas<'_>,
+        frame: &Frame,
+        entries: &[(String, RGBColor)],
+    ) -> Result<()> {
         frame.draw_y(canvas)?;
         frame.draw_x(canvas)?;
         let middle = (frame.left + frame.right) / 2;
-        canvas.text((middle, frame.top - 6 * DENSITY), &self.title, LABEL, BLACK, Anchor::BottomCentre)?;
+        canvas.text(
+            (middle, frame.top - 6 * DENSITY),
+            &self.title,
+            LABEL,
+            BLACK,
+            Anchor::BottomCentre,
+        )?;
         for mark in &self.marks {
             let y = frame.y_at(mark.y);
             canvas.dashes((frame.left, frame.right), y, GREY)?;
-            canvas.text((frame.right - 4 * DENSITY, y - 10 * DENSITY), &mark.text, SMALL, GREY, Anchor::Right)?;
+            canvas.text(
+                (frame.right - 4 * DENSITY, y - 10 * DENSITY),
+                &mark.text,
+                SMALL,
+                GREY,
+                Anchor::Right,
+            )?;
         }
-        let color_of = |series: &Series| entries.iter().find(|(name, _)| *name == series.name).map(|(_, color)| *color);
+        let color_of = |series: &Series| {
+            entries.iter().find(|(name, _)| *name == series.name).map(|(_, color)| *color)
+        };
         // All bands first, so that none lies over a line.
         for draw in [draw_band, draw_line] {
             for series in &self.series {
@@ -254,7 +296,13 @@ impl Panel {
         for (row, series) in self.series.iter().filter(|s| !s.diverged.is_empty()).enumerate() {
             let y = frame.bottom - (4 + 14 * row as i32) * DENSITY;
             for x in &series.diverged {
-                canvas.text((frame.x_at(*x), y), "×", LABEL, color_of(series).unwrap_or(BLACK), Anchor::BottomCentre)?;
+                canvas.text(
+                    (frame.x_at(*x), y),
+                    "×",
+                    LABEL,
+                    color_of(series).unwrap_or(BLACK),
+                    Anchor::BottomCentre,
+                )?;
             }
         }
         Ok(())
@@ -298,7 +346,10 @@ mod tests {
     fn a_point_over_one_seed_has_no_band() {
         assert_eq!(Point::over_seeds(1.0, &[]), None);
         assert_eq!(Point::over_seeds(1.0, &[4.0]), Some(Point::new(1.0, 4.0)));
-        assert_eq!(Point::over_seeds(1.0, &[4.0, 6.0]), Some(Point { x: 1.0, y: 5.0, low: 4.0, high: 6.0 }));
+        assert_eq!(
+            Point::over_seeds(1.0, &[4.0, 6.0]),
+            Some(Point { x: 1.0, y: 5.0, low: 4.0, high: 6.0 })
+        );
     }
 
     #[test]
@@ -310,17 +361,31 @@ mod tests {
         let fixed = AxisSpec::linear("", Some((0.95, 1.2)));
         assert_eq!(ends(&fixed, &[1.0, 1.1])[..2], [0.0, 1.0]);
         let beyond = ends(&fixed, &[1.0, 1.5]);
-        assert!(beyond[0] == 0.0 && (0.9..1.0).contains(&beyond[2]), "the end that was given stays, the other has room: {beyond:?}");
+        assert!(
+            beyond[0] == 0.0 && (0.9..1.0).contains(&beyond[2]),
+            "the end that was given stays, the other has room: {beyond:?}"
+        );
         assert!(ends(&AxisSpec::linear("", None), &[]).iter().all(|v| v.is_finite()));
     }
 
     #[test]
     fn a_method_has_one_colour_wherever_no_two_series_are_of_it() {
         let colors = |methods: &[Method]| {
-            let series = methods.iter().enumerate().map(|(i, m)| Series::line(i.to_string(), [(0.0, 1.0)]).of(Some(*m))).collect();
+            let series = methods
+                .iter()
+                .enumerate()
+                .map(|(i, m)| Series::line(i.to_string(), [(0.0, 1.0)]).of(Some(*m)))
+                .collect();
             let (x, y) = (AxisSpec::linear("", None), AxisSpec::linear("", None));
             let panels = vec![Panel { title: String::new(), x, y, series, marks: vec![] }];
-            let chart = Chart { stem: String::new(), title: String::new(), notes: vec![], panels, columns: 1, panel: (1, 1) };
+            let chart = Chart {
+                stem: String::new(),
+                title: String::new(),
+                notes: vec![],
+                panels,
+                columns: 1,
+                panel: (1, 1),
+            };
             chart.entries().into_iter().map(|(_, color)| color).collect::<Vec<_>>()
         };
         let all = colors(&Method::ALL[..8]);

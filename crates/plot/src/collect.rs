@@ -44,7 +44,11 @@ impl Run {
     /// Its best score in `metric` up to the horizon, of those taken under the last one's protocol.
     pub fn best(&self, metric: Metric) -> Option<f64> {
         let last = self.score(metric)?;
-        let scored = self.curve.iter().filter(|s| s.metric == metric && s.protocol == last.protocol).filter_map(|s| s.value);
+        let scored = self
+            .curve
+            .iter()
+            .filter(|s| s.metric == metric && s.protocol == last.protocol)
+            .filter_map(|s| s.value);
         let better = |a: f64, b: f64| if metric.higher_is_better() == (a > b) { a } else { b };
         scored.chain(last.value).reduce(better)
     }
@@ -52,7 +56,9 @@ impl Run {
     /// Whether it was scored in `metric` before its last update too, under the last one's protocol; else its best score is its last.
     pub fn scored_during_training(&self, metric: Metric) -> bool {
         let Some(last) = self.score(metric) else { return false };
-        self.curve.iter().any(|s| s.metric == metric && s.protocol == last.protocol && s.gen_updates < last.gen_updates)
+        self.curve.iter().any(|s| {
+            s.metric == metric && s.protocol == last.protocol && s.gen_updates < last.gen_updates
+        })
     }
 
     /// Points (updates, score) of its learning curve in `metric`.
@@ -64,7 +70,8 @@ impl Run {
     /// The set its training images are: `cifar10`, or what the reader found in its place, such as `cifar10-jpeg-copy`.
     pub fn data(&self) -> &str {
         let set = self.images.1.as_deref().and_then(|name| name.split(':').next());
-        set.filter(|set| set.starts_with(self.spec.dataset.name())).unwrap_or(self.spec.dataset.name())
+        set.filter(|set| set.starts_with(self.spec.dataset.name()))
+            .unwrap_or(self.spec.dataset.name())
     }
 
     /// Whether its training images are the paper's own `dataset`, not a copy or a stand-in.
@@ -144,7 +151,9 @@ impl Collected {
         let runs = || self.runs.iter().filter(|r| r.spec.method == method);
         let scored = runs().filter_map(|r| Some((r.score(Metric::Is)?.value?, r)));
         let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, r)| r);
-        best.or_else(|| runs().filter(|r| r.spec.setting == SHOWN_SETTING).min_by_key(|r| r.spec.seed))
+        best.or_else(|| {
+            runs().filter(|r| r.spec.setting == SHOWN_SETTING).min_by_key(|r| r.spec.seed)
+        })
     }
 
     /// The protocol that all scores in `metric` share.
@@ -177,7 +186,8 @@ impl Collected {
     /// Whether the scores in `metric` can stand on one axis with the paper's: its backbone and its data.
     pub fn comparable(&self, metric: Metric) -> bool {
         let paper = self.paper_dataset();
-        self.protocol(metric).is_some_and(|p| p.backbone == crate::paper::BACKBONE) && self.is_on(paper)
+        self.protocol(metric).is_some_and(|p| p.backbone == crate::paper::BACKBONE)
+            && self.is_on(paper)
     }
 
     /// Whether all training images are the paper's own `dataset`.
@@ -210,7 +220,11 @@ impl Collected {
         if paper_scale {
             let sizes = (self.paper_sizes().0, 1, PAPER_BATCH);
             if any(&|s| (s.side, s.width_divisor, s.batch) != sizes) {
-                let [side, width, batch] = [self.values(|s| s.side), self.values(|s| s.width_divisor), self.values(|s| s.batch)];
+                let [side, width, batch] = [
+                    self.values(|s| s.side),
+                    self.values(|s| s.width_divisor),
+                    self.values(|s| s.batch),
+                ];
                 differences.push(format!("side {side}, width/{width}, batch {batch}"));
             }
             if self.runs.iter().any(|r| r.spec.gen_updates < min_updates && !r.diverged()) {
@@ -218,9 +232,13 @@ impl Collected {
             }
         }
         let backbone = metric.and_then(|m| self.protocol(m)).map(|p| p.backbone.as_str());
-        differences.extend(backbone.filter(|b| *b != crate::paper::BACKBONE).map(|b| format!("by {b}")));
+        differences
+            .extend(backbone.filter(|b| *b != crate::paper::BACKBONE).map(|b| format!("by {b}")));
         let scale = format!("at scale {}", self.plan.scale);
-        let described = std::iter::once(scale).chain(differences.iter().cloned()).collect::<Vec<_>>().join(", ");
+        let described = std::iter::once(scale)
+            .chain(differences.iter().cloned())
+            .collect::<Vec<_>>()
+            .join(", ");
         (!paper_scale || !differences.is_empty()).then_some(described)
     }
 
@@ -239,11 +257,18 @@ impl Collected {
     pub fn describe_runs(&self) -> String {
         let dataset = self.paper_dataset();
         let (side, updates) = self.paper_sizes();
-        let papers = |r: &Run| r.is_on(dataset) && (r.spec.side, r.spec.width_divisor) == (side, 1) && self.plan.scale == "paper";
+        let papers = |r: &Run| {
+            r.is_on(dataset)
+                && (r.spec.side, r.spec.width_divisor) == (side, 1)
+                && self.plan.scale == "paper"
+        };
         let what = if self.runs.iter().all(papers) {
             "The paper's sizes".to_string()
         } else {
-            format!("Stand-in for the paper's {}, full width, {updates} updates", paper_name(dataset))
+            format!(
+                "Stand-in for the paper's {}, full width, {updates} updates",
+                paper_name(dataset)
+            )
         };
         format!(
             "{what}: {} at side {}, width/{}, batch {}, {} updates ({}, {}).",
@@ -260,16 +285,27 @@ impl Collected {
     /// A caption's line about the scores, where there are any.
     pub fn describe_scores(&self, metric: Metric) -> Option<String> {
         let p = self.protocol(metric)?;
-        let reference = p.reference.as_ref().map_or_else(String::new, |r| format!(", {} references ({})", r.n, r.name));
-        let splits = if p.n_splits > 1 { format!(" in {} splits", p.n_splits) } else { String::new() };
-        let stamps = if p.stamps.is_empty() { String::new() } else { format!(" ({})", p.stamps.join(", ")) };
-        Some(format!("Protocol {} through {}: {} samples{splits}{reference}{stamps}.", p.name, p.backbone, p.n_samples))
+        let reference = p
+            .reference
+            .as_ref()
+            .map_or_else(String::new, |r| format!(", {} references ({})", r.n, r.name));
+        let splits =
+            if p.n_splits > 1 { format!(" in {} splits", p.n_splits) } else { String::new() };
+        let stamps =
+            if p.stamps.is_empty() { String::new() } else { format!(" ({})", p.stamps.join(", ")) };
+        Some(format!(
+            "Protocol {} through {}: {} samples{splits}{reference}{stamps}.",
+            p.name, p.backbone, p.n_samples
+        ))
     }
 
     /// A caption's line about learning curves, where there are any.
     pub fn describe_curves(&self, metric: Metric) -> Option<String> {
         let p = self.curve_protocol(metric)?;
-        Some(format!("Curves: protocol {} through {}, {} samples.", p.name, p.backbone, p.n_samples))
+        Some(format!(
+            "Curves: protocol {} through {}, {} samples.",
+            p.name, p.backbone, p.n_samples
+        ))
     }
 
     /// The protocol that all learning curves in `metric` share.
@@ -279,12 +315,22 @@ impl Collected {
 
     /// A caption's line about the seeds, and what bands and whiskers of curves are.
     pub fn describe_seeds(&self) -> String {
-        let of_row = |r: &Run| self.runs.iter().filter(|o| (&o.spec.label, &o.spec.setting) == (&r.spec.label, &r.spec.setting)).count();
-        let (least, most) = self.runs.iter().map(of_row).fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
+        let of_row = |r: &Run| {
+            self.runs
+                .iter()
+                .filter(|o| (&o.spec.label, &o.spec.setting) == (&r.spec.label, &r.spec.setting))
+                .count()
+        };
+        let (least, most) =
+            self.runs.iter().map(of_row).fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
         match (least, most) {
             (_, 0 | 1) => "One run each (n = 1): no spread is known.".into(),
-            (a, b) if a == b => format!("Mean over {a} seeds; bands and whiskers: its standard error."),
-            (a, b) => format!("Mean over {a} to {b} seeds; bands and whiskers: its standard error."),
+            (a, b) if a == b => {
+                format!("Mean over {a} seeds; bands and whiskers: its standard error.")
+            }
+            (a, b) => {
+                format!("Mean over {a} to {b} seeds; bands and whiskers: its standard error.")
+            }
         }
     }
 
@@ -328,7 +374,8 @@ pub(crate) fn plan(out: &Path) -> Result<PlanRecord> {
 pub fn collect(out: &Path) -> Result<Collected> {
     let plan = plan(out)?;
     let ceiling = run_dir::ceiling(out)?;
-    let mut expected: BTreeMap<Metric, Protocol> = ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
+    let mut expected: BTreeMap<Metric, Protocol> =
+        ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
     let mut runs = Vec::new();
     for name in &plan.runs {
         let dir = RunDir::new(out.join("runs").join(name));
@@ -343,7 +390,8 @@ pub fn collect(out: &Path) -> Result<Collected> {
 
 /// Gives runs that kept no name of their images that of a run with the same ones.
 fn name_equal_images(runs: &mut [Run]) {
-    let named: BTreeMap<String, String> = runs.iter().filter_map(|r| Some((r.images.0.clone(), r.images.1.clone()?))).collect();
+    let named: BTreeMap<String, String> =
+        runs.iter().filter_map(|r| Some((r.images.0.clone(), r.images.1.clone()?))).collect();
     for run in runs.iter_mut().filter(|r| r.images.1.is_none()) {
         run.images.1 = named.get(&run.images.0).cloned();
     }
@@ -391,7 +439,8 @@ fn curve(spec: &RunSpec, scores: &[ScoreRecord]) -> Vec<ScoreRecord> {
 fn read(dir: RunDir, expected: &mut BTreeMap<Metric, Protocol>) -> Result<Run> {
     let spec = dir.spec()?;
     let all = dir.scores()?;
-    let at_horizon: Vec<ScoreRecord> = all.iter().filter(|s| s.gen_updates == spec.gen_updates).cloned().collect();
+    let at_horizon: Vec<ScoreRecord> =
+        all.iter().filter(|s| s.gen_updates == spec.gen_updates).cloned().collect();
     let metrics: BTreeSet<Metric> = at_horizon.iter().map(|s| s.metric).collect();
     let mut scores = Vec::new();
     for metric in metrics {
@@ -400,18 +449,28 @@ fn read(dir: RunDir, expected: &mut BTreeMap<Metric, Protocol>) -> Result<Run> {
         let wanted = expected.entry(metric).or_insert_with(|| newest.protocol.clone());
         match newest_first.find(|s| s.protocol == *wanted) {
             Some(score) => scores.push(score.clone()),
-            None => return Err(Error::MixedProtocols { run: dir.path().into(), differences: differences(wanted, &newest.protocol) }),
+            None => {
+                return Err(Error::MixedProtocols {
+                    run: dir.path().into(),
+                    differences: differences(wanted, &newest.protocol),
+                });
+            }
         }
     }
     let curve = curve(&spec, &all);
     let provenance = dir.provenance()?;
-    let images = (provenance.dataset_sha256, Some(provenance.dataset).filter(|name| !name.is_empty()));
+    let images =
+        (provenance.dataset_sha256, Some(provenance.dataset).filter(|name| !name.is_empty()));
     Ok(Run { status: dir.status()?, dir, spec, scores, curve, images })
 }
 
 /// `key: a's → b's` for every key in which two protocols differ.
 pub(crate) fn differences(a: &Protocol, b: &Protocol) -> String {
-    let reference = |p: &Protocol| p.reference.as_ref().map_or_else(|| "none".into(), |r| format!("{} {} {}", r.n, r.name, r.sha256));
+    let reference = |p: &Protocol| {
+        p.reference
+            .as_ref()
+            .map_or_else(|| "none".into(), |r| format!("{} {} {}", r.n, r.name, r.sha256))
+    };
     let pairs = [
         ("name", a.name.clone(), b.name.clone()),
         ("backbone", a.backbone.clone(), b.backbone.clone()),
@@ -423,6 +482,10 @@ pub(crate) fn differences(a: &Protocol, b: &Protocol) -> String {
         ("bytes", a.bytes.clone(), b.bytes.clone()),
         ("stamps", a.stamps.join(" "), b.stamps.join(" ")),
     ];
-    let differing: Vec<_> = pairs.into_iter().filter(|(_, a, b)| a != b).map(|(key, a, b)| format!("{key}: {a} → {b}")).collect();
+    let differing: Vec<_> = pairs
+        .into_iter()
+        .filter(|(_, a, b)| a != b)
+        .map(|(key, a, b)| format!("{key}: {a} → {b}"))
+        .collect();
     differing.join("; ")
 }

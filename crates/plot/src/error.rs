@@ -20,7 +20,9 @@ pub enum Error {
         reason: String,
     },
     /// Scores that must not share an axis or a column.
-    #[error("{run} was scored under another protocol than the rest of the sweep: {differences}; score it again with the sweep's protocol")]
+    #[error(
+        "{run} was scored under another protocol than the rest of the sweep: {differences}; score it again with the sweep's protocol"
+    )]
     MixedProtocols {
         /// The run's folder.
         run: PathBuf,

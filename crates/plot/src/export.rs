@@ -2,7 +2,9 @@
 
 use crate::{Error, Result, collect};
 use polars::prelude::{Column, CsvWriter, DataFrame, ParquetWriter, SerWriter};
-use sngan_experiment::records::{LogRecord, ScoreRecord, SpectrumRecord, StatusRecord, TimingRecord};
+use sngan_experiment::records::{
+    LogRecord, ScoreRecord, SpectrumRecord, StatusRecord, TimingRecord,
+};
 use sngan_experiment::{RunDir, RunSpec, atomic, run_dir};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,7 +52,9 @@ fn runs(out: &Path) -> Result<Vec<Named>> {
     let sweep = out.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     collect::plan(out)?;
     let dirs = run_dir::run_dirs(&out.join("runs"))?;
-    let named = dirs.into_iter().map(|dir| Ok(Named { sweep: sweep.clone(), spec: dir.spec()?, status: dir.status()?, dir }));
+    let named = dirs.into_iter().map(|dir| {
+        Ok(Named { sweep: sweep.clone(), spec: dir.spec()?, status: dir.status()?, dir })
+    });
     named.collect()
 }
 
@@ -121,7 +125,11 @@ impl Table {
 }
 
 /// A table with a row for each record of a kind.
-fn rows<T>(runs: &[Named], read: fn(&RunDir) -> sngan_experiment::Result<Vec<T>>, fill: fn(&mut Table, &T)) -> Result<Table> {
+fn rows<T>(
+    runs: &[Named],
+    read: fn(&RunDir) -> sngan_experiment::Result<Vec<T>>,
+    fill: fn(&mut Table, &T),
+) -> Result<Table> {
     let mut table = Table::default();
     for run in runs {
         for record in read(&run.dir)? {
@@ -183,11 +191,18 @@ fn rows_of_layers(runs: &[Named]) -> Result<Table> {
     let mut table = Table::default();
     for run in runs {
         for record in run.dir.log()? {
-            let layer = |map: &BTreeMap<String, Option<f64>>, name: &str| map.get(name).copied().flatten();
+            let layer =
+                |map: &BTreeMap<String, Option<f64>>, name: &str| map.get(name).copied().flatten();
             for name in record.sigma_forward.keys() {
-                let (forward, fig9) = (layer(&record.sigma_forward, name), layer(&record.sigma_fig9, name));
-                let row = table.row(run).whole("gen_update", record.gen_update).text("layer", name.clone());
-                row.real("sigma_forward", forward).real("sigma_fig9", fig9).real("effective_rank", layer(&record.effective_rank, name));
+                let (forward, fig9) =
+                    (layer(&record.sigma_forward, name), layer(&record.sigma_fig9, name));
+                let row = table
+                    .row(run)
+                    .whole("gen_update", record.gen_update)
+                    .text("layer", name.clone());
+                row.real("sigma_forward", forward)
+                    .real("sigma_fig9", fig9)
+                    .real("effective_rank", layer(&record.effective_rank, name));
             }
         }
     }
@@ -225,7 +240,11 @@ fn spectrum(runs: &[Named]) -> Result<Table> {
     for run in runs {
         for SpectrumRecord { gen_updates, layer, weights, squared, .. } in run.dir.spectra()? {
             for (index, value) in squared.into_iter().enumerate() {
-                let row = table.row(run).whole("gen_updates", gen_updates).text("layer", layer.clone()).text("weights", weights.clone());
+                let row = table
+                    .row(run)
+                    .whole("gen_updates", gen_updates)
+                    .text("layer", layer.clone())
+                    .text("weights", weights.clone());
                 row.whole("index", index as u64).real("squared", value);
             }
         }
@@ -237,7 +256,10 @@ fn spectrum(runs: &[Named]) -> Result<Table> {
 fn write(stem: &Path, mut frame: DataFrame) -> Result<[PathBuf; 2]> {
     let (parquet, csv) = (stem.with_extension("parquet"), stem.with_extension("csv"));
     let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).set_parallel(false).finish(&mut frame).map_err(|e| Error::table(&parquet, e))?;
+    ParquetWriter::new(&mut bytes)
+        .set_parallel(false)
+        .finish(&mut frame)
+        .map_err(|e| Error::table(&parquet, e))?;
     atomic::write(&parquet, &bytes)?;
     bytes.clear();
     CsvWriter::new(&mut bytes).finish(&mut frame).map_err(|e| Error::table(&csv, e))?;

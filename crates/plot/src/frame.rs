@@ -54,7 +54,11 @@ impl Axis {
 fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
     let rough = (high - low) / 6.0;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|s| *s >= rough * 0.999).unwrap_or(rough);
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|m| m * power)
+        .find(|s| *s >= rough * 0.999)
+        .unwrap_or(rough);
     let slack = step * 1e-6;
     let first = ((low - slack) / step).ceil() as i64;
     (first..).map(|i| i as f64 * step).take_while(|v| *v <= high + slack).collect()
@@ -71,7 +75,11 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
 /// A number as short as it stays exact to six digits.
 pub(crate) fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
-    if rounded != 0.0 && (rounded.abs() < 1e-3 || rounded.abs() >= 1e6) { format!("{rounded:e}") } else { format!("{rounded}") }
+    if rounded != 0.0 && (rounded.abs() < 1e-3 || rounded.abs() >= 1e6) {
+        format!("{rounded:e}")
+    } else {
+        format!("{rounded}")
+    }
 }
 
 /// A plot's rectangle with its axes.
@@ -123,12 +131,24 @@ impl Frame {
             canvas.line(vec![(x, self.bottom), (x, self.bottom + 4 * DENSITY)], GREY, DENSITY)?;
             let half = canvas.text_width(&text, SMALL)? / 2;
             if x - half >= free_from {
-                canvas.text((x, self.bottom + 6 * DENSITY), &text, SMALL, BLACK, Anchor::TopCentre)?;
+                canvas.text(
+                    (x, self.bottom + 6 * DENSITY),
+                    &text,
+                    SMALL,
+                    BLACK,
+                    Anchor::TopCentre,
+                )?;
                 free_from = x + half + 5 * DENSITY;
             }
         }
         let middle = (self.left + self.right) / 2;
-        canvas.text((middle, self.bottom + 26 * DENSITY), &self.x.label, LABEL, BLACK, Anchor::TopCentre)
+        canvas.text(
+            (middle, self.bottom + 26 * DENSITY),
+            &self.x.label,
+            LABEL,
+            BLACK,
+            Anchor::TopCentre,
+        )
     }
 }
 
@@ -140,11 +160,21 @@ mod tests {
     fn ticks_are_round_and_inside() {
         assert_eq!(Axis::new(Scale::Linear, 0.0, 8.5, "").ticks(), [0.0, 2.0, 4.0, 6.0, 8.0]);
         assert_eq!(
-            Axis::new(Scale::Linear, 0.95, 1.2, "").ticks().iter().map(|v| short(*v)).collect::<Vec<_>>(),
+            Axis::new(Scale::Linear, 0.95, 1.2, "")
+                .ticks()
+                .iter()
+                .map(|v| short(*v))
+                .collect::<Vec<_>>(),
             ["0.95", "1", "1.05", "1.1", "1.15", "1.2"]
         );
-        assert_eq!(Axis::new(Scale::Log, 10.0, 200.0, "").ticks(), [10.0, 20.0, 50.0, 100.0, 200.0]);
-        assert_eq!(Axis::new(Scale::Log, 1.0, 1e4, "").ticks(), [1.0, 10.0, 100.0, 1000.0, 10000.0]);
+        assert_eq!(
+            Axis::new(Scale::Log, 10.0, 200.0, "").ticks(),
+            [10.0, 20.0, 50.0, 100.0, 200.0]
+        );
+        assert_eq!(
+            Axis::new(Scale::Log, 1.0, 1e4, "").ticks(),
+            [1.0, 10.0, 100.0, 1000.0, 10000.0]
+        );
     }
 
     #[test]

@@ -7,7 +7,8 @@ use ab_glyph::{Font, FontRef, GlyphId, OutlineCurve, Point, PxScale, ScaleFont};
 use base64::Engine;
 use plotters::backend::BitMapBackend;
 use plotters_backend::{
-    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontTransform, text_anchor,
+    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
+    FontTransform, text_anchor,
 };
 use std::cell::RefCell;
 use std::fmt::Write;
@@ -70,7 +71,11 @@ impl Line {
 
 impl<'a> Ink<'a> {
     /// Draws on `buffer`, `[height, width, 3]` bytes.
-    pub(crate) fn new(buffer: &'a mut [u8], size: (u32, u32), svg: Rc<RefCell<String>>) -> io::Result<Ink<'a>> {
+    pub(crate) fn new(
+        buffer: &'a mut [u8],
+        size: (u32, u32),
+        svg: Rc<RefCell<String>>,
+    ) -> io::Result<Ink<'a>> {
         Ok(Ink { svg, pixels: BitMapBackend::with_buffer(buffer, size), font: font()? })
     }
 
@@ -84,7 +89,9 @@ impl<'a> Ink<'a> {
         let reach = (width / 2.0).ceil() as i32 + 1;
         let (image_width, image_height) = self.pixels.get_size();
         // First and one past the last pixel that a stretch between two coordinates may touch.
-        let span = |a: i32, b: i32, size: u32| ((a.min(b) - reach).max(0), (a.max(b) + reach).min(size as i32));
+        let span = |a: i32, b: i32, size: u32| {
+            ((a.min(b) - reach).max(0), (a.max(b) + reach).min(size as i32))
+        };
         let range = |f: fn(&BackendCoord) -> i32, size| {
             let ends = path.iter().map(f);
             span(ends.clone().min().unwrap_or(0), ends.max().unwrap_or(0), size)
@@ -93,7 +100,8 @@ impl<'a> Ink<'a> {
         let columns = (x1 - x0).max(0) as usize;
         let mut covered = vec![0f32; columns * (y1 - y0).max(0) as usize];
         for ends in path.windows(2) {
-            let ((left, right), (top, bottom)) = (span(ends[0].0, ends[1].0, image_width), span(ends[0].1, ends[1].1, image_height));
+            let ((left, right), (top, bottom)) =
+                (span(ends[0].0, ends[1].0, image_width), span(ends[0].1, ends[1].1, image_height));
             for y in top..bottom {
                 for x in left..right {
                     let far = distance((x as f32 + 0.5, y as f32 + 0.5), ends[0], ends[1]);
@@ -122,7 +130,9 @@ impl<'a> Ink<'a> {
             let (start, end, body) = match curve {
                 OutlineCurve::Line(a, b) => (a, b, format!("L{}", show(b))),
                 OutlineCurve::Quad(a, b, c) => (a, c, format!("Q{} {}", show(b), show(c))),
-                OutlineCurve::Cubic(a, b, c, d) => (a, d, format!("C{} {} {}", show(b), show(c), show(d))),
+                OutlineCurve::Cubic(a, b, c, d) => {
+                    (a, d, format!("C{} {} {}", show(b), show(c), show(d)))
+                }
             };
             if at != Some(start) {
                 data += &format!("{}M{}", if at.is_some() { "Z" } else { "" }, show(start));
@@ -149,7 +159,11 @@ fn distance((x, y): (f32, f32), a: BackendCoord, b: BackendCoord) -> f32 {
 /// `fill` or `stroke` with its opacity.
 fn paint(kind: &str, color: BackendColor) -> String {
     let (r, g, b) = color.rgb;
-    let opacity = if color.alpha < 1.0 { format!(" {kind}-opacity=\"{:.3}\"", color.alpha) } else { String::new() };
+    let opacity = if color.alpha < 1.0 {
+        format!(" {kind}-opacity=\"{:.3}\"", color.alpha)
+    } else {
+        String::new()
+    };
     format!("{kind}=\"#{r:02x}{g:02x}{b:02x}\"{opacity}")
 }
 
@@ -178,29 +192,54 @@ impl DrawingBackend for Ink<'_> {
     }
 
     fn draw_pixel(&mut self, (x, y): BackendCoord, color: BackendColor) -> Outcome {
-        self.element(format_args!("<rect x=\"{x}\" y=\"{y}\" width=\"1\" height=\"1\" {}/>", paint("fill", color)))?;
+        self.element(format_args!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"1\" height=\"1\" {}/>",
+            paint("fill", color)
+        ))?;
         pixels(self.pixels.draw_pixel((x, y), color))
     }
 
-    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Outcome {
+    fn draw_line<S: BackendStyle>(
+        &mut self,
+        from: BackendCoord,
+        to: BackendCoord,
+        style: &S,
+    ) -> Outcome {
         self.draw_path([from, to], style)
     }
 
-    fn draw_rect<S: BackendStyle>(&mut self, a: BackendCoord, b: BackendCoord, style: &S, fill: bool) -> Outcome {
-        let (x, y, width, height) = (a.0.min(b.0), a.1.min(b.1), (b.0 - a.0).abs(), (b.1 - a.1).abs());
+    fn draw_rect<S: BackendStyle>(
+        &mut self,
+        a: BackendCoord,
+        b: BackendCoord,
+        style: &S,
+        fill: bool,
+    ) -> Outcome {
+        let (x, y, width, height) =
+            (a.0.min(b.0), a.1.min(b.1), (b.0 - a.0).abs(), (b.1 - a.1).abs());
         let ink = if fill {
             paint("fill", style.color())
         } else {
-            format!("fill=\"none\" {} stroke-width=\"{}\"", paint("stroke", style.color()), style.stroke_width())
+            format!(
+                "fill=\"none\" {} stroke-width=\"{}\"",
+                paint("stroke", style.color()),
+                style.stroke_width()
+            )
         };
-        self.element(format_args!("<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" {ink}/>"))?;
+        self.element(format_args!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" {ink}/>"
+        ))?;
         if fill {
             return pixels(self.pixels.draw_rect(a, b, style, true));
         }
         self.stroke(&[a, (b.0, a.1), b, (a.0, b.1), a], style.color(), style.stroke_width() as f32)
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Outcome {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Outcome {
         let path: Vec<BackendCoord> = path.into_iter().collect();
         let ink = paint("stroke", style.color());
         let width = style.stroke_width();
@@ -211,19 +250,42 @@ impl DrawingBackend for Ink<'_> {
         self.stroke(&path, style.color(), width as f32)
     }
 
-    fn draw_circle<S: BackendStyle>(&mut self, (x, y): BackendCoord, radius: u32, style: &S, fill: bool) -> Outcome {
-        let ink = if fill { paint("fill", style.color()) } else { format!("fill=\"none\" {}", paint("stroke", style.color())) };
+    fn draw_circle<S: BackendStyle>(
+        &mut self,
+        (x, y): BackendCoord,
+        radius: u32,
+        style: &S,
+        fill: bool,
+    ) -> Outcome {
+        let ink = if fill {
+            paint("fill", style.color())
+        } else {
+            format!("fill=\"none\" {}", paint("stroke", style.color()))
+        };
         self.element(format_args!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" {ink}/>"))?;
         pixels(self.pixels.draw_circle((x, y), radius, style, fill))
     }
 
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Outcome {
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Outcome {
         let path: Vec<BackendCoord> = path.into_iter().collect();
-        self.element(format_args!("<polygon points=\"{}\" {}/>", points(&path), paint("fill", style.color())))?;
+        self.element(format_args!(
+            "<polygon points=\"{}\" {}/>",
+            points(&path),
+            paint("fill", style.color())
+        ))?;
         pixels(self.pixels.fill_polygon(path, style))
     }
 
-    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, pos: BackendCoord) -> Outcome {
+    fn draw_text<S: BackendTextStyle>(
+        &mut self,
+        text: &str,
+        style: &S,
+        pos: BackendCoord,
+    ) -> Outcome {
         use text_anchor::{HPos, VPos};
         let line = Line::new(&self.font, text, style.size());
         let scaled = self.font.as_scaled(scale(&self.font, style.size()));
@@ -246,33 +308,57 @@ impl DrawingBackend for Ink<'_> {
             FontTransform::Rotate270 => (px + y, py - x),
         };
         let factor = style.size() as f32 / self.font.units_per_em().unwrap_or(2048.0);
-        let data: String = line.glyphs.iter().map(|(id, at)| self.outline(*id, factor, |x, y| turn(dx + at + x, baseline + y))).collect();
+        let data: String = line
+            .glyphs
+            .iter()
+            .map(|(id, at)| self.outline(*id, factor, |x, y| turn(dx + at + x, baseline + y)))
+            .collect();
         self.element(format_args!("<path d=\"{data}\" {}/>", paint("fill", style.color())))?;
 
         let mut result = Ok(());
         for (id, at) in line.glyphs {
-            let glyph = id.with_scale_and_position(scale(&self.font, style.size()), ab_glyph::point(dx + at, baseline));
+            let glyph = id.with_scale_and_position(
+                scale(&self.font, style.size()),
+                ab_glyph::point(dx + at, baseline),
+            );
             let Some(outlined) = self.font.outline_glyph(glyph) else { continue };
             let origin = outlined.px_bounds().min;
             outlined.draw(|x, y, coverage| {
                 // A pixel's centre is turned, so that quarter turns map pixels to pixels.
                 let (x, y) = turn(origin.x + x as f32 + 0.5, origin.y + y as f32 + 0.5);
                 let color = style.color();
-                let color = BackendColor { alpha: color.alpha * f64::from(coverage.min(1.0)), rgb: color.rgb };
+                let color = BackendColor {
+                    alpha: color.alpha * f64::from(coverage.min(1.0)),
+                    rgb: color.rgb,
+                };
                 if result.is_ok() {
-                    result = pixels(self.pixels.draw_pixel((x.floor() as i32, y.floor() as i32), color));
+                    result =
+                        pixels(self.pixels.draw_pixel((x.floor() as i32, y.floor() as i32), color));
                 }
             });
         }
         result
     }
 
-    fn estimate_text_size<S: BackendTextStyle>(&self, text: &str, style: &S) -> Result<(u32, u32), DrawingErrorKind<io::Error>> {
-        Ok((Line::new(&self.font, text, style.size()).width.ceil() as u32, style.size().ceil() as u32))
+    fn estimate_text_size<S: BackendTextStyle>(
+        &self,
+        text: &str,
+        style: &S,
+    ) -> Result<(u32, u32), DrawingErrorKind<io::Error>> {
+        Ok((
+            Line::new(&self.font, text, style.size()).width.ceil() as u32,
+            style.size().ceil() as u32,
+        ))
     }
 
-    fn blit_bitmap(&mut self, pos: BackendCoord, (width, height): (u32, u32), rgb: &[u8]) -> Outcome {
-        let image = image::RgbImage::from_raw(width, height, rgb.to_vec()).ok_or_else(|| failed("a bitmap of another size"))?;
+    fn blit_bitmap(
+        &mut self,
+        pos: BackendCoord,
+        (width, height): (u32, u32),
+        rgb: &[u8],
+    ) -> Outcome {
+        let image = image::RgbImage::from_raw(width, height, rgb.to_vec())
+            .ok_or_else(|| failed("a bitmap of another size"))?;
         let mut png = Vec::new();
         image.write_to(&mut io::Cursor::new(&mut png), image::ImageFormat::Png).map_err(failed)?;
         let data = base64::engine::general_purpose::STANDARD.encode(png);

@@ -10,7 +10,8 @@ pub(crate) const BACKBONE: &str = "inception";
 const TABLE_2: (&str, &str) = ("reference/table2.csv", include_str!("../reference/table2.csv"));
 const TABLE_7: (&str, &str) = ("reference/table7.csv", include_str!("../reference/table7.csv"));
 const TABLE_8: (&str, &str) = ("reference/table8.csv", include_str!("../reference/table8.csv"));
-const IMAGENET: (&str, &str) = ("reference/imagenet.csv", include_str!("../reference/imagenet.csv"));
+const IMAGENET: (&str, &str) =
+    ("reference/imagenet.csv", include_str!("../reference/imagenet.csv"));
 
 /// A number with its spread, as far as the paper gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -67,27 +68,41 @@ struct Csv {
 
 impl Csv {
     fn new((file, text): (&'static str, &'static str)) -> Csv {
-        let mut lines = text.lines().enumerate().map(|(i, l)| (i + 1, l.split(',').collect::<Vec<_>>()));
+        let mut lines =
+            text.lines().enumerate().map(|(i, l)| (i + 1, l.split(',').collect::<Vec<_>>()));
         let header = lines.next().map(|(_, cells)| cells).unwrap_or_default();
         Csv { file, header, rows: lines.collect() }
     }
 
     fn cell(&self, row: &(usize, Vec<&'static str>), key: &str) -> Result<&'static str> {
         let found = self.header.iter().position(|h| *h == key).and_then(|i| row.1.get(i)).copied();
-        found.ok_or_else(|| Error::Reference { file: self.file, line: row.0, reason: format!("no column `{key}`") })
+        found.ok_or_else(|| Error::Reference {
+            file: self.file,
+            line: row.0,
+            reason: format!("no column `{key}`"),
+        })
     }
 
     fn number(&self, row: &(usize, Vec<&'static str>), key: &str) -> Result<Option<f64>> {
         match self.cell(row, key)? {
             "" => Ok(None),
             text => {
-                let bad = |e| Error::Reference { file: self.file, line: row.0, reason: format!("{key} `{text}`: {e}") };
+                let bad = |e| Error::Reference {
+                    file: self.file,
+                    line: row.0,
+                    reason: format!("{key} `{text}`: {e}"),
+                };
                 text.parse().map(Some).map_err(bad)
             }
         }
     }
 
-    fn published(&self, row: &(usize, Vec<&'static str>), key: &str, std: &str) -> Result<Published> {
+    fn published(
+        &self,
+        row: &(usize, Vec<&'static str>),
+        key: &str,
+        std: &str,
+    ) -> Result<Published> {
         Ok(Published { value: self.number(row, key)?, std: self.number(row, std)? })
     }
 }
@@ -102,8 +117,14 @@ pub(crate) fn table2() -> Result<Vec<Table2Row>> {
             method: text("method")?,
             loss: text("loss")?,
             updates: text("updates")?,
-            is: [csv.published(r, "is_cifar10", "is_cifar10_std")?, csv.published(r, "is_stl10", "is_stl10_std")?],
-            fid: [csv.published(r, "fid_cifar10", "fid_cifar10_std")?, csv.published(r, "fid_stl10", "fid_stl10_std")?],
+            is: [
+                csv.published(r, "is_cifar10", "is_cifar10_std")?,
+                csv.published(r, "is_stl10", "is_stl10_std")?,
+            ],
+            fid: [
+                csv.published(r, "fid_cifar10", "fid_cifar10_std")?,
+                csv.published(r, "fid_stl10", "fid_stl10_std")?,
+            ],
         })
     };
     csv.rows.iter().map(row).collect()
@@ -152,7 +173,9 @@ pub(crate) fn imagenet() -> Result<Vec<ImageNetRow>> {
 
 /// `450000` as `450,000`.
 fn thousands(digits: &str) -> String {
-    let split = |(i, c): (usize, char)| if i > 0 && (digits.len() - i).is_multiple_of(3) { format!(",{c}") } else { c.to_string() };
+    let split = |(i, c): (usize, char)| {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) { format!(",{c}") } else { c.to_string() }
+    };
     digits.chars().enumerate().map(split).collect()
 }
 
@@ -174,7 +197,10 @@ pub(crate) fn table2_name(method: Method) -> Option<&'static str> {
 /// The paper's best of `method` over A–F: standard CNN, its first loss, 100,000 updates.
 pub(crate) fn best(method: Method) -> Result<Option<Table2Row>> {
     let Some(name) = table2_name(method) else { return Ok(None) };
-    let is_it = |r: &Table2Row| (r.group.as_str(), r.method.as_str(), r.updates.as_str()) == ("cnn", name, "1x") && r.loss != "hinge";
+    let is_it = |r: &Table2Row| {
+        (r.group.as_str(), r.method.as_str(), r.updates.as_str()) == ("cnn", name, "1x")
+            && r.loss != "hinge"
+    };
     Ok(table2()?.into_iter().find(is_it))
 }
 
@@ -203,15 +229,23 @@ mod tests {
         for method in Method::ALL {
             let best = best(method).unwrap();
             assert_eq!(best.is_none(), matches!(method, Method::FrobeniusNorm | Method::Vanilla));
-            assert!(best.is_none_or(|b| b.is[0].value.unwrap() > 6.0 && b.fid[0].value.unwrap() < 60.0));
+            assert!(
+                best.is_none_or(|b| b.is[0].value.unwrap() > 6.0 && b.fid[0].value.unwrap() < 60.0)
+            );
         }
         let sn = best(Method::Sn).unwrap().unwrap();
-        assert_eq!((sn.is[0].text(2), sn.fid[0].text(1), sn.is[1].text(2)), ("7.42 ± 0.08".into(), "29.3".into(), "8.28 ± 0.09".into()));
+        assert_eq!(
+            (sn.is[0].text(2), sn.fid[0].text(1), sn.is[1].text(2)),
+            ("7.42 ± 0.08".into(), "29.3".into(), "8.28 ± 0.09".into())
+        );
     }
 
     #[test]
     fn every_embedded_file_parses() {
-        assert_eq!((table2().unwrap().len(), table7().unwrap().len(), table8().unwrap().len()), (19, 8, 4));
+        assert_eq!(
+            (table2().unwrap().len(), table7().unwrap().len(), table8().unwrap().len()),
+            (19, 8, 4)
+        );
         assert_eq!(imagenet().unwrap()[0].is.value, Some(21.1));
         assert_eq!(imagenet().unwrap()[0].updates, "450,000");
         assert!(table7().unwrap()[1].note.contains("collapsed"));

@@ -36,7 +36,10 @@ mod tests {
         let uniform: Vec<f64> = (0..20_000).map(|_| stream.uniform()).collect();
         let mean = uniform.iter().sum::<f64>() / 20_000.0;
         let variance = uniform.iter().map(|x| (x - 0.5).powi(2)).sum::<f64>() / 20_000.0;
-        assert!((mean - 0.5).abs() < 0.01 && (variance - 1.0 / 12.0).abs() < 0.003, "{mean} {variance}");
+        assert!(
+            (mean - 0.5).abs() < 0.01 && (variance - 1.0 / 12.0).abs() < 0.003,
+            "{mean} {variance}"
+        );
         let mut counts = [0; 5];
         (0..5000).for_each(|_| counts[stream.below(5)] += 1);
         assert!(counts.iter().all(|c| (850..1150).contains(c)), "{counts:?}");

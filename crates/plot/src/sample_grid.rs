@@ -1,6 +1,8 @@
 //! Pictures of samples in rows and columns.
 
-use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, draw, text_width};
+use crate::canvas::{
+    Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, draw, text_width,
+};
 use crate::collect::Run;
 use crate::{Error, Rendered, Result};
 use image::imageops::{self, FilterType};
@@ -37,11 +39,19 @@ impl SampleGrid<'_> {
         if !self.cells.iter().flatten().any(|r| last_grid(r).is_some()) {
             return Ok(Rendered::Skipped(missing.into()));
         }
-        let unmeasured = |e: std::io::Error| Error::Draw { what: self.stem.clone(), reason: e.to_string() };
-        let widest = self.rows.iter().map(|r| text_width(r, LABEL).map_err(unmeasured)).collect::<Result<Vec<_>>>()?;
+        let unmeasured =
+            |e: std::io::Error| Error::Draw { what: self.stem.clone(), reason: e.to_string() };
+        let widest = self
+            .rows
+            .iter()
+            .map(|r| text_width(r, LABEL).map_err(unmeasured))
+            .collect::<Result<Vec<_>>>()?;
         let left = widest.into_iter().max().unwrap_or(0) + 26 * DENSITY;
         let step = self.cell + GAP;
-        let size = ((left + self.columns.len() as i32 * step).max(NARROWEST), TOP + self.rows.len() as i32 * step);
+        let size = (
+            (left + self.columns.len() as i32 * step).max(NARROWEST),
+            TOP + self.rows.len() as i32 * step,
+        );
         let heading = Heading { title: self.title.clone(), notes: self.notes.clone() };
         let paths = draw(folder, &self.stem, size, &heading, |canvas| {
             for (j, column) in self.columns.iter().enumerate() {
@@ -50,7 +60,13 @@ impl SampleGrid<'_> {
             }
             for (i, row) in self.rows.iter().enumerate() {
                 let y = TOP + i as i32 * step;
-                canvas.text((left - 10 * DENSITY, y + self.cell / 2), row, LABEL, BLACK, Anchor::Right)?;
+                canvas.text(
+                    (left - 10 * DENSITY, y + self.cell / 2),
+                    row,
+                    LABEL,
+                    BLACK,
+                    Anchor::Right,
+                )?;
                 for j in 0..self.columns.len() {
                     let run = self.cells.get(i * self.columns.len() + j).copied().flatten();
                     self.draw_cell(canvas, (left + j as i32 * step, y), run)?;
@@ -66,13 +82,21 @@ impl SampleGrid<'_> {
         let Some((run, path)) = grid else {
             canvas.rectangle((x, y), (x + self.cell, y + self.cell), FAINT)?;
             let text = if run.is_some_and(Run::diverged) { "diverged" } else { "not finished" };
-            return canvas.text((x + self.cell / 2, y + self.cell / 2), text, SMALL, GREY, Anchor::Centre);
+            return canvas.text(
+                (x + self.cell / 2, y + self.cell / 2),
+                text,
+                SMALL,
+                GREY,
+                Anchor::Centre,
+            );
         };
-        let unreadable = |e: image::ImageError| Error::Image { path: path.clone(), reason: e.to_string() };
+        let unreadable =
+            |e: image::ImageError| Error::Image { path: path.clone(), reason: e.to_string() };
         let decoded = image::open(&path).map_err(unreadable)?.to_rgb8();
         let side = (self.images * run.spec.side as u32).min(decoded.width()).min(decoded.height());
         let part = imageops::crop_imm(&decoded, 0, 0, side, side).to_image();
-        let enlarged = imageops::resize(&part, self.cell as u32, self.cell as u32, FilterType::Nearest);
+        let enlarged =
+            imageops::resize(&part, self.cell as u32, self.cell as u32, FilterType::Nearest);
         canvas.image((x, y), enlarged.dimensions(), enlarged.as_raw())
     }
 }

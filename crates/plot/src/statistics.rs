@@ -11,7 +11,10 @@ const RESAMPLES: u64 = 10_000;
 
 /// How often a percentile bootstrap's 95 % interval over few seeds covers the true value, for independent normal values: over three seeds it
 /// ends at the least and the greatest of them. A test simulates these.
-pub const COVERAGE: [Coverage; 2] = [Coverage { n: 3, mean: 0.75, difference: 0.81 }, Coverage { n: 5, mean: 0.84, difference: 0.88 }];
+pub const COVERAGE: [Coverage; 2] = [
+    Coverage { n: 3, mean: 0.75, difference: 0.81 },
+    Coverage { n: 5, mean: 0.84, difference: 0.88 },
+];
 
 /// Shares of intervals over `n` seeds that cover.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,7 +80,11 @@ pub fn mean(values: &[f64]) -> f64 {
 /// `name` names the random stream: the same name and groups give the same interval. `None` where a group has fewer than two values, of
 /// which no spread is known, or the statistic is not finite in more than one resample of twenty. It is too short for few values: see
 /// [`COVERAGE`].
-pub fn bootstrap(name: &str, groups: &[Vec<f64>], statistic: impl Fn(&[Vec<f64>]) -> f64) -> Option<Interval> {
+pub fn bootstrap(
+    name: &str,
+    groups: &[Vec<f64>],
+    statistic: impl Fn(&[Vec<f64>]) -> f64,
+) -> Option<Interval> {
     if groups.is_empty() || groups.iter().any(|g| g.len() < 2) {
         return None;
     }
@@ -114,20 +121,27 @@ pub fn slope(points: &[(f64, f64)]) -> Option<Slope> {
     if n < 3 {
         return None;
     }
-    let (x_mean, y_mean) = (points.iter().map(|p| p.0).sum::<f64>() / n as f64, points.iter().map(|p| p.1).sum::<f64>() / n as f64);
+    let (x_mean, y_mean) = (
+        points.iter().map(|p| p.0).sum::<f64>() / n as f64,
+        points.iter().map(|p| p.1).sum::<f64>() / n as f64,
+    );
     let sxx: f64 = points.iter().map(|p| (p.0 - x_mean).powi(2)).sum();
     if sxx <= 0.0 {
         return None;
     }
     let slope = points.iter().map(|p| (p.0 - x_mean) * (p.1 - y_mean)).sum::<f64>() / sxx;
-    let residual: f64 = points.iter().map(|p| (p.1 - y_mean - slope * (p.0 - x_mean)).powi(2)).sum();
+    let residual: f64 =
+        points.iter().map(|p| (p.1 - y_mean - slope * (p.0 - x_mean)).powi(2)).sum();
     let reach = student_t(n - 2) * (residual / (n - 2) as f64 / sxx).sqrt();
     Some(Slope { slope, interval: Interval { low: slope - reach, high: slope + reach } })
 }
 
 /// The 97.5 % quantile of Student's t.
 fn student_t(degrees: usize) -> f64 {
-    const SMALL: [f64; 10] = [12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139];
+    const SMALL: [f64; 10] = [
+        12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157,
+        2.228139,
+    ];
     if let Some(t) = degrees.checked_sub(1).and_then(|i| SMALL.get(i)) {
         return *t;
     }
@@ -177,15 +191,26 @@ mod tests {
     const X: [f64; 6] = [0.0, 0.7, 1.6, 2.3, 3.0, 3.4];
     /// Slope and the ends of its interval.
     const SLOPE: [f64; 3] = [0.1519083969465649, -0.028075795306424983, 0.3318925891995548];
-    const T_QUANTILES: [(usize, f64); 7] =
-        [(1, 12.706205), (4, 2.776445), (10, 2.228139), (11, 2.200985), (13, 2.160369), (30, 2.042272), (200, 1.971896)];
+    const T_QUANTILES: [(usize, f64); 7] = [
+        (1, 12.706205),
+        (4, 2.776445),
+        (10, 2.228139),
+        (11, 2.200985),
+        (13, 2.160369),
+        (30, 2.042272),
+        (200, 1.971896),
+    ];
 
     #[test]
     fn one_seed_has_no_spread_and_several_have_scipys() {
         assert_eq!(summary(&[]), None);
         assert_eq!(summary(&[2.5]), Some(Summary { n: 1, mean: 2.5, standard_error: None }));
         let s = summary(&Y).unwrap();
-        assert!((s.mean - 7.216666666666667).abs() < 1e-12 && (s.standard_error.unwrap() - 0.10775486583496405).abs() < 1e-12, "{s:?}");
+        assert!(
+            (s.mean - 7.216666666666667).abs() < 1e-12
+                && (s.standard_error.unwrap() - 0.10775486583496405).abs() < 1e-12,
+            "{s:?}"
+        );
         assert_eq!(s.text(2), "7.22 ± 0.11 (n = 6)");
         assert_eq!(summary(&[2.5]).unwrap().text(1), "2.5 (n = 1)");
     }
@@ -200,7 +225,11 @@ mod tests {
         assert_eq!(slope(&points[..2]), None);
         assert_eq!(slope(&[(1.0, 2.0), (1.0, 3.0), (1.0, 4.0)]), None);
         for (degrees, scipys) in T_QUANTILES {
-            assert!((student_t(degrees) - scipys).abs() < 2e-4, "{degrees}: {}", student_t(degrees));
+            assert!(
+                (student_t(degrees) - scipys).abs() < 2e-4,
+                "{degrees}: {}",
+                student_t(degrees)
+            );
         }
     }
 
@@ -208,27 +237,37 @@ mod tests {
     #[test]
     fn bootstrap_intervals_cover_what_they_should_and_repeat() {
         let values: Vec<f64> = (0..200).map(|i| f64::from(i % 20)).collect();
-        let interval = |name: &str| bootstrap(name, std::slice::from_ref(&values), |g| mean(&g[0])).unwrap();
+        let interval =
+            |name: &str| bootstrap(name, std::slice::from_ref(&values), |g| mean(&g[0])).unwrap();
         let s = summary(&values).unwrap();
         let reach = 1.96 * s.standard_error.unwrap();
         let i = interval("a");
-        assert!((i.low - (s.mean - reach)).abs() < 0.05 && (i.high - (s.mean + reach)).abs() < 0.05, "{i:?}, {reach}");
+        assert!(
+            (i.low - (s.mean - reach)).abs() < 0.05 && (i.high - (s.mean + reach)).abs() < 0.05,
+            "{i:?}, {reach}"
+        );
         assert_eq!(i, interval("a"));
         assert_ne!(i, interval("b"));
         assert_eq!(bootstrap("a", &[values.clone(), vec![1.0]], |g| mean(&g[0])), None);
         assert_eq!(bootstrap("a", std::slice::from_ref(&values), |_| f64::NAN), None);
-        assert!(i.above(i.low - 1.0) && i.below(i.high + 1.0) && !i.above(s.mean) && !i.below(s.mean));
+        assert!(
+            i.above(i.low - 1.0) && i.below(i.high + 1.0) && !i.above(s.mean) && !i.below(s.mean)
+        );
     }
 
     /// The share of simulated intervals over `n` normal values a group that cover the true 0.
     fn simulated(n: usize, groups: usize) -> f64 {
         const TIMES: usize = 600;
         let mut stream = Stream::new(&format!("coverage of {groups} groups of {n}"));
-        let mut normal = || (-2.0 * stream.uniform().ln()).sqrt() * (std::f64::consts::TAU * stream.uniform()).cos();
+        let mut normal = || {
+            (-2.0 * stream.uniform().ln()).sqrt() * (std::f64::consts::TAU * stream.uniform()).cos()
+        };
         let covers = |i: &usize| {
-            let values: Vec<Vec<f64>> = (0..groups).map(|_| (0..n).map(|_| normal()).collect()).collect();
+            let values: Vec<Vec<f64>> =
+                (0..groups).map(|_| (0..n).map(|_| normal()).collect()).collect();
             let difference = |g: &[Vec<f64>]| mean(&g[0]) - g.get(1).map_or(0.0, |g| mean(g));
-            bootstrap(&i.to_string(), &values, difference).is_some_and(|i| i.low <= 0.0 && i.high >= 0.0)
+            bootstrap(&i.to_string(), &values, difference)
+                .is_some_and(|i| i.low <= 0.0 && i.high >= 0.0)
         };
         (0..TIMES).filter(covers).count() as f64 / TIMES as f64
     }
@@ -238,7 +277,11 @@ mod tests {
         for stated in COVERAGE {
             let found = (simulated(stated.n, 1), simulated(stated.n, 2));
             // Three standard errors of the simulation are 0.05.
-            assert!((found.0 - stated.mean).abs() < 0.05 && (found.1 - stated.difference).abs() < 0.05, "{} seeds: {found:?}", stated.n);
+            assert!(
+                (found.0 - stated.mean).abs() < 0.05 && (found.1 - stated.difference).abs() < 0.05,
+                "{} seeds: {found:?}",
+                stated.n
+            );
         }
     }
 

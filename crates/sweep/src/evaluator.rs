@@ -10,20 +10,40 @@ use std::path::Path;
 ///
 /// # Errors
 /// Missing weights or images; protocols that cannot be carried out.
-pub fn evaluator_for(score: &ScorePlan, dataset: Dataset, side: usize, data_dir: Option<&Path>) -> Result<Option<Evaluator>> {
+pub fn evaluator_for(
+    score: &ScorePlan,
+    dataset: Dataset,
+    side: usize,
+    data_dir: Option<&Path>,
+) -> Result<Option<Evaluator>> {
     if score.scores_nothing() {
         return Ok(None);
     }
-    let options = BackboneOptions { data_dir: data_dir.map(Path::to_path_buf), ..BackboneOptions::default() };
-    let Some(backbone) = Backbone::named(&score.backbone, dataset, &options)? else { return Ok(None) };
-    let options = EvaluatorOptions { statistics: data_dir.map(|dir| dir.join("statistics")), ..EvaluatorOptions::default() };
-    let mut real = |against: sngan_experiment::protocol::Against| Real::of_dataset(dataset, against.part, side, data_dir);
+    let options =
+        BackboneOptions { data_dir: data_dir.map(Path::to_path_buf), ..BackboneOptions::default() };
+    let Some(backbone) = Backbone::named(&score.backbone, dataset, &options)? else {
+        return Ok(None);
+    };
+    let options = EvaluatorOptions {
+        statistics: data_dir.map(|dir| dir.join("statistics")),
+        ..EvaluatorOptions::default()
+    };
+    let mut real = |against: sngan_experiment::protocol::Against| {
+        Real::of_dataset(dataset, against.part, side, data_dir)
+    };
     Ok(Some(Evaluator::new(backbone, &score.protocols, side, options, &mut real, &|_, _| ())?))
 }
 
 /// The evaluator of a plan, with the real data's own scores written beside the plan.
-pub(crate) fn evaluator(plan: &Plan, images: &ImageSets, out: &Path, data_dir: Option<&Path>) -> Result<Option<Evaluator>> {
-    let Some(spec) = plan.specs.first() else { return Err(Error::Invalid("the plan has no runs".into())) };
+pub(crate) fn evaluator(
+    plan: &Plan,
+    images: &ImageSets,
+    out: &Path,
+    data_dir: Option<&Path>,
+) -> Result<Option<Evaluator>> {
+    let Some(spec) = plan.specs.first() else {
+        return Err(Error::Invalid("the plan has no runs".into()));
+    };
     if plan.score.scores_nothing() {
         return Ok(None);
     }
@@ -39,11 +59,20 @@ pub(crate) fn evaluator(plan: &Plan, images: &ImageSets, out: &Path, data_dir: O
 }
 
 /// Writes the real data's own scores, unless they are there.
-fn write_ceiling(evaluator: &Evaluator, images: &ImageSets, spec: &RunSpec, out: &Path) -> Result<()> {
+fn write_ceiling(
+    evaluator: &Evaluator,
+    images: &ImageSets,
+    spec: &RunSpec,
+    out: &Path,
+) -> Result<()> {
     let Some(train) = images.of(spec) else { return Ok(()) };
     let known = run_dir::ceiling(out)?;
     let is_known = |protocol| known.iter().any(|k| k.protocol == protocol);
-    if !evaluator.ceiling_names(train).into_iter().all(|name| is_known(evaluator.protocol(name, "truncate"))) {
+    if !evaluator
+        .ceiling_names(train)
+        .into_iter()
+        .all(|name| is_known(evaluator.protocol(name, "truncate")))
+    {
         run_dir::write_lines(&out.join("ceiling.jsonl"), &evaluator.ceiling(train, &|_, _| ())?)?;
     }
     Ok(())

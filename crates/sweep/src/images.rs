@@ -18,7 +18,10 @@ impl ImageSets {
     ///
     /// # Errors
     /// Missing or malformed files.
-    pub fn load<'a>(specs: impl IntoIterator<Item = &'a RunSpec>, data_dir: Option<&Path>) -> Result<ImageSets> {
+    pub fn load<'a>(
+        specs: impl IntoIterator<Item = &'a RunSpec>,
+        data_dir: Option<&Path>,
+    ) -> Result<ImageSets> {
         let mut sets: Vec<((Dataset, usize), Box<dyn ImageSource>)> = Vec::new();
         for spec in specs {
             let key = (spec.dataset, spec.side);
@@ -43,12 +46,18 @@ impl ImageSets {
 
     /// The held-out images of `spec`, if they were loaded.
     pub fn held_out_of(&self, spec: &RunSpec) -> Option<Arc<Images>> {
-        self.held_out.iter().find(|(key, _)| *key == (spec.dataset, spec.side)).map(|(_, images)| images.clone())
+        self.held_out
+            .iter()
+            .find(|(key, _)| *key == (spec.dataset, spec.side))
+            .map(|(_, images)| images.clone())
     }
 
     /// The training set of `spec`, if it was loaded.
     pub fn of(&self, spec: &RunSpec) -> Option<&dyn ImageSource> {
-        self.sets.iter().find(|(key, _)| *key == (spec.dataset, spec.side)).map(|(_, images)| images.as_ref())
+        self.sets
+            .iter()
+            .find(|(key, _)| *key == (spec.dataset, spec.side))
+            .map(|(_, images)| images.as_ref())
     }
 
     /// Number of distinct sets.

@@ -105,7 +105,9 @@ pub fn run(
     write_plan(plan, out, options.extend)?;
     // Nothing else runs yet.
     let evaluator = pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir))?;
-    events(&Event::Scoring { backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()) });
+    events(&Event::Scoring {
+        backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()),
+    });
     let order = runs_of(plan, options.shard);
     let workers = side_by_side(&order, options)?;
     let threads = (options.threads / workers).max(1);
@@ -152,7 +154,8 @@ pub fn runs_of(plan: &Plan, shard: Shard) -> Vec<&RunSpec> {
 
 /// How many of `runs` go at a time: one a thread, as long as the most demanding ones fit into memory together.
 fn side_by_side(runs: &[&RunSpec], options: &SweepOptions) -> Result<usize> {
-    let mut needs = runs.iter().map(|spec| spec.memory()).collect::<std::result::Result<Vec<u64>, _>>()?;
+    let mut needs =
+        runs.iter().map(|spec| spec.memory()).collect::<std::result::Result<Vec<u64>, _>>()?;
     needs.sort_unstable_by(|a, b| b.cmp(a));
     let mut sum = 0u64;
     let fit = needs.iter().take_while(|need| {
@@ -164,7 +167,10 @@ fn side_by_side(runs: &[&RunSpec], options: &SweepOptions) -> Result<usize> {
 }
 
 fn pool(threads: usize) -> Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Invalid(format!("failed to start threads: {e}")))
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::Invalid(format!("failed to start threads: {e}")))
 }
 
 /// Whether a sweep, in this process or another, is at work in `out`.
@@ -190,7 +196,11 @@ fn merge_plan(plan: &Plan, out: &Path, path: &Path, extend: bool) -> Result<()> 
         let found: PlanRecord = run_dir::read_json(path)?;
         if (&found.name, &found.scale) != (&record.name, &record.scale) {
             let say = |p: &PlanRecord| format!("`{}` at scale `{}`", p.name, p.scale);
-            return Err(Error::OtherPlan { path: out.into(), found: say(&found), asked: say(&record) });
+            return Err(Error::OtherPlan {
+                path: out.into(),
+                found: say(&found),
+                asked: say(&record),
+            });
         }
         if extend {
             let added = record.runs.iter().filter(|run| !found.runs.contains(run));
@@ -227,7 +237,12 @@ impl Sweep<'_> {
         let lock = match FolderLock::take(dir.path()) {
             Ok(lock) => Ok(lock),
             Err(sngan_experiment::Error::Busy { .. }) => {
-                (self.events)(&Event::Ended { run, status: Status::Running, reason: None, scores: Vec::new() });
+                (self.events)(&Event::Ended {
+                    run,
+                    status: Status::Running,
+                    reason: None,
+                    scores: Vec::new(),
+                });
                 return Status::Running;
             }
             Err(e) => Err(Error::from(e)),
@@ -239,14 +254,21 @@ impl Sweep<'_> {
                 (self.events)(&Event::Started { run: run.clone() });
                 // A panic in one run must not take the other runs' hours with it.
                 let result = lock.and_then(|lock| {
-                    let result = catch_unwind(AssertUnwindSafe(|| self.train_and_score(&lock, &dir, spec)));
-                    result.unwrap_or_else(|_| Err(Error::Invalid("the run panicked; the message is on standard error".into())))
+                    let result =
+                        catch_unwind(AssertUnwindSafe(|| self.train_and_score(&lock, &dir, spec)));
+                    result.unwrap_or_else(|_| {
+                        Err(Error::Invalid(
+                            "the run panicked; the message is on standard error".into(),
+                        ))
+                    })
                 });
                 match result {
                     Ok((Outcome::Completed, scores)) => (Status::Completed, None, scores),
-                    Ok((Outcome::Diverged { gen_update, reason }, _)) => {
-                        (Status::Diverged, Some(format!("at generator update {gen_update}: {reason}")), Vec::new())
-                    }
+                    Ok((Outcome::Diverged { gen_update, reason }, _)) => (
+                        Status::Diverged,
+                        Some(format!("at generator update {gen_update}: {reason}")),
+                        Vec::new(),
+                    ),
                     Ok((Outcome::Interrupted { .. }, _)) => (Status::Interrupted, None, Vec::new()),
                     Err(e) => (Status::Failed, Some(self.record_failure(&dir, &e)), Vec::new()),
                 }
@@ -259,20 +281,34 @@ impl Sweep<'_> {
     /// Writes the status where the folder is this run's; training has done so for its own errors. A disk that fails only interrupts a run: the
     /// same sweep takes it up again.
     fn record_failure(&self, dir: &RunDir, error: &Error) -> String {
-        let anothers = matches!(error, Error::Core(sngan_core::Error::Experiment(sngan_experiment::Error::SpecChanged { .. })));
+        let anothers = matches!(
+            error,
+            Error::Core(sngan_core::Error::Experiment(sngan_experiment::Error::SpecChanged { .. }))
+        );
         if !anothers && dir.spec_path().exists() {
             let before = dir.status().ok().flatten();
             // What is trained stays trained, though it could not be scored.
             let completed = before.as_ref().is_some_and(|s| s.status == Status::Completed);
             let status = sngan_core::status_after(error);
-            if !completed && let Err(e) = dir.write_status(status, before.map_or(0, |s| s.gen_updates), Some(error.to_string())) {
+            if !completed
+                && let Err(e) = dir.write_status(
+                    status,
+                    before.map_or(0, |s| s.gen_updates),
+                    Some(error.to_string()),
+                )
+            {
                 return format!("{error} (and the status could not be written: {e})");
             }
         }
         error.to_string()
     }
 
-    fn train_and_score(&self, lock: &FolderLock, dir: &RunDir, spec: &RunSpec) -> Result<(Outcome, Vec<ScoreRecord>)> {
+    fn train_and_score(
+        &self,
+        lock: &FolderLock,
+        dir: &RunDir,
+        spec: &RunSpec,
+    ) -> Result<(Outcome, Vec<ScoreRecord>)> {
         let outcome = train_locked(
             lock,
             spec,
@@ -290,7 +326,11 @@ impl Sweep<'_> {
                 if let Some(evaluator) = &self.evaluator {
                     score_during(dir, spec, evaluator, self.plan.score.eval_every, p, trainer)?;
                 }
-                (self.events)(&Event::Progress { run: spec.dir_name(), gen_update: p.gen_update, total: p.total });
+                (self.events)(&Event::Progress {
+                    run: spec.dir_name(),
+                    gen_update: p.gen_update,
+                    total: p.total,
+                });
                 Ok(())
             },
         )?;
@@ -306,7 +346,9 @@ impl Sweep<'_> {
     }
 
     fn images_of(&self, spec: &RunSpec) -> Result<&dyn ImageSource> {
-        self.images.of(spec).ok_or_else(|| Error::Invalid(format!("no images were loaded for {}", spec.dir_name())))
+        self.images
+            .of(spec)
+            .ok_or_else(|| Error::Invalid(format!("no images were loaded for {}", spec.dir_name())))
     }
 }
 
@@ -321,9 +363,18 @@ mod tests {
         let need = spec.memory().unwrap();
         let runs = vec![&spec; 5];
         let with = |threads, memory| {
-            let options = SweepOptions { threads, retry_failed: false, memory, shard: Shard::WHOLE, extend: false };
+            let options = SweepOptions {
+                threads,
+                retry_failed: false,
+                memory,
+                shard: Shard::WHOLE,
+                extend: false,
+            };
             side_by_side(&runs, &options).unwrap()
         };
-        assert_eq!([with(4, u64::MAX), with(8, u64::MAX), with(4, 2 * need), with(4, need / 2)], [4, 5, 2, 1]);
+        assert_eq!(
+            [with(4, u64::MAX), with(8, u64::MAX), with(4, 2 * need), with(4, need / 2)],
+            [4, 5, 2, 1]
+        );
     }
 }

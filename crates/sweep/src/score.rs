@@ -10,7 +10,10 @@ use sngan_experiment::{ProtocolName, RunDir, RunSpec, run_dir};
 
 /// Why a run cannot be looked at.
 fn no_checkpoint(dir: &RunDir) -> String {
-    format!("{} has no good checkpoint; train it first, anew where its checkpoints were removed", dir.path().display())
+    format!(
+        "{} has no good checkpoint; train it first, anew where its checkpoints were removed",
+        dir.path().display()
+    )
 }
 
 /// Scores of the newest checkpoint by all of the evaluator's protocols; what is recorded already is not taken again, what is new is appended
@@ -71,8 +74,13 @@ fn score_missing(
         let protocol = evaluator.protocol(*name, bytes);
         recorded.iter().find(|s| s.gen_updates == gen_updates && s.protocol == protocol).cloned()
     };
-    let missing: Vec<ProtocolName> = evaluator.names().iter().copied().filter(|name| known(name).is_none()).collect();
-    let new = if missing.is_empty() { Vec::new() } else { evaluator.score(&missing, samples, gen_updates, progress)? };
+    let missing: Vec<ProtocolName> =
+        evaluator.names().iter().copied().filter(|name| known(name).is_none()).collect();
+    let new = if missing.is_empty() {
+        Vec::new()
+    } else {
+        evaluator.score(&missing, samples, gen_updates, progress)?
+    };
     for score in &new {
         run_dir::append_line(&dir.scores_path(), score)?;
     }

@@ -32,7 +32,10 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Shard, String> {
         let wrong = || format!("`{text}` is no part; write K/N with 1 ≤ K ≤ N, such as 2/4");
         let (index, count) = text.split_once('/').ok_or_else(wrong)?;
-        let shard = Shard { index: index.parse().map_err(|_| wrong())?, count: count.parse().map_err(|_| wrong())? };
+        let shard = Shard {
+            index: index.parse().map_err(|_| wrong())?,
+            count: count.parse().map_err(|_| wrong())?,
+        };
         if (1..=shard.count).contains(&shard.index) { Ok(shard) } else { Err(wrong()) }
     }
 }
@@ -44,10 +47,13 @@ mod tests {
 
     #[test]
     fn parts_hold_every_run_once_and_differ_by_one_at_most() {
-        let specs: Vec<RunSpec> = (0..11).map(|seed| RunSpec { seed, ..RunSpec::paper(Method::Sn) }).collect();
+        let specs: Vec<RunSpec> =
+            (0..11).map(|seed| RunSpec { seed, ..RunSpec::paper(Method::Sn) }).collect();
         let runs: Vec<&RunSpec> = specs.iter().collect();
         for count in 1..=12 {
-            let parts: Vec<Vec<u64>> = (1..=count).map(|index| Shard { index, count }.of(&runs).iter().map(|s| s.seed).collect()).collect();
+            let parts: Vec<Vec<u64>> = (1..=count)
+                .map(|index| Shard { index, count }.of(&runs).iter().map(|s| s.seed).collect())
+                .collect();
             let mut all: Vec<u64> = parts.concat();
             all.sort_unstable();
             assert_eq!(all, (0..11).collect::<Vec<_>>(), "{count}");

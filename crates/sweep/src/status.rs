@@ -73,7 +73,12 @@ fn state(out: &Path, name: &str) -> Result<RunState> {
 /// Updates a second over the newest lines of one process: its seconds grow, the next one's begin at 0 again.
 fn rate(timing: &[TimingRecord]) -> Option<f64> {
     let last = timing.last()?;
-    let first = timing.iter().rev().take(RATE_LINES).take_while(|t| t.seconds <= last.seconds && t.gen_update <= last.gen_update).last()?;
+    let first = timing
+        .iter()
+        .rev()
+        .take(RATE_LINES)
+        .take_while(|t| t.seconds <= last.seconds && t.gen_update <= last.gen_update)
+        .last()?;
     let (updates, seconds) = (last.gen_update - first.gen_update, last.seconds - first.seconds);
     (updates > 0 && seconds > 0.0).then(|| updates as f64 / seconds)
 }
@@ -89,6 +94,9 @@ mod tests {
         assert_eq!(rate(&[line(10, 1.0)]), None);
         assert_eq!(rate(&[line(10, 1.0), line(30, 3.0)]), Some(10.0));
         // A process that was resumed at 30 and is slower.
-        assert_eq!(rate(&[line(10, 10.0), line(30, 30.0), line(40, 2.0), line(50, 4.0)]), Some(5.0));
+        assert_eq!(
+            rate(&[line(10, 10.0), line(30, 30.0), line(40, 2.0), line(50, 4.0)]),
+            Some(5.0)
+        );
     }
 }

@@ -267,7 +267,11 @@ pub(crate) struct SpectrumOf {
 #[derive(Debug, Args)]
 pub(crate) struct Generate {
     /// Run folder, or one of its checkpoint files
-    #[arg(value_name = "RUN_OR_CHECKPOINT", required_unless_present = "checkpoint", conflicts_with = "checkpoint")]
+    #[arg(
+        value_name = "RUN_OR_CHECKPOINT",
+        required_unless_present = "checkpoint",
+        conflicts_with = "checkpoint"
+    )]
     pub(crate) source: Option<PathBuf>,
     /// The same, by name
     #[arg(long, value_name = "RUN_OR_CHECKPOINT")]

@@ -141,7 +141,12 @@ impl Network {
     }
 
     /// The network itself; `default` is the name to take where none was given.
-    pub(crate) fn load(&self, default: &str, dataset: Dataset, data: &DataFolder) -> anyhow::Result<Backbone> {
+    pub(crate) fn load(
+        &self,
+        default: &str,
+        dataset: Dataset,
+        data: &DataFolder,
+    ) -> anyhow::Result<Backbone> {
         let options = BackboneOptions {
             weights: self.weights.clone(),
             data_dir: Some(data.data_dir.clone()),

@@ -31,7 +31,12 @@ pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
     ] {
         spec.set(key, &value)?;
     }
-    let times = measure(&spec, &Place::new(&device(&arguments.machine)?), WARM_UP, arguments.repeat.max(1))?;
+    let times = measure(
+        &spec,
+        &Place::new(&device(&arguments.machine)?),
+        WARM_UP,
+        arguments.repeat.max(1),
+    )?;
     let result = json!({
         "sngan": env!("CARGO_PKG_VERSION"),
         "instruction_set": sngan_core::instruction_set(),
@@ -49,7 +54,11 @@ pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
         println!("{result}");
     } else {
         for kind in ["d_update", "g_update"] {
-            println!("{kind}: median {:.4} s, least {:.4} s", number(&result[kind]["median_s"]), number(&result[kind]["min_s"]));
+            println!(
+                "{kind}: median {:.4} s, least {:.4} s",
+                number(&result[kind]["median_s"]),
+                number(&result[kind]["min_s"])
+            );
         }
         println!("peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
     }
@@ -80,7 +89,8 @@ fn summary(times: &[f64]) -> serde_json::Value {
 pub(crate) fn inception(arguments: &BenchInception) -> Result<Ended> {
     let inception = Inception::load(&arguments.weights, Preparation::default())?;
     let n = arguments.images.max(1) * 3 * arguments.size * arguments.size;
-    let images: Vec<u8> = Streams::new(0).uniform("bench", 0, n).into_iter().map(|u| (256.0 * u) as u8).collect();
+    let images: Vec<u8> =
+        Streams::new(0).uniform("bench", 0, n).into_iter().map(|u| (256.0 * u) as u8).collect();
     let mut times = Vec::new();
     // The first one warms up.
     for _ in 0..=arguments.repeat.max(1) {
@@ -108,7 +118,11 @@ pub(crate) fn inception(arguments: &BenchInception) -> Result<Ended> {
 
 /// Times FID of two files of statistics, as one JSON object.
 pub(crate) fn fid(arguments: &BenchFid) -> Result<Ended> {
-    let moments = arguments.statistics.iter().map(|path| Ok(Statistics::read(path)?.moments)).collect::<Result<Vec<Moments>>>()?;
+    let moments = arguments
+        .statistics
+        .iter()
+        .map(|path| Ok(Statistics::read(path)?.moments))
+        .collect::<Result<Vec<Moments>>>()?;
     let (mut times, mut distance) = (Vec::new(), 0.0);
     // The first one warms up.
     for _ in 0..=arguments.repeat.max(1) {
@@ -116,8 +130,12 @@ pub(crate) fn fid(arguments: &BenchFid) -> Result<Ended> {
         distance = frechet_distance(&moments[0], &moments[1])?;
         times.push(start.elapsed().as_secs_f64());
     }
-    let (dim, threads, fid) = (moments[0].dim(), rayon::current_num_threads(), summary(&times[1..]));
-    println!("{}", json!({ "distance": distance, "dim": dim, "threads": threads, "fid": fid, "peak_rss_mb": peak_rss_mb() }));
+    let (dim, threads, fid) =
+        (moments[0].dim(), rayon::current_num_threads(), summary(&times[1..]));
+    println!(
+        "{}",
+        json!({ "distance": distance, "dim": dim, "threads": threads, "fid": fid, "peak_rss_mb": peak_rss_mb() })
+    );
     Ok(Ended::Well)
 }
 
@@ -128,6 +146,13 @@ fn number(value: &serde_json::Value) -> f64 {
 /// The most memory this process has held, in MB of 2²⁰ bytes; `None` where the system does not tell.
 fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let kib: f64 = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    let kib: f64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?
+        .trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse()
+        .ok()?;
     Some(kib / 1024.0)
 }

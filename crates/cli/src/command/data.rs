@@ -10,7 +10,9 @@ use std::path::PathBuf;
 pub(crate) fn run(arguments: &Data) -> Result<Ended> {
     match arguments {
         Data::List => {
-            println!("fashion-mnist's test files are built in (8,000 images to train on, 2,000 as reference); to be fetched:");
+            println!(
+                "fashion-mnist's test files are built in (8,000 images to train on, 2,000 as reference); to be fetched:"
+            );
             for source in sources::sources() {
                 println!("{:<14} {}  {}", source.name, source.about, source.base);
             }
@@ -38,7 +40,9 @@ fn verify(arguments: &DataSet) -> Result<Vec<String>> {
         return Ok(fetch::verify(&arguments.name, &arguments.data_dir)?);
     }
     let progress = Progress::new("images");
-    let report = imagenet::verify(&arguments.data_dir, &mut |done, total| progress.set(Position::even(done, Some(total)), String::new));
+    let report = imagenet::verify(&arguments.data_dir, &mut |done, total| {
+        progress.set(Position::even(done, Some(total)), String::new)
+    });
     progress.finish();
     Ok(report?)
 }
@@ -50,7 +54,11 @@ pub(crate) fn pack_folder(arguments: &Pack) -> PathBuf {
 
 fn pack_imagenet(arguments: &Pack) -> Result<()> {
     let out = pack_folder(arguments);
-    let options = pack::Options { side: arguments.side, min_side: arguments.min_side, strict: arguments.strict };
+    let options = pack::Options {
+        side: arguments.side,
+        min_side: arguments.min_side,
+        strict: arguments.strict,
+    };
     // A bar for each part: their files differ in number.
     let mut bar: Option<(String, Progress)> = None;
     let packs = imagenet::pack(&arguments.from, &out, options, &mut |part, at| {
@@ -61,7 +69,9 @@ fn pack_imagenet(arguments: &Pack) -> Result<()> {
             bar = Some((part.to_string(), Progress::new("files")));
         }
         if let Some((_, bar)) = &bar {
-            bar.set(Position::even(at.done, Some(at.total)), || format!("{part}, {} rejected", at.rejected));
+            bar.set(Position::even(at.done, Some(at.total)), || {
+                format!("{part}, {} rejected", at.rejected)
+            });
         }
     });
     if let Some((_, bar)) = &bar {

@@ -19,13 +19,24 @@ pub(crate) fn replay(case: &Path, out: &Path, precision: Precision) -> Result<En
     };
     let state = replaying::run(&case, &place)?;
     replaying::write(out, &state)?;
-    println!("{}: {} tensors after {} updates of {}", out.display(), state.len(), case.spec.gen_updates, case.spec.label);
+    println!(
+        "{}: {} tensors after {} updates of {}",
+        out.display(),
+        state.len(),
+        case.spec.gen_updates,
+        case.spec.label
+    );
     Ok(Ended::Well)
 }
 
 pub(crate) fn export(source: &Path, out: &Path) -> Result<Ended> {
     let exchange = interchange::export(source, out)?;
-    println!("{}: {} after {} updates", out.display(), exchange.spec.label, exchange.checkpoint.gen_updates);
+    println!(
+        "{}: {} after {} updates",
+        out.display(),
+        exchange.spec.label,
+        exchange.checkpoint.gen_updates
+    );
     Ok(Ended::Well)
 }
 
@@ -33,13 +44,22 @@ pub(crate) fn import(file: &Path, out: &Path) -> Result<Ended> {
     let exchange = interchange::import(file, out)?;
     let (label, done) = (exchange.spec.label, exchange.checkpoint.gen_updates);
     let (run, spec) = (out.display(), out.join("spec.toml"));
-    println!("{run}: {label} after {done} updates; `sngan train {} --out {run} --resume` continues it", spec.display());
+    println!(
+        "{run}: {label} after {done} updates; `sngan train {} --out {run} --resume` continues it",
+        spec.display()
+    );
     Ok(Ended::Well)
 }
 
 pub(crate) fn summary(networks: &Networks) -> Result<Ended> {
     let Networks { width_divisor, dis_width_factor, last_conv_factor, n_classes, .. } = *networks;
-    let mut spec = RunSpec { width_divisor, dis_width_factor, last_conv_factor, n_classes, ..RunSpec::paper(Method::Sn) };
+    let mut spec = RunSpec {
+        width_divisor,
+        dis_width_factor,
+        last_conv_factor,
+        n_classes,
+        ..RunSpec::paper(Method::Sn)
+    };
     spec.set("architecture", &networks.architecture)?;
     spec.set("conditioning", &networks.conditioning)?;
     spec.side = networks.side.unwrap_or(spec.architecture.paper_side());
@@ -66,14 +86,24 @@ fn print_steps(steps: &[Step]) {
             Step::Layer(layer) | Step::Concat(layer) => print_layer(layer),
             Step::Point(point) => {
                 let line = format!("{}{}", norm(point.norm), activation(point.activation));
-                print_row(&point.name, line.trim_start_matches(", "), Some(point.output), step.parameters());
+                print_row(
+                    &point.name,
+                    line.trim_start_matches(", "),
+                    Some(point.output),
+                    step.parameters(),
+                );
             }
             Step::Upsample => print_row("", "upsample 2x", None, 0),
             Step::AveragePool => print_row("", "mean of 2x2", None, 0),
             Step::Block(block) => {
                 print_row(&block.name, "residual block, the sum of", Some(block.output), 0);
                 print_steps(&block.residual);
-                print_row("", if block.shortcut.is_empty() { "and its input" } else { "and" }, None, 0);
+                print_row(
+                    "",
+                    if block.shortcut.is_empty() { "and its input" } else { "and" },
+                    None,
+                    0,
+                );
                 print_steps(&block.shortcut);
             }
         }
@@ -83,11 +113,20 @@ fn print_steps(steps: &[Step]) {
 fn print_layer(layer: &LayerSpec) {
     let what = match layer.kind {
         LayerKind::Dense { input, output } => format!("dense {input} → {output}"),
-        LayerKind::Conv { input, output, kernel, stride, .. } => format!("conv {kernel}x{kernel} stride {stride}, {input} → {output}"),
-        LayerKind::Deconv { input, output, kernel, stride, .. } => format!("deconv {kernel}x{kernel} stride {stride}, {input} → {output}"),
+        LayerKind::Conv { input, output, kernel, stride, .. } => {
+            format!("conv {kernel}x{kernel} stride {stride}, {input} → {output}")
+        }
+        LayerKind::Deconv { input, output, kernel, stride, .. } => {
+            format!("deconv {kernel}x{kernel} stride {stride}, {input} → {output}")
+        }
         LayerKind::Embedding { classes, dim } => format!("embedding of {classes} classes in {dim}"),
     };
-    print_row(&layer.name, &format!("{what}{}{}", norm(layer.norm), activation(layer.activation)), Some(layer.output), layer.parameters());
+    print_row(
+        &layer.name,
+        &format!("{what}{}{}", norm(layer.norm), activation(layer.activation)),
+        Some(layer.output),
+        layer.parameters(),
+    );
 }
 
 /// One line; what has no name and no parameters is neither a layer nor a block.

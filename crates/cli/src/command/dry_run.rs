@@ -22,7 +22,9 @@ pub(crate) fn writes(arguments: &Arguments) -> Result<Option<Vec<String>>> {
             Ok(statistics.map(|lines| lines.into_iter().chain(score::kept(&a.network)).collect()))
         }
         Command::Generate(a) => Ok(Some(vec![generate::intention(a)?])),
-        Command::Figures { out, .. } => Ok(Some(vec![format!("write into {0}/tables and {0}/figures", out.display())])),
+        Command::Figures { out, .. } => {
+            Ok(Some(vec![format!("write into {0}/tables and {0}/figures", out.display())]))
+        }
         Command::Figure(a) => Ok(Some(vec![figure::intention(a, "figure", experiments)?])),
         Command::Table(a) => Ok(Some(vec![figure::intention(a, "table", experiments)?])),
         Command::Report { out, .. } => Ok(Some(report::intentions(out))),
@@ -30,15 +32,28 @@ pub(crate) fn writes(arguments: &Arguments) -> Result<Option<Vec<String>>> {
             let folder = out.clone().unwrap_or_else(|| outs[0].join("records"));
             Ok(Some(vec![format!("write into {}: Parquet and CSV", folder.display())]))
         }
-        Command::Spectra { runs } => Ok(Some(runs.iter().map(|run| format!("replace {}", run.join("spectrum.jsonl").display())).collect())),
+        Command::Spectra { runs } => Ok(Some(
+            runs.iter()
+                .map(|run| format!("replace {}", run.join("spectrum.jsonl").display()))
+                .collect(),
+        )),
         Command::Replay { out, .. } => file(out, "the final state"),
         Command::Export { out, .. } => file(out, "networks and state"),
         Command::Import { out, .. } => file(out, "a run"),
-        Command::Bench(Bench::Figure10(a)) => Ok(Some(vec![format!("write timings into {}", a.out.display())])),
-        Command::Data(Data::Fetch(a)) => Ok(Some(vec![format!("download {} into {}", a.name, a.data_dir.display())])),
+        Command::Bench(Bench::Figure10(a)) => {
+            Ok(Some(vec![format!("write timings into {}", a.out.display())]))
+        }
+        Command::Data(Data::Fetch(a)) => {
+            Ok(Some(vec![format!("download {} into {}", a.name, a.data_dir.display())]))
+        }
         Command::Data(Data::Pack(a)) => {
             let folder = data::pack_folder(a);
-            Ok(Some(imagenet::parts(&a.from)?.iter().map(|part| format!("write {}: a pack", folder.join(part).display())).collect()))
+            Ok(Some(
+                imagenet::parts(&a.from)?
+                    .iter()
+                    .map(|part| format!("write {}: a pack", folder.join(part).display()))
+                    .collect(),
+            ))
         }
         Command::Scorer(Scorer::Train(a)) => file(&scorer::out(a)?, "weights"),
         Command::Plan(_)

@@ -8,10 +8,18 @@ use sngan_plot::{Artefact, Rendered, Request, Source, sweep};
 use std::path::{Path, PathBuf};
 
 /// What is to be drawn, and its records; `kind` is what the command is called.
-fn read(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<(&'static Artefact, Records)> {
+fn read(
+    arguments: &Draw,
+    kind: &str,
+    folder: Option<&Path>,
+) -> Result<(&'static Artefact, Records)> {
     let artefact = sngan_plot::find(&arguments.id)?;
     if artefact.id.starts_with("table") != (kind == "table") {
-        bail!("{} is drawn by `sngan {}`", artefact.id, if kind == "table" { "figure" } else { "table" });
+        bail!(
+            "{} is drawn by `sngan {}`",
+            artefact.id,
+            if kind == "table" { "figure" } else { "table" }
+        );
     }
     let records = records::read(&folders(artefact, arguments))?;
     let enough = match artefact.source {
@@ -29,10 +37,22 @@ fn read(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<(&'static
         } else {
             "in the folders named".into()
         };
-        bail!("no records of {} {place}; to make them:\n  {}", artefact.id, artefact.commands(&arguments.scale).join("\n  "));
+        bail!(
+            "no records of {} {place}; to make them:\n  {}",
+            artefact.id,
+            artefact.commands(&arguments.scale).join("\n  ")
+        );
     }
-    if let (Some(other), Source::Sweeps(names)) = (records.sweeps.iter().find(|s| !artefact.accepts(&s.plan.name)), artefact.source) {
-        bail!("{} holds the experiment `{}`; {} is made from {}", other.path.display(), other.plan.name, artefact.id, names.join(", "));
+    if let (Some(other), Source::Sweeps(names)) =
+        (records.sweeps.iter().find(|s| !artefact.accepts(&s.plan.name)), artefact.source)
+    {
+        bail!(
+            "{} holds the experiment `{}`; {} is made from {}",
+            other.path.display(),
+            other.plan.name,
+            artefact.id,
+            names.join(", ")
+        );
     }
     Ok((artefact, records))
 }
@@ -46,8 +66,12 @@ pub(super) fn intention(arguments: &Draw, kind: &str, folder: Option<&Path>) -> 
 /// Draws one figure or writes one table; `kind` is what the command is called.
 pub(crate) fn draw(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<Ended> {
     let (artefact, records) = read(arguments, kind, folder)?;
-    let request =
-        Request { sweeps: &records.sweeps, timings: records.timings.as_ref(), folder: &arguments.out, compare: arguments.compare };
+    let request = Request {
+        sweeps: &records.sweeps,
+        timings: records.timings.as_ref(),
+        folder: &arguments.out,
+        compare: arguments.compare,
+    };
     match (artefact.render)(&request)? {
         Rendered::Written(paths) => {
             paths.iter().for_each(|p| println!("{}", p.display()));
@@ -76,7 +100,9 @@ pub(crate) fn draw(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Resul
 /// The artefact's experiments that have no records where they are looked for by default.
 fn without_records(artefact: &Artefact, arguments: &Draw) -> Vec<&'static str> {
     let Source::Sweeps(names) = artefact.source else { return Vec::new() };
-    let has_none = |name: &&&str| arguments.from.is_empty() && !records::has_any(&sweep_folder(name, arguments));
+    let has_none = |name: &&&str| {
+        arguments.from.is_empty() && !records::has_any(&sweep_folder(name, arguments))
+    };
     names.iter().filter(has_none).copied().collect()
 }
 
@@ -85,8 +111,16 @@ fn lacking(artefact: &Artefact, arguments: &Draw, folder: Option<&Path>) -> Resu
     let Source::Sweeps(names) = artefact.source else { return Ok(None) };
     for name in names.iter().filter(|_| arguments.from.is_empty()) {
         let file = experiments::find(name, folder)?;
-        let Some(methods) = file.scales.get(&arguments.scale).and_then(|s| s.methods.as_ref()) else { continue };
-        let all: Vec<&str> = file.scales.iter().filter(|(_, s)| s.methods.is_none()).map(|(scale, _)| scale.as_str()).collect();
+        let Some(methods) = file.scales.get(&arguments.scale).and_then(|s| s.methods.as_ref())
+        else {
+            continue;
+        };
+        let all: Vec<&str> = file
+            .scales
+            .iter()
+            .filter(|(_, s)| s.methods.is_none())
+            .map(|(scale, _)| scale.as_str())
+            .collect();
         return Ok(Some(format!(
             "at scale {} {name} has {} alone; with all of its methods: --scale {}",
             arguments.scale,
@@ -119,7 +153,9 @@ fn sweep_folder(name: &str, arguments: &Draw) -> PathBuf {
 pub(crate) fn all(out: &Path, compare: bool) -> Result<Ended> {
     for (id, rendered) in sngan_plot::render_all(out, compare)? {
         match rendered {
-            Rendered::Written(paths) => paths.iter().for_each(|p| println!("{id}: {}", p.display())),
+            Rendered::Written(paths) => {
+                paths.iter().for_each(|p| println!("{id}: {}", p.display()))
+            }
             Rendered::Skipped(reason) => println!("{id}: skipped, {reason}"),
         }
     }

@@ -25,12 +25,24 @@ pub(crate) fn run(arguments: &Figure10) -> Result<Ended> {
     let place = Place::new(&device(&arguments.machine)?);
     let mut entries = Vec::new();
     for side in &arguments.sizes {
-        let empty = |method| UpdateTiming { method, side: *side, discriminator: Vec::new(), generator: Vec::new() };
+        let empty = |method| UpdateTiming {
+            method,
+            side: *side,
+            discriminator: Vec::new(),
+            generator: Vec::new(),
+        };
         let mut of_side = METHODS.map(empty);
         for round in 1..=arguments.rounds {
             for entry in &mut of_side {
                 let (batch, width_divisor) = (arguments.batch, arguments.width_divisor);
-                let spec = RunSpec { side: *side, batch, gen_batch: batch, width_divisor, n_dis: N_DIS, ..RunSpec::paper(entry.method) };
+                let spec = RunSpec {
+                    side: *side,
+                    batch,
+                    gen_batch: batch,
+                    width_divisor,
+                    n_dis: N_DIS,
+                    ..RunSpec::paper(entry.method)
+                };
                 spec.validate()?;
                 let times = measure(&spec, &place, WARM_UP, arguments.repeat.max(1))?;
                 entry.discriminator.push(median(times.discriminator));

@@ -36,29 +36,42 @@ pub(crate) fn run(arguments: &Generate) -> Result<Ended> {
     atomic::try_place(&arguments.out)?;
     let bytes = match task {
         Task::Samples(request) => generate::images_of(&spec, &checkpoint, &device, request)?,
-        Task::Interpolation(request) => generate::interpolate(&spec, &checkpoint, &device, &request)?,
+        Task::Interpolation(request) => {
+            generate::interpolate(&spec, &checkpoint, &device, &request)?
+        }
     };
     generate::write(&arguments.out, &bytes, spec.side, arguments.columns, arguments.zoom)?;
-    println!("{}: {images} images after {} updates", arguments.out.display(), checkpoint.gen_updates);
+    println!(
+        "{}: {images} images after {} updates",
+        arguments.out.display(),
+        checkpoint.gen_updates
+    );
     Ok(Ended::Well)
 }
 
 fn prepare(arguments: &Generate) -> Result<Prepared> {
     let device = device(&arguments.machine)?;
-    let source = arguments.checkpoint.as_ref().or(arguments.source.as_ref()).context("no run was named")?;
+    let source =
+        arguments.checkpoint.as_ref().or(arguments.source.as_ref()).context("no run was named")?;
     let found = run_and_checkpoint(source, &device)?;
-    let (spec, checkpoint) = found.with_context(|| format!("{} is no run folder and no checkpoint of one", source.display()))?;
+    let (spec, checkpoint) = found.with_context(|| {
+        format!("{} is no run folder and no checkpoint of one", source.display())
+    })?;
     let Generate { n, seed, class, columns, zoom, .. } = *arguments;
     let images = if arguments.interpolate.is_some() { n.saturating_mul(columns) } else { n };
     generate::check(&arguments.out, images, spec.side, columns, zoom)?;
-    let interpolation = |path| Task::Interpolation(Interpolation { rows: n, steps: columns, seed, path });
+    let interpolation =
+        |path| Task::Interpolation(Interpolation { rows: n, steps: columns, seed, path });
     let task = match (arguments.interpolate, arguments.to_class) {
         (None, None) => Task::Samples(Request { first: 0, n, seed, class }),
         (Some(Interpolate::Latent), None) => interpolation(Path::Latent { class }),
-        (Some(Interpolate::Class), Some(to)) => {
-            interpolation(Path::Class { from: class.context("--interpolate class needs --class")?, to })
+        (Some(Interpolate::Class), Some(to)) => interpolation(Path::Class {
+            from: class.context("--interpolate class needs --class")?,
+            to,
+        }),
+        (Some(Interpolate::Class), None) => {
+            bail!("--interpolate class needs --class and --to-class")
         }
-        (Some(Interpolate::Class), None) => bail!("--interpolate class needs --class and --to-class"),
         (_, Some(_)) => bail!("--to-class needs --interpolate class"),
     };
     generate::check_classes(&spec, class.into_iter().chain(arguments.to_class))?;

@@ -24,7 +24,12 @@ pub(crate) fn spectra(runs: &[PathBuf]) -> Result<Ended> {
             let share = |x: f64| if x > 0.0 { -(x / total) * (x / total).ln() } else { 0.0 };
             let rank = s.squared.iter().map(|x| share(*x)).sum::<f64>().exp();
             let sigma = s.squared.first().copied().unwrap_or(0.0).sqrt();
-            println!("  {:<8} {:<10} σ {sigma:>10.5}  effective rank {rank:>8.2} of {}", s.layer, s.weights, s.squared.len());
+            println!(
+                "  {:<8} {:<10} σ {sigma:>10.5}  effective rank {rank:>8.2} of {}",
+                s.layer,
+                s.weights,
+                s.squared.len()
+            );
         }
     }
     Ok(Ended::Well)

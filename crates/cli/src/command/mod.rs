@@ -47,11 +47,17 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         Command::Scorer(Scorer::Train(a)) => a.threads,
         Command::Spectrum(_) => 0,
         Command::Data(Data::Pack(a)) => a.threads,
-        Command::Scorer(Scorer::Check(_)) | Command::Replay { .. } | Command::Export { .. } | Command::Import { .. } => 0,
+        Command::Scorer(Scorer::Check(_))
+        | Command::Replay { .. }
+        | Command::Export { .. }
+        | Command::Import { .. } => 0,
         // A sweep has a pool for each run; the others compute nothing.
         _ => return dispatch(arguments),
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads(asked)).build().context("failed to start threads")?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads(asked))
+        .build()
+        .context("failed to start threads")?;
     pool.install(|| dispatch(arguments))
 }
 
@@ -86,7 +92,12 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
         Command::Data(a) => data::run(&a),
         Command::Scorer(a) => scorer::run(&a),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "sngan", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Arguments::command(),
+                "sngan",
+                &mut std::io::stdout(),
+            );
             Ok(Ended::Well)
         }
     }

@@ -17,7 +17,8 @@ const LOG_LINE: u64 = 1_200;
 
 pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
     let seeds = arguments.seeds.as_ref().map(|s| s.0.as_slice());
-    let plan = experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;
+    let plan =
+        experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;
     if arguments.json {
         for spec in &plan.specs {
             println!("{}", serde_json::to_string(spec)?);
@@ -26,15 +27,28 @@ pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
     }
     let workers = super::threads(arguments.machine.threads).min(plan.specs.len()).max(1);
     println!("{} at scale {}: {}", plan.name, plan.scale, plan.title);
-    println!("{:<40} {:>8} {:>9} {:>16} {:>10} {:>9} {:>9}", "run", "setting", "updates", "dataset", "time", "memory", "disk");
-    let mut measured = Measured { device: &arguments.machine.device, workers, known: BTreeMap::new() };
+    println!(
+        "{:<40} {:>8} {:>9} {:>16} {:>10} {:>9} {:>9}",
+        "run", "setting", "updates", "dataset", "time", "memory", "disk"
+    );
+    let mut measured =
+        Measured { device: &arguments.machine.device, workers, known: BTreeMap::new() };
     let mut costs = Vec::new();
     for spec in &plan.specs {
-        let cost = if arguments.no_measure { None } else { Some(measured.cost(spec, &plan.score)?) };
+        let cost =
+            if arguments.no_measure { None } else { Some(measured.cost(spec, &plan.score)?) };
         let data = format!("{}@{}", spec.dataset.name(), spec.side);
-        let cells = cost.map_or_else(|| ["–".into(), "–".into(), "–".into()], |c| [time(c.seconds), bytes(c.memory), bytes(c.disk)]);
+        let cells = cost.map_or_else(
+            || ["–".into(), "–".into(), "–".into()],
+            |c| [time(c.seconds), bytes(c.memory), bytes(c.disk)],
+        );
         let [time, memory, disk] = cells;
-        println!("{:<40} {:>8} {:>9} {data:>16} {time:>10} {memory:>9} {disk:>9}", spec.dir_name(), spec.setting, spec.gen_updates);
+        println!(
+            "{:<40} {:>8} {:>9} {data:>16} {time:>10} {memory:>9} {disk:>9}",
+            spec.dir_name(),
+            spec.setting,
+            spec.gen_updates
+        );
         costs.extend(cost);
     }
     println!("{} runs", plan.specs.len());
@@ -48,7 +62,11 @@ pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
     }
     let score = &plan.score;
     let protocols: Vec<String> = score.protocols.iter().map(ToString::to_string).collect();
-    let during = if score.eval_every > 0 { format!(", also every {} updates", score.eval_every) } else { String::new() };
+    let during = if score.eval_every > 0 {
+        format!(", also every {} updates", score.eval_every)
+    } else {
+        String::new()
+    };
     println!("score: backbone {}, {}{during}", score.backbone, protocols.join(", "));
     Ok(Ended::Well)
 }
@@ -78,10 +96,13 @@ impl Measured<'_> {
             self.known.insert(key.clone(), self.measure(spec)?);
         }
         let found = &self.known[&key];
-        let number = |name: &str| found[name].as_f64().with_context(|| format!("`sngan bench run` did not print {name}"));
+        let number = |name: &str| {
+            found[name].as_f64().with_context(|| format!("`sngan bench run` did not print {name}"))
+        };
         let lines = spec.gen_updates / score.log_every.max(1);
         Ok(Cost {
-            seconds: spec.gen_updates as f64 * number("update_s")? + lines as f64 * number("logging_s")?,
+            seconds: spec.gen_updates as f64 * number("update_s")?
+                + lines as f64 * number("logging_s")?,
             memory: (number("peak_rss_mb").unwrap_or(0.0) * 1024.0 * 1024.0) as u64,
             disk: number("checkpoint_bytes")? as u64 * CHECKPOINTS + lines * LOG_LINE,
         })
@@ -94,7 +115,12 @@ impl Measured<'_> {
         let program = std::env::current_exe().context("failed to find the path of this program")?;
         let start = || {
             let mut command = Command::new(&program);
-            command.args(["bench", "run"]).arg(folder.path()).args(["--threads", "1", "--device", self.device]);
+            command.args(["bench", "run"]).arg(folder.path()).args([
+                "--threads",
+                "1",
+                "--device",
+                self.device,
+            ]);
             command.stdout(Stdio::piped()).spawn().context("failed to start a measurement")
         };
         let children = (0..self.workers).map(|_| start()).collect::<Result<Vec<_>>>()?;
@@ -102,9 +128,13 @@ impl Measured<'_> {
         for child in children {
             let output = child.wait_with_output().context("failed to wait for a measurement")?;
             if !output.status.success() {
-                bail!("the measurement of {} failed; --no-measure lists the runs without", spec.dir_name());
+                bail!(
+                    "the measurement of {} failed; --no-measure lists the runs without",
+                    spec.dir_name()
+                );
             }
-            let found: Value = serde_json::from_slice(&output.stdout).context("failed to read a measurement")?;
+            let found: Value =
+                serde_json::from_slice(&output.stdout).context("failed to read a measurement")?;
             if slowest["update_s"].as_f64() < found["update_s"].as_f64() {
                 slowest = found;
             }
@@ -117,7 +147,18 @@ impl Measured<'_> {
 fn kind(spec: &RunSpec) -> Result<String> {
     let mut value = serde_json::to_value(spec)?;
     if let Some(map) = value.as_object_mut() {
-        for key in ["label", "method", "setting", "lr", "beta1", "beta2", "seed", "gen_updates", "lr_decay", "lr_decay_start"] {
+        for key in [
+            "label",
+            "method",
+            "setting",
+            "lr",
+            "beta1",
+            "beta2",
+            "seed",
+            "gen_updates",
+            "lr_decay",
+            "lr_decay_start",
+        ] {
             map.remove(key);
         }
     }
@@ -166,7 +207,10 @@ mod tests {
 
     #[test]
     fn units_are_the_two_largest() {
-        assert_eq!([4.26, 200.0, 7_320.0, 200_000.0].map(time), ["4.3 s", "3 min 20 s", "2 h 2 min", "2 d 7 h"]);
+        assert_eq!(
+            [4.26, 200.0, 7_320.0, 200_000.0].map(time),
+            ["4.3 s", "3 min 20 s", "2 h 2 min", "2 d 7 h"]
+        );
         assert_eq!([512 * 1024, 3 << 30].map(bytes), ["0.5 MB", "3.0 GB"]);
     }
 

@@ -39,7 +39,12 @@ pub(super) fn read(folders: &[PathBuf]) -> Result<Records> {
         if folder.join("plan.json").exists() {
             let sweep = collect(folder)?;
             if let Some(other) = records.sweeps.iter().find(|s| s.plan.name == sweep.plan.name) {
-                bail!("{} and {} hold the same experiment `{}`; name one of them", other.path.display(), folder.display(), sweep.plan.name);
+                bail!(
+                    "{} and {} hold the same experiment `{}`; name one of them",
+                    other.path.display(),
+                    folder.display(),
+                    sweep.plan.name
+                );
             }
             records.sweeps.push(sweep);
         }

@@ -19,7 +19,10 @@ pub(crate) fn claims(folders: &[PathBuf], only: &[u32]) -> Result<Ended> {
 pub(super) fn intentions(out: &Path) -> Vec<String> {
     let page = out.join("report.html");
     let verb = if page.exists() { "replace" } else { "write" };
-    vec![format!("write into {0}/tables and {0}/figures", out.display()), format!("{verb} {}: the report", page.display())]
+    vec![
+        format!("write into {0}/tables and {0}/figures", out.display()),
+        format!("{verb} {}: the report", page.display()),
+    ]
 }
 
 /// Writes a sweep's report.

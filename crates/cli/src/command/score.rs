@@ -10,7 +10,9 @@ use anyhow::{Result, bail};
 use sngan_data::ImageSource;
 use sngan_eval::input::{self, ArrayImages, Layout};
 use sngan_eval::kid::distinct_subsets;
-use sngan_eval::{Backbone, Evaluator, EvaluatorOptions, Real, SourceSamples, Statistics, make_statistics};
+use sngan_eval::{
+    Backbone, Evaluator, EvaluatorOptions, Real, SourceSamples, Statistics, make_statistics,
+};
 use sngan_experiment::protocol::{Against, Part, Sets};
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{Dataset, ProtocolName, RunDir};
@@ -43,7 +45,9 @@ impl Scored<'_> {
     fn of(arguments: &Score) -> Result<Scored<'_>> {
         match (&arguments.run, &arguments.images) {
             (Some(run), _) => Ok(Scored::Run(RunDir::new(run))),
-            (None, Some(images)) if Path::new(images).join("spec.toml").is_file() => Ok(Scored::Run(RunDir::new(images))),
+            (None, Some(images)) if Path::new(images).join("spec.toml").is_file() => {
+                Ok(Scored::Run(RunDir::new(images)))
+            }
             (None, Some(images)) => Ok(Scored::Images(images)),
             (None, None) => bail!("give a run folder, or --images"),
         }
@@ -63,13 +67,25 @@ pub(crate) fn score(arguments: &Score) -> Result<Ended> {
         return Ok(Ended::Well);
     }
     match scored {
-        Scored::Run(_) => println!("{} updates: {}", records.first().map_or(0, |s| s.gen_updates), describe(&records)),
+        Scored::Run(_) => println!(
+            "{} updates: {}",
+            records.first().map_or(0, |s| s.gen_updates),
+            describe(&records)
+        ),
         Scored::Images(images) => println!("{images}: {}", describe(&records)),
     }
     for record in &records {
         let p = &record.protocol;
-        let stamps = if p.stamps.is_empty() { String::new() } else { format!(", {}", p.stamps.join(", ")) };
-        println!("  {}: {} ({} samples, resize {}, bytes {}{stamps})", record.metric.name(), p.name, p.n_samples, p.resize, p.bytes);
+        let stamps =
+            if p.stamps.is_empty() { String::new() } else { format!(", {}", p.stamps.join(", ")) };
+        println!(
+            "  {}: {} ({} samples, resize {}, bytes {}{stamps})",
+            record.metric.name(),
+            p.name,
+            p.n_samples,
+            p.resize,
+            p.bytes
+        );
     }
     Ok(Ended::Well)
 }
@@ -91,7 +107,10 @@ pub(crate) fn intentions(arguments: &Score) -> Result<Vec<String>> {
 
 /// What a pass through a network would keep.
 pub(crate) fn kept(network: &Network) -> Option<String> {
-    network.cache.as_ref().map(|folder| format!("write into {}: features, unless they are there", folder.display()))
+    network
+        .cache
+        .as_ref()
+        .map(|folder| format!("write into {}: features, unless they are there", folder.display()))
 }
 
 /// Where references' statistics are kept.
@@ -106,8 +125,16 @@ fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
         None => Some(Reference::Dataset(spec.dataset, Part::Reference)),
     };
     let device = device(&arguments.machine)?;
-    let names = names(arguments, reference.as_ref(), spec.side, arguments.samples.unwrap_or(SAMPLES))?;
-    let evaluator = evaluator(arguments, &names, Backbone::INCEPTION_OR_SCORER, spec.dataset, reference, spec.side)?;
+    let names =
+        names(arguments, reference.as_ref(), spec.side, arguments.samples.unwrap_or(SAMPLES))?;
+    let evaluator = evaluator(
+        arguments,
+        &names,
+        Backbone::INCEPTION_OR_SCORER,
+        spec.dataset,
+        reference,
+        spec.side,
+    )?;
     if arguments.network.backbone.is_none() {
         eprintln!("scored through {}; --backbone chooses another", evaluator.backbone().name());
     }
@@ -122,12 +149,22 @@ fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> 
         Some(Reference::Dataset(dataset, _)) => dataset,
         _ => Dataset::Folder,
     };
-    let names = names(arguments, reference.as_ref(), source.side(), arguments.samples.unwrap_or(source.len()))?;
+    let names = names(
+        arguments,
+        reference.as_ref(),
+        source.side(),
+        arguments.samples.unwrap_or(source.len()),
+    )?;
     // Before the real images go through the network.
     if let Some(name) = names.iter().find(|name| name.samples() > source.len()) {
-        bail!("{images}: {} are there; the protocol needs {} (`{name}`)", source.len(), name.samples());
+        bail!(
+            "{images}: {} are there; the protocol needs {} (`{name}`)",
+            source.len(),
+            name.samples()
+        );
     }
-    let evaluator = evaluator(arguments, &names, Backbone::INCEPTION, dataset, reference, source.side())?;
+    let evaluator =
+        evaluator(arguments, &names, Backbone::INCEPTION, dataset, reference, source.side())?;
     let mut samples = SourceSamples::given(source.as_ref(), bytes, &names);
     with_progress(|progress| Ok(evaluator.score(&names, &mut samples, 0, progress)?))
 }
@@ -135,7 +172,10 @@ fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> 
 /// Refuses another device: it would draw from a generator, and networks that score run on the CPU.
 fn on_the_cpu(machine: &Machine) -> Result<()> {
     if !device(machine)?.is_cpu() {
-        bail!("--device {}: images that are there are scored on the CPU; leave it out", machine.device);
+        bail!(
+            "--device {}: images that are there are scored on the CPU; leave it out",
+            machine.device
+        );
     }
     Ok(())
 }
@@ -144,7 +184,8 @@ fn on_the_cpu(machine: &Machine) -> Result<()> {
 fn open(images: &str, arguments: &Score) -> Result<(Box<dyn ImageSource>, &'static str)> {
     let path = Path::new(images);
     // Whatever is neither there nor a data set's name was meant as a path.
-    if let (false, Ok(Reference::Dataset(dataset, part))) = (path.exists(), parse_reference(images)) {
+    if let (false, Ok(Reference::Dataset(dataset, part))) = (path.exists(), parse_reference(images))
+    {
         return Ok((of_dataset(dataset, part, arguments.side, &arguments.data.data_dir)?, "given"));
     }
     open_path(path, arguments.network.layout())
@@ -165,12 +206,20 @@ fn open_path(path: &Path, layout: Option<Layout>) -> Result<(Box<dyn ImageSource
 fn warn_of_left_out(path: &Path) -> Result<()> {
     let left_out = if path.is_dir() { input::left_out(path)? } else { 0 };
     if left_out > 0 {
-        eprintln!("warning: {}: {left_out} files are neither JPEG nor PNG and are left out", path.display());
+        eprintln!(
+            "warning: {}: {left_out} files are neither JPEG nor PNG and are left out",
+            path.display()
+        );
     }
     Ok(())
 }
 
-fn of_dataset(dataset: Dataset, part: Part, side: usize, data_dir: &Path) -> Result<Box<dyn ImageSource>> {
+fn of_dataset(
+    dataset: Dataset,
+    part: Part,
+    side: usize,
+    data_dir: &Path,
+) -> Result<Box<dyn ImageSource>> {
     match Real::of_dataset(dataset, part, side, Some(data_dir))? {
         Real::Images(source) => Ok(source),
         Real::Statistics(path) => bail!("{} holds no images", path.display()),
@@ -180,7 +229,8 @@ fn of_dataset(dataset: Dataset, part: Part, side: usize, data_dir: &Path) -> Res
 /// Runs a scoring with a bar of its own.
 fn with_progress<T>(work: impl FnOnce(&sngan_eval::Progress<'_>) -> Result<T>) -> Result<T> {
     let bar = Progress::beside_the_output("images");
-    let result = work(&|done, total| bar.set(Position::even(done as u64, Some(total as u64)), String::new));
+    let result =
+        work(&|done, total| bar.set(Position::even(done as u64, Some(total as u64)), String::new));
     bar.finish();
     result
 }
@@ -194,16 +244,25 @@ fn evaluator(
     side: usize,
 ) -> Result<Evaluator> {
     let of_pixels = names.iter().all(|name| name.of_pixels());
-    let backbone = if of_pixels { Backbone::Absent } else { arguments.network.load(network, dataset, &arguments.data)? };
+    let backbone = if of_pixels {
+        Backbone::Absent
+    } else {
+        arguments.network.load(network, dataset, &arguments.data)?
+    };
     let layout = arguments.network.layout();
     let data_dir = arguments.data.data_dir.as_path();
-    let options =
-        EvaluatorOptions { few: arguments.network.few(), cache: arguments.network.cache(), statistics: statistics_folder(&arguments.data) };
+    let options = EvaluatorOptions {
+        few: arguments.network.few(),
+        cache: arguments.network.cache(),
+        statistics: statistics_folder(&arguments.data),
+    };
     let mut real = |against: Against| match (&reference, against.part) {
         (Some(Reference::Dataset(dataset, _)), Part::Reference | Part::Test | Part::Train) => {
             Real::of_dataset(*dataset, against.part, side, Some(data_dir))
         }
-        (Some(Reference::Images(path)), Part::Images) => Ok(Real::Images(input::open(path, layout)?)),
+        (Some(Reference::Images(path)), Part::Images) => {
+            Ok(Real::Images(input::open(path, layout)?))
+        }
         (Some(Reference::Statistics(path)), Part::Statistics) => Ok(Real::Statistics(path.clone())),
         _ => Err(sngan_eval::Error::Input {
             what: "reference",
@@ -212,20 +271,36 @@ fn evaluator(
             ),
         }),
     };
-    with_progress(|progress| Ok(Evaluator::new(backbone, names, side, options, &mut real, progress)?))
+    with_progress(|progress| {
+        Ok(Evaluator::new(backbone, names, side, options, &mut real, progress)?)
+    })
 }
 
 /// What `reference` is called in a protocol's name, with all of its images.
-fn against(reference: &Reference, side: usize, data_dir: &Path, layout: Option<Layout>) -> Result<Against> {
+fn against(
+    reference: &Reference,
+    side: usize,
+    data_dir: &Path,
+    layout: Option<Layout>,
+) -> Result<Against> {
     Ok(match reference {
-        Reference::Dataset(dataset, part) => Against { part: *part, n: of_dataset(*dataset, *part, side, data_dir)?.len() },
-        Reference::Images(path) => Against { part: Part::Images, n: input::open(path, layout)?.len() },
+        Reference::Dataset(dataset, part) => {
+            Against { part: *part, n: of_dataset(*dataset, *part, side, data_dir)?.len() }
+        }
+        Reference::Images(path) => {
+            Against { part: Part::Images, n: input::open(path, layout)?.len() }
+        }
         Reference::Statistics(_) => Against { part: Part::Statistics, n: 0 },
     })
 }
 
 /// The protocols asked for, or of the metrics asked for, on `samples` images and all real ones.
-fn names(arguments: &Score, reference: Option<&Reference>, side: usize, samples: usize) -> Result<Vec<ProtocolName>> {
+fn names(
+    arguments: &Score,
+    reference: Option<&Reference>,
+    side: usize,
+    samples: usize,
+) -> Result<Vec<ProtocolName>> {
     if let Some(Reference::Images(path)) = reference {
         warn_of_left_out(path)?;
     }
@@ -233,7 +308,11 @@ fn names(arguments: &Score, reference: Option<&Reference>, side: usize, samples:
         Some(names) => names.clone(),
         None => {
             let (data_dir, layout) = (&arguments.data.data_dir, arguments.network.layout());
-            protocols(arguments, reference.map(|r| against(r, side, data_dir, layout)).transpose()?, samples)?
+            protocols(
+                arguments,
+                reference.map(|r| against(r, side, data_dir, layout)).transpose()?,
+                samples,
+            )?
         }
     };
     // What is asked for twice is answered once.
@@ -243,26 +322,43 @@ fn names(arguments: &Score, reference: Option<&Reference>, side: usize, samples:
 }
 
 /// The protocols of the metrics asked for.
-fn protocols(arguments: &Score, against: Option<Against>, samples: usize) -> Result<Vec<ProtocolName>> {
-    let default = if against.is_some() { vec![MetricName::Is, MetricName::Fid] } else { vec![MetricName::Is] };
+fn protocols(
+    arguments: &Score,
+    against: Option<Against>,
+    samples: usize,
+) -> Result<Vec<ProtocolName>> {
+    let default = if against.is_some() {
+        vec![MetricName::Is, MetricName::Fid]
+    } else {
+        vec![MetricName::Is]
+    };
     let splits = Sets::Splits(arguments.splits);
     let mut names = Vec::new();
     for metric in arguments.metrics.as_ref().unwrap_or(&default) {
         let name = match (metric, against) {
             (MetricName::Is, _) if arguments.splits > samples => {
-                bail!("--splits {}: {samples} images cannot be cut into so many; give fewer splits", arguments.splits)
+                bail!(
+                    "--splits {}: {samples} images cannot be cut into so many; give fewer splits",
+                    arguments.splits
+                )
             }
             (MetricName::Is, _) => ProtocolName::Is { samples, sets: splits },
             (MetricName::MsSsim, _) => ProtocolName::MsSsim { samples, pairs: PAIRS },
-            (_, None) => bail!("--metrics {} compares with real images; add --reference", metric.name()),
+            (_, None) => {
+                bail!("--metrics {} compares with real images; add --reference", metric.name())
+            }
             (MetricName::Fid, Some(against)) => ProtocolName::Fid { samples, against },
             (MetricName::Kid, Some(against)) => {
                 let size = KID.1.min(samples).min(against.n);
                 let subsets = distinct_subsets(KID.0, size, [samples, against.n]);
                 ProtocolName::Kid { samples, against, subsets, size }
             }
-            (MetricName::Precision, Some(against)) => ProtocolName::Precision { samples, against, k: NEAREST },
-            (MetricName::Recall, Some(against)) => ProtocolName::Recall { samples, against, k: NEAREST },
+            (MetricName::Precision, Some(against)) => {
+                ProtocolName::Precision { samples, against, k: NEAREST }
+            }
+            (MetricName::Recall, Some(against)) => {
+                ProtocolName::Recall { samples, against, k: NEAREST }
+            }
             (MetricName::IntraFid, Some(against)) => ProtocolName::IntraFid { samples, against },
         };
         // Written and read again, it is checked as one that was typed.
@@ -282,7 +378,9 @@ fn parse_reference(text: &str) -> Result<Reference> {
     }
     let (name, part) = text.split_once(':').unwrap_or((text, Part::Reference.name()));
     let Ok(dataset) = serde_json::from_value::<Dataset>(name.into()) else {
-        bail!("`{text}` is neither a file or folder nor a data set: fashion-mnist, cifar10, stl10, imagenet, folder");
+        bail!(
+            "`{text}` is neither a file or folder nor a data set: fashion-mnist, cifar10, stl10, imagenet, folder"
+        );
     };
     let known = [Part::Reference, Part::Test, Part::Train].into_iter().find(|p| p.name() == part);
     match known {
@@ -295,17 +393,37 @@ pub(crate) fn stats(arguments: &Stats) -> Result<Ended> {
     let Stats { images, out, side, network, data, machine } = arguments;
     on_the_cpu(machine)?;
     let ((source, bytes), dataset) = match parse_reference(images)? {
-        Reference::Statistics(path) => bail!("{} holds statistics already; give images", path.display()),
+        Reference::Statistics(path) => {
+            bail!("{} holds statistics already; give images", path.display())
+        }
         Reference::Images(path) => (open_path(&path, network.layout())?, Dataset::Folder),
-        Reference::Dataset(dataset, part) => ((of_dataset(dataset, part, *side, &data.data_dir)?, "given"), dataset),
+        Reference::Dataset(dataset, part) => {
+            ((of_dataset(dataset, part, *side, &data.data_dir)?, "given"), dataset)
+        }
     };
     if out.extension().is_none_or(|e| e != "npz") {
         bail!("--out {}: name it .npz, which NumPy and pytorch-fid go by", out.display());
     }
     let backbone = network.load(Backbone::INCEPTION, dataset, data)?;
     let cache = network.cache();
-    let made =
-        with_progress(|progress| Ok(make_statistics(&backbone, source.as_ref(), bytes, network.few(), cache.as_ref(), out, progress)?))?;
-    println!("{}: {} images of {} at side {} through {}", out.display(), made.images.n, made.images.name, made.side, made.backbone);
+    let made = with_progress(|progress| {
+        Ok(make_statistics(
+            &backbone,
+            source.as_ref(),
+            bytes,
+            network.few(),
+            cache.as_ref(),
+            out,
+            progress,
+        )?)
+    })?;
+    println!(
+        "{}: {} images of {} at side {} through {}",
+        out.display(),
+        made.images.n,
+        made.images.name,
+        made.side,
+        made.backbone
+    );
     Ok(Ended::Well)
 }

@@ -19,7 +19,11 @@ fn train(arguments: &TrainScorer) -> Result<Ended> {
     let spec = ScorerSpec::of_dataset(&arguments.dataset)?;
     let images = training_images(spec, &arguments.data.data_dir)?;
     let hold_out = arguments.hold_out;
-    ensure!(hold_out < images.len(), "--hold-out {hold_out} leaves none of {} images to train on", images.len());
+    ensure!(
+        hold_out < images.len(),
+        "--hold-out {hold_out} leaves none of {} images to train on",
+        images.len()
+    );
     let kept = images.len() - hold_out;
     let (train, validation) = (images.range(0..kept), images.range(kept..images.len()));
     let training = Training {
@@ -35,7 +39,12 @@ fn train(arguments: &TrainScorer) -> Result<Ended> {
         seed: arguments.seed,
     };
     let cost = spec.multiply_adds() as f64 / 1e6;
-    println!("{}: {} parameters, {cost:.1} million multiply-adds an image, {:?}", spec.name, spec.parameters(), training.recipe);
+    println!(
+        "{}: {} parameters, {cost:.1} million multiply-adds an image, {:?}",
+        spec.name,
+        spec.parameters(),
+        training.recipe
+    );
     let out = out(arguments)?;
     let scorer = train_scorer(spec, &training, &out, &mut |line| println!("{line}"))?;
     println!("{}: sha256 {}", out.display(), scorer.sha256());
@@ -76,6 +85,11 @@ fn check(arguments: &CheckScorer) -> Result<Ended> {
 
 fn print_accuracy(scorer: &sngan_eval::Scorer, data_dir: &Path) -> Result<()> {
     let images = load(scorer.spec().dataset, Split::Reference, scorer.spec().side, Some(data_dir))?;
-    println!("accuracy {:.4} on the {} images of {}", scorer.accuracy(&images)?, images.len(), images.name);
+    println!(
+        "accuracy {:.4} on the {} images of {}",
+        scorer.accuracy(&images)?,
+        images.len(),
+        images.name
+    );
     Ok(())
 }

@@ -7,15 +7,25 @@ use sngan_experiment::{RunDir, RunSpec};
 use std::path::Path;
 
 /// The spec and checkpoint, where the path is a run's folder (then its newest good one) or a file in its `checkpoints/`.
-pub(crate) fn run_and_checkpoint(path: &Path, device: &Device) -> Result<Option<(RunSpec, Checkpoint)>> {
+pub(crate) fn run_and_checkpoint(
+    path: &Path,
+    device: &Device,
+) -> Result<Option<(RunSpec, Checkpoint)>> {
     if path.is_dir() {
         let dir = RunDir::new(path);
         let spec = dir.spec()?;
-        let checkpoint = checkpoint::latest(&dir, device)?.with_context(|| format!("{} has no good checkpoint", path.display()))?;
+        let checkpoint = checkpoint::latest(&dir, device)?
+            .with_context(|| format!("{} has no good checkpoint", path.display()))?;
         return Ok(Some((spec, checkpoint)));
     }
-    match path.parent().filter(|p| p.file_name().is_some_and(|n| n == "checkpoints")).and_then(Path::parent) {
-        Some(run) if RunDir::new(run).spec_path().exists() => Ok(Some((RunDir::new(run).spec()?, checkpoint::load(path, device)?))),
+    match path
+        .parent()
+        .filter(|p| p.file_name().is_some_and(|n| n == "checkpoints"))
+        .and_then(Path::parent)
+    {
+        Some(run) if RunDir::new(run).spec_path().exists() => {
+            Ok(Some((RunDir::new(run).spec()?, checkpoint::load(path, device)?)))
+        }
         _ => Ok(None),
     }
 }

@@ -36,8 +36,9 @@ fn analysis(arguments: &SpectrumOf, spec: &RunSpec, checkpoint: &Checkpoint) -> 
     if arguments.images == 0 {
         return Ok(analyse(spec, checkpoint, None)?);
     }
-    let data = sngan_data::open(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))
-        .context("--images 0 analyses the weights alone")?;
+    let data =
+        sngan_data::open(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))
+            .context("--images 0 analyses the weights alone")?;
     Ok(analyse(spec, checkpoint, Some((data.as_ref(), arguments.images)))?)
 }
 
@@ -60,11 +61,20 @@ fn print_analysis(analysis: &Analysis) {
             l.effective.singular_values.len()
         );
     }
-    println!("σ: largest singular value of the weight as a matrix. operator: norm of the layer on its input, zeros beyond the border;");
-    println!("circular: the same with joined borders. eff. rank: exp of the entropy of σ²/Σσ², of W̃.");
+    println!(
+        "σ: largest singular value of the weight as a matrix. operator: norm of the layer on its input, zeros beyond the border;"
+    );
+    println!(
+        "circular: the same with joined borders. eff. rank: exp of the entropy of σ²/Σσ², of W̃."
+    );
     match analysis.lipschitz_bound {
-        Some(bound) => println!("Lipschitz constant of D: at most {} (product of operator norms, each by power iteration)", digits(bound)),
-        None => println!("Lipschitz constant of D: not bounded by its weights (normalization of feature maps)"),
+        Some(bound) => println!(
+            "Lipschitz constant of D: at most {} (product of operator norms, each by power iteration)",
+            digits(bound)
+        ),
+        None => println!(
+            "Lipschitz constant of D: not bounded by its weights (normalization of feature maps)"
+        ),
     }
     if let Some(g) = analysis.gradients {
         println!(
@@ -85,8 +95,10 @@ fn print_spectra(found: &FileSpectra) {
     println!("{:<48} {:>20} {:>12} {:>10} {:>6}", "tensor", "shape", "σ", "eff. rank", "of");
     for s in &found.spectra {
         let shape = s.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
-        let (sigma, rank, of) = (s.spectrum.sigma(), s.spectrum.effective_rank, s.spectrum.singular_values.len());
-        let name = if s.normalized { format!("{} / σ by u and v", s.name) } else { s.name.clone() };
+        let (sigma, rank, of) =
+            (s.spectrum.sigma(), s.spectrum.effective_rank, s.spectrum.singular_values.len());
+        let name =
+            if s.normalized { format!("{} / σ by u and v", s.name) } else { s.name.clone() };
         println!("{name:<48} {shape:>20} {sigma:>12.5} {rank:>10.2} {of:>6}");
     }
     if !found.left_out.is_empty() {

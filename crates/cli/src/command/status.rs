@@ -29,15 +29,25 @@ fn table(out: &Path, busy: bool) -> Result<String> {
     let (plan, runs) = sngan_sweep::status(out)?;
     let work = if busy { "a sweep is at work" } else { "no sweep is at work" };
     let mut text = format!("{} at scale {}: {} runs; {work}\n", plan.name, plan.scale, runs.len());
-    let _ = writeln!(text, "{:<40} {:<12} {:>17} {:>10} {:>14}  newest scores", "run", "status", "updates", "rate", "left");
+    let _ = writeln!(
+        text,
+        "{:<40} {:<12} {:>17} {:>10} {:>14}  newest scores",
+        "run", "status", "updates", "rate", "left"
+    );
     for run in &runs {
-        let updates = if run.total > 0 { format!("{}/{}", run.done, run.total) } else { "–".into() };
+        let updates =
+            if run.total > 0 { format!("{}/{}", run.done, run.total) } else { "–".into() };
         let rate = run.rate.map_or_else(|| "–".into(), |r| format!("{r:.1}/s"));
         let left = run.seconds_left().map_or_else(|| "–".into(), time);
         let reason = run.status.as_ref().and_then(|s| s.reason.clone()).unwrap_or_default();
         let scores = describe(&run.scores);
         let gap = if scores.is_empty() || reason.is_empty() { "" } else { "  " };
-        let _ = writeln!(text, "{:<40} {:<12} {updates:>17} {rate:>10} {left:>14}  {scores}{gap}{reason}", run.name, word(run));
+        let _ = writeln!(
+            text,
+            "{:<40} {:<12} {updates:>17} {rate:>10} {left:>14}  {scores}{gap}{reason}",
+            run.name,
+            word(run)
+        );
     }
     Ok(text)
 }

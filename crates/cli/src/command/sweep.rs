@@ -23,8 +23,12 @@ struct Asked {
 impl Asked {
     fn of(arguments: &Sweep, folder: Option<&Path>) -> Result<Asked> {
         let seeds = arguments.seeds.as_ref().map(|s| s.0.as_slice());
-        let plan = experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;
-        let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-{}", plan.name, plan.scale)));
+        let plan =
+            experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;
+        let out = arguments
+            .out
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(format!("runs/{}-{}", plan.name, plan.scale)));
         let options = SweepOptions {
             threads: threads(arguments.machine.threads),
             retry_failed: arguments.retry_failed,
@@ -43,7 +47,13 @@ impl Asked {
         let (specs, all) = (self.specs().len(), self.plan.specs.len());
         let of_all = if specs == all { String::new() } else { format!(" of {all}") };
         let Asked { plan, out, options } = self;
-        format!("{} at scale {}: {specs}{of_all} runs into {}, {} threads", plan.name, plan.scale, out.display(), options.threads)
+        format!(
+            "{} at scale {}: {specs}{of_all} runs into {}, {} threads",
+            plan.name,
+            plan.scale,
+            out.display(),
+            options.threads
+        )
     }
 }
 
@@ -58,8 +68,12 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
     progress.set(work.position(), String::new);
     let ended = AtomicU64::new(0);
     let events = |event: &Event| match event {
-        Event::Scoring { backbone: Some(backbone) } => progress.println(&format!("scores through {backbone}")),
-        Event::Scoring { backbone: None } => progress.println("no scores: the experiment names no backbone, or none that is here"),
+        Event::Scoring { backbone: Some(backbone) } => {
+            progress.println(&format!("scores through {backbone}"))
+        }
+        Event::Scoring { backbone: None } => {
+            progress.println("no scores: the experiment names no backbone, or none that is here")
+        }
         Event::Started { .. } => {}
         Event::Progress { run, gen_update, .. } => {
             work.done(run, *gen_update);
@@ -72,21 +86,40 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
             }
             let n = ended.fetch_add(1, Ordering::Relaxed) + 1;
             let what = reason.as_ref().map_or_else(String::new, |r| format!(": {r}"));
-            let score = if scores.is_empty() { String::new() } else { format!("  {}", describe(scores)) };
-            progress.println(&format!("[{n}/{}] {run} {}{what}{score}", specs.len(), status_name(*status)));
+            let score =
+                if scores.is_empty() { String::new() } else { format!("  {}", describe(scores)) };
+            progress.println(&format!(
+                "[{n}/{}] {run} {}{what}{score}",
+                specs.len(),
+                status_name(*status)
+            ));
         }
     };
     let stop = signals::stop_flag()?;
-    let result = sngan_sweep::run(&plan, &out, Some(&arguments.data.data_dir), &device(&arguments.machine)?, &options, &stop, &events);
+    let result = sngan_sweep::run(
+        &plan,
+        &out,
+        Some(&arguments.data.data_dir),
+        &device(&arguments.machine)?,
+        &options,
+        &stop,
+        &events,
+    );
     progress.finish();
     let s = result?;
-    let elsewhere = if s.elsewhere > 0 { format!(", {} left to another sweep that is at them", s.elsewhere) } else { String::new() };
+    let elsewhere = if s.elsewhere > 0 {
+        format!(", {} left to another sweep that is at them", s.elsewhere)
+    } else {
+        String::new()
+    };
     println!(
         "{} completed, {} diverged, {} failed, {} interrupted or not begun{elsewhere}",
         s.completed, s.diverged, s.failed, s.interrupted
     );
     if s.failed > 0 {
-        println!("the same command takes up again what a disk or file stopped; --retry-failed tries the other failed runs too");
+        println!(
+            "the same command takes up again what a disk or file stopped; --retry-failed tries the other failed runs too"
+        );
     }
     Ok(match (s.interrupted, s.failed) {
         (0, 0) => Ended::Well,
@@ -101,7 +134,10 @@ fn free_memory() -> u64 {
         let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
         line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
     };
-    std::fs::read_to_string("/proc/meminfo").ok().and_then(available).map_or(u64::MAX, |kib| kib * 1024 / 4 * 3)
+    std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(available)
+        .map_or(u64::MAX, |kib| kib * 1024 / 4 * 3)
 }
 
 /// What a sweep would do with each run.
@@ -110,7 +146,11 @@ pub(crate) fn intentions(arguments: &Sweep, folder: Option<&Path>) -> Result<Vec
     let mut lines = vec![asked.heading()];
     for spec in asked.specs() {
         let dir = RunDir::new(asked.out.join("runs").join(spec.dir_name()));
-        lines.push(format!("{:<40} {}", spec.dir_name(), intention(&dir, spec, asked.options.retry_failed)?));
+        lines.push(format!(
+            "{:<40} {}",
+            spec.dir_name(),
+            intention(&dir, spec, asked.options.retry_failed)?
+        ));
     }
     Ok(lines)
 }
@@ -147,9 +187,18 @@ impl Work {
         let mut runs = BTreeMap::new();
         for spec in specs {
             let status = RunDir::new(out.join("runs").join(spec.dir_name())).status()?;
-            let done = status.map_or(0, |s| if s.status == Status::Diverged { spec.gen_updates } else { s.gen_updates });
+            let done = status.map_or(0, |s| {
+                if s.status == Status::Diverged { spec.gen_updates } else { s.gen_updates }
+            });
             let cost_per_update = spec.multiply_adds()? / spec.gen_updates.max(1) as f64;
-            runs.insert(spec.dir_name(), Share { done: done.min(spec.gen_updates), total: spec.gen_updates, cost_per_update });
+            runs.insert(
+                spec.dir_name(),
+                Share {
+                    done: done.min(spec.gen_updates),
+                    total: spec.gen_updates,
+                    cost_per_update,
+                },
+            );
         }
         Ok(Work { runs: Mutex::new(runs) })
     }
@@ -164,8 +213,13 @@ impl Work {
     fn position(&self) -> Position {
         let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         let sum = |f: fn(&Share) -> f64| runs.values().map(f).sum::<f64>();
-        let share = sum(|s| s.done as f64 * s.cost_per_update) / sum(|s| s.total as f64 * s.cost_per_update).max(1.0);
-        Position { done: runs.values().map(|s| s.done).sum(), total: Some(runs.values().map(|s| s.total).sum()), share }
+        let share = sum(|s| s.done as f64 * s.cost_per_update)
+            / sum(|s| s.total as f64 * s.cost_per_update).max(1.0);
+        Position {
+            done: runs.values().map(|s| s.done).sum(),
+            total: Some(runs.values().map(|s| s.total).sum()),
+            share,
+        }
     }
 }
 

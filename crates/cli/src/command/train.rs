@@ -31,41 +31,66 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
         held_out: None,
     };
     let stop = signals::stop_flag()?;
-    println!("{}: {} images of {}, {} updates, {threads} threads", out.display(), images.len(), images.name(), spec.gen_updates);
+    println!(
+        "{}: {} images of {}, {} updates, {threads} threads",
+        out.display(),
+        images.len(),
+        images.name(),
+        spec.gen_updates
+    );
     let progress = Progress::new("updates");
     let every = arguments.eval_every.or(score.as_ref().map(|s| s.eval_every)).unwrap_or(0);
-    let evaluator = if every > 0 { evaluator(&spec, score, &arguments.data.data_dir)? } else { None };
-    let outcome = train(&out, &spec, images.as_ref(), &device, &options, &stop, &mut |p, trainer| {
-        if let Some(evaluator) = &evaluator {
-            sngan_sweep::score_during(&RunDir::new(&out), &spec, evaluator, every, p, trainer)?;
-        }
-        progress.set(Position::even(p.gen_update, Some(p.total)), || format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g));
-        Ok(())
-    });
+    let evaluator =
+        if every > 0 { evaluator(&spec, score, &arguments.data.data_dir)? } else { None };
+    let outcome =
+        train(&out, &spec, images.as_ref(), &device, &options, &stop, &mut |p, trainer| {
+            if let Some(evaluator) = &evaluator {
+                sngan_sweep::score_during(&RunDir::new(&out), &spec, evaluator, every, p, trainer)?;
+            }
+            progress.set(Position::even(p.gen_update, Some(p.total)), || {
+                format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g)
+            });
+            Ok(())
+        });
     progress.finish();
     Ok(match outcome? {
         Outcome::Completed => {
-            println!("completed; samples in {}", RunDir::new(&out).sample_path(spec.gen_updates).display());
+            println!(
+                "completed; samples in {}",
+                RunDir::new(&out).sample_path(spec.gen_updates).display()
+            );
             Ended::Well
         }
         Outcome::Diverged { gen_update, reason } => {
-            println!("diverged at update {gen_update}: {reason}; the state is in {}", out.join("diverged.safetensors").display());
+            println!(
+                "diverged at update {gen_update}: {reason}; the state is in {}",
+                out.join("diverged.safetensors").display()
+            );
             Ended::Diverged
         }
         Outcome::Interrupted { gen_updates } => {
-            println!("interrupted after {gen_updates} updates; a checkpoint is written, --resume continues");
+            println!(
+                "interrupted after {gen_updates} updates; a checkpoint is written, --resume continues"
+            );
             Ended::Interrupted
         }
     })
 }
 
 /// What a run is scored with during training: as its experiment says, else by two short protocols through its data set's scorer.
-fn evaluator(spec: &RunSpec, score: Option<ScorePlan>, data_dir: &Path) -> Result<Option<Evaluator>> {
+fn evaluator(
+    spec: &RunSpec,
+    score: Option<ScorePlan>,
+    data_dir: &Path,
+) -> Result<Option<Evaluator>> {
     let plan = match score {
         Some(plan) => plan,
         None => ScorePlan {
             backbone: Backbone::INCEPTION_OR_SCORER.into(),
-            protocols: ["is_2k_split5", "fid_2k_ref2k"].into_iter().map(str::parse).collect::<Result<_, _>>()?,
+            protocols: ["is_2k_split5", "fid_2k_ref2k"]
+                .into_iter()
+                .map(str::parse)
+                .collect::<Result<_, _>>()?,
             eval_every: 0,
             log_every: LOG_EVERY,
             checkpoint_every: CHECKPOINT_EVERY,
@@ -73,7 +98,11 @@ fn evaluator(spec: &RunSpec, score: Option<ScorePlan>, data_dir: &Path) -> Resul
     };
     let evaluator = sngan_sweep::evaluator_for(&plan, spec.dataset, spec.side, Some(data_dir))?;
     if evaluator.is_none() {
-        eprintln!("warning: no scores: backbone `{}` gives none for {}", plan.backbone, spec.dataset.name());
+        eprintln!(
+            "warning: no scores: backbone `{}` gives none for {}",
+            plan.backbone,
+            spec.dataset.name()
+        );
     }
     Ok(evaluator)
 }
@@ -84,7 +113,12 @@ pub(crate) fn intention(arguments: &Train, folder: Option<&Path>) -> Result<Stri
     let out = out(arguments, &spec);
     refuse_unasked_resumption(&out, arguments.resume)?;
     let dir = RunDir::new(&out);
-    Ok(format!("{}: {}, to {} updates", out.display(), super::sweep::intention(&dir, &spec, true)?, spec.gen_updates))
+    Ok(format!(
+        "{}: {}, to {} updates",
+        out.display(),
+        super::sweep::intention(&dir, &spec, true)?,
+        spec.gen_updates
+    ))
 }
 
 fn out(arguments: &Train, spec: &RunSpec) -> PathBuf {
@@ -96,20 +130,30 @@ fn refuse_unasked_resumption(out: &Path, resume: bool) -> Result<()> {
     if let Some(status) = RunDir::new(out).status()?
         && !resume
     {
-        bail!("{} holds a run with {} updates; add --resume to continue it, or choose another --out", out.display(), status.gen_updates);
+        bail!(
+            "{} holds a run with {} updates; add --resume to continue it, or choose another --out",
+            out.display(),
+            status.gen_updates
+        );
     }
     Ok(())
 }
 
 /// The one spec that the arguments name, and the experiment's cadences.
 fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<ScorePlan>)> {
-    let (mut spec, score) = if Path::new(&arguments.experiment).file_name().is_some_and(|n| n == "spec.toml") {
+    let (mut spec, score) = if Path::new(&arguments.experiment)
+        .file_name()
+        .is_some_and(|n| n == "spec.toml")
+    {
         let run = PathBuf::from(&arguments.experiment);
         (RunDir::new(run.parent().unwrap_or(Path::new("."))).spec()?, None)
     } else {
         let plan = experiments::find(&arguments.experiment, folder)?.plan(&arguments.scale)?;
         let fits = |s: &RunSpec| {
-            arguments.method.as_ref().is_none_or(|m| s.label.eq_ignore_ascii_case(m) || s.method.name() == m)
+            arguments
+                .method
+                .as_ref()
+                .is_none_or(|m| s.label.eq_ignore_ascii_case(m) || s.method.name() == m)
                 && arguments.setting.as_ref().is_none_or(|x| s.setting.eq_ignore_ascii_case(x))
                 && arguments.seed.is_none_or(|x| s.seed == x)
         };
@@ -119,14 +163,21 @@ fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<Sco
         match found.len() {
             1 => {}
             0 => {
-                bail!("no run {scope} fits; methods: {}; `sngan plan` lists every run", labels.into_iter().collect::<Vec<_>>().join(", "))
+                bail!(
+                    "no run {scope} fits; methods: {}; `sngan plan` lists every run",
+                    labels.into_iter().collect::<Vec<_>>().join(", ")
+                )
             }
-            n => bail!("{n} runs {scope} fit; narrow it with --method, --setting and --seed, or use `sngan sweep`"),
+            n => bail!(
+                "{n} runs {scope} fit; narrow it with --method, --setting and --seed, or use `sngan sweep`"
+            ),
         }
         (found.remove(0), Some(plan.score))
     };
     for change in &arguments.set {
-        let (key, value) = change.split_once('=').with_context(|| format!("--set {change}: expected KEY=VALUE"))?;
+        let (key, value) = change
+            .split_once('=')
+            .with_context(|| format!("--set {change}: expected KEY=VALUE"))?;
         spec.set(key, value)?;
     }
     spec.validate()?;

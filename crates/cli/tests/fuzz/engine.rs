@@ -53,9 +53,15 @@ pub(crate) struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { inputs, seconds, accepted, peak } = self;
-        let (rate, share) = (*inputs as f64 / seconds.max(1e-9), 100.0 * *accepted as f64 / (*inputs).max(1) as f64);
+        let (rate, share) = (
+            *inputs as f64 / seconds.max(1e-9),
+            100.0 * *accepted as f64 / (*inputs).max(1) as f64,
+        );
         let peak = *peak as f64 / (1 << 20) as f64;
-        write!(f, "{inputs:>8} inputs in {seconds:>6.1} s ({rate:.0}/s), {share:.1} % accepted, peak {peak:.2} MiB")
+        write!(
+            f,
+            "{inputs:>8} inputs in {seconds:>6.1} s ({rate:.0}/s), {share:.1} % accepted, peak {peak:.2} MiB"
+        )
     }
 }
 
@@ -79,8 +85,12 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.what {
             What::Panic(message) => write!(f, "input {}: panic: {message}", self.index)?,
-            What::Memory { peak, allowed } => write!(f, "input {}: {peak} bytes in use; {allowed} are allowed", self.index)?,
-            What::Slow => write!(f, "input {}: took more than {} s", self.index, PATIENCE.as_secs())?,
+            What::Memory { peak, allowed } => {
+                write!(f, "input {}: {peak} bytes in use; {allowed} are allowed", self.index)?
+            }
+            What::Slow => {
+                write!(f, "input {}: took more than {} s", self.index, PATIENCE.as_secs())?
+            }
             What::SeedRefused => write!(f, "seed {} is refused by its own reader", self.index)?,
         }
         self.kept.as_ref().map_or(Ok(()), |path| write!(f, "; the input is {}", path.display()))
@@ -100,7 +110,8 @@ pub(crate) fn silence_panics() {
 fn one(target: &Target, input: &[u8], patience: Duration) -> Result<(bool, usize), What> {
     let start = Instant::now();
     let (result, peak) = peak_of(|| catch_unwind(AssertUnwindSafe(|| (target.read)(input))));
-    let accepted = result.map_err(|_| What::Panic(PANIC.with(|p| p.borrow().replace('\n', " "))))?;
+    let accepted =
+        result.map_err(|_| What::Panic(PANIC.with(|p| p.borrow().replace('\n', " "))))?;
     let allowed = (target.mebibytes << 20) + PER_BYTE * input.len();
     if peak > allowed {
         return Err(What::Memory { peak, allowed });
@@ -123,7 +134,8 @@ pub(crate) fn run(target: &Target, budget: Budget) -> Outcome {
         return Outcome::Bad(Failure { index, what, kept: keep(target, "seed", index, seed) });
     }
     let mutator = Mutator::new(target.name, &seeds, target.dictionary);
-    let (start, mut report) = (Instant::now(), Report { inputs: 0, seconds: 0.0, accepted: 0, peak: 0 });
+    let (start, mut report) =
+        (Instant::now(), Report { inputs: 0, seconds: 0.0, accepted: 0, peak: 0 });
     for index in (budget.from..).take(usize::try_from(budget.inputs).unwrap_or(usize::MAX)) {
         if budget.seconds.is_some_and(|s| start.elapsed() >= s) {
             break;
@@ -136,7 +148,13 @@ pub(crate) fn run(target: &Target, budget: Budget) -> Outcome {
                 report.accepted += u64::from(accepted);
                 report.peak = report.peak.max(peak);
             }
-            Err(what) => return Outcome::Bad(Failure { index, what, kept: keep(target, "input", index, &input) }),
+            Err(what) => {
+                return Outcome::Bad(Failure {
+                    index,
+                    what,
+                    kept: keep(target, "input", index, &input),
+                });
+            }
         }
     }
     report.seconds = start.elapsed().as_secs_f64();
@@ -164,8 +182,11 @@ pub(crate) fn self_test() {
         }
     };
     assert_eq!(what(|b| b.len() > 3, seeds), None);
-    assert!(matches!(what(|b| b[5] < 200, seeds), Some(What::Panic(m)) if m.contains("out of bounds")));
-    let large = |b: &[u8]| b.first() != Some(&0) || Vec::<u8>::with_capacity(2 << 20).capacity() > 0;
+    assert!(
+        matches!(what(|b| b[5] < 200, seeds), Some(What::Panic(m)) if m.contains("out of bounds"))
+    );
+    let large =
+        |b: &[u8]| b.first() != Some(&0) || Vec::<u8>::with_capacity(2 << 20).capacity() > 0;
     assert!(matches!(what(large, seeds), Some(What::Memory { peak, .. }) if peak >= 2 << 20));
     assert_eq!(what(|_| false, seeds), Some(What::SeedRefused));
     let slow = Target { name: "self-test", seeds, dictionary: &[], read: |_| true, mebibytes: 1 };

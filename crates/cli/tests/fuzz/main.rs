@@ -40,7 +40,12 @@ impl Arguments {
         let mut parsed = Arguments::default();
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
-            let mut number = || arguments.next().and_then(|n| n.replace('_', "").parse().ok()).expect("a number after the option");
+            let mut number = || {
+                arguments
+                    .next()
+                    .and_then(|n| n.replace('_', "").parse().ok())
+                    .expect("a number after the option")
+            };
             match argument.as_str() {
                 "--list" => parsed.list = true,
                 "--ignored" => parsed.ignored = true,
@@ -57,7 +62,11 @@ impl Arguments {
     }
 
     fn wants(&self, name: &str) -> bool {
-        self.names.is_empty() || self.names.iter().any(|n| if self.exact { n == name } else { name.contains(n.as_str()) })
+        self.names.is_empty()
+            || self
+                .names
+                .iter()
+                .any(|n| if self.exact { n == name } else { name.contains(n.as_str()) })
     }
 
     fn budget(&self) -> Budget {
@@ -75,7 +84,11 @@ fn main() -> ExitCode {
     let targets = targets::all();
     if arguments.list {
         if !arguments.ignored {
-            targets.iter().map(|t| t.name).chain([SELF_TEST]).for_each(|name| println!("{name}: test"));
+            targets
+                .iter()
+                .map(|t| t.name)
+                .chain([SELF_TEST])
+                .for_each(|name| println!("{name}: test"));
         }
         return ExitCode::SUCCESS;
     }
@@ -83,7 +96,9 @@ fn main() -> ExitCode {
     let mut good = true;
     if arguments.wants(SELF_TEST) {
         engine::self_test();
-        println!("{SELF_TEST}: a panic, a large allocation, a slow input and a refused seed are each found");
+        println!(
+            "{SELF_TEST}: a panic, a large allocation, a slow input and a refused seed are each found"
+        );
     }
     for target in targets.iter().filter(|t| arguments.wants(t.name)) {
         match engine::run(target, arguments.budget()) {

@@ -36,7 +36,11 @@ pub(crate) struct Mutator<'a> {
 }
 
 impl<'a> Mutator<'a> {
-    pub(crate) fn new(target: &str, seeds: &'a [Vec<u8>], dictionary: &'a [&'a str]) -> Mutator<'a> {
+    pub(crate) fn new(
+        target: &str,
+        seeds: &'a [Vec<u8>],
+        dictionary: &'a [&'a str],
+    ) -> Mutator<'a> {
         Mutator { stream: format!("fuzz.{target}"), seeds, dictionary }
     }
 
@@ -81,7 +85,11 @@ impl<'a> Mutator<'a> {
     }
 
     fn word(&self, draw: &mut Draw<'_>) -> &'a [u8] {
-        if self.dictionary.is_empty() { &[] } else { self.dictionary[draw.below(self.dictionary.len())].as_bytes() }
+        if self.dictionary.is_empty() {
+            &[]
+        } else {
+            self.dictionary[draw.below(self.dictionary.len())].as_bytes()
+        }
     }
 }
 
@@ -141,8 +149,11 @@ fn insert(bytes: &mut Vec<u8>, at: usize, part: &[u8]) {
 
 /// Puts another number in the place of the next one that is written in digits.
 fn exchange_number(bytes: &mut Vec<u8>, at: usize, draw: &mut Draw<'_>) {
-    let Some(start) = bytes[at..].iter().position(u8::is_ascii_digit).map(|i| at + i) else { return };
-    let end = bytes[start..].iter().position(|b| !b.is_ascii_digit()).map_or(bytes.len(), |i| start + i);
+    let Some(start) = bytes[at..].iter().position(u8::is_ascii_digit).map(|i| at + i) else {
+        return;
+    };
+    let end =
+        bytes[start..].iter().position(|b| !b.is_ascii_digit()).map_or(bytes.len(), |i| start + i);
     let number = match draw.below(4) {
         0 => (draw.below(20) as u64).to_string(),
         1 => format!("-{}", draw.below(100)),

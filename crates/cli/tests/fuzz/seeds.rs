@@ -17,13 +17,24 @@ use std::sync::OnceLock;
 
 pub(crate) fn experiments() -> Vec<Vec<u8>> {
     let tiny = include_str!("tiny.toml");
-    let built_in = [include_str!("../../../../experiments/table1.toml"), include_str!("../../../../experiments/demo.toml"), tiny];
+    let built_in = [
+        include_str!("../../../../experiments/table1.toml"),
+        include_str!("../../../../experiments/demo.toml"),
+        tiny,
+    ];
     built_in.map(|text| text.as_bytes().to_vec()).into()
 }
 
 /// A network of one to eight channels on 8x8 images.
 fn tiny(method: Method) -> RunSpec {
-    RunSpec { side: 8, width_divisor: 64, batch: 2, gen_batch: 2, gen_updates: 1, ..RunSpec::paper(method) }
+    RunSpec {
+        side: 8,
+        width_divisor: 64,
+        batch: 2,
+        gen_batch: 2,
+        gen_updates: 1,
+        ..RunSpec::paper(method)
+    }
 }
 
 fn provenance_record() -> Provenance {
@@ -48,7 +59,9 @@ fn of_run(method: Method, path: fn(&RunDir) -> PathBuf) -> Vec<u8> {
 }
 
 pub(crate) fn specs() -> Vec<Vec<u8>> {
-    [Method::Sn, Method::WganGp, Method::BatchNorm].map(|method| of_run(method, RunDir::spec_path)).into()
+    [Method::Sn, Method::WganGp, Method::BatchNorm]
+        .map(|method| of_run(method, RunDir::spec_path))
+        .into()
 }
 
 pub(crate) fn provenance() -> Vec<Vec<u8>> {
@@ -57,7 +70,10 @@ pub(crate) fn provenance() -> Vec<Vec<u8>> {
 
 /// Lines, and a last one that a kill has cut.
 fn lines(line: &str) -> Vec<Vec<u8>> {
-    vec![format!("{line}\n{line}\n").into_bytes(), format!("{line}\n{}", &line[..line.len() / 2]).into_bytes()]
+    vec![
+        format!("{line}\n{line}\n").into_bytes(),
+        format!("{line}\n{}", &line[..line.len() / 2]).into_bytes(),
+    ]
 }
 
 pub(crate) fn log() -> Vec<Vec<u8>> {
@@ -77,11 +93,16 @@ pub(crate) fn scores() -> Vec<Vec<u8>> {
 }
 
 pub(crate) fn spectrum() -> Vec<Vec<u8>> {
-    lines(r#"{"version":1,"gen_updates":1000,"layer":"conv0","weights":"normalized","squared":[1.0,0.5,0.25e-3]}"#)
+    lines(
+        r#"{"version":1,"gen_updates":1000,"layer":"conv0","weights":"normalized","squared":[1.0,0.5,0.25e-3]}"#,
+    )
 }
 
 pub(crate) fn status() -> Vec<Vec<u8>> {
-    vec![br#"{"version":1,"status":"diverged","gen_updates":7,"reason":"loss_d is not finite"}"#.to_vec()]
+    vec![
+        br#"{"version":1,"status":"diverged","gen_updates":7,"reason":"loss_d is not finite"}"#
+            .to_vec(),
+    ]
 }
 
 pub(crate) fn plan() -> Vec<Vec<u8>> {
@@ -118,7 +139,8 @@ pub(crate) fn statistics() -> Vec<Vec<u8>> {
 
 pub(crate) fn image_array() -> Vec<Vec<u8>> {
     let array = |descr: &str, data: &[u8]| {
-        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 3, 4, 4), }}");
+        let header =
+            format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 3, 4, 4), }}");
         let mut file = b"\x93NUMPY\x01\x00".to_vec();
         file.extend(118u16.to_le_bytes());
         file.extend(format!("{header:<117}\n").as_bytes());
@@ -126,7 +148,8 @@ pub(crate) fn image_array() -> Vec<Vec<u8>> {
         file
     };
     let bytes: Vec<u8> = (0..96).collect();
-    let floats: Vec<u8> = (0..96u8).flat_map(|i| (f32::from(i) / 48.0 - 1.0).to_le_bytes()).collect();
+    let floats: Vec<u8> =
+        (0..96u8).flat_map(|i| (f32::from(i) / 48.0 - 1.0).to_le_bytes()).collect();
     vec![array("|u1", &bytes), array("<f4", &floats)]
 }
 
@@ -134,7 +157,8 @@ pub(crate) fn image_array() -> Vec<Vec<u8>> {
 pub(crate) fn image_archive() -> Vec<Vec<u8>> {
     let archive = |array: Vec<u8>| {
         let mut file = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        let stored = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored);
         file.start_file("arr_0.npy", stored).unwrap();
         file.write_all(&array).unwrap();
         file.finish().unwrap().into_inner()
@@ -150,7 +174,9 @@ pub(crate) fn image_tensor() -> Vec<Vec<u8>> {
 
 pub(crate) fn tensors() -> Vec<Vec<u8>> {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
-    let few = |checkpoint: Checkpoint| checkpoint.tensors.into_iter().filter(|(name, _)| name.contains("conv1")).collect();
+    let few = |checkpoint: Checkpoint| {
+        checkpoint.tensors.into_iter().filter(|(name, _)| name.contains("conv1")).collect()
+    };
     vec![BYTES.get_or_init(|| checkpoint::encode(&few(start().1)).unwrap()).clone()]
 }
 
@@ -175,7 +201,12 @@ pub(crate) fn interchange() -> Vec<Vec<u8>> {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     let make = || {
         let (spec, checkpoint) = start();
-        interchange::encode(&interchange::Exchange { spec, provenance: provenance_record(), checkpoint }).unwrap()
+        interchange::encode(&interchange::Exchange {
+            spec,
+            provenance: provenance_record(),
+            checkpoint,
+        })
+        .unwrap()
     };
     vec![BYTES.get_or_init(make).clone()]
 }
@@ -195,7 +226,8 @@ pub(crate) fn replay_cases() -> Vec<Vec<u8>> {
         let (spec, checkpoint) = start();
         let file = Tensors::of(&checkpoint::encode(&checkpoint.tensors).unwrap());
         let mut header: serde_json::Value = serde_json::from_slice(&file.header).unwrap();
-        header["__metadata__"] = serde_json::json!({ "spec": serde_json::to_string(&spec).unwrap() });
+        header["__metadata__"] =
+            serde_json::json!({ "spec": serde_json::to_string(&spec).unwrap() });
         wrap::file(header.to_string().as_bytes(), &file.data)
     };
     vec![BYTES.get_or_init(make).clone()]
@@ -213,7 +245,9 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn idx() -> Vec<Vec<u8>> {
-    let words = |words: &[u32], body: &[u8]| [words.iter().flat_map(|w| w.to_be_bytes()).collect(), body.to_vec()].concat();
+    let words = |words: &[u32], body: &[u8]| {
+        [words.iter().flat_map(|w| w.to_be_bytes()).collect(), body.to_vec()].concat()
+    };
     let body: Vec<u8> = (0..32).collect();
     let (images, labels) = (words(&[0x803, 2, 4, 4], &body), words(&[0x801, 2], &[3, 9]));
     // A thousand zeros for each byte: it may be read, for its header says what it holds.
@@ -232,7 +266,9 @@ pub(crate) fn stl10() -> Vec<Vec<u8>> {
 
 fn encoded(side: u32, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let noise = RgbImage::from_fn(side, side + 3, |x, y| image::Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, 3]));
+    let noise = RgbImage::from_fn(side, side + 3, |x, y| {
+        image::Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, 3])
+    });
     noise.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
     bytes
 }
@@ -257,7 +293,14 @@ pub(crate) fn pack_folder() -> &'static Path {
             std::fs::create_dir_all(from.join(class)).unwrap();
             std::fs::write(from.join(class).join("1.png"), encoded(6, ImageFormat::Png)).unwrap();
         }
-        pack::pack(&from, "fuzz", &out, Options { side: 4, min_side: 0, strict: true }, &mut |_| {}).unwrap();
+        pack::pack(
+            &from,
+            "fuzz",
+            &out,
+            Options { side: 4, min_side: 0, strict: true },
+            &mut |_| {},
+        )
+        .unwrap();
         out
     })
 }

@@ -16,15 +16,82 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
-const JSON: &[&str] = &["{", "}", "[", "]", ":", ",", "\"", "null", "true", "1e308", "-0.0", "\\u0000", "\"version\":1", "\n", "NaN"];
-const TOML: &[&str] = &["[", "]", "[[", "=", "\"", "'''", "\n", "{", "}", ",", "#", "inf", "nan", "1979-05-27", "run", "true", ".", "_"];
-const TENSORS: &[&str] = &["F32", "F64", "BOOL", "\"shape\":[", "\"data_offsets\":[0,", "__metadata__", "{", "}", "]", "\"", "0"];
-const PICKLE: &[&str] =
-    &["(", "t", "}", "u", "R", "Q", "ctorch._utils\n_rebuild_tensor_v2\n", "ctorch\nFloatStorage\n", "PK\u{1}\u{2}", "data/0"];
-const NPY: &[&str] =
-    &["'descr': '<f8'", "'|u1'", "'fortran_order': True", "'shape': (2, 3, 4, 4)", "(", ")", "((((((((", "PK\u{1}\u{2}", "PK\u{5}\u{6}"];
+const JSON: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    "\"",
+    "null",
+    "true",
+    "1e308",
+    "-0.0",
+    "\\u0000",
+    "\"version\":1",
+    "\n",
+    "NaN",
+];
+const TOML: &[&str] = &[
+    "[",
+    "]",
+    "[[",
+    "=",
+    "\"",
+    "'''",
+    "\n",
+    "{",
+    "}",
+    ",",
+    "#",
+    "inf",
+    "nan",
+    "1979-05-27",
+    "run",
+    "true",
+    ".",
+    "_",
+];
+const TENSORS: &[&str] = &[
+    "F32",
+    "F64",
+    "BOOL",
+    "\"shape\":[",
+    "\"data_offsets\":[0,",
+    "__metadata__",
+    "{",
+    "}",
+    "]",
+    "\"",
+    "0",
+];
+const PICKLE: &[&str] = &[
+    "(",
+    "t",
+    "}",
+    "u",
+    "R",
+    "Q",
+    "ctorch._utils\n_rebuild_tensor_v2\n",
+    "ctorch\nFloatStorage\n",
+    "PK\u{1}\u{2}",
+    "data/0",
+];
+const NPY: &[&str] = &[
+    "'descr': '<f8'",
+    "'|u1'",
+    "'fortran_order': True",
+    "'shape': (2, 3, 4, 4)",
+    "(",
+    ")",
+    "((((((((",
+    "PK\u{1}\u{2}",
+    "PK\u{5}\u{6}",
+];
 const IDX: &[&str] = &["\0\0\u{8}\u{3}", "\0\0\u{8}\u{1}", "\u{1f}", "\0\0\0\0"];
-const PNG: &[&str] = &["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "iCCP", "zTXt", "acTL", "fcTL", "\0\0\0\r"];
+const PNG: &[&str] =
+    &["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "iCCP", "zTXt", "acTL", "fcTL", "\0\0\0\r"];
 
 /// Memory, in MiB, of a reader that keeps what it reads.
 const PLAIN: usize = 64;
@@ -37,40 +104,83 @@ const INFLATED: usize = 64 * (2 + 3);
 
 /// Every reader.
 pub(crate) fn all() -> Vec<Target> {
-    let target = |name, seeds, dictionary, mebibytes, read| Target { name, seeds, dictionary, mebibytes, read };
+    let target = |name, seeds, dictionary, mebibytes, read| Target {
+        name,
+        seeds,
+        dictionary,
+        mebibytes,
+        read,
+    };
     vec![
         target("experiment", seeds::experiments, TOML, PLAIN, experiment),
-        target("spec", seeds::specs, TOML, PLAIN, |b| in_run(b, "spec.toml", |dir| dir.spec().is_ok_and(|s| s.layers().is_ok()))),
+        target("spec", seeds::specs, TOML, PLAIN, |b| {
+            in_run(b, "spec.toml", |dir| dir.spec().is_ok_and(|s| s.layers().is_ok()))
+        }),
         target("log", seeds::log, JSON, PLAIN, |b| in_run(b, "log.jsonl", |dir| dir.log().is_ok())),
-        target("timing", seeds::timing, JSON, PLAIN, |b| in_run(b, "timing.jsonl", |dir| dir.timing().is_ok())),
-        target("scores", seeds::scores, JSON, PLAIN, |b| in_run(b, "scores.jsonl", |dir| dir.scores().is_ok())),
-        target("spectrum", seeds::spectrum, JSON, PLAIN, |b| in_run(b, "spectrum.jsonl", |dir| dir.spectra().is_ok())),
-        target("status", seeds::status, JSON, PLAIN, |b| in_run(b, "status.json", |dir| dir.status().is_ok())),
-        target("provenance", seeds::provenance, JSON, PLAIN, |b| in_run(b, "provenance.json", |dir| dir.provenance().is_ok())),
-        target("plan", seeds::plan, JSON, PLAIN, |b| run_dir::read_json::<PlanRecord>(&scratch(b, "plan.json")).is_ok()),
+        target("timing", seeds::timing, JSON, PLAIN, |b| {
+            in_run(b, "timing.jsonl", |dir| dir.timing().is_ok())
+        }),
+        target("scores", seeds::scores, JSON, PLAIN, |b| {
+            in_run(b, "scores.jsonl", |dir| dir.scores().is_ok())
+        }),
+        target("spectrum", seeds::spectrum, JSON, PLAIN, |b| {
+            in_run(b, "spectrum.jsonl", |dir| dir.spectra().is_ok())
+        }),
+        target("status", seeds::status, JSON, PLAIN, |b| {
+            in_run(b, "status.json", |dir| dir.status().is_ok())
+        }),
+        target("provenance", seeds::provenance, JSON, PLAIN, |b| {
+            in_run(b, "provenance.json", |dir| dir.provenance().is_ok())
+        }),
+        target("plan", seeds::plan, JSON, PLAIN, |b| {
+            run_dir::read_json::<PlanRecord>(&scratch(b, "plan.json")).is_ok()
+        }),
         target("update-timings", seeds::update_timings, JSON, PLAIN, |b| {
             run_dir::read_json::<UpdateTimings>(&scratch(b, "figure10.json")).is_ok()
         }),
         target("claims", seeds::claims, TOML, PLAIN, |b| {
-            std::str::from_utf8(b).is_ok_and(|text| sngan_plot::claims::parse(Path::new("f"), text).is_ok())
+            std::str::from_utf8(b)
+                .is_ok_and(|text| sngan_plot::claims::parse(Path::new("f"), text).is_ok())
         }),
         target("checkpoint-json", seeds::checkpoint_json, JSON, PLAIN, checkpoint_json),
-        target("checkpoint", seeds::tensors, TENSORS, PLAIN, |b| checkpoint::decode(Path::new("f"), b, &Device::Cpu).is_ok()),
-        target("replay-case", seeds::replay_cases, TENSORS, PLAIN, |b| replay::read(&scratch(b, "case")).is_ok()),
+        target("checkpoint", seeds::tensors, TENSORS, PLAIN, |b| {
+            checkpoint::decode(Path::new("f"), b, &Device::Cpu).is_ok()
+        }),
+        target("replay-case", seeds::replay_cases, TENSORS, PLAIN, |b| {
+            replay::read(&scratch(b, "case")).is_ok()
+        }),
         target("tensor-header", seeds::tensor_header, TENSORS, PLAIN, tensor_header),
         target("replay-spec", seeds::replay_spec, JSON, PLAIN, replay_spec),
         target("interchange-spec", seeds::interchange_spec, JSON, PLAIN, interchange_spec),
-        target("interchange", seeds::interchange, TENSORS, PLAIN, |b| interchange::decode(Path::new("f"), b).is_ok()),
+        target("interchange", seeds::interchange, TENSORS, PLAIN, |b| {
+            interchange::decode(Path::new("f"), b).is_ok()
+        }),
         target("torch-file", seeds::torch_files, PICKLE, PLAIN, torch_file),
-        target("idx", seeds::idx, IDX, INFLATED, |b| two(b).is_some_and(|(images, labels)| parse::idx(images, labels).is_ok())),
+        target("idx", seeds::idx, IDX, INFLATED, |b| {
+            two(b).is_some_and(|(images, labels)| parse::idx(images, labels).is_ok())
+        }),
         target("cifar10", seeds::cifar10, &[], PLAIN, |b| parse::cifar10(b, 3).is_ok()),
-        target("stl10", seeds::stl10, &[], PLAIN, |b| two(b).is_some_and(|(images, labels)| parse::stl10(images, labels, 1, 8).is_ok())),
-        target("png", seeds::png, PNG, IMAGE, |b| parse::square(&wrap::with_checksums(b), 8, DEMANDS).is_ok()),
-        target("jpeg", seeds::jpeg, &["JFIF", "Exif", "ICC_PROFILE", "Adobe"], IMAGE, |b| parse::square(b, 8, DEMANDS).is_ok()),
-        target("statistics", seeds::statistics, NPY, PLAIN, |b| Statistics::read(&scratch(b, "s.npz")).is_ok()),
-        target("image-array", seeds::image_array, NPY, PLAIN, |b| ArrayImages::open(&scratch(b, "a.npy"), None).is_ok()),
-        target("image-archive", seeds::image_archive, NPY, PLAIN, |b| ArrayImages::open(&scratch(b, "a.npz"), None).is_ok()),
-        target("image-tensor", seeds::image_tensor, TENSORS, PLAIN, |b| ArrayImages::open(&scratch(b, "a.safetensors"), None).is_ok()),
+        target("stl10", seeds::stl10, &[], PLAIN, |b| {
+            two(b).is_some_and(|(images, labels)| parse::stl10(images, labels, 1, 8).is_ok())
+        }),
+        target("png", seeds::png, PNG, IMAGE, |b| {
+            parse::square(&wrap::with_checksums(b), 8, DEMANDS).is_ok()
+        }),
+        target("jpeg", seeds::jpeg, &["JFIF", "Exif", "ICC_PROFILE", "Adobe"], IMAGE, |b| {
+            parse::square(b, 8, DEMANDS).is_ok()
+        }),
+        target("statistics", seeds::statistics, NPY, PLAIN, |b| {
+            Statistics::read(&scratch(b, "s.npz")).is_ok()
+        }),
+        target("image-array", seeds::image_array, NPY, PLAIN, |b| {
+            ArrayImages::open(&scratch(b, "a.npy"), None).is_ok()
+        }),
+        target("image-archive", seeds::image_archive, NPY, PLAIN, |b| {
+            ArrayImages::open(&scratch(b, "a.npz"), None).is_ok()
+        }),
+        target("image-tensor", seeds::image_tensor, TENSORS, PLAIN, |b| {
+            ArrayImages::open(&scratch(b, "a.safetensors"), None).is_ok()
+        }),
         target("pack-header", seeds::pack_header, JSON, PLAIN, |b| in_pack(b, "pack.json")),
         target("pack-index", seeds::pack_index, &[], PLAIN, |b| in_pack(b, "index.bin")),
         target("pack-pixels", seeds::pack_pixels, &[], PLAIN, |b| in_pack(b, "pixels.bin")),
@@ -100,7 +210,8 @@ fn scratch(bytes: &[u8], name: &str) -> PathBuf {
 
 /// Replaces a file's content. A file that is cut to nothing first is flushed to disk by some file systems, which takes milliseconds.
 fn overwrite(path: &Path, bytes: &[u8]) {
-    let mut file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).unwrap();
+    let mut file =
+        std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).unwrap();
     file.write_all(bytes).unwrap();
     file.set_len(bytes.len() as u64).unwrap();
 }
@@ -139,7 +250,9 @@ fn interchange_spec(bytes: &[u8]) -> bool {
 
 /// Reads every tensor of a file of torch.save.
 fn torch_file(bytes: &[u8]) -> bool {
-    let Ok(file) = TorchFile::from_bytes(Path::new("f"), bytes.to_vec(), Some("state_dict")) else { return false };
+    let Ok(file) = TorchFile::from_bytes(Path::new("f"), bytes.to_vec(), Some("state_dict")) else {
+        return false;
+    };
     file.names().filter(|name| file.tensor(name).is_ok()).count() > 0
 }
 

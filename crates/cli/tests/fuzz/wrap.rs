@@ -40,7 +40,9 @@ pub(crate) fn file(header: &[u8], data: &[u8]) -> Vec<u8> {
 pub(crate) fn with_checksums(png: &[u8]) -> Vec<u8> {
     let mut file = png.to_vec();
     let mut at = 8;
-    while let Some(length) = file.get(at..at + 4).and_then(|b| b.first_chunk()).map(|b| u32::from_be_bytes(*b) as usize) {
+    while let Some(length) =
+        file.get(at..at + 4).and_then(|b| b.first_chunk()).map(|b| u32::from_be_bytes(*b) as usize)
+    {
         let Some(body) = file.get(at + 4..(at + 8).saturating_add(length)) else { break };
         let mut crc = flate2::Crc::new();
         crc.update(body);

@@ -39,7 +39,11 @@ fn names_that_do_not_exist_are_answered_with_those_that_do() {
     let folder = Folder::new();
     assert!(folder.expect(1, "plan tabel1").contains("built in: table1, table1-stl10, table2"));
     assert!(folder.expect(1, "plan tiny --scale huge").contains("known: long, quick"));
-    assert!(folder.expect(1, "train tiny --method SN --setting C --set leanring_rate=1").contains("known:"));
+    assert!(
+        folder
+            .expect(1, "train tiny --method SN --setting C --set leanring_rate=1")
+            .contains("known:")
+    );
     assert!(folder.expect(1, "train tiny").contains("6 runs of `tiny`"));
     assert!(folder.expect(1, "train tiny --method XN").contains("methods: SN, WN, broken"));
     assert!(folder.expect(1, "sigma nothing").contains("no logged sigma_forward"));
@@ -49,8 +53,15 @@ fn names_that_do_not_exist_are_answered_with_those_that_do() {
     assert!(folder.expect(1, "scorer train mnist").contains("fashion-mnist, cifar10"));
     assert!(folder.expect(1, "scorer train cifar10").contains("sngan data fetch cifar10"));
     let check = folder.expect(0, "scorer check");
-    assert!(check.contains("scorer-fashion, sha256 ba692df3") && check.contains("2000 images of fashion-mnist:held-out"), "{check}");
-    assert!(check.contains("scorer-cifar10, sha256") && check.contains("sngan data fetch cifar10"), "{check}");
+    assert!(
+        check.contains("scorer-fashion, sha256 ba692df3")
+            && check.contains("2000 images of fashion-mnist:held-out"),
+        "{check}"
+    );
+    assert!(
+        check.contains("scorer-cifar10, sha256") && check.contains("sngan data fetch cifar10"),
+        "{check}"
+    );
     let plan = folder.expect(0, "plan table1");
     assert!(plan.contains("48 runs"), "{plan}");
     assert_eq!(folder.expect(0, "plan tiny --json").lines().count(), 6);
@@ -78,15 +89,23 @@ fn a_trained_run_can_be_scored_sampled_and_taken_apart() {
     let folder = Folder::new();
     folder.expect(0, "train tiny --method SN --setting C --out run");
     let score = folder.expect(0, "score run --samples 70 --splits 2");
-    assert!(score.contains("is[scorer-fashion]") && score.contains("fid[scorer-fashion]"), "{score}");
+    assert!(
+        score.contains("is[scorer-fashion]") && score.contains("fid[scorer-fashion]"),
+        "{score}"
+    );
     assert!(folder.expect(1, "score run --samples 64").contains("too few"));
     let generate = "generate run -n 5 --columns 3 --zoom 2 --out grid.png";
-    assert!(folder.expect(0, &format!("{generate} --dry-run")).contains("write grid.png: 5 images") && !folder.path("grid.png").exists());
+    assert!(
+        folder.expect(0, &format!("{generate} --dry-run")).contains("write grid.png: 5 images")
+            && !folder.path("grid.png").exists()
+    );
     folder.expect(0, generate);
     assert!(folder.expect(0, &format!("{generate} --dry-run")).contains("replace grid.png"));
     // Refused alike before and with the work: a class of none, a place that nothing can be written to.
     for dry in ["", " --dry-run"] {
-        assert!(folder.expect(1, &format!("generate run --class 4{dry}")).contains("not conditional"));
+        assert!(
+            folder.expect(1, &format!("generate run --class 4{dry}")).contains("not conditional")
+        );
     }
     assert!(folder.expect(1, "generate run --out grid.png/below.png").contains("grid.png"));
     assert!(std::fs::metadata(folder.path("grid.png")).unwrap().len() > 100);
@@ -117,7 +136,10 @@ fn the_models_summary_is_the_papers_table_3() {
         ("dense 8192 → 1 1x1x1", 8_193),
     ];
     let folder = Folder::new();
-    assert_eq!(summary(&folder.expect(0, "model summary")), cifar.map(|(layer, n)| (layer.to_string(), n)));
+    assert_eq!(
+        summary(&folder.expect(0, "model summary")),
+        cifar.map(|(layer, n)| (layer.to_string(), n))
+    );
     let stl = summary(&folder.expect(0, "model summary --side 48"));
     assert_eq!(stl[0], ("G".into(), 3_812_355 + 129 * (6 * 6 - 4 * 4) * 512));
     assert_eq!(stl[1], ("dense 128 → 18432 512x6x6".into(), 129 * 18_432));
@@ -132,11 +154,26 @@ fn the_models_summary_is_the_papers_table_3() {
 #[test]
 fn every_network_has_a_summary() {
     let folder = Folder::new();
-    for (network, parameters) in [("resnet-cifar10", "4276739"), ("resnet-stl10", "block2.conv2"), ("resnet-imagenet", "block5.conv2")] {
-        assert!(folder.expect(0, &format!("model summary --architecture {network}")).contains(parameters), "{network}");
+    for (network, parameters) in [
+        ("resnet-cifar10", "4276739"),
+        ("resnet-stl10", "block2.conv2"),
+        ("resnet-imagenet", "block5.conv2"),
+    ] {
+        assert!(
+            folder
+                .expect(0, &format!("model summary --architecture {network}"))
+                .contains(parameters),
+            "{network}"
+        );
     }
-    let labels = folder.expect(0, "model summary --architecture resnet-64 --conditioning projection --n-classes 1000");
-    assert!(labels.contains("embedding of 1000 classes in 1024") && labels.contains("conditional BN"), "{labels}");
+    let labels = folder.expect(
+        0,
+        "model summary --architecture resnet-64 --conditioning projection --n-classes 1000",
+    );
+    assert!(
+        labels.contains("embedding of 1000 classes in 1024") && labels.contains("conditional BN"),
+        "{labels}"
+    );
     assert!(folder.expect(1, "model summary --architecture resnet-65").contains("resnet-64"));
     assert!(folder.expect(1, "model summary --conditioning concat").contains("n_classes"));
 }
@@ -150,7 +187,10 @@ fn summary(printed: &str) -> Vec<(String, usize)> {
         if line.ends_with("in all") {
             rows[network].1 = words[0].parse().unwrap();
         } else if line.starts_with(' ') {
-            rows.push((words[1..words.len() - 1].join(" "), words[words.len() - 1].parse().unwrap()));
+            rows.push((
+                words[1..words.len() - 1].join(" "),
+                words[words.len() - 1].parse().unwrap(),
+            ));
         } else {
             network = rows.len();
             rows.push((words[0].into(), 0));
@@ -163,14 +203,20 @@ fn summary(printed: &str) -> Vec<(String, usize)> {
 fn a_run_goes_to_pytorchs_names_and_back() {
     let folder = Folder::new();
     folder.expect(0, "train tiny --method SN --setting C --out run");
-    assert!(folder.expect(0, "export run --format pytorch --out torch.safetensors").contains("SN after 6 updates"));
+    assert!(
+        folder
+            .expect(0, "export run --format pytorch --out torch.safetensors")
+            .contains("SN after 6 updates")
+    );
     assert!(folder.expect(0, "import torch.safetensors --out back").contains("back/spec.toml"));
     folder.expect(0, "export back/checkpoints/00000006.safetensors --out again.safetensors");
     let read = |name: &str| std::fs::read(folder.path(name)).unwrap();
     assert!(read("torch.safetensors") == read("again.safetensors"));
     folder.expect(0, "generate back -n 4 --out grid.png");
     folder.expect(0, "train back/spec.toml --set gen_updates=8 --out back --resume");
-    assert!(folder.expect(1, "import torch.safetensors --out back").contains("holds a run already"));
+    assert!(
+        folder.expect(1, "import torch.safetensors --out back").contains("holds a run already")
+    );
     assert!(folder.expect(1, "export nowhere --out x.safetensors").contains("nowhere"));
     folder.expect(2, "export run --format onnx --out x.onnx");
 }
@@ -200,14 +246,21 @@ fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
         ("bench figure10 --out timings", "timings"),
     ] {
         let said = folder.expect(0, &format!("{arguments} --dry-run"));
-        assert!(said.contains(expected) && said.ends_with("nothing was written\n"), "{arguments}: {said}");
+        assert!(
+            said.contains(expected) && said.ends_with("nothing was written\n"),
+            "{arguments}: {said}"
+        );
     }
     let left = |name: &str| {
-        let mut names: Vec<_> = std::fs::read_dir(folder.path(name)).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let mut names: Vec<_> =
+            std::fs::read_dir(folder.path(name)).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         names
     };
-    assert_eq!((left(""), left("made")), (vec!["experiments".into(), "made".into()], vec!["spec.toml".into()]));
+    assert_eq!(
+        (left(""), left("made")),
+        (vec!["experiments".into(), "made".into()], vec!["spec.toml".into()])
+    );
     // What writes nothing just runs.
     assert!(folder.expect(0, "plan tiny --no-measure --dry-run").contains("6 runs"));
 }

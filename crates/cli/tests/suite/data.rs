@@ -6,7 +6,11 @@ use std::time::Duration;
 /// The files of a folder, by name.
 fn content(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
-    let mut files: Vec<_> = entries.map(|p| (p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&p).unwrap())).collect();
+    let mut files: Vec<_> = entries
+        .map(|p| {
+            (p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&p).unwrap())
+        })
+        .collect();
     files.sort();
     files
 }
@@ -16,7 +20,9 @@ fn photographs(folder: &Path, n: u32) {
     for i in 0..n {
         let path = folder.join(format!("train/n{}/{i:04}.JPEG", i % 4));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let noise = image::RgbImage::from_fn(160, 200, |x, y| image::Rgb([(x * (i % 7 + 3) + y) as u8, (x ^ y) as u8, i as u8]));
+        let noise = image::RgbImage::from_fn(160, 200, |x, y| {
+            image::Rgb([(x * (i % 7 + 3) + y) as u8, (x ^ y) as u8, i as u8])
+        });
         noise.save_with_format(&path, image::ImageFormat::Jpeg).unwrap();
     }
     let path = folder.join("train/n1/0301.JPEG");
@@ -28,7 +34,8 @@ fn photographs(folder: &Path, n: u32) {
 fn a_pack_that_is_killed_again_and_again_ends_in_the_bytes_of_one_that_was_not() {
     let folder = Folder::new();
     photographs(&folder.path("photos"), 900);
-    let said = folder.expect(0, "data pack imagenet --from photos --side 32 --out whole --threads 2");
+    let said =
+        folder.expect(0, "data pack imagenet --from photos --side 32 --out whole --threads 2");
     assert!(said.contains("imagenet:train: 899 images in 4 classes, 1 files rejected"), "{said}");
     let killed = "data pack imagenet --from photos --side 32 --data-dir data --threads 1";
     let done = folder.path("data/imagenet-32/train");
@@ -44,11 +51,27 @@ fn a_pack_that_is_killed_again_and_again_ends_in_the_bytes_of_one_that_was_not()
     assert!(kills > 1, "it was packed before the first kill");
     folder.expect(0, killed);
     assert_eq!(content(&done), content(&folder.path("whole/train")));
-    assert!(folder.expect(0, "data verify imagenet").contains("899 images as they were packed, 1 files rejected"));
-    assert!(folder.expect(1, "data pack imagenet --from photos --side 32 --strict --out strict").contains("0301.JPEG, offset"));
-    assert!(folder.expect(1, "data pack imagenet --from photos --side 32 --min-side 256").contains("other options"));
+    assert!(
+        folder
+            .expect(0, "data verify imagenet")
+            .contains("899 images as they were packed, 1 files rejected")
+    );
+    assert!(
+        folder
+            .expect(1, "data pack imagenet --from photos --side 32 --strict --out strict")
+            .contains("0301.JPEG, offset")
+    );
+    assert!(
+        folder
+            .expect(1, "data pack imagenet --from photos --side 32 --min-side 256")
+            .contains("other options")
+    );
     for dry in ["", " --dry-run"] {
-        assert!(folder.expect(1, &format!("data pack imagenet --from data{dry}")).contains("expected train/<synset>/*.JPEG"));
+        assert!(
+            folder
+                .expect(1, &format!("data pack imagenet --from data{dry}"))
+                .contains("expected train/<synset>/*.JPEG")
+        );
     }
     std::fs::remove_file(done.join("pack.json")).unwrap();
     assert!(folder.expect(1, killed).contains("delete it"), "what is left of a pack is named");
@@ -77,7 +100,8 @@ score = { backbone = "none", protocols = ["is_70_split2"], log_every = 1, checkp
 
 /// The sample of ImageNet that stands beside the project, unpacked; `None`, with the reason on standard error, where it is not to be had.
 fn imagenet_sample(folder: &Folder) -> Option<PathBuf> {
-    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/imagenet-sample-160.tar.xz");
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data/imagenet-sample-160.tar.xz");
     if !archive.exists() {
         eprintln!("skipped: {} is absent", archive.display());
         return None;
@@ -104,7 +128,10 @@ fn the_sample_of_imagenet_trains_a_conditional_network() {
         return;
     }
     let said = folder.expect(0, "data pack imagenet --from sample --threads 2");
-    assert!(said.contains("imagenet:train: 1000 images in 1000 classes, 0 files rejected"), "{said}");
+    assert!(
+        said.contains("imagenet:train: 1000 images in 1000 classes, 0 files rejected"),
+        "{said}"
+    );
     let said = folder.expect(0, train);
     assert!(said.contains("1000 images of imagenet:train"), "{said}");
     let log = std::fs::read_to_string(folder.path("run/log.jsonl")).unwrap();
@@ -113,5 +140,8 @@ fn the_sample_of_imagenet_trains_a_conditional_network() {
     let sum = folder.expect(0, "data verify imagenet");
     let provenance = std::fs::read_to_string(folder.path("run/provenance.json")).unwrap();
     let sum = sum.split("sha256 ").nth(1).unwrap().trim();
-    assert!(provenance.contains(sum) && provenance.contains("imagenet:train"), "{provenance} {sum}");
+    assert!(
+        provenance.contains(sum) && provenance.contains("imagenet:train"),
+        "{provenance} {sum}"
+    );
 }

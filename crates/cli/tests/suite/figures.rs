@@ -6,14 +6,29 @@ use crate::support::Folder;
 fn what_has_no_records_says_which_commands_make_them() {
     let folder = Folder::new();
     let said = folder.expect(1, "figure fig11 --scale smoke");
-    assert!(said.contains("sngan sweep n-dis --scale smoke") && said.contains("sngan figure fig11 --scale smoke"), "{said}");
+    assert!(
+        said.contains("sngan sweep n-dis --scale smoke")
+            && said.contains("sngan figure fig11 --scale smoke"),
+        "{said}"
+    );
     let said = folder.expect(1, "table table7");
-    assert!(said.contains("sngan sweep table7 --scale quick") && said.contains("sngan sweep table7-resnet --scale quick"), "{said}");
+    assert!(
+        said.contains("sngan sweep table7 --scale quick")
+            && said.contains("sngan sweep table7-resnet --scale quick"),
+        "{said}"
+    );
     assert!(folder.expect(1, "figure fig10").contains("sngan bench figure10"));
-    assert!(folder.expect(1, "figure fig10 --dry-run").contains("sngan bench figure10"), "a dry run refuses what the real one would");
+    assert!(
+        folder.expect(1, "figure fig10 --dry-run").contains("sngan bench figure10"),
+        "a dry run refuses what the real one would"
+    );
     assert!(folder.expect(1, "figure fig16").contains("known: table1"));
     assert!(folder.expect(1, "figure table4").contains("`sngan table`"));
-    assert!(folder.expect(1, "claims nowhere").contains("neither a sweep's plan.json nor figure10.json"));
+    assert!(
+        folder
+            .expect(1, "claims nowhere")
+            .contains("neither a sweep's plan.json nor figure10.json")
+    );
 }
 
 #[test]
@@ -22,17 +37,29 @@ fn what_the_code_decides_is_drawn_without_records() {
     assert!(folder.expect(0, "figure fig8 --out drawn").contains("drawn/fig8.svg"));
     folder.expect(0, "table table4 --out drawn");
     let table = std::fs::read_to_string(folder.path("drawn/table4.md")).unwrap();
-    assert!(table.contains("4276739 parameters") && table.contains("1053824 parameters"), "{table}");
+    assert!(
+        table.contains("4276739 parameters") && table.contains("1053824 parameters"),
+        "{table}"
+    );
 }
 
 #[test]
 fn timings_are_taken_and_drawn() {
     let folder = Folder::new();
-    let said = folder.expect(0, "bench figure10 --sizes 8 --batch 2 --width-divisor 64 --rounds 3 --repeat 1 --threads 1");
-    assert!(said.contains("round 3 of 3") && said.contains("runs/figure10/figure10.json"), "{said}");
+    let said = folder.expect(
+        0,
+        "bench figure10 --sizes 8 --batch 2 --width-divisor 64 --rounds 3 --repeat 1 --threads 1",
+    );
+    assert!(
+        said.contains("round 3 of 3") && said.contains("runs/figure10/figure10.json"),
+        "{said}"
+    );
     assert!(folder.expect(0, "figure fig10 --compare").contains("runs/drawn/fig10.svg"));
     let said = folder.expect(0, "claims runs/figure10 --only 5");
-    assert!(said.contains("| 5 |") && said.contains("no timings of sn and weight-norm at side 32"), "{said}");
+    assert!(
+        said.contains("| 5 |") && said.contains("no timings of sn and weight-norm at side 32"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -41,12 +68,25 @@ fn a_sweep_has_a_report_and_answers_claims() {
     folder.expect(0, "sweep tiny --out out --threads 1");
     assert!(folder.expect(0, "report out").contains("out/report.html"));
     let page = std::fs::read_to_string(folder.path("out/report.html")).unwrap();
-    assert!(page.contains("a tiny grid at scale quick") && page.contains("diverged at") && page.matches("<figure ").count() >= 4);
-    assert!(folder.expect(0, "report out --dry-run").contains("write into out/tables and out/figures"));
+    assert!(
+        page.contains("a tiny grid at scale quick")
+            && page.contains("diverged at")
+            && page.matches("<figure ").count() >= 4
+    );
+    assert!(
+        folder.expect(0, "report out --dry-run").contains("write into out/tables and out/figures")
+    );
     let unknown = folder.expect(1, "claims out --only 13");
-    assert!(unknown.contains("no claim has the number 13") && unknown.contains("1: SN keeps"), "{unknown}");
+    assert!(
+        unknown.contains("no claim has the number 13") && unknown.contains("1: SN keeps"),
+        "{unknown}"
+    );
     let said = folder.expect(0, "claims out");
-    assert_eq!(said.matches("**not tested: ").count(), 12, "`tiny` is no experiment of a claim: {said}");
+    assert_eq!(
+        said.matches("**not tested: ").count(),
+        12,
+        "`tiny` is no experiment of a claim: {said}"
+    );
     assert!(folder.expect(0, "figure fig1 --from out --out drawn").contains("drawn/fig1.png"));
     let plan = folder.path("out/plan.json");
     let known = std::fs::read_to_string(&plan).unwrap().replace("\"tiny\"", "\"table1\"");
@@ -57,7 +97,11 @@ fn a_sweep_has_a_report_and_answers_claims() {
     std::fs::create_dir(folder.path("runs")).unwrap();
     std::fs::rename(folder.path("out"), folder.path("runs/table1-quick")).unwrap();
     let half = folder.expect(0, "figure fig1");
-    assert!(half.contains("fig1 lacks table1-stl10 at scale quick") && half.contains("sngan sweep table1-stl10 --scale quick"), "{half}");
+    assert!(
+        half.contains("fig1 lacks table1-stl10 at scale quick")
+            && half.contains("sngan sweep table1-stl10 --scale quick"),
+        "{half}"
+    );
     std::fs::rename(folder.path("runs/table1-quick"), folder.path("runs/table1-cpu")).unwrap();
     let never = folder.expect(1, "figure fig12 --scale cpu");
     assert!(never.contains("table1 has Weight clip., WGAN-GP, WN, SN alone; with all of its methods: --scale paper or quick"), "{never}");

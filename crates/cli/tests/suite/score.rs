@@ -39,7 +39,10 @@ const SCORER: &str = "--backbone scorer-fashion";
 fn a_folder_and_arrays_in_either_layout_score_alike() {
     let folder = Folder::new();
     let planes = bytes(80, 16);
-    let pixels: Vec<u8> = planes.chunks(768).flat_map(|image| (0..256).flat_map(|p| [image[p], image[256 + p], image[512 + p]])).collect();
+    let pixels: Vec<u8> = planes
+        .chunks(768)
+        .flat_map(|image| (0..256).flat_map(|p| [image[p], image[256 + p], image[512 + p]]))
+        .collect();
     npy(&folder.path("planes.npy"), "|u1", &[80, 3, 16, 16], &planes);
     npy(&folder.path("pixels.npy"), "|u1", &[80, 16, 16, 3], &pixels);
     pngs(&folder.path("folder"), 80, 16);
@@ -49,8 +52,14 @@ fn a_folder_and_arrays_in_either_layout_score_alike() {
     };
     let records = score("planes.npy");
     assert_eq!(records.lines().filter(|l| l.starts_with('{')).count(), 5, "{records}");
-    assert!(records.contains("\"name\":\"fid_80_ref2k\"") && records.contains("\"name\":\"kid_80_ref2k_100x80\""), "{records}");
-    let plain = |text: String| text.lines().filter(|l| l.starts_with('{')).map(String::from).collect::<Vec<_>>();
+    assert!(
+        records.contains("\"name\":\"fid_80_ref2k\"")
+            && records.contains("\"name\":\"kid_80_ref2k_100x80\""),
+        "{records}"
+    );
+    let plain = |text: String| {
+        text.lines().filter(|l| l.starts_with('{')).map(String::from).collect::<Vec<_>>()
+    };
     assert_eq!(plain(score("pixels.npy")), plain(records.clone()));
     assert_eq!(plain(score("folder")), plain(records.clone()));
     // Kept features change nothing, the second time neither.
@@ -68,11 +77,20 @@ fn statistics_stand_for_their_images_and_say_what_they_are_of() {
     let said = folder.expect(0, &format!("stats real.npy --out real.npz {SCORER}"));
     assert!(said.contains("90 images of real.npy"), "{said}");
     let provenance = std::fs::read_to_string(folder.path("real.json")).unwrap();
-    assert!(provenance.contains("\"n\": 90") && provenance.contains("\"resize\": \"none\""), "{provenance}");
+    assert!(
+        provenance.contains("\"n\": 90") && provenance.contains("\"resize\": \"none\""),
+        "{provenance}"
+    );
     let fid = |reference: &str| {
-        let said = folder.expect(0, &format!("score --images made.npy --reference {reference} --metrics fid {SCORER} --json"));
+        let said = folder.expect(
+            0,
+            &format!(
+                "score --images made.npy --reference {reference} --metrics fid {SCORER} --json"
+            ),
+        );
         let record = said.lines().find(|l| l.starts_with('{')).unwrap().to_string();
-        let value = record.split("\"value\":").nth(1).unwrap().split(',').next().unwrap().to_string();
+        let value =
+            record.split("\"value\":").nth(1).unwrap().split(',').next().unwrap().to_string();
         (value, record)
     };
     let (through_file, record) = fid("real.npz");
@@ -80,7 +98,10 @@ fn statistics_stand_for_their_images_and_say_what_they_are_of() {
     assert!(record.contains("fid_70_stats") && record.contains("\"n\":90"), "{record}");
     // Of another side, or of too few images, they are refused as images would be.
     npy(&folder.path("large.npy"), "|u1", &[70, 3, 32, 32], &bytes(70, 32));
-    let said = folder.expect(1, &format!("score --images large.npy --reference real.npz --metrics fid {SCORER}"));
+    let said = folder.expect(
+        1,
+        &format!("score --images large.npy --reference real.npz --metrics fid {SCORER}"),
+    );
     assert!(said.contains("real.npz: is of images of side 16, the images have 32"), "{said}");
     npy(&folder.path("few.npy"), "|u1", &[40, 3, 16, 16], &bytes(40, 16));
     folder.expect(0, &format!("stats few.npy --out few.npz --allow-few {SCORER}"));
@@ -91,10 +112,16 @@ fn statistics_stand_for_their_images_and_say_what_they_are_of() {
     // A file beside that is another's is neither read as theirs nor lost.
     std::fs::write(folder.path("keep.json"), r#"{"mine": true}"#).unwrap();
     let said = folder.expect(1, &format!("stats real.npy --out keep.npz {SCORER}"));
-    assert!(said.contains("keep.json: is not what `sngan stats` writes") && !folder.path("keep.npz").exists(), "{said}");
+    assert!(
+        said.contains("keep.json: is not what `sngan stats` writes")
+            && !folder.path("keep.npz").exists(),
+        "{said}"
+    );
     // Statistics made otherwise are not taken for these.
-    std::fs::write(folder.path("real.json"), provenance.replace("\"none\"", "\"triangle 32→16\"")).unwrap();
-    let said = folder.expect(1, &format!("score --images made.npy --reference real.npz --metrics fid {SCORER}"));
+    std::fs::write(folder.path("real.json"), provenance.replace("\"none\"", "\"triangle 32→16\""))
+        .unwrap();
+    let said = folder
+        .expect(1, &format!("score --images made.npy --reference real.npz --metrics fid {SCORER}"));
     assert!(said.contains("real.npz") && said.contains("sngan stats"), "{said}");
 }
 
@@ -104,7 +131,10 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     let said = |arguments: &str| folder.expect(1, &format!("score --images {arguments} {SCORER}"));
     let says = |arguments: &str, parts: &[&str]| {
         let text = said(arguments);
-        assert!(text.starts_with("error: ") && parts.iter().all(|part| text.contains(part)), "{arguments}: {text}");
+        assert!(
+            text.starts_with("error: ") && parts.iter().all(|part| text.contains(part)),
+            "{arguments}: {text}"
+        );
     };
     std::fs::create_dir(folder.path("empty")).unwrap();
     says("empty", &["empty", "no JPEG or PNG"]);
@@ -126,7 +156,10 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     std::fs::write(folder.path("cut.npz"), b"PK\x03\x04 and nothing else").unwrap();
     says("cut.npz", &["cut.npz: is no whole npz"]);
     npy(&folder.path("few.npy"), "|u1", &[64, 3, 16, 16], &bytes(64, 16));
-    says("few.npy --reference fashion-mnist", &["`fid_64_ref2k`: 64 samples are too few", "--allow-few"]);
+    says(
+        "few.npy --reference fashion-mnist",
+        &["`fid_64_ref2k`: 64 samples are too few", "--allow-few"],
+    );
     says("few.npy --reference cut.npz --allow-few", &["cut.npz: is no whole npz"]);
     says("few.npy --reference mnist", &["`mnist` is neither a file", "fashion-mnist"]);
     says("few.npy --reference fashion-mnist:valid", &["parts are ref, test and train"]);
@@ -146,18 +179,31 @@ fn every_bad_input_names_the_file_and_what_to_do() {
         assert!(text.contains(part) && !text.contains("protocols"), "{arguments}: {text}");
     }
     let text = folder.expect(1, "score --images few.npy --backbone inception-or-scorer");
-    assert!(text.contains("no Inception weights in data") && text.contains("scorer-fashion"), "{text}");
+    assert!(
+        text.contains("no Inception weights in data") && text.contains("scorer-fashion"),
+        "{text}"
+    );
     let text = folder.expect(1, "score --images few.npy");
     assert!(text.contains("sngan data fetch inception"), "{text}");
     let text = folder.expect(2, &format!("score --images few.npy --protocols is_5k {SCORER}"));
     assert!(text.contains("such as is_5k_x10"), "{text}");
-    let stamped = folder.expect(0, &format!("score --images few.npy --reference fashion-mnist --allow-few {SCORER}"));
-    assert!(stamped.contains("fid_64_ref2k (64 samples, resize none, bytes given, few-samples)"), "{stamped}");
+    let stamped = folder.expect(
+        0,
+        &format!("score --images few.npy --reference fashion-mnist --allow-few {SCORER}"),
+    );
+    assert!(
+        stamped.contains("fid_64_ref2k (64 samples, resize none, bytes given, few-samples)"),
+        "{stamped}"
+    );
     assert!(stamped.starts_with("few.npy: is["), "{stamped}");
     pngs(&folder.path("more"), 20, 16);
     std::fs::write(folder.path("more/1.bmp"), "BM").unwrap();
     let warned = folder.expect(0, &format!("score --images more --metrics is,is {SCORER} --json"));
-    assert!(warned.contains("warning: more: 1 files are neither") && warned.matches("\"metric\"").count() == 1, "{warned}");
+    assert!(
+        warned.contains("warning: more: 1 files are neither")
+            && warned.matches("\"metric\"").count() == 1,
+        "{warned}"
+    );
 }
 
 #[test]
@@ -170,7 +216,8 @@ fn similarity_needs_no_network_and_kid_of_everything_has_one_subset() {
     assert!(said.contains(r#""backbone":"none""#) && said.contains(r#""resize":"none""#), "{said}");
     let said = folder.expect(1, "score --images made --backbone none");
     assert!(said.contains("ms-ssim alone"), "{said}");
-    let said = folder.expect(0, &format!("score --images made --reference made --metrics kid {SCORER} --json"));
+    let said = folder
+        .expect(0, &format!("score --images made --reference made --metrics kid {SCORER} --json"));
     assert!(said.contains("kid_12_images12_1x12") && said.contains(r#""std":null"#), "{said}");
 }
 
@@ -181,10 +228,13 @@ fn a_run_is_scored_by_named_protocols_and_while_it_trains() {
     folder.expect(0, &format!("{train} --out whole"));
     folder.expect(0, "train tiny --method SN --setting C --out plain");
     assert_eq!(folder.bits("whole"), folder.bits("plain"), "scores changed the training");
-    let scores = |run: &str| std::fs::read_to_string(folder.path(&format!("{run}/scores.jsonl"))).unwrap();
+    let scores =
+        |run: &str| std::fs::read_to_string(folder.path(&format!("{run}/scores.jsonl"))).unwrap();
     let whole = scores("whole");
-    let updates: Vec<String> =
-        whole.lines().map(|l| l.split("\"gen_updates\":").nth(1).unwrap().split(',').next().unwrap().into()).collect();
+    let updates: Vec<String> = whole
+        .lines()
+        .map(|l| l.split("\"gen_updates\":").nth(1).unwrap().split(',').next().unwrap().into())
+        .collect();
     assert_eq!(updates, ["2", "2", "4", "4", "6", "6"]);
 
     let lines = |text: &str| {

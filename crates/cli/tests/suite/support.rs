@@ -57,7 +57,8 @@ impl Folder {
     /// Standard output of a command that must end with `code`.
     pub(crate) fn expect(&self, code: i32, arguments: &str) -> String {
         let output = self.run(arguments);
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let (out, err) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(code), "{arguments}\n{out}\n{err}");
         format!("{out}{err}")
     }
@@ -77,7 +78,8 @@ impl Folder {
 pub(crate) fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|e| e.unwrap().path());
-    let mut found: Vec<_> = paths.filter(|p| p.extension().is_some_and(|e| e == extension)).collect();
+    let mut found: Vec<_> =
+        paths.filter(|p| p.extension().is_some_and(|e| e == extension)).collect();
     found.sort();
     found
 }

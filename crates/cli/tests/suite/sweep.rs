@@ -18,11 +18,9 @@ fn contents(out: &Path) -> Vec<(String, Vec<u8>)> {
     }
     for folder in ["tables", "figures"] {
         for extension in ["md", "csv", "svg", "png"] {
-            all.extend(
-                files(&out.join(folder), extension)
-                    .into_iter()
-                    .map(|p| (p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(p).unwrap())),
-            );
+            all.extend(files(&out.join(folder), extension).into_iter().map(|p| {
+                (p.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(p).unwrap())
+            }));
         }
     }
     all.sort();
@@ -52,13 +50,21 @@ fn a_killed_sweep_restarts_where_it_was_and_ends_in_the_same_tables_and_figures(
         assert!(said.contains("fig1.svg") && said.contains("table1.md"), "{said}");
     }
     let (whole, cut) = (contents(&folder.path("whole")), contents(&folder.path("cut")));
-    assert_eq!(whole.iter().map(|(n, _)| n).collect::<Vec<_>>(), cut.iter().map(|(n, _)| n).collect::<Vec<_>>());
+    assert_eq!(
+        whole.iter().map(|(n, _)| n).collect::<Vec<_>>(),
+        cut.iter().map(|(n, _)| n).collect::<Vec<_>>()
+    );
     for ((name, a), (_, b)) in whole.iter().zip(&cut) {
         assert!(a == b, "{name} differs");
     }
 
     let table = std::fs::read_to_string(folder.path("whole/tables/table1.md")).unwrap();
-    assert!(table.contains("is[scorer-fashion]") && table.contains("real data") && table.contains("diverged at"), "{table}");
+    assert!(
+        table.contains("is[scorer-fashion]")
+            && table.contains("real data")
+            && table.contains("diverged at"),
+        "{table}"
+    );
     let svgs = files(&folder.path("whole/figures"), "svg");
     assert!(svgs.len() >= 4, "{svgs:?}");
     assert!(svgs.iter().all(|p| !std::fs::read_to_string(p).unwrap().contains("<text")));
@@ -69,20 +75,29 @@ fn a_killed_sweep_restarts_where_it_was_and_ends_in_the_same_tables_and_figures(
 fn another_experiment_in_the_folder_is_refused() {
     let folder = Folder::new();
     folder.expect(0, "sweep tiny --out out");
-    let other = std::fs::read_to_string(folder.path("experiments/tiny.toml")).unwrap().replace("\"tiny\"", "\"other\"");
+    let other = std::fs::read_to_string(folder.path("experiments/tiny.toml"))
+        .unwrap()
+        .replace("\"tiny\"", "\"other\"");
     std::fs::write(folder.path("experiments/other.toml"), other).unwrap();
     let said = folder.expect(1, "sweep other --out out");
-    assert!(said.contains("`tiny` at scale `quick`") && said.contains("choose another --out"), "{said}");
+    assert!(
+        said.contains("`tiny` at scale `quick`") && said.contains("choose another --out"),
+        "{said}"
+    );
 }
 
 #[test]
 fn scores_of_another_protocol_are_refused_by_figures() {
     let folder = Folder::new();
     folder.expect(0, "sweep tiny --out out");
-    let run =
-        std::fs::read_dir(folder.path("out/runs")).unwrap().map(|e| e.unwrap().path()).find(|p| p.join("scores.jsonl").exists()).unwrap();
+    let run = std::fs::read_dir(folder.path("out/runs"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.join("scores.jsonl").exists())
+        .unwrap();
     let path = run.join("scores.jsonl");
-    let changed = std::fs::read_to_string(&path).unwrap().replace("\"n_splits\":2", "\"n_splits\":1");
+    let changed =
+        std::fs::read_to_string(&path).unwrap().replace("\"n_splits\":2", "\"n_splits\":1");
     std::fs::write(&path, changed).unwrap();
     let said = folder.expect(1, "figures out");
     assert!(said.contains("n_splits: 2 → 1"), "{said}");
@@ -92,9 +107,13 @@ fn scores_of_another_protocol_are_refused_by_figures() {
 fn held_out_images_are_watched_where_the_scale_says_so() {
     let folder = Folder::new();
     folder.expect(0, "sweep tiny --scale watched --out watched --threads 1");
-    let run = std::fs::read_dir(folder.path("watched/runs")).unwrap().next().unwrap().unwrap().path();
+    let run =
+        std::fs::read_dir(folder.path("watched/runs")).unwrap().next().unwrap().unwrap().path();
     let log = std::fs::read_to_string(run.join("log.jsonl")).unwrap();
-    assert!(log.lines().all(|line| line.contains("critic_train") && line.contains("critic_held_out")), "{log}");
+    assert!(
+        log.lines().all(|line| line.contains("critic_train") && line.contains("critic_held_out")),
+        "{log}"
+    );
 }
 
 #[test]
@@ -106,7 +125,10 @@ fn two_sweeps_in_one_folder_share_the_runs() {
     assert!(first.wait().unwrap().success(), "{second}");
     // Whoever left a run to the other finds it done when it looks again.
     let said = folder.expect(0, "sweep tiny --out both --threads 1");
-    assert!(said.contains("4 completed, 2 diverged, 0 failed, 0 interrupted or not begun\n"), "{said}");
+    assert!(
+        said.contains("4 completed, 2 diverged, 0 failed, 0 interrupted or not begun\n"),
+        "{said}"
+    );
     for out in ["whole", "both"] {
         folder.expect(0, &format!("figures {out}"));
     }
@@ -118,7 +140,11 @@ fn two_sweeps_in_one_folder_share_the_runs() {
 fn sweeps_that_begin_together_all_stay_in_the_plan() {
     let folder = Folder::new();
     // A part of one run each, so that what they do at the same moment is the plan.
-    let sweeps: Vec<_> = (0..4).map(|seed| folder.spawn(&format!("sweep tiny --out out --threads 1 --shard 1/6 --seeds {seed}"))).collect();
+    let sweeps: Vec<_> = (0..4)
+        .map(|seed| {
+            folder.spawn(&format!("sweep tiny --out out --threads 1 --shard 1/6 --seeds {seed}"))
+        })
+        .collect();
     for mut sweep in sweeps {
         assert!(sweep.wait().unwrap().success());
     }
@@ -131,13 +157,18 @@ fn a_run_whose_checkpoints_were_removed_keeps_its_scores() {
     folder.expect(0, "sweep tiny --out out");
     let run = first_run(&folder, "out");
     std::fs::remove_dir_all(run.join("checkpoints")).unwrap();
-    let kept = ["status.json", "scores.jsonl", "spectrum.jsonl"].map(|name| std::fs::read_to_string(run.join(name)).unwrap());
+    let kept = ["status.json", "scores.jsonl", "spectrum.jsonl"]
+        .map(|name| std::fs::read_to_string(run.join(name)).unwrap());
     let said = folder.expect(0, "sweep tiny --out out");
     assert!(said.contains("4 completed, 2 diverged, 0 failed"), "{said}");
     // A score that is not there cannot be made up, and what is trained stays trained.
     std::fs::remove_file(run.join("scores.jsonl")).unwrap();
     let said = folder.expect(1, "sweep tiny --out out");
-    assert!(said.contains("3 completed, 2 diverged, 1 failed") && said.contains("has no good checkpoint"), "{said}");
+    assert!(
+        said.contains("3 completed, 2 diverged, 1 failed")
+            && said.contains("has no good checkpoint"),
+        "{said}"
+    );
     assert_eq!(std::fs::read_to_string(run.join("status.json")).unwrap(), kept[0]);
 }
 
@@ -162,12 +193,21 @@ fn parts_and_more_seeds_add_up_and_a_dry_run_writes_nothing() {
 fn writes_that_fail_are_told_and_lose_nothing() {
     let folder = Folder::new();
     folder.expect(0, "sweep tiny --out whole --threads 1");
-    let largest = files(&first_run(&folder, "whole").join("checkpoints"), "safetensors").pop().unwrap();
+    let largest =
+        files(&first_run(&folder, "whole").join("checkpoints"), "safetensors").pop().unwrap();
     let blocks = std::fs::metadata(largest).unwrap().len() / 512;
     for blocks in [blocks / 2, 1] {
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {} sweep tiny --out cut --threads 1", env!("CARGO_BIN_EXE_sngan"));
-        let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(folder.path("")).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec {} sweep tiny --out cut --threads 1",
+            env!("CARGO_BIN_EXE_sngan")
+        );
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(folder.path(""))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains("File too large") && said.contains("cut/"), "{said}");
         let unfinished = walk(&folder.path("cut"))
@@ -185,7 +225,10 @@ fn writes_that_fail_are_told_and_lose_nothing() {
 }
 
 fn first_run(folder: &Folder, out: &str) -> std::path::PathBuf {
-    let mut runs: Vec<_> = std::fs::read_dir(folder.path(out).join("runs")).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut runs: Vec<_> = std::fs::read_dir(folder.path(out).join("runs"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     runs.retain(|run| !files(&run.join("checkpoints"), "safetensors").is_empty());
     runs.sort();
     runs.remove(0)

@@ -44,9 +44,17 @@ pub struct Interpolation {
 ///
 /// # Errors
 /// Fewer than two steps; a class that does not exist, or classes of a generator that has none.
-pub fn interpolate(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, request: &Interpolation) -> Result<Vec<u8>> {
+pub fn interpolate(
+    spec: &RunSpec,
+    checkpoint: &Checkpoint,
+    device: &Device,
+    request: &Interpolation,
+) -> Result<Vec<u8>> {
     if request.steps < 2 {
-        return Err(Error::Invalid(format!("{} steps have no two ends; at least 2 are needed", request.steps)));
+        return Err(Error::Invalid(format!(
+            "{} steps have no two ends; at least 2 are needed",
+            request.steps
+        )));
     }
     let place = Place::new(device);
     let noise = Noise::new(spec, request.seed);
@@ -62,8 +70,15 @@ pub fn interpolate(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, req
             };
             let mut g = Generator::from_tensors(spec, &tensors, &place)?;
             rows(request, |row| {
-                let z = between(&ends.narrow(0, 2 * row, 1)?, &ends.narrow(0, 2 * row + 1, 1)?, request.steps)?;
-                let labels = classes.as_ref().map(|c| Labels::new(vec![c[row]; request.steps], spec.n_classes, &place)).transpose()?;
+                let z = between(
+                    &ends.narrow(0, 2 * row, 1)?,
+                    &ends.narrow(0, 2 * row + 1, 1)?,
+                    request.steps,
+                )?;
+                let labels = classes
+                    .as_ref()
+                    .map(|c| Labels::new(vec![c[row]; request.steps], spec.n_classes, &place))
+                    .transpose()?;
                 to_bytes(&g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?)
             })
         }
@@ -106,9 +121,15 @@ fn class_tables(
     steps: usize,
 ) -> Result<BTreeMap<String, Tensor>> {
     check_classes(spec, [from, to])?;
-    let is_table = |name: &str, t: &Tensor| (name.ends_with("bn.gamma") || name.ends_with("bn.beta")) && t.rank() == 2;
+    let is_table = |name: &str, t: &Tensor| {
+        (name.ends_with("bn.gamma") || name.ends_with("bn.beta")) && t.rank() == 2
+    };
     let replaced = tensors.iter().map(|(name, t)| {
-        let t = if is_table(name, t) { between(&t.narrow(0, from as usize, 1)?, &t.narrow(0, to as usize, 1)?, steps)? } else { t.clone() };
+        let t = if is_table(name, t) {
+            between(&t.narrow(0, from as usize, 1)?, &t.narrow(0, to as usize, 1)?, steps)?
+        } else {
+            t.clone()
+        };
         Ok((name.clone(), t))
     });
     replaced.collect()
@@ -139,7 +160,11 @@ mod tests {
         for _ in 0..3 {
             trainer.update(false).unwrap();
         }
-        let checkpoint = Checkpoint { gen_updates: 3, metadata: trainer.metadata(), tensors: trainer.state().unwrap() };
+        let checkpoint = Checkpoint {
+            gen_updates: 3,
+            metadata: trainer.metadata(),
+            tensors: trainer.state().unwrap(),
+        };
         (spec, checkpoint)
     }
 
@@ -171,18 +196,24 @@ mod tests {
     fn rows_of_z_change_step_by_step() {
         let run = trained(Conditioning::None, 0);
         let images = grid(&run, Path::Latent { class: None }).unwrap();
-        let distance = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum::<u64>();
+        let distance = |a: &[u8], b: &[u8]| {
+            a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum::<u64>()
+        };
         assert!(distance(&images[0], &images[1]) < distance(&images[0], &images[4]));
         assert_eq!(images, grid(&run, Path::Latent { class: None }).unwrap());
     }
 
     #[test]
     fn what_cannot_be_interpolated_is_said() {
-        let (plain, classes) = (trained(Conditioning::None, 0), trained(Conditioning::Projection, 3));
+        let (plain, classes) =
+            (trained(Conditioning::None, 0), trained(Conditioning::Projection, 3));
         let message = |run, path| grid(run, path).unwrap_err().to_string();
         assert!(message(&plain, Path::Class { from: 0, to: 1 }).contains("not conditional"));
         assert!(message(&plain, Path::Latent { class: Some(0) }).contains("not conditional"));
-        assert!(message(&classes, Path::Class { from: 0, to: 3 }).contains("class 3: the classes are 0 to 2"));
+        assert!(
+            message(&classes, Path::Class { from: 0, to: 3 })
+                .contains("class 3: the classes are 0 to 2")
+        );
         let one = Interpolation { rows: 1, steps: 1, seed: 0, path: Path::Latent { class: None } };
         assert!(interpolate(&plain.0, &plain.1, &Device::Cpu, &one).is_err());
         let request = Request { first: 0, n: 1, seed: 0, class: Some(5) };

@@ -22,7 +22,8 @@ const CHUNK: usize = 100;
 /// # Errors
 /// Those of the tensor library.
 pub fn to_bytes(images: &Tensor) -> Result<Vec<u8>> {
-    let values = images.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
+    let values =
+        images.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
     // NaN becomes 0 and is caught as divergence before images are drawn.
     Ok(values.into_iter().map(byte).collect())
 }
@@ -52,7 +53,13 @@ pub struct Request {
 ///
 /// # Errors
 /// When the checkpoint does not fit the spec.
-pub fn images(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, n: usize, seed: u64) -> Result<Vec<u8>> {
+pub fn images(
+    spec: &RunSpec,
+    checkpoint: &Checkpoint,
+    device: &Device,
+    n: usize,
+    seed: u64,
+) -> Result<Vec<u8>> {
     images_of(spec, checkpoint, device, Request { first: 0, n, seed, class: None })
 }
 
@@ -63,10 +70,15 @@ pub fn images(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, n: usize
 pub fn check_classes(spec: &RunSpec, classes: impl IntoIterator<Item = u32>) -> Result<()> {
     for class in classes {
         if spec.n_classes == 0 {
-            return Err(Error::Invalid("a class was asked for, but the run's generator is not conditional".into()));
+            return Err(Error::Invalid(
+                "a class was asked for, but the run's generator is not conditional".into(),
+            ));
         }
         if class as usize >= spec.n_classes {
-            return Err(Error::Invalid(format!("class {class}: the classes are 0 to {}", spec.n_classes - 1)));
+            return Err(Error::Invalid(format!(
+                "class {class}: the classes are 0 to {}",
+                spec.n_classes - 1
+            )));
         }
     }
     Ok(())
@@ -76,17 +88,30 @@ pub fn check_classes(spec: &RunSpec, classes: impl IntoIterator<Item = u32>) -> 
 ///
 /// # Errors
 /// When the checkpoint does not fit the spec, or there is no such class.
-pub fn images_of(spec: &RunSpec, checkpoint: &Checkpoint, device: &Device, request: Request) -> Result<Vec<u8>> {
+pub fn images_of(
+    spec: &RunSpec,
+    checkpoint: &Checkpoint,
+    device: &Device,
+    request: Request,
+) -> Result<Vec<u8>> {
     let place = Place::new(device);
     let mut g = Generator::from_tensors(spec, &sampled(&checkpoint.tensors), &place)?;
     draw(&mut g, spec, request, &place)
 }
 
 /// [`images_of`] from a generator in memory.
-pub(crate) fn draw(g: &mut Generator, spec: &RunSpec, request: Request, place: &Place) -> Result<Vec<u8>> {
+pub(crate) fn draw(
+    g: &mut Generator,
+    spec: &RunSpec,
+    request: Request,
+    place: &Place,
+) -> Result<Vec<u8>> {
     check_classes(spec, request.class)?;
     if !request.first.is_multiple_of(CHUNK) {
-        return Err(Error::Invalid(format!("samples were asked for from number {}; it must be a multiple of {CHUNK}", request.first)));
+        return Err(Error::Invalid(format!(
+            "samples were asked for from number {}; it must be a multiple of {CHUNK}",
+            request.first
+        )));
     }
     let noise = Noise::new(spec, request.seed);
     let mut bytes = Vec::with_capacity(request.n.saturating_mul(3 * spec.side * spec.side));

@@ -13,7 +13,8 @@ const LARGEST: u64 = 32_768;
 const MOST: u64 = 8 << 30;
 
 /// Endings of files that images could be expected in, but are not written as.
-const OTHER_FILES: [&str; 9] = ["jpg", "jpeg", "gif", "bmp", "webp", "tif", "tiff", "npz", "safetensors"];
+const OTHER_FILES: [&str; 9] =
+    ["jpg", "jpeg", "gif", "bmp", "webp", "tif", "tiff", "npz", "safetensors"];
 
 /// What images go to.
 enum Kind {
@@ -51,16 +52,30 @@ fn checked(path: &Path, n: usize, side: usize, columns: usize, zoom: usize) -> R
     let images = n as u64;
     if n == 0 || images.saturating_mul(3 * (side * side) as u64) > MOST {
         let most = MOST / (3 * side * side).max(1) as u64;
-        return Err(Error::Invalid(format!("{n} images: from 1 to {most} of side {side} are made at a time")));
+        return Err(Error::Invalid(format!(
+            "{n} images: from 1 to {most} of side {side} are made at a time"
+        )));
     }
     let kind = Kind::of(path)?;
     match kind {
-        Kind::Grid if path.is_dir() => return Err(Error::Invalid(format!("{} is a folder; name another file", path.display()))),
+        Kind::Grid if path.is_dir() => {
+            return Err(Error::Invalid(format!(
+                "{} is a folder; name another file",
+                path.display()
+            )));
+        }
         Kind::Grid => check_grid(images, side, columns, zoom)?,
         Kind::Array if zoom != 1 => {
-            return Err(Error::Invalid(format!("a zoom of {zoom}: an array has the images' own pixels; leave it out")));
+            return Err(Error::Invalid(format!(
+                "a zoom of {zoom}: an array has the images' own pixels; leave it out"
+            )));
         }
-        Kind::Array if path.is_dir() => return Err(Error::Invalid(format!("{} is a folder; name another file", path.display()))),
+        Kind::Array if path.is_dir() => {
+            return Err(Error::Invalid(format!(
+                "{} is a folder; name another file",
+                path.display()
+            )));
+        }
         Kind::Array => {}
         Kind::Folder => {
             check_grid(1, side, 1, zoom)?;
@@ -76,7 +91,9 @@ fn checked(path: &Path, n: usize, side: usize, columns: usize, zoom: usize) -> R
 
 fn check_grid(images: u64, side: usize, columns: usize, zoom: usize) -> Result<()> {
     if columns == 0 || zoom == 0 {
-        return Err(Error::Invalid("a grid has at least one column, and a zoom of at least 1".into()));
+        return Err(Error::Invalid(
+            "a grid has at least one column, and a zoom of at least 1".into(),
+        ));
     }
     let pixels = |n: u64| n.saturating_mul(side as u64).saturating_mul(zoom as u64);
     let (width, height) = (pixels(columns as u64), pixels(images.div_ceil(columns as u64)));
@@ -102,7 +119,9 @@ pub fn write(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize
             let size = image_size(bytes, side)?;
             let mut files = bytes.chunks_exact(size).enumerate();
             atomic::write_folder(path, |folder| {
-                files.try_for_each(|(i, one)| write_grid(&folder.join(format!("{i:06}.png")), one, side, 1, zoom))
+                files.try_for_each(|(i, one)| {
+                    write_grid(&folder.join(format!("{i:06}.png")), one, side, 1, zoom)
+                })
             })
         }
     }
@@ -113,7 +132,13 @@ pub fn write(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize
 ///
 /// # Errors
 /// When the bytes are no whole number of images, the grid is too large, or the file cannot be written.
-pub fn write_grid(path: &Path, bytes: &[u8], side: usize, columns: usize, zoom: usize) -> Result<()> {
+pub fn write_grid(
+    path: &Path,
+    bytes: &[u8],
+    side: usize,
+    columns: usize,
+    zoom: usize,
+) -> Result<()> {
     let size = image_size(bytes, side)?;
     check_grid((bytes.len() / size) as u64, side, columns, zoom)?;
     let rows = (bytes.len() / size).div_ceil(columns);
@@ -142,7 +167,12 @@ fn write_array(path: &Path, bytes: &[u8], side: usize) -> Result<()> {
     let failed = |e: std::io::Error| Error::Write { path: path.into(), reason: e.to_string() };
     let shape = [(bytes.len() / size) as u64, side as u64, side as u64, 3];
     atomic::write_with(path, |file| {
-        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(BufWriter::new(file)).begin_nd().map_err(failed)?;
+        let mut writer = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(&shape)
+            .writer(BufWriter::new(file))
+            .begin_nd()
+            .map_err(failed)?;
         for one in bytes.chunks_exact(size) {
             writer.extend((0..size).map(|i| one[i % 3 * area + i / 3])).map_err(failed)?;
         }
@@ -154,7 +184,10 @@ fn write_array(path: &Path, bytes: &[u8], side: usize) -> Result<()> {
 fn image_size(bytes: &[u8], side: usize) -> Result<usize> {
     let size = 3 * side * side;
     if size == 0 || bytes.is_empty() || !bytes.len().is_multiple_of(size) {
-        return Err(Error::Invalid(format!("{} bytes are no images of 3x{side}x{side}", bytes.len())));
+        return Err(Error::Invalid(format!(
+            "{} bytes are no images of 3x{side}x{side}",
+            bytes.len()
+        )));
     }
     Ok(size)
 }
@@ -171,7 +204,10 @@ mod tests {
         write_grid(&path, &bytes, 2, 2, 1).unwrap();
         let grid = image::open(&path).unwrap().to_rgb8();
         assert_eq!(grid.dimensions(), (4, 4));
-        assert_eq!((grid.get_pixel(2, 0).0[0], grid.get_pixel(0, 2).0[0], grid.get_pixel(3, 3).0[0]), (50, 100, 0));
+        assert_eq!(
+            (grid.get_pixel(2, 0).0[0], grid.get_pixel(0, 2).0[0], grid.get_pixel(3, 3).0[0]),
+            (50, 100, 0)
+        );
         write_grid(&path, &bytes, 2, 2, 3).unwrap();
         assert_eq!(image::open(&path).unwrap().to_rgb8().get_pixel(8, 2).0[0], 50);
         assert!(write_grid(&path, &bytes[1..], 2, 2, 1).is_err());
@@ -180,11 +216,15 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_refused_before_it_is_made() {
         let folder = tempfile::tempdir().unwrap();
-        let refused = |name: &str, n, columns, zoom| check(&folder.path().join(name), n, 32, columns, zoom).err().map(|e| e.to_string());
+        let refused = |name: &str, n, columns, zoom| {
+            check(&folder.path().join(name), n, 32, columns, zoom).err().map(|e| e.to_string())
+        };
         assert_eq!(refused("g.png", 64, 8, 4), None);
         assert_eq!(refused("G.PNG", 64, 8, 4), None);
         assert_eq!(refused("v1.5", 64, 8, 4), None);
-        let says = |found: Option<String>, what: &str| assert!(found.as_ref().is_some_and(|f| f.contains(what)), "{found:?}");
+        let says = |found: Option<String>, what: &str| {
+            assert!(found.as_ref().is_some_and(|f| f.contains(what)), "{found:?}")
+        };
         says(refused("g.png", 0, 8, 1), "from 1 to");
         says(refused("all", 1_000_000_000_000, 8, 1), "from 1 to");
         says(refused("g.png", 64, 8, 100_000), "25600000x25600000 pixels");
@@ -198,7 +238,10 @@ mod tests {
         says(refused("dir.npy", 1, 1, 1), "is a folder");
         says(refused("all.npy", 1, 1, 2), "a zoom of 2");
         // What failed half way leaves no folder.
-        assert!(write(&folder.path().join("half"), &[0; 13], 2, 1, 1).is_err() && !folder.path().join("half").exists());
+        assert!(
+            write(&folder.path().join("half"), &[0; 13], 2, 1, 1).is_err()
+                && !folder.path().join("half").exists()
+        );
     }
 
     #[test]

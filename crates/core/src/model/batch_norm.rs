@@ -29,7 +29,8 @@ impl BatchNorm {
             let t = if let Some(rows) = rows { t.reshape((rows, channels))? } else { t };
             Ok::<_, Error>(Var::from_tensor(&t)?)
         };
-        let (running_mean, running_var) = (init::constant(0.0, channels, place)?, init::constant(1.0, channels, place)?);
+        let (running_mean, running_var) =
+            (init::constant(0.0, channels, place)?, init::constant(1.0, channels, place)?);
         Ok(Some(BatchNorm { gamma: var(1.0)?, beta: var(0.0)?, running_mean, running_var }))
     }
 
@@ -44,8 +45,15 @@ impl BatchNorm {
     }
 
     /// Puts back the running averages of the layer with the name `prefix`.
-    pub(super) fn load_averages(&mut self, prefix: &str, tensors: &BTreeMap<String, Tensor>, place: &Place) -> Result<()> {
-        let get = |part: &str, t: &Tensor| find(tensors, &format!("{prefix}.bn.{part}"), t.shape(), place);
+    pub(super) fn load_averages(
+        &mut self,
+        prefix: &str,
+        tensors: &BTreeMap<String, Tensor>,
+        place: &Place,
+    ) -> Result<()> {
+        let get = |part: &str, t: &Tensor| {
+            find(tensors, &format!("{prefix}.bn.{part}"), t.shape(), place)
+        };
         self.running_mean = get("running_mean", &self.running_mean)?;
         self.running_var = get("running_var", &self.running_var)?;
         Ok(())
@@ -66,13 +74,22 @@ impl BatchNorm {
             (gamma, beta) = (labels.rows(&gamma)?, labels.rows(&beta)?);
         }
         if mode == Mode::Eval {
-            return ops::batch_norm_with(x, &gamma, &beta, [&self.running_mean, &self.running_var], NORM_EPS, slope);
+            return ops::batch_norm_with(
+                x,
+                &gamma,
+                &beta,
+                [&self.running_mean, &self.running_var],
+                NORM_EPS,
+                slope,
+            );
         }
         let (y, mean, var) = ops::batch_norm(x, Some(&gamma), &beta, NORM_EPS, slope)?;
         let [n, _, h, w] = x.dims()?;
         let count = (n * h * w) as f64;
         let unbiased = (var * (count / (count - 1.0).max(1.0)))?;
-        let moved = |old: &Tensor, new: &Tensor| Ok::<_, Error>(((old * RUNNING_DECAY)? + (new * (1.0 - RUNNING_DECAY))?)?.detach());
+        let moved = |old: &Tensor, new: &Tensor| {
+            Ok::<_, Error>(((old * RUNNING_DECAY)? + (new * (1.0 - RUNNING_DECAY))?)?.detach())
+        };
         self.running_mean = moved(&self.running_mean, &mean)?;
         self.running_var = moved(&self.running_var, &unbiased)?;
         Ok(y)

@@ -83,21 +83,35 @@ impl Discriminator {
     ///
     /// # Errors
     /// When a tensor is missing or misshapen.
-    pub fn from_tensors(spec: &RunSpec, tensors: &BTreeMap<String, Tensor>) -> Result<Discriminator> {
-        let mut d = Discriminator::new(spec, &Streams::new(spec.seed), &Place::new(&candle_core::Device::Cpu))?;
+    pub fn from_tensors(
+        spec: &RunSpec,
+        tensors: &BTreeMap<String, Tensor>,
+    ) -> Result<Discriminator> {
+        let mut d = Discriminator::new(
+            spec,
+            &Streams::new(spec.seed),
+            &Place::new(&candle_core::Device::Cpu),
+        )?;
         d.load(tensors)?;
         Ok(d)
     }
 
     /// Names and variables of all trained parameters, in a fixed order.
     pub fn vars(&self) -> Vec<(String, Var)> {
-        let beta = |p: &DiscriminatorPoint| Some((format!("discriminator.{}.beta", p.spec.name), p.post.beta()?.clone()));
-        self.layers.iter().flat_map(DiscriminatorLayer::vars).chain(self.points.iter().filter_map(beta)).collect()
+        let beta = |p: &DiscriminatorPoint| {
+            Some((format!("discriminator.{}.beta", p.spec.name), p.post.beta()?.clone()))
+        };
+        self.layers
+            .iter()
+            .flat_map(DiscriminatorLayer::vars)
+            .chain(self.points.iter().filter_map(beta))
+            .collect()
     }
 
     /// Parameters and `u` vectors by checkpoint name.
     pub fn state(&self) -> BTreeMap<String, Tensor> {
-        let mut state: BTreeMap<_, _> = self.vars().into_iter().map(|(n, v)| (n, v.as_detached_tensor())).collect();
+        let mut state: BTreeMap<_, _> =
+            self.vars().into_iter().map(|(n, v)| (n, v.as_detached_tensor())).collect();
         for layer in &self.layers {
             if let Some(u) = layer.norm.u() {
                 state.insert(format!("discriminator.{}.u", layer.spec.name), u.clone());
@@ -116,7 +130,12 @@ impl Discriminator {
         }
         for layer in &mut self.layers {
             if let Some(shape) = layer.norm.u().map(|u| u.shape().clone()) {
-                layer.norm.set_u(find(tensors, &format!("discriminator.{}.u", layer.spec.name), &shape, &self.place)?);
+                layer.norm.set_u(find(
+                    tensors,
+                    &format!("discriminator.{}.u", layer.spec.name),
+                    &shape,
+                    &self.place,
+                )?);
             }
         }
         Ok(())
@@ -128,8 +147,16 @@ impl Discriminator {
     /// Those of the tensor library.
     pub fn weights(&mut self, parameters: Parameters, iterate: Iterate) -> Result<Weights> {
         let arm = self.place.arm;
-        let points = self.points.iter().map(|p| p.post.beta().map(|beta| parameters.of(beta))).collect();
-        Ok(Weights { layers: self.layers.iter_mut().map(|l| l.weights(arm, parameters, iterate)).collect::<Result<_>>()?, points })
+        let points =
+            self.points.iter().map(|p| p.post.beta().map(|beta| parameters.of(beta))).collect();
+        Ok(Weights {
+            layers: self
+                .layers
+                .iter_mut()
+                .map(|l| l.weights(arm, parameters, iterate))
+                .collect::<Result<_>>()?,
+            points,
+        })
     }
 
     /// D(x) for `x` `[N, 3, side, side]`; `labels` are needed where D reads them.
@@ -141,7 +168,9 @@ impl Discriminator {
         let features = self.pooled(&last)?;
         let outputs = self.outputs(weights, &last, features.as_ref(), labels, Bias::Added)?;
         let logits = match (self.head.labels, &features) {
-            (HeadLabels::Classifier(i), Some(features)) => Some(self.dense(weights, i, features, Bias::Added)?),
+            (HeadLabels::Classifier(i), Some(features)) => {
+                Some(self.dense(weights, i, features, Bias::Added)?)
+            }
             _ => None,
         };
         Ok(Trace { outputs, logits, maps })
@@ -151,11 +180,21 @@ impl Discriminator {
     ///
     /// # Errors
     /// When the shapes do not fit.
-    pub fn features(&self, weights: &Weights, x: &Tensor, labels: Option<&Labels>) -> Result<Vec<FeatureMap>> {
+    pub fn features(
+        &self,
+        weights: &Weights,
+        x: &Tensor,
+        labels: Option<&Labels>,
+    ) -> Result<Vec<FeatureMap>> {
         Ok(self.body(weights, x, labels)?.1)
     }
 
-    fn body(&self, weights: &Weights, x: &Tensor, labels: Option<&Labels>) -> Result<(FeatureMap, Vec<FeatureMap>)> {
+    fn body(
+        &self,
+        weights: &Weights,
+        x: &Tensor,
+        labels: Option<&Labels>,
+    ) -> Result<(FeatureMap, Vec<FeatureMap>)> {
         let mut pass = Forward { d: self, weights, labels, maps: Vec::new() };
         let last = walk(&self.nodes, &FeatureMap::of(self.place.arm, x)?, &mut pass)?;
         Ok((last, pass.maps))
@@ -168,7 +207,13 @@ impl Discriminator {
     ///
     /// # Errors
     /// When a layer is not piecewise linear (batch or layer normalization), or the shapes do not fit.
-    pub fn tangent(&self, weights: &Weights, trace: &Trace, t: &Tensor, labels: Option<&Labels>) -> Result<Tensor> {
+    pub fn tangent(
+        &self,
+        weights: &Weights,
+        trace: &Trace,
+        t: &Tensor,
+        labels: Option<&Labels>,
+    ) -> Result<Tensor> {
         let mut pass = Tangent { d: self, weights, of: trace.maps.iter() };
         let last = walk(&self.nodes, &FeatureMap::of(self.place.arm, t)?, &mut pass)?;
         let features = self.pooled(&last)?;
@@ -195,8 +240,14 @@ impl Discriminator {
     ) -> Result<Tensor> {
         let dense = &weights.layers[self.head.dense];
         let y = match (self.head.pooling, features) {
-            (Pooling::Sum | Pooling::Mean, Some(features)) => self.dense(weights, self.head.dense, features, bias)?.flatten_all()?,
-            _ => ops::head(last, &dense.effective, dense.bias.as_ref().filter(|_| bias == Bias::Added))?,
+            (Pooling::Sum | Pooling::Mean, Some(features)) => {
+                self.dense(weights, self.head.dense, features, bias)?.flatten_all()?
+            }
+            _ => ops::head(
+                last,
+                &dense.effective,
+                dense.bias.as_ref().filter(|_| bias == Bias::Added),
+            )?,
         };
         match (self.head.labels, features) {
             (HeadLabels::Projection(i), Some(features)) => {
@@ -222,7 +273,10 @@ impl Discriminator {
     /// When a weight is not finite.
     pub fn spectra(&self, weights: &Weights) -> Result<BTreeMap<String, Concentration>> {
         let named = self.layers.iter().map(|l| l.spec.name.clone());
-        named.zip(&weights.layers).map(|(name, w)| Ok((name, Concentration::of(&w.normalized)?))).collect()
+        named
+            .zip(&weights.layers)
+            .map(|(name, w)| Ok((name, Concentration::of(&w.normalized)?)))
+            .collect()
     }
 }
 
@@ -286,6 +340,9 @@ impl Pass for Tangent<'_> {
     fn concat(&mut self, i: usize, t: &FeatureMap) -> Result<FeatureMap> {
         let [n, ..] = t.dims()?;
         let embedding = &self.weights.layers[i].effective;
-        ops::append(t, &Tensor::zeros((n, embedding.dim(1)?), embedding.dtype(), embedding.device())?)
+        ops::append(
+            t,
+            &Tensor::zeros((n, embedding.dim(1)?), embedding.dtype(), embedding.device())?,
+        )
     }
 }

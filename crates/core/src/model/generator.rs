@@ -42,11 +42,17 @@ impl Generator {
         let layers = plan.layers.into_iter().map(|layer| {
             let outputs = layer.kind.outputs();
             let batch_norm = BatchNorm::new(layer.norm, outputs, place)?;
-            let weight = init::weight(&layer, &format!("generator.{}", layer.name), false, streams, place)?;
+            let weight =
+                init::weight(&layer, &format!("generator.{}", layer.name), false, streams, place)?;
             let bias = Var::from_tensor(&init::constant(0.0, outputs, place)?)?;
             Ok(GeneratorLayer { spec: layer, weight, bias, batch_norm })
         });
-        let point = |spec: PointSpec| Ok(GeneratorPoint { batch_norm: BatchNorm::new(spec.norm, spec.output[0], place)?, spec });
+        let point = |spec: PointSpec| {
+            Ok(GeneratorPoint {
+                batch_norm: BatchNorm::new(spec.norm, spec.output[0], place)?,
+                spec,
+            })
+        };
         Ok(Generator {
             layers: layers.collect::<Result<_>>()?,
             points: plan.points.into_iter().map(point).collect::<Result<_>>()?,
@@ -59,7 +65,11 @@ impl Generator {
     ///
     /// # Errors
     /// When a tensor is missing or misshapen.
-    pub fn from_tensors(spec: &RunSpec, tensors: &BTreeMap<String, Tensor>, place: &Place) -> Result<Generator> {
+    pub fn from_tensors(
+        spec: &RunSpec,
+        tensors: &BTreeMap<String, Tensor>,
+        place: &Place,
+    ) -> Result<Generator> {
         let mut g = Generator::new(spec, &Streams::new(spec.seed), place)?;
         g.load(tensors)?;
         Ok(g)
@@ -74,7 +84,9 @@ impl Generator {
 
     /// Names and variables of all trained parameters, in a fixed order.
     pub fn vars(&self) -> Vec<(String, Var)> {
-        let named = |prefix: &str, bn: &BatchNorm| bn.vars().map(|(part, var)| (format!("{prefix}.{part}"), var.clone()));
+        let named = |prefix: &str, bn: &BatchNorm| {
+            bn.vars().map(|(part, var)| (format!("{prefix}.{part}"), var.clone()))
+        };
         let mut vars = Vec::new();
         for layer in &self.layers {
             let prefix = format!("generator.{}", layer.spec.name);
@@ -83,14 +95,20 @@ impl Generator {
             vars.extend(layer.batch_norm.iter().flat_map(|bn| named(&prefix, bn)));
         }
         for point in &self.points {
-            vars.extend(point.batch_norm.iter().flat_map(|bn| named(&format!("generator.{}", point.spec.name), bn)));
+            vars.extend(
+                point
+                    .batch_norm
+                    .iter()
+                    .flat_map(|bn| named(&format!("generator.{}", point.spec.name), bn)),
+            );
         }
         vars
     }
 
     /// Parameters and running averages by checkpoint name.
     pub fn state(&self) -> BTreeMap<String, Tensor> {
-        let mut state: BTreeMap<_, _> = self.vars().into_iter().map(|(n, v)| (n, v.as_detached_tensor())).collect();
+        let mut state: BTreeMap<_, _> =
+            self.vars().into_iter().map(|(n, v)| (n, v.as_detached_tensor())).collect();
         for (prefix, bn) in self.batch_norms() {
             state.extend(bn.averages().map(|(part, t)| (format!("{prefix}.{part}"), t.clone())));
         }
@@ -106,7 +124,9 @@ impl Generator {
             var.set(&find(tensors, &name, var.shape(), &self.place)?)?;
         }
         let layers = self.layers.iter_mut().map(|l| (&l.spec.name, &mut l.batch_norm));
-        for (name, bn) in layers.chain(self.points.iter_mut().map(|p| (&p.spec.name, &mut p.batch_norm))) {
+        for (name, bn) in
+            layers.chain(self.points.iter_mut().map(|p| (&p.spec.name, &mut p.batch_norm)))
+        {
             if let Some(bn) = bn {
                 bn.load_averages(&format!("generator.{name}"), tensors, &self.place)?;
             }
@@ -118,10 +138,18 @@ impl Generator {
     ///
     /// # Errors
     /// When z has another width, or a conditional network gets no labels.
-    pub fn forward(&mut self, z: &Tensor, labels: Option<&Labels>, parameters: Parameters, mode: Mode) -> Result<Tensor> {
+    pub fn forward(
+        &mut self,
+        z: &Tensor,
+        labels: Option<&Labels>,
+        parameters: Parameters,
+        mode: Mode,
+    ) -> Result<Tensor> {
         let (n, width) = z.dims2()?;
         if width != Z_DIM {
-            return Err(Error::Invalid(format!("z has {width} dimensions; the generator needs {Z_DIM}")));
+            return Err(Error::Invalid(format!(
+                "z has {width} dimensions; the generator needs {Z_DIM}"
+            )));
         }
         let Generator { layers, points, nodes, place } = self;
         let Some(([Node::Layer(0)], rest)) = nodes.split_at_checked(1) else {
@@ -156,7 +184,10 @@ impl Pass for Forward<'_> {
     }
 
     fn concat(&mut self, i: usize, _: &FeatureMap) -> Result<FeatureMap> {
-        Err(Error::Invalid(format!("layer {}: a generator appends no features", self.layers[i].spec.name)))
+        Err(Error::Invalid(format!(
+            "layer {}: a generator appends no features",
+            self.layers[i].spec.name
+        )))
     }
 }
 
@@ -172,22 +203,40 @@ impl GeneratorLayer {
         place: &Place,
     ) -> Result<FeatureMap> {
         let [c, h, w] = self.spec.output;
-        let mut x = ops::dense(place.arm, z, &parameters.of(&self.weight), &parameters.of(&self.bias))?;
+        let mut x =
+            ops::dense(place.arm, z, &parameters.of(&self.weight), &parameters.of(&self.bias))?;
         if let Some(bn) = &mut self.batch_norm {
             let features = FeatureMap::of(place.arm, &x.reshape((n, c * h * w, 1, 1))?)?;
-            x = bn.forward(&features, labels, parameters, mode, self.spec.activation.slope())?.to_tensor()?;
+            x = bn
+                .forward(&features, labels, parameters, mode, self.spec.activation.slope())?
+                .to_tensor()?;
         }
         FeatureMap::of(place.arm, &x.reshape((n, c, h, w))?)
     }
 
-    fn forward(&mut self, x: &FeatureMap, labels: Option<&Labels>, parameters: Parameters, mode: Mode) -> Result<FeatureMap> {
-        let (weight, bias, slope) = (parameters.of(&self.weight), parameters.of(&self.bias), self.spec.activation.slope());
-        let finish = Finish::BiasActivation(&bias, if self.batch_norm.is_some() { 1.0 } else { slope });
+    fn forward(
+        &mut self,
+        x: &FeatureMap,
+        labels: Option<&Labels>,
+        parameters: Parameters,
+        mode: Mode,
+    ) -> Result<FeatureMap> {
+        let (weight, bias, slope) =
+            (parameters.of(&self.weight), parameters.of(&self.bias), self.spec.activation.slope());
+        let finish =
+            Finish::BiasActivation(&bias, if self.batch_norm.is_some() { 1.0 } else { slope });
         let x = match self.spec.kind {
-            LayerKind::Conv { stride, padding, .. } => ops::conv2d(x, &weight, stride, padding, finish)?,
-            LayerKind::Deconv { stride, padding, .. } => ops::conv_transpose2d(x, &weight, stride, padding, finish)?,
+            LayerKind::Conv { stride, padding, .. } => {
+                ops::conv2d(x, &weight, stride, padding, finish)?
+            }
+            LayerKind::Deconv { stride, padding, .. } => {
+                ops::conv_transpose2d(x, &weight, stride, padding, finish)?
+            }
             LayerKind::Dense { .. } | LayerKind::Embedding { .. } => {
-                return Err(Error::Invalid(format!("layer {}: a dense layer must be the first", self.spec.name)));
+                return Err(Error::Invalid(format!(
+                    "layer {}: a dense layer must be the first",
+                    self.spec.name
+                )));
             }
         };
         let x = match &mut self.batch_norm {

@@ -7,19 +7,37 @@ use candle_core::{Tensor, Var};
 use sngan_experiment::arch::{Init, LayerKind, LayerSpec};
 
 /// A weight from the stream `init.<name>`: as the layer's table says, or a random orthonormal operator.
-pub(super) fn weight(layer: &LayerSpec, name: &str, orthonormal: bool, streams: &Streams, place: &Place) -> Result<Var> {
+pub(super) fn weight(
+    layer: &LayerSpec,
+    name: &str,
+    orthonormal: bool,
+    streams: &Streams,
+    place: &Place,
+) -> Result<Var> {
     let shape = layer.kind.weight_shape();
     let rows = shape[0];
     let columns = shape[1..].iter().product::<usize>();
     let stream = format!("init.{name}");
     let values = if orthonormal {
-        crate::decomposition::orthonormal(rows, columns, &streams.normal(&stream, 0, rows * columns))?
+        crate::decomposition::orthonormal(
+            rows,
+            columns,
+            &streams.normal(&stream, 0, rows * columns),
+        )?
     } else {
         match layer.init {
-            Init::Normal { std } => streams.normal(&stream, 0, rows * columns).into_iter().map(|w| w * std as f32).collect(),
+            Init::Normal { std } => streams
+                .normal(&stream, 0, rows * columns)
+                .into_iter()
+                .map(|w| w * std as f32)
+                .collect(),
             Init::GlorotUniform { gain } => {
                 let bound = glorot_bound(layer.kind, gain);
-                streams.uniform(&stream, 0, rows * columns).into_iter().map(|u| ((2.0 * f64::from(u) - 1.0) * bound) as f32).collect()
+                streams
+                    .uniform(&stream, 0, rows * columns)
+                    .into_iter()
+                    .map(|u| ((2.0 * f64::from(u) - 1.0) * bound) as f32)
+                    .collect()
             }
         }
     };
@@ -30,9 +48,8 @@ pub(super) fn weight(layer: &LayerSpec, name: &str, orthonormal: bool, streams: 
 fn glorot_bound(kind: LayerKind, gain: f64) -> f64 {
     let fans = match kind {
         LayerKind::Dense { input, output } => input + output,
-        LayerKind::Conv { input, output, kernel, .. } | LayerKind::Deconv { input, output, kernel, .. } => {
-            (input + output) * kernel * kernel
-        }
+        LayerKind::Conv { input, output, kernel, .. }
+        | LayerKind::Deconv { input, output, kernel, .. } => (input + output) * kernel * kernel,
         LayerKind::Embedding { classes, dim } => classes + dim,
     };
     gain * (6.0 / fans as f64).sqrt()
@@ -77,6 +94,9 @@ mod tests {
             }
         }
         let first = LayerKind::Conv { input: 3, output: 128, kernel: 3, stride: 1, padding: 1 };
-        assert!((glorot_bound(first, 2f64.sqrt()) - (2.0 * 6.0 / (131.0f64 * 9.0)).sqrt()).abs() < 1e-12);
+        assert!(
+            (glorot_bound(first, 2f64.sqrt()) - (2.0 * 6.0 / (131.0f64 * 9.0)).sqrt()).abs()
+                < 1e-12
+        );
     }
 }

@@ -19,7 +19,10 @@ impl Labels {
     /// When a class does not exist.
     pub fn new(classes: Vec<u32>, n_classes: usize, place: &Place) -> Result<Labels> {
         if let Some(class) = classes.iter().find(|c| **c as usize >= n_classes) {
-            return Err(Error::Invalid(format!("class {class}: the classes are 0 to {}", n_classes.saturating_sub(1))));
+            return Err(Error::Invalid(format!(
+                "class {class}: the classes are 0 to {}",
+                n_classes.saturating_sub(1)
+            )));
         }
         Labels::on(classes, &place.device)
     }
@@ -45,7 +48,13 @@ impl Labels {
     /// When there are fewer images.
     pub fn narrow(&self, start: usize, len: usize) -> Result<Labels> {
         let part = self.classes.get(start..start + len);
-        let part = part.ok_or_else(|| Error::Invalid(format!("{} labels have no {start}..{}", self.classes.len(), start + len)))?;
+        let part = part.ok_or_else(|| {
+            Error::Invalid(format!(
+                "{} labels have no {start}..{}",
+                self.classes.len(),
+                start + len
+            ))
+        })?;
         Labels::on(part.to_vec(), self.index.device())
     }
 

@@ -77,7 +77,10 @@ impl Weights {
             bias: constant(&w.bias),
             beta: constant(&w.beta),
         };
-        Weights { layers: self.layers.iter().map(layer).collect(), points: self.points.iter().map(constant).collect() }
+        Weights {
+            layers: self.layers.iter().map(layer).collect(),
+            points: self.points.iter().map(constant).collect(),
+        }
     }
 }
 
@@ -103,7 +106,9 @@ impl PostNorm {
     /// Normalizes `x` and applies the activation with `slope`; `beta` is this update's.
     fn forward(&self, x: &FeatureMap, beta: Option<&Tensor>, slope: f64) -> Result<FeatureMap> {
         match (self, beta) {
-            (PostNorm::Batch(_), Some(beta)) => Ok(ops::batch_norm(x, None, beta, NORM_EPS, slope)?.0),
+            (PostNorm::Batch(_), Some(beta)) => {
+                Ok(ops::batch_norm(x, None, beta, NORM_EPS, slope)?.0)
+            }
             (PostNorm::Layer(_), Some(beta)) => ops::layer_norm(x, beta, NORM_EPS, slope),
             _ => ops::activation(x, slope),
         }
@@ -113,15 +118,24 @@ impl PostNorm {
     fn piecewise_linear(&self) -> Result<()> {
         match self {
             PostNorm::None => Ok(()),
-            _ => Err(Error::Invalid("the gradient penalty needs a piecewise linear discriminator".into())),
+            _ => Err(Error::Invalid(
+                "the gradient penalty needs a piecewise linear discriminator".into(),
+            )),
         }
     }
 }
 
 impl DiscriminatorPoint {
     /// A fresh point.
-    pub(super) fn new(spec: PointSpec, method: Normalization, place: &Place) -> Result<DiscriminatorPoint> {
-        Ok(DiscriminatorPoint { post: PostNorm::new(spec.norm, method, spec.output[0], place)?, spec })
+    pub(super) fn new(
+        spec: PointSpec,
+        method: Normalization,
+        place: &Place,
+    ) -> Result<DiscriminatorPoint> {
+        Ok(DiscriminatorPoint {
+            post: PostNorm::new(spec.norm, method, spec.output[0], place)?,
+            spec,
+        })
     }
 
     pub(super) fn forward(&self, beta: Option<&Tensor>, x: &FeatureMap) -> Result<FeatureMap> {
@@ -137,16 +151,35 @@ impl DiscriminatorPoint {
 
 impl DiscriminatorLayer {
     /// A fresh layer from the streams `init.discriminator.<layer>` and `u.<layer>`.
-    pub(super) fn new(spec: &RunSpec, layer: LayerSpec, streams: &Streams, place: &Place) -> Result<DiscriminatorLayer> {
+    pub(super) fn new(
+        spec: &RunSpec,
+        layer: LayerSpec,
+        streams: &Streams,
+        place: &Place,
+    ) -> Result<DiscriminatorLayer> {
         let name = format!("discriminator.{}", layer.name);
         let outputs = layer.kind.outputs();
-        let weight = init::weight(&layer, &name, spec.regularizer == Regularizer::Orthonormal, streams, place)?;
+        let weight = init::weight(
+            &layer,
+            &name,
+            spec.regularizer == Regularizer::Orthonormal,
+            streams,
+            place,
+        )?;
         let rows = weight.dim(0)?;
         let u = place.tensor(streams.normal(&format!("u.{}", layer.name), 0, rows), rows)?;
         let norm = WeightNorm::new(spec.normalization, &u)?;
-        let gamma = if spec.gamma { norm.initial_gamma(&weight)?.map(|g| Var::from_tensor(&g)).transpose()? } else { None };
+        let gamma = if spec.gamma {
+            norm.initial_gamma(&weight)?.map(|g| Var::from_tensor(&g)).transpose()?
+        } else {
+            None
+        };
         let post = PostNorm::new(layer.norm, spec.normalization, outputs, place)?;
-        let bias = if layer.bias { Some(Var::from_tensor(&init::constant(0.0, outputs, place)?)?) } else { None };
+        let bias = if layer.bias {
+            Some(Var::from_tensor(&init::constant(0.0, outputs, place)?)?)
+        } else {
+            None
+        };
         Ok(DiscriminatorLayer { spec: layer, weight, bias, norm, gamma, post })
     }
 
@@ -160,7 +193,12 @@ impl DiscriminatorLayer {
         vars
     }
 
-    pub(super) fn weights(&mut self, arm: Arm, parameters: Parameters, iterate: Iterate) -> Result<LayerWeights> {
+    pub(super) fn weights(
+        &mut self,
+        arm: Arm,
+        parameters: Parameters,
+        iterate: Iterate,
+    ) -> Result<LayerWeights> {
         let normalized = self.norm.normalize(arm, &parameters.of(&self.weight), iterate)?;
         let effective = match &self.gamma {
             None => normalized.clone(),
@@ -171,22 +209,33 @@ impl DiscriminatorLayer {
             }
         };
         let constant = |var: Option<&Var>| var.map(|v| parameters.of(v));
-        Ok(LayerWeights { normalized, effective, bias: constant(self.bias.as_ref()), beta: constant(self.post.beta()) })
+        Ok(LayerWeights {
+            normalized,
+            effective,
+            bias: constant(self.bias.as_ref()),
+            beta: constant(self.post.beta()),
+        })
     }
 
     fn linear(&self, w: &LayerWeights, x: &FeatureMap, finish: Finish<'_>) -> Result<FeatureMap> {
         match self.spec.kind {
-            LayerKind::Conv { stride, padding, .. } => ops::conv2d(x, &w.effective, stride, padding, finish),
-            LayerKind::Deconv { stride, padding, .. } => ops::conv_transpose2d(x, &w.effective, stride, padding, finish),
-            LayerKind::Dense { .. } | LayerKind::Embedding { .. } => {
-                Err(Error::Invalid(format!("layer {}: only the head reads features", self.spec.name)))
+            LayerKind::Conv { stride, padding, .. } => {
+                ops::conv2d(x, &w.effective, stride, padding, finish)
             }
+            LayerKind::Deconv { stride, padding, .. } => {
+                ops::conv_transpose2d(x, &w.effective, stride, padding, finish)
+            }
+            LayerKind::Dense { .. } | LayerKind::Embedding { .. } => Err(Error::Invalid(format!(
+                "layer {}: only the head reads features",
+                self.spec.name
+            ))),
         }
     }
 
     pub(super) fn forward(&self, w: &LayerWeights, x: &FeatureMap) -> Result<FeatureMap> {
         let slope = self.spec.activation.slope();
-        let finish = |slope| w.bias.as_ref().map_or(Finish::Linear, |b| Finish::BiasActivation(b, slope));
+        let finish =
+            |slope| w.bias.as_ref().map_or(Finish::Linear, |b| Finish::BiasActivation(b, slope));
         match self.post {
             PostNorm::None if w.bias.is_some() => self.linear(w, x, finish(slope)),
             _ => self.post.forward(&self.linear(w, x, finish(1.0))?, w.beta.as_ref(), slope),
@@ -194,7 +243,12 @@ impl DiscriminatorLayer {
     }
 
     /// The directional derivative along `t` where the output was `of`: without bias, with `of`'s activation pattern.
-    pub(super) fn tangent(&self, w: &LayerWeights, t: &FeatureMap, of: &FeatureMap) -> Result<FeatureMap> {
+    pub(super) fn tangent(
+        &self,
+        w: &LayerWeights,
+        t: &FeatureMap,
+        of: &FeatureMap,
+    ) -> Result<FeatureMap> {
         self.post.piecewise_linear()?;
         let slope = self.spec.activation.slope();
         self.linear(w, t, if slope == 1.0 { Finish::Linear } else { Finish::Tangent(of, slope) })

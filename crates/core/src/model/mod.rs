@@ -73,16 +73,31 @@ impl Place {
     }
 
     /// A tensor of f32 draws, in this place's type.
-    pub(crate) fn tensor(&self, values: Vec<f32>, shape: impl Into<candle_core::Shape>) -> Result<Tensor> {
+    pub(crate) fn tensor(
+        &self,
+        values: Vec<f32>,
+        shape: impl Into<candle_core::Shape>,
+    ) -> Result<Tensor> {
         Ok(Tensor::from_vec(values, shape.into(), &self.device)?.to_dtype(self.dtype)?)
     }
 }
 
 /// Finds `key` with `shape` in a checkpoint's tensors, moved to `place`.
-pub(crate) fn find(tensors: &BTreeMap<String, Tensor>, key: &str, shape: &candle_core::Shape, place: &Place) -> Result<Tensor> {
-    let t = tensors.get(key).ok_or_else(|| Error::Invalid(format!("the checkpoint has no tensor `{key}`")))?;
+pub(crate) fn find(
+    tensors: &BTreeMap<String, Tensor>,
+    key: &str,
+    shape: &candle_core::Shape,
+    place: &Place,
+) -> Result<Tensor> {
+    let t = tensors
+        .get(key)
+        .ok_or_else(|| Error::Invalid(format!("the checkpoint has no tensor `{key}`")))?;
     if t.shape() != shape {
-        return Err(Error::Invalid(format!("the checkpoint's `{key}` is {:?}; the network needs {:?}", t.dims(), shape.dims())));
+        return Err(Error::Invalid(format!(
+            "the checkpoint's `{key}` is {:?}; the network needs {:?}",
+            t.dims(),
+            shape.dims()
+        )));
     }
     Ok(t.to_device(&place.device)?.to_dtype(place.dtype)?)
 }

@@ -49,7 +49,10 @@ impl Plan {
             Step::Upsample => Node::Upsample,
             Step::AveragePool => Node::AveragePool,
             // The residual first, as the table counts.
-            Step::Block(block) => Node::Block { residual: self.take(block.residual), shortcut: self.take(block.shortcut) },
+            Step::Block(block) => Node::Block {
+                residual: self.take(block.residual),
+                shortcut: self.take(block.shortcut),
+            },
         };
         steps.into_iter().map(node).collect()
     }

@@ -31,8 +31,14 @@ impl SpectralNorm {
     ///
     /// [`Iterate::Once`] first makes v and then `u` anew from the current W (Eq. 18–19) and uses both; `u` is replaced, never changed
     /// in place, for a graph may still hold the old one.
-    pub(super) fn normalize(&mut self, arm: Arm, weight: &Tensor, iterate: Iterate) -> Result<Tensor> {
-        let singular = ops::power_iteration(arm, weight, &self.u, iterate == Iterate::Once, NORM_EPS)?;
+    pub(super) fn normalize(
+        &mut self,
+        arm: Arm,
+        weight: &Tensor,
+        iterate: Iterate,
+    ) -> Result<Tensor> {
+        let singular =
+            ops::power_iteration(arm, weight, &self.u, iterate == Iterate::Once, NORM_EPS)?;
         self.u = singular.u.clone();
         ops::divide_by_sigma(arm, weight, &singular)
     }

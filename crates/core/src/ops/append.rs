@@ -14,7 +14,9 @@ use std::sync::Arc;
 pub fn append(x: &FeatureMap, features: &Tensor) -> Result<FeatureMap> {
     let ([n, _, h, w], (rows, e)) = (x.dims()?, features.dims2()?);
     if rows != n {
-        return Err(Error::Invalid(format!("features of {rows} images were appended to a map of {n}")));
+        return Err(Error::Invalid(format!(
+            "features of {rows} images were appended to a map of {n}"
+        )));
     }
     match x {
         FeatureMap::Candle(x) => {
@@ -46,7 +48,11 @@ fn ours<T: Element>(x: &Map, features: &Tensor, e: usize) -> Result<FeatureMap> 
             if handle.track_op() {
                 x.receive(dx)?;
             }
-            let de = if features.track_op() { Some(Tensor::from_vec(de, features.shape(), &Device::Cpu)?) } else { None };
+            let de = if features.track_op() {
+                Some(Tensor::from_vec(de, features.shape(), &Device::Cpu)?)
+            } else {
+                None
+            };
             Ok([served(handle)?, de, None])
         },
     )

@@ -15,7 +15,13 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// When the shapes do not fit.
-pub fn batch_norm(x: &FeatureMap, gamma: Option<&Tensor>, beta: &Tensor, eps: f64, slope: f64) -> Result<(FeatureMap, Tensor, Tensor)> {
+pub fn batch_norm(
+    x: &FeatureMap,
+    gamma: Option<&Tensor>,
+    beta: &Tensor,
+    eps: f64,
+    slope: f64,
+) -> Result<(FeatureMap, Tensor, Tensor)> {
     check(x, gamma, beta)?;
     match x {
         FeatureMap::Candle(x) => composed(x, gamma, beta, eps, slope),
@@ -28,7 +34,9 @@ fn check(x: &FeatureMap, gamma: Option<&Tensor>, beta: &Tensor) -> Result<()> {
     let [n, c, ..] = x.dims()?;
     let gamma = gamma.map(Tensor::dims);
     let (by_channel, by_image): (&[usize], &[usize]) = (&[c], &[n, c]);
-    if (beta.dims() == by_channel && gamma.is_none_or(|g| g == by_channel)) || (beta.dims() == by_image && gamma == Some(by_image)) {
+    if (beta.dims() == by_channel && gamma.is_none_or(|g| g == by_channel))
+        || (beta.dims() == by_image && gamma == Some(by_image))
+    {
         return Ok(());
     }
     Err(Error::Invalid(format!("batch norm of [{n}, {c}, …]: γ is {gamma:?}, β {:?}", beta.dims())))
@@ -40,7 +48,13 @@ fn over_the_plane(t: &Tensor) -> candle_core::Result<Tensor> {
     t.reshape((t.elem_count() / c, c, 1, 1))
 }
 
-fn composed(x: &Tensor, gamma: Option<&Tensor>, beta: &Tensor, eps: f64, slope: f64) -> Result<(FeatureMap, Tensor, Tensor)> {
+fn composed(
+    x: &Tensor,
+    gamma: Option<&Tensor>,
+    beta: &Tensor,
+    eps: f64,
+    slope: f64,
+) -> Result<(FeatureMap, Tensor, Tensor)> {
     let (n, _, h, w) = x.dims4()?;
     let count = (n * h * w) as f64;
     let per_channel = |t: &Tensor| t.sum_keepdim((0, 2, 3))? / count;
@@ -55,11 +69,20 @@ fn composed(x: &Tensor, gamma: Option<&Tensor>, beta: &Tensor, eps: f64, slope: 
     Ok((FeatureMap::Candle(y), mean.flatten_all()?.detach(), var.flatten_all()?.detach()))
 }
 
-fn ours<T: Element>(x: &Map, gamma: Option<&Tensor>, beta: &Tensor, eps: f64, slope: f64) -> Result<(FeatureMap, Tensor, Tensor)> {
+fn ours<T: Element>(
+    x: &Map,
+    gamma: Option<&Tensor>,
+    beta: &Tensor,
+    eps: f64,
+    slope: f64,
+) -> Result<(FeatureMap, Tensor, Tensor)> {
     let channels = x.dims[1];
     let (mut mean, mut var) = (vec![number::<T>(0.0); channels], vec![number::<T>(0.0); channels]);
     kernel::statistics(T::values(&x.data)?, &mut mean, &mut var);
-    let tensors = (Tensor::from_slice(&mean, channels, &Device::Cpu)?, Tensor::from_slice(&var, channels, &Device::Cpu)?);
+    let tensors = (
+        Tensor::from_slice(&mean, channels, &Device::Cpu)?,
+        Tensor::from_slice(&var, channels, &Device::Cpu)?,
+    );
     let y = normalize(x, gamma, beta, Known { mean, var, of: Statistics::OfBatch, eps }, slope)?;
     Ok((y, tensors.0, tensors.1))
 }
@@ -72,16 +95,40 @@ struct Known<T> {
     eps: f64,
 }
 
-fn normalize<T: Element>(x: &Map, gamma: Option<&Tensor>, beta: &Tensor, known: Known<T>, slope: f64) -> Result<FeatureMap> {
+fn normalize<T: Element>(
+    x: &Map,
+    gamma: Option<&Tensor>,
+    beta: &Tensor,
+    known: Known<T>,
+    slope: f64,
+) -> Result<FeatureMap> {
     let (mut y, by_image) = (Buffer::<T>::arbitrary(x.size().len()), beta.rank() == 2);
     with_optional(gamma, |gamma| {
         with_slice(beta, |beta| {
             let (values, statistics) = (T::values(&x.data)?, (&known.mean[..], &known.var[..]));
             match gamma {
                 Some(gamma) if by_image => {
-                    conditional_norm::normalize(x.size(), values, gamma, beta, statistics, known.eps, number(slope), &mut y);
+                    conditional_norm::normalize(
+                        x.size(),
+                        values,
+                        gamma,
+                        beta,
+                        statistics,
+                        known.eps,
+                        number(slope),
+                        &mut y,
+                    );
                 }
-                _ => kernel::normalize(values, gamma, beta, statistics.0, statistics.1, known.eps, number(slope), &mut y),
+                _ => kernel::normalize(
+                    values,
+                    gamma,
+                    beta,
+                    statistics.0,
+                    statistics.1,
+                    known.eps,
+                    number(slope),
+                    &mut y,
+                ),
             }
             Ok(())
         })
@@ -103,23 +150,45 @@ fn gradients<T: Element>(
     dy: &[T],
 ) -> candle_core::Result<Gradients> {
     let mut dx = Buffer::<T>::arbitrary(dy.len());
-    let (mut dgamma, mut dbeta) = (vec![number::<T>(0.0); beta.elem_count()], vec![number::<T>(0.0); beta.elem_count()]);
+    let (mut dgamma, mut dbeta) =
+        (vec![number::<T>(0.0); beta.elem_count()], vec![number::<T>(0.0); beta.elem_count()]);
     let statistics = (&known.mean[..], &known.var[..], known.of);
     with_optional(with_gamma.then_some(gamma), |gamma| {
         let values = T::values(&x.data)?;
         match gamma {
             Some(gamma) if beta.rank() == 2 => {
                 let size = x.size();
-                conditional_norm::backward(size, values, dy, gamma, statistics, known.eps, &mut dx, &mut dgamma, &mut dbeta);
+                conditional_norm::backward(
+                    size,
+                    values,
+                    dy,
+                    gamma,
+                    statistics,
+                    known.eps,
+                    &mut dx,
+                    &mut dgamma,
+                    &mut dbeta,
+                );
             }
-            _ => kernel::backward(values, dy, gamma, statistics, known.eps, &mut dx, &mut dgamma, &mut dbeta),
+            _ => kernel::backward(
+                values,
+                dy,
+                gamma,
+                statistics,
+                known.eps,
+                &mut dx,
+                &mut dgamma,
+                &mut dbeta,
+            ),
         }
         Ok(())
     })?;
     if handle.track_op() {
         x.receive(dx)?;
     }
-    let asked = |t: &Tensor, d: Vec<T>| if t.track_op() { Tensor::from_vec(d, t.shape(), &Device::Cpu).map(Some) } else { Ok(None) };
+    let asked = |t: &Tensor, d: Vec<T>| {
+        if t.track_op() { Tensor::from_vec(d, t.shape(), &Device::Cpu).map(Some) } else { Ok(None) }
+    };
     Ok([served(handle)?, asked(gamma, dgamma)?, asked(beta, dbeta)?])
 }
 
@@ -140,7 +209,9 @@ pub fn batch_norm_with(
     match x {
         FeatureMap::Candle(x) => {
             let scale = gamma.broadcast_div(&(var + eps)?.sqrt()?)?;
-            let y = x.broadcast_sub(&over_the_plane(&mean)?)?.broadcast_mul(&over_the_plane(&scale)?)?;
+            let y = x
+                .broadcast_sub(&over_the_plane(&mean)?)?
+                .broadcast_mul(&over_the_plane(&scale)?)?;
             Ok(FeatureMap::Candle(activate(&y.broadcast_add(&over_the_plane(beta)?)?, slope)?))
         }
         FeatureMap::Ours(map) => by_dtype!(map.dtype, T, {

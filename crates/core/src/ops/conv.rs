@@ -24,16 +24,30 @@ pub enum Finish<'a> {
 ///
 /// # Errors
 /// When the shapes do not fit, or the kernel is larger than the padded image.
-pub fn conv2d(x: &FeatureMap, w: &Tensor, stride: usize, padding: usize, finish: Finish<'_>) -> Result<FeatureMap> {
+pub fn conv2d(
+    x: &FeatureMap,
+    w: &Tensor,
+    stride: usize,
+    padding: usize,
+    finish: Finish<'_>,
+) -> Result<FeatureMap> {
     let map = match x {
-        FeatureMap::Candle(x) => return finish_candle(&x.conv2d(w, padding, stride, 1, 1)?, finish),
+        FeatureMap::Candle(x) => {
+            return finish_candle(&x.conv2d(w, padding, stride, 1, 1)?, finish);
+        }
         FeatureMap::Ours(map) => map,
     };
-    let ([batch, in_channels, in_h, in_w], (out_channels, w_in, kernel, _)) = (map.dims, w.dims4()?);
+    let ([batch, in_channels, in_h, in_w], (out_channels, w_in, kernel, _)) =
+        (map.dims, w.dims4()?);
     if w_in != in_channels {
-        return Err(crate::Error::Invalid(format!("conv2d: weight {:?} does not fit input {:?}", w.dims(), map.dims)));
+        return Err(crate::Error::Invalid(format!(
+            "conv2d: weight {:?} does not fit input {:?}",
+            w.dims(),
+            map.dims
+        )));
     }
-    let shape = ConvShape::new(batch, in_channels, out_channels, in_h, in_w, kernel, stride, padding)?;
+    let shape =
+        ConvShape::new(batch, in_channels, out_channels, in_h, in_w, kernel, stride, padding)?;
     by_dtype!(map.dtype, T, ours::<T>(Linear { shape, transposed: false }, map, w, finish))
 }
 
@@ -41,15 +55,27 @@ pub fn conv2d(x: &FeatureMap, w: &Tensor, stride: usize, padding: usize, finish:
 ///
 /// # Errors
 /// When the shapes do not fit.
-pub fn conv_transpose2d(x: &FeatureMap, w: &Tensor, stride: usize, padding: usize, finish: Finish<'_>) -> Result<FeatureMap> {
+pub fn conv_transpose2d(
+    x: &FeatureMap,
+    w: &Tensor,
+    stride: usize,
+    padding: usize,
+    finish: Finish<'_>,
+) -> Result<FeatureMap> {
     let map = match x {
-        FeatureMap::Candle(x) => return finish_candle(&x.conv_transpose2d(w, padding, 0, stride, 1)?, finish),
+        FeatureMap::Candle(x) => {
+            return finish_candle(&x.conv_transpose2d(w, padding, 0, stride, 1)?, finish);
+        }
         FeatureMap::Ours(map) => map,
     };
     let ([batch, channels, h, width], (w_in, out, kernel, _)) = (map.dims, w.dims4()?);
     let side = |n: usize| ((n - 1) * stride + kernel).checked_sub(2 * padding).filter(|s| *s > 0);
     let (Some(out_h), Some(out_w), true) = (side(h), side(width), w_in == channels) else {
-        return Err(crate::Error::Invalid(format!("conv_transpose2d: weight {:?} does not fit input {:?}", w.dims(), map.dims)));
+        return Err(crate::Error::Invalid(format!(
+            "conv_transpose2d: weight {:?} does not fit input {:?}",
+            w.dims(),
+            map.dims
+        )));
     };
     // The underlying convolution maps the output back to the input.
     let shape = ConvShape::new(batch, out, channels, out_h, out_w, kernel, stride, padding)?;
@@ -80,7 +106,11 @@ impl Linear {
     /// `[N, C, H, W]` of the result.
     fn output(&self) -> [usize; 4] {
         let s = &self.shape;
-        if self.transposed { [s.batch, s.in_channels, s.in_h, s.in_w] } else { [s.batch, s.out_channels, s.out_h(), s.out_w()] }
+        if self.transposed {
+            [s.batch, s.in_channels, s.in_h, s.in_w]
+        } else {
+            [s.batch, s.out_channels, s.out_h(), s.out_w()]
+        }
     }
 
     fn forward<T: Element>(&self, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
@@ -118,8 +148,12 @@ fn ours<T: Element>(linear: Linear, x: &Map, w: &Tensor, finish: Finish<'_>) -> 
     with_slice(w, |w| {
         with_optional(bias.map(|b| b.0), |b| {
             let epilogue = match (&of, bias) {
-                (Some((of, slope)), _) => Epilogue::Mask { of: T::values(of)?, slope: number(*slope) },
-                (None, Some((_, slope))) => Epilogue::BiasActivation { bias: b, slope: number(slope) },
+                (Some((of, slope)), _) => {
+                    Epilogue::Mask { of: T::values(of)?, slope: number(*slope) }
+                }
+                (None, Some((_, slope))) => {
+                    Epilogue::BiasActivation { bias: b, slope: number(slope) }
+                }
                 (None, None) => Epilogue::None,
             };
             linear.forward(input, w, epilogue, &mut y);
@@ -134,11 +168,18 @@ fn ours<T: Element>(linear: Linear, x: &Map, w: &Tensor, finish: Finish<'_>) -> 
     };
     let none = no_input()?;
     let (x, handle, bias) = (x.clone(), x.handle.clone(), bias.map_or(&none, |b| b.0));
-    Map::record::<T>("convolution", dims, data, mask, [&handle, w, bias], move |inputs, dy| gradients(linear, &x, inputs, dy))
+    Map::record::<T>("convolution", dims, data, mask, [&handle, w, bias], move |inputs, dy| {
+        gradients(linear, &x, inputs, dy)
+    })
 }
 
 /// Those of [`ours`]. Gradients that nobody asked for (frozen D in G's update, images in D's update) are not computed.
-fn gradients<T: Element>(linear: Linear, x: &Map, [handle, w, bias]: [&Tensor; 3], dy: &[T]) -> candle_core::Result<Gradients> {
+fn gradients<T: Element>(
+    linear: Linear,
+    x: &Map,
+    [handle, w, bias]: [&Tensor; 3],
+    dy: &[T],
+) -> candle_core::Result<Gradients> {
     if handle.track_op() {
         let mut dx = Buffer::<T>::arbitrary(x.size().len());
         with_slice(w, |w| {
@@ -161,7 +202,10 @@ fn gradients<T: Element>(linear: Linear, x: &Map, [handle, w, bias]: [&Tensor; 3
 }
 
 /// A bias's gradient, where it was asked for.
-pub(super) fn grad_bias<T: Element>(bias: &Tensor, dy: &[T]) -> candle_core::Result<Option<Tensor>> {
+pub(super) fn grad_bias<T: Element>(
+    bias: &Tensor,
+    dy: &[T],
+) -> candle_core::Result<Option<Tensor>> {
     if !bias.track_op() {
         return Ok(None);
     }

@@ -31,7 +31,13 @@ impl CustomOp2 for Product {
         "matmul"
     }
 
-    fn cpu_fwd(&self, a: &CpuStorage, la: &Layout, b: &CpuStorage, lb: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        a: &CpuStorage,
+        la: &Layout,
+        b: &CpuStorage,
+        lb: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
         let ((a0, a1), (b0, b1)) = (la.shape().dims2()?, lb.shape().dims2()?);
         let (m, k, k2, n) = match self {
             Product::Nn => (a0, a1, b0, b1),
@@ -53,8 +59,16 @@ impl CustomOp2 for Product {
         })
     }
 
-    fn bwd(&self, a: &Tensor, b: &Tensor, _: &Tensor, g: &Tensor) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let ask = |t: &Tensor, p: Product, x: &Tensor, y: &Tensor| if t.track_op() { p.apply(x, y).map(Some) } else { Ok(None) };
+    fn bwd(
+        &self,
+        a: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        g: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
+        let ask = |t: &Tensor, p: Product, x: &Tensor, y: &Tensor| {
+            if t.track_op() { p.apply(x, y).map(Some) } else { Ok(None) }
+        };
         match self {
             Product::Nn => Ok((ask(a, Product::Nt, g, b)?, ask(b, Product::Tn, a, g)?)),
             Product::Nt => Ok((ask(a, Product::Nn, g, b)?, ask(b, Product::Tn, g, a)?)),
@@ -111,7 +125,11 @@ pub fn head(x: &FeatureMap, w: &Tensor, bias: Option<&Tensor>) -> Result<Tensor>
         FeatureMap::Ours(map) => {
             let size = map.size();
             if w.dims() != [1, size.pixels * size.channels] {
-                return Err(crate::Error::Invalid(format!("head: weight {:?} does not fit input {:?}", w.dims(), map.dims)));
+                return Err(crate::Error::Invalid(format!(
+                    "head: weight {:?} does not fit input {:?}",
+                    w.dims(),
+                    map.dims
+                )));
             }
             by_dtype!(map.dtype, T, head_ours::<T>(map, size, w))?
         }

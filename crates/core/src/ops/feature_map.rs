@@ -51,7 +51,12 @@ macro_rules! by_dtype {
                 type $t = f64;
                 $body
             }
-            other => return Err(candle_core::Error::Msg(format!("kernels know f32 and f64 only, not {other:?}")).into()),
+            other => {
+                return Err(candle_core::Error::Msg(format!(
+                    "kernels know f32 and f64 only, not {other:?}"
+                ))
+                .into())
+            }
         }
     };
 }
@@ -63,7 +68,10 @@ pub(super) fn number<T: Element>(x: f64) -> T {
 }
 
 /// The elements of a contiguous tensor's storage.
-pub(super) fn slice<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [T]> {
+pub(super) fn slice<'a, T: Element>(
+    storage: &'a CpuStorage,
+    layout: &Layout,
+) -> candle_core::Result<&'a [T]> {
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&storage.as_slice::<T>()?[start..end]),
         None => bail!("a kernel needs contiguous tensors; got strides {:?}", layout.stride()),
@@ -71,7 +79,10 @@ pub(super) fn slice<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) ->
 }
 
 /// Calls `f` with the elements of a CPU tensor, made contiguous first.
-pub(super) fn with_slice<T: Element, R>(t: &Tensor, f: impl FnOnce(&[T]) -> candle_core::Result<R>) -> candle_core::Result<R> {
+pub(super) fn with_slice<T: Element, R>(
+    t: &Tensor,
+    f: impl FnOnce(&[T]) -> candle_core::Result<R>,
+) -> candle_core::Result<R> {
     let t = t.contiguous()?;
     let (storage, layout) = t.storage_and_layout();
     match &*storage {
@@ -152,7 +163,10 @@ impl Map {
         data: Arc<Data>,
         mask: Option<(Arc<Data>, f64)>,
         inputs: [&Tensor; 3],
-        backward: impl Fn([&Tensor; 3], &[T]) -> candle_core::Result<super::node::Gradients> + Send + Sync + 'static,
+        backward: impl Fn([&Tensor; 3], &[T]) -> candle_core::Result<super::node::Gradients>
+        + Send
+        + Sync
+        + 'static,
     ) -> Result<FeatureMap> {
         let gradient = Slot::default();
         let slot = gradient.clone();
@@ -212,14 +226,21 @@ fn from_images<T: Element>(images: &Tensor) -> Result<FeatureMap> {
         Ok(())
     })?;
     let none = no_input()?;
-    Map::record::<T>("from-images", [n, c, h, w], Arc::new(T::data(data)), None, [images, &none, &none], move |inputs, dy| {
-        if !inputs[0].track_op() {
-            return Ok([None, None, None]);
-        }
-        let mut dx = vec![number::<T>(0.0); dy.len()];
-        plane::to_images(size, dy, &mut dx);
-        Ok([Some(Tensor::from_vec(dx, &shape, &Device::Cpu)?), None, None])
-    })
+    Map::record::<T>(
+        "from-images",
+        [n, c, h, w],
+        Arc::new(T::data(data)),
+        None,
+        [images, &none, &none],
+        move |inputs, dy| {
+            if !inputs[0].track_op() {
+                return Ok([None, None, None]);
+            }
+            let mut dx = vec![number::<T>(0.0); dy.len()];
+            plane::to_images(size, dy, &mut dx);
+            Ok([Some(Tensor::from_vec(dx, &shape, &Device::Cpu)?), None, None])
+        },
+    )
 }
 
 fn to_images<T: Element>(map: &Map) -> Result<Tensor> {
@@ -246,7 +267,12 @@ impl Map {
     pub(super) fn receive<T: Element>(&self, mut dx: Buffer<T>) -> candle_core::Result<()> {
         if let Some((of, slope)) = &self.mask {
             let unmasked = std::mem::replace(&mut dx, Buffer::arbitrary(self.size().len()));
-            sngan_kernels::activation::mask(T::values(of)?, &unmasked, number::<T>(*slope), &mut dx);
+            sngan_kernels::activation::mask(
+                T::values(of)?,
+                &unmasked,
+                number::<T>(*slope),
+                &mut dx,
+            );
         }
         self.gradient.add(dx)
     }

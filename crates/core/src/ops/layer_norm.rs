@@ -42,14 +42,25 @@ fn ours<T: Element>(x: &Map, beta: &Tensor, eps: f64, slope: f64) -> Result<Feat
     let data = Arc::new(T::data(y));
     let mask = (slope != 1.0).then(|| (data.clone(), slope));
     let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
-    Map::record::<T>("layer-norm", x.dims, data, mask, [&handle, beta, &none], move |[handle, beta, _], dy| {
-        let mut dx = Buffer::<T>::arbitrary(dy.len());
-        let mut dbeta = vec![number::<T>(0.0); beta.elem_count()];
-        backward(sizes, T::values(&x.data)?, dy, eps, &mut dx, &mut dbeta);
-        if handle.track_op() {
-            x.receive(dx)?;
-        }
-        let dbeta = if beta.track_op() { Some(Tensor::from_vec(dbeta, beta.shape(), &Device::Cpu)?) } else { None };
-        Ok([served(handle)?, dbeta, None])
-    })
+    Map::record::<T>(
+        "layer-norm",
+        x.dims,
+        data,
+        mask,
+        [&handle, beta, &none],
+        move |[handle, beta, _], dy| {
+            let mut dx = Buffer::<T>::arbitrary(dy.len());
+            let mut dbeta = vec![number::<T>(0.0); beta.elem_count()];
+            backward(sizes, T::values(&x.data)?, dy, eps, &mut dx, &mut dbeta);
+            if handle.track_op() {
+                x.receive(dx)?;
+            }
+            let dbeta = if beta.track_op() {
+                Some(Tensor::from_vec(dbeta, beta.shape(), &Device::Cpu)?)
+            } else {
+                None
+            };
+            Ok([served(handle)?, dbeta, None])
+        },
+    )
 }

@@ -22,7 +22,15 @@ impl<F: Fn([&Tensor; 3], &Tensor) -> Result<Gradients> + Send + Sync> CustomOp3 
         self.name
     }
 
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let value = self.value.lock().unwrap_or_else(PoisonError::into_inner).take();
         value.ok_or_else(|| candle_core::Error::Msg(format!("{} was applied twice", self.name)))
     }
@@ -47,7 +55,11 @@ pub(super) fn record(
     value: (CpuStorage, Shape),
     backward: impl Fn([&Tensor; 3], &Tensor) -> Result<Gradients> + Send + Sync + 'static,
 ) -> Result<Tensor> {
-    inputs[0].apply_op3(inputs[1], inputs[2], Node { name, value: Mutex::new(Some(value)), backward })
+    inputs[0].apply_op3(
+        inputs[1],
+        inputs[2],
+        Node { name, value: Mutex::new(Some(value)), backward },
+    )
 }
 
 /// The value of a handle.

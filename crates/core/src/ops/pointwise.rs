@@ -73,12 +73,19 @@ fn activate_ours<T: Element>(x: &Map, slope: f64) -> Result<FeatureMap> {
     activation::mask(values, values, number::<T>(slope), &mut y);
     let (data, none, x) = (Arc::new(T::data(y)), no_input()?, x.clone());
     let (mask, handle) = (Some((data.clone(), slope)), x.handle.clone());
-    Map::record::<T>("activation", x.dims, data, mask, [&handle, &none, &none], move |inputs, dy| {
-        if inputs[0].track_op() {
-            x.receive(Buffer::of(dy))?;
-        }
-        Ok([served(inputs[0])?, None, None])
-    })
+    Map::record::<T>(
+        "activation",
+        x.dims,
+        data,
+        mask,
+        [&handle, &none, &none],
+        move |inputs, dy| {
+            if inputs[0].track_op() {
+                x.receive(Buffer::of(dy))?;
+            }
+            Ok([served(inputs[0])?, None, None])
+        },
+    )
 }
 
 /// `t` where `of`, the output of an activation, is positive, and `slope·t` elsewhere: the activation's directional derivative, with `of`
@@ -88,11 +95,17 @@ fn activate_ours<T: Element>(x: &Map, slope: f64) -> Result<FeatureMap> {
 /// When the maps are of different arms or dimensions.
 pub fn mask(t: &FeatureMap, of: &FeatureMap, slope: f64) -> Result<FeatureMap> {
     match (t, of) {
-        (FeatureMap::Candle(t), FeatureMap::Candle(of)) => Ok(FeatureMap::Candle(tangent(t, of, slope)?)),
+        (FeatureMap::Candle(t), FeatureMap::Candle(of)) => {
+            Ok(FeatureMap::Candle(tangent(t, of, slope)?))
+        }
         (FeatureMap::Ours(t), FeatureMap::Ours(of)) if t.dims == of.dims && t.dtype == of.dtype => {
             by_dtype!(t.dtype, T, mask_ours::<T>(t, of, slope))
         }
-        _ => Err(Error::Invalid(format!("a feature map {:?} cannot be masked by {:?}", t.dims()?, of.dims()?))),
+        _ => Err(Error::Invalid(format!(
+            "a feature map {:?} cannot be masked by {:?}",
+            t.dims()?,
+            of.dims()?
+        ))),
     }
 }
 
@@ -101,12 +114,19 @@ fn mask_ours<T: Element>(t: &Map, of: &Map, slope: f64) -> Result<FeatureMap> {
     activation::mask(T::values(&of.data)?, T::values(&t.data)?, number::<T>(slope), &mut y);
     let (none, t, of) = (no_input()?, t.clone(), of.data.clone());
     let handle = t.handle.clone();
-    Map::record::<T>("mask", t.dims, Arc::new(T::data(y)), None, [&handle, &none, &none], move |inputs, dy| {
-        if inputs[0].track_op() {
-            let mut dt = Buffer::<T>::arbitrary(dy.len());
-            activation::mask(T::values(&of)?, dy, number::<T>(slope), &mut dt);
-            t.receive(dt)?;
-        }
-        Ok([served(inputs[0])?, None, None])
-    })
+    Map::record::<T>(
+        "mask",
+        t.dims,
+        Arc::new(T::data(y)),
+        None,
+        [&handle, &none, &none],
+        move |inputs, dy| {
+            if inputs[0].track_op() {
+                let mut dt = Buffer::<T>::arbitrary(dy.len());
+                activation::mask(T::values(&of)?, dy, number::<T>(slope), &mut dt);
+                t.receive(dt)?;
+            }
+            Ok([served(inputs[0])?, None, None])
+        },
+    )
 }

@@ -14,7 +14,9 @@ use std::sync::Arc;
 pub fn average_pool(x: &FeatureMap) -> Result<FeatureMap> {
     let [n, c, h, w] = x.dims()?;
     if h % 2 != 0 || w % 2 != 0 {
-        return Err(Error::Invalid(format!("a map of {h}x{w} pixels has no whole number of 2x2 squares")));
+        return Err(Error::Invalid(format!(
+            "a map of {h}x{w} pixels has no whole number of 2x2 squares"
+        )));
     }
     match x {
         FeatureMap::Candle(t) => {
@@ -31,14 +33,21 @@ fn average_ours<T: Element>(x: &Map) -> Result<FeatureMap> {
     let mut y = Buffer::<T>::arbitrary(x.size().len() / 4);
     pool::average(w, pixel, T::values(&x.data)?, &mut y);
     let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
-    Map::record::<T>("average-pool", [n, c, h / 2, w], Arc::new(T::data(y)), None, [&handle, &none, &none], move |inputs, dy| {
-        if inputs[0].track_op() {
-            let mut dx = Buffer::<T>::arbitrary(4 * dy.len());
-            pool::average_backward(w, pixel, dy, &mut dx);
-            x.receive(dx)?;
-        }
-        Ok([served(inputs[0])?, None, None])
-    })
+    Map::record::<T>(
+        "average-pool",
+        [n, c, h / 2, w],
+        Arc::new(T::data(y)),
+        None,
+        [&handle, &none, &none],
+        move |inputs, dy| {
+            if inputs[0].track_op() {
+                let mut dx = Buffer::<T>::arbitrary(4 * dy.len());
+                pool::average_backward(w, pixel, dy, &mut dx);
+                x.receive(dx)?;
+            }
+            Ok([served(inputs[0])?, None, None])
+        },
+    )
 }
 
 /// The mean over the plane: `[N, C, H, W]` → `[N, C]`.
@@ -48,7 +57,9 @@ fn average_ours<T: Element>(x: &Map) -> Result<FeatureMap> {
 pub fn mean_pool(x: &FeatureMap) -> Result<Tensor> {
     match x {
         FeatureMap::Candle(x) => Ok(x.flatten_from(2)?.mean(2)?),
-        FeatureMap::Ours(map) => by_dtype!(map.dtype, T, plane_ours::<T>(map, map.size().pixels as f64)),
+        FeatureMap::Ours(map) => {
+            by_dtype!(map.dtype, T, plane_ours::<T>(map, map.size().pixels as f64))
+        }
     }
 }
 

@@ -16,7 +16,11 @@ pub fn add(a: &FeatureMap, b: &FeatureMap) -> Result<FeatureMap> {
         (FeatureMap::Ours(a), FeatureMap::Ours(b)) if a.dims == b.dims && a.dtype == b.dtype => {
             by_dtype!(a.dtype, T, ours::<T>(a, b))
         }
-        _ => Err(Error::Invalid(format!("feature maps {:?} and {:?} cannot be added", a.dims()?, b.dims()?))),
+        _ => Err(Error::Invalid(format!(
+            "feature maps {:?} and {:?} cannot be added",
+            a.dims()?,
+            b.dims()?
+        ))),
     }
 }
 
@@ -26,12 +30,19 @@ fn ours<T: Element>(a: &Map, b: &Map) -> Result<FeatureMap> {
     matvec::combine(one, T::values(&a.data)?, one, T::values(&b.data)?, &mut y);
     let (none, a, b) = (no_input()?, a.clone(), b.clone());
     let (first, second) = (a.handle.clone(), b.handle.clone());
-    Map::record::<T>("add", a.dims, Arc::new(T::data(y)), None, [&first, &second, &none], move |inputs, dy| {
-        for (map, handle) in [(&a, inputs[0]), (&b, inputs[1])] {
-            if handle.track_op() {
-                map.receive(Buffer::of(dy))?;
+    Map::record::<T>(
+        "add",
+        a.dims,
+        Arc::new(T::data(y)),
+        None,
+        [&first, &second, &none],
+        move |inputs, dy| {
+            for (map, handle) in [(&a, inputs[0]), (&b, inputs[1])] {
+                if handle.track_op() {
+                    map.receive(Buffer::of(dy))?;
+                }
             }
-        }
-        Ok([served(inputs[0])?, served(inputs[1])?, None])
-    })
+            Ok([served(inputs[0])?, served(inputs[1])?, None])
+        },
+    )
 }

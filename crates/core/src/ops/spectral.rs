@@ -35,7 +35,13 @@ fn transposed_times(m: &Tensor, x: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 /// When the shapes do not fit.
-pub fn power_iteration(arm: Arm, weight: &Tensor, u: &Tensor, iterate: bool, eps: f64) -> Result<Singular> {
+pub fn power_iteration(
+    arm: Arm,
+    weight: &Tensor,
+    u: &Tensor,
+    iterate: bool,
+    eps: f64,
+) -> Result<Singular> {
     let (w, u) = (weight.detach().flatten_from(1)?, u.detach());
     if arm == Arm::Ours {
         return by_dtype!(w.dtype(), T, iterate_ours::<T>(&w, &u, iterate, eps));
@@ -70,7 +76,11 @@ fn iterate_ours<T: Element>(w: &Tensor, u: &Tensor, iterate: bool, eps: f64) -> 
         })
     })?;
     let sigma = Tensor::new(sigma, &Device::Cpu)?.to_dtype(T::DTYPE)?;
-    Ok(Singular { u: Tensor::from_vec(u, rows, &Device::Cpu)?, v: Tensor::from_vec(v, columns, &Device::Cpu)?, sigma })
+    Ok(Singular {
+        u: Tensor::from_vec(u, rows, &Device::Cpu)?,
+        v: Tensor::from_vec(v, columns, &Device::Cpu)?,
+        sigma,
+    })
 }
 
 /// W/σ in `weight`'s shape, with σ = uᵀWv differentiable in W and u, v constant: the gradient is Eq. (12).
@@ -105,7 +115,14 @@ fn divide_ours<T: Element>(weight: &Tensor, singular: &Singular) -> Result<Tenso
                     with_slice::<T, _>(&singular.v, |v| {
                         // (G − ⟨G, W̄⟩ u vᵀ)/σ.
                         let lambda = matvec::dot(g, w) * inverse;
-                        matvec::add_rank_one(number(inverse), g, number(-lambda * inverse), u, v, &mut dw);
+                        matvec::add_rank_one(
+                            number(inverse),
+                            g,
+                            number(-lambda * inverse),
+                            u,
+                            v,
+                            &mut dw,
+                        );
                         Ok(())
                     })
                 })

@@ -30,12 +30,19 @@ fn ours<T: Element>(x: &Map) -> Result<FeatureMap> {
     let mut y = Buffer::<T>::arbitrary(4 * x.size().len());
     plane::upsample(w, n * c, T::values(&x.data)?, &mut y);
     let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
-    Map::record::<T>("upsample", [n, c, 2 * h, 2 * w], Arc::new(T::data(y)), None, [&handle, &none, &none], move |inputs, dy| {
-        if inputs[0].track_op() {
-            let mut dx = Buffer::<T>::arbitrary(dy.len() / 4);
-            plane::upsample_backward(w, n * c, dy, &mut dx);
-            x.receive(dx)?;
-        }
-        Ok([served(inputs[0])?, None, None])
-    })
+    Map::record::<T>(
+        "upsample",
+        [n, c, 2 * h, 2 * w],
+        Arc::new(T::data(y)),
+        None,
+        [&handle, &none, &none],
+        move |inputs, dy| {
+            if inputs[0].track_op() {
+                let mut dx = Buffer::<T>::arbitrary(dy.len() / 4);
+                plane::upsample_backward(w, n * c, dy, &mut dx);
+                x.receive(dx)?;
+            }
+            Ok([served(inputs[0])?, None, None])
+        },
+    )
 }

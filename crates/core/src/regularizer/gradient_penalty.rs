@@ -32,17 +32,29 @@ pub fn interpolate(real: &Tensor, fake: &Tensor, epsilon: &Tensor) -> Result<Ten
 ///
 /// # Errors
 /// When D is not piecewise linear.
-pub fn penalty(d: &Discriminator, weights: &Weights, x_hat: &Tensor, labels: Option<&Labels>, lambda: f64) -> Result<Penalty> {
+pub fn penalty(
+    d: &Discriminator,
+    weights: &Weights,
+    x_hat: &Tensor,
+    labels: Option<&Labels>,
+    lambda: f64,
+) -> Result<Penalty> {
     let x_hat = Var::from_tensor(&x_hat.detach())?;
     let trace = d.forward(&weights.detach(), x_hat.as_tensor(), labels)?;
     let grads = trace.outputs.sum_all()?.backward()?;
-    let g = grads.get(&x_hat).ok_or_else(|| crate::Error::Invalid("D's output does not depend on its input".into()))?.detach();
+    let g = grads
+        .get(&x_hat)
+        .ok_or_else(|| crate::Error::Invalid("D's output does not depend on its input".into()))?
+        .detach();
 
     let n = g.dim(0)?;
     let norms = g.flatten_from(1)?.to_dtype(DType::F64)?.sqr()?.sum(1)?.sqrt()?.to_vec1::<f64>()?;
     let value = lambda * norms.iter().map(|r| (r - 1.0).powi(2)).sum::<f64>() / n as f64;
     // ∂P/∂g = λ/N · 2(‖g‖ − 1) · g/‖g‖; where g = 0 the subgradient 0.
-    let scale: Vec<f64> = norms.iter().map(|r| if *r > 0.0 { 2.0 * lambda / n as f64 * (r - 1.0) / r } else { 0.0 }).collect();
+    let scale: Vec<f64> = norms
+        .iter()
+        .map(|r| if *r > 0.0 { 2.0 * lambda / n as f64 * (r - 1.0) / r } else { 0.0 })
+        .collect();
     let scale = Tensor::from_vec(scale, (n, 1, 1, 1), g.device())?.to_dtype(g.dtype())?;
     let surrogate = d.tangent(weights, &trace, &g.broadcast_mul(&scale)?, labels)?.sum_all()?;
     Ok(Penalty { value, surrogate })

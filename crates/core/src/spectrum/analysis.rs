@@ -92,7 +92,11 @@ pub struct Analysis {
 ///
 /// # Errors
 /// A checkpoint or images that do not fit the spec, or weights that are not finite.
-pub fn analyse(spec: &RunSpec, checkpoint: &Checkpoint, images: Option<(&dyn ImageSource, usize)>) -> Result<Analysis> {
+pub fn analyse(
+    spec: &RunSpec,
+    checkpoint: &Checkpoint,
+    images: Option<(&dyn ImageSource, usize)>,
+) -> Result<Analysis> {
     let mut d = Discriminator::from_tensors(spec, &checkpoint.tensors)?;
     let weights = d.weights(Parameters::Frozen, Iterate::Frozen)?;
     let layers = d
@@ -101,13 +105,21 @@ pub fn analyse(spec: &RunSpec, checkpoint: &Checkpoint, images: Option<(&dyn Ima
         .zip(&weights.layers)
         .map(|(layer, w)| layer_analysis(&layer.spec, layer.weight.as_tensor(), &w.effective))
         .collect::<Result<Vec<_>>>()?;
-    let norms: BTreeMap<&str, f64> = layers.iter().map(|l| (l.name.as_str(), l.operator_norm)).collect();
+    let norms: BTreeMap<&str, f64> =
+        layers.iter().map(|l| (l.name.as_str(), l.operator_norm)).collect();
     let table = spec.layers()?;
-    let bound = Bound { norms: &norms, normalized: matches!(spec.normalization, Normalization::Batch | Normalization::Layer) };
+    let bound = Bound {
+        norms: &norms,
+        normalized: matches!(spec.normalization, Normalization::Batch | Normalization::Layer),
+    };
     let area = side_after(&table.discriminator, table.side).pow(2);
-    let lipschitz_bound = bound.steps(&table.discriminator).zip(head_bound(&table.head, area, &d, &weights, &norms)?).map(|(a, b)| a * b);
+    let lipschitz_bound = bound
+        .steps(&table.discriminator)
+        .zip(head_bound(&table.head, area, &d, &weights, &norms)?)
+        .map(|(a, b)| a * b);
     let images = images.filter(|_| spec.normalization != Normalization::Batch);
-    let gradients = images.map(|(images, n)| gradient_norms(spec, &d, &weights, images, n)).transpose()?;
+    let gradients =
+        images.map(|(images, n)| gradient_norms(spec, &d, &weights, images, n)).transpose()?;
     Ok(Analysis { gen_updates: checkpoint.gen_updates, layers, lipschitz_bound, gradients })
 }
 
@@ -118,10 +130,17 @@ fn layer_analysis(spec: &LayerSpec, raw: &Tensor, effective: &Tensor) -> Result<
         LayerKind::Conv { stride, padding, .. } => {
             let input = [height * stride, width * stride];
             let geometry = Geometry { input, stride, padding, boundary: Boundary::Zero };
-            let circular = (height == width).then(|| circular_norm(effective, input[0], stride)).transpose()?;
+            let circular = (height == width)
+                .then(|| circular_norm(effective, input[0], stride))
+                .transpose()?;
             (operator_norm(effective, &geometry)?, circular)
         }
-        LayerKind::Deconv { .. } => return Err(Error::Invalid(format!("layer {}: D has no transposed convolutions", spec.name))),
+        LayerKind::Deconv { .. } => {
+            return Err(Error::Invalid(format!(
+                "layer {}: D has no transposed convolutions",
+                spec.name
+            )));
+        }
         LayerKind::Dense { .. } | LayerKind::Embedding { .. } => (effective_spectrum.sigma(), None),
     };
     Ok(LayerAnalysis {
@@ -163,7 +182,13 @@ impl Bound<'_> {
 }
 
 /// Of the way from the last feature map, `area` pixels large, to D's output.
-fn head_bound(head: &HeadSpec, area: usize, d: &Discriminator, weights: &Weights, norms: &BTreeMap<&str, f64>) -> Result<Option<f64>> {
+fn head_bound(
+    head: &HeadSpec,
+    area: usize,
+    d: &Discriminator,
+    weights: &Weights,
+    norms: &BTreeMap<&str, f64>,
+) -> Result<Option<f64>> {
     let root = (area as f64).sqrt();
     let (features, labels_features) = match head.pooling {
         Pooling::Flatten => (1.0, root),
@@ -173,7 +198,8 @@ fn head_bound(head: &HeadSpec, area: usize, d: &Discriminator, weights: &Weights
     let label = match &head.labels {
         // ⟨e(y), h⟩ has the norm of the label's row at most.
         Some(LabelHead::Projection(layer)) => {
-            let found = d.layers.iter().zip(&weights.layers).find(|(l, _)| l.spec.name == layer.name);
+            let found =
+                d.layers.iter().zip(&weights.layers).find(|(l, _)| l.spec.name == layer.name);
             found.map(|(_, w)| largest_row(&w.effective)).transpose()?.unwrap_or(0.0)
         }
         _ => 0.0,
@@ -196,9 +222,20 @@ fn largest_row(matrix: &Tensor) -> Result<f64> {
     Ok(matrix.to_dtype(DType::F64)?.sqr()?.sum(1)?.max(0)?.to_scalar::<f64>()?.sqrt())
 }
 
-fn gradient_norms(spec: &RunSpec, d: &Discriminator, weights: &Weights, images: &dyn ImageSource, n: usize) -> Result<GradientNorms> {
+fn gradient_norms(
+    spec: &RunSpec,
+    d: &Discriminator,
+    weights: &Weights,
+    images: &dyn ImageSource,
+    n: usize,
+) -> Result<GradientNorms> {
     if images.side() != spec.side || images.is_empty() {
-        return Err(Error::Invalid(format!("`{}` has side {}; the spec needs side {}", images.name(), images.side(), spec.side)));
+        return Err(Error::Invalid(format!(
+            "`{}` has side {}; the spec needs side {}",
+            images.name(),
+            images.side(),
+            spec.side
+        )));
     }
     let streams = Streams::new(spec.seed);
     let mut chosen = streams.permutation("spectrum", 0, images.len());
@@ -207,11 +244,20 @@ fn gradient_norms(spec: &RunSpec, d: &Discriminator, weights: &Weights, images: 
     let mut norms = Vec::with_capacity(chosen.len());
     for (index, chosen) in chosen.chunks(CHUNK).enumerate() {
         let batches = Batches::new(images, streams, spec.pixels);
-        let real = batches.of(chosen, "spectrum.dequantize", index as u64, spec.n_classes, &place)?;
+        let real =
+            batches.of(chosen, "spectrum.dequantize", index as u64, spec.n_classes, &place)?;
         let x = Var::from_tensor(&real.images)?;
-        let grads = d.forward(weights, x.as_tensor(), real.labels.as_ref())?.outputs.sum_all()?.backward()?;
-        let g = grads.get(&x).ok_or_else(|| Error::Invalid("D's output does not depend on its input".into()))?;
-        norms.extend(g.flatten_from(1)?.to_dtype(DType::F64)?.sqr()?.sum(1)?.sqrt()?.to_vec1::<f64>()?);
+        let grads = d
+            .forward(weights, x.as_tensor(), real.labels.as_ref())?
+            .outputs
+            .sum_all()?
+            .backward()?;
+        let g = grads
+            .get(&x)
+            .ok_or_else(|| Error::Invalid("D's output does not depend on its input".into()))?;
+        norms.extend(
+            g.flatten_from(1)?.to_dtype(DType::F64)?.sqr()?.sum(1)?.sqrt()?.to_vec1::<f64>()?,
+        );
     }
     let mean = norms.iter().sum::<f64>() / norms.len().max(1) as f64;
     Ok(GradientNorms { images: norms.len(), largest: norms.into_iter().fold(0.0, f64::max), mean })
@@ -228,7 +274,11 @@ mod tests {
         let images = made_up_images(spec.side, spec.n_classes).unwrap();
         let mut trainer = Trainer::new(spec, &images, &Place::new(&Device::Cpu)).unwrap();
         trainer.update(false).unwrap();
-        let checkpoint = Checkpoint { gen_updates: 1, metadata: trainer.metadata(), tensors: trainer.state().unwrap() };
+        let checkpoint = Checkpoint {
+            gen_updates: 1,
+            metadata: trainer.metadata(),
+            tensors: trainer.state().unwrap(),
+        };
         analyse(spec, &checkpoint, Some((&images, 16))).unwrap()
     }
 
@@ -238,8 +288,12 @@ mod tests {
 
     #[test]
     fn no_input_gradient_exceeds_the_product_of_the_operator_norms() {
-        let resnet =
-            |conditioning, n_classes| RunSpec { architecture: Architecture::ResnetCifar10, conditioning, n_classes, ..tiny(Method::Sn) };
+        let resnet = |conditioning, n_classes| RunSpec {
+            architecture: Architecture::ResnetCifar10,
+            conditioning,
+            n_classes,
+            ..tiny(Method::Sn)
+        };
         let specs = [
             tiny(Method::Sn),
             tiny(Method::WganGp),
@@ -250,14 +304,19 @@ mod tests {
         for spec in specs {
             let a = analysis(&spec);
             let (bound, g) = (a.lipschitz_bound.unwrap(), a.gradients.unwrap());
-            assert!(0.0 < g.mean && g.mean <= g.largest && g.largest <= bound * (1.0 + 1e-5), "{:?}: {g:?}, {bound}", spec.architecture);
+            assert!(
+                0.0 < g.mean && g.mean <= g.largest && g.largest <= bound * (1.0 + 1e-5),
+                "{:?}: {g:?}, {bound}",
+                spec.architecture
+            );
             assert_eq!(g.images, 16);
         }
     }
 
     #[test]
     fn feature_normalization_has_no_bound() {
-        let (batch, layer) = (analysis(&tiny(Method::BatchNorm)), analysis(&tiny(Method::LayerNorm)));
+        let (batch, layer) =
+            (analysis(&tiny(Method::BatchNorm)), analysis(&tiny(Method::LayerNorm)));
         assert!(batch.lipschitz_bound.is_none() && batch.gradients.is_none());
         assert!(layer.lipschitz_bound.is_none() && layer.gradients.is_some());
     }
@@ -266,7 +325,9 @@ mod tests {
     fn the_effective_rank_counts_equal_directions() {
         let spectrum = |diagonal: &[f64]| {
             let n = diagonal.len();
-            let values = (0..n * n).map(|i| if i % (n + 1) == 0 { diagonal[i / (n + 1)] } else { 0.0 }).collect::<Vec<_>>();
+            let values = (0..n * n)
+                .map(|i| if i % (n + 1) == 0 { diagonal[i / (n + 1)] } else { 0.0 })
+                .collect::<Vec<_>>();
             Spectrum::of(&Tensor::from_vec(values, (n, n), &Device::Cpu).unwrap()).unwrap()
         };
         assert!((spectrum(&[2.0, 2.0, 2.0]).effective_rank - 3.0).abs() < 1e-12);

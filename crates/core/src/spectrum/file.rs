@@ -46,11 +46,20 @@ struct Found {
 /// A file that is neither format, is cut or corrupt, has no such tensor, or holds a weight that is not finite; the message names it.
 pub fn of_file(path: &Path, state_dict: Option<&str>) -> Result<FileSpectra> {
     let bytes = std::fs::read(path).map_err(sngan_experiment::Error::io("read", path))?;
-    let found = if TorchFile::recognizes(&bytes) { torch(path, bytes, state_dict)? } else { safetensors(path, &bytes)? };
+    let found = if TorchFile::recognizes(&bytes) {
+        torch(path, bytes, state_dict)?
+    } else {
+        safetensors(path, &bytes)?
+    };
     let mut spectra = Vec::new();
     for (name, weight) in found.floats.iter().filter(|(_, t)| is_weight(t.dims())) {
         let of = |name: &str, normalized: bool, w: &Tensor| match Spectrum::of(w) {
-            Ok(spectrum) => Ok(NamedSpectrum { name: name.into(), shape: weight.dims().to_vec(), normalized, spectrum }),
+            Ok(spectrum) => Ok(NamedSpectrum {
+                name: name.into(),
+                shape: weight.dims().to_vec(),
+                normalized,
+                spectrum,
+            }),
             Err(e) => Err(Error::Invalid(format!("{}: tensor `{name}`: {e}", path.display()))),
         };
         spectra.push(of(name, false, weight)?);
@@ -59,8 +68,15 @@ pub fn of_file(path: &Path, state_dict: Option<&str>) -> Result<FileSpectra> {
         }
     }
     if spectra.is_empty() {
-        let others = if found.left_out.is_empty() { String::new() } else { format!(" but {}", found.left_out.join(", ")) };
-        return Err(Error::Invalid(format!("{} has no floating-point tensor of two or more dimensions{others}", path.display())));
+        let others = if found.left_out.is_empty() {
+            String::new()
+        } else {
+            format!(" but {}", found.left_out.join(", "))
+        };
+        return Err(Error::Invalid(format!(
+            "{} has no floating-point tensor of two or more dimensions{others}",
+            path.display()
+        )));
     }
     Ok(FileSpectra { spectra, left_out: found.left_out })
 }
@@ -71,7 +87,11 @@ fn is_weight(shape: &[usize]) -> bool {
 }
 
 /// W/σ and the layer's name, where `name` is the raw weight of PyTorch's `spectral_norm`, of either of its two ways to name things.
-fn normalized(name: &str, weight: &Tensor, tensors: &BTreeMap<String, Tensor>) -> Result<Option<(String, Tensor)>> {
+fn normalized(
+    name: &str,
+    weight: &Tensor,
+    tensors: &BTreeMap<String, Tensor>,
+) -> Result<Option<(String, Tensor)>> {
     let (layer, vectors) = if let Some(layer) = name.strip_suffix("_orig") {
         (layer, format!("{layer}_"))
     } else if let Some(layer) = name.strip_suffix(".original") {
@@ -79,7 +99,10 @@ fn normalized(name: &str, weight: &Tensor, tensors: &BTreeMap<String, Tensor>) -
     } else {
         return Ok(None);
     };
-    let (Some(u), Some(v)) = (tensors.get(&(vectors.clone() + "u")), tensors.get(&(vectors + "v"))) else { return Ok(None) };
+    let (Some(u), Some(v)) = (tensors.get(&(vectors.clone() + "u")), tensors.get(&(vectors + "v")))
+    else {
+        return Ok(None);
+    };
     let (u, v) = (u.flatten_all()?.to_dtype(DType::F64)?, v.flatten_all()?.to_dtype(DType::F64)?);
     // Transposed convolutions have their output channels second; where both dimensions have the length of u, it fits the one better that it
     // was iterated for.
@@ -106,12 +129,18 @@ fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found>
     let mut found = Found::default();
     for name in file.names().map(str::to_string).collect::<Vec<_>>() {
         if !file.is_float(&name) {
-            found.leave_out(&name, file.shape(&name).unwrap_or_default(), file.storage(&name).unwrap_or_default());
+            found.leave_out(
+                &name,
+                file.shape(&name).unwrap_or_default(),
+                file.storage(&name).unwrap_or_default(),
+            );
             continue;
         }
         let tensor = file.tensor(&name)?;
         let t = match tensor.data {
-            TorchData::F32(values) | TorchData::Half(values) => Tensor::from_vec(values, tensor.shape, &Device::Cpu)?,
+            TorchData::F32(values) | TorchData::Half(values) => {
+                Tensor::from_vec(values, tensor.shape, &Device::Cpu)?
+            }
             TorchData::F64(values) => Tensor::from_vec(values, tensor.shape, &Device::Cpu)?,
             TorchData::I64(_) => continue,
         };
@@ -123,12 +152,15 @@ fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found>
 fn safetensors(path: &Path, bytes: &[u8]) -> Result<Found> {
     use safetensors::Dtype;
     let wrong = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
-    let file = SafeTensors::deserialize(bytes).map_err(|e| wrong(format!("is neither a safetensors file ({e}) nor one of torch.save")))?;
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|e| wrong(format!("is neither a safetensors file ({e}) nor one of torch.save")))?;
     let mut found = Found::default();
     for (name, view) in file.tensors() {
         match view.dtype() {
             Dtype::F64 => drop(found.floats.insert(name, view.load(&Device::Cpu)?)),
-            Dtype::F32 | Dtype::F16 | Dtype::BF16 => drop(found.floats.insert(name, view.load(&Device::Cpu)?.to_dtype(DType::F32)?)),
+            Dtype::F32 | Dtype::F16 | Dtype::BF16 => {
+                drop(found.floats.insert(name, view.load(&Device::Cpu)?.to_dtype(DType::F32)?))
+            }
             other => found.leave_out(&name, view.shape(), &format!("{other:?}")),
         }
     }
@@ -152,7 +184,11 @@ mod tests {
     fn saved(tensors: &[(&str, Tensor)]) -> Result<FileSpectra> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("w.safetensors");
-        save(&tensors.iter().map(|(n, t)| (n.to_string(), t.clone())).collect::<HashMap<_, _>>(), &path).unwrap();
+        save(
+            &tensors.iter().map(|(n, t)| (n.to_string(), t.clone())).collect::<HashMap<_, _>>(),
+            &path,
+        )
+        .unwrap();
         of_file(&path, None)
     }
 
@@ -163,13 +199,23 @@ mod tests {
     #[test]
     fn every_floating_point_type_is_read_and_others_are_named() {
         let of = |dtype| diagonal().to_dtype(dtype).unwrap();
-        let tensors = [("half", of(DType::F16)), ("brain", of(DType::BF16)), ("double", of(DType::F64)), ("whole", of(DType::I64))];
+        let tensors = [
+            ("half", of(DType::F16)),
+            ("brain", of(DType::BF16)),
+            ("double", of(DType::F64)),
+            ("whole", of(DType::I64)),
+        ];
         let found = saved(&tensors).unwrap();
-        assert_eq!(found.spectra.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["brain", "double", "half"]);
+        assert_eq!(
+            found.spectra.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
+            ["brain", "double", "half"]
+        );
         assert!(found.spectra.iter().all(|s| (s.spectrum.sigma() - 4.0).abs() < 1e-12));
         assert_eq!(found.left_out, ["`whole` (I64)"]);
         let dense = Tensor::new(&[[3.0f32, 4.0]], &Device::Cpu).unwrap();
-        assert!((saved(&[("head", dense)]).unwrap().spectra[0].spectrum.sigma() - 5.0).abs() < 1e-12);
+        assert!(
+            (saved(&[("head", dense)]).unwrap().spectra[0].spectrum.sigma() - 5.0).abs() < 1e-12
+        );
     }
 
     #[test]
@@ -178,20 +224,28 @@ mod tests {
         let w = Tensor::new(&[[0.0f32, 3.0], [0.0, 4.0]], &Device::Cpu).unwrap();
         let vector = |x: &[f32]| Tensor::new(x, &Device::Cpu).unwrap();
         let (u, v) = (vector(&[0.0, 1.0]), vector(&[0.6, 0.8]));
-        let found = saved(&[("t.weight_orig", w.clone()), ("t.weight_u", u), ("t.weight_v", v)]).unwrap().spectra;
+        let found = saved(&[("t.weight_orig", w.clone()), ("t.weight_u", u), ("t.weight_v", v)])
+            .unwrap()
+            .spectra;
         let normalized: Vec<_> = found.iter().filter(|s| s.normalized).collect();
         assert!((normalized[0].spectrum.sigma() - 1.0).abs() < 1e-6, "{normalized:?}");
         // The same weight as a dense layer's, its vectors the other way round.
         let (u, v) = (vector(&[0.6, 0.8]), vector(&[0.0, 1.0]));
-        let found = saved(&[("d.weight_orig", w), ("d.weight_u", u), ("d.weight_v", v)]).unwrap().spectra;
+        let found =
+            saved(&[("d.weight_orig", w), ("d.weight_u", u), ("d.weight_v", v)]).unwrap().spectra;
         assert!((found.iter().find(|s| s.normalized).unwrap().spectrum.sigma() - 1.0).abs() < 1e-6);
     }
 
     #[test]
     fn a_file_without_weights_is_an_error() {
         let bias = Tensor::new(&[1.0f32, 2.0], &Device::Cpu).unwrap();
-        let refused = saved(&[("bias", bias), ("steps", diagonal().to_dtype(DType::I64).unwrap())]).unwrap_err().to_string();
-        assert!(refused.contains("no floating-point tensor") && refused.contains("`steps` (I64)"), "{refused}");
+        let refused = saved(&[("bias", bias), ("steps", diagonal().to_dtype(DType::I64).unwrap())])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("no floating-point tensor") && refused.contains("`steps` (I64)"),
+            "{refused}"
+        );
     }
 
     #[test]
@@ -210,7 +264,11 @@ mod tests {
         let found = saved(&tensors).unwrap().spectra;
         assert_eq!(found.iter().filter(|s| !s.normalized).count(), 2);
         let normalized: Vec<_> = found.iter().filter(|s| s.normalized).collect();
-        assert_eq!(normalized.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["a.weight", "b.parametrizations.weight"]);
-        assert!(normalized.iter().all(|s| (s.spectrum.sigma() - 1.0).abs() < 1e-7 && (s.spectrum.singular_values[1] - 0.75).abs() < 1e-7));
+        assert_eq!(
+            normalized.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
+            ["a.weight", "b.parametrizations.weight"]
+        );
+        assert!(normalized.iter().all(|s| (s.spectrum.sigma() - 1.0).abs() < 1e-7
+            && (s.spectrum.singular_values[1] - 0.75).abs() < 1e-7));
     }
 }

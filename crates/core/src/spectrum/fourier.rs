@@ -14,7 +14,9 @@ use std::f64::consts::TAU;
 /// A weight that is not finite, or a side that the stride does not divide.
 pub fn circular_norm(weight: &Tensor, side: usize, stride: usize) -> Result<f64> {
     if stride == 0 || side == 0 || !side.is_multiple_of(stride) {
-        return Err(Error::Invalid(format!("a stride of {stride} does not divide a side of {side}")));
+        return Err(Error::Invalid(format!(
+            "a stride of {stride} does not divide a side of {side}"
+        )));
     }
     let kernel = Kernel::of(weight)?;
     let coarse = side / stride;
@@ -39,7 +41,12 @@ struct Kernel {
 impl Kernel {
     fn of(weight: &Tensor) -> Result<Kernel> {
         let (outputs, inputs, size, _) = weight.dims4()?;
-        let values = weight.detach().to_device(&Device::Cpu)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
+        let values = weight
+            .detach()
+            .to_device(&Device::Cpu)?
+            .to_dtype(DType::F64)?
+            .flatten_all()?
+            .to_vec1::<f64>()?;
         if values.iter().any(|v| !v.is_finite()) {
             return Err(Error::Invalid("a weight is not finite".into()));
         }
@@ -58,12 +65,16 @@ impl Kernel {
         let m = Mat::from_fn(self.outputs, self.inputs * folded.len(), |o, column| {
             let (phases, i) = (&folded[column / self.inputs], column % self.inputs);
             let taps = &self.values[(o * self.inputs + i) * area..][..area];
-            let sum = taps.iter().zip(phases).fold(c64::new(0.0, 0.0), |sum, (w, phase)| sum + *phase * *w);
+            let sum = taps
+                .iter()
+                .zip(phases)
+                .fold(c64::new(0.0, 0.0), |sum, (w, phase)| sum + *phase * *w);
             sum * scale
         });
         let gram = if m.nrows() <= m.ncols() { &m * m.adjoint() } else { m.adjoint() * &m };
-        let eigen =
-            gram.self_adjoint_eigenvalues(Side::Lower).map_err(|e| Error::Invalid(format!("eigenvalues did not converge: {e:?}")))?;
+        let eigen = gram
+            .self_adjoint_eigenvalues(Side::Lower)
+            .map_err(|e| Error::Invalid(format!("eigenvalues did not converge: {e:?}")))?;
         Ok(eigen.last().copied().unwrap_or(0.0).max(0.0).sqrt())
     }
 

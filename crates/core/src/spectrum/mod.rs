@@ -37,7 +37,10 @@ impl Concentration {
     /// As [`singular_values`].
     pub fn of(weight: &Tensor) -> Result<Concentration> {
         let squares = squared_singular_values(weight)?;
-        Ok(Concentration { sigma: squares.last().copied().unwrap_or(0.0).sqrt(), effective_rank: entropy(&squares).exp() })
+        Ok(Concentration {
+            sigma: squares.last().copied().unwrap_or(0.0).sqrt(),
+            effective_rank: entropy(&squares).exp(),
+        })
     }
 }
 
@@ -77,7 +80,8 @@ mod tests {
 
     #[test]
     fn concentration_is_that_of_all_singular_values() {
-        let draws: Vec<f64> = Streams::new(1).normal("w", 0, 6 * 10).into_iter().map(f64::from).collect();
+        let draws: Vec<f64> =
+            Streams::new(1).normal("w", 0, 6 * 10).into_iter().map(f64::from).collect();
         for shape in [(6, 10), (10, 6)] {
             let w = Tensor::from_slice(&draws, shape, &Device::Cpu).unwrap();
             let (all, few) = (Spectrum::of(&w).unwrap(), Concentration::of(&w).unwrap());
@@ -88,10 +92,15 @@ mod tests {
 
     #[test]
     fn effective_rank_counts_equal_directions() {
-        let two = Tensor::new(&[[3.0f64, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 0.0]], &Device::Cpu).unwrap();
+        let two =
+            Tensor::new(&[[3.0f64, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 0.0]], &Device::Cpu)
+                .unwrap();
         let one = Tensor::ones((4, 5), DType::F64, &Device::Cpu).unwrap();
         assert!((Concentration::of(&two).unwrap().effective_rank - 2.0).abs() < 1e-12);
         assert!((Concentration::of(&one).unwrap().effective_rank - 1.0).abs() < 1e-10);
-        assert_eq!(Concentration::of(&one.zeros_like().unwrap()).unwrap(), Concentration { sigma: 0.0, effective_rank: 1.0 });
+        assert_eq!(
+            Concentration::of(&one.zeros_like().unwrap()).unwrap(),
+            Concentration { sigma: 0.0, effective_rank: 1.0 }
+        );
     }
 }

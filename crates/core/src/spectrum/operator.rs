@@ -40,10 +40,17 @@ pub fn operator_norm(weight: &Tensor, geometry: &Geometry) -> Result<f64> {
     let (_, channels, kernel, _) = weight.dims4()?;
     let [height, width] = geometry.input;
     if height.min(width) + 2 * geometry.padding < kernel || geometry.padding > height.min(width) {
-        return Err(Error::Invalid(format!("a kernel of {kernel} with padding {} does not fit {height}x{width}", geometry.padding)));
+        return Err(Error::Invalid(format!(
+            "a kernel of {kernel} with padding {} does not fit {height}x{width}",
+            geometry.padding
+        )));
     }
     let start = Streams::new(0).normal("operator_norm", 0, channels * height * width);
-    let mut x = unit(&Tensor::from_vec(start, (1, channels, height, width), &Device::Cpu)?.to_dtype(DType::F64)?)?.1;
+    let mut x = unit(
+        &Tensor::from_vec(start, (1, channels, height, width), &Device::Cpu)?
+            .to_dtype(DType::F64)?,
+    )?
+    .1;
     let mut sigma = 0.0;
     for _ in 0..STEPS {
         // ‖AᵀAx‖ of a unit x tends to σ².
@@ -69,7 +76,11 @@ fn unit(x: &Tensor) -> Result<(f64, Tensor)> {
 impl Geometry {
     fn apply(&self, weight: &Tensor, x: &Tensor) -> Result<Tensor> {
         let padded = match self.boundary {
-            Boundary::Zero => x.pad_with_zeros(2, self.padding, self.padding)?.pad_with_zeros(3, self.padding, self.padding)?,
+            Boundary::Zero => x.pad_with_zeros(2, self.padding, self.padding)?.pad_with_zeros(
+                3,
+                self.padding,
+                self.padding,
+            )?,
             Boundary::Circular => wrapped(&wrapped(x, 2, self.padding)?, 3, self.padding)?,
         };
         Ok(padded.conv2d(weight, 0, self.stride, 1, 1)?)
@@ -131,7 +142,12 @@ mod tests {
             .map(|i| {
                 let mut e = vec![0.0; n];
                 e[i] = 1.0;
-                let x = Tensor::from_vec(e, (1, weight.dim(1).unwrap(), g.input[0], g.input[1]), &Device::Cpu).unwrap();
+                let x = Tensor::from_vec(
+                    e,
+                    (1, weight.dim(1).unwrap(), g.input[0], g.input[1]),
+                    &Device::Cpu,
+                )
+                .unwrap();
                 g.apply(weight, &x).unwrap().flatten_all().unwrap()
             })
             .collect();
@@ -141,12 +157,20 @@ mod tests {
     #[test]
     fn the_norm_is_the_matrix_s_for_every_stride_padding_and_boundary() {
         for boundary in [Boundary::Zero, Boundary::Circular] {
-            for (kernel, stride, padding, input) in
-                [(3, 1, 1, [4, 5]), (4, 2, 1, [6, 6]), (4, 2, 1, [7, 6]), (1, 1, 0, [3, 3]), (3, 2, 0, [6, 5])]
-            {
-                let (w, g) = (weight((3, 2, kernel, kernel)), Geometry { input, stride, padding, boundary });
+            for (kernel, stride, padding, input) in [
+                (3, 1, 1, [4, 5]),
+                (4, 2, 1, [6, 6]),
+                (4, 2, 1, [7, 6]),
+                (1, 1, 0, [3, 3]),
+                (3, 2, 0, [6, 5]),
+            ] {
+                let (w, g) =
+                    (weight((3, 2, kernel, kernel)), Geometry { input, stride, padding, boundary });
                 let (found, expected) = (operator_norm(&w, &g).unwrap(), matrix_norm(&w, &g));
-                assert!((found - expected).abs() <= 1e-7 * expected, "{g:?}: {found} and {expected}");
+                assert!(
+                    (found - expected).abs() <= 1e-7 * expected,
+                    "{g:?}: {found} and {expected}"
+                );
             }
         }
     }
@@ -156,15 +180,21 @@ mod tests {
         for (kernel, stride, padding) in [(3, 1, 1), (4, 2, 1), (1, 1, 0)] {
             let w = weight((5, 4, kernel, kernel));
             let g = Geometry { input: [8, 8], stride, padding, boundary: Boundary::Circular };
-            let (found, expected) = (operator_norm(&w, &g).unwrap(), circular_norm(&w, 8, stride).unwrap());
-            assert!((found - expected).abs() <= 1e-7 * expected, "{kernel} {stride}: {found} and {expected}");
+            let (found, expected) =
+                (operator_norm(&w, &g).unwrap(), circular_norm(&w, 8, stride).unwrap());
+            assert!(
+                (found - expected).abs() <= 1e-7 * expected,
+                "{kernel} {stride}: {found} and {expected}"
+            );
         }
     }
 
     #[test]
     fn zeros_beyond_the_border_never_make_it_larger() {
         let w = weight((6, 4, 3, 3));
-        let norm = |boundary| operator_norm(&w, &Geometry { input: [8, 8], stride: 1, padding: 1, boundary }).unwrap();
+        let norm = |boundary| {
+            operator_norm(&w, &Geometry { input: [8, 8], stride: 1, padding: 1, boundary }).unwrap()
+        };
         assert!(norm(Boundary::Zero) <= norm(Boundary::Circular) * (1.0 + 1e-9));
     }
 

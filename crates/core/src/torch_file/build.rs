@@ -42,29 +42,47 @@ pub(super) struct View<'a> {
 
 /// What calling `function` with the tuple `arguments` stands for.
 pub(super) fn call<'a>(machine: &Machine<'a>, function: Id, arguments: Id) -> Parsed<Node<'a>> {
-    let (Node::Global(module, name), Node::Tuple(arguments)) = (machine.node(function), machine.node(arguments)) else {
+    let (Node::Global(module, name), Node::Tuple(arguments)) =
+        (machine.node(function), machine.node(arguments))
+    else {
         return Ok(Node::Inert);
     };
     Ok(match (*module, *name) {
         ("collections", "OrderedDict") => Node::Dict(Vec::new()),
-        ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => Node::Tensor(Box::new(view(machine, arguments)?)),
+        ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => {
+            Node::Tensor(Box::new(view(machine, arguments)?))
+        }
         // A parameter is its tensor.
-        ("torch._utils", "_rebuild_parameter") => match arguments.first().map(|id| machine.node(*id)) {
-            Some(Node::Tensor(view)) => Node::Tensor(view.clone()),
-            _ => return machine.fault("has a parameter without a tensor"),
-        },
+        ("torch._utils", "_rebuild_parameter") => {
+            match arguments.first().map(|id| machine.node(*id)) {
+                Some(Node::Tensor(view)) => Node::Tensor(view.clone()),
+                _ => return machine.fault("has a parameter without a tensor"),
+            }
+        }
         _ => Node::Inert,
     })
 }
 
 /// A tensor's arguments: storage, offset, sizes, strides and what does not matter here.
 fn view<'a>(machine: &Machine<'a>, arguments: &[Id]) -> Parsed<View<'a>> {
-    let [storage, first, shape, strides, ..] = arguments else { return machine.fault("has a tensor of too few arguments") };
-    let Node::Storage(storage) = machine.node(*storage) else { return machine.fault("has a tensor without a storage") };
-    let view =
-        View { storage: *storage, first: size(machine, *first)?, shape: sizes(machine, *shape)?, strides: sizes(machine, *strides)? };
+    let [storage, first, shape, strides, ..] = arguments else {
+        return machine.fault("has a tensor of too few arguments");
+    };
+    let Node::Storage(storage) = machine.node(*storage) else {
+        return machine.fault("has a tensor without a storage");
+    };
+    let view = View {
+        storage: *storage,
+        first: size(machine, *first)?,
+        shape: sizes(machine, *shape)?,
+        strides: sizes(machine, *strides)?,
+    };
     if view.shape.len() != view.strides.len() {
-        return machine.fault(format!("has a tensor of {} sizes and {} strides", view.shape.len(), view.strides.len()));
+        return machine.fault(format!(
+            "has a tensor of {} sizes and {} strides",
+            view.shape.len(),
+            view.strides.len()
+        ));
     }
     Ok(view)
 }
@@ -81,22 +99,33 @@ const MOST_DIMENSIONS: usize = 16;
 
 fn sizes(machine: &Machine<'_>, id: Id) -> Parsed<Vec<usize>> {
     match machine.node(id) {
-        Node::Tuple(ids) if ids.len() <= MOST_DIMENSIONS => ids.iter().map(|id| size(machine, *id)).collect(),
-        _ => machine.fault(format!("has a tensor whose sizes are no tuple of at most {MOST_DIMENSIONS}")),
+        Node::Tuple(ids) if ids.len() <= MOST_DIMENSIONS => {
+            ids.iter().map(|id| size(machine, *id)).collect()
+        }
+        _ => machine
+            .fault(format!("has a tensor whose sizes are no tuple of at most {MOST_DIMENSIONS}")),
     }
 }
 
 /// What the persistent id `id` stands for: `('storage', class, key, device, elements)`, in the old format with a sixth, `None`.
 pub(super) fn persistent<'a>(machine: &Machine<'a>, id: Id) -> Parsed<Node<'a>> {
-    let Node::Tuple(parts) = machine.node(id) else { return machine.fault("has a persistent id that is no tuple") };
+    let Node::Tuple(parts) = machine.node(id) else {
+        return machine.fault("has a persistent id that is no tuple");
+    };
     let parts: Vec<_> = parts.iter().map(|id| machine.node(*id)).collect();
     match parts.as_slice() {
-        [Node::Text("storage"), Node::Global("torch", class), Node::Text(key), Node::Text(_), Node::Int(len), rest @ ..]
-            if *len >= 0 && matches!(rest, [] | [Node::Inert]) =>
-        {
+        [
+            Node::Text("storage"),
+            Node::Global("torch", class),
+            Node::Text(key),
+            Node::Text(_),
+            Node::Int(len),
+            rest @ ..,
+        ] if *len >= 0 && matches!(rest, [] | [Node::Inert]) => {
             Ok(Node::Storage(Storage { class, key, len: *len as usize, offset: machine.offset() }))
         }
-        _ => machine.fault("has a persistent id that is not ('storage', class, key, device, elements)"),
+        _ => machine
+            .fault("has a persistent id that is not ('storage', class, key, device, elements)"),
     }
 }
 
@@ -108,23 +137,47 @@ impl Storages {
     /// Where a tensor's numbers lie, once it is certain that all of them lie in its storage and that storage in the file.
     pub(super) fn layout(&self, view: &View<'_>) -> Parsed<Layout> {
         let Storage { class, key, len, offset } = view.storage;
-        let Some(range) = self.0.get(key) else { return fault(offset, format!("views storage `{key}`, which the file does not have")) };
-        let Some(element) = view.storage.element() else { return fault(offset, format!("has numbers of type {class}, which is unknown")) };
+        let Some(range) = self.0.get(key) else {
+            return fault(offset, format!("views storage `{key}`, which the file does not have"));
+        };
+        let Some(element) = view.storage.element() else {
+            return fault(offset, format!("has numbers of type {class}, which is unknown"));
+        };
         if len.checked_mul(element) != Some(range.len()) {
-            return fault(range.start, format!("views a storage of {} bytes; {len} elements of {class} take {element} each", range.len()));
+            return fault(
+                range.start,
+                format!(
+                    "views a storage of {} bytes; {len} elements of {class} take {element} each",
+                    range.len()
+                ),
+            );
         }
         let count = view.shape.iter().try_fold(1usize, |n, size| n.checked_mul(*size));
         // Only a view that repeats elements has more than its storage; no network's weights do.
         let Some(count) = count.filter(|n| *n <= len) else {
-            return fault(offset, format!("is {:?}, more than its storage of {len} elements", view.shape));
+            return fault(
+                offset,
+                format!("is {:?}, more than its storage of {len} elements", view.shape),
+            );
         };
-        let mut steps = view.shape.iter().zip(&view.strides).map(|(size, stride)| size.saturating_sub(1).checked_mul(*stride));
+        let mut steps = view
+            .shape
+            .iter()
+            .zip(&view.strides)
+            .map(|(size, stride)| size.saturating_sub(1).checked_mul(*stride));
         let last = steps.try_fold(view.first, |sum, step| sum.checked_add(step?));
         if count > 0 && last.is_none_or(|last| last >= len) {
             return fault(offset, format!("reaches beyond its storage of {len} elements"));
         }
         let (shape, strides) = (view.shape.clone(), view.strides.clone());
-        Ok(Layout { class: class.to_string(), start: range.start, first: view.first, shape, strides, count })
+        Ok(Layout {
+            class: class.to_string(),
+            start: range.start,
+            first: view.first,
+            shape,
+            strides,
+            count,
+        })
     }
 }
 
@@ -149,19 +202,27 @@ impl Layout {
             "LongStorage" => TorchData::I64(self.gather(bytes, i64::from_le_bytes)),
             "HalfStorage" => self.half(bytes, DType::F16)?,
             "BFloat16Storage" => self.half(bytes, DType::BF16)?,
-            other => return fault(self.start, format!("has numbers of type {other}; Float, Double, Half, BFloat16 and Long are read")),
+            other => {
+                return fault(
+                    self.start,
+                    format!(
+                        "has numbers of type {other}; Float, Double, Half, BFloat16 and Long are read"
+                    ),
+                );
+            }
         })
     }
 
     /// Whether [`Layout::copy`] gives floating-point numbers.
     pub(super) fn is_float(&self) -> bool {
-        ["FloatStorage", "DoubleStorage", "HalfStorage", "BFloat16Storage"].contains(&self.class.as_str())
+        ["FloatStorage", "DoubleStorage", "HalfStorage", "BFloat16Storage"]
+            .contains(&self.class.as_str())
     }
 
     fn half(&self, bytes: &[u8], dtype: DType) -> Parsed<TorchData> {
         let raw = self.gather(bytes, |b: [u8; 2]| b);
-        let wide =
-            Tensor::from_raw_buffer(raw.as_flattened(), dtype, &[raw.len()], &Device::Cpu).and_then(|t| t.to_dtype(DType::F32)?.to_vec1());
+        let wide = Tensor::from_raw_buffer(raw.as_flattened(), dtype, &[raw.len()], &Device::Cpu)
+            .and_then(|t| t.to_dtype(DType::F32)?.to_vec1());
         wide.map(TorchData::Half).or_else(|e| fault(self.start, e.to_string()))
     }
 
@@ -203,7 +264,14 @@ mod tests {
     #[test]
     fn a_view_of_no_elements_may_begin_beyond_its_storage() {
         let class = "FloatStorage".to_string();
-        let layout = Layout { class, start: 0, first: 118, shape: vec![0, 3], strides: vec![3, 1], count: 0 };
+        let layout = Layout {
+            class,
+            start: 0,
+            first: 118,
+            shape: vec![0, 3],
+            strides: vec![3, 1],
+            count: 0,
+        };
         assert_eq!(layout.copy(&[0; 8]).unwrap(), TorchData::F32(Vec::new()));
     }
 }

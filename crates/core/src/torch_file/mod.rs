@@ -121,9 +121,11 @@ impl TorchFile {
     /// When there is none of that name, or its numbers are neither floating-point nor i64.
     pub fn tensor(&self, name: &str) -> Result<TorchTensor> {
         let missing = || Fault { offset: 0, reason: format!("tensor `{name}` is missing") };
-        let layout = self.tensors.get(name).ok_or_else(missing).map_err(|f| error(&self.path, f))?;
-        let data =
-            layout.copy(&self.bytes).map_err(|f| error(&self.path, Fault { reason: format!("tensor `{name}` {}", f.reason), ..f }))?;
+        let layout =
+            self.tensors.get(name).ok_or_else(missing).map_err(|f| error(&self.path, f))?;
+        let data = layout.copy(&self.bytes).map_err(|f| {
+            error(&self.path, Fault { reason: format!("tensor `{name}` {}", f.reason), ..f })
+        })?;
         Ok(TorchTensor { shape: layout.shape.clone(), data })
     }
 }
@@ -147,14 +149,22 @@ fn dictionary(bytes: &[u8], state_dict: Option<&str>) -> Parsed<Found> {
     } else if old::recognizes(bytes) {
         old::parts(bytes)?
     } else {
-        return fault(0, "is no file of torch.save: it begins neither like a zip archive nor with torch's magic number");
+        return fault(
+            0,
+            "is no file of torch.save: it begins neither like a zip archive nor with torch's magic number",
+        );
     };
     let mut at = pickle.root;
     for key in state_dict.into_iter().flat_map(|path| path.split('/')) {
         let next = entries(&pickle, at).find(|(k, _)| *k == key).map(|(_, value)| value);
         at = match next {
             Some(value) if matches!(pickle.node(value), Node::Dict(_)) => value,
-            _ => return fault(pickle.offset, format!("has no dictionary `{key}`{}", candidates(&pickle))),
+            _ => {
+                return fault(
+                    pickle.offset,
+                    format!("has no dictionary `{key}`{}", candidates(&pickle)),
+                );
+            }
         };
     }
     let mut found = Found::default();
@@ -164,7 +174,9 @@ fn dictionary(bytes: &[u8], state_dict: Option<&str>) -> Parsed<Found> {
             return fault(pickle.offset, format!("has `{name}` twice"));
         }
         if let Node::Tensor(view) = pickle.node(value) {
-            let layout = storages.layout(view).map_err(|f| Fault { reason: format!("tensor `{name}` {}", f.reason), ..f })?;
+            let layout = storages
+                .layout(view)
+                .map_err(|f| Fault { reason: format!("tensor `{name}` {}", f.reason), ..f })?;
             found.tensors.insert(name.into_owned(), layout);
         } else {
             found.others.insert(name.into_owned());
@@ -178,7 +190,10 @@ fn dictionary(bytes: &[u8], state_dict: Option<&str>) -> Parsed<Found> {
         } else {
             ""
         };
-        return fault(pickle.offset, format!("has no dictionary of tensors in {place}{candidates}{remedy}"));
+        return fault(
+            pickle.offset,
+            format!("has no dictionary of tensors in {place}{candidates}{remedy}"),
+        );
     }
     Ok(found)
 }
@@ -204,12 +219,18 @@ const LISTED: usize = 8;
 /// The end of a message: the dictionaries with tensors, one or two levels down.
 fn candidates(pickle: &Pickle<'_>) -> String {
     let first = |id: Id| entries(pickle, id).take(LOOKED_AT);
-    let has_tensors = |id: Id| first(id).any(|(_, value)| matches!(pickle.node(value), Node::Tensor(_)));
-    let outer = first(pickle.root).filter(|(_, value)| has_tensors(*value)).map(|(key, _)| key.to_string());
+    let has_tensors =
+        |id: Id| first(id).any(|(_, value)| matches!(pickle.node(value), Node::Tensor(_)));
+    let outer =
+        first(pickle.root).filter(|(_, value)| has_tensors(*value)).map(|(key, _)| key.to_string());
     let inner = first(pickle.root).flat_map(|(key, value)| {
         let nested = first(value).filter(|(_, inner)| has_tensors(*inner));
         nested.map(move |(name, _)| format!("{key}/{name}"))
     });
     let names: Vec<_> = outer.chain(inner).take(LISTED).collect();
-    if names.is_empty() { String::new() } else { format!("; there are tensors in: {}", names.join(", ")) }
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; there are tensors in: {}", names.join(", "))
+    }
 }

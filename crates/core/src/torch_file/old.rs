@@ -17,10 +17,14 @@ pub(super) fn recognizes(bytes: &[u8]) -> bool {
 pub(super) fn parts(bytes: &[u8]) -> Parsed<(Pickle<'_>, Storages)> {
     let version = Pickle::run(bytes, 2 + MAGIC.len())?;
     if !matches!(version.node(version.root), Node::Int(VERSION)) {
-        return fault(version.offset, format!("is of another version than {VERSION} of torch's old format"));
+        return fault(
+            version.offset,
+            format!("is of another version than {VERSION} of torch's old format"),
+        );
     }
     let system = Pickle::run(bytes, version.end)?;
-    let little = entries(&system, system.root).any(|(k, v)| k == "little_endian" && matches!(system.node(v), Node::Bool(true)));
+    let little = entries(&system, system.root)
+        .any(|(k, v)| k == "little_endian" && matches!(system.node(v), Node::Bool(true)));
     if !little {
         return fault(system.offset, "was written on a machine that is not little-endian");
     }
@@ -33,22 +37,42 @@ pub(super) fn parts(bytes: &[u8]) -> Parsed<(Pickle<'_>, Storages)> {
 /// Follows the storages, which come in the order of their keys: the number of elements in eight bytes, then the elements.
 fn storages(bytes: &[u8], value: &Pickle<'_>, keys: &Pickle<'_>) -> Parsed<Storages> {
     let known: BTreeMap<&str, &Storage<'_>> = value.storages().map(|s| (s.key, s)).collect();
-    let Node::List(list) = keys.node(keys.root) else { return fault(keys.offset, "has no list of its storages' keys") };
+    let Node::List(list) = keys.node(keys.root) else {
+        return fault(keys.offset, "has no list of its storages' keys");
+    };
     let (mut found, mut at) = (Storages::default(), keys.end);
     for id in list {
-        let Node::Text(key) = keys.node(*id) else { return fault(keys.offset, "has a storage whose key is no text") };
-        let Some(storage) = known.get(key) else { return fault(at, format!("has a storage `{key}` that no tensor views")) };
-        let Some(element) = storage.element() else { return fault(at, format!("has a storage of {}, which is unknown", storage.class)) };
+        let Node::Text(key) = keys.node(*id) else {
+            return fault(keys.offset, "has a storage whose key is no text");
+        };
+        let Some(storage) = known.get(key) else {
+            return fault(at, format!("has a storage `{key}` that no tensor views"));
+        };
+        let Some(element) = storage.element() else {
+            return fault(at, format!("has a storage of {}, which is unknown", storage.class));
+        };
         let Some(head) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) else {
             return fault(at, format!("is cut before storage `{key}`"));
         };
         let len = u64::from_le_bytes(*head);
         if len != storage.len as u64 {
-            return fault(at, format!("has a storage of {len} elements where its tensors say {}", storage.len));
+            return fault(
+                at,
+                format!("has a storage of {len} elements where its tensors say {}", storage.len),
+            );
         }
         let start = at + head.len();
-        let end = storage.len.checked_mul(element).and_then(|n| n.checked_add(start)).filter(|end| *end <= bytes.len());
-        let Some(end) = end else { return fault(start, format!("is cut: storage `{key}` has {len} elements of {element} bytes")) };
+        let end = storage
+            .len
+            .checked_mul(element)
+            .and_then(|n| n.checked_add(start))
+            .filter(|end| *end <= bytes.len());
+        let Some(end) = end else {
+            return fault(
+                start,
+                format!("is cut: storage `{key}` has {len} elements of {element} bytes"),
+            );
+        };
         found.0.insert(key.to_string(), start..end);
         at = end;
     }

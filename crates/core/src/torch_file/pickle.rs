@@ -45,7 +45,14 @@ pub(super) struct Pickle<'a> {
 impl<'a> Pickle<'a> {
     /// Runs the pickle that begins at `offset` of `bytes`.
     pub(super) fn run(bytes: &'a [u8], offset: usize) -> Parsed<Pickle<'a>> {
-        let mut machine = Machine { bytes, at: offset, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: BTreeMap::new() };
+        let mut machine = Machine {
+            bytes,
+            at: offset,
+            nodes: Vec::new(),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: BTreeMap::new(),
+        };
         for _ in 0..MOST_INSTRUCTIONS {
             if machine.step()? {
                 let root = machine.pop()?;
@@ -61,7 +68,9 @@ impl<'a> Pickle<'a> {
 
     /// Every storage that the pickle names.
     pub(super) fn storages(&self) -> impl Iterator<Item = &build::Storage<'a>> {
-        self.nodes.iter().filter_map(|node| if let Node::Storage(storage) = node { Some(storage) } else { None })
+        self.nodes
+            .iter()
+            .filter_map(|node| if let Node::Storage(storage) = node { Some(storage) } else { None })
     }
 }
 
@@ -94,7 +103,9 @@ impl<'a> Machine<'a> {
     /// The next `n` bytes.
     fn take(&mut self, n: usize) -> Parsed<&'a [u8]> {
         let end = self.at.checked_add(n).filter(|end| *end <= self.bytes.len());
-        let Some(end) = end else { return self.fault(format!("is cut: a pickle asks for {n} bytes more")) };
+        let Some(end) = end else {
+            return self.fault(format!("is cut: a pickle asks for {n} bytes more"));
+        };
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)
@@ -114,8 +125,11 @@ impl<'a> Machine<'a> {
     /// The text up to the end of the line.
     fn line(&mut self) -> Parsed<&'a str> {
         let rest = &self.bytes[self.at..];
-        let Some(n) = rest.iter().take(256).position(|b| *b == b'\n') else { return self.fault("has a name without an end") };
-        let line = std::str::from_utf8(self.take(n)?).or_else(|_| self.fault("has a name that is no text"))?;
+        let Some(n) = rest.iter().take(256).position(|b| *b == b'\n') else {
+            return self.fault("has a name without an end");
+        };
+        let line = std::str::from_utf8(self.take(n)?)
+            .or_else(|_| self.fault("has a name that is no text"))?;
         self.at += 1;
         Ok(line)
     }
@@ -128,7 +142,11 @@ impl<'a> Machine<'a> {
             return Ok(Node::Inert);
         }
         let fill = if digits.last().is_some_and(|b| *b >= 0x80) { u64::MAX } else { 0 };
-        Ok(Node::Int(digits.iter().rev().fold(fill, |sum, byte| sum << 8 | u64::from(*byte)) as i64))
+        Ok(
+            Node::Int(
+                digits.iter().rev().fold(fill, |sum, byte| sum << 8 | u64::from(*byte)) as i64
+            ),
+        )
     }
 
     fn push(&mut self, node: Node<'a>) {
@@ -142,7 +160,9 @@ impl<'a> Machine<'a> {
         if self.stack.len() <= floor {
             return self.fault("has a pickle that takes a value from an empty stack");
         }
-        self.stack.pop().ok_or(Fault { offset: self.at, reason: "has a pickle without a value".into() })
+        self.stack
+            .pop()
+            .ok_or(Fault { offset: self.at, reason: "has a pickle without a value".into() })
     }
 
     /// The last `n` values.
@@ -175,7 +195,8 @@ impl<'a> Machine<'a> {
 
     fn recall(&mut self, place: u32) -> Parsed<()> {
         let Some(id) = self.memo.get(&place) else {
-            return self.fault(format!("has a pickle that recalls value {place} before it has one"));
+            return self
+                .fault(format!("has a pickle that recalls value {place} before it has one"));
         };
         self.stack.push(*id);
         Ok(())
@@ -183,7 +204,9 @@ impl<'a> Machine<'a> {
 
     /// Adds key and value pairs to the dictionary on top; an unknown object swallows them.
     fn set(&mut self, values: &[Id]) -> Parsed<()> {
-        let (pairs, []) = values.as_chunks::<2>() else { return self.fault("has a key without a value") };
+        let (pairs, []) = values.as_chunks::<2>() else {
+            return self.fault("has a key without a value");
+        };
         let target = self.top()?;
         if let Node::Dict(entries) = &mut self.nodes[target.0 as usize] {
             entries.extend(pairs.iter().map(|[key, value]| (*key, *value)));
@@ -221,7 +244,12 @@ impl<'a> Machine<'a> {
             b'.' => return Ok(true),
             0x80 => match self.number(1)? {
                 2..=5 => {}
-                other => return fault(start, format!("has a pickle of protocol {other}; 2 to 5 are read")),
+                other => {
+                    return fault(
+                        start,
+                        format!("has a pickle of protocol {other}; 2 to 5 are read"),
+                    );
+                }
             },
             0x95 => drop(self.take(8)?),
             b'(' => self.marks.push(self.stack.len()),
@@ -275,7 +303,14 @@ impl<'a> Machine<'a> {
                 let id = self.pop()?;
                 build::persistent(self, id)?
             }
-            other => return fault(start, format!("has a pickle with instruction 0x{other:02x}, which torch.save does not write")),
+            other => {
+                return fault(
+                    start,
+                    format!(
+                        "has a pickle with instruction 0x{other:02x}, which torch.save does not write"
+                    ),
+                );
+            }
         })
     }
 }

@@ -13,7 +13,10 @@ pub(super) fn recognizes(bytes: &[u8]) -> bool {
 
 /// The value's pickle and where the storages lie.
 pub(super) fn parts(bytes: &[u8]) -> Parsed<(Pickle<'_>, Storages)> {
-    let corrupt = |e: zip::result::ZipError| Fault { offset: 0, reason: format!("is a cut or corrupt zip archive: {e}") };
+    let corrupt = |e: zip::result::ZipError| Fault {
+        offset: 0,
+        reason: format!("is a cut or corrupt zip archive: {e}"),
+    };
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(corrupt)?;
     let (mut storages, mut pickle) = (Storages::default(), None);
     for i in 0..archive.len() {
@@ -21,10 +24,16 @@ pub(super) fn parts(bytes: &[u8]) -> Parsed<(Pickle<'_>, Storages)> {
         let name = entry.name().map_err(corrupt)?.into_owned();
         // All records lie in one folder, whose name is the file's when it was written.
         let Some((_, record)) = name.split_once('/') else { continue };
-        let stored = entry.compression() == CompressionMethod::Stored && entry.size() == entry.compressed_size();
+        let stored = entry.compression() == CompressionMethod::Stored
+            && entry.size() == entry.compressed_size();
         let range = within(entry.data_start(), entry.size(), bytes.len()).filter(|_| stored);
         let Some(range) = range else {
-            return fault(0, format!("has a record `{name}` that is cut or compressed; torch.save stores it as it is"));
+            return fault(
+                0,
+                format!(
+                    "has a record `{name}` that is cut or compressed; torch.save stores it as it is"
+                ),
+            );
         };
         if record == "data.pkl" {
             pickle = Some(range);
@@ -34,7 +43,12 @@ pub(super) fn parts(bytes: &[u8]) -> Parsed<(Pickle<'_>, Storages)> {
             storages.0.insert(key.to_string(), range);
         }
     }
-    let Some(range) = pickle else { return fault(0, "is a zip archive without a record `data.pkl`: torch.save did not write it") };
+    let Some(range) = pickle else {
+        return fault(
+            0,
+            "is a zip archive without a record `data.pkl`: torch.save did not write it",
+        );
+    };
     // The pickle must end within its record.
     Ok((Pickle::run(&bytes[..range.end], range.start)?, storages))
 }

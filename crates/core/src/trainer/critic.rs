@@ -40,7 +40,9 @@ pub(super) struct Critic<'a> {
 pub(super) fn fits(spec: &RunSpec, images: &dyn ImageSource, held_out: &Images) -> Result<()> {
     if held_out.side != spec.side || held_out.is_empty() {
         let (name, n, side) = (&held_out.name, held_out.len(), held_out.side);
-        return Err(Error::Invalid(format!("the held-out images `{name}` do not fit the spec: {n} of side {side}")));
+        return Err(Error::Invalid(format!(
+            "the held-out images `{name}` do not fit the spec: {n} of side {side}"
+        )));
     }
     // A label is a place among the classes: one class more or less would shift all that follow.
     if spec.n_classes > 0 && held_out.classes != images.classes() {
@@ -48,9 +50,16 @@ pub(super) fn fits(spec: &RunSpec, images: &dyn ImageSource, held_out: &Images) 
         let other = ours.iter().zip(&held_out.classes).find(|(a, b)| a != b);
         let what = match other {
             Some((a, b)) => format!("`{b}` stands where the training images have `{a}`"),
-            None => format!("they have {} classes, the training images {}", held_out.classes.len(), ours.len()),
+            None => format!(
+                "they have {} classes, the training images {}",
+                held_out.classes.len(),
+                ours.len()
+            ),
         };
-        return Err(Error::Invalid(format!("the held-out images `{}` have other classes: {what}", held_out.name)));
+        return Err(Error::Invalid(format!(
+            "the held-out images `{}` have other classes: {what}",
+            held_out.name
+        )));
     }
     Ok(())
 }
@@ -60,7 +69,11 @@ impl<'a> Critic<'a> {
     ///
     /// # Errors
     /// When the held-out images have another side or other classes.
-    pub(super) fn new(spec: &RunSpec, images: &'a dyn ImageSource, held_out: &'a Images) -> Result<Critic<'a>> {
+    pub(super) fn new(
+        spec: &RunSpec,
+        images: &'a dyn ImageSource,
+        held_out: &'a Images,
+    ) -> Result<Critic<'a>> {
         fits(spec, images, held_out)?;
         let streams = Streams::new(spec.seed);
         let choose = |stream: &str, set: &dyn ImageSource| {
@@ -70,7 +83,12 @@ impl<'a> Critic<'a> {
         };
         let chosen = [choose("critic.train", images), choose("critic.held-out", held_out)];
         let batches = |set: &'a dyn ImageSource| Batches::new(set, streams, spec.pixels);
-        Ok(Critic { train: batches(images), held_out: batches(held_out), chosen, noise: Noise::new(spec, spec.seed) })
+        Ok(Critic {
+            train: batches(images),
+            held_out: batches(held_out),
+            chosen,
+            noise: Noise::new(spec, spec.seed),
+        })
     }
 }
 
@@ -92,15 +110,23 @@ impl Trainer<'_> {
         for chunk in 0..SIZE / CHUNK {
             let z = critic.noise.z("critic.z", chunk as u64, CHUNK, &self.place)?;
             let labels = critic.noise.labels("critic.y", chunk as u64, CHUNK, &self.place)?;
-            let images = self.generator.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
-            fake.extend(host(&self.discriminator.forward(&weights, &images, labels.as_ref())?.outputs)?);
+            let images =
+                self.generator.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
+            fake.extend(host(
+                &self.discriminator.forward(&weights, &images, labels.as_ref())?.outputs,
+            )?);
         }
         let on_fake = loss::discriminator_fake(self.spec.loss, &fake).value;
         let of = |batches: &Batches<'_>, chosen: &[u32], stream: &str| {
             let mut real = Vec::new();
             for (i, part) in chosen.chunks(CHUNK).enumerate() {
                 let part = batches.of(part, stream, i as u64, self.spec.n_classes, &self.place)?;
-                real.extend(host(&self.discriminator.forward(&weights, &part.images, part.labels.as_ref())?.outputs)?);
+                real.extend(host(
+                    &self
+                        .discriminator
+                        .forward(&weights, &part.images, part.labels.as_ref())?
+                        .outputs,
+                )?);
             }
             Ok::<_, Error>(loss::discriminator_real(self.spec.loss, &real).value + on_fake)
         };

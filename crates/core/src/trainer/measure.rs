@@ -36,7 +36,11 @@ pub struct Cost {
 /// # Errors
 /// Never for a side and a number of classes above 0.
 pub fn made_up_images(side: usize, classes: usize) -> Result<Images> {
-    let pixels = Streams::new(0).uniform("images", 0, IMAGES * 3 * side * side).into_iter().map(|u| (u * 256.0) as u8).collect();
+    let pixels = Streams::new(0)
+        .uniform("images", 0, IMAGES * 3 * side * side)
+        .into_iter()
+        .map(|u| (u * 256.0) as u8)
+        .collect();
     let labels = (0..IMAGES as u32).map(|i| i % classes.max(1) as u32).collect();
     let names = (0..classes.max(1)).map(|c| c.to_string()).collect();
     Images::new("made-up".into(), side, pixels, labels, names).map_err(Error::Data)
@@ -68,7 +72,11 @@ pub fn cost(spec: &RunSpec, place: &Place) -> Result<Cost> {
         }
         logging = (timed(true)? - update).max(0.0);
     }
-    Ok(Cost { update, logging, checkpoint: crate::checkpoint::encode(&trainer.state()?)?.len() as u64 })
+    Ok(Cost {
+        update,
+        logging,
+        checkpoint: crate::checkpoint::encode(&trainer.state()?)?.len() as u64,
+    })
 }
 
 /// The spec with two micro-batches a batch, which need as much memory as more of them, and how many times as long the whole takes.
@@ -78,7 +86,14 @@ fn two_pieces(spec: &RunSpec) -> (RunSpec, f64) {
     if n <= 2 || pieces(spec.gen_batch, spec.gen_micro_batch) != n {
         return (spec.clone(), 1.0);
     }
-    (RunSpec { batch: 2 * spec.dis_micro_batch, gen_batch: 2 * spec.gen_micro_batch, ..spec.clone() }, n as f64 / 2.0)
+    (
+        RunSpec {
+            batch: 2 * spec.dis_micro_batch,
+            gen_batch: 2 * spec.gen_micro_batch,
+            ..spec.clone()
+        },
+        n as f64 / 2.0,
+    )
 }
 
 /// A training whose updates are made one at a time, in any order.
@@ -93,8 +108,16 @@ impl<'a> SingleUpdates<'a> {
     ///
     /// # Errors
     /// When the spec is out of range, or the images have another side.
-    pub fn new(spec: &RunSpec, images: &'a dyn ImageSource, place: &Place) -> Result<SingleUpdates<'a>> {
-        Ok(SingleUpdates { trainer: Trainer::new(spec, images, place)?, update: Update::default(), details: Details::default() })
+    pub fn new(
+        spec: &RunSpec,
+        images: &'a dyn ImageSource,
+        place: &Place,
+    ) -> Result<SingleUpdates<'a>> {
+        Ok(SingleUpdates {
+            trainer: Trainer::new(spec, images, place)?,
+            update: Update::default(),
+            details: Details::default(),
+        })
     }
 
     /// One update of D.
@@ -119,7 +142,12 @@ impl<'a> SingleUpdates<'a> {
 ///
 /// # Errors
 /// When the spec is out of range.
-pub fn measure(spec: &RunSpec, place: &Place, warm_up: usize, repeats: usize) -> Result<UpdateTimes> {
+pub fn measure(
+    spec: &RunSpec,
+    place: &Place,
+    warm_up: usize,
+    repeats: usize,
+) -> Result<UpdateTimes> {
     let images = made_up_images(spec.side, spec.n_classes)?;
     let mut updates = SingleUpdates::new(spec, &images, place)?;
     let mut timed = |f: fn(&mut SingleUpdates<'_>) -> Result<()>| {
@@ -130,7 +158,10 @@ pub fn measure(spec: &RunSpec, place: &Place, warm_up: usize, repeats: usize) ->
         });
         times.skip(warm_up).collect::<Result<Vec<f64>>>()
     };
-    Ok(UpdateTimes { discriminator: timed(|u| u.discriminator())?, generator: timed(|u| u.generator())? })
+    Ok(UpdateTimes {
+        discriminator: timed(|u| u.discriminator())?,
+        generator: timed(|u| u.generator())?,
+    })
 }
 
 #[cfg(test)]
@@ -142,8 +173,17 @@ mod tests {
     fn two_micro_batches_stand_for_as_many_as_there_are() {
         let whole = RunSpec::paper(Method::Sn);
         assert_eq!(two_pieces(&whole), (whole.clone(), 1.0));
-        let parts = RunSpec { batch: 64, gen_batch: 128, dis_micro_batch: 16, gen_micro_batch: 32, ..whole.clone() };
-        assert_eq!(two_pieces(&parts), (RunSpec { batch: 32, gen_batch: 64, ..parts.clone() }, 2.0));
+        let parts = RunSpec {
+            batch: 64,
+            gen_batch: 128,
+            dis_micro_batch: 16,
+            gen_micro_batch: 32,
+            ..whole.clone()
+        };
+        assert_eq!(
+            two_pieces(&parts),
+            (RunSpec { batch: 32, gen_batch: 64, ..parts.clone() }, 2.0)
+        );
         let uneven = RunSpec { gen_micro_batch: 16, ..parts };
         assert_eq!(two_pieces(&uneven), (uneven.clone(), 1.0));
     }

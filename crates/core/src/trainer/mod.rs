@@ -65,7 +65,8 @@ pub struct Details {
 impl Update {
     /// The first number that is not finite, by name.
     pub fn not_finite(&self) -> Option<&'static str> {
-        let mut numbers = vec![("loss_d", self.loss_d), ("loss_reg", self.loss_reg), ("loss_g", self.loss_g)];
+        let mut numbers =
+            vec![("loss_d", self.loss_d), ("loss_reg", self.loss_reg), ("loss_g", self.loss_g)];
         numbers.extend(self.loss_class_d.map(|x| ("loss_class_d", x)));
         numbers.extend(self.loss_class_g.map(|x| ("loss_class_g", x)));
         numbers.into_iter().find(|(_, x)| !x.is_finite()).map(|(name, _)| name)
@@ -94,12 +95,16 @@ pub(crate) fn fits(spec: &RunSpec, images: &dyn ImageSource) -> Result<()> {
     spec.validate()?;
     if images.side() != spec.side || images.is_empty() {
         let (name, n, side) = (images.name(), images.len(), images.side());
-        let reason = format!("`{name}` holds {n} images of side {side}; the spec needs side {}", spec.side);
+        let reason =
+            format!("`{name}` holds {n} images of side {side}; the spec needs side {}", spec.side);
         return Err(crate::Error::Invalid(reason));
     }
     if spec.n_classes > 0 && images.classes().len() != spec.n_classes {
         let (name, n) = (images.name(), images.classes().len());
-        let reason = format!("`{name}` has {n} classes; the spec's n_classes is {}; train with n_classes={n}", spec.n_classes);
+        let reason = format!(
+            "`{name}` has {n} classes; the spec's n_classes is {}; train with n_classes={n}",
+            spec.n_classes
+        );
         return Err(crate::Error::Invalid(reason));
     }
     Ok(())
@@ -126,7 +131,11 @@ impl<'a> Trainer<'a> {
     }
 
     /// A run with given initial state and inputs, for [`crate::replay`].
-    pub(crate) fn replaying(spec: &RunSpec, tensors: BTreeMap<String, Tensor>, place: &Place) -> Result<Trainer<'static>> {
+    pub(crate) fn replaying(
+        spec: &RunSpec,
+        tensors: BTreeMap<String, Tensor>,
+        place: &Place,
+    ) -> Result<Trainer<'static>> {
         spec.validate()?;
         let mut trainer = Trainer::with_draws(spec, Draws::Recorded(BTreeMap::new()), place)?;
         trainer.generator.load(&tensors)?;
@@ -176,11 +185,16 @@ impl<'a> Trainer<'a> {
         let mut details = Details { grad_norm_g, ..Details::default() };
         for round in 0..self.spec.n_dis {
             let last = round + 1 == self.spec.n_dis;
-            let weights = self.discriminator_update(round, &mut update, detailed && last, &mut details)?;
+            let weights =
+                self.discriminator_update(round, &mut update, detailed && last, &mut details)?;
             if detailed && last {
                 let spectra = self.discriminator.spectra(&weights).unwrap_or_default();
-                details.sigma_forward = spectra.iter().map(|(layer, s)| (layer.clone(), finite(s.sigma))).collect();
-                details.effective_rank = spectra.iter().map(|(layer, s)| (layer.clone(), finite(s.effective_rank))).collect();
+                details.sigma_forward =
+                    spectra.iter().map(|(layer, s)| (layer.clone(), finite(s.sigma))).collect();
+                details.effective_rank = spectra
+                    .iter()
+                    .map(|(layer, s)| (layer.clone(), finite(s.effective_rank)))
+                    .collect();
                 details.sigma_fig9 = self.sigma_fig9().unwrap_or_default();
             }
         }
@@ -234,7 +248,12 @@ impl<'a> Trainer<'a> {
             None => generate::draw(&mut self.generator, &self.spec, request, &self.place),
             Some(ema) => {
                 let tensors = sampled(&ema.state().collect());
-                generate::draw(&mut Generator::from_tensors(&self.spec, &tensors, &self.place)?, &self.spec, request, &self.place)
+                generate::draw(
+                    &mut Generator::from_tensors(&self.spec, &tensors, &self.place)?,
+                    &self.spec,
+                    request,
+                    &self.place,
+                )
             }
         }
     }
@@ -255,7 +274,13 @@ impl<'a> Trainer<'a> {
     /// The metadata of a checkpoint taken now.
     pub fn metadata(&self) -> Metadata {
         let d = self.gen_updates * u64::from(self.spec.n_dis);
-        let mut streams = vec![("z.generator", self.gen_updates), ("z.discriminator", d), ("data", d), ("dequantize", d), ("epsilon", d)];
+        let mut streams = vec![
+            ("z.generator", self.gen_updates),
+            ("z.discriminator", d),
+            ("data", d),
+            ("dequantize", d),
+            ("epsilon", d),
+        ];
         if self.spec.n_classes > 0 {
             streams.extend([("y.generator", self.gen_updates), ("y.discriminator", d)]);
         }
@@ -278,7 +303,11 @@ impl<'a> Trainer<'a> {
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let metadata = &checkpoint.metadata;
         if metadata.run_id != self.spec.id() {
-            return Err(crate::Error::Invalid(format!("the checkpoint is of run {}, the spec of run {}", metadata.run_id, self.spec.id())));
+            return Err(crate::Error::Invalid(format!(
+                "the checkpoint is of run {}, the spec of run {}",
+                metadata.run_id,
+                self.spec.id()
+            )));
         }
         if metadata.instruction_set != sngan_kernels::Isa::best().name() {
             eprintln!(
@@ -292,7 +321,11 @@ impl<'a> Trainer<'a> {
         if let Some(ema) = &mut self.ema {
             ema.load(&checkpoint.tensors, &self.place)?;
         }
-        let moments = checkpoint.tensors.iter().filter_map(|(k, t)| Some((k.strip_prefix("adam.")?.to_string(), t.clone()))).collect();
+        let moments = checkpoint
+            .tensors
+            .iter()
+            .filter_map(|(k, t)| Some((k.strip_prefix("adam.")?.to_string(), t.clone())))
+            .collect();
         self.adam_g.restore(metadata.adam_steps[0], &moments)?;
         self.adam_d.restore(metadata.adam_steps[1], &moments)?;
         self.gen_updates = checkpoint.gen_updates;

@@ -6,7 +6,9 @@ use crate::model::Place;
 use crate::{Error, Result, generate, provenance, status_after};
 use candle_core::Device;
 use sngan_data::{ImageSource, Images};
-use sngan_experiment::records::{FORMAT_VERSION, LogRecord, Provenance, Status, TimingRecord, finite};
+use sngan_experiment::records::{
+    FORMAT_VERSION, LogRecord, Provenance, Status, TimingRecord, finite,
+};
 use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, run_dir};
 use std::path::Path;
 use std::sync::Arc;
@@ -104,7 +106,8 @@ pub fn train_locked(
         super::critic::fits(spec, images, held_out)?;
     }
     let dir = RunDir::create(lock.folder(), spec, &provenance(device, options, images))?;
-    let result = Session { dir: &dir, spec, options, started: Instant::now() }.run(images, device, stop, observer);
+    let result = Session { dir: &dir, spec, options, started: Instant::now() }
+        .run(images, device, stop, observer);
     if let Err(e) = &result {
         let done = dir.status().ok().flatten().map_or(0, |s| s.gen_updates);
         dir.write_status(status_after(e), done, Some(e.to_string()))?;
@@ -138,7 +141,13 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&self, images: &dyn ImageSource, device: &Device, stop: &AtomicBool, observer: &mut Observer<'_>) -> Result<Outcome> {
+    fn run(
+        &self,
+        images: &dyn ImageSource,
+        device: &Device,
+        stop: &AtomicBool,
+        observer: &mut Observer<'_>,
+    ) -> Result<Outcome> {
         if let Some(outcome) = self.finished(device)? {
             return Ok(outcome);
         }
@@ -168,9 +177,17 @@ impl Session<'_> {
             if let Some(what) = self.divergence(&trainer, &update, logged)? {
                 return self.diverged(&trainer, what);
             }
-            let progress = Progress { gen_update: next, total: self.spec.gen_updates, loss_d: update.loss_d, loss_g: update.loss_g };
+            let progress = Progress {
+                gen_update: next,
+                total: self.spec.gen_updates,
+                loss_d: update.loss_d,
+                loss_g: update.loss_g,
+            };
             observer(&progress, &mut trainer)?;
-            if self.options.sample_every > 0 && next.is_multiple_of(self.options.sample_every) && !last {
+            if self.options.sample_every > 0
+                && next.is_multiple_of(self.options.sample_every)
+                && !last
+            {
                 self.samples(&mut trainer)?;
             }
             if !last && next.is_multiple_of(self.options.checkpoint_every.max(1)) {
@@ -192,16 +209,26 @@ impl Session<'_> {
             // any has had them removed, to save space.
             Status::Completed if s.gen_updates >= horizon => {
                 let kept = checkpoint::any(self.dir)?;
-                let good = !kept || checkpoint::latest(self.dir, device)?.is_some_and(|c| c.gen_updates >= horizon);
+                let good = !kept
+                    || checkpoint::latest(self.dir, device)?
+                        .is_some_and(|c| c.gen_updates >= horizon);
                 good.then_some(Outcome::Completed)
             }
-            Status::Diverged => Some(Outcome::Diverged { gen_update: s.gen_updates, reason: s.reason.unwrap_or_default() }),
+            Status::Diverged => Some(Outcome::Diverged {
+                gen_update: s.gen_updates,
+                reason: s.reason.unwrap_or_default(),
+            }),
             _ => None,
         })
     }
 
     /// Losses are looked at after every update, weights at the log's cadence and before each checkpoint.
-    fn divergence(&self, trainer: &Trainer<'_>, update: &Update, logged: bool) -> Result<Option<String>> {
+    fn divergence(
+        &self,
+        trainer: &Trainer<'_>,
+        update: &Update,
+        logged: bool,
+    ) -> Result<Option<String>> {
         if let Some(name) = update.not_finite() {
             return Ok(Some(format!("{name} is not finite")));
         }
@@ -213,7 +240,10 @@ impl Session<'_> {
 
     fn diverged(&self, trainer: &Trainer<'_>, reason: String) -> Result<Outcome> {
         let gen_update = trainer.gen_updates();
-        atomic::write(&self.dir.path().join("diverged.safetensors"), &checkpoint::encode(&trainer.state()?)?)?;
+        atomic::write(
+            &self.dir.path().join("diverged.safetensors"),
+            &checkpoint::encode(&trainer.state()?)?,
+        )?;
         self.dir.write_status(Status::Diverged, gen_update, Some(reason.clone()))?;
         Ok(Outcome::Diverged { gen_update, reason })
     }
@@ -240,19 +270,29 @@ impl Session<'_> {
         };
         run_dir::append_line(&self.dir.log_path(), &record)?;
         let seconds = self.started.elapsed().as_secs_f64();
-        Ok(run_dir::append_line(&self.dir.timing_path(), &TimingRecord { version: FORMAT_VERSION, gen_update, seconds })?)
+        Ok(run_dir::append_line(
+            &self.dir.timing_path(),
+            &TimingRecord { version: FORMAT_VERSION, gen_update, seconds },
+        )?)
     }
 
     fn samples(&self, trainer: &mut Trainer<'_>) -> Result<()> {
         let bytes = trainer.samples(GRID.0)?;
-        generate::write_grid(&self.dir.sample_path(trainer.gen_updates()), &bytes, self.spec.side, GRID.1, 1)
+        generate::write_grid(
+            &self.dir.sample_path(trainer.gen_updates()),
+            &bytes,
+            self.spec.side,
+            GRID.1,
+            1,
+        )
     }
 
     fn checkpoint(&self, trainer: &Trainer<'_>) -> Result<()> {
         // The log must not be shorter than the checkpoint that it is cut back to.
         let log = self.dir.log_path();
         if log.exists() {
-            let sync = |e: std::io::Error| Error::Write { path: log.clone(), reason: e.to_string() };
+            let sync =
+                |e: std::io::Error| Error::Write { path: log.clone(), reason: e.to_string() };
             std::fs::File::open(&log).map_err(sync)?.sync_all().map_err(sync)?;
         }
         checkpoint::save(self.dir, trainer.metadata(), &trainer.state()?)?;

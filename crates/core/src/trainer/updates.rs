@@ -30,7 +30,11 @@ impl Pieces {
     }
 
     fn tensor(&self, whole: &Tensor, i: usize) -> Result<Tensor> {
-        if self.count == 1 { Ok(whole.clone()) } else { Ok(whole.narrow(0, i * self.size, self.size)?) }
+        if self.count == 1 {
+            Ok(whole.clone())
+        } else {
+            Ok(whole.narrow(0, i * self.size, self.size)?)
+        }
     }
 
     fn labels(&self, whole: Option<&Labels>, i: usize) -> Result<Option<Labels>> {
@@ -57,8 +61,15 @@ impl Trainer<'_> {
     pub(super) fn generator_update(&mut self, update: &mut Update, detailed: bool) -> Result<f64> {
         let iterate = if self.iterates_per_forward() { Iterate::Once } else { Iterate::Frozen };
         let pieces = Pieces::of(self.spec.gen_batch, self.spec.gen_micro_batch);
-        let z = self.draws.noise("generator", self.gen_updates, self.spec.gen_batch, &self.place)?;
-        let labels = self.draws.labels("generator", self.gen_updates, self.spec.gen_batch, self.spec.n_classes, &self.place)?;
+        let z =
+            self.draws.noise("generator", self.gen_updates, self.spec.gen_batch, &self.place)?;
+        let labels = self.draws.labels(
+            "generator",
+            self.gen_updates,
+            self.spec.gen_batch,
+            self.spec.n_classes,
+            &self.place,
+        )?;
         let (vars, mut sum) = (self.generator.vars(), None);
         (update.loss_g, update.loss_class_g) = (0.0, None);
         let mut weights = self.discriminator.weights(Parameters::Frozen, iterate)?;
@@ -67,7 +78,12 @@ impl Trainer<'_> {
                 weights = self.discriminator.weights(Parameters::Frozen, iterate)?;
             }
             let labels = pieces.labels(labels.as_ref(), i)?;
-            let fake = self.generator.forward(&pieces.tensor(&z, i)?, labels.as_ref(), Parameters::Tracked, Mode::Train)?;
+            let fake = self.generator.forward(
+                &pieces.tensor(&z, i)?,
+                labels.as_ref(),
+                Parameters::Tracked,
+                Mode::Train,
+            )?;
             let trace = self.discriminator.forward(&weights, &fake, labels.as_ref())?;
             let total = self.generator_loss(&trace, labels.as_ref(), pieces.share(), update)?;
             sum = Some(added(sum, total.backward()?, &vars)?);
@@ -78,7 +94,13 @@ impl Trainer<'_> {
     }
 
     /// G's loss on one piece, `share` of the update's.
-    fn generator_loss(&self, trace: &Trace, labels: Option<&Labels>, share: f64, update: &mut Update) -> Result<Tensor> {
+    fn generator_loss(
+        &self,
+        trace: &Trace,
+        labels: Option<&Labels>,
+        share: f64,
+        update: &mut Update,
+    ) -> Result<Tensor> {
         let loss = loss::generator(self.spec.loss, &host(&trace.outputs)?);
         update.loss_g += share * loss.value;
         let mut total = weighted_sum(&trace.outputs, &loss.grad, share)?;
@@ -100,20 +122,29 @@ impl Trainer<'_> {
     ) -> Result<Weights> {
         let index = self.gen_updates * u64::from(self.spec.n_dis) + u64::from(round);
         let (batch, n_classes) = (self.spec.batch, self.spec.n_classes);
-        let Real { images, labels } = self.draws.real(index, batch, self.spec.side, n_classes, &self.place)?;
+        let Real { images, labels } =
+            self.draws.real(index, batch, self.spec.side, n_classes, &self.place)?;
         let z = self.draws.noise("discriminator", index, batch, &self.place)?;
-        let fake_labels = self.draws.labels("discriminator", index, batch, n_classes, &self.place)?;
+        let fake_labels =
+            self.draws.labels("discriminator", index, batch, n_classes, &self.place)?;
         let epsilon = match self.spec.regularizer {
             Regularizer::GradientPenalty => Some(self.draws.epsilon(index, batch, &self.place)?),
             _ => None,
         };
         let pieces = Pieces::of(batch, self.spec.dis_micro_batch);
         let (vars, mut sum, mut weights) = (self.discriminator.vars(), None, None);
-        (update.loss_d, update.loss_reg, update.d_real, update.d_fake, update.loss_class_d) = (0.0, 0.0, 0.0, 0.0, None);
+        (update.loss_d, update.loss_reg, update.d_real, update.d_fake, update.loss_class_d) =
+            (0.0, 0.0, 0.0, 0.0, None);
         for i in 0..pieces.count {
-            let (z, labels, fake_labels) =
-                (pieces.tensor(&z, i)?, pieces.labels(labels.as_ref(), i)?, pieces.labels(fake_labels.as_ref(), i)?);
-            let fake = self.generator.forward(&z, fake_labels.as_ref(), Parameters::Frozen, Mode::Train)?.detach();
+            let (z, labels, fake_labels) = (
+                pieces.tensor(&z, i)?,
+                pieces.labels(labels.as_ref(), i)?,
+                pieces.labels(fake_labels.as_ref(), i)?,
+            );
+            let fake = self
+                .generator
+                .forward(&z, fake_labels.as_ref(), Parameters::Frozen, Mode::Train)?
+                .detach();
             let mut w = match weights.take() {
                 Some(w) if !self.iterates_per_forward() => w,
                 _ => self.discriminator.weights(Parameters::Tracked, Iterate::Once)?,
@@ -122,13 +153,17 @@ impl Trainer<'_> {
             let fake = Side { images: &fake, labels: fake_labels.as_ref() };
             let mut total = self.discriminator_loss(&mut w, real, fake, pieces.share(), update)?;
             let epsilon = epsilon.as_ref().map(|e| pieces.tensor(e, i)).transpose()?;
-            if let Some(term) = self.regularizer(&mut w, real, fake, epsilon.as_ref(), &pieces, update)? {
+            if let Some(term) =
+                self.regularizer(&mut w, real, fake, epsilon.as_ref(), &pieces, update)?
+            {
                 total = (total + term)?;
             }
             sum = Some(added(sum, total.backward()?, &vars)?);
             weights = Some(w);
         }
-        let (Some(grads), Some(weights)) = (sum, weights) else { return Err(crate::Error::Invalid("an update of D had no images".into())) };
+        let (Some(grads), Some(weights)) = (sum, weights) else {
+            return Err(crate::Error::Invalid("an update of D had no images".into()));
+        };
         self.adam_d.step(&grads)?;
         if self.spec.regularizer == Regularizer::WeightClipping {
             weight_clipping::clip(&self.discriminator, self.spec.clip, self.spec.clip_scope)?;
@@ -150,12 +185,15 @@ impl Trainer<'_> {
     ) -> Result<Tensor> {
         let outputs = self.real_and_fake(weights, real, fake)?;
         let (host_real, host_fake) = (host(&outputs.real)?, host(&outputs.fake)?);
-        let (loss_real, loss_fake) =
-            (loss::discriminator_real(self.spec.loss, &host_real), loss::discriminator_fake(self.spec.loss, &host_fake));
+        let (loss_real, loss_fake) = (
+            loss::discriminator_real(self.spec.loss, &host_real),
+            loss::discriminator_fake(self.spec.loss, &host_fake),
+        );
         update.loss_d += share * (loss_real.value + loss_fake.value);
         update.d_real += share * mean(&host_real);
         update.d_fake += share * mean(&host_fake);
-        let mut total = (weighted_sum(&outputs.real, &loss_real.grad, share)? + weighted_sum(&outputs.fake, &loss_fake.grad, share)?)?;
+        let mut total = (weighted_sum(&outputs.real, &loss_real.grad, share)?
+            + weighted_sum(&outputs.fake, &loss_fake.grad, share)?)?;
         if let (Some(logits), Some(labels)) = (&outputs.logits, real.labels) {
             let (value, term) = classification(logits, labels, share * self.spec.ac_dis_weight)?;
             *update.loss_class_d.get_or_insert(0.0) += share * value;
@@ -166,20 +204,34 @@ impl Trainer<'_> {
 
     /// Whether SN's power iteration runs at each training forward of D.
     fn iterates_per_forward(&self) -> bool {
-        self.spec.power_iteration == PowerIteration::PerForward && self.spec.normalization == Normalization::Spectral
+        self.spec.power_iteration == PowerIteration::PerForward
+            && self.spec.normalization == Normalization::Spectral
     }
 
     /// D(x) and D(G(z)): one batch where the result is the same, two passes (real first) where it is not.
-    fn real_and_fake(&mut self, weights: &mut Weights, real: Side<'_>, fake: Side<'_>) -> Result<Outputs> {
+    fn real_and_fake(
+        &mut self,
+        weights: &mut Weights,
+        real: Side<'_>,
+        fake: Side<'_>,
+    ) -> Result<Outputs> {
         if !self.iterates_per_forward() && self.spec.normalization != Normalization::Batch {
             let n = real.images.dim(0)?;
             let labels = match (real.labels, fake.labels) {
                 (Some(real), Some(fake)) => Some(real.join(fake)?),
                 _ => None,
             };
-            let both = self.discriminator.forward(weights, &Tensor::cat(&[real.images, fake.images], 0)?, labels.as_ref())?;
+            let both = self.discriminator.forward(
+                weights,
+                &Tensor::cat(&[real.images, fake.images], 0)?,
+                labels.as_ref(),
+            )?;
             let logits = both.logits.map(|l| l.narrow(0, 0, n)).transpose()?;
-            return Ok(Outputs { real: both.outputs.narrow(0, 0, n)?, fake: both.outputs.narrow(0, n, n)?, logits });
+            return Ok(Outputs {
+                real: both.outputs.narrow(0, 0, n)?,
+                fake: both.outputs.narrow(0, n, n)?,
+                logits,
+            });
         }
         let of_real = self.discriminator.forward(weights, real.images, real.labels)?;
         if self.iterates_per_forward() {
@@ -202,7 +254,8 @@ impl Trainer<'_> {
         let share = pieces.share();
         match (self.spec.regularizer, epsilon) {
             (Regularizer::Orthonormal, _) => {
-                let term = (orthonormal::penalty(&self.discriminator, self.place.arm)? * (share * self.spec.orthonormal_coefficient))?;
+                let term = (orthonormal::penalty(&self.discriminator, self.place.arm)?
+                    * (share * self.spec.orthonormal_coefficient))?;
                 update.loss_reg += term.to_dtype(DType::F64)?.to_scalar::<f64>()?;
                 Ok(Some(term))
             }
@@ -211,9 +264,19 @@ impl Trainer<'_> {
                     *weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
                 }
                 let x_hat = gradient_penalty::interpolate(real.images, fake.images, epsilon)?;
-                let penalty = gradient_penalty::penalty(&self.discriminator, weights, &x_hat, real.labels, self.spec.penalty_lambda)?;
+                let penalty = gradient_penalty::penalty(
+                    &self.discriminator,
+                    weights,
+                    &x_hat,
+                    real.labels,
+                    self.spec.penalty_lambda,
+                )?;
                 update.loss_reg += share * penalty.value;
-                if pieces.count == 1 { Ok(Some(penalty.surrogate)) } else { Ok(Some((penalty.surrogate * share)?)) }
+                if pieces.count == 1 {
+                    Ok(Some(penalty.surrogate))
+                } else {
+                    Ok(Some((penalty.surrogate * share)?))
+                }
             }
             _ => Ok(None),
         }

@@ -13,7 +13,8 @@ fn network(spec: &RunSpec, place: &Place) -> Discriminator {
     let d = Discriminator::new(spec, &Streams::new(3), place).unwrap();
     for (name, var) in d.vars() {
         let draws = draw(&name, var.dims(), place.dtype);
-        let values = if name.ends_with("gamma") { (draws * 0.2).unwrap() + 1.2 } else { draws * 0.4 };
+        let values =
+            if name.ends_with("gamma") { (draws * 0.2).unwrap() + 1.2 } else { draws * 0.4 };
         var.set(&values.unwrap()).unwrap();
     }
     d
@@ -28,8 +29,14 @@ fn loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
     let mut d = d.clone();
     let [real, fake] = ["real", "fake"].map(|n| draw(n, &[3, 3, 8, 8], place.dtype));
     let weights = d.weights(Parameters::Tracked, Iterate::Frozen).unwrap();
-    let (r, f) = (d.forward(&weights, &real, None).unwrap().outputs, d.forward(&weights, &fake, None).unwrap().outputs);
-    let (lr, lf) = (loss::discriminator_real(spec.loss, &host(&r)), loss::discriminator_fake(spec.loss, &host(&f)));
+    let (r, f) = (
+        d.forward(&weights, &real, None).unwrap().outputs,
+        d.forward(&weights, &fake, None).unwrap().outputs,
+    );
+    let (lr, lf) = (
+        loss::discriminator_real(spec.loss, &host(&r)),
+        loss::discriminator_fake(spec.loss, &host(&f)),
+    );
     let weigh = |t: &Tensor, c: &[f64]| {
         let c = Tensor::from_slice(c, c.len(), t.device()).unwrap().to_dtype(t.dtype()).unwrap();
         (t * c).unwrap().sum_all().unwrap()
@@ -38,9 +45,13 @@ fn loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
     let mut total = (weigh(&r, &lr.grad) + weigh(&f, &lf.grad)).unwrap();
     match spec.regularizer {
         Regularizer::GradientPenalty => {
-            let epsilon = Tensor::new(&[0.2f64, 0.5, 0.9], real.device()).unwrap().to_dtype(place.dtype).unwrap();
+            let epsilon = Tensor::new(&[0.2f64, 0.5, 0.9], real.device())
+                .unwrap()
+                .to_dtype(place.dtype)
+                .unwrap();
             let x_hat = gradient_penalty::interpolate(&real, &fake, &epsilon).unwrap();
-            let p = gradient_penalty::penalty(&d, &weights, &x_hat, None, spec.penalty_lambda).unwrap();
+            let p =
+                gradient_penalty::penalty(&d, &weights, &x_hat, None, spec.penalty_lambda).unwrap();
             value += p.value;
             total = (total + p.surrogate).unwrap();
         }
@@ -57,7 +68,8 @@ fn loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
 /// Every method, and the penalty with every weight normalization, with and without γ.
 fn cases() -> Vec<RunSpec> {
     let mut cases: Vec<RunSpec> = Method::ALL.into_iter().map(tiny).collect();
-    for normalization in [Normalization::Spectral, Normalization::Weight, Normalization::Frobenius] {
+    for normalization in [Normalization::Spectral, Normalization::Weight, Normalization::Frobenius]
+    {
         for gamma in [false, true] {
             for method in [Method::WganGp, Method::GanGp] {
                 cases.push(RunSpec { normalization, gamma, ..tiny(method) });
@@ -78,10 +90,17 @@ fn every_methods_gradient_matches_finite_differences() {
             let zeros = var.zeros_like().unwrap();
             let grad = grads.get(&var).unwrap_or(&zeros);
             nonzero += usize::from(distance(grad, &zeros) > 1e-6);
-            let case = format!("{:?} {:?} γ={} {name}", spec.method, spec.normalization, spec.gamma);
+            let case =
+                format!("{:?} {:?} γ={} {name}", spec.method, spec.normalization, spec.gamma);
             check_gradient(&case, &var, grad, || loss(&spec, &d, &place).0);
         }
-        assert!(nonzero >= 8, "{:?} {:?} γ={}: only {nonzero} parameters have a gradient", spec.method, spec.normalization, spec.gamma);
+        assert!(
+            nonzero >= 8,
+            "{:?} {:?} γ={}: only {nonzero} parameters have a gradient",
+            spec.method,
+            spec.normalization,
+            spec.gamma
+        );
     }
 }
 
@@ -90,7 +109,10 @@ fn our_arm_gives_candles_gradients() {
     for spec in cases() {
         let (oracle, ours) = (Place::oracle(), Place::new(&candle_core::Device::Cpu));
         let (a, b) = (network(&spec, &ours), network(&spec, &oracle));
-        let (ga, gb) = (loss(&spec, &a, &ours).1.backward().unwrap(), loss(&spec, &b, &oracle).1.backward().unwrap());
+        let (ga, gb) = (
+            loss(&spec, &a, &ours).1.backward().unwrap(),
+            loss(&spec, &b, &oracle).1.backward().unwrap(),
+        );
         for ((name, va), (_, vb)) in a.vars().into_iter().zip(b.vars()) {
             if let (Some(x), Some(y)) = (ga.get(&va), gb.get(&vb)) {
                 let error = distance(x, y);

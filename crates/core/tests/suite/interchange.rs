@@ -19,13 +19,30 @@ type Tensors = BTreeMap<String, Tensor>;
 type Change<'a> = &'a dyn Fn(&mut Tensors);
 
 fn trained(dir: &Path, spec: &RunSpec) {
-    let options = TrainOptions { threads: 1, log_every: 1, checkpoint_every: 2, sample_every: 0, held_out: None };
-    train(dir, spec, &images(10, spec.side), &Device::Cpu, &options, &AtomicBool::new(false), &mut |_, _| Ok(())).unwrap();
+    let options = TrainOptions {
+        threads: 1,
+        log_every: 1,
+        checkpoint_every: 2,
+        sample_every: 0,
+        held_out: None,
+    };
+    train(
+        dir,
+        spec,
+        &images(10, spec.side),
+        &Device::Cpu,
+        &options,
+        &AtomicBool::new(false),
+        &mut |_, _| Ok(()),
+    )
+    .unwrap();
 }
 
 fn specs() -> Vec<RunSpec> {
-    let mut specs: Vec<RunSpec> = Method::ALL.into_iter().map(|m| RunSpec { gen_updates: 2, ..tiny(m) }).collect();
-    for normalization in [Normalization::Spectral, Normalization::Weight, Normalization::Frobenius] {
+    let mut specs: Vec<RunSpec> =
+        Method::ALL.into_iter().map(|m| RunSpec { gen_updates: 2, ..tiny(m) }).collect();
+    for normalization in [Normalization::Spectral, Normalization::Weight, Normalization::Frobenius]
+    {
         specs.push(RunSpec { gen_updates: 2, normalization, gamma: true, ..tiny(Method::WganGp) });
     }
     let networks = [
@@ -60,18 +77,35 @@ fn what_is_exported_and_imported_is_the_same_to_the_bit() {
         assert_eq!(dir.spec().unwrap(), spec);
         let imported = checkpoint::latest(&dir, &Device::Cpu).unwrap().unwrap();
         assert_eq!(imported.metadata, exported.checkpoint.metadata, "{:?}", spec.method);
-        assert!(encode(&imported.tensors).unwrap() == encode(&exported.checkpoint.tensors).unwrap(), "{:?}", spec.method);
+        assert!(
+            encode(&imported.tensors).unwrap() == encode(&exported.checkpoint.tensors).unwrap(),
+            "{:?}",
+            spec.method
+        );
         // A checkpoint file will do as well, and the same run gives the same bytes.
         interchange::export(&back.join("checkpoints/00000002.safetensors"), &again).unwrap();
-        assert!(std::fs::read(&file).unwrap() == std::fs::read(&again).unwrap(), "{:?}", spec.method);
-        assert!(interchange::import(&file, &back).unwrap_err().to_string().contains("holds a run already"));
+        assert!(
+            std::fs::read(&file).unwrap() == std::fs::read(&again).unwrap(),
+            "{:?}",
+            spec.method
+        );
+        assert!(
+            interchange::import(&file, &back)
+                .unwrap_err()
+                .to_string()
+                .contains("holds a run already")
+        );
     }
 }
 
 #[test]
 fn an_imported_run_continues_as_the_original_would() {
     let folder = tempfile::tempdir().unwrap();
-    let (run, file, back) = (folder.path().join("run"), folder.path().join("torch.safetensors"), folder.path().join("back"));
+    let (run, file, back) = (
+        folder.path().join("run"),
+        folder.path().join("torch.safetensors"),
+        folder.path().join("back"),
+    );
     let short = RunSpec { gen_updates: 3, gamma: true, ..tiny(Method::Sn) };
     let long = RunSpec { gen_updates: 6, ..short.clone() };
     trained(&run, &short);
@@ -89,7 +123,10 @@ fn an_imported_run_continues_as_the_original_would() {
 /// The tensors of a file by name, and its metadata.
 fn open(bytes: &[u8]) -> (Tensors, HashMap<String, String>) {
     let (_, header) = safetensors::SafeTensors::read_metadata(bytes).unwrap();
-    (candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap().into_iter().collect(), header.metadata().clone().unwrap())
+    (
+        candle_core::safetensors::load_buffer(bytes, &Device::Cpu).unwrap().into_iter().collect(),
+        header.metadata().clone().unwrap(),
+    )
 }
 
 fn close(tensors: &Tensors, metadata: &HashMap<String, String>) -> Vec<u8> {
@@ -110,7 +147,8 @@ fn names_are_those_of_the_documented_modules() {
         let (tensors, _) = open(&file(spec));
         tensors.into_keys().filter(|k| !k.starts_with("state.")).collect::<Vec<_>>()
     };
-    let mut expected: Vec<String> = ["images", "outputs", "x", "z"].map(|k| format!("check.{k}")).into();
+    let mut expected: Vec<String> =
+        ["images", "outputs", "x", "z"].map(|k| format!("check.{k}")).into();
     for layer in (0..7).map(|i| format!("conv{i}")).chain(["dense".into()]) {
         expected.extend(["bias", "weight"].map(|p| format!("discriminator.{layer}.{p}")));
     }
@@ -119,12 +157,19 @@ fn names_are_those_of_the_documented_modules() {
         expected.extend(parts.map(|p| format!("generator.bn{i}.{p}")));
         expected.extend(["bias", "weight"].map(|p| format!("generator.deconv{i}.{p}")));
     }
-    expected.extend(["conv", "dense"].iter().flat_map(|l| ["bias", "weight"].map(|p| format!("generator.{l}.{p}"))));
+    expected.extend(
+        ["conv", "dense"]
+            .iter()
+            .flat_map(|l| ["bias", "weight"].map(|p| format!("generator.{l}.{p}"))),
+    );
     expected.sort();
     assert_eq!(names(&RunSpec { gen_updates: 1, gamma: true, ..tiny(Method::Sn) }), expected);
     for (method, module) in [(Method::BatchNorm, "bn"), (Method::LayerNorm, "ln")] {
         let mut more = expected.clone();
-        more.extend((1..7).flat_map(|i| ["bias", "weight"].map(|p| format!("discriminator.{module}{i}.{p}"))));
+        more.extend(
+            (1..7)
+                .flat_map(|i| ["bias", "weight"].map(|p| format!("discriminator.{module}{i}.{p}"))),
+        );
         more.sort();
         assert_eq!(names(&RunSpec { gen_updates: 1, ..tiny(method) }), more);
     }
@@ -140,7 +185,9 @@ fn a_file_that_is_not_what_it_should_be_is_refused_by_name() {
     };
     let cases: [(&str, Change<'_>); 6] = [
         ("no tensor `generator.bn1.running_var`", &|t| drop(t.remove("generator.bn1.running_var"))),
-        ("no tensor `state.discriminator.conv3.u`", &|t| drop(t.remove("state.discriminator.conv3.u"))),
+        ("no tensor `state.discriminator.conv3.u`", &|t| {
+            drop(t.remove("state.discriminator.conv3.u"))
+        }),
         ("`generator.conv.bias` is [3, 1]", &|t| {
             let b = t["generator.conv.bias"].reshape((3, 1)).unwrap();
             t.insert("generator.conv.bias".into(), b);
@@ -169,7 +216,10 @@ fn a_file_that_is_not_what_it_should_be_is_refused_by_name() {
 
 #[test]
 fn the_check_is_what_the_exported_weights_give() {
-    for spec in specs().into_iter().filter(|s| !matches!(s.normalization, Normalization::Batch | Normalization::Layer)) {
+    for spec in specs()
+        .into_iter()
+        .filter(|s| !matches!(s.normalization, Normalization::Batch | Normalization::Layer))
+    {
         let bytes = file(&spec);
         let (tensors, _) = open(&bytes);
         let state = decode(Path::new("f"), &bytes).unwrap().checkpoint.tensors;
@@ -178,14 +228,21 @@ fn the_check_is_what_the_exported_weights_give() {
             let classes = values(y).into_iter().map(|y| y as u32).collect();
             Labels::new(classes, spec.n_classes, &Place::new(&Device::Cpu)).unwrap()
         });
-        let images = g.forward(&tensors["check.z"], labels.as_ref(), Parameters::Frozen, Mode::Eval).unwrap();
+        let images = g
+            .forward(&tensors["check.z"], labels.as_ref(), Parameters::Frozen, Mode::Eval)
+            .unwrap();
         assert_eq!(values(&images), values(&tensors["check.images"]));
         // A discriminator that normalizes nothing.
         let plain = RunSpec { normalization: Normalization::None, gamma: false, ..spec.clone() };
         let mut d = Discriminator::from_tensors(&plain, &tensors).unwrap();
         let weights = d.weights(Parameters::Frozen, Iterate::Frozen).unwrap();
         let outputs = d.forward(&weights, &tensors["check.x"], labels.as_ref()).unwrap().outputs;
-        assert!(distance(&outputs, &tensors["check.outputs"]) < F32_ROUNDING, "{:?} γ={}", spec.normalization, spec.gamma);
+        assert!(
+            distance(&outputs, &tensors["check.outputs"]) < F32_ROUNDING,
+            "{:?} γ={}",
+            spec.normalization,
+            spec.gamma
+        );
     }
 }
 
@@ -209,5 +266,11 @@ fn the_document_shows_the_script_that_is_run() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
     let script = std::fs::read_to_string(docs.join("load_pytorch.py")).unwrap();
     assert!(std::fs::read_to_string(docs.join("interchange.md")).unwrap().contains(&script));
-    assert!(script.lines().filter(|l| !l.is_empty() && !l.starts_with("import") && !l.starts_with("from")).count() <= 20);
+    assert!(
+        script
+            .lines()
+            .filter(|l| !l.is_empty() && !l.starts_with("import") && !l.starts_with("from"))
+            .count()
+            <= 20
+    );
 }

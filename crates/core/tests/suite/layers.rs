@@ -48,7 +48,8 @@ fn close(what: &str, place: &Place, found: &Tensor, expected: &Tensor, tolerance
 fn check(name: &str, inputs: &[&str], f: impl Fn(&Place, &[Tensor]) -> Tensor) {
     let all = fixture();
     for (place, tolerance) in places() {
-        let vars: Vec<Var> = inputs.iter().map(|i| var(&all, &format!("{name}.{i}"), place.dtype)).collect();
+        let vars: Vec<Var> =
+            inputs.iter().map(|i| var(&all, &format!("{name}.{i}"), place.dtype)).collect();
         let tensors: Vec<Tensor> = vars.iter().map(|v| v.as_tensor().clone()).collect();
         let y = f(&place, &tensors);
         close(&format!("{name}.y"), &place, &y, &all[&format!("{name}.y")], tolerance);
@@ -83,7 +84,9 @@ fn activations_also_at_zero() {
 
 #[test]
 fn normalizations_of_outputs() {
-    check("batch-norm", &["x", "gamma", "beta"], |p, t| layer::batch_norm(p.arm, &t[0], &t[1], &t[2]));
+    check("batch-norm", &["x", "gamma", "beta"], |p, t| {
+        layer::batch_norm(p.arm, &t[0], &t[1], &t[2])
+    });
     check("layer-norm", &["x", "beta"], |p, t| layer::layer_norm(p.arm, &t[0], &t[1]));
 }
 
@@ -100,15 +103,22 @@ fn upsampling_whose_input_is_shared() {
 #[test]
 fn discriminators_residual_blocks() {
     let conv = |p: &Place, x: &Tensor, w: &Tensor| layer::conv(p.arm, x, w, 1);
-    let residual = |p: &Place, x: &Tensor, t: &[Tensor]| conv(p, &layer::activation(p.arm, &conv(p, x, &t[1]), 0.0), &t[2]);
+    let residual = |p: &Place, x: &Tensor, t: &[Tensor]| {
+        conv(p, &layer::activation(p.arm, &conv(p, x, &t[1]), 0.0), &t[2])
+    };
     check("first-block", &["x", "w1", "w2", "s"], |p, t| {
-        (layer::average_pool(p.arm, &residual(p, &t[0], t)) + conv(p, &layer::average_pool(p.arm, &t[0]), &t[3])).unwrap()
+        (layer::average_pool(p.arm, &residual(p, &t[0], t))
+            + conv(p, &layer::average_pool(p.arm, &t[0]), &t[3]))
+        .unwrap()
     });
     check("down-block", &["x", "w1", "w2", "s"], |p, t| {
         let residual = residual(p, &layer::activation(p.arm, &t[0], 0.0), t);
-        (layer::average_pool(p.arm, &residual) + layer::average_pool(p.arm, &conv(p, &t[0], &t[3]))).unwrap()
+        (layer::average_pool(p.arm, &residual) + layer::average_pool(p.arm, &conv(p, &t[0], &t[3])))
+            .unwrap()
     });
-    check("same-block", &["x", "w1", "w2"], |p, t| (residual(p, &layer::activation(p.arm, &t[0], 0.0), t) + &t[0]).unwrap());
+    check("same-block", &["x", "w1", "w2"], |p, t| {
+        (residual(p, &layer::activation(p.arm, &t[0], 0.0), t) + &t[0]).unwrap()
+    });
 }
 
 #[test]
@@ -118,24 +128,49 @@ fn generator_in_training_and_evaluation_with_its_running_averages() {
     for (place, tolerance) in places() {
         let mut g = Generator::new(&spec, &Streams::new(0), &place).unwrap();
         let mut state = g.state();
-        state.extend(all.iter().filter(|(k, _)| state.contains_key(*k)).map(|(k, t)| (k.clone(), t.clone())).collect::<Vec<_>>());
+        state.extend(
+            all.iter()
+                .filter(|(k, _)| state.contains_key(*k))
+                .map(|(k, t)| (k.clone(), t.clone()))
+                .collect::<Vec<_>>(),
+        );
         g.load(&state).unwrap();
         for (step, mode) in [Mode::Train, Mode::Train, Mode::Eval].into_iter().enumerate() {
-            let input = |kind: &str| all[&format!("generator.{kind}.{step}")].to_dtype(place.dtype).unwrap();
+            let input = |kind: &str| {
+                all[&format!("generator.{kind}.{step}")].to_dtype(place.dtype).unwrap()
+            };
             let y = g.forward(&input("z"), None, Parameters::Tracked, mode).unwrap();
-            close(&format!("generator.y.{step}"), &place, &y, &all[&format!("generator.y.{step}")], tolerance);
+            close(
+                &format!("generator.y.{step}"),
+                &place,
+                &y,
+                &all[&format!("generator.y.{step}")],
+                tolerance,
+            );
             let grads = (y * input("c")).unwrap().sum_all().unwrap().backward().unwrap();
             for (name, var) in g.vars() {
-                let (found, expected) = (grads.get(&var).unwrap(), &all[&format!("generator.d.{step}.{name}")]);
+                let (found, expected) =
+                    (grads.get(&var).unwrap(), &all[&format!("generator.d.{step}.{name}")]);
                 if values(expected).iter().all(|x| x.abs() < ZERO) {
                     // Batch normalization takes the bias before it away again: the gradient is 0, and what is left of it rounding.
-                    assert!(values(found).iter().all(|x| x.abs() < tolerance), "step {step}, gradient of {name}");
+                    assert!(
+                        values(found).iter().all(|x| x.abs() < tolerance),
+                        "step {step}, gradient of {name}"
+                    );
                 } else {
-                    close(&format!("step {step}, gradient of {name}"), &place, found, expected, tolerance);
+                    close(
+                        &format!("step {step}, gradient of {name}"),
+                        &place,
+                        found,
+                        expected,
+                        tolerance,
+                    );
                 }
             }
             let after = g.state();
-            for (key, expected) in all.iter().filter(|(k, _)| k.starts_with(&format!("generator.after.{step}."))) {
+            for (key, expected) in
+                all.iter().filter(|(k, _)| k.starts_with(&format!("generator.after.{step}.")))
+            {
                 let name = &key[format!("generator.after.{step}.").len()..];
                 close(key, &place, &after[name], expected, tolerance);
             }
@@ -145,9 +180,14 @@ fn generator_in_training_and_evaluation_with_its_running_averages() {
 
 #[test]
 fn weights_normalized_by_rows_and_by_frobenius() {
-    for (name, kind) in [("weight-norm", Normalization::Weight), ("frobenius-norm", Normalization::Frobenius)] {
-        let fresh = |dtype| WeightNorm::new(kind, &Tensor::ones(4, dtype, &Device::Cpu).unwrap()).unwrap();
-        check(name, &["w"], |p, t| fresh(p.dtype).normalize(p.arm, &t[0], Iterate::Frozen).unwrap());
+    for (name, kind) in
+        [("weight-norm", Normalization::Weight), ("frobenius-norm", Normalization::Frobenius)]
+    {
+        let fresh =
+            |dtype| WeightNorm::new(kind, &Tensor::ones(4, dtype, &Device::Cpu).unwrap()).unwrap();
+        check(name, &["w"], |p, t| {
+            fresh(p.dtype).normalize(p.arm, &t[0], Iterate::Frozen).unwrap()
+        });
         let all = fixture();
         let w = all[&format!("{name}.w")].to_dtype(DType::F64).unwrap();
         let gamma = fresh(DType::F64).initial_gamma(&w).unwrap().unwrap();
@@ -159,15 +199,30 @@ fn weights_normalized_by_rows_and_by_frobenius() {
 fn spectral_norm_over_three_forwards() {
     let all = fixture();
     for (place, tolerance) in places() {
-        let mut norm = WeightNorm::new(Normalization::Spectral, &all["spectral-norm.u"].to_dtype(place.dtype).unwrap()).unwrap();
+        let mut norm = WeightNorm::new(
+            Normalization::Spectral,
+            &all["spectral-norm.u"].to_dtype(place.dtype).unwrap(),
+        )
+        .unwrap();
         for k in 0..3 {
             let at = |kind: &str| &all[&format!("spectral-norm.{kind}.{k}")];
             let w = var(&all, &format!("spectral-norm.w.{k}"), place.dtype);
             let y = norm.normalize(place.arm, w.as_tensor(), Iterate::Once).unwrap();
             close(&format!("W̄, forward {k}"), &place, &y, at("y"), tolerance);
             close(&format!("u, forward {k}"), &place, norm.u().unwrap(), at("after"), tolerance);
-            let grads = (y * at("c").to_dtype(place.dtype).unwrap()).unwrap().sum_all().unwrap().backward().unwrap();
-            close(&format!("∂/∂W, forward {k}"), &place, grads.get(&w).unwrap(), at("dw"), tolerance);
+            let grads = (y * at("c").to_dtype(place.dtype).unwrap())
+                .unwrap()
+                .sum_all()
+                .unwrap()
+                .backward()
+                .unwrap();
+            close(
+                &format!("∂/∂W, forward {k}"),
+                &place,
+                grads.get(&w).unwrap(),
+                at("dw"),
+                tolerance,
+            );
             let sigma = sigma_max(w.as_tensor()).unwrap();
             assert!((sigma - values(at("sigma"))[0]).abs() < tolerance * sigma, "{sigma}");
             let gamma = values(&norm.initial_gamma(w.as_tensor()).unwrap().unwrap());
@@ -211,10 +266,21 @@ fn a_layer_of_the_discriminator_with_every_weight_normalization_and_multiplier()
                 let x = var(&all, &format!("{name}.x"), place.dtype);
                 let y = d.features(&weights, x.as_tensor(), None).unwrap()[0].to_tensor().unwrap();
                 close(&name, &place, &y, at("y"), tolerance);
-                let grads = (y * at("c").to_dtype(place.dtype).unwrap()).unwrap().sum_all().unwrap().backward().unwrap();
+                let grads = (y * at("c").to_dtype(place.dtype).unwrap())
+                    .unwrap()
+                    .sum_all()
+                    .unwrap()
+                    .backward()
+                    .unwrap();
                 close(&format!("{name} dx"), &place, grads.get(&x).unwrap(), at("dx"), tolerance);
                 for ((_, var), input) in vars.iter().zip(inputs) {
-                    close(&format!("{name} d{input}"), &place, grads.get(var).unwrap(), at(&format!("d{input}")), tolerance);
+                    close(
+                        &format!("{name} d{input}"),
+                        &place,
+                        grads.get(var).unwrap(),
+                        at(&format!("d{input}")),
+                        tolerance,
+                    );
                 }
             }
         }
@@ -225,14 +291,23 @@ fn a_layer_of_the_discriminator_with_every_weight_normalization_and_multiplier()
 fn losses_and_their_derivatives() {
     let all = fixture();
     let d = values(&all["loss.d"]);
-    for (name, kind) in [("standard", Loss::Standard), ("hinge", Loss::Hinge), ("wasserstein", Loss::Wasserstein)] {
-        let parts: [(&str, LossFunction); 3] =
-            [("real", loss::discriminator_real), ("fake", loss::discriminator_fake), ("generator", loss::generator)];
+    for (name, kind) in
+        [("standard", Loss::Standard), ("hinge", Loss::Hinge), ("wasserstein", Loss::Wasserstein)]
+    {
+        let parts: [(&str, LossFunction); 3] = [
+            ("real", loss::discriminator_real),
+            ("fake", loss::discriminator_fake),
+            ("generator", loss::generator),
+        ];
         for (part, f) in parts {
             let found = f(kind, &d);
             let expected = |what: &str| values(&all[&format!("loss.{name}.{part}.{what}")]);
             let value = expected("value")[0];
-            assert!((found.value - value).abs() < F64_ROUNDING * value.abs().max(1.0), "{name} {part}: {} {value}", found.value);
+            assert!(
+                (found.value - value).abs() < F64_ROUNDING * value.abs().max(1.0),
+                "{name} {part}: {} {value}",
+                found.value
+            );
             for (a, b) in found.grad.iter().zip(expected("grad")) {
                 assert!((a - b).abs() < F64_ROUNDING, "{name} {part}: {a} {b}");
             }
@@ -243,26 +318,50 @@ fn losses_and_their_derivatives() {
 #[test]
 fn five_steps_of_adam() {
     let all = fixture();
-    let names: BTreeSet<&str> = all.keys().filter(|k| k.ends_with(".m")).map(|k| k.trim_end_matches(".m")).collect();
+    let names: BTreeSet<&str> =
+        all.keys().filter(|k| k.ends_with(".m")).map(|k| k.trim_end_matches(".m")).collect();
     assert_eq!(names.len(), 16);
     for name in names {
         // adam.<beta1>.<beta2>.<eps>.<place>, the decimals with points of their own.
         let parts: Vec<&str> = name.split('.').collect();
-        let number = |whole: usize| format!("{}.{}", parts[whole], parts[whole + 1]).parse::<f64>().unwrap();
-        let epsilon = if name.ends_with("chainer") { AdamEpsilon::Chainer } else { AdamEpsilon::Corrected };
-        let config = AdamConfig { lr: 0.01, beta1: number(1), beta2: number(3), eps: parts[5].parse().unwrap(), epsilon };
+        let number =
+            |whole: usize| format!("{}.{}", parts[whole], parts[whole + 1]).parse::<f64>().unwrap();
+        let epsilon =
+            if name.ends_with("chainer") { AdamEpsilon::Chainer } else { AdamEpsilon::Corrected };
+        let config = AdamConfig {
+            lr: 0.01,
+            beta1: number(1),
+            beta2: number(3),
+            eps: parts[5].parse().unwrap(),
+            epsilon,
+        };
         // The arm follows the type.
-        for (place, tolerance) in [(Place::oracle(), F64_ROUNDING), (Place::new(&Device::Cpu), F32_ROUNDING)] {
+        for (place, tolerance) in
+            [(Place::oracle(), F64_ROUNDING), (Place::new(&Device::Cpu), F32_ROUNDING)]
+        {
             let w = var(&all, "adam.w", place.dtype);
             let mut adam = Adam::new(config, vec![("w".into(), w.clone())]).unwrap();
             for k in 0..5 {
                 let g = all[&format!("adam.g.{k}")].to_dtype(place.dtype).unwrap();
-                adam.step(&(w.as_tensor() * g).unwrap().sum_all().unwrap().backward().unwrap()).unwrap();
-                close(&format!("{name} step {k}"), &place, w.as_tensor(), &all[&format!("{name}.w.{k}")], tolerance);
+                adam.step(&(w.as_tensor() * g).unwrap().sum_all().unwrap().backward().unwrap())
+                    .unwrap();
+                close(
+                    &format!("{name} step {k}"),
+                    &place,
+                    w.as_tensor(),
+                    &all[&format!("{name}.w.{k}")],
+                    tolerance,
+                );
             }
             let state = adam.state().unwrap();
             for moment in ["m", "v"] {
-                close(&format!("{name} {moment}"), &place, &state[&format!("{moment}.w")], &all[&format!("{name}.{moment}")], tolerance);
+                close(
+                    &format!("{name} {moment}"),
+                    &place,
+                    &state[&format!("{moment}.w")],
+                    &all[&format!("{name}.{moment}")],
+                    tolerance,
+                );
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Every architecture with every way that labels enter: gradients, both arms, and one update of each method.
 
-use crate::support::{CLASSES, F32_ROUNDING, check_gradient, distance, draw, images, scalar, smallest};
+use crate::support::{
+    CLASSES, F32_ROUNDING, check_gradient, distance, draw, images, scalar, smallest,
+};
 use candle_core::{DType, Device, Tensor, Var};
 use sngan_core::loss;
 use sngan_core::model::{Discriminator, Generator, Labels, Mode, Parameters, Place};
@@ -12,7 +14,8 @@ use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Method, Normalization, Regularizer};
 use sngan_experiment::{Dataset, RunSpec};
 
-const WAYS: [Conditioning; 4] = [Conditioning::None, Conditioning::Concat, Conditioning::Projection, Conditioning::AcGan];
+const WAYS: [Conditioning; 4] =
+    [Conditioning::None, Conditioning::Concat, Conditioning::Projection, Conditioning::AcGan];
 /// A bias before batch normalization has gradient 0; what is left of it is rounding.
 const ZERO: f64 = 1e-11;
 const IMAGES: usize = 3;
@@ -25,7 +28,8 @@ fn labels(spec: &RunSpec, place: &Place) -> Option<Labels> {
 fn set(vars: Vec<(String, Var)>, dtype: DType) {
     for (name, var) in vars {
         let draws = draw(&name, var.dims(), dtype);
-        let values = if name.ends_with("gamma") { (draws * 0.2).unwrap() + 1.2 } else { draws * 0.4 };
+        let values =
+            if name.ends_with("gamma") { (draws * 0.2).unwrap() + 1.2 } else { draws * 0.4 };
         var.set(&values.unwrap()).unwrap();
     }
 }
@@ -53,7 +57,8 @@ fn d_loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
         total = (total + weigh(logits, &class.grad)).unwrap();
     }
     if spec.regularizer == Regularizer::GradientPenalty {
-        let p = gradient_penalty::penalty(d, &weights, &x, labels.as_ref(), spec.penalty_lambda).unwrap();
+        let p = gradient_penalty::penalty(d, &weights, &x, labels.as_ref(), spec.penalty_lambda)
+            .unwrap();
         value += p.value;
         total = (total + p.surrogate).unwrap();
     }
@@ -62,7 +67,10 @@ fn d_loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
 
 /// Method and normalization by network, so that each of them meets each kind of layer somewhere.
 fn d_cases() -> Vec<RunSpec> {
-    let gp = |normalization, architecture, way| RunSpec { normalization, ..smallest(Method::WganGp, architecture, way) };
+    let gp = |normalization, architecture, way| RunSpec {
+        normalization,
+        ..smallest(Method::WganGp, architecture, way)
+    };
     use {Architecture as A, Conditioning as C, Normalization as N};
     vec![
         gp(N::Spectral, A::ResnetCifar10, C::Projection),
@@ -78,7 +86,10 @@ fn d_cases() -> Vec<RunSpec> {
 }
 
 fn case_name(spec: &RunSpec) -> String {
-    format!("{:?} {:?} {:?} {:?}", spec.method, spec.normalization, spec.architecture, spec.conditioning)
+    format!(
+        "{:?} {:?} {:?} {:?}",
+        spec.method, spec.normalization, spec.architecture, spec.conditioning
+    )
 }
 
 #[test]
@@ -93,16 +104,23 @@ fn discriminators_gradients_match_finite_differences() {
             let zeros = var.zeros_like().unwrap();
             let grad = grads.get(&var).unwrap_or(&zeros);
             nonzero += usize::from(distance(grad, &zeros) > 1e-6);
-            check_gradient(&format!("{} {name}", case_name(&spec)), &var, grad, || d_loss(&spec, &d, &place).0);
+            check_gradient(&format!("{} {name}", case_name(&spec)), &var, grad, || {
+                d_loss(&spec, &d, &place).0
+            });
         }
-        assert!(nonzero >= d.layers.len(), "{}: only {nonzero} parameters have a gradient", case_name(&spec));
+        assert!(
+            nonzero >= d.layers.len(),
+            "{}: only {nonzero} parameters have a gradient",
+            case_name(&spec)
+        );
     }
 }
 
 /// G's images in training mode, weighed.
 fn g_value(spec: &RunSpec, g: &mut Generator, place: &Place) -> Tensor {
     let z = draw("z", &[IMAGES, 128], place.dtype);
-    let images = g.forward(&z, labels(spec, place).as_ref(), Parameters::Tracked, Mode::Train).unwrap();
+    let images =
+        g.forward(&z, labels(spec, place).as_ref(), Parameters::Tracked, Mode::Train).unwrap();
     // A sum of size 1, as the finite differences' tolerance has it.
     let c = (draw("c", images.dims(), place.dtype) * 0.05).unwrap();
     (images * c).unwrap().sum_all().unwrap()
@@ -136,25 +154,45 @@ fn our_arm_gives_candles_outputs_and_gradients() {
     let (ours, oracle) = (Place::new(&Device::Cpu), Place::oracle());
     for architecture in Architecture::ALL {
         for way in WAYS {
-            let spec = RunSpec { normalization: Normalization::Spectral, ..smallest(Method::WganGp, architecture, way) };
+            let spec = RunSpec {
+                normalization: Normalization::Spectral,
+                ..smallest(Method::WganGp, architecture, way)
+            };
             let networks = [&ours, &oracle].map(|place| {
                 let d = Discriminator::new(&spec, &Streams::new(3), place).unwrap();
                 let mut g = Generator::new(&spec, &Streams::new(3), place).unwrap();
                 set(d.vars().into_iter().chain(g.vars()).collect(), place.dtype);
-                let grads = [d_loss(&spec, &d, place).1.backward().unwrap(), g_value(&spec, &mut g, place).backward().unwrap()];
-                let d_grads: Vec<_> = d.vars().into_iter().map(|(name, v)| (name, grads[0].get(&v).cloned())).collect();
-                let g_grads = g.vars().into_iter().map(|(name, v)| (name, grads[1].get(&v).cloned()));
+                let grads = [
+                    d_loss(&spec, &d, place).1.backward().unwrap(),
+                    g_value(&spec, &mut g, place).backward().unwrap(),
+                ];
+                let d_grads: Vec<_> = d
+                    .vars()
+                    .into_iter()
+                    .map(|(name, v)| (name, grads[0].get(&v).cloned()))
+                    .collect();
+                let g_grads =
+                    g.vars().into_iter().map(|(name, v)| (name, grads[1].get(&v).cloned()));
                 (d_loss(&spec, &d, place).0, d_grads.into_iter().chain(g_grads).collect::<Vec<_>>())
             });
             let [(a, ours), (b, oracle)] = networks;
-            assert!((a - b).abs() < 50.0 * F32_ROUNDING * b.abs().max(1.0), "{}: {a} {b}", case_name(&spec));
+            assert!(
+                (a - b).abs() < 50.0 * F32_ROUNDING * b.abs().max(1.0),
+                "{}: {a} {b}",
+                case_name(&spec)
+            );
             for ((name, x), (_, y)) in ours.into_iter().zip(oracle) {
                 let (Some(x), Some(y)) = (x, y) else { continue };
                 if host(&y).iter().all(|g| g.abs() < ZERO) {
                     continue;
                 }
                 // Chained layers add their rounding, and the penalty divides by a gradient's norm.
-                assert!(distance(&x, &y) < 100.0 * F32_ROUNDING, "{} {name}: {}", case_name(&spec), distance(&x, &y));
+                assert!(
+                    distance(&x, &y) < 100.0 * F32_ROUNDING,
+                    "{} {name}: {}",
+                    case_name(&spec),
+                    distance(&x, &y)
+                );
             }
         }
     }
@@ -168,16 +206,24 @@ fn every_method_trains_every_network_with_every_kind_of_label() {
         let images = images(5, architecture.side_multiple());
         for way in WAYS {
             for method in Method::ALL {
-                let spec = RunSpec { n_dis: 1, batch: 2, gen_batch: 2, ..smallest(method, architecture, way) };
+                let spec = RunSpec {
+                    n_dis: 1,
+                    batch: 2,
+                    gen_batch: 2,
+                    ..smallest(method, architecture, way)
+                };
                 let mut trainer = Trainer::new(&spec, &images, &place).unwrap();
                 let before = trainer.state().unwrap();
-                let before: Vec<_> = before.into_iter().map(|(k, t)| (k, t.copy().unwrap())).collect();
+                let before: Vec<_> =
+                    before.into_iter().map(|(k, t)| (k, t.copy().unwrap())).collect();
                 let update = trainer.update(true).unwrap();
                 assert_eq!(update.not_finite(), None, "{}", case_name(&spec));
                 assert_eq!(trainer.not_finite().unwrap(), None, "{}", case_name(&spec));
                 assert_eq!(update.loss_class_d.is_some(), way == Conditioning::AcGan);
                 let after = trainer.state().unwrap();
-                let weights = before.iter().filter(|(k, _)| k.ends_with(".weight") && !k.starts_with("adam."));
+                let weights = before
+                    .iter()
+                    .filter(|(k, _)| k.ends_with(".weight") && !k.starts_with("adam."));
                 for (name, t) in weights {
                     assert!(distance(&after[name], t) > 0.0, "{}: {name} stays", case_name(&spec));
                 }
@@ -209,10 +255,22 @@ fn every_method_trains_every_network_on_every_data_set() {
         };
         for architecture in Architecture::ALL.into_iter().filter(fits) {
             for method in Method::ALL {
-                let spec =
-                    RunSpec { dataset, side, n_dis: 1, batch: 2, gen_batch: 2, ..smallest(method, architecture, Conditioning::None) };
+                let spec = RunSpec {
+                    dataset,
+                    side,
+                    n_dis: 1,
+                    batch: 2,
+                    gen_batch: 2,
+                    ..smallest(method, architecture, Conditioning::None)
+                };
                 let mut trainer = Trainer::new(&spec, &images, &place).unwrap();
-                assert_eq!(trainer.update(false).unwrap().not_finite(), None, "{} on {}", case_name(&spec), dataset.name());
+                assert_eq!(
+                    trainer.update(false).unwrap().not_finite(),
+                    None,
+                    "{} on {}",
+                    case_name(&spec),
+                    dataset.name()
+                );
                 updates += 1;
             }
         }
@@ -234,17 +292,27 @@ fn labels_change_what_conditional_networks_make() {
         let of = |class| Labels::new(vec![class], CLASSES, &place).unwrap();
         let outputs = [0, 1].map(|c| host(&d.forward(&weights, &x, Some(&of(c))).unwrap().outputs));
         assert_ne!(outputs[0], outputs[1]);
-        let images = [0, 1].map(|c| host(&g.forward(&z, Some(&of(c)), Parameters::Frozen, Mode::Eval).unwrap()));
+        let images = [0, 1]
+            .map(|c| host(&g.forward(&z, Some(&of(c)), Parameters::Frozen, Mode::Eval).unwrap()));
         assert_ne!(images[0], images[1]);
         assert!(d.forward(&weights, &x, None).unwrap_err().to_string().contains("labels"));
-        assert!(g.forward(&z, None, Parameters::Frozen, Mode::Eval).unwrap_err().to_string().contains("labels"));
+        assert!(
+            g.forward(&z, None, Parameters::Frozen, Mode::Eval)
+                .unwrap_err()
+                .to_string()
+                .contains("labels")
+        );
         assert!(Labels::new(vec![3], CLASSES, &place).is_err());
     }
 }
 
 #[test]
 fn images_of_other_classes_are_refused() {
-    let spec = RunSpec { n_classes: 4, ..smallest(Method::Sn, Architecture::ResnetCifar10, Conditioning::Projection) };
-    let refused = Trainer::new(&spec, &images(5, 8), &Place::new(&Device::Cpu)).err().unwrap().to_string();
+    let spec = RunSpec {
+        n_classes: 4,
+        ..smallest(Method::Sn, Architecture::ResnetCifar10, Conditioning::Projection)
+    };
+    let refused =
+        Trainer::new(&spec, &images(5, 8), &Place::new(&Device::Cpu)).err().unwrap().to_string();
     assert!(refused.contains("3 classes"), "{refused}");
 }

@@ -20,12 +20,22 @@ fn norm(kind: Normalization) -> WeightNorm {
 fn gradients_match_finite_differences() {
     let c = draw("c", &[4, 2, 3, 3], DType::F64);
     let both = |kind| [(kind, Arm::Candle), (kind, Arm::Ours)];
-    let kinds = [Normalization::None, Normalization::Weight, Normalization::Frobenius, Normalization::Spectral];
+    let kinds = [
+        Normalization::None,
+        Normalization::Weight,
+        Normalization::Frobenius,
+        Normalization::Spectral,
+    ];
     for (kind, arm) in kinds.into_iter().flat_map(both) {
         let w = weight();
         let n = norm(kind);
         // From a fixed u, σ = ‖Wᵀu‖, whose derivative is u vᵀ with v constant: the frozen pass is differentiated exactly.
-        let f = || (n.clone().normalize(arm, w.as_tensor(), Iterate::Frozen).unwrap() * &c).unwrap().sum_all().unwrap();
+        let f = || {
+            (n.clone().normalize(arm, w.as_tensor(), Iterate::Frozen).unwrap() * &c)
+                .unwrap()
+                .sum_all()
+                .unwrap()
+        };
         let grads = f().backward().unwrap();
         check_gradient(&format!("{kind:?} {arm:?}"), &w, grads.get(&w).unwrap(), || scalar(&f()));
     }
@@ -39,7 +49,12 @@ fn spectral_gradient_of_an_iterating_pass_is_exact_at_convergence() {
     for _ in 0..CONVERGED {
         n.normalize(Arm::Candle, w.as_tensor(), Iterate::Once).unwrap();
     }
-    let f = |n: &WeightNorm| (n.clone().normalize(Arm::Candle, w.as_tensor(), Iterate::Once).unwrap() * &c).unwrap().sum_all().unwrap();
+    let f = |n: &WeightNorm| {
+        (n.clone().normalize(Arm::Candle, w.as_tensor(), Iterate::Once).unwrap() * &c)
+            .unwrap()
+            .sum_all()
+            .unwrap()
+    };
     let grads = f(&n).backward().unwrap();
     check_gradient("Once", &w, grads.get(&w).unwrap(), || scalar(&f(&n)));
 }
@@ -75,11 +90,19 @@ fn a_frozen_pass_changes_no_state_and_an_iterating_one_replaces_u() {
 #[test]
 fn norms_are_what_their_names_say() {
     let w = weight();
-    let rows = values(&norm(Normalization::Weight).normalize(Arm::Candle, w.as_tensor(), Iterate::Frozen).unwrap());
+    let rows = values(
+        &norm(Normalization::Weight)
+            .normalize(Arm::Candle, w.as_tensor(), Iterate::Frozen)
+            .unwrap(),
+    );
     for row in rows.chunks(18) {
         assert!((row.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < F64_ROUNDING);
     }
-    let all = values(&norm(Normalization::Frobenius).normalize(Arm::Candle, w.as_tensor(), Iterate::Frozen).unwrap());
+    let all = values(
+        &norm(Normalization::Frobenius)
+            .normalize(Arm::Candle, w.as_tensor(), Iterate::Frozen)
+            .unwrap(),
+    );
     assert!((all.iter().map(|x| x * x).sum::<f64>() - 1.0).abs() < F64_ROUNDING);
 }
 

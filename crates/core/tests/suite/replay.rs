@@ -1,8 +1,8 @@
 //! Whole updates against PyTorch's, from the committed cases of tests/fixtures.
 
 use crate::support::{
-    F32_GRADIENT, F32_GRADIENT_BATCH_NORM, F32_GRADIENT_BATCH_NORM_RESIDUAL, F32_GRADIENT_RESIDUAL, F32_OUTPUT, NO_GRADIENT, REPLAY,
-    committed, fixtures, values,
+    F32_GRADIENT, F32_GRADIENT_BATCH_NORM, F32_GRADIENT_BATCH_NORM_RESIDUAL, F32_GRADIENT_RESIDUAL,
+    F32_OUTPUT, NO_GRADIENT, REPLAY, committed, fixtures, values,
 };
 use candle_core::{Device, Tensor};
 use sngan_core::model::Place;
@@ -24,14 +24,23 @@ struct Fixture {
 
 fn cases() -> Vec<Fixture> {
     let shared = committed("shared.safetensors");
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(fixtures()).unwrap().map(|e| e.unwrap().path()).collect();
-    paths.retain(|p| p.extension().is_some_and(|e| e == "safetensors") && !OTHERS.iter().any(|o| p.ends_with(o)));
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(fixtures()).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.retain(|p| {
+        p.extension().is_some_and(|e| e == "safetensors") && !OTHERS.iter().any(|o| p.ends_with(o))
+    });
     paths.sort();
     let fixture = |path: PathBuf| {
         let Case { spec, tensors: own } = replay::read(&path).unwrap();
-        let initial = own.iter().filter_map(|(k, t)| Some((k.strip_prefix("initial.")?.to_string(), t.clone())));
+        let initial = own
+            .iter()
+            .filter_map(|(k, t)| Some((k.strip_prefix("initial.")?.to_string(), t.clone())));
         let tensors = shared.clone().into_iter().chain(initial).collect();
-        Fixture { name: path.file_stem().unwrap().to_string_lossy().into_owned(), case: Case { spec, tensors }, own }
+        Fixture {
+            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            case: Case { spec, tensors },
+            own,
+        }
     };
     paths.into_iter().map(fixture).collect()
 }
@@ -52,7 +61,8 @@ fn error(a: &[f64], b: &[f64]) -> f64 {
 
 #[test]
 fn updates_of_every_method_and_network_equal_pytorchs_in_f64() {
-    let (mut methods, mut networks, mut ways) = (BTreeSet::new(), BTreeSet::new(), Vec::<Conditioning>::new());
+    let (mut methods, mut networks, mut ways) =
+        (BTreeSet::new(), BTreeSet::new(), Vec::<Conditioning>::new());
     for Fixture { name, case, own } in cases() {
         methods.insert(case.spec.method.name());
         networks.insert(case.spec.architecture.name());
@@ -68,20 +78,28 @@ fn updates_of_every_method_and_network_equal_pytorchs_in_f64() {
                 continue;
             };
             compared += 1;
-            if let Some(moment) = key.strip_prefix("expected.").and_then(|key| ours.get(&format!("adam.m.{key}")))
+            if let Some(moment) =
+                key.strip_prefix("expected.").and_then(|key| ours.get(&format!("adam.m.{key}")))
                 && values(moment).iter().all(|m| m.abs() < NO_GRADIENT)
             {
-                let far = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                let far =
+                    found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
                 assert!(far < case.spec.lr, "{name}, {key}: {far}");
                 continue;
             }
-            assert!(error(&found, &expected) < REPLAY, "{name}, {key}: {}", error(&found, &expected));
+            assert!(
+                error(&found, &expected) < REPLAY,
+                "{name}, {key}: {}",
+                error(&found, &expected)
+            );
         }
         // Every tensor of the result was compared.
         assert_eq!(compared, ours.len(), "{name}");
     }
     assert_eq!((methods.len(), networks.len()), (Method::ALL.len(), Architecture::ALL.len()));
-    for way in [Conditioning::None, Conditioning::Concat, Conditioning::Projection, Conditioning::AcGan] {
+    for way in
+        [Conditioning::None, Conditioning::Concat, Conditioning::Projection, Conditioning::AcGan]
+    {
         assert!(ways.contains(&way), "no case of {way:?}");
     }
 }
@@ -92,8 +110,14 @@ fn our_arms_first_gradients_and_outputs_equal_the_oracles_in_f32() {
         // After one step, Adam's first moment is (1 − β1) times the gradient.
         case.spec.gen_updates = 1;
         case.spec.n_dis = 1;
-        let (ours, oracle) = (replay::run(&case, &Place::new(&Device::Cpu)).unwrap(), replay::run(&case, &Place::oracle()).unwrap());
-        let residual = !matches!(case.spec.architecture, Architecture::StandardCnn | Architecture::StandardCnnCgl);
+        let (ours, oracle) = (
+            replay::run(&case, &Place::new(&Device::Cpu)).unwrap(),
+            replay::run(&case, &Place::oracle()).unwrap(),
+        );
+        let residual = !matches!(
+            case.spec.architecture,
+            Architecture::StandardCnn | Architecture::StandardCnnCgl
+        );
         let tolerance = match (case.spec.normalization, residual) {
             (Normalization::Batch, false) => F32_GRADIENT_BATCH_NORM,
             (Normalization::Batch, true) => F32_GRADIENT_BATCH_NORM_RESIDUAL,
@@ -109,7 +133,9 @@ fn our_arms_first_gradients_and_outputs_equal_the_oracles_in_f32() {
             }
         }
         // D's update comes after G's step, so these have seen G's new weights.
-        for key in ["loss_g", "loss_d", "loss_reg", "d_real", "d_fake"].map(|k| format!("update.{k}")) {
+        for key in
+            ["loss_g", "loss_d", "loss_reg", "d_real", "d_fake"].map(|k| format!("update.{k}"))
+        {
             let error = error(&values(&ours[&key]), &values(&oracle[&key]));
             assert!(error < tolerance.max(F32_OUTPUT), "{name}, {key}: {error}");
         }
@@ -119,11 +145,15 @@ fn our_arms_first_gradients_and_outputs_equal_the_oracles_in_f32() {
 #[test]
 fn a_case_that_lacks_something_is_refused_by_name() {
     let fixture = cases().remove(0);
-    for (key, message) in [("real.0", "no input `real.0`"), ("discriminator.conv3.weight", "no tensor `discriminator.conv3.weight`")] {
+    for (key, message) in [
+        ("real.0", "no input `real.0`"),
+        ("discriminator.conv3.weight", "no tensor `discriminator.conv3.weight`"),
+    ] {
         let mut case = fixture.case.clone();
         case.tensors.remove(key);
         assert!(replay::run(&case, &Place::oracle()).unwrap_err().to_string().contains(message));
-        case.tensors.insert(key.into(), Tensor::zeros(3, candle_core::DType::F32, &Device::Cpu).unwrap());
+        case.tensors
+            .insert(key.into(), Tensor::zeros(3, candle_core::DType::F32, &Device::Cpu).unwrap());
         assert!(replay::run(&case, &Place::oracle()).unwrap_err().to_string().contains("[3]"));
     }
     let path = fixtures().join("shared.safetensors");

@@ -64,7 +64,10 @@ pub(crate) fn committed(file: &str) -> BTreeMap<String, Tensor> {
 /// Seeded normal draws.
 pub(crate) fn draw(name: &str, shape: &[usize], dtype: DType) -> Tensor {
     let n = shape.iter().product();
-    Tensor::from_vec(Streams::new(42).normal(name, 0, n), shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+    Tensor::from_vec(Streams::new(42).normal(name, 0, n), shape, &Device::Cpu)
+        .unwrap()
+        .to_dtype(dtype)
+        .unwrap()
 }
 
 pub(crate) fn values(t: &Tensor) -> Vec<f64> {
@@ -100,7 +103,11 @@ pub(crate) fn check_gradient(name: &str, var: &Var, grad: &Tensor, f: impl Fn() 
         // A large value of f is itself rounded, which the division by the step magnifies.
         let rounding = ROUNDED_SUM * at(0.0).abs() / STEP;
         let error = (numeric - grad[i]).abs();
-        assert!(error < FINITE_DIFFERENCE * largest + rounding, "{name}[{i}]: finite difference {numeric}, autograd {}", grad[i]);
+        assert!(
+            error < FINITE_DIFFERENCE * largest + rounding,
+            "{name}[{i}]: finite difference {numeric}, autograd {}",
+            grad[i]
+        );
     }
 }
 
@@ -108,18 +115,40 @@ pub(crate) fn check_gradient(name: &str, var: &Var, grad: &Tensor, f: impl Fn() 
 pub(crate) const CLASSES: usize = 3;
 
 /// The smallest run of a network: a side of 8 to 32 pixels, two updates.
-pub(crate) fn smallest(method: Method, architecture: Architecture, conditioning: Conditioning) -> RunSpec {
+pub(crate) fn smallest(
+    method: Method,
+    architecture: Architecture,
+    conditioning: Conditioning,
+) -> RunSpec {
     let n_classes = if conditioning == Conditioning::None { 0 } else { CLASSES };
     // Rows of a single weight, which narrower networks have, are constants under weight normalization.
     let (side, width_divisor) = (architecture.side_multiple(), 32);
-    RunSpec { architecture, conditioning, n_classes, side, width_divisor, gen_updates: 2, ..tiny(method) }
+    RunSpec {
+        architecture,
+        conditioning,
+        n_classes,
+        side,
+        width_divisor,
+        gen_updates: 2,
+        ..tiny(method)
+    }
 }
 
 /// Made-up images.
 pub(crate) fn images(n: usize, side: usize) -> Images {
-    let pixels = Streams::new(5).uniform("images", 0, n * 3 * side * side).into_iter().map(|u| (u * 256.0) as u8).collect();
+    let pixels = Streams::new(5)
+        .uniform("images", 0, n * 3 * side * side)
+        .into_iter()
+        .map(|u| (u * 256.0) as u8)
+        .collect();
     let labels = (0..n).map(|i| (i % CLASSES) as u32).collect();
-    Images { name: "made-up".into(), side, pixels, labels, classes: (0..CLASSES).map(|c| c.to_string()).collect() }
+    Images {
+        name: "made-up".into(),
+        side,
+        pixels,
+        labels,
+        classes: (0..CLASSES).map(|c| c.to_string()).collect(),
+    }
 }
 
 /// The operations as tests of single layers call them: tensors `[N, C, H, W]` in and out, whatever a network passes between its layers.
@@ -129,7 +158,11 @@ pub(crate) mod layer {
     use sngan_core::ops::{self, Arm, FeatureMap, Finish};
 
     /// `f` on the feature map of `x`.
-    pub(crate) fn mapped(arm: Arm, x: &Tensor, f: impl Fn(&FeatureMap) -> sngan_core::Result<FeatureMap>) -> Tensor {
+    pub(crate) fn mapped(
+        arm: Arm,
+        x: &Tensor,
+        f: impl Fn(&FeatureMap) -> sngan_core::Result<FeatureMap>,
+    ) -> Tensor {
         f(&FeatureMap::of(arm, x).unwrap()).unwrap().to_tensor().unwrap()
     }
 
@@ -148,7 +181,8 @@ pub(crate) mod layer {
     /// Bias and activation as a convolution's last step: here of the identity, a 1x1 kernel.
     pub(crate) fn bias_activation(arm: Arm, x: &Tensor, bias: &Tensor, slope: f64) -> Tensor {
         let c = x.dim(1).unwrap();
-        let identity = Tensor::eye(c, x.dtype(), x.device()).unwrap().reshape((c, c, 1, 1)).unwrap();
+        let identity =
+            Tensor::eye(c, x.dtype(), x.device()).unwrap().reshape((c, c, 1, 1)).unwrap();
         mapped(arm, x, |x| ops::conv2d(x, &identity, 1, 0, Finish::BiasActivation(bias, slope)))
     }
 

@@ -13,7 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const OPTIONS: TrainOptions = TrainOptions { threads: 1, log_every: 2, checkpoint_every: 2, sample_every: 0, held_out: None };
+const OPTIONS: TrainOptions =
+    TrainOptions { threads: 1, log_every: 2, checkpoint_every: 2, sample_every: 0, held_out: None };
 
 fn run(dir: &Path, spec: &RunSpec, threads: usize, stop_after: Option<u64>) -> Outcome {
     let stop = AtomicBool::new(false);
@@ -86,16 +87,26 @@ fn conditional_runs_with_schedules_resume_to_the_bit() {
         assert_eq!(run(&at("cut"), &spec, 2, None), Outcome::Completed);
         assert!(bits(&at("one")) == bits(&at("cut")), "{architecture:?}");
         let last = checkpoint::latest(&RunDir::new(at("one")), &Device::Cpu).unwrap().unwrap();
-        let (average, now) = (&last.tensors["ema.generator.dense.weight"], &last.tensors["generator.dense.weight"]);
+        let (average, now) =
+            (&last.tensors["ema.generator.dense.weight"], &last.tensors["generator.dense.weight"]);
         assert!(distance(average, now) > 1e-4, "the average lags behind");
         if architecture == Architecture::StandardCnnCgl {
             // It starts from weights so small that all its images are grey for a while.
             continue;
         }
         let drawn = generate::images(&spec, &last, &Device::Cpu, 5, 1).unwrap();
-        let own = last.tensors.iter().filter(|(k, _)| !k.starts_with("ema.")).map(|(k, t)| (k.clone(), t.clone())).collect();
+        let own = last
+            .tensors
+            .iter()
+            .filter(|(k, _)| !k.starts_with("ema."))
+            .map(|(k, t)| (k.clone(), t.clone()))
+            .collect();
         let now = Checkpoint { tensors: own, ..last.clone() };
-        assert_ne!(drawn, generate::images(&spec, &now, &Device::Cpu, 5, 1).unwrap(), "samples are the average's");
+        assert_ne!(
+            drawn,
+            generate::images(&spec, &now, &Device::Cpu, 5, 1).unwrap(),
+            "samples are the average's"
+        );
     }
 }
 
@@ -106,7 +117,10 @@ fn images_that_do_not_fit_leave_no_run_behind() {
     let refused = |spec: &RunSpec, held_out: Images| {
         let options = TrainOptions { held_out: Some(Arc::new(held_out)), ..OPTIONS };
         let (images, stop) = (images(10, spec.side), AtomicBool::new(false));
-        let message = train(folder.path(), spec, &images, &Device::Cpu, &options, &stop, &mut |_, _| Ok(())).unwrap_err().to_string();
+        let message =
+            train(folder.path(), spec, &images, &Device::Cpu, &options, &stop, &mut |_, _| Ok(()))
+                .unwrap_err()
+                .to_string();
         let dir = RunDir::new(folder.path());
         assert!(dir.status().unwrap().is_none() && !dir.spec_path().exists(), "{message}");
         message
@@ -131,7 +145,16 @@ fn held_out_images_are_watched_without_a_trace() {
     let at = |name: &str| folder.path().join(name);
     run(&at("alone"), &spec, 1, None);
     let watched = TrainOptions { held_out: Some(held_out), ..OPTIONS };
-    train(&at("watched"), &spec, &images(10, spec.side), &Device::Cpu, &watched, &AtomicBool::new(false), &mut |_, _| Ok(())).unwrap();
+    train(
+        &at("watched"),
+        &spec,
+        &images(10, spec.side),
+        &Device::Cpu,
+        &watched,
+        &AtomicBool::new(false),
+        &mut |_, _| Ok(()),
+    )
+    .unwrap();
     assert!(bits(&at("alone")).0 == bits(&at("watched")).0);
     let log = RunDir::new(at("watched")).log().unwrap();
     let last = log.last().unwrap();
@@ -146,7 +169,17 @@ fn a_folder_in_use_is_refused_and_left_alone() {
     let spec = tiny(Method::Sn);
     let lock = FolderLock::take(folder.path()).unwrap();
     let images = images(10, spec.side);
-    let train = || train(folder.path(), &spec, &images, &Device::Cpu, &OPTIONS, &AtomicBool::new(false), &mut |_, _| Ok(()));
+    let train = || {
+        train(
+            folder.path(),
+            &spec,
+            &images,
+            &Device::Cpu,
+            &OPTIONS,
+            &AtomicBool::new(false),
+            &mut |_, _| Ok(()),
+        )
+    };
     assert!(train().unwrap_err().to_string().contains("in use"));
     assert!(RunDir::new(folder.path()).status().unwrap().is_none());
     drop(lock);
@@ -235,7 +268,11 @@ fn weight_clipping_bounds_the_convolutions() {
     run(folder.path(), &spec, 1, None);
     let last = checkpoint::latest(&RunDir::new(folder.path()), &Device::Cpu).unwrap().unwrap();
     let largest = Cell::new(0f32);
-    for (name, t) in last.tensors.iter().filter(|(n, _)| n.starts_with("discriminator.conv") && n.ends_with("weight")) {
+    for (name, t) in last
+        .tensors
+        .iter()
+        .filter(|(n, _)| n.starts_with("discriminator.conv") && n.ends_with("weight"))
+    {
         let m = t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
         assert!(m <= spec.clip as f32, "{name}: {m}");
         largest.set(largest.get().max(m));

@@ -61,14 +61,21 @@ impl Header {
         let header: Header = serde_json::from_slice(bytes).map_err(|e| malformed(e.to_string()))?;
         let plan = &header.plan;
         if plan.version != VERSION {
-            return Err(malformed(format!("format version {}; this build reads {VERSION}", plan.version)));
+            return Err(malformed(format!(
+                "format version {}; this build reads {VERSION}",
+                plan.version
+            )));
         }
         if plan.side == 0 || plan.side > LARGEST_SIDE {
             return Err(malformed(format!("side {} is not in 1..={LARGEST_SIDE}", plan.side)));
         }
         // Image numbers are u32, as everywhere in training.
         if header.images == 0 || header.images > u64::from(u32::MAX) {
-            return Err(malformed(format!("{} images; a pack has 1 to {}", header.images, u32::MAX)));
+            return Err(malformed(format!(
+                "{} images; a pack has 1 to {}",
+                header.images,
+                u32::MAX
+            )));
         }
         Ok(header)
     }
@@ -76,7 +83,11 @@ impl Header {
     /// Classes of which no file gave an image, where the index has these labels: nothing is learned of them.
     pub(super) fn classes_without_images(&self, labels: &[u32]) -> Vec<&str> {
         let present: BTreeSet<u32> = labels.iter().copied().collect();
-        (0..).zip(&self.plan.classes).filter(|(label, _)| !present.contains(label)).map(|(_, name)| name.as_str()).collect()
+        (0..)
+            .zip(&self.plan.classes)
+            .filter(|(label, _)| !present.contains(label))
+            .map(|(_, name)| name.as_str())
+            .collect()
     }
 
     /// Bytes of one image.
@@ -90,10 +101,15 @@ impl Header {
     /// A wrong length, a label without a class, a wrong checksum.
     pub fn parse_index(&self, path: &Path, bytes: &[u8]) -> Result<(Vec<u32>, Vec<[u8; 32]>)> {
         if bytes.len() as u64 != self.images * RECORD as u64 {
-            let reason = format!("the file has {} bytes; {} records of {RECORD} bytes are needed", bytes.len(), self.images);
+            let reason = format!(
+                "the file has {} bytes; {} records of {RECORD} bytes are needed",
+                bytes.len(),
+                self.images
+            );
             return Err(Error::malformed(path, bytes.len() as u64, reason));
         }
-        let (mut labels, mut digests) = (Vec::with_capacity(bytes.len() / RECORD), Vec::with_capacity(bytes.len() / RECORD));
+        let (mut labels, mut digests) =
+            (Vec::with_capacity(bytes.len() / RECORD), Vec::with_capacity(bytes.len() / RECORD));
         for (i, record) in bytes.as_chunks::<RECORD>().0.iter().enumerate() {
             let (label, digest) = record.split_at(4);
             let label = label.iter().rev().fold(0u32, |value, byte| value << 8 | u32::from(*byte));

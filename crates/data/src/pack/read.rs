@@ -33,7 +33,11 @@ impl Packed {
         // The length that the header promises is asked of the file system before memory is taken.
         let (length, expected) = (length(&path)?, header.images * RECORD as u64);
         if length != expected {
-            return Err(Error::malformed(&path, length.min(expected), format!("the file has {length} bytes instead of {expected}")));
+            return Err(Error::malformed(
+                &path,
+                length.min(expected),
+                format!("the file has {length} bytes instead of {expected}"),
+            ));
         }
         let (labels, digests) = header.parse_index(&path, &read_up_to(&path, expected)?)?;
         let pixels_path = folder.join(PIXELS);
@@ -41,7 +45,11 @@ impl Packed {
         let length = pixels.metadata().map_err(Error::io("read", &pixels_path))?.len();
         let expected = header.images * header.image_bytes() as u64;
         if length != expected {
-            return Err(Error::malformed(&pixels_path, length.min(expected), format!("the file has {length} bytes instead of {expected}")));
+            return Err(Error::malformed(
+                &pixels_path,
+                length.min(expected),
+                format!("the file has {length} bytes instead of {expected}"),
+            ));
         }
         Ok(Packed { header, labels, digests, pixels, pixels_path })
     }
@@ -77,7 +85,13 @@ impl Packed {
     pub fn load(&self) -> Result<Images> {
         let mut pixels = Vec::with_capacity(self.len() * self.header.image_bytes());
         (0..self.len()).try_for_each(|i| self.read(i, &mut pixels))?;
-        Images::new(self.header.plan.name.clone(), self.header.plan.side, pixels, self.labels.clone(), self.header.plan.classes.clone())
+        Images::new(
+            self.header.plan.name.clone(),
+            self.header.plan.side,
+            pixels,
+            self.labels.clone(),
+            self.header.plan.classes.clone(),
+        )
     }
 }
 
@@ -105,8 +119,9 @@ impl ImageSource for Packed {
         let image = &mut out[start..];
         read_exact_at(&self.pixels, image, offset).map_err(Error::io("read", &self.pixels_path))?;
         if <[u8; 32]>::from(Sha256::digest(&*image)) != self.digests[i] {
-            let reason =
-                format!("image {i} does not have the checksum in the index; delete the pack's folder and run `sngan data pack` again");
+            let reason = format!(
+                "image {i} does not have the checksum in the index; delete the pack's folder and run `sngan data pack` again"
+            );
             return Err(Error::malformed(&self.pixels_path, offset, reason));
         }
         Ok(())

@@ -45,7 +45,9 @@ fn a_pack_holds_what_the_folder_reader_reads() {
     let packed = make(folder.path(), OPTIONS).unwrap();
     assert_eq!((packed.len(), packed.header().rejected, packed.side()), (396, 4, 4));
     assert_eq!(packed.classes(), ["n00", "n01", "n02"]);
-    let rejected: Vec<Rejected> = serde_json::from_slice(&fs::read(folder.path().join("out/train/rejected.json")).unwrap()).unwrap();
+    let rejected: Vec<Rejected> =
+        serde_json::from_slice(&fs::read(folder.path().join("out/train/rejected.json")).unwrap())
+            .unwrap();
     assert_eq!(rejected[0].path, "n00/150.png");
     assert!(rejected[0].reason.contains("offset"), "{}", rejected[0].reason);
     for r in &rejected {
@@ -53,7 +55,10 @@ fn a_pack_holds_what_the_folder_reader_reads() {
     }
     let read = crate::folder::load_classes(&folder.path().join("from"), 4).unwrap();
     let loaded = packed.load().unwrap();
-    assert_eq!((&loaded.pixels, &loaded.labels, &loaded.classes), (&read.pixels, &read.labels, &read.classes));
+    assert_eq!(
+        (&loaded.pixels, &loaded.labels, &loaded.classes),
+        (&read.pixels, &read.labels, &read.classes)
+    );
     packed.verify(&mut |_, _| {}).unwrap();
 }
 
@@ -64,7 +69,9 @@ fn a_pack_taken_up_after_any_cut_ends_in_the_same_bytes() {
     make(folder.path(), OPTIONS).unwrap();
     let whole = files(&out);
     // What a kill leaves behind: fewer records than pixels, a record cut in two, and rejected files of a chunk that does not count yet.
-    for (records, cut, pixels) in [(0, 0, 0), (0, 0, 300), (253, 0, 396), (254, 17, 380), (396, 0, 396)] {
+    for (records, cut, pixels) in
+        [(0, 0, 0), (0, 0, 300), (253, 0, 396), (254, 17, 380), (396, 0, 396)]
+    {
         fs::create_dir(&partial).unwrap();
         for (name, bytes) in &whole {
             let keep = match name.as_str() {
@@ -77,7 +84,10 @@ fn a_pack_taken_up_after_any_cut_ends_in_the_same_bytes() {
         }
         fs::remove_dir_all(&out).unwrap();
         let mut first = None;
-        pack(&folder.path().join("from"), "t:train", &out, OPTIONS, &mut |p| first = first.or(Some(p.done))).unwrap();
+        pack(&folder.path().join("from"), "t:train", &out, OPTIONS, &mut |p| {
+            first = first.or(Some(p.done))
+        })
+        .unwrap();
         assert_eq!(files(&out), whole, "{records}");
         assert!(!partial.exists() && first.is_none_or(|done| done > records as u64));
     }
@@ -112,7 +122,12 @@ fn strict_names_the_corrupt_file_and_small_images_are_left_out_where_asked() {
     fs::create_dir(folder.path().join("from/a")).unwrap();
     fs::write(folder.path().join("from/a/broken.jpg"), b"no image").unwrap();
     fs::remove_dir_all(folder.path().join("out")).unwrap();
-    assert!(make(folder.path(), OPTIONS).unwrap_err().to_string().contains("none of 1 files gave an image"));
+    assert!(
+        make(folder.path(), OPTIONS)
+            .unwrap_err()
+            .to_string()
+            .contains("none of 1 files gave an image")
+    );
 }
 
 #[test]
@@ -132,7 +147,12 @@ fn a_changed_byte_is_found_wherever_it_is() {
         assert!(message.contains(expected), "{message}");
         bytes[at] ^= 1;
         fs::write(out.join(name), &bytes[..bytes.len() - 1]).unwrap();
-        assert!(Packed::open(&out).unwrap_err().to_string().contains(&format!("{name}, offset {}", bytes.len() - 1)));
+        assert!(
+            Packed::open(&out)
+                .unwrap_err()
+                .to_string()
+                .contains(&format!("{name}, offset {}", bytes.len() - 1))
+        );
         fs::write(out.join(name), &bytes).unwrap();
     }
     let header = fs::read_to_string(out.join(HEADER)).unwrap();
@@ -162,7 +182,10 @@ fn names_of_no_file_are_listed_and_hidden_ones_are_not_looked_at() {
     let message = make(folder.path(), Options { strict: true, ..OPTIONS }).unwrap_err().to_string();
     assert!(message.contains("3.png"), "{message}");
     let packed = make(folder.path(), OPTIONS).unwrap();
-    assert_eq!((packed.classes(), packed.len(), packed.header().rejected), (&["a".to_string(), "b".into()][..], 1, 2));
+    assert_eq!(
+        (packed.classes(), packed.len(), packed.header().rejected),
+        (&["a".to_string(), "b".into()][..], 1, 2)
+    );
     assert_eq!(packed.classes_without_images(), ["b"]);
 }
 
@@ -180,6 +203,11 @@ fn a_side_that_could_not_be_read_is_refused_at_once() {
 fn a_pack_without_an_image_yet_gives_way_to_other_options() {
     let folder = tempfile::tempdir().unwrap();
     png(&folder.path().join("from/a/1.png"), 4, 4, [1; 3]);
-    assert!(make(folder.path(), Options { min_side: 5, ..OPTIONS }).unwrap_err().to_string().contains("gave an image"));
+    assert!(
+        make(folder.path(), Options { min_side: 5, ..OPTIONS })
+            .unwrap_err()
+            .to_string()
+            .contains("gave an image")
+    );
     assert_eq!(make(folder.path(), OPTIONS).unwrap().len(), 1);
 }

@@ -59,9 +59,18 @@ pub struct Rejected {
 /// # Errors
 /// A side outside of 1..=4096; a file that the disk or its permissions keep from being read; with [`Options::strict`] one that is no file or
 /// cannot be decoded; a full disk; a pack of other files or options in the way; another process packing into the same place.
-pub fn pack(from: &Path, name: &str, out: &Path, options: Options, progress: &mut dyn FnMut(Progress)) -> Result<Packed> {
+pub fn pack(
+    from: &Path,
+    name: &str,
+    out: &Path,
+    options: Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Packed> {
     if options.side == 0 || options.side > LARGEST_SIDE {
-        return Err(Error::Invalid(format!("a packed image's side must be in 1..={LARGEST_SIDE} pixels, not {}", options.side)));
+        return Err(Error::Invalid(format!(
+            "a packed image's side must be in 1..={LARGEST_SIDE} pixels, not {}",
+            options.side
+        )));
     }
     let listing = Listing::of(from)?;
     let plan = plan(&listing, name, options);
@@ -70,8 +79,9 @@ pub fn pack(from: &Path, name: &str, out: &Path, options: Options, progress: &mu
         return if packed.header().plan == plan { Ok(packed) } else { Err(in_the_way(out)) };
     }
     if fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
-        let reason =
-            format!("holds files, but no {HEADER}, which a pack is complete with; delete it, and run the same `sngan data pack` again");
+        let reason = format!(
+            "holds files, but no {HEADER}, which a pack is complete with; delete it, and run the same `sngan data pack` again"
+        );
         return Err(Error::Invalid(format!("{} {reason}", out.display())));
     }
     let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -85,7 +95,10 @@ pub fn pack(from: &Path, name: &str, out: &Path, options: Options, progress: &mu
 }
 
 fn in_the_way(folder: &Path) -> Error {
-    Error::Invalid(format!("{} was packed from other files or with other options; delete it, or choose another --out", folder.display()))
+    Error::Invalid(format!(
+        "{} was packed from other files or with other options; delete it, or choose another --out",
+        folder.display()
+    ))
 }
 
 fn plan(listing: &Listing, name: &str, options: Options) -> Plan {
@@ -121,7 +134,13 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn take_up(from: &'a Path, listing: &'a Listing, folder: &Path, plan: Plan, options: Options) -> Result<Session<'a>> {
+    fn take_up(
+        from: &'a Path,
+        listing: &'a Listing,
+        folder: &Path,
+        plan: Plan,
+        options: Options,
+    ) -> Result<Session<'a>> {
         let path = folder.join(PLAN);
         if path.exists() {
             let text = fs::read(&path).map_err(Error::io("read", &path))?;
@@ -137,7 +156,9 @@ impl<'a> Session<'a> {
             atomic::write_json(&path, &plan)?;
         }
         let (pixels, index) = (append_to(&folder.join(PIXELS))?, append_to(&folder.join(INDEX))?);
-        let size = |file: &File| Ok::<u64, Error>(file.metadata().map_err(Error::io("read", folder))?.len());
+        let size = |file: &File| {
+            Ok::<u64, Error>(file.metadata().map_err(Error::io("read", folder))?.len())
+        };
         let image = plan.image_bytes() as u64;
         let images = (size(&index)? / RECORD as u64).min(size(&pixels)? / image);
         index.set_len(images * RECORD as u64).map_err(Error::io("cut", &folder.join(INDEX)))?;
@@ -145,17 +166,35 @@ impl<'a> Session<'a> {
         let mut rejected = read_rejected(&folder.join(REJECTED))?;
         let done = looked_at(images, &rejected);
         rejected.retain(|r| r.file < done);
-        Ok(Session { from, listing, folder: folder.into(), plan, options, pixels, index, rejected, images, done })
+        Ok(Session {
+            from,
+            listing,
+            folder: folder.into(),
+            plan,
+            options,
+            pixels,
+            index,
+            rejected,
+            images,
+            done,
+        })
     }
 
     fn run(&mut self, progress: &mut dyn FnMut(Progress)) -> Result<()> {
         let listing = self.listing;
-        for chunk in
-            listing.files[(self.done as usize).min(listing.files.len())..].chunks((CHUNK_BYTES / self.plan.image_bytes()).clamp(1, CHUNK))
+        for chunk in listing.files[(self.done as usize).min(listing.files.len())..]
+            .chunks((CHUNK_BYTES / self.plan.image_bytes()).clamp(1, CHUNK))
         {
-            let decoded: Vec<Decoded> = chunk.par_iter().map(|(label, file)| self.decode(*label, file)).collect::<Result<_>>()?;
+            let decoded: Vec<Decoded> = chunk
+                .par_iter()
+                .map(|(label, file)| self.decode(*label, file))
+                .collect::<Result<_>>()?;
             self.append(decoded)?;
-            progress(Progress { done: self.done, total: self.plan.files, rejected: self.rejected.len() as u64 });
+            progress(Progress {
+                done: self.done,
+                total: self.plan.files,
+                rejected: self.rejected.len() as u64,
+            });
         }
         Ok(())
     }
@@ -164,26 +203,36 @@ impl<'a> Session<'a> {
         let path = self.from.join(&self.listing.classes[label as usize]).join(file);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(e) if !self.options.strict && is_no_file(&e) => return Ok(self.rejected(label, file, e.to_string())),
+            Err(e) if !self.options.strict && is_no_file(&e) => {
+                return Ok(self.rejected(label, file, e.to_string()));
+            }
             Err(e) => return Err(Error::io("read", &path)(e)),
         };
         let demands = Demands { min_side: self.options.min_side, ..Demands::default() };
         let reason = match square(&bytes, self.options.side, demands) {
-            Ok(image) => return Ok(Decoded::Image { digest: Sha256::digest(&image).into(), label, image }),
+            Ok(image) => {
+                return Ok(Decoded::Image { digest: Sha256::digest(&image).into(), label, image });
+            }
             Err(Defect::Unreadable { offset, reason }) if self.options.strict => {
                 let remedy = "; put a whole file there or leave out --strict, and the pack goes on from here";
                 return Err(Error::Image { path, offset, reason: reason + remedy });
             }
             Err(Defect::Unreadable { offset, reason }) => format!("offset {offset}: {reason}"),
             Err(Defect::Small { width, height }) => {
-                format!("{width}x{height} pixels, shorter than --min-side {}", self.options.min_side)
+                format!(
+                    "{width}x{height} pixels, shorter than --min-side {}",
+                    self.options.min_side
+                )
             }
         };
         Ok(self.rejected(label, file, reason))
     }
 
     fn rejected(&self, label: u32, file: &std::ffi::OsStr, reason: String) -> Decoded {
-        Decoded::Rejected { path: format!("{}/{}", self.listing.classes[label as usize], file.to_string_lossy()), reason }
+        Decoded::Rejected {
+            path: format!("{}/{}", self.listing.classes[label as usize], file.to_string_lossy()),
+            reason,
+        }
     }
 
     /// Writes a chunk: rejected files, pixels, then the index that makes them count, each synced before the next.
@@ -198,29 +247,46 @@ impl<'a> Session<'a> {
                     self.images += 1;
                 }
                 Decoded::Rejected { path, reason } => {
-                    self.rejected.push(Rejected { file, path: path.clone(), reason: reason.clone() });
+                    self.rejected.push(Rejected {
+                        file,
+                        path: path.clone(),
+                        reason: reason.clone(),
+                    });
                 }
             }
         }
         if self.rejected.len() > known {
             atomic::write_json(&self.folder.join(REJECTED), &self.rejected)?;
         }
-        write_synced(&mut self.pixels, &pixels).map_err(Error::io("write", &self.folder.join(PIXELS)))?;
-        write_synced(&mut self.index, &index).map_err(Error::io("write", &self.folder.join(INDEX)))?;
+        write_synced(&mut self.pixels, &pixels)
+            .map_err(Error::io("write", &self.folder.join(PIXELS)))?;
+        write_synced(&mut self.index, &index)
+            .map_err(Error::io("write", &self.folder.join(INDEX)))?;
         self.done += decoded.len() as u64;
         Ok(())
     }
 
     fn finish(self) -> Result<()> {
         if self.images == 0 {
-            let first = self.rejected.first().map_or_else(String::new, |r| format!("; the first, {}: {}", r.path, r.reason));
-            return Err(Error::Invalid(format!("{}: none of {} files gave an image{first}", self.from.display(), self.plan.files)));
+            let first = self
+                .rejected
+                .first()
+                .map_or_else(String::new, |r| format!("; the first, {}: {}", r.path, r.reason));
+            return Err(Error::Invalid(format!(
+                "{}: none of {} files gave an image{first}",
+                self.from.display(),
+                self.plan.files
+            )));
         }
         let path = self.folder.join(INDEX);
         let index = fs::read(&path).map_err(Error::io("read", &path))?;
-        let (images, rejected, sha256) = (self.images, self.rejected.len() as u64, identity(&self.plan, &index));
+        let (images, rejected, sha256) =
+            (self.images, self.rejected.len() as u64, identity(&self.plan, &index));
         atomic::write_json(&self.folder.join(REJECTED), &self.rejected)?;
-        atomic::write_json(&self.folder.join(HEADER), &Header { plan: self.plan, images, rejected, sha256 })?;
+        atomic::write_json(
+            &self.folder.join(HEADER),
+            &Header { plan: self.plan, images, rejected, sha256 },
+        )?;
         Ok(())
     }
 }

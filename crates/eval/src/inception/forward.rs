@@ -97,7 +97,12 @@ fn branch(branch: &Branch<Filter>, x: &Grid, y: &mut Grid, first: usize) -> usiz
         Branch::Mean(filter) => {
             // The mean of a 1x1 filter's outputs is the filter of the means, and has fewer channels.
             let outputs = apply(filter, x, Finish::Plain);
-            pool::mean_bias_relu(SAME, outputs.map(), filter.bias(), y.part(first, outputs.channels));
+            pool::mean_bias_relu(
+                SAME,
+                outputs.map(),
+                filter.bias(),
+                y.part(first, outputs.channels),
+            );
             outputs.channels
         }
         Branch::Maximum(filter) => {
@@ -120,7 +125,8 @@ fn beside(parts: Vec<Grid>) -> Grid {
     let mut first = 0;
     for part in parts {
         let width = part.plane.images * channels;
-        let pixels = all.data.chunks_exact_mut(images * channels).zip(part.data.chunks_exact(width));
+        let pixels =
+            all.data.chunks_exact_mut(images * channels).zip(part.data.chunks_exact(width));
         pixels.for_each(|(all, part)| all[first..first + width].copy_from_slice(part));
         first += width;
     }
@@ -153,6 +159,10 @@ pub(super) fn logits(weights: &Weights, pool: &[f32]) -> Vec<f32> {
     let plane = Plane { height: 1, width: 1, images: pool.len() / POOL };
     let channels = weights.dense.shape().out_channels;
     let mut logits = vec![0.0; plane.images * channels];
-    weights.dense.apply(Map::new(plane, POOL, pool), Finish::Plain, MapMut::new(plane, channels, &mut logits));
+    weights.dense.apply(
+        Map::new(plane, POOL, pool),
+        Finish::Plain,
+        MapMut::new(plane, channels, &mut logits),
+    );
     logits
 }

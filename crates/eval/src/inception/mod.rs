@@ -103,7 +103,10 @@ impl Inception {
         let mut taps = Taps::default();
         for batch in batches(bytes, side)? {
             let mut targets = [&mut taps.tap64, &mut taps.tap192, &mut taps.tap768];
-            let pool = forward::pool3(&self.weights.network, self.inputs(batch, side), |tap, means| targets[tap].extend(means()));
+            let pool =
+                forward::pool3(&self.weights.network, self.inputs(batch, side), |tap, means| {
+                    targets[tap].extend(means())
+                });
             taps.tap2048.extend(pool);
         }
         Ok(taps)
@@ -112,7 +115,9 @@ impl Inception {
     /// One batch as the network reads it, in parts.
     fn inputs(&self, batch: &[u8], side: usize) -> impl Iterator<Item = Grid> {
         let image = 3 * side * side;
-        batch.chunks(PART * image).map(move |part| Grid::input(part.len() / image, resize::prepare(self.preparation, part, side)))
+        batch.chunks(PART * image).map(move |part| {
+            Grid::input(part.len() / image, resize::prepare(self.preparation, part, side))
+        })
     }
 }
 
@@ -126,7 +131,10 @@ impl std::fmt::Debug for Inception {
 fn batches(bytes: &[u8], side: usize) -> Result<std::slice::Chunks<'_, u8>> {
     let image = 3 * side * side;
     if image == 0 || !bytes.len().is_multiple_of(image) {
-        return Err(Error::input("images", format!("{} bytes are not images of [3, {side}, {side}]", bytes.len())));
+        return Err(Error::input(
+            "images",
+            format!("{} bytes are not images of [3, {side}, {side}]", bytes.len()),
+        ));
     }
     Ok(bytes.chunks(BATCH * image))
 }

@@ -50,7 +50,14 @@ pub const POOL: usize = 2048;
 pub const LOGITS: usize = 1008;
 
 /// A layer's name and shape; padding as given, 0 elsewhere.
-fn layer(block: &str, name: &str, channels: (usize, usize), kernel: (usize, usize), stride: usize, padding: (usize, usize)) -> Layer {
+fn layer(
+    block: &str,
+    name: &str,
+    channels: (usize, usize),
+    kernel: (usize, usize),
+    stride: usize,
+    padding: (usize, usize),
+) -> Layer {
     let name = if block.is_empty() { name.to_string() } else { format!("{block}.{name}") };
     let (in_channels, out_channels) = channels;
     Layer { name, shape: FilterShape { in_channels, out_channels, kernel, stride, padding } }
@@ -98,9 +105,13 @@ fn mixed_5(name: &str, c: usize, pool: usize) -> Block<Layer> {
 /// Mixed_6a, 35x35 to 17x17.
 fn mixed_6a() -> Block<Layer> {
     let n = Names("Mixed_6a");
-    let double =
-        vec![n.point("branch3x3dbl_1", (288, 64)), n.same("branch3x3dbl_2", (64, 96), (3, 3)), n.halving("branch3x3dbl_3", (96, 96))];
-    let branches = vec![chain(vec![n.halving("branch3x3", (288, 384))]), chain(double), Branch::Subsample];
+    let double = vec![
+        n.point("branch3x3dbl_1", (288, 64)),
+        n.same("branch3x3dbl_2", (64, 96), (3, 3)),
+        n.halving("branch3x3dbl_3", (96, 96)),
+    ];
+    let branches =
+        vec![chain(vec![n.halving("branch3x3", (288, 384))]), chain(double), Branch::Subsample];
     Block { branches, out_channels: 384 + 96 + 288 }
 }
 
@@ -110,7 +121,11 @@ fn mixed_6(name: &str, c: usize) -> Block<Layer> {
     let (wide, tall) = ((1, 7), (7, 1));
     let branches = vec![
         chain(vec![n.point("branch1x1", (768, 192))]),
-        chain(vec![n.point("branch7x7_1", (768, c)), n.same("branch7x7_2", (c, c), wide), n.same("branch7x7_3", (c, 192), tall)]),
+        chain(vec![
+            n.point("branch7x7_1", (768, c)),
+            n.same("branch7x7_2", (c, c), wide),
+            n.same("branch7x7_3", (c, 192), tall),
+        ]),
         chain(vec![
             n.point("branch7x7dbl_1", (768, c)),
             n.same("branch7x7dbl_2", (c, c), tall),
@@ -133,7 +148,10 @@ fn mixed_7a() -> Block<Layer> {
         n.halving("branch7x7x3_4", (192, 192)),
     ];
     let three = vec![n.point("branch3x3_1", (768, 192)), n.halving("branch3x3_2", (192, 320))];
-    Block { branches: vec![chain(three), chain(seven), Branch::Subsample], out_channels: 320 + 192 + 768 }
+    Block {
+        branches: vec![chain(three), chain(seven), Branch::Subsample],
+        out_channels: 320 + 192 + 768,
+    }
 }
 
 /// Mixed_7b and 7c, 8x8; `pool` makes the last branch, which is where they differ.
@@ -144,11 +162,20 @@ fn mixed_7(name: &str, c: usize, pool: impl Fn(Layer) -> Branch<Layer>) -> Block
         chain(vec![n.point("branch1x1", (c, 320))]),
         Branch::Chain {
             trunk: vec![n.point("branch3x3_1", (c, 384))],
-            heads: vec![n.same("branch3x3_2a", (384, 384), wide), n.same("branch3x3_2b", (384, 384), tall)],
+            heads: vec![
+                n.same("branch3x3_2a", (384, 384), wide),
+                n.same("branch3x3_2b", (384, 384), tall),
+            ],
         },
         Branch::Chain {
-            trunk: vec![n.point("branch3x3dbl_1", (c, 448)), n.same("branch3x3dbl_2", (448, 384), (3, 3))],
-            heads: vec![n.same("branch3x3dbl_3a", (384, 384), wide), n.same("branch3x3dbl_3b", (384, 384), tall)],
+            trunk: vec![
+                n.point("branch3x3dbl_1", (c, 448)),
+                n.same("branch3x3dbl_2", (448, 384), (3, 3)),
+            ],
+            heads: vec![
+                n.same("branch3x3dbl_3a", (384, 384), wide),
+                n.same("branch3x3dbl_3b", (384, 384), tall),
+            ],
         },
         pool(n.point("branch_pool", (c, 192))),
     ];
@@ -157,14 +184,19 @@ fn mixed_7(name: &str, c: usize, pool: impl Fn(Layer) -> Branch<Layer>) -> Block
 
 /// The table. Against torchvision's network: means do not count pixels outside the plane, Mixed_7c has a maximum where 7b has a mean.
 pub(super) fn table() -> Network<Layer> {
-    let stem = |name, channels, kernel, stride, padding| layer("", name, channels, kernel, stride, padding);
+    let stem = |name, channels, kernel, stride, padding| {
+        layer("", name, channels, kernel, stride, padding)
+    };
     Network {
         first: vec![
             stem("Conv2d_1a_3x3", (3, 32), (3, 3), 2, (0, 0)),
             stem("Conv2d_2a_3x3", (32, 32), (3, 3), 1, (0, 0)),
             stem("Conv2d_2b_3x3", (32, 64), (3, 3), 1, (1, 1)),
         ],
-        second: vec![stem("Conv2d_3b_1x1", (64, 80), (1, 1), 1, (0, 0)), stem("Conv2d_4a_3x3", (80, 192), (3, 3), 1, (0, 0))],
+        second: vec![
+            stem("Conv2d_3b_1x1", (64, 80), (1, 1), 1, (0, 0)),
+            stem("Conv2d_4a_3x3", (80, 192), (3, 3), 1, (0, 0)),
+        ],
         middle: vec![
             mixed_5("Mixed_5b", 192, 32),
             mixed_5("Mixed_5c", 256, 64),
@@ -175,7 +207,11 @@ pub(super) fn table() -> Network<Layer> {
             mixed_6("Mixed_6d", 160),
             mixed_6("Mixed_6e", 192),
         ],
-        last: vec![mixed_7a(), mixed_7("Mixed_7b", 1280, Branch::Mean), mixed_7("Mixed_7c", POOL, Branch::Maximum)],
+        last: vec![
+            mixed_7a(),
+            mixed_7("Mixed_7b", 1280, Branch::Mean),
+            mixed_7("Mixed_7c", POOL, Branch::Maximum),
+        ],
     }
 }
 
@@ -189,9 +225,12 @@ impl<L> Branch<L> {
     }
 
     fn map<M, E>(self, f: &mut impl FnMut(L) -> Result<M, E>) -> Result<Branch<M>, E> {
-        let all = |layers: Vec<L>, f: &mut _| layers.into_iter().map(f).collect::<Result<Vec<M>, E>>();
+        let all =
+            |layers: Vec<L>, f: &mut _| layers.into_iter().map(f).collect::<Result<Vec<M>, E>>();
         Ok(match self {
-            Branch::Chain { trunk, heads } => Branch::Chain { trunk: all(trunk, &mut *f)?, heads: all(heads, &mut *f)? },
+            Branch::Chain { trunk, heads } => {
+                Branch::Chain { trunk: all(trunk, &mut *f)?, heads: all(heads, &mut *f)? }
+            }
             Branch::Mean(layer) => Branch::Mean(f(layer)?),
             Branch::Maximum(layer) => Branch::Maximum(f(layer)?),
             Branch::Subsample => Branch::Subsample,
@@ -202,7 +241,11 @@ impl<L> Branch<L> {
 impl<L> Network<L> {
     /// Every layer, in the table's order.
     pub(super) fn layers(&self) -> Vec<&L> {
-        let blocks = self.middle.iter().chain(&self.last).flat_map(|b| b.branches.iter().flat_map(Branch::layers));
+        let blocks = self
+            .middle
+            .iter()
+            .chain(&self.last)
+            .flat_map(|b| b.branches.iter().flat_map(Branch::layers));
         self.first.iter().chain(&self.second).chain(blocks).collect()
     }
 
@@ -210,14 +253,20 @@ impl<L> Network<L> {
     pub(super) fn map<M, E>(self, mut f: impl FnMut(L) -> Result<M, E>) -> Result<Network<M>, E> {
         let blocks = |blocks: Vec<Block<L>>, f: &mut _| {
             let each = |b: Block<L>| {
-                let branches = b.branches.into_iter().map(|branch| branch.map(f)).collect::<Result<_, E>>()?;
+                let branches =
+                    b.branches.into_iter().map(|branch| branch.map(f)).collect::<Result<_, E>>()?;
                 Ok(Block { branches, out_channels: b.out_channels })
             };
             blocks.into_iter().map(each).collect::<Result<Vec<Block<M>>, E>>()
         };
         let first = self.first.into_iter().map(&mut f).collect::<Result<_, E>>()?;
         let second = self.second.into_iter().map(&mut f).collect::<Result<_, E>>()?;
-        Ok(Network { first, second, middle: blocks(self.middle, &mut f)?, last: blocks(self.last, &mut f)? })
+        Ok(Network {
+            first,
+            second,
+            middle: blocks(self.middle, &mut f)?,
+            last: blocks(self.last, &mut f)?,
+        })
     }
 }
 
@@ -233,7 +282,10 @@ mod tests {
         let names: std::collections::BTreeSet<_> = layers.iter().map(|l| &l.name).collect();
         assert_eq!(names.len(), 94);
         // Weights, four numbers a channel, and the dense layer: 23,885,392 numbers in the published file.
-        let numbers: usize = layers.iter().map(|l| l.shape.out_channels * (l.shape.in_channels * l.shape.taps() + 4)).sum();
+        let numbers: usize = layers
+            .iter()
+            .map(|l| l.shape.out_channels * (l.shape.in_channels * l.shape.taps() + 4))
+            .sum();
         assert_eq!(numbers + LOGITS * (POOL + 1), 23_885_392);
     }
 

@@ -112,18 +112,29 @@ mod tests {
         let bytes = std::fs::read(path).unwrap();
         let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         // The lines and columns that the fixture keeps.
-        let kept: Vec<usize> = (0..24).map(|i| (f64::from(i) * 298.0 / 23.0).round_ties_even() as usize).collect();
+        let kept: Vec<usize> =
+            (0..24).map(|i| (f64::from(i) * 298.0 / 23.0).round_ties_even() as usize).collect();
         for side in [16, 32, 33, 128, 320] {
             let image = file.tensor(&format!("resized.{side}.image")).unwrap();
-            for (name, preparation) in [("legacy", Preparation::LegacyBilinear), ("half-pixel", Preparation::HalfPixelBilinear)] {
+            for (name, preparation) in [
+                ("legacy", Preparation::LegacyBilinear),
+                ("half-pixel", Preparation::HalfPixelBilinear),
+            ] {
                 let expected = file.tensor(&format!("resized.{side}.{name}")).unwrap();
                 assert_eq!(expected.shape(), [1, 3, kept.len(), kept.len()]);
                 let input = prepare(preparation, image.data(), side);
                 let mut largest = 0f32;
                 for (i, value) in expected.data().as_chunks::<4>().0.iter().enumerate() {
-                    let (c, y, x) = (i / kept.len() / kept.len(), kept[i / kept.len() % kept.len()], kept[i % kept.len()]);
+                    let (c, y, x) = (
+                        i / kept.len() / kept.len(),
+                        kept[i / kept.len() % kept.len()],
+                        kept[i % kept.len()],
+                    );
                     let error = (input[(y * SIDE + x) * 3 + c] - f32::from_le_bytes(*value)).abs();
-                    assert!(error < RESIZE, "side {side}, {name}, channel {c}, pixel ({y}, {x}): {error}");
+                    assert!(
+                        error < RESIZE,
+                        "side {side}, {name}, channel {c}, pixel ({y}, {x}): {error}"
+                    );
                     largest = largest.max(error);
                 }
                 println!("side {side}, {name}: {largest:.1e}");

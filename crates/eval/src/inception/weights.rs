@@ -45,7 +45,9 @@ impl Source<'_> {
         match self {
             Source::Torch(file) => {
                 let tensor = file.tensor(name).map_err(|e| e.to_string())?;
-                let TorchData::F32(values) = tensor.data else { return Err(format!("tensor `{name}` is not f32")) };
+                let TorchData::F32(values) = tensor.data else {
+                    return Err(format!("tensor `{name}` is not f32"));
+                };
                 Ok((tensor.shape, values))
             }
             Source::Safetensors(file) => {
@@ -53,7 +55,8 @@ impl Source<'_> {
                 if view.dtype() != Dtype::F32 {
                     return Err(format!("tensor `{name}` is {:?}, not F32", view.dtype()));
                 }
-                let values = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+                let values =
+                    view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
                 Ok((view.shape().to_vec(), values))
             }
         }
@@ -68,17 +71,25 @@ pub(super) fn load(path: &Path) -> Result<Weights> {
     if TorchFile::recognizes(&bytes) {
         return build(&origin, &Source::Torch(TorchFile::from_bytes(path, bytes, None)?), sha256);
     }
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|e| Error::inception(&origin, format!("is no whole file of torch.save or safetensors ({e}); fetch it again")))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| {
+        Error::inception(
+            &origin,
+            format!("is no whole file of torch.save or safetensors ({e}); fetch it again"),
+        )
+    })?;
     build(&origin, &Source::Safetensors(file), sha256)
 }
 
 /// Every tensor of a layer, with its shape.
 fn tensors(layer: &Layer) -> Vec<(String, Vec<usize>)> {
     let FilterShape { in_channels, out_channels, kernel, .. } = layer.shape;
-    let weight = (format!("{}.conv.weight", layer.name), vec![out_channels, in_channels, kernel.0, kernel.1]);
+    let weight = (
+        format!("{}.conv.weight", layer.name),
+        vec![out_channels, in_channels, kernel.0, kernel.1],
+    );
     let normalization = ["weight", "bias", "running_mean", "running_var"];
-    let normalization = normalization.map(|part| (format!("{}.bn.{part}", layer.name), vec![out_channels]));
+    let normalization =
+        normalization.map(|part| (format!("{}.bn.{part}", layer.name), vec![out_channels]));
     std::iter::once(weight).chain(normalization).collect()
 }
 
@@ -86,35 +97,66 @@ fn tensors(layer: &Layer) -> Vec<(String, Vec<usize>)> {
 fn build(origin: &str, source: &Source<'_>, sha256: String) -> Result<Weights> {
     let table = table();
     let names = source.names();
-    let dense = [("fc.weight".to_string(), vec![LOGITS, POOL]), ("fc.bias".to_string(), vec![LOGITS])];
-    let known: BTreeSet<String> = table.layers().into_iter().flat_map(tensors).chain(dense).map(|(name, _)| name).collect();
+    let dense =
+        [("fc.weight".to_string(), vec![LOGITS, POOL]), ("fc.bias".to_string(), vec![LOGITS])];
+    let known: BTreeSet<String> =
+        table.layers().into_iter().flat_map(tensors).chain(dense).map(|(name, _)| name).collect();
     if let Some(name) = known.iter().find(|name| !names.contains(*name)) {
         return Err(Error::inception(origin, format!("tensor `{name}` is missing")));
     }
-    let layer_of = |name: &str| name.strip_suffix(COUNTER).map(|layer| format!("{layer}.conv.weight"));
+    let layer_of =
+        |name: &str| name.strip_suffix(COUNTER).map(|layer| format!("{layer}.conv.weight"));
     let counts = |name: &&String| layer_of(name).is_some_and(|weight| known.contains(&weight));
     if let Some(name) = names.iter().find(|name| !known.contains(*name) && !counts(name)) {
-        return Err(Error::inception(origin, format!("tensor `{name}` does not belong to the network of 2015-12-05")));
+        return Err(Error::inception(
+            origin,
+            format!("tensor `{name}` does not belong to the network of 2015-12-05"),
+        ));
     }
     // In parallel: packing for Winograd takes longer than reading.
-    let filters = table.layers().into_par_iter().map(|layer| filter(origin, source, layer)).collect::<Result<Vec<_>>>()?;
+    let filters = table
+        .layers()
+        .into_par_iter()
+        .map(|layer| filter(origin, source, layer))
+        .collect::<Result<Vec<_>>>()?;
     let mut filters = filters.into_iter();
-    let network =
-        table.map(|layer| filters.next().ok_or_else(|| Error::inception(origin, format!("layer `{}` was not built", layer.name))))?;
-    let shape = FilterShape { in_channels: POOL, out_channels: LOGITS, kernel: (1, 1), stride: 1, padding: (0, 0) };
+    let network = table.map(|layer| {
+        filters.next().ok_or_else(|| {
+            Error::inception(origin, format!("layer `{}` was not built", layer.name))
+        })
+    })?;
+    let shape = FilterShape {
+        in_channels: POOL,
+        out_channels: LOGITS,
+        kernel: (1, 1),
+        stride: 1,
+        padding: (0, 0),
+    };
     let weight = tensor(origin, source, "fc.weight", &[LOGITS, POOL])?;
-    let dense = Filter::new(shape, &weight, &vec![0.0; LOGITS]).map_err(|e| Error::inception(origin, e))?;
-    Ok(Weights { network, dense, logit_bias: tensor(origin, source, "fc.bias", &[LOGITS])?, sha256 })
+    let dense =
+        Filter::new(shape, &weight, &vec![0.0; LOGITS]).map_err(|e| Error::inception(origin, e))?;
+    Ok(Weights {
+        network,
+        dense,
+        logit_bias: tensor(origin, source, "fc.bias", &[LOGITS])?,
+        sha256,
+    })
 }
 
 /// A tensor of the expected shape with finite numbers.
 fn tensor(origin: &str, source: &Source<'_>, name: &str, expected: &[usize]) -> Result<Vec<f32>> {
     let (shape, values) = source.tensor(name).map_err(|reason| Error::inception(origin, reason))?;
     if shape != expected {
-        return Err(Error::inception(origin, format!("tensor `{name}` is {shape:?}; the network needs {expected:?}")));
+        return Err(Error::inception(
+            origin,
+            format!("tensor `{name}` is {shape:?}; the network needs {expected:?}"),
+        ));
     }
     if let Some(i) = values.iter().position(|v| !v.is_finite()) {
-        return Err(Error::inception(origin, format!("tensor `{name}` has a number that is not finite at index {i}")));
+        return Err(Error::inception(
+            origin,
+            format!("tensor `{name}` has a number that is not finite at index {i}"),
+        ));
     }
     Ok(values)
 }
@@ -126,15 +168,29 @@ fn filter(origin: &str, source: &Source<'_>, layer: &Layer) -> Result<Filter> {
         .map(|(name, shape)| tensor(origin, source, &name, &shape))
         .collect::<Result<Vec<_>>>()?
         .try_into()
-        .map_err(|_| Error::inception(origin, format!("layer `{}` has not five tensors", layer.name)))?;
+        .map_err(|_| {
+            Error::inception(origin, format!("layer `{}` has not five tensors", layer.name))
+        })?;
     if variance.iter().any(|v| *v < 0.0) {
-        return Err(Error::inception(origin, format!("tensor `{}.bn.running_var` has a negative variance", layer.name)));
+        return Err(Error::inception(
+            origin,
+            format!("tensor `{}.bn.running_var` has a negative variance", layer.name),
+        ));
     }
-    let scale: Vec<f64> = gamma.iter().zip(&variance).map(|(g, v)| f64::from(*g) / (f64::from(*v) + EPSILON).sqrt()).collect();
+    let scale: Vec<f64> = gamma
+        .iter()
+        .zip(&variance)
+        .map(|(g, v)| f64::from(*g) / (f64::from(*v) + EPSILON).sqrt())
+        .collect();
     let per_channel = layer.shape.in_channels * layer.shape.taps();
     for (channel, scale) in weights.chunks_exact_mut(per_channel).zip(&scale) {
         channel.iter_mut().for_each(|w| *w = (f64::from(*w) * scale) as f32);
     }
-    let bias: Vec<f32> = beta.iter().zip(&mean).zip(&scale).map(|((b, m), s)| (f64::from(*b) - f64::from(*m) * s) as f32).collect();
+    let bias: Vec<f32> = beta
+        .iter()
+        .zip(&mean)
+        .zip(&scale)
+        .map(|((b, m), s)| (f64::from(*b) - f64::from(*m) * s) as f32)
+        .collect();
     Filter::new(layer.shape, &weights, &bias).map_err(|e| Error::inception(origin, e))
 }

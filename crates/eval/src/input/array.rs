@@ -71,7 +71,8 @@ impl ArrayImages {
 
     /// Image `i` as it lies in the file.
     fn raw(&self, i: usize) -> sngan_data::Result<Vec<u8>> {
-        let failed = |source| sngan_data::Error::Io { action: "read", path: self.path.clone(), source };
+        let failed =
+            |source| sngan_data::Error::Io { action: "read", path: self.path.clone(), source };
         let mut array = self.array.lock().unwrap_or_else(PoisonError::into_inner);
         let size = self.numbers_per_image() * self.numbers.size();
         let place = array.offset + (i * size) as u64;
@@ -92,11 +93,17 @@ impl ArrayImages {
         for i in 0..self.labels.len() {
             for x in self.values(i)? {
                 if !x.is_finite() {
-                    return Err(Error::file(&self.path, format!("image {i} has a pixel that is not finite ({x}); it cannot be scored")));
+                    return Err(Error::file(
+                        &self.path,
+                        format!(
+                            "image {i} has a pixel that is not finite ({x}); it cannot be scored"
+                        ),
+                    ));
                 }
                 if x.abs() > 1.0 + SLACK {
-                    let reason =
-                        format!("image {i} has the value {x}; floats are read as in [-1, 1]. Save bytes as uint8, or map to [-1, 1]");
+                    let reason = format!(
+                        "image {i} has the value {x}; floats are read as in [-1, 1]. Save bytes as uint8, or map to [-1, 1]"
+                    );
                     return Err(Error::file(&self.path, reason));
                 }
                 least = least.min(x);
@@ -119,7 +126,10 @@ impl ArrayImages {
 }
 
 /// Layout, channels and side of an array of images, or what is wrong with its shape.
-fn axes(shape: &[u64], told: Option<Layout>) -> std::result::Result<(Layout, usize, usize), String> {
+fn axes(
+    shape: &[u64],
+    told: Option<Layout>,
+) -> std::result::Result<(Layout, usize, usize), String> {
     let [n, a, b, c] = shape[..] else {
         return Err(format!("is {shape:?}; images are [N, H, W, 3] or [N, 3, H, W]"));
     };
@@ -131,15 +141,25 @@ fn axes(shape: &[u64], told: Option<Layout>) -> std::result::Result<(Layout, usi
         (Some(layout), _, _) => layout,
         (None, true, false) => Layout::Nchw,
         (None, false, true) => Layout::Nhwc,
-        (None, true, true) => return Err(format!("is {shape:?}, which may be either layout; say --layout nhwc or nchw")),
-        (None, false, false) => return Err(format!("is {shape:?}; images are [N, H, W, 3] or [N, 3, H, W]")),
+        (None, true, true) => {
+            return Err(format!(
+                "is {shape:?}, which may be either layout; say --layout nhwc or nchw"
+            ));
+        }
+        (None, false, false) => {
+            return Err(format!("is {shape:?}; images are [N, H, W, 3] or [N, 3, H, W]"));
+        }
     };
     let (height, width, depth) = if layout == Layout::Nhwc { (a, b, c) } else { (b, c, a) };
     if !channels(depth) {
-        return Err(format!("is {shape:?}: {depth} channels in this layout; images have 3, or 1 if grey"));
+        return Err(format!(
+            "is {shape:?}: {depth} channels in this layout; images have 3, or 1 if grey"
+        ));
     }
     if height != width || height == 0 || height > LARGEST_SIDE {
-        return Err(format!("holds images of {height}x{width} pixels; crop or resize them to squares"));
+        return Err(format!(
+            "holds images of {height}x{width} pixels; crop or resize them to squares"
+        ));
     }
     Ok((layout, depth as usize, height as usize))
 }
@@ -166,7 +186,9 @@ impl ImageSource for ArrayImages {
         for channel in 0..3 {
             let channel = channel.min(self.channels - 1);
             match self.layout {
-                Layout::Nchw => out.extend_from_slice(&bytes[channel * self.side * self.side..][..self.side * self.side]),
+                Layout::Nchw => out.extend_from_slice(
+                    &bytes[channel * self.side * self.side..][..self.side * self.side],
+                ),
                 Layout::Nhwc => out.extend(bytes[channel..].iter().step_by(self.channels)),
             }
         }
@@ -193,9 +215,20 @@ mod tests {
     use npyz::{Order, WriterBuilder};
     use std::io::Write;
 
-    fn npy<T: npyz::AutoSerialize>(path: &Path, shape: &[u64], order: Order, values: impl IntoIterator<Item = T>) {
+    fn npy<T: npyz::AutoSerialize>(
+        path: &Path,
+        shape: &[u64],
+        order: Order,
+        values: impl IntoIterator<Item = T>,
+    ) {
         let mut bytes = Vec::new();
-        let mut writer = npyz::WriteOptions::new().default_dtype().order(order).shape(shape).writer(&mut bytes).begin_nd().unwrap();
+        let mut writer = npyz::WriteOptions::new()
+            .default_dtype()
+            .order(order)
+            .shape(shape)
+            .writer(&mut bytes)
+            .begin_nd()
+            .unwrap();
         writer.extend(values).unwrap();
         writer.finish().unwrap();
         std::fs::write(path, bytes).unwrap();
@@ -243,9 +276,18 @@ mod tests {
             assert_eq!((opened.len(), opened.side()), (1, 2));
         }
         let bytes: Vec<u8> = (0..12).collect();
-        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::U8, vec![1, 2, 2, 3], &bytes).unwrap();
-        std::fs::write(at("a.safetensors"), safetensors::serialize([("samples", view)], None).unwrap()).unwrap();
-        let (one, other) = (ArrayImages::open(&at("a.safetensors"), None).unwrap(), ArrayImages::open(&at("a.npy"), None).unwrap());
+        let view =
+            safetensors::tensor::TensorView::new(safetensors::Dtype::U8, vec![1, 2, 2, 3], &bytes)
+                .unwrap();
+        std::fs::write(
+            at("a.safetensors"),
+            safetensors::serialize([("samples", view)], None).unwrap(),
+        )
+        .unwrap();
+        let (one, other) = (
+            ArrayImages::open(&at("a.safetensors"), None).unwrap(),
+            ArrayImages::open(&at("a.npy"), None).unwrap(),
+        );
         assert_eq!((image(&one, 0), one.sha256()), (image(&other, 0), other.sha256()));
     }
 
@@ -256,7 +298,12 @@ mod tests {
         let path = at("a.npy");
         npy(&path, &[2, 3, 2, 3], Order::C, 0u8..36);
         assert!(message(&path).contains("--layout"));
-        assert!(ArrayImages::open(&path, Some(Layout::Nhwc)).unwrap_err().to_string().contains("3x2 pixels"));
+        assert!(
+            ArrayImages::open(&path, Some(Layout::Nhwc))
+                .unwrap_err()
+                .to_string()
+                .contains("3x2 pixels")
+        );
         npy(&path, &[2, 2, 2, 3], Order::Fortran, 0u8..24);
         assert!(message(&path).contains("Fortran"));
         npy(&path, &[2, 12], Order::C, 0u8..24);

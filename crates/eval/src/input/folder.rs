@@ -24,9 +24,12 @@ impl FolderImages {
     /// [`Error::File`]: no image in the folder, one that cannot be read, is no square or has another size than the first.
     pub fn open(folder: &Path) -> Result<FolderImages> {
         let (mut files, mut labels, mut classes) = (Vec::new(), Vec::new(), Vec::new());
-        let (folders, pictures): (Vec<PathBuf>, Vec<PathBuf>) = entries(folder)?.into_iter().partition(|p| p.is_dir());
+        let (folders, pictures): (Vec<PathBuf>, Vec<PathBuf>) =
+            entries(folder)?.into_iter().partition(|p| p.is_dir());
         let pictures: Vec<PathBuf> = pictures.into_iter().filter(|p| is_picture(p)).collect();
-        for (class, content) in std::iter::once(("all".to_string(), Ok(pictures))).chain(folders.into_iter().map(subfolder)) {
+        for (class, content) in std::iter::once(("all".to_string(), Ok(pictures)))
+            .chain(folders.into_iter().map(subfolder))
+        {
             let content = content?;
             if !content.is_empty() {
                 labels.extend(std::iter::repeat_n(classes.len() as u32, content.len()));
@@ -35,13 +38,19 @@ impl FolderImages {
             }
         }
         let Some(first) = files.first() else {
-            return Err(Error::file(folder, "holds no JPEG or PNG file, nor do its subfolders; give a folder with images"));
+            return Err(Error::file(
+                folder,
+                "holds no JPEG or PNG file, nor do its subfolders; give a folder with images",
+            ));
         };
         let side = side_of(first)?;
         for file in &files {
             let other = side_of(file)?;
             if other != side {
-                let reason = format!("has side {other}, but {} has side {side}; resize all images to one side", first.display());
+                let reason = format!(
+                    "has side {other}, but {} has side {side}; resize all images to one side",
+                    first.display()
+                );
                 return Err(Error::file(file, reason));
             }
         }
@@ -54,10 +63,16 @@ impl FolderImages {
 /// # Errors
 /// A folder that cannot be listed.
 pub fn left_out(folder: &Path) -> Result<usize> {
-    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries(folder)?.into_iter().partition(|p| p.is_dir());
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        entries(folder)?.into_iter().partition(|p| p.is_dir());
     let inner = folders.iter().map(|folder| entries(folder)).collect::<Result<Vec<_>>>()?.concat();
-    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    Ok(files.into_iter().chain(inner).filter(|p| p.is_file() && !hidden(p) && !is_picture(p)).count())
+    let hidden =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    Ok(files
+        .into_iter()
+        .chain(inner)
+        .filter(|p| p.is_file() && !hidden(p) && !is_picture(p))
+        .count())
 }
 
 /// A class subfolder's name and pictures.
@@ -85,9 +100,14 @@ fn is_picture(path: &Path) -> bool {
 fn side_of(path: &Path) -> Result<usize> {
     let reader = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
     let reader = reader.map_err(sngan_experiment::Error::io("read", path))?;
-    let (width, height) = reader.into_dimensions().map_err(|e| Error::file(path, format!("is no readable image ({e}); remove it")))?;
+    let (width, height) = reader
+        .into_dimensions()
+        .map_err(|e| Error::file(path, format!("is no readable image ({e}); remove it")))?;
     if width != height {
-        return Err(Error::file(path, format!("has {width}x{height} pixels; crop or resize all images to squares")));
+        return Err(Error::file(
+            path,
+            format!("has {width}x{height} pixels; crop or resize all images to squares"),
+        ));
     }
     Ok(width as usize)
 }
@@ -111,7 +131,11 @@ impl ImageSource for FolderImages {
 
     fn read(&self, i: usize, out: &mut Vec<u8>) -> sngan_data::Result<()> {
         let path = &self.files[i];
-        let bytes = std::fs::read(path).map_err(|source| sngan_data::Error::Io { action: "read", path: path.clone(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| sngan_data::Error::Io {
+            action: "read",
+            path: path.clone(),
+            source,
+        })?;
         let pixels = square(&bytes, self.side, Demands::default()).map_err(|defect| {
             let (offset, reason) = match defect {
                 Defect::Unreadable { offset, reason } => (offset, reason),
@@ -160,7 +184,10 @@ mod tests {
         png(&folder.path().join("classes/b/1.png"), 4, 4, 1);
         png(&folder.path().join("classes/a/1.png"), 4, 4, 1);
         let classes = FolderImages::open(&folder.path().join("classes")).unwrap();
-        assert_eq!((classes.labels(), classes.classes()), (&[0, 1][..], &["a".to_string(), "b".into()][..]));
+        assert_eq!(
+            (classes.labels(), classes.classes()),
+            (&[0, 1][..], &["a".to_string(), "b".into()][..])
+        );
     }
 
     #[test]

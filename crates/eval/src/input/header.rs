@@ -25,7 +25,8 @@ impl Array {
     /// The array of a `.npy`, `.npz` or `.safetensors` file, all of it there.
     pub(super) fn open(path: &Path) -> Result<Array> {
         let file = File::open(path).map_err(sngan_experiment::Error::io("open", path))?;
-        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let extension =
+            path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
         let array = match extension.as_str() {
             "npy" => npy(file),
             "npz" => npz(file),
@@ -39,11 +40,16 @@ impl Array {
 
     /// Whether the file is as long as the header says.
     fn check_length(&self) -> std::result::Result<(), String> {
-        let size = self.shape.iter().try_fold(self.numbers.size() as u64, |size, n| size.checked_mul(*n));
-        let needed = size.and_then(|size| size.checked_add(self.offset)).ok_or("claims to be larger than any file")?;
+        let size =
+            self.shape.iter().try_fold(self.numbers.size() as u64, |size, n| size.checked_mul(*n));
+        let needed = size
+            .and_then(|size| size.checked_add(self.offset))
+            .ok_or("claims to be larger than any file")?;
         let found = self.file.metadata().map_err(|e| e.to_string())?.len();
         if found < needed {
-            return Err(format!("is cut: its header promises {needed} bytes, {found} are there; write or copy it again"));
+            return Err(format!(
+                "is cut: its header promises {needed} bytes, {found} are there; write or copy it again"
+            ));
         }
         Ok(())
     }
@@ -60,9 +66,14 @@ fn npy(mut file: File) -> std::result::Result<Array, String> {
 
 /// The array of images in an archive, unpacked to an unnamed file.
 fn npz(file: File) -> std::result::Result<Array, String> {
-    let zipped = |e: &dyn std::fmt::Display| format!("is no whole npz file ({e}); write or copy it again");
+    let zipped =
+        |e: &dyn std::fmt::Display| format!("is no whole npz file ({e}); write or copy it again");
     let mut archive = ZipArchive::new(file).map_err(|e| zipped(&e))?;
-    let names: Vec<String> = archive.file_names().flatten().filter_map(|n| n.strip_suffix(".npy").map(String::from)).collect();
+    let names: Vec<String> = archive
+        .file_names()
+        .flatten()
+        .filter_map(|n| n.strip_suffix(".npy").map(String::from))
+        .collect();
     let name = chosen(&names)?;
     let mut packed = archive.by_name(&format!("{name}.npy")).map_err(|e| zipped(&e))?;
     let mut unpacked = tempfile::tempfile().map_err(|e| e.to_string())?;
@@ -78,16 +89,21 @@ fn chosen(names: &[String]) -> std::result::Result<String, String> {
         (Some(name), _) => Ok(name.into()),
         (None, [only]) => Ok(only.clone()),
         (None, []) => Err("holds no array".into()),
-        (None, several) => Err(format!("holds {}; name the array of images `images`", several.join(", "))),
+        (None, several) => {
+            Err(format!("holds {}; name the array of images `images`", several.join(", ")))
+        }
     }
 }
 
 /// The tensor of images in a safetensors file.
 fn safetensors(mut file: File) -> std::result::Result<Array, String> {
-    let bad = |e: &dyn std::fmt::Display| format!("is no whole safetensors file ({e}); write or copy it again");
+    let bad = |e: &dyn std::fmt::Display| {
+        format!("is no whole safetensors file ({e}); write or copy it again")
+    };
     let mut length = [0; 8];
     file.read_exact(&mut length).map_err(|e| bad(&e))?;
-    let (found, header) = (file.metadata().map_err(|e| e.to_string())?.len(), u64::from_le_bytes(length));
+    let (found, header) =
+        (file.metadata().map_err(|e| e.to_string())?.len(), u64::from_le_bytes(length));
     if header > LONGEST_HEADER.min(found) {
         return Err(bad(&format!("a header of {header} bytes in {found}")));
     }

@@ -33,7 +33,10 @@ pub fn open(path: &Path, layout: Option<Layout>) -> Result<Box<dyn ImageSource>>
         return Ok(Box::new(FolderImages::open(path)?));
     }
     if !path.exists() {
-        return Err(Error::file(path, "does not exist; give a folder of images, or a .npy, .npz or .safetensors file"));
+        return Err(Error::file(
+            path,
+            "does not exist; give a folder of images, or a .npy, .npz or .safetensors file",
+        ));
     }
     Ok(Box::new(ArrayImages::open(path, layout)?))
 }

@@ -59,12 +59,23 @@ impl Scorer {
     }
 
     /// A scorer from the bytes of a safetensors file; `origin` is for messages.
-    pub(crate) fn from_bytes(spec: &'static ScorerSpec, origin: &str, bytes: &[u8]) -> Result<Scorer> {
+    pub(crate) fn from_bytes(
+        spec: &'static ScorerSpec,
+        origin: &str,
+        bytes: &[u8],
+    ) -> Result<Scorer> {
         let mut tensors = weights::decode(origin, bytes, &spec.tensor_shapes())?;
-        let mut take = |name: String| tensors.remove(&name).ok_or_else(|| Error::weights(origin, format!("tensor `{name}` is missing")));
+        let mut take = |name: String| {
+            tensors
+                .remove(&name)
+                .ok_or_else(|| Error::weights(origin, format!("tensor `{name}` is missing")))
+        };
         let mut convolutions = Vec::new();
         for layer in spec.convolutions {
-            convolutions.push((take(format!("{}.weight", layer.name))?, take(format!("{}.bias", layer.name))?));
+            convolutions.push((
+                take(format!("{}.weight", layer.name))?,
+                take(format!("{}.bias", layer.name))?,
+            ));
         }
         let dense = (take("dense.weight".into())?, take("dense.bias".into())?);
         Ok(Scorer { spec, convolutions, dense, sha256: hex(&Sha256::digest(bytes)) })
@@ -82,7 +93,11 @@ impl Scorer {
 
     /// How images of `side` come to the scorer's own side, as protocols record it.
     pub fn resize(&self, side: usize) -> String {
-        if side == self.spec.side { "none".into() } else { format!("triangle {side}→{}", self.spec.side) }
+        if side == self.spec.side {
+            "none".into()
+        } else {
+            format!("triangle {side}→{}", self.spec.side)
+        }
     }
 
     /// Features and logits of `bytes`, `[N, 3, side, side]`. The same images in the same order give the same bits however many threads
@@ -93,13 +108,22 @@ impl Scorer {
     pub fn features(&self, bytes: &[u8], side: usize) -> Result<Features> {
         let image = 3 * side * side;
         if image == 0 || !bytes.len().is_multiple_of(image) {
-            return Err(Error::input("images", format!("{} bytes are not images of [3, {side}, {side}]", bytes.len())));
+            return Err(Error::input(
+                "images",
+                format!("{} bytes are not images of [3, {side}, {side}]", bytes.len()),
+            ));
         }
         let n = bytes.len() / image;
         if side == self.spec.side {
             return self.features_at_own_side(bytes, n);
         }
-        let images = Images { name: "scored".into(), side, pixels: bytes.to_vec(), labels: vec![0; n], classes: Vec::new() };
+        let images = Images {
+            name: "scored".into(),
+            side,
+            pixels: bytes.to_vec(),
+            labels: vec![0; n],
+            classes: Vec::new(),
+        };
         self.features_at_own_side(&images.resize(self.spec.side).pixels, n)
     }
 
@@ -117,7 +141,8 @@ impl Scorer {
     /// Features of `n` images of the scorer's side.
     fn features_at_own_side(&self, bytes: &[u8], n: usize) -> Result<Features> {
         let batch = BATCH * 3 * self.spec.side * self.spec.side;
-        let passes: Vec<(Vec<f32>, Vec<f32>)> = bytes.par_chunks(batch).map(|part| self.pass(part)).collect::<Result<_>>()?;
+        let passes: Vec<(Vec<f32>, Vec<f32>)> =
+            bytes.par_chunks(batch).map(|part| self.pass(part)).collect::<Result<_>>()?;
         let (pool, logits): (Vec<_>, Vec<_>) = passes.into_iter().unzip();
         let widen = |parts: Vec<Vec<f32>>| parts.into_iter().flatten().map(f64::from).collect();
         Ok(Features { pool: widen(pool), logits: widen(logits), n })
@@ -137,7 +162,8 @@ impl Scorer {
         }
         let pool = ops::mean_pool(&x)?;
         let logits = ops::dense(arm, &pool, &self.dense.0, &self.dense.1)?;
-        let rows = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.narrow(0, 0, n)?.flatten_all()?.to_vec1()?) };
+        let rows =
+            |t: &Tensor| -> Result<Vec<f32>> { Ok(t.narrow(0, 0, n)?.flatten_all()?.to_vec1()?) };
         Ok((rows(&pool)?, rows(&logits)?))
     }
 }
@@ -178,7 +204,11 @@ mod tests {
     }
 
     fn bytes(n: usize, side: usize) -> Vec<u8> {
-        Streams::new(4).uniform("images", 0, n * 3 * side * side).into_iter().map(|u| (255.0 * u) as u8).collect()
+        Streams::new(4)
+            .uniform("images", 0, n * 3 * side * side)
+            .into_iter()
+            .map(|u| (255.0 * u) as u8)
+            .collect()
     }
 
     fn error(bytes: &[u8]) -> String {
@@ -202,20 +232,30 @@ mod tests {
         assert!(error(&encode(&missing, None).unwrap()).contains("`conv3.bias` is missing"));
 
         let mut infinite = parameters(spec());
-        infinite.insert("dense.bias".into(), Tensor::new(&[f32::INFINITY; 10], &Device::Cpu).unwrap());
-        assert!(error(&encode(&infinite, None).unwrap()).contains("`dense.bias` has a value that is not finite"));
+        infinite
+            .insert("dense.bias".into(), Tensor::new(&[f32::INFINITY; 10], &Device::Cpu).unwrap());
+        assert!(
+            error(&encode(&infinite, None).unwrap())
+                .contains("`dense.bias` has a value that is not finite")
+        );
 
         let file = encode(&parameters(spec()), None).unwrap();
         let renamed = |from: &str, to: &str| {
             let at = file.windows(from.len()).position(|w| w == from.as_bytes()).unwrap();
             [&file[..at], to.as_bytes(), &file[at + from.len()..]].concat()
         };
-        assert!(error(&renamed("conv0.bias", "conv9.bias")).contains("`conv9.bias` does not belong"));
         assert!(
-            error(&renamed("[64,32,4,4]", "[32,64,4,4]"))
-                .contains("`conv1.weight` is F32 [32, 64, 4, 4]; the scorer needs F32 [64, 32, 4, 4]")
+            error(&renamed("conv0.bias", "conv9.bias")).contains("`conv9.bias` does not belong")
         );
-        assert!(error(&file[..file.len() - 1]).starts_with("failed to load scorer weights from x.safetensors"));
+        assert!(
+            error(&renamed("[64,32,4,4]", "[32,64,4,4]")).contains(
+                "`conv1.weight` is F32 [32, 64, 4, 4]; the scorer needs F32 [64, 32, 4, 4]"
+            )
+        );
+        assert!(
+            error(&file[..file.len() - 1])
+                .starts_with("failed to load scorer weights from x.safetensors")
+        );
         assert!(error(b"not a file").contains("x.safetensors"));
     }
 
@@ -227,11 +267,19 @@ mod tests {
             let all = bytes(230, side);
             let together = scorer.features(&all, side).unwrap();
             assert_eq!(together, pool.install(|| scorer.features(&all, side)).unwrap());
-            assert_eq!((together.n, together.pool.len(), together.logits.len()), (230, 230 * features, 230 * spec.classes));
+            assert_eq!(
+                (together.n, together.pool.len(), together.logits.len()),
+                (230, 230 * features, 230 * spec.classes)
+            );
             for n in [1, 100, 101, 229] {
                 let fewer = scorer.features(&all[..n * 3 * side * side], side).unwrap();
                 assert_eq!(fewer.pool, together.pool[..n * features], "{}: {n} images", spec.name);
-                assert_eq!(fewer.logits, together.logits[..n * spec.classes], "{}: {n} images", spec.name);
+                assert_eq!(
+                    fewer.logits,
+                    together.logits[..n * spec.classes],
+                    "{}: {n} images",
+                    spec.name
+                );
             }
         }
     }
@@ -240,8 +288,16 @@ mod tests {
     fn images_of_other_sides_are_resized_and_cut_ones_refused() {
         for spec in SCORERS {
             let scorer = random(spec);
-            let (own, twice) = (scorer.features(&vec![90; 3 * spec.side * spec.side], spec.side), vec![90; 12 * spec.side * spec.side]);
-            assert_eq!(own.unwrap(), scorer.features(&twice, 2 * spec.side).unwrap(), "{}", spec.name);
+            let (own, twice) = (
+                scorer.features(&vec![90; 3 * spec.side * spec.side], spec.side),
+                vec![90; 12 * spec.side * spec.side],
+            );
+            assert_eq!(
+                own.unwrap(),
+                scorer.features(&twice, 2 * spec.side).unwrap(),
+                "{}",
+                spec.name
+            );
             assert_eq!(scorer.resize(spec.side), "none");
             assert_eq!(scorer.resize(48), format!("triangle 48→{}", spec.side));
             let message = scorer.features(&[0; 3 * 16 * 16 + 1], 16).unwrap_err().to_string();

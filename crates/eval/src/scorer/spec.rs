@@ -65,7 +65,13 @@ static FASHION: ScorerSpec = ScorerSpec {
     classes: 10,
     recipe: Recipe { epochs: 24, lr: 3e-3, weight_decay: 0.0, label_smoothing: 0.0, shift: 1 },
     input: Input::Grey,
-    convolutions: &[keep("conv0", 1, 32), halve("conv1", 32, 64), keep("conv2", 64, 64), halve("conv3", 64, 64), keep("conv4", 64, 64)],
+    convolutions: &[
+        keep("conv0", 1, 32),
+        halve("conv1", 32, 64),
+        keep("conv2", 64, 64),
+        halve("conv3", 64, 64),
+        keep("conv4", 64, 64),
+    ],
     weights: include_bytes!("../../assets/scorer-fashion.safetensors"),
 };
 
@@ -99,7 +105,10 @@ impl ScorerSpec {
     /// # Errors
     /// [`Error::UnknownBackbone`] when there is none.
     pub fn named(name: &str) -> Result<&'static ScorerSpec> {
-        SCORERS.into_iter().find(|s| s.name == name).ok_or_else(|| Error::UnknownBackbone { name: name.into() })
+        SCORERS
+            .into_iter()
+            .find(|s| s.name == name)
+            .ok_or_else(|| Error::UnknownBackbone { name: name.into() })
     }
 
     /// The scorer that was made for a data set of this name.
@@ -108,7 +117,12 @@ impl ScorerSpec {
     /// When there is none.
     pub fn of_dataset(name: &str) -> Result<&'static ScorerSpec> {
         let known = || SCORERS.map(|s| s.dataset.name()).join(", ");
-        let unknown = || Error::input("scorer", format!("there is none for data set `{name}`; there are for {}", known()));
+        let unknown = || {
+            Error::input(
+                "scorer",
+                format!("there is none for data set `{name}`; there are for {}", known()),
+            )
+        };
         SCORERS.into_iter().find(|s| s.dataset.name() == name).ok_or_else(unknown)
     }
 
@@ -152,7 +166,12 @@ impl Convolution {
     }
 
     /// `[N, in, H, W]` → `[N, out, H/stride, W/stride]`.
-    pub(crate) fn apply(&self, x: &FeatureMap, weight: &Tensor, finish: Finish<'_>) -> Result<FeatureMap> {
+    pub(crate) fn apply(
+        &self,
+        x: &FeatureMap,
+        weight: &Tensor,
+        finish: Finish<'_>,
+    ) -> Result<FeatureMap> {
         Ok(ops::conv2d(x, weight, self.stride, 1, finish)?)
     }
 }
@@ -177,7 +196,10 @@ impl Input {
     /// Byte images `[N, 3, side, side]` with `area` pixels → floats `[N, channels, side, side]`.
     pub(crate) fn floats(self, bytes: &[u8], area: usize) -> Vec<f32> {
         match self {
-            Input::Grey => bytes.chunks_exact(3 * area).flat_map(|image| (0..area).map(move |i| grey(image, area, i))).collect(),
+            Input::Grey => bytes
+                .chunks_exact(3 * area)
+                .flat_map(|image| (0..area).map(move |i| grey(image, area, i)))
+                .collect(),
             Input::Colour => bytes.iter().map(|b| f32::from(*b) / 127.5 - 1.0).collect(),
         }
     }
@@ -202,7 +224,12 @@ mod tests {
             }
             // Weights, and at most 64 bytes of header a tensor plus its own.
             let slack = 64 * (1 + spec.tensor_shapes().len()) + 64;
-            assert!((4 * spec.parameters()..4 * spec.parameters() + 2 * slack).contains(&spec.weights.len()), "{}", spec.name);
+            assert!(
+                (4 * spec.parameters()..4 * spec.parameters() + 2 * slack)
+                    .contains(&spec.weights.len()),
+                "{}",
+                spec.name
+            );
         }
         assert_eq!((FASHION.parameters(), FASHION.features()), (173_258, 64));
         // 16²·32·9 + 8²·(64·32·16 + 64·64·9) + 4²·(64·64·16 + 64·64·9)

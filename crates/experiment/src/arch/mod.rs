@@ -5,7 +5,10 @@ mod resnet;
 mod standard_cnn;
 mod step;
 
-pub use step::{Activation, BlockSpec, HeadSpec, Init, LabelHead, LayerKind, LayerSpec, Norm, PointSpec, Pooling, Step};
+pub use step::{
+    Activation, BlockSpec, HeadSpec, Init, LabelHead, LayerKind, LayerSpec, Norm, PointSpec,
+    Pooling, Step,
+};
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -73,7 +76,14 @@ impl Sizes {
     /// An unconditional network of the tables' own proportions.
     pub fn new(side: usize, width_divisor: usize) -> Sizes {
         let (dis_width_factor, last_conv_factor) = (1.0, 1.0);
-        Sizes { side, width_divisor, dis_width_factor, last_conv_factor, conditioning: Conditioning::None, n_classes: 0 }
+        Sizes {
+            side,
+            width_divisor,
+            dis_width_factor,
+            last_conv_factor,
+            conditioning: Conditioning::None,
+            n_classes: 0,
+        }
     }
 
     /// A width of G.
@@ -92,7 +102,13 @@ impl Sizes {
         if width >= 1.0 && width.fract() == 0.0 {
             return Ok(width as usize);
         }
-        Err(Error::invalid(key, format!("makes {width} of a width of {full} over {}; it must be a whole number", self.width_divisor)))
+        Err(Error::invalid(
+            key,
+            format!(
+                "makes {width} of a width of {full} over {}; it must be a whole number",
+                self.width_divisor
+            ),
+        ))
     }
 
     /// What follows a convolution of G's blocks: batch normalization, with labels conditional.
@@ -105,17 +121,25 @@ impl Sizes {
 
     /// D's class embedding of `dim` dimensions.
     fn embedding(&self, name: &str, dim: usize, output: [usize; 3], init: Init) -> LayerSpec {
-        LayerSpec::bare(name, LayerKind::Embedding { classes: self.n_classes, dim }, output, init).without_bias()
+        LayerSpec::bare(name, LayerKind::Embedding { classes: self.n_classes, dim }, output, init)
+            .without_bias()
     }
 
     /// What the labels add to D's output, for pooled features of `width` dimensions.
     fn label_head(&self, width: usize, init: Init) -> Option<LabelHead> {
         match self.conditioning {
             Conditioning::None | Conditioning::Concat => None,
-            Conditioning::Projection => Some(LabelHead::Projection(self.embedding("embedding", width, [width, 1, 1], init))),
+            Conditioning::Projection => {
+                Some(LabelHead::Projection(self.embedding("embedding", width, [width, 1, 1], init)))
+            }
             Conditioning::AcGan => {
                 let kind = LayerKind::Dense { input: width, output: self.n_classes };
-                Some(LabelHead::Classifier(LayerSpec::bare("classifier", kind, [self.n_classes, 1, 1], init)))
+                Some(LabelHead::Classifier(LayerSpec::bare(
+                    "classifier",
+                    kind,
+                    [self.n_classes, 1, 1],
+                    init,
+                )))
             }
         }
     }
@@ -123,7 +147,10 @@ impl Sizes {
     /// The step that appends the label's embedding to features of `side` pixels.
     fn concat(&self, channels: usize, side: usize, init: Init) -> Result<(Step, usize)> {
         let dim = self.dis_width(CONCAT_DIM)?;
-        Ok((Step::Concat(self.embedding("embedding", dim, [channels + dim, side, side], init)), channels + dim))
+        Ok((
+            Step::Concat(self.embedding("embedding", dim, [channels + dim, side, side], init)),
+            channels + dim,
+        ))
     }
 }
 
@@ -161,7 +188,8 @@ impl ArchSpec {
 
     /// Trained parameters of D without those that a method adds (β of batch and layer normalization, γ).
     pub fn discriminator_parameters(&self) -> usize {
-        let head = self.head.dense.parameters() + self.head.labels.as_ref().map_or(0, |l| l.layer().parameters());
+        let head = self.head.dense.parameters()
+            + self.head.labels.as_ref().map_or(0, |l| l.layer().parameters());
         self.discriminator.iter().map(Step::parameters).sum::<usize>() + head
     }
 }
@@ -194,7 +222,10 @@ impl Architecture {
     /// The side of the images that the paper trains it on.
     pub fn paper_side(self) -> usize {
         match self {
-            Architecture::StandardCnn | Architecture::StandardCnnCgl | Architecture::ResnetCifar10 | Architecture::ResnetGulrajani => 32,
+            Architecture::StandardCnn
+            | Architecture::StandardCnnCgl
+            | Architecture::ResnetCifar10
+            | Architecture::ResnetGulrajani => 32,
             Architecture::ResnetStl10 => 48,
             Architecture::Resnet64 => 64,
             Architecture::ResnetImagenet => 128,
@@ -204,7 +235,10 @@ impl Architecture {
     /// What an image side must be a multiple of: G starts from a whole number of pixels, and D halves whole numbers.
     pub fn side_multiple(self) -> usize {
         match self {
-            Architecture::StandardCnn | Architecture::StandardCnnCgl | Architecture::ResnetCifar10 | Architecture::ResnetGulrajani => 8,
+            Architecture::StandardCnn
+            | Architecture::StandardCnnCgl
+            | Architecture::ResnetCifar10
+            | Architecture::ResnetGulrajani => 8,
             Architecture::ResnetStl10 => 16,
             Architecture::Resnet64 | Architecture::ResnetImagenet => 32,
         }
@@ -215,31 +249,54 @@ impl Architecture {
     /// # Errors
     /// [`Error::Invalid`] naming the size that does not fit.
     pub fn layers(self, sizes: &Sizes) -> Result<ArchSpec> {
-        let Sizes { side, width_divisor, n_classes, conditioning, last_conv_factor, dis_width_factor } = *sizes;
+        let Sizes {
+            side,
+            width_divisor,
+            n_classes,
+            conditioning,
+            last_conv_factor,
+            dis_width_factor,
+        } = *sizes;
         let multiple = self.side_multiple();
         if side == 0 || !side.is_multiple_of(multiple) {
-            let reason = format!("is {side}; {} needs a multiple of {multiple}, such as {}", self.name(), self.paper_side());
+            let reason = format!(
+                "is {side}; {} needs a multiple of {multiple}, such as {}",
+                self.name(),
+                self.paper_side()
+            );
             return Err(Error::invalid("side", reason));
         }
         if width_divisor == 0 || 64 % width_divisor != 0 {
-            return Err(Error::invalid("width_divisor", format!("is {width_divisor}; it must divide 64")));
+            return Err(Error::invalid(
+                "width_divisor",
+                format!("is {width_divisor}; it must divide 64"),
+            ));
         }
-        for (key, factor) in [("dis_width_factor", dis_width_factor), ("last_conv_factor", last_conv_factor)] {
+        for (key, factor) in
+            [("dis_width_factor", dis_width_factor), ("last_conv_factor", last_conv_factor)]
+        {
             // Beyond this, a network is a mistake rather than an experiment.
             if !(factor > 0.0 && factor <= 64.0) {
-                return Err(Error::invalid(key, format!("is {factor}; it must be above 0 and at most 64")));
+                return Err(Error::invalid(
+                    key,
+                    format!("is {factor}; it must be above 0 and at most 64"),
+                ));
             }
         }
         if (conditioning == Conditioning::None) != (n_classes == 0) || n_classes == 1 {
-            let reason =
-                format!("is {n_classes}; it must be 0 with conditioning = \"none\", and the data's number of classes with any other");
+            let reason = format!(
+                "is {n_classes}; it must be 0 with conditioning = \"none\", and the data's number of classes with any other"
+            );
             return Err(Error::invalid("n_classes", reason));
         }
         match self {
-            Architecture::StandardCnn | Architecture::StandardCnnCgl => standard_cnn::layers(self, sizes),
-            _ if last_conv_factor != 1.0 => {
-                Err(Error::invalid("last_conv_factor", "is not 1, but only the standard CNN has a seventh convolution"))
+            Architecture::StandardCnn | Architecture::StandardCnnCgl => {
+                standard_cnn::layers(self, sizes)
             }
+            _ if last_conv_factor != 1.0 => Err(Error::invalid(
+                "last_conv_factor",
+                "is not 1, but only the standard CNN has a seventh convolution",
+            )),
             _ => resnet::layers(self, sizes),
         }
     }

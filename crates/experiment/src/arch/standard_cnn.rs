@@ -1,6 +1,9 @@
 //! Table 3, and the same network as the authors' code for it has it.
 
-use super::{Activation, ArchSpec, Architecture, Conditioning, HeadSpec, Init, LayerKind, LayerSpec, Norm, Pooling, Sizes, Step, Z_DIM};
+use super::{
+    Activation, ArchSpec, Architecture, Conditioning, HeadSpec, Init, LayerKind, LayerSpec, Norm,
+    Pooling, Sizes, Step, Z_DIM,
+};
 use crate::Result;
 
 /// Every weight of the standard CNN starts from normal(0, 0.02) (the authors' code).
@@ -22,7 +25,9 @@ struct Version {
 /// The layer table.
 pub(super) fn layers(architecture: Architecture, sizes: &Sizes) -> Result<ArchSpec> {
     let version = match architecture {
-        Architecture::StandardCnnCgl => Version { widths: [64, 128, 128, 256, 256, 512, 512], slope: 0.2, cgl: true },
+        Architecture::StandardCnnCgl => {
+            Version { widths: [64, 128, 128, 256, 256, 512, 512], slope: 0.2, cgl: true }
+        }
         _ => Version { widths: [64, 64, 128, 128, 256, 256, 512], slope: 0.1, cgl: false },
     };
     let (discriminator, head) = discriminator(&version, sizes)?;
@@ -41,7 +46,10 @@ fn generator(version: &Version, sizes: &Sizes) -> Vec<Step> {
     for (i, full) in [256, 128, 64].into_iter().enumerate() {
         let (input, output, s) = (channels, sizes.gen_width(full), m << (i + 1));
         let kind = LayerKind::Deconv { input, output, kernel: 4, stride: 2, padding: 1 };
-        steps.push(Step::Layer(LayerSpec::bare(format!("deconv{i}"), kind, [output, s, s], INIT).then(norm, Activation::Relu)));
+        steps.push(Step::Layer(
+            LayerSpec::bare(format!("deconv{i}"), kind, [output, s, s], INIT)
+                .then(norm, Activation::Relu),
+        ));
         channels = output;
     }
     let (kernel, stride, padding) = (3, 1, 1);
@@ -63,12 +71,18 @@ fn discriminator(version: &Version, sizes: &Sizes) -> Result<(Vec<Step>, HeadSpe
         s /= stride;
         // The seventh convolution's input is the sixth one's output.
         let output = match i {
-            5 | LAST => sizes.scaled("last_conv_factor", full, sizes.dis_width_factor * sizes.last_conv_factor)?,
+            5 | LAST => sizes.scaled(
+                "last_conv_factor",
+                full,
+                sizes.dis_width_factor * sizes.last_conv_factor,
+            )?,
             _ => sizes.dis_width(full)?,
         };
         let kind = LayerKind::Conv { input: channels, output, kernel, stride, padding: 1 };
         let norm = if i == 0 { Norm::None } else { Norm::ByMethod };
-        steps.push(Step::Layer(LayerSpec::bare(format!("conv{i}"), kind, [output, s, s], INIT).then(norm, activation)));
+        steps.push(Step::Layer(
+            LayerSpec::bare(format!("conv{i}"), kind, [output, s, s], INIT).then(norm, activation),
+        ));
         channels = output;
         if i == 5 && sizes.conditioning == Conditioning::Concat {
             let (step, wider) = sizes.concat(channels, s, INIT)?;
@@ -78,5 +92,8 @@ fn discriminator(version: &Version, sizes: &Sizes) -> Result<(Vec<Step>, HeadSpe
     }
     let dense = LayerKind::Dense { input: channels * s * s, output: 1 };
     let dense = LayerSpec::bare("dense", dense, [1, 1, 1], INIT);
-    Ok((steps, HeadSpec { pooling: Pooling::Flatten, dense, labels: sizes.label_head(channels, INIT) }))
+    Ok((
+        steps,
+        HeadSpec { pooling: Pooling::Flatten, dense, labels: sizes.label_head(channels, INIT) },
+    ))
 }

@@ -204,9 +204,8 @@ impl LayerKind {
     pub fn weights(self) -> usize {
         match self {
             LayerKind::Dense { input, output } => input * output,
-            LayerKind::Conv { input, output, kernel, .. } | LayerKind::Deconv { input, output, kernel, .. } => {
-                input * output * kernel * kernel
-            }
+            LayerKind::Conv { input, output, kernel, .. }
+            | LayerKind::Deconv { input, output, kernel, .. } => input * output * kernel * kernel,
             LayerKind::Embedding { classes, dim } => classes * dim,
         }
     }
@@ -214,7 +213,9 @@ impl LayerKind {
     /// Output channels or features.
     pub fn outputs(self) -> usize {
         match self {
-            LayerKind::Dense { output, .. } | LayerKind::Conv { output, .. } | LayerKind::Deconv { output, .. } => output,
+            LayerKind::Dense { output, .. }
+            | LayerKind::Conv { output, .. }
+            | LayerKind::Deconv { output, .. } => output,
             LayerKind::Embedding { dim, .. } => dim,
         }
     }
@@ -243,8 +244,21 @@ impl Norm {
 
 impl LayerSpec {
     /// A layer with bias and with nothing after it.
-    pub(super) fn bare(name: impl Into<String>, kind: LayerKind, output: [usize; 3], init: Init) -> LayerSpec {
-        LayerSpec { name: name.into(), kind, bias: true, init, norm: Norm::None, activation: Activation::Identity, output }
+    pub(super) fn bare(
+        name: impl Into<String>,
+        kind: LayerKind,
+        output: [usize; 3],
+        init: Init,
+    ) -> LayerSpec {
+        LayerSpec {
+            name: name.into(),
+            kind,
+            bias: true,
+            init,
+            norm: Norm::None,
+            activation: Activation::Identity,
+            output,
+        }
     }
 
     /// The same, followed by these.
@@ -269,7 +283,9 @@ impl LayerSpec {
         let count = match self.kind {
             LayerKind::Dense { .. } => self.kind.weights(),
             LayerKind::Conv { .. } => self.kind.weights() * height * width,
-            LayerKind::Deconv { stride, .. } => self.kind.weights() * (height / stride) * (width / stride),
+            LayerKind::Deconv { stride, .. } => {
+                self.kind.weights() * (height / stride) * (width / stride)
+            }
             LayerKind::Embedding { dim, .. } => dim,
         };
         count as u64
@@ -292,7 +308,9 @@ impl Step {
             Step::Layer(layer) | Step::Concat(layer) => layer.parameters(),
             Step::Point(point) => point.norm.parameters(point.output[0]),
             Step::Upsample | Step::AveragePool => 0,
-            Step::Block(block) => block.residual.iter().chain(&block.shortcut).map(Step::parameters).sum(),
+            Step::Block(block) => {
+                block.residual.iter().chain(&block.shortcut).map(Step::parameters).sum()
+            }
         }
     }
 }

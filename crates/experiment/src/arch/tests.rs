@@ -6,12 +6,21 @@ fn of(architecture: Architecture) -> ArchSpec {
     architecture.layers(&Sizes::new(architecture.paper_side(), 1)).unwrap()
 }
 
-fn conditional(architecture: Architecture, conditioning: Conditioning, n_classes: usize) -> ArchSpec {
-    architecture.layers(&Sizes { conditioning, n_classes, ..Sizes::new(architecture.paper_side(), 1) }).unwrap()
+fn conditional(
+    architecture: Architecture,
+    conditioning: Conditioning,
+    n_classes: usize,
+) -> ArchSpec {
+    architecture
+        .layers(&Sizes { conditioning, n_classes, ..Sizes::new(architecture.paper_side(), 1) })
+        .unwrap()
 }
 
 fn blocks(steps: &[Step]) -> Vec<[usize; 3]> {
-    steps.iter().filter_map(|s| if let Step::Block(b) = s { Some(b.output) } else { None }).collect()
+    steps
+        .iter()
+        .filter_map(|s| if let Step::Block(b) = s { Some(b.output) } else { None })
+        .collect()
 }
 
 /// Weights and bias of a convolution.
@@ -21,7 +30,11 @@ fn conv(input: usize, output: usize, kernel: usize) -> usize {
 
 /// Two batch normalizations, two 3x3 convolutions and a shortcut.
 fn up(input: usize, output: usize) -> usize {
-    2 * input + conv(input, output, 3) + 2 * output + conv(output, output, 3) + conv(input, output, 1)
+    2 * input
+        + conv(input, output, 3)
+        + 2 * output
+        + conv(output, output, 3)
+        + conv(input, output, 1)
 }
 
 fn down(input: usize, output: usize) -> usize {
@@ -40,7 +53,10 @@ fn table_3_widths_and_sides() {
     let g = spec.generator_layers();
     assert_eq!((g[0].output, g[4].output), ([512, 4, 4], [3, 32, 32]));
     // 128·8192+8192 + 512·256·16+256 + 256·128·16+128 + 128·64·16+64 + 64·3·9+3, and γ, β of 448 channels.
-    assert_eq!(spec.generator_parameters(), 1_056_768 + 2_097_408 + 524_416 + 131_136 + 1_731 + 2 * 448);
+    assert_eq!(
+        spec.generator_parameters(),
+        1_056_768 + 2_097_408 + 524_416 + 131_136 + 1_731 + 2 * 448
+    );
     assert_eq!(spec.discriminator_parameters(), 2_935_873);
 }
 
@@ -50,7 +66,10 @@ fn the_authors_version_of_table_3() {
     let widths: Vec<_> = spec.discriminator_layers().iter().map(|l| l.kind.outputs()).collect();
     assert_eq!(widths, [64, 128, 128, 256, 256, 512, 512, 1]);
     // As Table 3's, with γ and β of the dense layer's 8,192 features.
-    assert_eq!(spec.generator_parameters(), of(Architecture::StandardCnn).generator_parameters() + 2 * 8192);
+    assert_eq!(
+        spec.generator_parameters(),
+        of(Architecture::StandardCnn).generator_parameters() + 2 * 8192
+    );
     assert_eq!(spec.discriminator_layers()[0].activation, Activation::LeakyRelu { slope: 0.2 });
 }
 
@@ -59,10 +78,19 @@ fn table_4_cifar10() {
     let spec = of(Architecture::ResnetCifar10);
     assert_eq!(blocks(&spec.generator), [[256, 8, 8], [256, 16, 16], [256, 32, 32]]);
     assert_eq!(blocks(&spec.discriminator), [[128, 16, 16], [128, 8, 8], [128, 8, 8], [128, 8, 8]]);
-    assert_eq!(spec.generator_parameters(), 129 * 4096 + 3 * up(256, 256) + 2 * 256 + conv(256, 3, 3));
+    assert_eq!(
+        spec.generator_parameters(),
+        129 * 4096 + 3 * up(256, 256) + 2 * 256 + conv(256, 3, 3)
+    );
     // The dense layer has no bias; blocks that keep side and width have no shortcut convolution.
-    assert_eq!(spec.discriminator_parameters(), first(128) + down(128, 128) + 2 * 2 * conv(128, 128, 3) + 128);
-    assert_eq!((spec.generator_parameters(), spec.discriminator_parameters()), (4_276_739, 1_053_824));
+    assert_eq!(
+        spec.discriminator_parameters(),
+        first(128) + down(128, 128) + 2 * 2 * conv(128, 128, 3) + 128
+    );
+    assert_eq!(
+        (spec.generator_parameters(), spec.discriminator_parameters()),
+        (4_276_739, 1_053_824)
+    );
     assert_eq!(spec.head.pooling, Pooling::Sum);
 }
 
@@ -70,7 +98,10 @@ fn table_4_cifar10() {
 fn table_5_stl10() {
     let spec = of(Architecture::ResnetStl10);
     assert_eq!(blocks(&spec.generator), [[256, 12, 12], [128, 24, 24], [64, 48, 48]]);
-    assert_eq!(blocks(&spec.discriminator), [[64, 24, 24], [128, 12, 12], [256, 6, 6], [512, 3, 3], [1024, 3, 3]]);
+    assert_eq!(
+        blocks(&spec.discriminator),
+        [[64, 24, 24], [128, 12, 12], [256, 6, 6], [512, 3, 3], [1024, 3, 3]]
+    );
     let g = 129 * 36 * 512 + up(512, 256) + up(256, 128) + up(128, 64) + 2 * 64 + conv(64, 3, 3);
     assert_eq!(spec.generator_parameters(), g);
     let d = first(64) + down(64, 128) + down(128, 256) + down(256, 512) + down(512, 1024) + 1025;
@@ -80,10 +111,20 @@ fn table_5_stl10() {
 #[test]
 fn table_6_imagenet_with_and_without_labels() {
     let spec = of(Architecture::ResnetImagenet);
-    assert_eq!(blocks(&spec.generator), [[1024, 8, 8], [512, 16, 16], [256, 32, 32], [128, 64, 64], [64, 128, 128]]);
+    assert_eq!(
+        blocks(&spec.generator),
+        [[1024, 8, 8], [512, 16, 16], [256, 32, 32], [128, 64, 64], [64, 128, 128]]
+    );
     let out = [[64, 64, 64], [128, 32, 32], [256, 16, 16], [512, 8, 8], [1024, 4, 4], [1024, 4, 4]];
     assert_eq!(blocks(&spec.discriminator), out);
-    let g = 129 * 16_384 + up(1024, 1024) + up(1024, 512) + up(512, 256) + up(256, 128) + up(128, 64) + 128 + conv(64, 3, 3);
+    let g = 129 * 16_384
+        + up(1024, 1024)
+        + up(1024, 512)
+        + up(512, 256)
+        + up(256, 128)
+        + up(128, 64)
+        + 128
+        + conv(64, 3, 3);
     assert_eq!(spec.generator_parameters(), g);
     let to_1024 = first(64) + down(64, 128) + down(128, 256) + down(256, 512) + down(512, 1024);
     let keep = 2 * conv(1024, 1024, 3);
@@ -98,7 +139,14 @@ fn table_6_imagenet_with_and_without_labels() {
     let concat = conditional(Architecture::ResnetImagenet, Conditioning::Concat, 1000);
     assert_eq!(
         concat.discriminator[3],
-        Step::Concat(concat.discriminator_layers().into_iter().find(|l| l.name == "embedding").unwrap().clone())
+        Step::Concat(
+            concat
+                .discriminator_layers()
+                .into_iter()
+                .find(|l| l.name == "embedding")
+                .unwrap()
+                .clone()
+        )
     );
     let d = to_1024 - down(256, 512) + down(256 + 128, 512) + keep + 1025 + 1000 * 128;
     assert_eq!(concat.discriminator_parameters(), d);
@@ -108,8 +156,17 @@ fn table_6_imagenet_with_and_without_labels() {
 fn the_authors_64x64_network() {
     let spec = of(Architecture::Resnet64);
     assert_eq!(blocks(&spec.generator), [[512, 8, 8], [256, 16, 16], [128, 32, 32], [64, 64, 64]]);
-    assert_eq!(blocks(&spec.discriminator), [[64, 32, 32], [128, 16, 16], [256, 8, 8], [512, 4, 4], [1024, 2, 2]]);
-    let g = 129 * 16_384 + up(1024, 512) + up(512, 256) + up(256, 128) + up(128, 64) + 2 * 64 + conv(64, 3, 3);
+    assert_eq!(
+        blocks(&spec.discriminator),
+        [[64, 32, 32], [128, 16, 16], [256, 8, 8], [512, 4, 4], [1024, 2, 2]]
+    );
+    let g = 129 * 16_384
+        + up(1024, 512)
+        + up(512, 256)
+        + up(256, 128)
+        + up(128, 64)
+        + 2 * 64
+        + conv(64, 3, 3);
     assert_eq!(spec.generator_parameters(), g);
     let d = first(64) + down(64, 128) + down(128, 256) + down(256, 512) + down(512, 1024) + 1025;
     assert_eq!(spec.discriminator_parameters(), d);
@@ -118,10 +175,21 @@ fn the_authors_64x64_network() {
 #[test]
 fn tables_7_and_8() {
     let spec = of(Architecture::ResnetGulrajani);
-    assert_eq!(spec.generator_parameters(), 129 * 2048 + 3 * up(128, 128) + 2 * 128 + conv(128, 3, 3));
-    assert_eq!(spec.discriminator_parameters(), first(128) + down(128, 128) + 4 * conv(128, 128, 3) + 129);
+    assert_eq!(
+        spec.generator_parameters(),
+        129 * 2048 + 3 * up(128, 128) + 2 * 128 + conv(128, 3, 3)
+    );
+    assert_eq!(
+        spec.discriminator_parameters(),
+        first(128) + down(128, 128) + 4 * conv(128, 128, 3) + 129
+    );
     assert_eq!(spec.head.pooling, Pooling::Mean);
-    let sizes = Sizes { dis_width_factor: 1.5, conditioning: Conditioning::AcGan, n_classes: 10, ..Sizes::new(32, 1) };
+    let sizes = Sizes {
+        dis_width_factor: 1.5,
+        conditioning: Conditioning::AcGan,
+        n_classes: 10,
+        ..Sizes::new(32, 1)
+    };
     let wide = Architecture::ResnetGulrajani.layers(&sizes).unwrap();
     let d = first(192) + down(192, 192) + 4 * conv(192, 192, 3) + 193 + 10 * 193;
     assert_eq!(wide.discriminator_parameters(), d);
@@ -131,9 +199,14 @@ fn tables_7_and_8() {
 #[test]
 fn figure_4_scales_both_ends_of_the_seventh_convolution() {
     for (factor, ends) in [(0.5, [128, 256]), (8.0, [2048, 4096])] {
-        let spec = Architecture::StandardCnn.layers(&Sizes { last_conv_factor: factor, ..Sizes::new(48, 1) }).unwrap();
+        let spec = Architecture::StandardCnn
+            .layers(&Sizes { last_conv_factor: factor, ..Sizes::new(48, 1) })
+            .unwrap();
         let layers = spec.discriminator_layers();
-        assert_eq!(layers[6].kind, LayerKind::Conv { input: ends[0], output: ends[1], kernel: 3, stride: 1, padding: 1 });
+        assert_eq!(
+            layers[6].kind,
+            LayerKind::Conv { input: ends[0], output: ends[1], kernel: 3, stride: 1, padding: 1 }
+        );
         assert_eq!((layers[5].kind.outputs(), layers[7].kind.weights()), (ends[0], 36 * ends[1]));
     }
 }
@@ -148,17 +221,38 @@ fn refuses_sizes_that_do_not_fit() {
     refused(Architecture::ResnetStl10, Sizes::new(24, 1), "side");
     refused(Architecture::ResnetImagenet, Sizes::new(48, 1), "side");
     refused(Architecture::StandardCnn, Sizes::new(32, 3), "width_divisor");
-    refused(Architecture::ResnetStl10, Sizes { dis_width_factor: 1.5, ..Sizes::new(48, 64) }, "dis_width_factor");
-    refused(Architecture::ResnetStl10, Sizes { last_conv_factor: 2.0, ..Sizes::new(48, 1) }, "last_conv_factor");
-    refused(Architecture::ResnetStl10, Sizes { conditioning: Conditioning::Concat, ..Sizes::new(48, 1) }, "n_classes");
+    refused(
+        Architecture::ResnetStl10,
+        Sizes { dis_width_factor: 1.5, ..Sizes::new(48, 64) },
+        "dis_width_factor",
+    );
+    refused(
+        Architecture::ResnetStl10,
+        Sizes { last_conv_factor: 2.0, ..Sizes::new(48, 1) },
+        "last_conv_factor",
+    );
+    refused(
+        Architecture::ResnetStl10,
+        Sizes { conditioning: Conditioning::Concat, ..Sizes::new(48, 1) },
+        "n_classes",
+    );
 }
 
 /// Every layer of every network has a name of its own: checkpoints are read by names.
 #[test]
 fn names_are_unique() {
     for architecture in Architecture::ALL {
-        for conditioning in [Conditioning::None, Conditioning::Concat, Conditioning::Projection, Conditioning::AcGan] {
-            let spec = conditional(architecture, conditioning, if conditioning == Conditioning::None { 0 } else { 10 });
+        for conditioning in [
+            Conditioning::None,
+            Conditioning::Concat,
+            Conditioning::Projection,
+            Conditioning::AcGan,
+        ] {
+            let spec = conditional(
+                architecture,
+                conditioning,
+                if conditioning == Conditioning::None { 0 } else { 10 },
+            );
             for layers in [spec.generator_layers(), spec.discriminator_layers()] {
                 let mut names: Vec<_> = layers.iter().map(|l| &l.name).collect();
                 let all = names.len();

@@ -74,7 +74,12 @@ impl RunSpec {
 
     /// Folder name of the run: label, setting, seed and identity.
     pub fn dir_name(&self) -> String {
-        let slug: String = self.label.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let slug: String = self
+            .label
+            .to_lowercase()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
         let slug = slug.split('-').filter(|s| !s.is_empty()).collect::<Vec<_>>().join("-");
         format!("{slug}-{}-s{}-{}", self.setting.to_lowercase(), self.seed, &self.id()[..8])
     }
@@ -121,7 +126,12 @@ mod tests {
             Value::Bool(b) => (!b).into(),
             Value::Number(n) if n.is_f64() => (n.as_f64().unwrap() * 0.5 + 0.125).into(),
             Value::Number(n) => (n.as_u64().unwrap() + 1).into(),
-            _ => OTHER_WORDS.iter().find(|(k, _)| *k == key).unwrap_or_else(|| panic!("no change for {key}")).1.into(),
+            _ => OTHER_WORDS
+                .iter()
+                .find(|(k, _)| *k == key)
+                .unwrap_or_else(|| panic!("no change for {key}"))
+                .1
+                .into(),
         };
         serde_json::from_value(changed).unwrap()
     }
@@ -167,7 +177,11 @@ mod tests {
     fn committed_runs_keep_their_names() {
         let results = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../results");
         let mut seen = 0;
-        for sweep in std::fs::read_dir(results).unwrap().map(|e| e.unwrap().path().join("runs")).filter(|p| p.exists()) {
+        for sweep in std::fs::read_dir(results)
+            .unwrap()
+            .map(|e| e.unwrap().path().join("runs"))
+            .filter(|p| p.exists())
+        {
             for run in std::fs::read_dir(sweep).unwrap().map(|e| e.unwrap().path()) {
                 let spec = crate::RunDir::new(&run).spec().unwrap();
                 assert_eq!(spec.dir_name(), run.file_name().unwrap().to_string_lossy());

@@ -241,7 +241,15 @@ impl RunSpec {
 
     /// What the layer table depends on.
     pub fn sizes(&self) -> Sizes {
-        let RunSpec { side, width_divisor, dis_width_factor, last_conv_factor, conditioning, n_classes, .. } = *self;
+        let RunSpec {
+            side,
+            width_divisor,
+            dis_width_factor,
+            last_conv_factor,
+            conditioning,
+            n_classes,
+            ..
+        } = *self;
         Sizes { side, width_divisor, dis_width_factor, last_conv_factor, conditioning, n_classes }
     }
 
@@ -261,7 +269,9 @@ impl RunSpec {
     /// As [`RunSpec::layers`].
     pub fn multiply_adds(&self) -> Result<f64> {
         let layers = self.layers()?;
-        let sum = |part: Vec<&LayerSpec>| part.into_iter().map(LayerSpec::multiply_adds).sum::<u64>() as f64;
+        let sum = |part: Vec<&LayerSpec>| {
+            part.into_iter().map(LayerSpec::multiply_adds).sum::<u64>() as f64
+        };
         let (g, d) = (sum(layers.generator_layers()), sum(layers.discriminator_layers()));
         let penalty = if self.regularizer == Regularizer::GradientPenalty { 5.0 } else { 0.0 };
         let d_update = self.batch as f64 * (g + (6.0 + penalty) * d);
@@ -278,12 +288,25 @@ impl RunSpec {
         const PROCESS: f64 = 64.0 * 1024.0 * 1024.0;
         let layers = self.layers()?;
         let parameters = (layers.generator_parameters() + layers.discriminator_parameters()) as f64;
-        let maps = |part: Vec<&LayerSpec>| part.into_iter().map(|l| l.output.iter().product::<usize>()).sum::<usize>() as f64;
+        let maps = |part: Vec<&LayerSpec>| {
+            part.into_iter().map(|l| l.output.iter().product::<usize>()).sum::<usize>() as f64
+        };
         let (g, d) = (maps(layers.generator_layers()), maps(layers.discriminator_layers()));
-        let pieces = |batch: usize, piece: usize| if piece == 0 { batch } else { piece.min(batch) } as f64;
-        let (batch, gen_batch) = (pieces(self.batch, self.dis_micro_batch), pieces(self.gen_batch, self.gen_micro_batch));
+        let pieces =
+            |batch: usize, piece: usize| if piece == 0 { batch } else { piece.min(batch) } as f64;
+        let (batch, gen_batch) = (
+            pieces(self.batch, self.dis_micro_batch),
+            pieces(self.gen_batch, self.gen_micro_batch),
+        );
         // Residual blocks keep what stands before and after each activation, upsampling and sum; the penalty has passes of its own.
-        let steps = if matches!(self.architecture, Architecture::StandardCnn | Architecture::StandardCnnCgl) { 1.0 } else { 3.0 };
+        let steps = if matches!(
+            self.architecture,
+            Architecture::StandardCnn | Architecture::StandardCnnCgl
+        ) {
+            1.0
+        } else {
+            3.0
+        };
         let passes = if self.regularizer == Regularizer::GradientPenalty { 4.0 } else { 2.0 };
         let dis_update = passes * batch * 2.0 * steps * d + batch * 2.0 * g;
         let gen_update = gen_batch * (2.0 * steps * d + 4.0 * steps * g);
@@ -303,12 +326,16 @@ impl RunSpec {
         }
         let parsed = serde_json::from_str(text).ok().filter(|v: &serde_json::Value| !v.is_null());
         let parsed = match (&map[key], parsed) {
-            (serde_json::Value::String(_), _) | (_, None) => serde_json::Value::String(text.to_string()),
+            (serde_json::Value::String(_), _) | (_, None) => {
+                serde_json::Value::String(text.to_string())
+            }
             (_, Some(v)) => v,
         };
         map.insert(key.to_string(), parsed);
-        let mut next: RunSpec = serde_json::from_value(value)
-            .map_err(|e| Error::Parse { path: format!("--set {key}={text}").into(), reason: e.to_string() })?;
+        let mut next: RunSpec = serde_json::from_value(value).map_err(|e| Error::Parse {
+            path: format!("--set {key}={text}").into(),
+            reason: e.to_string(),
+        })?;
         // A method stands for its parts; a later --set may still change each of them.
         if key == "method" {
             (next.normalization, next.regularizer, next.loss) = next.method.parts();
@@ -334,10 +361,16 @@ mod tests {
             assert!(text.contains(&format!("`{key}`")), "experiments/README.md lacks `{key}`");
         }
         for method in Method::ALL {
-            assert!(text.contains(&format!("`{}`", method.name())), "experiments/README.md lacks {method:?}");
+            assert!(
+                text.contains(&format!("`{}`", method.name())),
+                "experiments/README.md lacks {method:?}"
+            );
         }
         for architecture in Architecture::ALL {
-            assert!(text.contains(&format!("`{}`", architecture.name())), "experiments/README.md lacks {architecture:?}");
+            assert!(
+                text.contains(&format!("`{}`", architecture.name())),
+                "experiments/README.md lacks {architecture:?}"
+            );
             assert_eq!(serde_json::to_value(architecture).unwrap(), architecture.name());
         }
     }
@@ -363,7 +396,13 @@ mod tests {
 
     #[test]
     fn a_linear_decay_ends_at_zero_after_the_last_update() {
-        let spec = RunSpec { lr: 0.5, lr_decay: LrDecay::Linear, lr_decay_start: 4, gen_updates: 8, ..RunSpec::paper(Method::Sn) };
+        let spec = RunSpec {
+            lr: 0.5,
+            lr_decay: LrDecay::Linear,
+            lr_decay_start: 4,
+            gen_updates: 8,
+            ..RunSpec::paper(Method::Sn)
+        };
         assert_eq!([0, 3, 4, 6, 7, 8].map(|t| spec.lr_at(t)), [0.5, 0.5, 0.5, 0.25, 0.125, 0.0]);
         assert_eq!(RunSpec { lr_decay: LrDecay::Constant, ..spec }.lr_at(7), 0.5);
     }
@@ -382,10 +421,14 @@ mod tests {
         for (spec, megabytes) in measured {
             let estimate = spec.memory().unwrap() as f64 / (1024.0 * 1024.0);
             let name = (spec.label.clone(), spec.architecture.name());
-            assert!((0.95 * megabytes..3.0 * megabytes).contains(&estimate), "{name:?}: {estimate:.0} MB for {megabytes}");
+            assert!(
+                (0.95 * megabytes..3.0 * megabytes).contains(&estimate),
+                "{name:?}: {estimate:.0} MB for {megabytes}"
+            );
         }
         let whole = of(Method::Sn, Architecture::ResnetImagenet);
-        let pieces = RunSpec { side: 128, dis_micro_batch: 16, gen_micro_batch: 16, ..whole.clone() };
+        let pieces =
+            RunSpec { side: 128, dis_micro_batch: 16, gen_micro_batch: 16, ..whole.clone() };
         assert!(pieces.memory().unwrap() < RunSpec { side: 128, ..whole }.memory().unwrap() / 2);
     }
 }

@@ -39,9 +39,14 @@ impl RunSpec {
                 return Err(Error::invalid(key, format!("is {v}; it must be a positive number")));
             }
         }
-        for (key, v) in [("ac_dis_weight", self.ac_dis_weight), ("ac_gen_weight", self.ac_gen_weight)] {
+        for (key, v) in
+            [("ac_dis_weight", self.ac_dis_weight), ("ac_gen_weight", self.ac_gen_weight)]
+        {
             if !(v.is_finite() && v >= 0.0) {
-                return Err(Error::invalid(key, format!("is {v}; it must be a number of at least 0")));
+                return Err(Error::invalid(
+                    key,
+                    format!("is {v}; it must be a number of at least 0"),
+                ));
             }
         }
         for (key, v) in [("beta1", self.beta1), ("beta2", self.beta2), ("gen_ema", self.gen_ema)] {
@@ -53,7 +58,9 @@ impl RunSpec {
     }
 
     fn validate_batches(&self) -> Result<()> {
-        for (key, v) in [("n_dis", self.n_dis as usize), ("batch", self.batch), ("gen_batch", self.gen_batch)] {
+        for (key, v) in
+            [("n_dis", self.n_dis as usize), ("batch", self.batch), ("gen_batch", self.gen_batch)]
+        {
             if v == 0 {
                 return Err(Error::invalid(key, "is 0; it must be at least 1"));
             }
@@ -68,27 +75,49 @@ impl RunSpec {
                 return Err(Error::invalid(key, format!("is {v}; it must be at most {largest}")));
             }
         }
-        let parts = [("dis_micro_batch", self.dis_micro_batch, self.batch), ("gen_micro_batch", self.gen_micro_batch, self.gen_batch)];
+        let parts = [
+            ("dis_micro_batch", self.dis_micro_batch, self.batch),
+            ("gen_micro_batch", self.gen_micro_batch, self.gen_batch),
+        ];
         for (key, part, whole) in parts {
             if part != 0 && !whole.is_multiple_of(part) {
-                return Err(Error::invalid(key, format!("is {part}; it must divide the batch of {whole}, or be 0")));
+                return Err(Error::invalid(
+                    key,
+                    format!("is {part}; it must divide the batch of {whole}, or be 0"),
+                ));
             }
         }
         Ok(())
     }
 
     fn validate_method(&self) -> Result<()> {
-        if self.gamma && !matches!(self.normalization, Normalization::Spectral | Normalization::Weight | Normalization::Frobenius) {
-            return Err(Error::invalid("gamma", "is true, but only spectral, weight and frobenius normalization have a γ variant"));
+        if self.gamma
+            && !matches!(
+                self.normalization,
+                Normalization::Spectral | Normalization::Weight | Normalization::Frobenius
+            )
+        {
+            return Err(Error::invalid(
+                "gamma",
+                "is true, but only spectral, weight and frobenius normalization have a γ variant",
+            ));
         }
-        if self.regularizer == Regularizer::GradientPenalty && matches!(self.normalization, Normalization::Batch | Normalization::Layer) {
+        if self.regularizer == Regularizer::GradientPenalty
+            && matches!(self.normalization, Normalization::Batch | Normalization::Layer)
+        {
             return Err(Error::invalid(
                 "regularizer",
                 "is gradient-penalty with batch or layer normalization in D: the penalty's gradient is implemented for piecewise linear D only",
             ));
         }
-        if self.conditioning == Conditioning::AcGan && self.ac_dis_weight == 0.0 && self.ac_gen_weight == 0.0 {
-            return Err(Error::invalid("conditioning", "is ac-gan, but both weights of the classification loss are 0"));
+        if self.conditioning == Conditioning::AcGan
+            && self.ac_dis_weight == 0.0
+            && self.ac_gen_weight == 0.0
+        {
+            return Err(Error::invalid(
+                "conditioning",
+                "is ac-gan, but both weights of the classification loss are 0",
+            ));
         }
         Ok(())
     }
@@ -98,7 +127,10 @@ impl RunSpec {
             return Err(Error::invalid("lr_decay_start", "is set, but `lr_decay` is constant"));
         }
         if self.lr_decay == LrDecay::Linear && self.lr_decay_start >= self.gen_updates {
-            let reason = format!("is {}; it must be below `gen_updates`, which is {}", self.lr_decay_start, self.gen_updates);
+            let reason = format!(
+                "is {}; it must be below `gen_updates`, which is {}",
+                self.lr_decay_start, self.gen_updates
+            );
             return Err(Error::invalid("lr_decay_start", reason));
         }
         Ok(())
@@ -141,7 +173,11 @@ mod tests {
         assert!(spec.validate().unwrap_err().to_string().contains("n_classes"));
         spec.n_classes = 10;
         spec.validate().unwrap();
-        spec = RunSpec { lr_decay: LrDecay::Linear, lr_decay_start: 100_000, ..RunSpec::paper(Method::Sn) };
+        spec = RunSpec {
+            lr_decay: LrDecay::Linear,
+            lr_decay_start: 100_000,
+            ..RunSpec::paper(Method::Sn)
+        };
         assert!(spec.validate().unwrap_err().to_string().contains("lr_decay_start"));
     }
 }

@@ -88,7 +88,8 @@ impl<T: Real> Kernel<T> for Line<'_, T> {
                         });
                         for row in 0..rows {
                             for c in (0..channels).step_by(S::LANES) {
-                                let (n, at) = (S::LANES.min(channels - c), offset + row * to.channels + c);
+                                let (n, at) =
+                                    (S::LANES.min(channels - c), offset + row * to.channels + c);
                                 let v = S::load(self.scratch.as_ptr().add(row * width + c));
                                 let v = self.epilogue.apply::<S>(v, first + c, at, n);
                                 let target = self.to.pointer().add(at);
@@ -103,14 +104,24 @@ impl<T: Real> Kernel<T> for Line<'_, T> {
 }
 
 /// The map of `shape` in `direction` from `from` to `to`; slices have been checked.
-pub(super) fn map<T: Real>(isa: Isa, shape: &ConvShape, direction: Direction, from: &[T], w: &[T], epilogue: Step<'_, T>, to: &mut [T]) {
+pub(super) fn map<T: Real>(
+    isa: Isa,
+    shape: &ConvShape,
+    direction: Direction,
+    from: &[T],
+    w: &[T],
+    epilogue: Step<'_, T>,
+    to: &mut [T],
+) {
     let maps = Maps::new(shape, direction);
     let isa = T::isa(isa);
     let width = panel_width(maps.to.channels, isa.lanes());
     let packed = pack(&maps, w, width);
     let to = SharedMut::new(to);
     (0..maps.to.height).into_par_iter().for_each(|y| {
-        T::with_scratch(ROWS * width, |scratch| T::run(isa, Line { maps, from, packed: &packed, width, epilogue, to, y, scratch }));
+        T::with_scratch(ROWS * width, |scratch| {
+            T::run(isa, Line { maps, from, packed: &packed, width, epilogue, to, y, scratch })
+        });
     });
 }
 
@@ -141,10 +152,18 @@ impl<T: Real> Kernel<T> for WeightPart<'_, T> {
                 for panel in (0..self.row).step_by(self.width) {
                     blocks.clear();
                     for x in 0..to.width {
-                        let Some(from_x) = self.maps.source(x, tap % k, from.width) else { continue };
-                        let (in_x, in_y) = ((from_y * from.width + from_x) * images, (y * to.width + x) * images);
+                        let Some(from_x) = self.maps.source(x, tap % k, from.width) else {
+                            continue;
+                        };
+                        let (in_x, in_y) =
+                            ((from_y * from.width + from_x) * images, (y * to.width + x) * images);
                         // SAFETY: both pixels lie within their feature maps, and the panel within a row.
-                        blocks.push(unsafe { (self.x.as_ptr().add(in_x * from.channels), self.dy.as_ptr().add(in_y * self.row + panel)) });
+                        blocks.push(unsafe {
+                            (
+                                self.x.as_ptr().add(in_x * from.channels),
+                                self.dy.as_ptr().add(in_y * self.row + panel),
+                            )
+                        });
                     }
                     let c = (tap - self.taps.start) * from.channels * self.row + panel;
                     // SAFETY: `dw` holds [taps][in][row], and the blocks reach over `images` rows of both sides.
@@ -194,7 +213,12 @@ pub(super) fn grad_weight<T: Real>(isa: Isa, shape: &ConvShape, x: &[T], dy: &[T
 }
 
 /// `dw[i]` is the sum over parts, in order, of the element at `place(i)`.
-pub(super) fn add_parts<T: Real>(partial: &[T], parts: usize, dw: &mut [T], place: impl Fn(usize) -> usize + Sync) {
+pub(super) fn add_parts<T: Real>(
+    partial: &[T],
+    parts: usize,
+    dw: &mut [T],
+    place: impl Fn(usize) -> usize + Sync,
+) {
     let size = partial.len() / parts;
     dw.par_iter_mut().with_min_len(1 << 12).enumerate().for_each(|(i, value)| {
         let at = place(i);
@@ -203,12 +227,20 @@ pub(super) fn add_parts<T: Real>(partial: &[T], parts: usize, dw: &mut [T], plac
 }
 
 /// `values` with rows of `channels` padded with zeros to whole panels of `width`, and the length of a row then.
-pub(super) fn whole_panels<T: Real>(values: &[T], channels: usize, width: usize) -> (Cow<'_, [T]>, usize) {
+pub(super) fn whole_panels<T: Real>(
+    values: &[T],
+    channels: usize,
+    width: usize,
+) -> (Cow<'_, [T]>, usize) {
     let row = channels.next_multiple_of(width);
     if row == channels {
         return (Cow::Borrowed(values), row);
     }
     let mut padded = vec![T::ZERO; values.len() / channels * row];
-    padded.par_chunks_mut(row).with_min_len(1 << 10).zip(values.par_chunks(channels)).for_each(|(p, v)| p[..channels].copy_from_slice(v));
+    padded
+        .par_chunks_mut(row)
+        .with_min_len(1 << 10)
+        .zip(values.par_chunks(channels))
+        .for_each(|(p, v)| p[..channels].copy_from_slice(v));
     (Cow::Owned(padded), row)
 }

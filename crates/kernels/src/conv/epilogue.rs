@@ -56,14 +56,28 @@ impl<T: Real> Step<'_, T> {
     ///
     /// Safety: `channel + n` and `offset + n` lie within the result that [`Epilogue::step`] has seen.
     #[inline(always)]
-    pub(super) unsafe fn apply<S: Simd<T = T>>(&self, v: S::V, channel: usize, offset: usize, n: usize) -> S::V {
+    pub(super) unsafe fn apply<S: Simd<T = T>>(
+        &self,
+        v: S::V,
+        channel: usize,
+        offset: usize,
+        n: usize,
+    ) -> S::V {
         // SAFETY: the caller's promise.
         unsafe {
             let load = |p: *const T| S::load_first(p, n);
             if !self.of.is_empty() {
-                return S::where_positive(load(self.of.as_ptr().add(offset)), v, S::mul(v, S::splat(self.slope)));
+                return S::where_positive(
+                    load(self.of.as_ptr().add(offset)),
+                    v,
+                    S::mul(v, S::splat(self.slope)),
+                );
             }
-            let a = if self.bias.is_empty() { v } else { S::add(v, load(self.bias.as_ptr().add(channel))) };
+            let a = if self.bias.is_empty() {
+                v
+            } else {
+                S::add(v, load(self.bias.as_ptr().add(channel)))
+            };
             S::where_positive(a, a, S::mul(a, S::splat(self.slope)))
         }
     }

@@ -41,14 +41,23 @@ pub fn forward<T: Real>(s: &ConvShape, x: &[T], w: &[T], epilogue: Epilogue<'_, 
 ///
 /// # Panics
 /// As [`forward`], and when the choice does not fit the shape or the machine.
-pub fn forward_by<T: Real>(choice: Choice, s: &ConvShape, x: &[T], w: &[T], epilogue: Epilogue<'_, T>, y: &mut [T]) {
+pub fn forward_by<T: Real>(
+    choice: Choice,
+    s: &ConvShape,
+    x: &[T],
+    w: &[T],
+    epilogue: Epilogue<'_, T>,
+    y: &mut [T],
+) {
     check(s, x, w, y);
     let step = epilogue.step(s.out_channels, y.len());
     match choice.kind(s, Pass::Forward) {
         Kind::Direct => direct::map(choice.isa, s, Direction::Forward, x, w, step, y),
         Kind::Stacked => stacked::map(choice.isa, s, Direction::Forward, x, w, step, y),
         Kind::Unit => winograd::map::<T, Unit>(choice.isa, s, Direction::Forward, x, w, step, y),
-        Kind::Resampling => winograd::map::<T, Down>(choice.isa, s, Direction::Forward, x, w, step, y),
+        Kind::Resampling => {
+            winograd::map::<T, Down>(choice.isa, s, Direction::Forward, x, w, step, y)
+        }
     }
 }
 
@@ -56,7 +65,13 @@ pub fn forward_by<T: Real>(choice: Choice, s: &ConvShape, x: &[T], w: &[T], epil
 ///
 /// # Panics
 /// When a slice's length does not fit the shape.
-pub fn grad_input<T: Real>(s: &ConvShape, dy: &[T], w: &[T], epilogue: Epilogue<'_, T>, dx: &mut [T]) {
+pub fn grad_input<T: Real>(
+    s: &ConvShape,
+    dy: &[T],
+    w: &[T],
+    epilogue: Epilogue<'_, T>,
+    dx: &mut [T],
+) {
     grad_input_by(Choice::of(s, Pass::GradInput), s, dy, w, epilogue, dx);
 }
 
@@ -64,14 +79,23 @@ pub fn grad_input<T: Real>(s: &ConvShape, dy: &[T], w: &[T], epilogue: Epilogue<
 ///
 /// # Panics
 /// As [`forward_by`].
-pub fn grad_input_by<T: Real>(choice: Choice, s: &ConvShape, dy: &[T], w: &[T], epilogue: Epilogue<'_, T>, dx: &mut [T]) {
+pub fn grad_input_by<T: Real>(
+    choice: Choice,
+    s: &ConvShape,
+    dy: &[T],
+    w: &[T],
+    epilogue: Epilogue<'_, T>,
+    dx: &mut [T],
+) {
     check(s, dx, w, dy);
     let step = epilogue.step(s.in_channels, dx.len());
     match choice.kind(s, Pass::GradInput) {
         Kind::Direct => direct::map(choice.isa, s, Direction::Adjoint, dy, w, step, dx),
         Kind::Stacked => stacked::map(choice.isa, s, Direction::Adjoint, dy, w, step, dx),
         Kind::Unit => winograd::map::<T, Unit>(choice.isa, s, Direction::Adjoint, dy, w, step, dx),
-        Kind::Resampling => winograd::map::<T, Up>(choice.isa, s, Direction::Adjoint, dy, w, step, dx),
+        Kind::Resampling => {
+            winograd::map::<T, Up>(choice.isa, s, Direction::Adjoint, dy, w, step, dx)
+        }
     }
 }
 
@@ -92,7 +116,11 @@ pub fn grad_weight_by<T: Real>(choice: Choice, s: &ConvShape, x: &[T], dy: &[T],
     match choice.kind(s, Pass::GradWeight) {
         Kind::Direct => direct::grad_weight(choice.isa, s, x, dy, dw),
         Kind::Stacked => stacked::grad_weight(choice.isa, s, x, dy, dw),
-        Kind::Unit => winograd_weight::grad_weight::<T, Unit>(choice.isa, s, table::cut(s), x, dy, dw),
-        Kind::Resampling => winograd_weight::grad_weight::<T, Down>(choice.isa, s, table::cut(s), x, dy, dw),
+        Kind::Unit => {
+            winograd_weight::grad_weight::<T, Unit>(choice.isa, s, table::cut(s), x, dy, dw)
+        }
+        Kind::Resampling => {
+            winograd_weight::grad_weight::<T, Down>(choice.isa, s, table::cut(s), x, dy, dw)
+        }
     }
 }

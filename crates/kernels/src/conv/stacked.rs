@@ -47,7 +47,9 @@ struct Strip<'a, T> {
 
 /// Source lines that some target lines read.
 fn source_lines(maps: &Maps, lines: std::ops::Range<usize>) -> std::ops::Range<usize> {
-    let read = lines.flat_map(|y| (0..maps.shape.kernel).filter_map(move |k| maps.source(y, k, maps.from.height)));
+    let read = lines.flat_map(|y| {
+        (0..maps.shape.kernel).filter_map(move |k| maps.source(y, k, maps.from.height))
+    });
     let (low, high) = read.fold((usize::MAX, 0), |(low, high), y| (low.min(y), high.max(y + 1)));
     low.min(high)..high
 }
@@ -55,10 +57,13 @@ fn source_lines(maps: &Maps, lines: std::ops::Range<usize>) -> std::ops::Range<u
 impl<T: Real> Kernel<T> for Strip<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T = T>>(self) {
-        let (images, from, to, width) = (self.maps.shape.batch, self.maps.from, self.maps.to, self.width);
+        let (images, from, to, width) =
+            (self.maps.shape.batch, self.maps.from, self.maps.to, self.width);
         let rows = ROWS.min(images - self.image);
         let products = self.scratch.as_mut_ptr();
-        for (i, pixel) in (self.sources.start * from.width..self.sources.end * from.width).enumerate() {
+        for (i, pixel) in
+            (self.sources.start * from.width..self.sources.end * from.width).enumerate()
+        {
             // SAFETY: the pixel lies within the source, and the scratch holds a product for each pixel of the source lines.
             unsafe {
                 let a = self.from.as_ptr().add((pixel * images + self.image) * from.channels);
@@ -103,7 +108,15 @@ pub(super) fn fits(to_channels: usize, lanes: usize) -> bool {
 }
 
 /// The map of `shape` in `direction` from `from` to `to`; slices have been checked, and the target channels are few.
-pub(super) fn map<T: Real>(isa: Isa, shape: &ConvShape, direction: Direction, from: &[T], w: &[T], epilogue: Step<'_, T>, to: &mut [T]) {
+pub(super) fn map<T: Real>(
+    isa: Isa,
+    shape: &ConvShape,
+    direction: Direction,
+    from: &[T],
+    w: &[T],
+    epilogue: Step<'_, T>,
+    to: &mut [T],
+) {
     let maps = Maps::new(shape, direction);
     let isa = T::isa(isa);
     let width = (shape.kernel * shape.kernel * maps.to.channels).next_multiple_of(isa.lanes());
@@ -114,7 +127,18 @@ pub(super) fn map<T: Real>(isa: Isa, shape: &ConvShape, direction: Direction, fr
         let lines = i / chunks * LINES..((i / chunks + 1) * LINES).min(maps.to.height);
         let sources = source_lines(&maps, lines.clone());
         T::with_scratch(sources.len() * maps.from.width * ROWS * width + isa.lanes(), |scratch| {
-            let strip = Strip { maps, from, packed: &packed, width, lines, sources, image: i % chunks * ROWS, epilogue, to, scratch };
+            let strip = Strip {
+                maps,
+                from,
+                packed: &packed,
+                width,
+                lines,
+                sources,
+                image: i % chunks * ROWS,
+                epilogue,
+                to,
+                scratch,
+            };
             T::run(isa, strip);
         });
     });
@@ -145,11 +169,19 @@ impl<T: Real> Kernel<T> for WeightPart<'_, T> {
         let (stacked, stride) = (k * k * self.channels, stride(k * k, self.channels));
         let mut sources = Vec::new();
         self.dw.fill(T::ZERO);
-        for (y, x) in self.lines.clone().flat_map(|y| (0..self.maps.to.width).map(move |x| (y, x))) {
+        for (y, x) in self.lines.clone().flat_map(|y| (0..self.maps.to.width).map(move |x| (y, x)))
+        {
             self.maps.sources(y, x, &mut sources);
             for image in (0..images).step_by(GATHERED) {
                 let rows = GATHERED.min(images - image);
-                gather(self.few, self.channels, (images, image), &sources, k * k, &mut self.scratch[..rows * stride]);
+                gather(
+                    self.few,
+                    self.channels,
+                    (images, image),
+                    &sources,
+                    k * k,
+                    &mut self.scratch[..rows * stride],
+                );
                 let wide = ((y * self.maps.to.width + x) * images + image) * self.row;
                 for panel in (0..self.row).step_by(self.width) {
                     // SAFETY: the wide side holds `rows` rows from there, `dw` as many rows as taps are stacked.
@@ -158,7 +190,10 @@ impl<T: Real> Kernel<T> for WeightPart<'_, T> {
                             rows: stacked,
                             width: self.width,
                             depth: rows,
-                            blocks: &[(self.scratch.as_ptr(), self.wide.as_ptr().add(wide + panel))],
+                            blocks: &[(
+                                self.scratch.as_ptr(),
+                                self.wide.as_ptr().add(wide + panel),
+                            )],
                             a_row: stride,
                             b_row: self.row,
                             c_row: self.row,
@@ -179,14 +214,22 @@ fn stride(taps: usize, channels: usize) -> usize {
 
 /// Rows of all taps' channels around a pixel, for images from `image` on; zeros where a tap lies outside.
 #[inline(always)]
-fn gather<T: Real>(few: &[T], channels: usize, (images, image): (usize, usize), sources: &[(usize, usize)], taps: usize, rows: &mut [T]) {
+fn gather<T: Real>(
+    few: &[T],
+    channels: usize,
+    (images, image): (usize, usize),
+    sources: &[(usize, usize)],
+    taps: usize,
+    rows: &mut [T],
+) {
     let stride = stride(taps, channels);
     let count = rows.len() / stride;
     let mut sources = sources.iter().peekable();
     for tap in 0..taps {
         let column = tap * channels;
         let Some((pixel, _)) = sources.next_if(|(_, t)| *t == tap) else {
-            rows.chunks_exact_mut(stride).for_each(|row| row[column..column + channels].fill(T::ZERO));
+            rows.chunks_exact_mut(stride)
+                .for_each(|row| row[column..column + channels].fill(T::ZERO));
             continue;
         };
         let start = (pixel * images + image) * channels;
@@ -195,11 +238,16 @@ fn gather<T: Real>(few: &[T], channels: usize, (images, image): (usize, usize), 
                 // SAFETY: four numbers lie there by the condition above, and a row has room for four from any tap on; what is too much
                 // is overwritten by the next tap.
                 unsafe {
-                    row.as_mut_ptr().add(column).cast::<[T; 4]>().write(few.as_ptr().add(start + i * channels).cast::<[T; 4]>().read())
+                    row.as_mut_ptr()
+                        .add(column)
+                        .cast::<[T; 4]>()
+                        .write(few.as_ptr().add(start + i * channels).cast::<[T; 4]>().read())
                 }
             }
         } else {
-            for (row, from) in rows.chunks_exact_mut(stride).zip(few[start..].chunks_exact(channels)) {
+            for (row, from) in
+                rows.chunks_exact_mut(stride).zip(few[start..].chunks_exact(channels))
+            {
                 row[column..column + channels].copy_from_slice(from);
             }
         }
@@ -226,7 +274,10 @@ pub(super) fn grad_weight<T: Real>(isa: Isa, shape: &ConvShape, x: &[T], dy: &[T
     partial.par_chunks_mut(size).enumerate().for_each(|(part, dw)| {
         let lines = part * maps.to.height / parts..(part + 1) * maps.to.height / parts;
         T::with_scratch(GATHERED * stride(taps, channels), |scratch| {
-            T::run(isa, WeightPart { maps, few, wide: &wide, channels, row, width, lines, dw, scratch });
+            T::run(
+                isa,
+                WeightPart { maps, few, wide: &wide, channels, row, width, lines, dw, scratch },
+            );
         });
     });
     add_parts(&partial, parts, dw, |i| {

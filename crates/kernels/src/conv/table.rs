@@ -61,9 +61,15 @@ impl Choice {
     /// The choice for a pass over a shape.
     pub fn of(s: &ConvShape, pass: Pass) -> Choice {
         // Vectors as wide as divide both sides' channels; the 3-channel sides are padded to vectors of the other side's width.
-        let winograd = Choice { algorithm: Algorithm::Winograd, isa: Isa::dividing(gcd(s.in_channels, s.out_channels)) };
+        let winograd = Choice {
+            algorithm: Algorithm::Winograd,
+            isa: Isa::dividing(gcd(s.in_channels, s.out_channels)),
+        };
         let stacked = Choice { algorithm: Algorithm::Stacked, isa: Isa::best() };
-        let direct = Choice { algorithm: Algorithm::Direct, isa: Isa::dividing(s.in_channels.max(s.out_channels)) };
+        let direct = Choice {
+            algorithm: Algorithm::Direct,
+            isa: Isa::dividing(s.in_channels.max(s.out_channels)),
+        };
         // Winograd wins wherever it fits, on every layer of the paper's networks and in every pass (`cargo bench --bench layers`).
         [winograd, stacked].into_iter().find(|c| c.fits(s, pass)).unwrap_or(direct)
     }
@@ -76,8 +82,13 @@ impl Choice {
                 (Algorithm::Direct, _) => true,
                 (Algorithm::Stacked, Pass::Forward) => stacked::fits(s.out_channels, lanes),
                 (Algorithm::Stacked, Pass::GradInput) => stacked::fits(s.in_channels, lanes),
-                (Algorithm::Stacked, Pass::GradWeight) => stacked::fits(s.in_channels.min(s.out_channels), lanes),
-                (Algorithm::Winograd, _) => tiling(s).is_some() && Blocks::of(s.in_channels, s.out_channels, lanes).is_some(),
+                (Algorithm::Stacked, Pass::GradWeight) => {
+                    stacked::fits(s.in_channels.min(s.out_channels), lanes)
+                }
+                (Algorithm::Winograd, _) => {
+                    tiling(s).is_some()
+                        && Blocks::of(s.in_channels, s.out_channels, lanes).is_some()
+                }
             }
     }
 
@@ -99,5 +110,9 @@ fn gcd(a: usize, b: usize) -> usize {
 pub(super) fn cut(s: &ConvShape) -> Cut {
     // Few channels: several private sums. Many: they would not fit the caches, so panels are dealt out instead.
     let panels = s.out_channels.div_ceil(64);
-    if s.in_channels <= 128 { Cut { parts: 4, panels, tiles: 1 } } else { Cut { parts: 1, panels: panels.div_ceil(4), tiles: 2 } }
+    if s.in_channels <= 128 {
+        Cut { parts: 4, panels, tiles: 1 }
+    } else {
+        Cut { parts: 1, panels: panels.div_ceil(4), tiles: 2 }
+    }
 }

@@ -3,7 +3,10 @@
 //! A tile of INPUT source values gives OUTPUT target values. Both are taken to points where the convolution is a pointwise product:
 //! `target = output(Σ over phases of input(source) ⊙ weight(taps))`. Arrays have room for the longest; what is not used is zero.
 
-#![allow(clippy::undocumented_unsafe_blocks, reason = "vector arithmetic alone, under the one condition that `Simd` states")]
+#![allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "vector arithmetic alone, under the one condition that `Simd` states"
+)]
 
 use crate::simd::Simd;
 
@@ -84,7 +87,16 @@ impl Tiling for Unit {
 
     #[inline(always)]
     unsafe fn input<S: Simd>(d: Six<S>) -> Six<S> {
-        unsafe { [S::sub(d[0], d[2]), S::add(d[1], d[2]), S::sub(d[2], d[1]), S::sub(d[1], d[3]), S::zero(), S::zero()] }
+        unsafe {
+            [
+                S::sub(d[0], d[2]),
+                S::add(d[1], d[2]),
+                S::sub(d[2], d[1]),
+                S::sub(d[1], d[3]),
+                S::zero(),
+                S::zero(),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn output<S: Simd>(m: Six<S>) -> Six<S> {
@@ -106,7 +118,16 @@ impl Tiling for Unit {
 impl Forward for Unit {
     #[inline(always)]
     unsafe fn output_adjoint<S: Simd>(y: Six<S>) -> Six<S> {
-        unsafe { [y[0], S::add(y[0], y[1]), S::sub(y[0], y[1]), S::sub(S::zero(), y[1]), S::zero(), S::zero()] }
+        unsafe {
+            [
+                y[0],
+                S::add(y[0], y[1]),
+                S::sub(y[0], y[1]),
+                S::sub(S::zero(), y[1]),
+                S::zero(),
+                S::zero(),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn weight_adjoint<S: Simd>(u: Six<S>) -> Six<S> {
@@ -133,11 +154,22 @@ impl Tiling for Down {
 
     #[inline(always)]
     unsafe fn input<S: Simd>(d: Six<S>) -> Six<S> {
-        unsafe { [S::sub(d[0], d[2]), d[2], S::sub(d[2], d[4]), S::sub(d[1], d[3]), d[3], S::sub(d[3], d[5])] }
+        unsafe {
+            [
+                S::sub(d[0], d[2]),
+                d[2],
+                S::sub(d[2], d[4]),
+                S::sub(d[1], d[3]),
+                d[3],
+                S::sub(d[3], d[5]),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn output<S: Simd>(m: Six<S>) -> Six<S> {
-        unsafe { [S::add(m[0], m[1]), S::sub(m[1], m[2]), S::zero(), S::zero(), S::zero(), S::zero()] }
+        unsafe {
+            [S::add(m[0], m[1]), S::sub(m[1], m[2]), S::zero(), S::zero(), S::zero(), S::zero()]
+        }
     }
     #[inline(always)]
     unsafe fn weight<S: Simd>(w: Six<S>) -> Six<S> {
@@ -148,11 +180,22 @@ impl Tiling for Down {
 impl Forward for Down {
     #[inline(always)]
     unsafe fn output_adjoint<S: Simd>(y: Six<S>) -> Six<S> {
-        unsafe { [y[0], S::add(y[0], y[1]), S::sub(S::zero(), y[1]), S::zero(), S::zero(), S::zero()] }
+        unsafe {
+            [y[0], S::add(y[0], y[1]), S::sub(S::zero(), y[1]), S::zero(), S::zero(), S::zero()]
+        }
     }
     #[inline(always)]
     unsafe fn weight_adjoint<S: Simd>(u: Six<S>) -> Six<S> {
-        unsafe { [S::add(u[0], u[1]), S::add(u[3], u[4]), S::add(u[1], u[2]), S::add(u[4], u[5]), S::zero(), S::zero()] }
+        unsafe {
+            [
+                S::add(u[0], u[1]),
+                S::add(u[3], u[4]),
+                S::add(u[1], u[2]),
+                S::add(u[4], u[5]),
+                S::zero(),
+                S::zero(),
+            ]
+        }
     }
 }
 
@@ -175,11 +218,22 @@ impl Tiling for Up {
     }
     #[inline(always)]
     unsafe fn input<S: Simd>(d: Six<S>) -> Six<S> {
-        unsafe { [S::sub(d[0], d[1]), d[1], S::sub(d[1], d[2]), d[2], S::sub(d[2], d[3]), S::zero()] }
+        unsafe {
+            [S::sub(d[0], d[1]), d[1], S::sub(d[1], d[2]), d[2], S::sub(d[2], d[3]), S::zero()]
+        }
     }
     #[inline(always)]
     unsafe fn output<S: Simd>(m: Six<S>) -> Six<S> {
-        unsafe { [S::add(m[0], m[1]), S::add(m[3], m[4]), S::sub(m[1], m[2]), S::sub(m[4], m[5]), S::zero(), S::zero()] }
+        unsafe {
+            [
+                S::add(m[0], m[1]),
+                S::add(m[3], m[4]),
+                S::sub(m[1], m[2]),
+                S::sub(m[4], m[5]),
+                S::zero(),
+                S::zero(),
+            ]
+        }
     }
     #[inline(always)]
     unsafe fn weight<S: Simd>(w: Six<S>) -> Six<S> {

@@ -57,9 +57,11 @@ impl<T: Real, K: Tiling> Kernel<T> for Weights<'_, T, K> {
         let mut gathered = [T::ZERO; 16 * 16];
         for first in (0..to).step_by(S::LANES) {
             for lane in 0..S::LANES {
-                let source = &self.w[(first + lane) * to_stride + self.channel * from_stride..][..taps];
+                let source =
+                    &self.w[(first + lane) * to_stride + self.channel * from_stride..][..taps];
                 for (tap, value) in source.iter().enumerate() {
-                    gathered[(if reversed { taps - 1 - tap } else { tap }) * S::LANES + lane] = *value;
+                    gathered[(if reversed { taps - 1 - tap } else { tap }) * S::LANES + lane] =
+                        *value;
                 }
             }
             let (panel, column) = (first / self.width, first % self.width);
@@ -95,7 +97,8 @@ impl TilePixels {
         for i in 0..K::INPUT {
             for j in 0..K::INPUT {
                 // Padding is 1 in every tiling.
-                let (y, x) = ((ty * K::STEP + i).wrapping_sub(1), (tx * K::STEP + j).wrapping_sub(1));
+                let (y, x) =
+                    ((ty * K::STEP + i).wrapping_sub(1), (tx * K::STEP + j).wrapping_sub(1));
                 if y < height && x < width {
                     pixels[i * K::INPUT + j] = y * width + x;
                 }
@@ -166,7 +169,8 @@ struct Tile<'a, T, K> {
 
 impl<T: Real, K: Tiling> Tile<'_, T, K> {
     fn scratch(from: usize, rows: usize, width: usize) -> usize {
-        K::SOURCE_POINTS * K::SOURCE_POINTS * (from * rows + PAD) + K::POINTS * K::POINTS * (rows * width + PAD)
+        K::SOURCE_POINTS * K::SOURCE_POINTS * (from * rows + PAD)
+            + K::POINTS * K::POINTS * (rows * width + PAD)
     }
 }
 
@@ -183,7 +187,16 @@ impl<T: Real, K: Tiling> Kernel<T> for Tile<'_, T, K> {
         let tile = TilePixels::new::<K>(from.height, from.width, self.ty, self.tx);
         // SAFETY: `v` holds SOURCE_POINTS² planes.
         unsafe {
-            transform_input::<S, K>(self.from, &tile, (images, from.channels, depth), self.image, rows, v, (0, rows), plane);
+            transform_input::<S, K>(
+                self.from,
+                &tile,
+                (images, from.channels, depth),
+                self.image,
+                rows,
+                v,
+                (0, rows),
+                plane,
+            );
         }
         let mut blocks = Vec::with_capacity(4 * from.channels / depth);
         let points = K::WEIGHT_POINTS;
@@ -191,14 +204,19 @@ impl<T: Real, K: Tiling> Kernel<T> for Tile<'_, T, K> {
             for a in 0..K::POINTS {
                 for b in 0..K::POINTS {
                     blocks.clear();
-                    for (py, px) in (0..K::PHASES).flat_map(|y| (0..K::PHASES).map(move |x| (y, x))) {
+                    for (py, px) in (0..K::PHASES).flat_map(|y| (0..K::PHASES).map(move |x| (y, x)))
+                    {
                         let (wa, wb) = (py * K::POINTS + a, px * K::POINTS + b);
                         let source = K::source_of(wa) * K::SOURCE_POINTS + K::source_of(wb);
-                        let u = (panel * points * points + wa * points + wb) * from.channels * width;
+                        let u =
+                            (panel * points * points + wa * points + wb) * from.channels * width;
                         for block in 0..from.channels / depth {
                             // SAFETY: planes and weights are laid out as computed here.
                             blocks.push(unsafe {
-                                (v.cast_const().add(source * plane + block * rows * depth), self.u.as_ptr().add(u + block * depth * width))
+                                (
+                                    v.cast_const().add(source * plane + block * rows * depth),
+                                    self.u.as_ptr().add(u + block * depth * width),
+                                )
                             });
                         }
                     }
@@ -266,10 +284,15 @@ pub(super) fn map<T: Real, K: Tiling>(
     let Some(blocks) = Blocks::of(maps.from.channels, maps.to.channels, isa.lanes()) else {
         unreachable!("the table chose Winograd for channels that vectors do not divide")
     };
-    let mut u = Buffer::<T>::arbitrary(K::WEIGHT_POINTS * K::WEIGHT_POINTS * maps.from.channels * maps.to.channels);
+    let mut u = Buffer::<T>::arbitrary(
+        K::WEIGHT_POINTS * K::WEIGHT_POINTS * maps.from.channels * maps.to.channels,
+    );
     let shared = SharedMut::new(&mut u);
     (0..maps.from.channels).into_par_iter().with_min_len(4).for_each(|channel| {
-        T::run(isa, Weights { maps, w, width: blocks.width, channel, u: shared, kind: PhantomData::<K> });
+        T::run(
+            isa,
+            Weights { maps, w, width: blocks.width, channel, u: shared, kind: PhantomData::<K> },
+        );
     });
 
     let (tall, wide) = (maps.to.height / K::OUTPUT, maps.to.width / K::OUTPUT);
@@ -277,9 +300,25 @@ pub(super) fn map<T: Real, K: Tiling>(
     let to = SharedMut::new(to);
     (0..tall * wide * chunks).into_par_iter().for_each(|i| {
         let (image, tx, ty) = (i % chunks * ROWS, i / chunks % wide, i / chunks / wide);
-        let size = Tile::<T, K>::scratch(maps.from.channels, ROWS.min(shape.batch - image), blocks.width);
+        let size =
+            Tile::<T, K>::scratch(maps.from.channels, ROWS.min(shape.batch - image), blocks.width);
         T::with_scratch(size, |scratch| {
-            T::run(isa, Tile { maps, blocks, from, u: &u, epilogue, to, ty, tx, image, scratch, kind: PhantomData::<K> });
+            T::run(
+                isa,
+                Tile {
+                    maps,
+                    blocks,
+                    from,
+                    u: &u,
+                    epilogue,
+                    to,
+                    ty,
+                    tx,
+                    image,
+                    scratch,
+                    kind: PhantomData::<K>,
+                },
+            );
         });
     });
 }

@@ -50,7 +50,8 @@ struct Unit {
 impl<T: Real, K: Forward> Task<'_, T, K> {
     fn scratch(from: usize, width: usize, tiles: usize) -> usize {
         let rows = ROWS * tiles;
-        K::SOURCE_POINTS * K::SOURCE_POINTS * (from * rows + PAD) + K::POINTS * K::POINTS * (rows * width + PAD)
+        K::SOURCE_POINTS * K::SOURCE_POINTS * (from * rows + PAD)
+            + K::POINTS * K::POINTS * (rows * width + PAD)
     }
 
     fn unit(&self, i: usize) -> Unit {
@@ -80,7 +81,16 @@ impl<T: Real, K: Forward> Kernel<T> for Task<'_, T, K> {
                 let place = (rows, capacity);
                 // SAFETY: `v` holds `capacity` rows a point, of which this unit's begin at `rows`.
                 unsafe {
-                    transform_input::<S, K>(self.x, &tile, (images, from.channels, depth), unit.image, unit.rows, v, place, v_plane);
+                    transform_input::<S, K>(
+                        self.x,
+                        &tile,
+                        (images, from.channels, depth),
+                        unit.image,
+                        unit.rows,
+                        v,
+                        place,
+                        v_plane,
+                    );
                 }
                 rows += unit.rows;
             }
@@ -88,22 +98,30 @@ impl<T: Real, K: Forward> Kernel<T> for Task<'_, T, K> {
                 let mut row = 0;
                 for unit in units.clone().map(|i| self.unit(i)) {
                     // SAFETY: `e` holds `capacity` rows a point.
-                    unsafe { self.transform_dy::<S>(unit, panel * width, e.add(row * width), e_plane) };
+                    unsafe {
+                        self.transform_dy::<S>(unit, panel * width, e.add(row * width), e_plane)
+                    };
                     row += unit.rows;
                 }
                 for (a, b) in (0..K::POINTS).flat_map(|a| (0..K::POINTS).map(move |b| (a, b))) {
-                    for (py, px) in (0..K::PHASES).flat_map(|y| (0..K::PHASES).map(move |x| (y, x))) {
+                    for (py, px) in (0..K::PHASES).flat_map(|y| (0..K::PHASES).map(move |x| (y, x)))
+                    {
                         let point = (py * K::POINTS + a) * K::SOURCE_POINTS + px * K::POINTS + b;
                         for block in 0..from.channels / depth {
-                            let du = ((panel * points + point) * from.channels + block * depth) * width;
+                            let du =
+                                ((panel * points + point) * from.channels + block * depth) * width;
                             // SAFETY: planes lie as computed; this task alone writes its panels of its part.
                             unsafe {
-                                let a_block = v.add(point * v_plane + block * capacity * depth).cast_const();
+                                let a_block =
+                                    v.add(point * v_plane + block * capacity * depth).cast_const();
                                 S::product_transposed(&Product {
                                     rows: depth,
                                     width,
                                     depth: rows,
-                                    blocks: &[(a_block, e.add((a * K::POINTS + b) * e_plane).cast_const())],
+                                    blocks: &[(
+                                        a_block,
+                                        e.add((a * K::POINTS + b) * e_plane).cast_const(),
+                                    )],
                                     a_row: depth,
                                     b_row: width,
                                     c_row: width,
@@ -123,7 +141,13 @@ impl<T: Real, K: Forward> Kernel<T> for Task<'_, T, K> {
 impl<T: Real, K: Forward> Task<'_, T, K> {
     /// One unit's dy at its points, `e[point][row][width]`.
     #[inline(always)]
-    unsafe fn transform_dy<S: Simd<T = T>>(&self, unit: Unit, first: usize, e: *mut T, plane: usize) {
+    unsafe fn transform_dy<S: Simd<T = T>>(
+        &self,
+        unit: Unit,
+        first: usize,
+        e: *mut T,
+        plane: usize,
+    ) {
         let (images, to, width) = (self.maps.shape.batch, self.maps.to, self.blocks.width);
         for row in 0..unit.rows {
             for c in (0..width).step_by(S::LANES) {
@@ -182,7 +206,8 @@ impl<T: Real, K: Forward> Kernel<T> for Finish<'_, T, K> {
                     store(a, b, v): S::store(gathered.as_mut_ptr().add((a * K::TAPS + b) * S::LANES), v),
                 );
                 for lane in 0..S::LANES {
-                    let target = self.dw.pointer().add(((first + lane) * from + self.channel) * taps);
+                    let target =
+                        self.dw.pointer().add(((first + lane) * from + self.channel) * taps);
                     for tap in 0..taps {
                         *target.add(tap) = gathered[tap * S::LANES + lane];
                     }
@@ -193,14 +218,22 @@ impl<T: Real, K: Forward> Kernel<T> for Finish<'_, T, K> {
 }
 
 /// The weight gradient of `shape` with tiling K; slices have been checked, and [`super::table`] found that K fits.
-pub(super) fn grad_weight<T: Real, K: Forward>(isa: Isa, shape: &ConvShape, cut: Cut, x: &[T], dy: &[T], dw: &mut [T]) {
+pub(super) fn grad_weight<T: Real, K: Forward>(
+    isa: Isa,
+    shape: &ConvShape,
+    cut: Cut,
+    x: &[T],
+    dy: &[T],
+    dw: &mut [T],
+) {
     let maps = Maps::new(shape, Direction::Forward);
     let isa = T::isa(isa);
     let Some(blocks) = Blocks::of(maps.from.channels, maps.to.channels, isa.lanes()) else {
         unreachable!("the table chose Winograd for channels that vectors do not divide")
     };
     let panels = maps.to.channels / blocks.width;
-    let units = maps.to.height / K::OUTPUT * (maps.to.width / K::OUTPUT) * shape.batch.div_ceil(ROWS);
+    let units =
+        maps.to.height / K::OUTPUT * (maps.to.width / K::OUTPUT) * shape.batch.div_ceil(ROWS);
     let parts = cut.parts.min(units);
     let groups = panels.div_ceil(cut.panels);
     let part = K::SOURCE_POINTS * K::SOURCE_POINTS * shape.in_channels * shape.out_channels;
@@ -227,6 +260,17 @@ pub(super) fn grad_weight<T: Real, K: Forward>(isa: Isa, shape: &ConvShape, cut:
     });
     let dw = SharedMut::new(dw);
     (0..shape.in_channels).into_par_iter().with_min_len(4).for_each(|channel| {
-        T::run(isa, Finish { maps, width: blocks.width, parts, channel, du: &du, dw, kind: PhantomData::<K> });
+        T::run(
+            isa,
+            Finish {
+                maps,
+                width: blocks.width,
+                parts,
+                channel,
+                du: &du,
+                dw,
+                kind: PhantomData::<K>,
+            },
+        );
     });
 }

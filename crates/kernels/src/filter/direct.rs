@@ -25,7 +25,9 @@ pub(super) fn pack(shape: &FilterShape, panels: &Panels, weights: &[f32]) -> Vec
     for Panel { first, width } in panels.iter() {
         for tap in 0..taps {
             for c in 0..channels {
-                packed.extend((first..first + width).map(|o| weights[(o * channels + c) * taps + tap]));
+                packed.extend(
+                    (first..first + width).map(|o| weights[(o * channels + c) * taps + tap]),
+                );
             }
         }
     }
@@ -54,7 +56,9 @@ impl Line<'_> {
     /// The source pixels of target pixel (y, column) and their taps.
     fn sources(&self, column: usize) -> Vec<(usize, usize)> {
         let FilterShape { kernel, stride, padding, .. } = self.filter.shape;
-        let source = |to: usize, tap: usize, pad: usize, size: usize| (to * stride + tap).checked_sub(pad).filter(|from| *from < size);
+        let source = |to: usize, tap: usize, pad: usize, size: usize| {
+            (to * stride + tap).checked_sub(pad).filter(|from| *from < size)
+        };
         let mut list = Vec::with_capacity(kernel.0 * kernel.1);
         for i in 0..kernel.0 {
             let Some(from_y) = source(self.y, i, padding.0, self.x.plane.height) else { continue };
@@ -128,7 +132,17 @@ impl Line<'_> {
         let (images, channels, a_row) = (self.x.plane.images, self.x.channels, self.x.pitch);
         let weights = &self.filter.packed[first * self.filter.shape.taps() * channels..];
         let product = |depth, blocks: &[_], add| {
-            let product = Product { rows: rows.len(), width, depth, blocks, a_row, b_row: width, c_row: width, c: sums, add };
+            let product = Product {
+                rows: rows.len(),
+                width,
+                depth,
+                blocks,
+                a_row,
+                b_row: width,
+                c_row: width,
+                c: sums,
+                add,
+            };
             // SAFETY: the blocks reach over the rows of x and the packed panel; `sums` has room by the caller's promise.
             unsafe { S::product(&product) };
         };
@@ -157,13 +171,22 @@ impl Line<'_> {
     ///
     /// Safety: the sums are there, and no other task writes the rows.
     #[inline(always)]
-    unsafe fn store<S: Simd<T = f32>>(&self, Panel { first, width }: Panel, row: usize, rows: usize, sums: *const f32) {
+    unsafe fn store<S: Simd<T = f32>>(
+        &self,
+        Panel { first, width }: Panel,
+        row: usize,
+        rows: usize,
+        sums: *const f32,
+    ) {
         for i in 0..rows {
             for c in (0..width).step_by(S::LANES) {
                 // SAFETY: the caller's promise; the panel's channels are y's.
                 unsafe {
                     let v = S::load(sums.add(i * width + c));
-                    S::store(self.to.row(row + i).add(first + c), finish::<S>(v, self.bias, first + c));
+                    S::store(
+                        self.to.row(row + i).add(first + c),
+                        finish::<S>(v, self.bias, first + c),
+                    );
                 }
             }
         }

@@ -26,7 +26,10 @@ impl Plane {
 
     /// Whether `len` numbers hold this plane with rows `pitch` apart, the last of `channels`.
     fn fits(self, channels: usize, pitch: usize, len: usize) -> bool {
-        self.rows() > 0 && channels > 0 && channels <= pitch && (self.rows() - 1) * pitch + channels <= len
+        self.rows() > 0
+            && channels > 0
+            && channels <= pitch
+            && (self.rows() - 1) * pitch + channels <= len
     }
 }
 
@@ -54,7 +57,11 @@ impl<'a> Map<'a> {
     /// # Panics
     /// When the length does not fit.
     pub fn some(plane: Plane, channels: usize, pitch: usize, data: &'a [f32]) -> Map<'a> {
-        assert!(plane.fits(channels, pitch, data.len()), "{channels} of {pitch} channels over {plane:?} in {} numbers", data.len());
+        assert!(
+            plane.fits(channels, pitch, data.len()),
+            "{channels} of {pitch} channels over {plane:?} in {} numbers",
+            data.len()
+        );
         Map { plane, channels, pitch, data }
     }
 }
@@ -82,7 +89,11 @@ impl<'a> MapMut<'a> {
     /// # Panics
     /// When the length does not fit.
     pub fn some(plane: Plane, channels: usize, pitch: usize, data: &'a mut [f32]) -> MapMut<'a> {
-        assert!(plane.fits(channels, pitch, data.len()), "{channels} of {pitch} channels over {plane:?} in {} numbers", data.len());
+        assert!(
+            plane.fits(channels, pitch, data.len()),
+            "{channels} of {pitch} channels over {plane:?} in {} numbers",
+            data.len()
+        );
         MapMut { plane, channels, pitch, data }
     }
 

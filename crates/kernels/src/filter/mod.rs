@@ -49,7 +49,10 @@ impl FilterShape {
             assert!(size + 2 * padding >= kernel, "{self:?} over {input:?}");
             (size + 2 * padding - kernel) / self.stride + 1
         };
-        let (height, width) = (side(input.height, self.kernel.0, self.padding.0), side(input.width, self.kernel.1, self.padding.1));
+        let (height, width) = (
+            side(input.height, self.kernel.0, self.padding.0),
+            side(input.width, self.kernel.1, self.padding.1),
+        );
         Plane { height, width, images: input.images }
     }
 }
@@ -104,13 +107,24 @@ impl Filter {
     ///
     /// # Errors
     /// As [`Filter::new`], and when the method cannot compute the shape.
-    pub fn with(method: Method, isa: Isa, shape: FilterShape, weights: &[f32], bias: &[f32]) -> Result<Filter, Error> {
+    pub fn with(
+        method: Method,
+        isa: Isa,
+        shape: FilterShape,
+        weights: &[f32],
+        bias: &[f32],
+    ) -> Result<Filter, Error> {
         let FilterShape { in_channels, out_channels, kernel, stride, .. } = shape;
         let sizes = [in_channels, out_channels, kernel.0, kernel.1, stride];
         let whole = sizes.iter().all(|n| *n > 0) && out_channels.is_multiple_of(panels::VECTOR);
-        let fits = weights.len() == out_channels * in_channels * shape.taps() && bias.len() == out_channels;
+        let fits = weights.len() == out_channels * in_channels * shape.taps()
+            && bias.len() == out_channels;
         if !whole || !fits || (method == Method::Winograd && Winograd::kind(&shape).is_none()) {
-            return Err(Error::Filter { shape: format!("{shape:?}"), weights: weights.len(), bias: bias.len() });
+            return Err(Error::Filter {
+                shape: format!("{shape:?}"),
+                weights: weights.len(),
+                bias: bias.len(),
+            });
         }
         let panels = Panels::of(out_channels);
         let packed = match method {
@@ -135,16 +149,33 @@ impl Filter {
     /// # Panics
     /// When the maps' sizes do not fit the filter's.
     pub fn apply(&self, x: Map<'_>, finish: Finish, mut y: MapMut<'_>) {
-        assert_eq!((x.channels, y.channels()), (self.shape.in_channels, self.shape.out_channels), "channels of {:?}", self.shape);
+        assert_eq!(
+            (x.channels, y.channels()),
+            (self.shape.in_channels, self.shape.out_channels),
+            "channels of {:?}",
+            self.shape
+        );
         assert_eq!(y.plane(), self.shape.output(x.plane), "plane of {:?}", self.shape);
         let bias = if finish == Finish::BiasRelu { Some(self.bias.as_slice()) } else { None };
         match (self.method, Winograd::kind(&self.shape)) {
-            (Method::Winograd, Some(Winograd::Square3)) => winograd::apply::<Square<F43>>(self, x, bias, &mut y),
-            (Method::Winograd, Some(Winograd::Square5)) => winograd::apply::<Square<F25>>(self, x, bias, &mut y),
-            (Method::Winograd, Some(Winograd::Row3)) => winograd::apply::<Row<F43>>(self, x, bias, &mut y),
-            (Method::Winograd, Some(Winograd::Column3)) => winograd::apply::<Column<F43>>(self, x, bias, &mut y),
-            (Method::Winograd, Some(Winograd::Row7)) => winograd::apply::<Row<F47>>(self, x, bias, &mut y),
-            (Method::Winograd, Some(Winograd::Column7)) => winograd::apply::<Column<F47>>(self, x, bias, &mut y),
+            (Method::Winograd, Some(Winograd::Square3)) => {
+                winograd::apply::<Square<F43>>(self, x, bias, &mut y)
+            }
+            (Method::Winograd, Some(Winograd::Square5)) => {
+                winograd::apply::<Square<F25>>(self, x, bias, &mut y)
+            }
+            (Method::Winograd, Some(Winograd::Row3)) => {
+                winograd::apply::<Row<F43>>(self, x, bias, &mut y)
+            }
+            (Method::Winograd, Some(Winograd::Column3)) => {
+                winograd::apply::<Column<F43>>(self, x, bias, &mut y)
+            }
+            (Method::Winograd, Some(Winograd::Row7)) => {
+                winograd::apply::<Row<F47>>(self, x, bias, &mut y)
+            }
+            (Method::Winograd, Some(Winograd::Column7)) => {
+                winograd::apply::<Column<F47>>(self, x, bias, &mut y)
+            }
             _ => direct::apply(self, x, bias, &mut y),
         }
     }

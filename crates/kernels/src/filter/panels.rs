@@ -23,7 +23,9 @@ impl Panels {
         let vectors = channels / VECTOR;
         let count = vectors.div_ceil(WIDEST);
         let start = |i: usize| i * vectors / count * VECTOR;
-        Panels((0..count).map(|i| Panel { first: start(i), width: start(i + 1) - start(i) }).collect())
+        Panels(
+            (0..count).map(|i| Panel { first: start(i), width: start(i + 1) - start(i) }).collect(),
+        )
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Panel> + '_ {
@@ -40,7 +42,11 @@ impl Panels {
 ///
 /// Safety: a vector of `bias` begins at `channel`, and the instruction set of S is present.
 #[inline(always)]
-pub(super) unsafe fn finish<S: Simd<T = f32>>(v: S::V, bias: Option<&[f32]>, channel: usize) -> S::V {
+pub(super) unsafe fn finish<S: Simd<T = f32>>(
+    v: S::V,
+    bias: Option<&[f32]>,
+    channel: usize,
+) -> S::V {
     // SAFETY: the caller's promise.
     unsafe {
         let Some(bias) = bias else { return v };

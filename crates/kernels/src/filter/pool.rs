@@ -27,7 +27,10 @@ impl Windows {
     /// When a window does not fit.
     pub fn output(&self, input: Plane) -> Plane {
         let side = |size: usize| {
-            assert!(size + 2 * self.padding >= SIDE && self.padding <= 1, "{self:?} over {input:?}");
+            assert!(
+                size + 2 * self.padding >= SIDE && self.padding <= 1,
+                "{self:?} over {input:?}"
+            );
             (size + 2 * self.padding - SIDE) / self.stride + 1
         };
         Plane { height: side(input.height), width: side(input.width), images: input.images }
@@ -70,10 +73,16 @@ struct Line<'a> {
 }
 
 fn each_line(windows: Windows, x: Map<'_>, of: Of<'_>, mut y: MapMut<'_>) {
-    assert!(x.channels == y.channels() && x.channels.is_multiple_of(VECTOR), "pooling of {} channels", x.channels);
+    assert!(
+        x.channels == y.channels() && x.channels.is_multiple_of(VECTOR),
+        "pooling of {} channels",
+        x.channels
+    );
     assert_eq!(y.plane(), windows.output(x.plane), "plane of {windows:?}");
     let to = y.share();
-    (0..to.plane.height).into_par_iter().for_each(|y| f32::run(Isa::best(), Line { windows, x, of, to, y }));
+    (0..to.plane.height)
+        .into_par_iter()
+        .for_each(|y| f32::run(Isa::best(), Line { windows, x, of, to, y }));
 }
 
 impl Line<'_> {
@@ -102,7 +111,14 @@ impl Kernel<f32> for Line<'_> {
                 for c in (0..self.x.channels).step_by(S::LANES) {
                     // SAFETY: pixels, images and channels lie within x; this task alone writes this line of y.
                     unsafe {
-                        let at = |pixel: usize| S::load(self.x.data.as_ptr().add((pixel * images + image) * self.x.pitch + c));
+                        let at = |pixel: usize| {
+                            S::load(
+                                self.x
+                                    .data
+                                    .as_ptr()
+                                    .add((pixel * images + image) * self.x.pitch + c),
+                            )
+                        };
                         let mut v = at(pixels[0]);
                         for pixel in &pixels[1..n] {
                             let next = at(*pixel);
@@ -114,7 +130,12 @@ impl Kernel<f32> for Line<'_> {
                         if let Of::Mean(bias) = self.of {
                             v = finish::<S>(S::mul(v, S::splat(1.0 / n as f32)), Some(bias), c);
                         }
-                        S::store(self.to.row((self.y * self.to.plane.width + column) * images + image).add(c), v);
+                        S::store(
+                            self.to
+                                .row((self.y * self.to.plane.width + column) * images + image)
+                                .add(c),
+                            v,
+                        );
                     }
                 }
             }
@@ -140,11 +161,20 @@ impl Kernel<f32> for Sums<'_> {
                 unsafe {
                     let mut v = S::zero();
                     for x in 0..width {
-                        v = S::add(v, S::load(self.x.data.as_ptr().add(((y * width + x) * images + self.image) * self.x.pitch + c)));
+                        v =
+                            S::add(
+                                v,
+                                S::load(self.x.data.as_ptr().add(
+                                    ((y * width + x) * images + self.image) * self.x.pitch + c,
+                                )),
+                            );
                     }
                     S::store(line.as_mut_ptr(), v);
                 }
-                self.sums[c..].iter_mut().zip(&line[..S::LANES]).for_each(|(sum, v)| *sum += f64::from(*v));
+                self.sums[c..]
+                    .iter_mut()
+                    .zip(&line[..S::LANES])
+                    .for_each(|(sum, v)| *sum += f64::from(*v));
             }
         }
     }
@@ -155,10 +185,17 @@ impl Kernel<f32> for Sums<'_> {
 /// # Panics
 /// When the sizes do not fit.
 pub fn mean_over_plane(x: Map<'_>, means: &mut [f32]) {
-    assert!(x.channels.is_multiple_of(VECTOR) && means.len() == x.plane.images * x.channels, "means of {} channels", x.channels);
+    assert!(
+        x.channels.is_multiple_of(VECTOR) && means.len() == x.plane.images * x.channels,
+        "means of {} channels",
+        x.channels
+    );
     means.par_chunks_mut(x.channels).enumerate().for_each(|(image, means)| {
         let mut sums = vec![0.0; x.channels];
         f32::run(Isa::best(), Sums { x, image, sums: &mut sums });
-        means.iter_mut().zip(sums).for_each(|(mean, sum)| *mean = (sum / x.plane.pixels() as f64) as f32);
+        means
+            .iter_mut()
+            .zip(sums)
+            .for_each(|(mean, sum)| *mean = (sum / x.plane.pixels() as f64) as f32);
     });
 }

@@ -31,7 +31,9 @@ pub(super) enum Winograd {
 impl Winograd {
     /// The tiling for a shape, if there is one.
     pub(super) fn kind(shape: &FilterShape) -> Option<Winograd> {
-        let fits = shape.stride == 1 && shape.in_channels.is_multiple_of(VECTOR) && shape.out_channels.is_multiple_of(VECTOR);
+        let fits = shape.stride == 1
+            && shape.in_channels.is_multiple_of(VECTOR)
+            && shape.out_channels.is_multiple_of(VECTOR);
         let kind = match shape.kernel {
             (3, 3) => Winograd::Square3,
             (5, 5) => Winograd::Square5,
@@ -104,7 +106,9 @@ impl<K: Tile> Task<'_, K> {
             let (y, x) = ((top + i).wrapping_sub(padding.0), (left + j).wrapping_sub(padding.1));
             if y < plane.height && x < plane.width {
                 // SAFETY: the pixel lies within the map.
-                let first = unsafe { self.x.data.as_ptr().add((y * plane.width + x) * plane.images * self.x.pitch) };
+                let first = unsafe {
+                    self.x.data.as_ptr().add((y * plane.width + x) * plane.images * self.x.pitch)
+                };
                 sources[i * K::SOURCE.1 + j] = (first, 1);
             }
         }
@@ -125,7 +129,8 @@ impl<K: Tile> Task<'_, K> {
                 // SAFETY: images and channels lie within the map; `v` is as the caller promises.
                 unsafe {
                     let mut points = [S::zero(); MOST];
-                    for (point, (source, inside)) in points.iter_mut().zip(sources).take(K::POINTS) {
+                    for (point, (source, inside)) in points.iter_mut().zip(sources).take(K::POINTS)
+                    {
                         *point = S::load(source.add(offset * inside));
                     }
                     K::input::<S>(&mut points);
@@ -142,7 +147,14 @@ impl<K: Tile> Task<'_, K> {
     ///
     /// Safety: `m` holds the points, planes `plane` elements apart, and no other task writes the tile.
     #[inline(always)]
-    unsafe fn output<S: Simd<T = f32>>(&self, tile: usize, m: *const f32, row: usize, plane: usize, Panel { first, width }: Panel) {
+    unsafe fn output<S: Simd<T = f32>>(
+        &self,
+        tile: usize,
+        m: *const f32,
+        row: usize,
+        plane: usize,
+        Panel { first, width }: Panel,
+    ) {
         let (top, left) = (tile / self.wide * K::TARGET.0, tile % self.wide * K::TARGET.1);
         let (height, line) = (self.to.plane.height, self.to.plane.width);
         let (rows, columns) = (K::TARGET.0.min(height - top), K::TARGET.1.min(line - left));
@@ -189,7 +201,10 @@ impl<K: Tile> Kernel<f32> for Task<'_, K> {
             for point in 0..K::POINTS {
                 // SAFETY: planes and packed weights lie as computed.
                 unsafe {
-                    let block = (v.add(point * plane).cast_const(), weights.as_ptr().add(point * channels * width));
+                    let block = (
+                        v.add(point * plane).cast_const(),
+                        weights.as_ptr().add(point * channels * width),
+                    );
                     S::product(&Product {
                         rows,
                         width,
@@ -212,16 +227,25 @@ impl<K: Tile> Kernel<f32> for Task<'_, K> {
 }
 
 /// y from x; sizes have been checked, and the filter's weights were packed for K.
-pub(super) fn apply<K: Tile>(filter: &Filter, x: Map<'_>, bias: Option<&[f32]>, y: &mut MapMut<'_>) {
+pub(super) fn apply<K: Tile>(
+    filter: &Filter,
+    x: Map<'_>,
+    bias: Option<&[f32]>,
+    y: &mut MapMut<'_>,
+) {
     let to = y.share();
     let wide = to.plane.width.div_ceil(K::TARGET.1);
     let tiles = wide * to.plane.height.div_ceil(K::TARGET.0);
     let together = (ROWS / x.plane.images).max(1);
     (0..tiles.div_ceil(together)).into_par_iter().for_each(|i| {
         let tiles = i * together..((i + 1) * together).min(tiles);
-        let (source, target) = scratch::<K>(x.channels, tiles.len() * x.plane.images, filter.panels.widest());
+        let (source, target) =
+            scratch::<K>(x.channels, tiles.len() * x.plane.images, filter.panels.widest());
         f32::with_scratch(source + target, |scratch| {
-            f32::run(filter.isa, Task { filter, x, bias, to, tiles, wide, scratch, kind: PhantomData::<K> });
+            f32::run(
+                filter.isa,
+                Task { filter, x, bias, to, tiles, wide, scratch, kind: PhantomData::<K> },
+            );
         });
     });
 }

@@ -1,4 +1,6 @@
-use crate::support::{CONVOLUTION, F64_ROUNDING, distance, dot, draw, same_bits_on_any_threads, widen};
+use crate::support::{
+    CONVOLUTION, F64_ROUNDING, distance, dot, draw, same_bits_on_any_threads, widen,
+};
 use proptest::prelude::*;
 use sngan_kernels::conv::{self, Algorithm, Choice, Epilogue, Pass};
 use sngan_kernels::{ConvShape, Isa, Real};
@@ -28,7 +30,9 @@ fn for_each_product(s: &ConvShape, mut f: impl FnMut(usize, usize, usize)) {
             }
             let pixel = (y - s.padding) * s.in_w + x - s.padding;
             for n in 0..s.batch {
-                for (o, c) in (0..s.out_channels).flat_map(|o| (0..s.in_channels).map(move |c| (o, c))) {
+                for (o, c) in
+                    (0..s.out_channels).flat_map(|o| (0..s.in_channels).map(move |c| (o, c)))
+                {
                     let at_w = ((o * s.in_channels + c) * k + ky) * k + kx;
                     let at_y = ((oy * out_w + ox) * s.batch + n) * s.out_channels + o;
                     f((pixel * s.batch + n) * s.in_channels + c, at_w, at_y);
@@ -61,7 +65,8 @@ impl<T: Real> Run<T> {
 
     fn expected(&self) -> Expected {
         let (x, w, dy) = (widen(&self.x), widen(&self.w), widen(&self.dy));
-        let mut e = Expected { y: vec![0.0; dy.len()], dx: vec![0.0; x.len()], dw: vec![0.0; w.len()] };
+        let mut e =
+            Expected { y: vec![0.0; dy.len()], dx: vec![0.0; x.len()], dw: vec![0.0; w.len()] };
         for_each_product(&self.shape, |i, j, k| {
             e.y[k] += x[i] * w[j];
             e.dx[i] += dy[k] * w[j];
@@ -74,7 +79,8 @@ impl<T: Real> Run<T> {
     fn compute(&self, choice: Option<Choice>) -> [Vec<T>; 3] {
         let s = &self.shape;
         let of = |pass| in_pass(choice.unwrap_or(Choice::of(s, pass)), s, pass);
-        let (mut y, mut dx, mut dw) = (draw(4, self.dy.len()), draw(5, self.x.len()), draw(6, self.w.len()));
+        let (mut y, mut dx, mut dw) =
+            (draw(4, self.dy.len()), draw(5, self.x.len()), draw(6, self.w.len()));
         conv::forward_by(of(Pass::Forward), s, &self.x, &self.w, Epilogue::None, &mut y);
         conv::grad_input_by(of(Pass::GradInput), s, &self.dy, &self.w, Epilogue::None, &mut dx);
         conv::grad_weight_by(of(Pass::GradWeight), s, &self.x, &self.dy, &mut dw);
@@ -91,24 +97,31 @@ impl<T: Real> Run<T> {
 /// Everything that can compute `s` on this machine; a choice that cannot do a pass leaves it to the direct algorithm.
 fn choices(s: &ConvShape) -> Vec<Choice> {
     let algorithms = [Algorithm::Direct, Algorithm::Stacked, Algorithm::Winograd];
-    let all = algorithms.into_iter().flat_map(|algorithm| Isa::available().iter().map(move |isa| Choice { algorithm, isa: *isa }));
+    let all = algorithms.into_iter().flat_map(|algorithm| {
+        Isa::available().iter().map(move |isa| Choice { algorithm, isa: *isa })
+    });
     all.filter(|c| PASSES.iter().any(|pass| c.fits(s, *pass))).collect()
 }
 
 fn any_shape() -> impl Strategy<Value = ConvShape> {
     let sizes = (1usize..=5, 1usize..=20, 1usize..=20, 1usize..=7, 1usize..=7);
-    (sizes, 1usize..=5, 1usize..=3, 0usize..=2).prop_filter_map("the kernel fits", |((n, c, o, h, w), kernel, stride, padding)| {
-        ConvShape::new(n, c, o, h, w, kernel, stride, padding).ok()
-    })
+    (sizes, 1usize..=5, 1usize..=3, 0usize..=2).prop_filter_map(
+        "the kernel fits",
+        |((n, c, o, h, w), kernel, stride, padding)| {
+            ConvShape::new(n, c, o, h, w, kernel, stride, padding).ok()
+        },
+    )
 }
 
 /// Shapes that Winograd can compute, with tails in batch, tiles and panels.
 fn winograd_shape() -> impl Strategy<Value = ConvShape> {
     let channels = prop::sample::select(vec![8, 16, 24, 32, 48, 64, 80]);
-    (1usize..=7, channels.clone(), channels, 1usize..=3, 1usize..=3, any::<bool>()).prop_map(|(n, c, o, h, w, down)| {
-        let (kernel, stride, step) = if down { (4, 2, 4) } else { (3, 1, 2) };
-        ConvShape::new(n, c, o, h * step, w * step, kernel, stride, 1).unwrap()
-    })
+    (1usize..=7, channels.clone(), channels, 1usize..=3, 1usize..=3, any::<bool>()).prop_map(
+        |(n, c, o, h, w, down)| {
+            let (kernel, stride, step) = if down { (4, 2, 4) } else { (3, 1, 2) };
+            ConvShape::new(n, c, o, h * step, w * step, kernel, stride, 1).unwrap()
+        },
+    )
 }
 
 proptest! {
@@ -170,10 +183,18 @@ proptest! {
 
 /// The paper's layers at a quarter of the width, several chunks of images, and the 3-channel ends.
 fn layers() -> Vec<ConvShape> {
-    [(9, 3, 16, 32, 3, 1), (70, 16, 16, 16, 4, 2), (70, 32, 64, 4, 3, 1), (3, 16, 3, 32, 3, 1), (66, 64, 128, 8, 4, 2)]
-        .into_iter()
-        .map(|(n, c, o, side, kernel, stride)| ConvShape::new(n, c, o, side, side, kernel, stride, 1).unwrap())
-        .collect()
+    [
+        (9, 3, 16, 32, 3, 1),
+        (70, 16, 16, 16, 4, 2),
+        (70, 32, 64, 4, 3, 1),
+        (3, 16, 3, 32, 3, 1),
+        (66, 64, 128, 8, 4, 2),
+    ]
+    .into_iter()
+    .map(|(n, c, o, side, kernel, stride)| {
+        ConvShape::new(n, c, o, side, side, kernel, stride, 1).unwrap()
+    })
+    .collect()
 }
 
 #[test]

@@ -20,7 +20,8 @@ struct Case {
 
 impl Case {
     fn new(shape: FilterShape, plane: Plane, beside: usize) -> Option<Case> {
-        let fits = plane.height + 2 * shape.padding.0 >= shape.kernel.0 && plane.width + 2 * shape.padding.1 >= shape.kernel.1;
+        let fits = plane.height + 2 * shape.padding.0 >= shape.kernel.0
+            && plane.width + 2 * shape.padding.1 >= shape.kernel.1;
         fits.then_some(Case { shape, plane, beside })
     }
 
@@ -49,15 +50,22 @@ impl Case {
 
     /// What the definition gives for [`Case::apply`].
     fn expected(&self, finish: Finish) -> Vec<f64> {
-        let (x, w, bias, to) = (self.x(), self.weights(), self.bias(), self.shape.output(self.plane));
+        let (x, w, bias, to) =
+            (self.x(), self.weights(), self.bias(), self.shape.output(self.plane));
         let FilterShape { in_channels: c, out_channels: o, kernel, stride, padding } = self.shape;
-        let (in_pitch, out_pitch, n) = (c + 2 * self.beside, o + 2 * self.beside, self.plane.images);
+        let (in_pitch, out_pitch, n) =
+            (c + 2 * self.beside, o + 2 * self.beside, self.plane.images);
         let mut y = vec![7.0; to.rows() * out_pitch];
-        for (row, channel) in (0..to.rows()).flat_map(|row| (0..o).map(move |channel| (row, channel))) {
+        for (row, channel) in
+            (0..to.rows()).flat_map(|row| (0..o).map(move |channel| (row, channel)))
+        {
             let (oy, ox, image) = (row / n / to.width, row / n % to.width, row % n);
             let mut sum = 0.0;
             for (i, j) in (0..kernel.0).flat_map(|i| (0..kernel.1).map(move |j| (i, j))) {
-                let (iy, ix) = ((oy * stride + i).wrapping_sub(padding.0), (ox * stride + j).wrapping_sub(padding.1));
+                let (iy, ix) = (
+                    (oy * stride + i).wrapping_sub(padding.0),
+                    (ox * stride + j).wrapping_sub(padding.1),
+                );
                 if iy < self.plane.height && ix < self.plane.width {
                     let from = ((iy * self.plane.width + ix) * n + image) * in_pitch + self.beside;
                     for k in 0..c {
@@ -66,7 +74,11 @@ impl Case {
                     }
                 }
             }
-            let value = if finish == Finish::BiasRelu { (sum + f64::from(bias[channel])).max(0.0) } else { sum };
+            let value = if finish == Finish::BiasRelu {
+                (sum + f64::from(bias[channel])).max(0.0)
+            } else {
+                sum
+            };
             y[row * out_pitch + self.beside + channel] = value;
         }
         y
@@ -75,26 +87,43 @@ impl Case {
 
 /// Any filter with any plane.
 fn any_case() -> impl Strategy<Value = Case> {
-    let sizes = (1usize..=20, prop::sample::select(vec![16usize, 32, 48, 80]), 1usize..=5, 1usize..=5, 1usize..=2);
+    let sizes = (
+        1usize..=20,
+        prop::sample::select(vec![16usize, 32, 48, 80]),
+        1usize..=5,
+        1usize..=5,
+        1usize..=2,
+    );
     let around = (0usize..=2, 0usize..=2, 1usize..=9, 1usize..=9, 1usize..=5, 0usize..=3);
-    (sizes, around).prop_filter_map("the kernel fits", |((c, o, kh, kw, stride), (ph, pw, height, width, images, beside))| {
-        let shape = FilterShape { in_channels: c, out_channels: o, kernel: (kh, kw), stride, padding: (ph, pw) };
-        Case::new(shape, Plane { height, width, images }, beside)
-    })
+    (sizes, around).prop_filter_map(
+        "the kernel fits",
+        |((c, o, kh, kw, stride), (ph, pw, height, width, images, beside))| {
+            let shape = FilterShape {
+                in_channels: c,
+                out_channels: o,
+                kernel: (kh, kw),
+                stride,
+                padding: (ph, pw),
+            };
+            Case::new(shape, Plane { height, width, images }, beside)
+        },
+    )
 }
 
 /// Filters that Winograd computes, on planes that tiles do not fill evenly.
 fn winograd_case() -> impl Strategy<Value = Case> {
     let kernel = prop::sample::select(vec![(3, 3), (5, 5), (1, 3), (3, 1), (1, 7), (7, 1)]);
     let channels = || prop::sample::select(vec![16usize, 32, 48]);
-    (kernel, channels(), channels(), 0usize..=3, 1usize..=13, 1usize..=13, 1usize..=4, 0usize..=1).prop_filter_map(
-        "the kernel fits",
-        |(kernel, c, o, padding, height, width, images, beside)| {
-            let padding = (padding.min(kernel.0 / 2), padding.min(kernel.1 / 2));
-            let shape = FilterShape { in_channels: c, out_channels: o, kernel, stride: 1, padding };
-            Case::new(shape, Plane { height, width, images }, 16 * beside)
-        },
-    )
+    (kernel, channels(), channels(), 0usize..=3, 1usize..=13, 1usize..=13, 1usize..=4, 0usize..=1)
+        .prop_filter_map(
+            "the kernel fits",
+            |(kernel, c, o, padding, height, width, images, beside)| {
+                let padding = (padding.min(kernel.0 / 2), padding.min(kernel.1 / 2));
+                let shape =
+                    FilterShape { in_channels: c, out_channels: o, kernel, stride: 1, padding };
+                Case::new(shape, Plane { height, width, images }, 16 * beside)
+            },
+        )
 }
 
 proptest! {
@@ -151,7 +180,13 @@ proptest! {
 
 /// Filters of Inception at small planes: deep sums, many panels, both methods.
 fn deep() -> Vec<Case> {
-    let filter = |c, o, kernel, stride, padding| FilterShape { in_channels: c, out_channels: o, kernel, stride, padding };
+    let filter = |c, o, kernel, stride, padding| FilterShape {
+        in_channels: c,
+        out_channels: o,
+        kernel,
+        stride,
+        padding,
+    };
     let shapes = [
         (filter(448, 384, (3, 3), 1, (1, 1)), 5),
         (filter(192, 192, (1, 7), 1, (0, 3)), 9),
@@ -161,7 +196,14 @@ fn deep() -> Vec<Case> {
         (filter(2048, 320, (1, 1), 1, (0, 0)), 3),
         (filter(3, 32, (3, 3), 2, (0, 0)), 9),
     ];
-    shapes.into_iter().map(|(shape, side)| Case { shape, plane: Plane { height: side, width: side, images: 5 }, beside: 0 }).collect()
+    shapes
+        .into_iter()
+        .map(|(shape, side)| Case {
+            shape,
+            plane: Plane { height: side, width: side, images: 5 },
+            beside: 0,
+        })
+        .collect()
 }
 
 #[test]
@@ -181,12 +223,19 @@ fn same_bits_on_any_number_of_threads_and_images() {
         same_bits_on_any_threads(|| case.apply(method, Isa::best(), Finish::BiasRelu));
         // The first image alone, from the same x.
         let (x, o, n) = (case.x(), case.shape.out_channels, case.plane.images);
-        let first: Vec<f32> = x.chunks(case.shape.in_channels).step_by(n).flatten().copied().collect();
-        let (plane, together) = (Plane { images: 1, ..case.plane }, case.apply(method, Isa::best(), Finish::BiasRelu));
+        let first: Vec<f32> =
+            x.chunks(case.shape.in_channels).step_by(n).flatten().copied().collect();
+        let (plane, together) =
+            (Plane { images: 1, ..case.plane }, case.apply(method, Isa::best(), Finish::BiasRelu));
         let to = case.shape.output(plane);
         let mut alone = vec![7.0; to.rows() * o];
-        let filter = Filter::with(method, Isa::best(), case.shape, &case.weights(), &case.bias()).unwrap();
-        filter.apply(Map::new(plane, case.shape.in_channels, &first), Finish::BiasRelu, MapMut::new(to, o, &mut alone));
+        let filter =
+            Filter::with(method, Isa::best(), case.shape, &case.weights(), &case.bias()).unwrap();
+        filter.apply(
+            Map::new(plane, case.shape.in_channels, &first),
+            Finish::BiasRelu,
+            MapMut::new(to, o, &mut alone),
+        );
         let expected: Vec<f32> = together.chunks(o).step_by(n).flatten().copied().collect();
         assert_eq!(alone, expected, "{case:?}");
     }
@@ -194,12 +243,20 @@ fn same_bits_on_any_number_of_threads_and_images() {
 
 #[test]
 fn impossible_filters_are_refused() {
-    let shape = FilterShape { in_channels: 16, out_channels: 16, kernel: (1, 1), stride: 1, padding: (0, 0) };
+    let shape = FilterShape {
+        in_channels: 16,
+        out_channels: 16,
+        kernel: (1, 1),
+        stride: 1,
+        padding: (0, 0),
+    };
     assert!(Filter::new(shape, &[0.0; 256], &[0.0; 16]).is_ok());
     let message = Filter::new(shape, &[0.0; 255], &[0.0; 16]).unwrap_err().to_string();
     assert!(message.contains("got 255 and 16 numbers"), "{message}");
     let narrow = FilterShape { out_channels: 8, ..shape };
     assert!(Filter::new(narrow, &[0.0; 128], &[0.0; 8]).is_err());
     let strided = FilterShape { kernel: (3, 3), stride: 2, ..shape };
-    assert!(Filter::with(Method::Winograd, Isa::best(), strided, &[0.0; 2304], &[0.0; 16]).is_err());
+    assert!(
+        Filter::with(Method::Winograd, Isa::best(), strided, &[0.0; 2304], &[0.0; 16]).is_err()
+    );
 }

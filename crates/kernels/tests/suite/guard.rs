@@ -81,7 +81,9 @@ fn shapes() -> Vec<ConvShape> {
         (2, 20, 19, 6, 5, 1),
     ]
     .into_iter()
-    .map(|(n, c, o, side, kernel, stride)| ConvShape::new(n, c, o, side, side, kernel, stride, 1).unwrap())
+    .map(|(n, c, o, side, kernel, stride)| {
+        ConvShape::new(n, c, o, side, side, kernel, stride, 1).unwrap()
+    })
     .collect()
 }
 
@@ -93,14 +95,29 @@ fn convolutions_stay_within_their_buffers() {
         let y = draw::<f32>(3, s.batch * s.out_channels * s.out_h() * s.out_w());
         let bias = draw::<f32>(4, s.out_channels);
         for before in [true, false] {
-            let [x, w, y, bias, mask, mut dx, mut dw, mut out] = [&x, &w, &y, &bias, &x, &x, &w, &y].map(|v| Guarded::new(v, before));
+            let [x, w, y, bias, mask, mut dx, mut dw, mut out] =
+                [&x, &w, &y, &bias, &x, &x, &w, &y].map(|v| Guarded::new(v, before));
             for algorithm in [Algorithm::Direct, Algorithm::Stacked, Algorithm::Winograd] {
                 for choice in Isa::available().iter().map(|isa| Choice { algorithm, isa: *isa }) {
                     if choice.fits(&s, Pass::Forward) {
-                        conv::forward_by(choice, &s, &x, &w, Epilogue::BiasActivation { bias: Some(&bias), slope: 0.1 }, &mut out);
+                        conv::forward_by(
+                            choice,
+                            &s,
+                            &x,
+                            &w,
+                            Epilogue::BiasActivation { bias: Some(&bias), slope: 0.1 },
+                            &mut out,
+                        );
                     }
                     if choice.fits(&s, Pass::GradInput) {
-                        conv::grad_input_by(choice, &s, &y, &w, Epilogue::Mask { of: &mask, slope: 0.1 }, &mut dx);
+                        conv::grad_input_by(
+                            choice,
+                            &s,
+                            &y,
+                            &w,
+                            Epilogue::Mask { of: &mask, slope: 0.1 },
+                            &mut dx,
+                        );
                     }
                     if choice.fits(&s, Pass::GradWeight) {
                         conv::grad_weight_by(choice, &s, &x, &y, &mut dw);
@@ -114,8 +131,14 @@ fn convolutions_stay_within_their_buffers() {
 
 #[test]
 fn filters_and_pools_stay_within_their_buffers() {
-    let kernels =
-        [((1, 1), 1, (0, 0)), ((3, 3), 2, (0, 0)), ((3, 3), 1, (1, 1)), ((5, 5), 1, (2, 2)), ((1, 7), 1, (0, 3)), ((7, 1), 1, (3, 0))];
+    let kernels = [
+        ((1, 1), 1, (0, 0)),
+        ((3, 3), 2, (0, 0)),
+        ((3, 3), 1, (1, 1)),
+        ((5, 5), 1, (2, 2)),
+        ((1, 7), 1, (0, 3)),
+        ((7, 1), 1, (3, 0)),
+    ];
     for ((kernel, stride, padding), images) in kernels.into_iter().flat_map(|k| [(k, 1), (k, 3)]) {
         let shape = FilterShape { in_channels: 16, out_channels: 48, kernel, stride, padding };
         let plane = Plane { height: 7, width: 6, images };
@@ -123,15 +146,27 @@ fn filters_and_pools_stay_within_their_buffers() {
         let w = draw::<f32>(2, shape.in_channels * shape.out_channels * shape.taps());
         for before in [true, false] {
             let x = Guarded::new(&draw::<f32>(1, plane.rows() * 16), before);
-            let [mut y, mut largest] = [to.rows() * 48, pooled.rows() * 16].map(|n| Guarded::new(&draw::<f32>(3, n), before));
-            for (method, isa) in
-                [Method::Direct, Method::Winograd].into_iter().flat_map(|m| Isa::available().iter().map(move |isa| (m, *isa)))
+            let [mut y, mut largest] = [to.rows() * 48, pooled.rows() * 16]
+                .map(|n| Guarded::new(&draw::<f32>(3, n), before));
+            for (method, isa) in [Method::Direct, Method::Winograd]
+                .into_iter()
+                .flat_map(|m| Isa::available().iter().map(move |isa| (m, *isa)))
             {
                 // Winograd does not know strides and single pixels.
-                let Ok(filter) = Filter::with(method, isa, shape, &w, &draw::<f32>(4, 48)) else { continue };
-                filter.apply(Map::new(plane, 16, &x), Finish::BiasRelu, MapMut::new(to, 48, &mut y));
+                let Ok(filter) = Filter::with(method, isa, shape, &w, &draw::<f32>(4, 48)) else {
+                    continue;
+                };
+                filter.apply(
+                    Map::new(plane, 16, &x),
+                    Finish::BiasRelu,
+                    MapMut::new(to, 48, &mut y),
+                );
             }
-            pool::maximum(Windows { stride: 2, padding: 1 }, Map::new(plane, 16, &x), MapMut::new(pooled, 16, &mut largest));
+            pool::maximum(
+                Windows { stride: 2, padding: 1 },
+                Map::new(plane, 16, &x),
+                MapMut::new(pooled, 16, &mut largest),
+            );
             assert!(y.iter().chain(largest.iter()).all(|v| v.is_finite()), "{shape:?}");
         }
     }
@@ -145,11 +180,21 @@ fn row_kernels_stay_within_their_buffers() {
             let guarded = |seed, len| Guarded::new(&draw::<f32>(seed, len), before);
             let (x, dy, beta) = (guarded(1, n), guarded(2, n), guarded(3, columns));
             let [mut y, mut m, mut v] = [4, 5, 6].map(|seed| guarded(seed, n));
-            let [mut mean, mut var, mut dg, mut db] = [7, 8, 9, 10].map(|seed| guarded(seed, columns));
+            let [mut mean, mut var, mut dg, mut db] =
+                [7, 8, 9, 10].map(|seed| guarded(seed, columns));
             let mut u = guarded(11, rows);
             batch_norm::statistics(&x, &mut mean, &mut var);
             batch_norm::normalize(&x, Some(&beta), &beta, &mean, &var, 2e-5, 0.1, &mut y);
-            batch_norm::backward(&x, &dy, Some(&beta), (&mean, &var, Statistics::OfBatch), 2e-5, &mut y, &mut dg, &mut db);
+            batch_norm::backward(
+                &x,
+                &dy,
+                Some(&beta),
+                (&mean, &var, Statistics::OfBatch),
+                2e-5,
+                &mut y,
+                &mut dg,
+                &mut db,
+            );
             activation::mask(&x, &dy, 0.1, &mut y);
             sums::columns(&x, &mut db);
             matvec::multiply(&x, &beta, &mut u);

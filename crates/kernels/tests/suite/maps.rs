@@ -1,4 +1,6 @@
-use crate::support::{F64_ROUNDING, FINITE_DIFFERENCE, distance, dot, draw, same_bits_on_any_threads, widen};
+use crate::support::{
+    F64_ROUNDING, FINITE_DIFFERENCE, distance, dot, draw, same_bits_on_any_threads, widen,
+};
 use proptest::prelude::*;
 use sngan_kernels::batch_norm::{self, Statistics};
 use sngan_kernels::plane::{self, MapSize};
@@ -7,7 +9,11 @@ use sngan_kernels::{append, conditional_norm, pool};
 const EPS: f64 = 2e-5;
 
 fn size() -> impl Strategy<Value = MapSize> {
-    (1usize..20, 1usize..6, 1usize..20).prop_map(|(pixels, images, channels)| MapSize { pixels, images, channels })
+    (1usize..20, 1usize..6, 1usize..20).prop_map(|(pixels, images, channels)| MapSize {
+        pixels,
+        images,
+        channels,
+    })
 }
 
 proptest! {
@@ -66,8 +72,16 @@ proptest! {
 }
 
 /// Σ c·y over a small map.
-fn value(s: MapSize, x: &[f64], gamma: &[f64], beta: &[f64], given: Option<(&[f64], &[f64])>, c: &[f64]) -> f64 {
-    let (mut mean, mut var, mut y) = (vec![0.0; s.channels], vec![0.0; s.channels], vec![0.0; x.len()]);
+fn value(
+    s: MapSize,
+    x: &[f64],
+    gamma: &[f64],
+    beta: &[f64],
+    given: Option<(&[f64], &[f64])>,
+    c: &[f64],
+) -> f64 {
+    let (mut mean, mut var, mut y) =
+        (vec![0.0; s.channels], vec![0.0; s.channels], vec![0.0; x.len()]);
     batch_norm::statistics(x, &mut mean, &mut var);
     let (mean, var) = given.unwrap_or((&mean, &var));
     conditional_norm::normalize(s, x, gamma, beta, (mean, var), EPS, 1.0, &mut y);
@@ -83,7 +97,17 @@ fn conditional_gradients_match_finite_differences() {
     batch_norm::statistics(&x, &mut mean, &mut var);
     for of in [Statistics::OfBatch, Statistics::Given] {
         let (mut dx, mut dgamma, mut dbeta) = (vec![9.0; x.len()], vec![9.0; 6], vec![9.0; 6]);
-        conditional_norm::backward(s, &x, &c, &gamma, (&mean, &var, of), EPS, &mut dx, &mut dgamma, &mut dbeta);
+        conditional_norm::backward(
+            s,
+            &x,
+            &c,
+            &gamma,
+            (&mean, &var, of),
+            EPS,
+            &mut dx,
+            &mut dgamma,
+            &mut dbeta,
+        );
         let given = (of == Statistics::Given).then_some((&mean[..], &var[..]));
         let check = |name: &str, at: &[f64], grad: &[f64], f: &dyn Fn(&[f64]) -> f64| {
             for i in 0..at.len() {
@@ -93,7 +117,11 @@ fn conditional_gradients_match_finite_differences() {
                     f(&v)
                 };
                 let numeric = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-                assert!((numeric - grad[i]).abs() < FINITE_DIFFERENCE, "{name} {of:?} {i}: {numeric} {}", grad[i]);
+                assert!(
+                    (numeric - grad[i]).abs() < FINITE_DIFFERENCE,
+                    "{name} {of:?} {i}: {numeric} {}",
+                    grad[i]
+                );
             }
         };
         check("x", &x, &dx, &|x| value(s, x, &gamma, &beta, given, &c));
@@ -107,19 +135,50 @@ fn conditional_gradients_match_finite_differences() {
 fn conditional_norm_of_a_large_map() {
     let s = MapSize { pixels: 300, images: 16, channels: 5 };
     let run = || {
-        let (x, dy, gamma, beta) = (draw::<f32>(1, s.len()), draw::<f32>(2, s.len()), draw::<f32>(3, 80), draw::<f32>(4, 80));
+        let (x, dy, gamma, beta) = (
+            draw::<f32>(1, s.len()),
+            draw::<f32>(2, s.len()),
+            draw::<f32>(3, 80),
+            draw::<f32>(4, 80),
+        );
         let (mut mean, mut var, mut y) = (vec![0.0; 5], vec![0.0; 5], vec![0.0; x.len()]);
         batch_norm::statistics(&x, &mut mean, &mut var);
         conditional_norm::normalize(s, &x, &gamma, &beta, (&mean, &var), EPS, 0.0, &mut y);
         let (mut dx, mut dgamma, mut dbeta) = (vec![0.0; x.len()], vec![0.0; 80], vec![0.0; 80]);
-        conditional_norm::backward(s, &x, &dy, &gamma, (&mean, &var, Statistics::OfBatch), EPS, &mut dx, &mut dgamma, &mut dbeta);
+        conditional_norm::backward(
+            s,
+            &x,
+            &dy,
+            &gamma,
+            (&mean, &var, Statistics::OfBatch),
+            EPS,
+            &mut dx,
+            &mut dgamma,
+            &mut dbeta,
+        );
         [y, dx, dgamma, dbeta].concat()
     };
     same_bits_on_any_threads(run);
-    let (x, dy, gamma) = (widen(&draw::<f32>(1, s.len())), widen(&draw::<f32>(2, s.len())), widen(&draw::<f32>(3, 80)));
+    let (x, dy, gamma) = (
+        widen(&draw::<f32>(1, s.len())),
+        widen(&draw::<f32>(2, s.len())),
+        widen(&draw::<f32>(3, 80)),
+    );
     let (mut mean, mut var) = (vec![0.0; 5], vec![0.0; 5]);
     batch_norm::statistics(&x, &mut mean, &mut var);
     let (mut dx, mut dgamma, mut dbeta) = (vec![0.0; x.len()], vec![0.0; 80], vec![0.0; 80]);
-    conditional_norm::backward(s, &x, &dy, &gamma, (&mean, &var, Statistics::OfBatch), EPS, &mut dx, &mut dgamma, &mut dbeta);
-    assert!(distance(&run()[s.len()..], &[dx, dgamma, dbeta].concat()) < crate::support::F32_ROUNDING);
+    conditional_norm::backward(
+        s,
+        &x,
+        &dy,
+        &gamma,
+        (&mean, &var, Statistics::OfBatch),
+        EPS,
+        &mut dx,
+        &mut dgamma,
+        &mut dbeta,
+    );
+    assert!(
+        distance(&run()[s.len()..], &[dx, dgamma, dbeta].concat()) < crate::support::F32_ROUNDING
+    );
 }

@@ -5,10 +5,12 @@ use sngan_kernels::{Real, matmul};
 /// Errors of the three products against three loops in f64.
 fn errors<T: Real>(m: usize, n: usize, k: usize) -> [f64; 3] {
     let (a, b) = (draw::<T>(1, m * k), draw::<T>(2, k * n));
-    let transposed =
-        |x: &[T], rows: usize, columns: usize| -> Vec<T> { (0..rows * columns).map(|i| x[(i % rows) * columns + i / rows]).collect() };
+    let transposed = |x: &[T], rows: usize, columns: usize| -> Vec<T> {
+        (0..rows * columns).map(|i| x[(i % rows) * columns + i / rows]).collect()
+    };
     let (a64, b64) = (widen(&a), widen(&b));
-    let expected: Vec<f64> = (0..m * n).map(|i| (0..k).map(|j| a64[i / n * k + j] * b64[j * n + i % n]).sum()).collect();
+    let expected: Vec<f64> =
+        (0..m * n).map(|i| (0..k).map(|j| a64[i / n * k + j] * b64[j * n + i % n]).sum()).collect();
     let run = |f: &dyn Fn(&mut [T])| {
         let mut c = draw::<T>(3, m * n);
         f(&mut c);

@@ -18,7 +18,11 @@ fn reference(chainer: bool) -> Vec<f64> {
             m[i] = BETA1 * m[i] + (1.0 - BETA1) * g;
             v[i] = BETA2 * v[i] + (1.0 - BETA2) * g * g;
             let (c1, c2) = (1.0 - BETA1.powi(t as i32), 1.0 - BETA2.powi(t as i32));
-            w[i] -= if chainer { LR * c2.sqrt() / c1 * m[i] / (v[i].sqrt() + EPS) } else { LR * (m[i] / c1) / ((v[i] / c2).sqrt() + EPS) };
+            w[i] -= if chainer {
+                LR * c2.sqrt() / c1 * m[i] / (v[i].sqrt() + EPS)
+            } else {
+                LR * (m[i] / c1) / ((v[i] / c2).sqrt() + EPS)
+            };
         }
     }
     w
@@ -27,7 +31,13 @@ fn reference(chainer: bool) -> Vec<f64> {
 fn ours(chainer: bool) -> Vec<f32> {
     let (mut w, mut m, mut v) = (draw::<f32>(1, N), vec![0.0; N], vec![0.0; N]);
     for t in 1..=50 {
-        step(&mut w, &mut m, &mut v, &draw::<f32>(100 + t, N), &AdamStep::new(LR, BETA1, BETA2, EPS, t, chainer));
+        step(
+            &mut w,
+            &mut m,
+            &mut v,
+            &draw::<f32>(100 + t, N),
+            &AdamStep::new(LR, BETA1, BETA2, EPS, t, chainer),
+        );
     }
     w
 }
@@ -58,7 +68,13 @@ fn same_bits_on_any_number_of_threads() {
     let n = 100_000;
     same_bits_on_any_threads(|| {
         let (mut w, mut m, mut v) = (draw::<f32>(1, n), vec![0.0; n], vec![0.0; n]);
-        step(&mut w, &mut m, &mut v, &draw::<f32>(2, n), &AdamStep::new(LR, BETA1, BETA2, EPS, 3, false));
+        step(
+            &mut w,
+            &mut m,
+            &mut v,
+            &draw::<f32>(2, n),
+            &AdamStep::new(LR, BETA1, BETA2, EPS, 3, false),
+        );
         [w, m, v].concat()
     });
 }

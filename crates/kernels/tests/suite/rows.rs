@@ -1,4 +1,7 @@
-use crate::support::{F32_ROUNDING, F64_ROUNDING, FINITE_DIFFERENCE, distance, dot, draw, same_bits_on_any_threads, widen};
+use crate::support::{
+    F32_ROUNDING, F64_ROUNDING, FINITE_DIFFERENCE, distance, dot, draw, same_bits_on_any_threads,
+    widen,
+};
 use proptest::prelude::*;
 use sngan_kernels::batch_norm::Statistics;
 use sngan_kernels::{Real, activation, batch_norm, layer_norm, matvec, sums};
@@ -65,14 +68,34 @@ fn batch_norm_forward<T: Real>(x: &[T], gamma: Option<&[T]>, beta: &[T]) -> [Vec
     [y, mean, var]
 }
 
-fn batch_norm_backward<T: Real>(x: &[T], dy: &[T], gamma: Option<&[T]>, mean: &[T], var: &[T]) -> [Vec<T>; 3] {
-    let [mut dx, mut dgamma, mut dbeta] = [x.len(), mean.len(), mean.len()].map(|n| vec![T::ZERO; n]);
-    batch_norm::backward(x, dy, gamma, (mean, var, Statistics::OfBatch), EPS, &mut dx, &mut dgamma, &mut dbeta);
+fn batch_norm_backward<T: Real>(
+    x: &[T],
+    dy: &[T],
+    gamma: Option<&[T]>,
+    mean: &[T],
+    var: &[T],
+) -> [Vec<T>; 3] {
+    let [mut dx, mut dgamma, mut dbeta] =
+        [x.len(), mean.len(), mean.len()].map(|n| vec![T::ZERO; n]);
+    batch_norm::backward(
+        x,
+        dy,
+        gamma,
+        (mean, var, Statistics::OfBatch),
+        EPS,
+        &mut dx,
+        &mut dgamma,
+        &mut dbeta,
+    );
     [dx, dgamma, dbeta]
 }
 
 /// Compares `grads` with central differences of `f` in each of its arguments.
-fn check_gradients<const N: usize>(base: &[Vec<f64>; N], grads: &[Vec<f64>; N], f: impl Fn(&[Vec<f64>; N]) -> f64) {
+fn check_gradients<const N: usize>(
+    base: &[Vec<f64>; N],
+    grads: &[Vec<f64>; N],
+    f: impl Fn(&[Vec<f64>; N]) -> f64,
+) {
     const STEP: f64 = 1e-5;
     for (part, grad) in grads.iter().enumerate() {
         for (i, grad) in grad.iter().enumerate() {
@@ -82,7 +105,10 @@ fn check_gradients<const N: usize>(base: &[Vec<f64>; N], grads: &[Vec<f64>; N], 
                 f(&moved)
             };
             let numeric = (at(STEP) - at(-STEP)) / (2.0 * STEP);
-            assert!((numeric - grad).abs() < FINITE_DIFFERENCE, "part {part}[{i}]: {numeric} {grad}");
+            assert!(
+                (numeric - grad).abs() < FINITE_DIFFERENCE,
+                "part {part}[{i}]: {numeric} {grad}"
+            );
         }
     }
 }
@@ -90,10 +116,13 @@ fn check_gradients<const N: usize>(base: &[Vec<f64>; N], grads: &[Vec<f64>; N], 
 #[test]
 fn batch_norm_gradients_match_finite_differences() {
     let (rows, channels) = (12, 2);
-    let [x, gamma, beta, dy] = [(1, rows * channels), (2, 2), (3, 2), (4, rows * channels)].map(|(seed, n)| draw::<f64>(seed, n));
+    let [x, gamma, beta, dy] = [(1, rows * channels), (2, 2), (3, 2), (4, rows * channels)]
+        .map(|(seed, n)| draw::<f64>(seed, n));
     let [_, mean, var] = batch_norm_forward(&x, Some(&gamma), &beta);
     let grads = batch_norm_backward(&x, &dy, Some(&gamma), &mean, &var);
-    check_gradients(&[x.clone(), gamma, beta.clone()], &grads, |[x, gamma, beta]| dot(&batch_norm_forward(x, Some(gamma), beta)[0], &dy));
+    check_gradients(&[x.clone(), gamma, beta.clone()], &grads, |[x, gamma, beta]| {
+        dot(&batch_norm_forward(x, Some(gamma), beta)[0], &dy)
+    });
     let given = |[x, gamma, beta]: &[Vec<f64>; 3]| {
         let mut y = vec![9.0; x.len()];
         batch_norm::normalize(x, Some(gamma), beta, &mean, &var, EPS, 1.0, &mut y);
@@ -102,11 +131,22 @@ fn batch_norm_gradients_match_finite_differences() {
     let base = [x.clone(), draw::<f64>(2, 2), beta.clone()];
     let mut grads = base.clone();
     let [dx, dgamma, dbeta] = &mut grads;
-    batch_norm::backward(&x, &dy, Some(&base[1]), (&mean, &var, Statistics::Given), EPS, dx, dgamma, dbeta);
+    batch_norm::backward(
+        &x,
+        &dy,
+        Some(&base[1]),
+        (&mean, &var, Statistics::Given),
+        EPS,
+        dx,
+        dgamma,
+        dbeta,
+    );
     check_gradients(&base, &grads, |p| dot(&given(p), &dy));
     let [_, mean, var] = batch_norm_forward(&x, None, &beta);
     let [dx, _, dbeta] = batch_norm_backward(&x, &dy, None, &mean, &var);
-    check_gradients(&[x, beta], &[dx, dbeta], |[x, beta]| dot(&batch_norm_forward(x, None, beta)[0], &dy));
+    check_gradients(&[x, beta], &[dx, dbeta], |[x, beta]| {
+        dot(&batch_norm_forward(x, None, beta)[0], &dy)
+    });
 }
 
 #[test]
@@ -121,7 +161,8 @@ fn layer_norm_equals_the_definition_and_its_gradients_match_finite_differences()
     };
     let y = forward(&x, &beta);
     for image in 0..sizes.images {
-        let of: Vec<usize> = (0..n).filter(|i| i / sizes.channels % sizes.images == image).collect();
+        let of: Vec<usize> =
+            (0..n).filter(|i| i / sizes.channels % sizes.images == image).collect();
         let count = of.len() as f64;
         let m = of.iter().map(|i| x[*i]).sum::<f64>() / count;
         let v = of.iter().map(|i| (x[*i] - m).powi(2)).sum::<f64>() / count;
@@ -150,12 +191,17 @@ fn tanh_and_its_derivative() {
 #[test]
 fn tanh_in_f32_keeps_its_digits_everywhere() {
     // Every magnitude from subnormal steps around 0 to saturation, both signs.
-    let x: Vec<f32> = (0..200_000).map(|i| (1.0001f32.powi(i % 100_000) * 1e-4 - 1e-4) * if i < 100_000 { 1.0 } else { -1.0 }).collect();
+    let x: Vec<f32> = (0..200_000)
+        .map(|i| (1.0001f32.powi(i % 100_000) * 1e-4 - 1e-4) * if i < 100_000 { 1.0 } else { -1.0 })
+        .collect();
     let mut y = vec![9.0; x.len()];
     activation::tanh(&x, &mut y);
     for (x, y) in x.iter().zip(&y) {
         let expected = f64::from(*x).tanh();
-        assert!((f64::from(*y) - expected).abs() <= 3.0 * f64::from(f32::EPSILON) * expected.abs(), "tanh({x}) = {expected}, not {y}");
+        assert!(
+            (f64::from(*y) - expected).abs() <= 3.0 * f64::from(f32::EPSILON) * expected.abs(),
+            "tanh({x}) = {expected}, not {y}"
+        );
     }
     let mut extreme = [9.0; 4];
     activation::tanh(&[100.0, -100.0, f32::INFINITY, f32::NAN], &mut extreme);
@@ -188,7 +234,8 @@ fn same_bits_on_any_number_of_threads() {
     same_bits_on_any_threads(|| {
         let [y, mean, var] = batch_norm_forward(&x, None, &beta);
         let grads = batch_norm_backward(&x, &dy, None, &mean, &var).concat();
-        let (mut z, mut dz, mut db, mut u, mut t) = (vec![0.0; n], vec![0.0; n], vec![0.0; 24], vec![0.0; n / 600], vec![0.0; 600]);
+        let (mut z, mut dz, mut db, mut u, mut t) =
+            (vec![0.0; n], vec![0.0; n], vec![0.0; 24], vec![0.0; n / 600], vec![0.0; 600]);
         layer_norm::forward(sizes, &x, &beta, EPS, 0.1, &mut z);
         layer_norm::backward(sizes, &x, &dy, EPS, &mut dz, &mut db);
         matvec::multiply(&x, &dy[..600], &mut u);

@@ -15,7 +15,8 @@ pub(crate) const FINITE_DIFFERENCE: f64 = 1e-7;
 pub(crate) fn draw<T: Real>(seed: u64, n: usize) -> Vec<T> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03;
     let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         T::from_f64((state >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
     };
     std::iter::repeat_with(next).take(n).collect()

@@ -54,13 +54,27 @@ impl<'a> Evidence<'a> {
     }
 
     /// What an answer read from scores in `metric` holds for, `None` for the paper's own runs.
-    pub(super) fn conditions(&self, experiment: &str, metric: Option<Metric>, min_updates: u64) -> Option<String> {
+    pub(super) fn conditions(
+        &self,
+        experiment: &str,
+        metric: Option<Metric>,
+        min_updates: u64,
+    ) -> Option<String> {
         if experiment == TIMINGS {
             // Times are a machine's: no other one's hold for the paper's.
             return self.timings.map(|t| {
                 let sizes = (t.width_divisor, t.batch);
-                let sizes = if sizes == (1, PAPER_BATCH) { String::new() } else { format!(", width/{}, batch {}", sizes.0, sizes.1) };
-                format!("on {} with {} thread{}{sizes}", t.cpu, t.threads, if t.threads == 1 { "" } else { "s" })
+                let sizes = if sizes == (1, PAPER_BATCH) {
+                    String::new()
+                } else {
+                    format!(", width/{}, batch {}", sizes.0, sizes.1)
+                };
+                format!(
+                    "on {} with {} thread{}{sizes}",
+                    t.cpu,
+                    t.threads,
+                    if t.threads == 1 { "" } else { "s" }
+                )
             });
         }
         self.sweep?.conditions(metric, min_updates)
@@ -68,14 +82,22 @@ impl<'a> Evidence<'a> {
 
     /// What best scores are called: where runs were scored once, they are the last ones.
     pub(super) fn best_score(&self, metric: Metric) -> Found<&'static str> {
-        Ok(if self.sweep()?.scored_during_training(metric) { "best score" } else { "last score, the only one" })
+        Ok(if self.sweep()?.scored_during_training(metric) {
+            "best score"
+        } else {
+            "last score, the only one"
+        })
     }
 
     /// The runs of a row, which is a label or a method's name; a label that fits goes first, for several rows may share a method.
     pub(super) fn row(&self, name: &str) -> Found<Vec<&'a Run>> {
         let runs = &self.sweep()?.runs;
         let labelled: Vec<&Run> = runs.iter().filter(|r| r.spec.label == name).collect();
-        let found = if labelled.is_empty() { runs.iter().filter(|r| r.spec.method.name() == name).collect() } else { labelled };
+        let found = if labelled.is_empty() {
+            runs.iter().filter(|r| r.spec.method.name() == name).collect()
+        } else {
+            labelled
+        };
         if found.is_empty() { Err(Stop::Missing(format!("no run of {name}"))) } else { Ok(found) }
     }
 
@@ -88,7 +110,12 @@ impl<'a> Evidence<'a> {
     }
 
     /// One score a seed in a setting. A run that diverged has no samples to score and counts as the worst.
-    pub(super) fn scores(runs: &[&Run], setting: &str, metric: Metric, which: Which) -> Found<Vec<f64>> {
+    pub(super) fn scores(
+        runs: &[&Run],
+        setting: &str,
+        metric: Metric,
+        which: Which,
+    ) -> Found<Vec<f64>> {
         let worst = if metric.higher_is_better() { 0.0 } else { f64::INFINITY };
         let of = |r: &&Run| {
             let value = match which {
@@ -96,10 +123,16 @@ impl<'a> Evidence<'a> {
                 Which::Best => r.best(metric),
             };
             value.or_else(|| r.diverged().then_some(worst)).ok_or_else(|| {
-                Stop::Missing(format!("{} in setting {setting}, seed {}, has no {} yet", r.spec.label, r.spec.seed, metric.name()))
+                Stop::Missing(format!(
+                    "{} in setting {setting}, seed {}, has no {} yet",
+                    r.spec.label,
+                    r.spec.seed,
+                    metric.name()
+                ))
             })
         };
-        let found: Vec<f64> = runs.iter().filter(|r| r.spec.setting == setting).map(of).collect::<Found<_>>()?;
+        let found: Vec<f64> =
+            runs.iter().filter(|r| r.spec.setting == setting).map(of).collect::<Found<_>>()?;
         if found.is_empty() {
             let row = runs.first().map_or("", |r| r.spec.label.as_str());
             return Err(Stop::Missing(format!("no run of {row} in setting {setting}")));
@@ -110,7 +143,10 @@ impl<'a> Evidence<'a> {
     /// The scores of the setting with the best mean.
     pub(super) fn best_setting(&self, row: &str, metric: Metric, which: Which) -> Found<Vec<f64>> {
         let runs = self.row(row)?;
-        let all = Self::settings(&runs).into_iter().map(|s| Self::scores(&runs, s, metric, which)).collect::<Found<Vec<_>>>()?;
+        let all = Self::settings(&runs)
+            .into_iter()
+            .map(|s| Self::scores(&runs, s, metric, which))
+            .collect::<Found<Vec<_>>>()?;
         let better = |a: f64, b: f64| if metric.higher_is_better() { a > b } else { a < b };
         let best = all.into_iter().reduce(|a, b| if better(mean(&b), mean(&a)) { b } else { a });
         match best {
@@ -131,8 +167,19 @@ impl<'a> Evidence<'a> {
     }
 
     /// A statistic of groups of values, one value a seed, with its bootstrap interval.
-    pub(super) fn statistic(&self, name: &str, needs: Needs, groups: &[Vec<f64>], of: impl Fn(&[Vec<f64>]) -> f64) -> Statistic {
-        Statistic { name: name.into(), value: of(groups), interval: bootstrap(&format!("{}: {name}", self.name), groups, of), needs }
+    pub(super) fn statistic(
+        &self,
+        name: &str,
+        needs: Needs,
+        groups: &[Vec<f64>],
+        of: impl Fn(&[Vec<f64>]) -> f64,
+    ) -> Statistic {
+        Statistic {
+            name: name.into(),
+            value: of(groups),
+            interval: bootstrap(&format!("{}: {name}", self.name), groups, of),
+            needs,
+        }
     }
 }
 

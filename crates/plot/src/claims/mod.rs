@@ -123,7 +123,8 @@ pub fn claims() -> Result<Vec<Claim>> {
 /// # Errors
 /// [`Error::Claims`] naming line and key.
 pub fn parse(path: &Path, text: &str) -> Result<Vec<Claim>> {
-    let file: File = toml::from_str(text).map_err(|e| Error::Claims { path: path.into(), reason: e.to_string() })?;
+    let file: File = toml::from_str(text)
+        .map_err(|e| Error::Claims { path: path.into(), reason: e.to_string() })?;
     Ok(file.claims)
 }
 
@@ -131,15 +132,27 @@ pub fn parse(path: &Path, text: &str) -> Result<Vec<Claim>> {
 ///
 /// # Errors
 /// Malformed records.
-pub fn answer(claims: &[Claim], sweeps: &[Collected], timings: Option<&UpdateTimings>) -> Result<Vec<Answer>> {
+pub fn answer(
+    claims: &[Claim],
+    sweeps: &[Collected],
+    timings: Option<&UpdateTimings>,
+) -> Result<Vec<Answer>> {
     claims.iter().map(|claim| claim.answer(sweeps, timings)).collect()
 }
 
 impl Claim {
     fn answer(&self, sweeps: &[Collected], timings: Option<&UpdateTimings>) -> Result<Answer> {
-        let parts = self.parts.iter().map(|p| p.answer(self, sweeps, timings)).collect::<Result<Vec<_>>>()?;
-        let reasons: BTreeSet<&str> =
-            parts.iter().filter_map(|p| if let Verdict::NotTested(why) = &p.verdict { Some(why.as_str()) } else { None }).collect();
+        let parts = self
+            .parts
+            .iter()
+            .map(|p| p.answer(self, sweeps, timings))
+            .collect::<Result<Vec<_>>>()?;
+        let reasons: BTreeSet<&str> = parts
+            .iter()
+            .filter_map(|p| {
+                if let Verdict::NotTested(why) = &p.verdict { Some(why.as_str()) } else { None }
+            })
+            .collect();
         let verdict = if parts.iter().any(|p| p.verdict == Verdict::No) {
             Verdict::No
         } else if reasons.is_empty() {
@@ -152,22 +165,48 @@ impl Claim {
 }
 
 impl Part {
-    fn answer(&self, claim: &Claim, sweeps: &[Collected], timings: Option<&UpdateTimings>) -> Result<PartAnswer> {
+    fn answer(
+        &self,
+        claim: &Claim,
+        sweeps: &[Collected],
+        timings: Option<&UpdateTimings>,
+    ) -> Result<PartAnswer> {
         let name = format!("claim {}: {}", claim.number, self.says);
-        let evidence = Evidence { name: &name, sweep: sweeps.iter().find(|c| c.plan.name == self.experiment), timings };
+        let evidence = Evidence {
+            name: &name,
+            sweep: sweeps.iter().find(|c| c.plan.name == self.experiment),
+            timings,
+        };
         let (verdict, statistic, repeats) = match self.test.decide(&evidence) {
             Ok(d) if d.seeds < LEAST_SEEDS => {
-                let seeds = format!("{} seed{}, {LEAST_SEEDS} are needed", d.seeds, if d.seeds == 1 { "" } else { "s" });
+                let seeds = format!(
+                    "{} seed{}, {LEAST_SEEDS} are needed",
+                    d.seeds,
+                    if d.seeds == 1 { "" } else { "s" }
+                );
                 (Verdict::NotTested(seeds), Some(d.statistic), d.seeds)
             }
-            Ok(d) => (if d.statistic.meets_needs() { Verdict::Yes } else { Verdict::No }, Some(d.statistic), d.seeds),
+            Ok(d) => (
+                if d.statistic.meets_needs() { Verdict::Yes } else { Verdict::No },
+                Some(d.statistic),
+                d.seeds,
+            ),
             Err(Stop::Missing(why)) => (Verdict::NotTested(why), None, 0),
             Err(Stop::Failed(e)) => return Err(e),
         };
         let open = statistic.as_ref().is_some_and(|s| s.needs.left_open(s.interval));
-        let conditions = evidence.conditions(&self.experiment, self.test.metric(), claim.min_updates);
+        let conditions =
+            evidence.conditions(&self.experiment, self.test.metric(), claim.min_updates);
         let timed = self.experiment == evidence::TIMINGS;
-        Ok(PartAnswer { says: self.says.clone(), verdict, open, statistic, repeats, timed, conditions })
+        Ok(PartAnswer {
+            says: self.says.clone(),
+            verdict,
+            open,
+            statistic,
+            repeats,
+            timed,
+            conditions,
+        })
     }
 }
 
@@ -195,7 +234,11 @@ impl PartAnswer {
 impl Answer {
     /// As [`PartAnswer::verdict_text`], under the conditions of the parts that decided it.
     pub fn verdict_text(&self) -> String {
-        verdict_text(&self.verdict, self.open(), self.decided().filter_map(|p| p.conditions.as_ref()))
+        verdict_text(
+            &self.verdict,
+            self.open(),
+            self.decided().filter_map(|p| p.conditions.as_ref()),
+        )
     }
 
     /// The parts that the answer rests on: of a no, those that say no.
@@ -213,12 +256,22 @@ impl Answer {
     }
 }
 
-fn verdict_text<'a>(verdict: &Verdict, open: bool, conditions: impl Iterator<Item = &'a String>) -> String {
+fn verdict_text<'a>(
+    verdict: &Verdict,
+    open: bool,
+    conditions: impl Iterator<Item = &'a String>,
+) -> String {
     let mut distinct: BTreeSet<&str> = conditions.map(String::as_str).collect();
     // A part without scores names no backbone: what another part says holds for it too.
     let all = distinct.clone();
-    distinct.retain(|short| !all.iter().any(|long| long.strip_prefix(short).is_some_and(|rest| rest.starts_with(','))));
-    let at = if distinct.is_empty() { String::new() } else { format!(" {}", distinct.into_iter().collect::<Vec<_>>().join(" and ")) };
+    distinct.retain(|short| {
+        !all.iter().any(|long| long.strip_prefix(short).is_some_and(|rest| rest.starts_with(',')))
+    });
+    let at = if distinct.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", distinct.into_iter().collect::<Vec<_>>().join(" and "))
+    };
     let open = if open { " (open)" } else { "" };
     match verdict {
         Verdict::Yes => format!("yes{open}{at}"),
@@ -234,7 +287,9 @@ impl Statistic {
 
     /// `difference of means 0.41, 95 % interval 0.12 to 0.63; needs interval above 0`.
     pub fn text(&self) -> String {
-        let interval = self.interval.map_or_else(String::new, |i| format!(", 95 % interval {} to {}", shown(i.low), shown(i.high)));
+        let interval = self.interval.map_or_else(String::new, |i| {
+            format!(", 95 % interval {} to {}", shown(i.low), shown(i.high))
+        });
         format!("{} {}{interval}; needs {}", self.name, shown(self.value), self.needs)
     }
 }
@@ -250,7 +305,9 @@ fn shown(x: f64) -> String {
 
 /// What `open` means and what an interval over so few seeds is worth.
 pub fn notes() -> String {
-    let of = |c: &Coverage| format!("{:.0} % and {:.0} % at {} seeds", 100.0 * c.mean, 100.0 * c.difference, c.n);
+    let of = |c: &Coverage| {
+        format!("{:.0} % and {:.0} % at {} seeds", 100.0 * c.mean, 100.0 * c.difference, c.n)
+    };
     format!(
         "Open: the interval reaches to both sides of what is needed, so other seeds might answer otherwise. Intervals, but those of slopes (Student's t), are percentile bootstraps over seeds, which over so few are too short for their 95 %: \
          of normal values they cover a mean and a difference of two means in {}.",
@@ -275,9 +332,22 @@ pub fn numbered(only: &[u32]) -> Result<Vec<Claim>> {
 pub fn markdown(answers: &[Answer]) -> String {
     let mut text = "| | claim | answer | statistic | over |\n|---|---|---|---|---|\n".to_string();
     for answer in answers {
-        let _ = writeln!(text, "| {} | {} | **{}** | | |", answer.number, answer.text, answer.verdict_text());
+        let _ = writeln!(
+            text,
+            "| {} | {} | **{}** | | |",
+            answer.number,
+            answer.text,
+            answer.verdict_text()
+        );
         for part in &answer.parts {
-            let _ = writeln!(text, "| | – {} | {} | {} | {} |", part.says, part.verdict_text(), part.statistic_text(), part.repeats_text());
+            let _ = writeln!(
+                text,
+                "| | – {} | {} | {} | {} |",
+                part.says,
+                part.verdict_text(),
+                part.statistic_text(),
+                part.repeats_text()
+            );
         }
     }
     let _ = writeln!(text, "\n{}", notes());
@@ -291,10 +361,18 @@ mod tests {
     #[test]
     fn all_twelve_claims_parse_and_name_experiments_that_are_there() {
         let claims = claims().unwrap();
-        assert_eq!(claims.iter().map(|c| c.number).collect::<Vec<_>>(), (1..=12).collect::<Vec<_>>());
-        let experiments = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+        assert_eq!(
+            claims.iter().map(|c| c.number).collect::<Vec<_>>(),
+            (1..=12).collect::<Vec<_>>()
+        );
+        let experiments =
+            std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
         for part in claims.iter().flat_map(|c| &c.parts).filter(|p| p.experiment != "figure10") {
-            assert!(experiments.join(format!("{}.toml", part.experiment)).exists(), "{}", part.experiment);
+            assert!(
+                experiments.join(format!("{}.toml", part.experiment)).exists(),
+                "{}",
+                part.experiment
+            );
         }
     }
 

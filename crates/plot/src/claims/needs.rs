@@ -44,11 +44,17 @@ impl Needs {
 
     /// Whether the interval reaches to both sides of a bound, so that other seeds might answer otherwise.
     pub(super) fn left_open(self, interval: Option<Interval>) -> bool {
-        let reaches_over = |bound: f64| interval.is_some_and(|i| !i.above(bound) && !i.below(bound));
+        let reaches_over =
+            |bound: f64| interval.is_some_and(|i| !i.above(bound) && !i.below(bound));
         match self {
-            Needs::AtLeast(x) | Needs::Above(x) | Needs::AtMost(x) | Needs::Below(x) => reaches_over(x),
+            Needs::AtLeast(x) | Needs::Above(x) | Needs::AtMost(x) | Needs::Below(x) => {
+                reaches_over(x)
+            }
             Needs::Within(from, to) => reaches_over(from) || reaches_over(to),
-            Needs::IntervalAbove0 | Needs::IntervalBelow0 | Needs::IntervalNotAbove0 | Needs::IntervalNotBelow0 => reaches_over(0.0),
+            Needs::IntervalAbove0
+            | Needs::IntervalBelow0
+            | Needs::IntervalNotAbove0
+            | Needs::IntervalNotBelow0 => reaches_over(0.0),
         }
     }
 }
@@ -91,10 +97,22 @@ mod tests {
 
     #[test]
     fn each_bound_is_met_on_its_side() {
-        assert_eq!(met(1.0, (0.5, 1.5)), [true, true, false, false, true, true, false, false, true]);
-        assert_eq!(met(-1.0, (-1.5, -0.5)), [false, false, true, true, false, false, true, true, false]);
-        assert_eq!(met(0.0, (-0.5, 0.5)), [true, false, true, false, true, false, false, true, true]);
-        assert_eq!(ALL.map(|n| n.met(1.0, None)), [true, true, false, false, true, false, false, false, false]);
+        assert_eq!(
+            met(1.0, (0.5, 1.5)),
+            [true, true, false, false, true, true, false, false, true]
+        );
+        assert_eq!(
+            met(-1.0, (-1.5, -0.5)),
+            [false, false, true, true, false, false, true, true, false]
+        );
+        assert_eq!(
+            met(0.0, (-0.5, 0.5)),
+            [true, false, true, false, true, false, false, true, true]
+        );
+        assert_eq!(
+            ALL.map(|n| n.met(1.0, None)),
+            [true, true, false, false, true, false, false, false, false]
+        );
     }
 
     #[test]

@@ -84,15 +84,33 @@ impl Test {
         match self {
             Test::Keeps { row, metric, factor } => keeps(e, row, *metric, *factor),
             Test::SmallestSpread { row, metric } => smallest_spread(e, row, *metric),
-            Test::Fails { row, against, settings, metric, factor } => fails(e, (row, against), settings, *metric, *factor),
-            Test::Beats { row, others, metric } => least_margin(e, (row, others), *metric, Needs::IntervalAbove0),
-            Test::Unbeaten { row, others, metric } => least_margin(e, (row, others), *metric, Needs::IntervalNotBelow0),
-            Test::GainsAtMost { row, against, metric, factor } => gains_at_most(e, (row, against), *metric, *factor),
-            Test::Concentrates { row, weights, against, layers, factor } => concentrates(e, (row, weights), against, layers, *factor),
-            Test::NearOne { row, setting, within, share } => near_one(e, row, setting, *within, *share),
-            Test::Exceeds { row, setting, layers, above, early } => exceeds(e, (row, setting), layers, *above, *early),
-            Test::Settles { row, setting, layers, within, late } => settles(e, (row, setting), layers, *within, *late),
-            Test::Costs { method, against, side, from, to } => costs(e, *method, *against, *side, *from..=*to),
+            Test::Fails { row, against, settings, metric, factor } => {
+                fails(e, (row, against), settings, *metric, *factor)
+            }
+            Test::Beats { row, others, metric } => {
+                least_margin(e, (row, others), *metric, Needs::IntervalAbove0)
+            }
+            Test::Unbeaten { row, others, metric } => {
+                least_margin(e, (row, others), *metric, Needs::IntervalNotBelow0)
+            }
+            Test::GainsAtMost { row, against, metric, factor } => {
+                gains_at_most(e, (row, against), *metric, *factor)
+            }
+            Test::Concentrates { row, weights, against, layers, factor } => {
+                concentrates(e, (row, weights), against, layers, *factor)
+            }
+            Test::NearOne { row, setting, within, share } => {
+                near_one(e, row, setting, *within, *share)
+            }
+            Test::Exceeds { row, setting, layers, above, early } => {
+                exceeds(e, (row, setting), layers, *above, *early)
+            }
+            Test::Settles { row, setting, layers, within, late } => {
+                settles(e, (row, setting), layers, *within, *late)
+            }
+            Test::Costs { method, against, side, from, to } => {
+                costs(e, *method, *against, *side, *from..=*to)
+            }
             Test::Degrades { row, key, metric } => trend(e, row, *key, *metric, true),
             Test::Holds { row, key, metric } => trend(e, row, *key, *metric, false),
             Test::OverfitsLess { row, against } => overfits_less(e, row, against),
@@ -112,7 +130,11 @@ impl Test {
             | Test::Holds { metric, .. } => Some(*metric),
             // It chooses the settings that are looked at.
             Test::Concentrates { .. } => Some(Metric::Is),
-            Test::NearOne { .. } | Test::Exceeds { .. } | Test::Settles { .. } | Test::Costs { .. } | Test::OverfitsLess { .. } => None,
+            Test::NearOne { .. }
+            | Test::Exceeds { .. }
+            | Test::Settles { .. }
+            | Test::Costs { .. }
+            | Test::OverfitsLess { .. } => None,
         }
     }
 }
@@ -120,7 +142,10 @@ impl Test {
 /// A row's best scores, one group a setting.
 fn by_setting(e: &Evidence<'_>, row: &str, metric: Metric) -> Found<Vec<Vec<f64>>> {
     let runs = e.row(row)?;
-    Evidence::settings(&runs).into_iter().map(|s| Evidence::scores(&runs, s, metric, Which::Best)).collect()
+    Evidence::settings(&runs)
+        .into_iter()
+        .map(|s| Evidence::scores(&runs, s, metric, Which::Best))
+        .collect()
 }
 
 fn keeps(e: &Evidence<'_>, row: &str, metric: Metric, factor: f64) -> Found<Decided> {
@@ -164,54 +189,94 @@ fn smallest_spread(e: &Evidence<'_>, row: &str, metric: Metric) -> Found<Decided
     Ok(Decided { statistic, seeds: fewest(&groups) })
 }
 
-fn fails(e: &Evidence<'_>, (row, against): (&str, &str), settings: &[String], metric: Metric, factor: f64) -> Found<Decided> {
+fn fails(
+    e: &Evidence<'_>,
+    (row, against): (&str, &str),
+    settings: &[String],
+    metric: Metric,
+    factor: f64,
+) -> Found<Decided> {
     let (runs, others) = (e.row(row)?, e.row(against)?);
     let mut groups = Vec::new();
     for setting in settings {
         groups.push(Evidence::scores(&runs, setting, metric, Which::Best)?);
         groups.push(Evidence::scores(&others, setting, metric, Which::Best)?);
     }
-    let largest_share = |g: &[Vec<f64>]| largest(&g.chunks(2).map(|p| share(metric, mean(&p[0]), mean(&p[1]))).collect::<Vec<_>>());
+    let largest_share = |g: &[Vec<f64>]| {
+        largest(&g.chunks(2).map(|p| share(metric, mean(&p[0]), mean(&p[1]))).collect::<Vec<_>>())
+    };
     let name = format!("largest share of the other's mean ({})", e.best_score(metric)?);
     let statistic = e.statistic(&name, Needs::Below(factor), &groups, largest_share);
     Ok(Decided { statistic, seeds: fewest(&groups) })
 }
 
 /// By how much `a` is better than `b`, over seeds at each one's best setting.
-fn margin(e: &Evidence<'_>, (a, b): (&str, &str), metric: Metric, needs: Needs) -> Found<(Statistic, usize)> {
+fn margin(
+    e: &Evidence<'_>,
+    (a, b): (&str, &str),
+    metric: Metric,
+    needs: Needs,
+) -> Found<(Statistic, usize)> {
     let groups = [e.best_setting(a, metric, Which::Last)?, e.best_setting(b, metric, Which::Last)?];
     let sign = if metric.higher_is_better() { 1.0 } else { -1.0 };
     let name = format!("margin of the last score over {b}");
-    Ok((e.statistic(&name, needs, &groups, |g| sign * (mean(&g[0]) - mean(&g[1]))), fewest(&groups)))
+    Ok((
+        e.statistic(&name, needs, &groups, |g| sign * (mean(&g[0]) - mean(&g[1]))),
+        fewest(&groups),
+    ))
 }
 
 /// Of the margins over all others the one that decides: where one's interval is wholly below 0, that which is so most clearly, for no other
 /// can take it back; else that whose interval reaches lowest. A margin without an interval goes first.
-fn least_margin(e: &Evidence<'_>, (row, others): (&str, &[String]), metric: Metric, needs: Needs) -> Found<Decided> {
-    let found = others.iter().map(|o| margin(e, (row, o), metric, needs)).collect::<Found<Vec<_>>>()?;
+fn least_margin(
+    e: &Evidence<'_>,
+    (row, others): (&str, &[String]),
+    metric: Metric,
+    needs: Needs,
+) -> Found<Decided> {
+    let found =
+        others.iter().map(|o| margin(e, (row, o), metric, needs)).collect::<Found<Vec<_>>>()?;
     let seeds = found.iter().map(|f| f.1).min().unwrap_or(0);
     let key = |s: &Statistic| match &s.interval {
         None => (0, s.value),
         Some(i) if i.below(0.0) => (1, i.high),
         Some(i) => (2, i.low),
     };
-    let order = |a: &Statistic, b: &Statistic| key(a).0.cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1));
-    let statistic = found.into_iter().map(|f| f.0).min_by(order).ok_or_else(|| Stop::Missing("there is no other method".into()))?;
+    let order =
+        |a: &Statistic, b: &Statistic| key(a).0.cmp(&key(b).0).then(key(a).1.total_cmp(&key(b).1));
+    let statistic = found
+        .into_iter()
+        .map(|f| f.0)
+        .min_by(order)
+        .ok_or_else(|| Stop::Missing("there is no other method".into()))?;
     Ok(Decided { statistic, seeds })
 }
 
-fn gains_at_most(e: &Evidence<'_>, (row, against): (&str, &str), metric: Metric, factor: f64) -> Found<Decided> {
-    let groups = [e.best_setting(row, metric, Which::Last)?, e.best_setting(against, metric, Which::Last)?];
+fn gains_at_most(
+    e: &Evidence<'_>,
+    (row, against): (&str, &str),
+    metric: Metric,
+    factor: f64,
+) -> Found<Decided> {
+    let groups =
+        [e.best_setting(row, metric, Which::Last)?, e.best_setting(against, metric, Which::Last)?];
     let name = format!("last score over that of {against}");
     let gain = |g: &[Vec<f64>]| share(metric, mean(&g[0]), mean(&g[1]));
-    Ok(Decided { statistic: e.statistic(&name, Needs::AtMost(factor), &groups, gain), seeds: fewest(&groups) })
+    Ok(Decided {
+        statistic: e.statistic(&name, Needs::AtMost(factor), &groups, gain),
+        seeds: fewest(&groups),
+    })
 }
 
 /// Effective ranks of a layer, one a run, in the row's best setting by inception score.
 fn ranks(e: &Evidence<'_>, row: &str, weights: &str, layer: &str) -> Found<Vec<f64>> {
     let runs: Vec<&Run> = e.row(row)?.into_iter().filter(|r| completed(r)).collect();
     let mean_score = |setting: &str| {
-        let scores: Vec<f64> = runs.iter().filter(|r| r.spec.setting == setting).filter_map(|r| r.last(Metric::Is)).collect();
+        let scores: Vec<f64> = runs
+            .iter()
+            .filter(|r| r.spec.setting == setting)
+            .filter_map(|r| r.last(Metric::Is))
+            .collect();
         mean(&scores)
     };
     let settings = Evidence::settings(&runs).into_iter().filter(|s| mean_score(s).is_finite());
@@ -219,44 +284,87 @@ fn ranks(e: &Evidence<'_>, row: &str, weights: &str, layer: &str) -> Found<Vec<f
     let mut ranks = Vec::new();
     for run in runs.iter().filter(|r| setting.is_none_or(|s| r.spec.setting == s)) {
         let spectra = run.dir.spectra()?;
-        let found = spectra.iter().find(|s| s.layer == layer && s.weights == weights && s.gen_updates == run.spec.gen_updates);
+        let found = spectra.iter().find(|s| {
+            s.layer == layer && s.weights == weights && s.gen_updates == run.spec.gen_updates
+        });
         ranks.extend(found.and_then(|s| effective_rank(&s.squared)));
     }
-    if ranks.is_empty() { Err(Stop::Missing(format!("no run of {row} has a spectrum of {layer}"))) } else { Ok(ranks) }
+    if ranks.is_empty() {
+        Err(Stop::Missing(format!("no run of {row} has a spectrum of {layer}")))
+    } else {
+        Ok(ranks)
+    }
 }
 
-fn concentrates(e: &Evidence<'_>, (row, weights): (&str, &str), against: &str, layers: &[String], factor: f64) -> Found<Decided> {
+fn concentrates(
+    e: &Evidence<'_>,
+    (row, weights): (&str, &str),
+    against: &str,
+    layers: &[String],
+    factor: f64,
+) -> Found<Decided> {
     let mut groups = Vec::new();
     for layer in layers {
         groups.push(ranks(e, row, weights, layer)?);
         groups.push(ranks(e, against, "normalized", layer)?);
     }
-    let largest_ratio = |g: &[Vec<f64>]| largest(&g.chunks(2).map(|p| mean(&p[0]) / mean(&p[1])).collect::<Vec<_>>());
-    let statistic = e.statistic("largest ratio of effective ranks", Needs::Below(factor), &groups, largest_ratio);
+    let largest_ratio = |g: &[Vec<f64>]| {
+        largest(&g.chunks(2).map(|p| mean(&p[0]) / mean(&p[1])).collect::<Vec<_>>())
+    };
+    let statistic = e.statistic(
+        "largest ratio of effective ranks",
+        Needs::Below(factor),
+        &groups,
+        largest_ratio,
+    );
     Ok(Decided { statistic, seeds: fewest(&groups) })
 }
 
 /// The σ(W̄) of D's convolutions that a log holds, with the share of the updates done. The first update's are left out: there u comes from a
 /// random vector, and every layer exceeds 1.
-fn sigmas<'a>(log: &'a [LogRecord], layers: Option<&'a [String]>) -> impl Iterator<Item = (f64, &'a str, f64)> {
+fn sigmas<'a>(
+    log: &'a [LogRecord],
+    layers: Option<&'a [String]>,
+) -> impl Iterator<Item = (f64, &'a str, f64)> {
     let last = log.last().map_or(1, |r| r.gen_update.max(1)) as f64;
-    let wanted = move |layer: &str| layers.map_or(layer.starts_with("conv"), |l| l.iter().any(|x| x == layer));
+    let wanted = move |layer: &str| {
+        layers.map_or(layer.starts_with("conv"), |l| l.iter().any(|x| x == layer))
+    };
     log.iter().filter(|r| r.gen_update > 1).flat_map(move |r| {
         let values = r.sigma_fig9.iter().filter(move |(layer, _)| wanted(layer));
-        values.filter_map(move |(layer, v)| Some((r.gen_update as f64 / last, layer.as_str(), (*v)?)))
+        values
+            .filter_map(move |(layer, v)| Some((r.gen_update as f64 / last, layer.as_str(), (*v)?)))
     })
 }
 
-fn near_one(e: &Evidence<'_>, row: &str, setting: &str, within: f64, least_share: f64) -> Found<Decided> {
+fn near_one(
+    e: &Evidence<'_>,
+    row: &str,
+    setting: &str,
+    within: f64,
+    least_share: f64,
+) -> Found<Decided> {
     let shares = |log: &Vec<LogRecord>| {
-        let all: Vec<f64> = sigmas(log, None).map(|(_, _, s)| f64::from(u8::from((s - 1.0).abs() <= within))).collect();
+        let all: Vec<f64> = sigmas(log, None)
+            .map(|(_, _, s)| f64::from(u8::from((s - 1.0).abs() <= within)))
+            .collect();
         mean(&all)
     };
-    let groups = [e.logs(row, Some(setting))?.iter().map(shares).filter(|s| s.is_finite()).collect::<Vec<_>>()];
+    let groups = [e
+        .logs(row, Some(setting))?
+        .iter()
+        .map(shares)
+        .filter(|s| s.is_finite())
+        .collect::<Vec<_>>()];
     if groups[0].is_empty() {
         return Err(Stop::Missing(format!("{row} has no logged σ(W̄)")));
     }
-    let statistic = e.statistic(&format!("share of values within {within} of 1"), Needs::AtLeast(least_share), &groups, |g| mean(&g[0]));
+    let statistic = e.statistic(
+        &format!("share of values within {within} of 1"),
+        Needs::AtLeast(least_share),
+        &groups,
+        |g| mean(&g[0]),
+    );
     Ok(Decided { statistic, seeds: groups[0].len() })
 }
 
@@ -269,36 +377,78 @@ fn sigmas_by_layer(
 ) -> Found<Vec<Vec<Vec<f64>>>> {
     let logs = e.logs(row, Some(setting))?;
     let of = |log: &Vec<LogRecord>, layer: &String| -> Vec<f64> {
-        sigmas(log, Some(std::slice::from_ref(layer))).filter(|(t, ..)| when(*t)).map(|(_, _, sigma)| sigma).collect()
+        sigmas(log, Some(std::slice::from_ref(layer)))
+            .filter(|(t, ..)| when(*t))
+            .map(|(_, _, sigma)| sigma)
+            .collect()
     };
-    let found: Vec<Vec<Vec<f64>>> = logs.iter().map(|log| layers.iter().map(|layer| of(log, layer)).collect()).collect();
+    let found: Vec<Vec<Vec<f64>>> =
+        logs.iter().map(|log| layers.iter().map(|layer| of(log, layer)).collect()).collect();
     if found.iter().flatten().any(Vec::is_empty) {
         return Err(Stop::Missing(format!("{row} has no logged σ(W̄) of {}", layers.join(", "))));
     }
     Ok(found)
 }
 
-fn exceeds(e: &Evidence<'_>, run: (&str, &str), layers: &[String], above: f64, early: f64) -> Found<Decided> {
+fn exceeds(
+    e: &Evidence<'_>,
+    run: (&str, &str),
+    layers: &[String],
+    above: f64,
+    early: f64,
+) -> Found<Decided> {
     let seeds = sigmas_by_layer(e, run, layers, |t| t <= early)?;
-    let excess = |layers: &Vec<Vec<f64>>| smallest(&layers.iter().map(|l| largest(l) - 1.0).collect::<Vec<_>>());
+    let excess = |layers: &Vec<Vec<f64>>| {
+        smallest(&layers.iter().map(|l| largest(l) - 1.0).collect::<Vec<_>>())
+    };
     let groups = [seeds.iter().map(excess).collect::<Vec<_>>()];
-    let statistic = e.statistic("least early excess over 1 of these layers", Needs::Above(above), &groups, |g| mean(&g[0]));
+    let statistic = e.statistic(
+        "least early excess over 1 of these layers",
+        Needs::Above(above),
+        &groups,
+        |g| mean(&g[0]),
+    );
     Ok(Decided { statistic, seeds: seeds.len() })
 }
 
-fn settles(e: &Evidence<'_>, run: (&str, &str), layers: &[String], within: f64, late: f64) -> Found<Decided> {
+fn settles(
+    e: &Evidence<'_>,
+    run: (&str, &str),
+    layers: &[String],
+    within: f64,
+    late: f64,
+) -> Found<Decided> {
     let seeds = sigmas_by_layer(e, run, layers, |t| t > 1.0 - late)?;
-    let distance = |layers: &Vec<Vec<f64>>| largest(&layers.iter().map(|l| (mean(l) - 1.0).abs()).collect::<Vec<_>>());
+    let distance = |layers: &Vec<Vec<f64>>| {
+        largest(&layers.iter().map(|l| (mean(l) - 1.0).abs()).collect::<Vec<_>>())
+    };
     let groups = [seeds.iter().map(distance).collect::<Vec<_>>()];
-    let statistic = e.statistic("largest late distance from 1 of these layers", Needs::AtMost(within), &groups, |g| mean(&g[0]));
+    let statistic = e.statistic(
+        "largest late distance from 1 of these layers",
+        Needs::AtMost(within),
+        &groups,
+        |g| mean(&g[0]),
+    );
     Ok(Decided { statistic, seeds: seeds.len() })
 }
 
-fn costs(e: &Evidence<'_>, method: Method, against: Method, side: usize, range: std::ops::RangeInclusive<f64>) -> Found<Decided> {
-    let timings = e.timings.ok_or_else(|| Stop::Missing("no timings were given (`sngan bench figure10`)".into()))?;
+fn costs(
+    e: &Evidence<'_>,
+    method: Method,
+    against: Method,
+    side: usize,
+    range: std::ops::RangeInclusive<f64>,
+) -> Found<Decided> {
+    let timings = e
+        .timings
+        .ok_or_else(|| Stop::Missing("no timings were given (`sngan bench figure10`)".into()))?;
     let groups = [timings.seconds_per_100(method, side), timings.seconds_per_100(against, side)];
     if groups.iter().any(Vec::is_empty) {
-        return Err(Stop::Missing(format!("no timings of {} and {} at side {side}", method.name(), against.name())));
+        return Err(Stop::Missing(format!(
+            "no timings of {} and {} at side {side}",
+            method.name(),
+            against.name()
+        )));
     }
     let needs = Needs::Within(*range.start(), *range.end());
     let statistic = e.statistic("ratio of seconds", needs, &groups, |g| mean(&g[0]) / mean(&g[1]));
@@ -328,7 +478,15 @@ fn trend(e: &Evidence<'_>, row: &str, key: Key, metric: Metric, degrading: bool)
         (false, true) => Needs::IntervalAbove0,
         (false, false) => Needs::IntervalNotAbove0,
     };
-    Ok(Decided { statistic: Statistic { name: name.into(), value: s.slope, interval: Some(s.interval), needs }, seeds })
+    Ok(Decided {
+        statistic: Statistic {
+            name: name.into(),
+            value: s.slope,
+            interval: Some(s.interval),
+            needs,
+        },
+        seeds,
+    })
 }
 
 /// Held-out minus training loss of D over the last tenth of each run's log.
@@ -336,15 +494,22 @@ fn gaps(e: &Evidence<'_>, row: &str) -> Found<Vec<f64>> {
     let gap = |log: &Vec<LogRecord>| {
         let from = log.last().map_or(0.0, |r| 0.9 * r.gen_update as f64);
         let late = log.iter().filter(|r| r.gen_update as f64 >= from);
-        let gaps: Vec<f64> = late.filter_map(|r| Some(r.critic_held_out? - r.critic_train?)).collect();
+        let gaps: Vec<f64> =
+            late.filter_map(|r| Some(r.critic_held_out? - r.critic_train?)).collect();
         mean(&gaps)
     };
     let gaps: Vec<f64> = e.logs(row, None)?.iter().map(gap).filter(|g| g.is_finite()).collect();
-    if gaps.is_empty() { Err(Stop::Missing(format!("{row} has not logged D's loss on held-out images"))) } else { Ok(gaps) }
+    if gaps.is_empty() {
+        Err(Stop::Missing(format!("{row} has not logged D's loss on held-out images")))
+    } else {
+        Ok(gaps)
+    }
 }
 
 fn overfits_less(e: &Evidence<'_>, row: &str, against: &str) -> Found<Decided> {
     let groups = [gaps(e, row)?, gaps(e, against)?];
-    let statistic = e.statistic("difference of the gaps", Needs::IntervalBelow0, &groups, |g| mean(&g[0]) - mean(&g[1]));
+    let statistic = e.statistic("difference of the gaps", Needs::IntervalBelow0, &groups, |g| {
+        mean(&g[0]) - mean(&g[1])
+    });
     Ok(Decided { statistic, seeds: fewest(&groups) })
 }

@@ -37,14 +37,18 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
         )],
     };
     let paths = draw(request.folder, "fig8", size, &heading, |canvas| {
-        blocks.iter().enumerate().try_for_each(|(i, block)| block.draw(canvas, i as i32 * COLUMN, longest))
+        blocks
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, block)| block.draw(canvas, i as i32 * COLUMN, longest))
     })?;
     Ok(Rendered::Written(paths))
 }
 
 /// G's block, and of D's the first, one that halves the side, one that keeps it, and one that keeps it and has more channels.
 fn blocks() -> Result<Vec<Drawn>> {
-    let layers = |architecture: Architecture| architecture.layers(&Sizes::new(architecture.paper_side(), 1));
+    let layers =
+        |architecture: Architecture| architecture.layers(&Sizes::new(architecture.paper_side(), 1));
     let of = |steps: &[Step]| {
         let block = |s: &Step| if let Step::Block(b) = s { Some(b.clone()) } else { None };
         steps.iter().filter_map(block).collect::<Vec<BlockSpec>>()
@@ -53,7 +57,10 @@ fn blocks() -> Result<Vec<Drawn>> {
     let mut drawn = Vec::new();
     let mut add = |title: &str, all: &[BlockSpec], i: usize, image: &str| {
         if let Some(block) = all.get(i) {
-            let input = i.checked_sub(1).and_then(|before| all.get(before)).map_or(image.to_string(), |b| shape(b.output));
+            let input = i
+                .checked_sub(1)
+                .and_then(|before| all.get(before))
+                .map_or(image.to_string(), |b| shape(b.output));
             drawn.push(Drawn { title: title.into(), input, block: block.clone() });
         }
     };
@@ -78,7 +85,9 @@ fn boxes(steps: &[Step]) -> Vec<String> {
         match step {
             Step::Layer(layer) => {
                 texts.push(match layer.kind {
-                    LayerKind::Conv { input, output, kernel, .. } => format!("conv {kernel}×{kernel}, {input} → {output}"),
+                    LayerKind::Conv { input, output, kernel, .. } => {
+                        format!("conv {kernel}×{kernel}, {input} → {output}")
+                    }
                     _ => layer.name.clone(),
                 });
                 texts.extend(point(layer.norm, layer.activation));
@@ -112,7 +121,13 @@ impl Drawn {
         let (residual, shortcut) = (left + RESIDUAL, left + SHORTCUT);
         let end = TOP + (longest + 1) * STEP;
         let branch = TOP - 14 * DENSITY;
-        canvas.text((left + (RESIDUAL + SHORTCUT) / 2, 14 * DENSITY), &self.title, LABEL, BLACK, Anchor::Centre)?;
+        canvas.text(
+            (left + (RESIDUAL + SHORTCUT) / 2, 14 * DENSITY),
+            &self.title,
+            LABEL,
+            BLACK,
+            Anchor::Centre,
+        )?;
         canvas.text((residual, 42 * DENSITY), &self.input, SMALL, GREY, Anchor::Centre)?;
         canvas.line(vec![(residual, 50 * DENSITY), (residual, branch)], BLACK, DENSITY)?;
         chain(canvas, residual, &boxes(&self.block.residual), (branch, end - 10 * DENSITY))?;
@@ -120,7 +135,13 @@ impl Drawn {
         chain(canvas, shortcut, &boxes(&self.block.shortcut), (branch, end))?;
         arrow(canvas, vec![(shortcut, end), (residual + 10 * DENSITY, end)])?;
         canvas.text((residual, end), "⊕", 2 * LABEL, BLACK, Anchor::Centre)?;
-        canvas.text((residual, end + 26 * DENSITY), &shape(self.block.output), SMALL, GREY, Anchor::Centre)
+        canvas.text(
+            (residual, end + 26 * DENSITY),
+            &shape(self.block.output),
+            SMALL,
+            GREY,
+            Anchor::Centre,
+        )
     }
 }
 
@@ -143,7 +164,11 @@ fn arrow(canvas: &Canvas<'_>, points: Vec<(i32, i32)>) -> Result<()> {
     const HEAD: i32 = 5 * DENSITY;
     if let [.., (x0, y0), (x1, y1)] = points[..] {
         let (dx, dy) = ((x1 - x0).signum() * HEAD, (y1 - y0).signum() * HEAD);
-        canvas.line(vec![(x1 - dx - dy, y1 - dy - dx), (x1, y1), (x1 - dx + dy, y1 - dy + dx)], BLACK, DENSITY)?;
+        canvas.line(
+            vec![(x1 - dx - dy, y1 - dy - dx), (x1, y1), (x1 - dx + dy, y1 - dy + dx)],
+            BLACK,
+            DENSITY,
+        )?;
     }
     canvas.line(points, BLACK, DENSITY)
 }
@@ -156,10 +181,19 @@ mod tests {
     fn blocks_read_as_the_paper_describes_them() {
         let blocks = blocks().unwrap();
         let residual: Vec<Vec<String>> = blocks.iter().map(|b| boxes(&b.block.residual)).collect();
-        assert_eq!(residual[0], ["BN, ReLU", "upsample 2×", "conv 3×3, 256 → 256", "BN, ReLU", "conv 3×3, 256 → 256"]);
-        assert_eq!(residual[1], ["conv 3×3, 3 → 128", "ReLU", "conv 3×3, 128 → 128", "average pool 2×2"]);
+        assert_eq!(
+            residual[0],
+            ["BN, ReLU", "upsample 2×", "conv 3×3, 256 → 256", "BN, ReLU", "conv 3×3, 256 → 256"]
+        );
+        assert_eq!(
+            residual[1],
+            ["conv 3×3, 3 → 128", "ReLU", "conv 3×3, 128 → 128", "average pool 2×2"]
+        );
         assert_eq!(boxes(&blocks[1].block.shortcut), ["average pool 2×2", "conv 1×1, 3 → 128"]);
-        assert_eq!(residual[2], ["ReLU", "conv 3×3, 128 → 128", "ReLU", "conv 3×3, 128 → 128", "average pool 2×2"]);
+        assert_eq!(
+            residual[2],
+            ["ReLU", "conv 3×3, 128 → 128", "ReLU", "conv 3×3, 128 → 128", "average pool 2×2"]
+        );
         assert!(boxes(&blocks[3].block.shortcut).is_empty());
         assert_eq!(residual[4], ["ReLU", "conv 3×3, 512 → 512", "ReLU", "conv 3×3, 512 → 1024"]);
         assert_eq!(boxes(&blocks[4].block.shortcut), ["conv 1×1, 512 → 1024"]);

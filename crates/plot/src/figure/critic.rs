@@ -11,7 +11,8 @@ use sngan_experiment::method::Normalization;
 use sngan_experiment::records::{LogRecord, Metric};
 
 /// What the paper's panel (b) shows as the best of each curve (Section E.1).
-const PAPERS_BEST: &str = "The paper's best scores during training on CIFAR-10: w/ SN 7.28, w/ WN 7.04, WGAN-GP 6.69";
+const PAPERS_BEST: &str =
+    "The paper's best scores during training on CIFAR-10: w/ SN 7.28, w/ WN 7.04, WGAN-GP 6.69";
 
 pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     request.each(|sweep| {
@@ -60,7 +61,10 @@ type Loss = fn(&LogRecord) -> Option<f64>;
 /// The sweep with the runs of the paper's figure alone: the standard CNN's, without Frobenius normalization, whose collapse Table 7 reports.
 fn shown(c: &Collected) -> Collected {
     let mut c = c.clone();
-    c.runs.retain(|r| r.spec.architecture == Architecture::StandardCnn && r.spec.normalization != Normalization::Frobenius);
+    c.runs.retain(|r| {
+        r.spec.architecture == Architecture::StandardCnn
+            && r.spec.normalization != Normalization::Frobenius
+    });
     c
 }
 
@@ -72,8 +76,10 @@ fn losses(c: &Collected) -> Result<Vec<Series>> {
         let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
         let logs = runs.iter().map(|r| Ok(r.dir.log()?)).collect::<Result<Vec<_>>>()?;
         for (dashed, loss) in parts {
-            let values = logs.iter().flatten().filter_map(|record| Some((record.gen_update, loss(record)?)));
-            let line = Series { dashed, method: c.method(label), ..Series::over_seeds(label, values) };
+            let values =
+                logs.iter().flatten().filter_map(|record| Some((record.gen_update, loss(record)?)));
+            let line =
+                Series { dashed, method: c.method(label), ..Series::over_seeds(label, values) };
             if !line.points.is_empty() {
                 series.push(line);
             }

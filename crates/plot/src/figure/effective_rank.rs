@@ -42,7 +42,10 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
 
 fn shown(c: &Collected) -> Result<Vec<Logs>> {
     let of = |label: &str| {
-        let logs = c.cell(label, SHOWN_SETTING).map(|run| Ok(run.dir.log()?)).collect::<Result<Vec<_>>>()?;
+        let logs = c
+            .cell(label, SHOWN_SETTING)
+            .map(|run| Ok(run.dir.log()?))
+            .collect::<Result<Vec<_>>>()?;
         Ok(Logs { label: label.into(), records: logs.into_iter().flatten().collect() })
     };
     c.labels().into_iter().map(of).collect()
@@ -51,7 +54,11 @@ fn shown(c: &Collected) -> Result<Vec<Logs>> {
 /// The convolutions with a logged effective rank, in the order of their names.
 fn layers(logs: &[Logs]) -> Vec<String> {
     let records = logs.iter().flat_map(|l| &l.records);
-    let mut layers: Vec<String> = records.flat_map(|r| r.effective_rank.keys()).filter(|l| l.starts_with("conv")).cloned().collect();
+    let mut layers: Vec<String> = records
+        .flat_map(|r| r.effective_rank.keys())
+        .filter(|l| l.starts_with("conv"))
+        .cloned()
+        .collect();
     layers.sort_unstable();
     layers.dedup();
     layers
@@ -59,13 +66,19 @@ fn layers(logs: &[Logs]) -> Vec<String> {
 
 fn panel(c: &Collected, logs: &[Logs], layer: &str, i: usize) -> Panel {
     let line = |l: &Logs| {
-        let values = l.records.iter().filter_map(|r| Some((r.gen_update, r.effective_rank.get(layer).copied().flatten()?)));
+        let values = l
+            .records
+            .iter()
+            .filter_map(|r| Some((r.gen_update, r.effective_rank.get(layer).copied().flatten()?)));
         Series::over_seeds(l.label.clone(), values).of(c.method(&l.label))
     };
     Panel {
         title: format!("layer {}", i + 1),
         x: updates_axis(c),
-        y: AxisSpec::linear(if i.is_multiple_of(COLUMNS) { "effective rank" } else { "" }, Some((1.0, 2.0))),
+        y: AxisSpec::linear(
+            if i.is_multiple_of(COLUMNS) { "effective rank" } else { "" },
+            Some((1.0, 2.0)),
+        ),
         series: logs.iter().map(line).collect(),
         marks: Vec::new(),
     }

@@ -16,17 +16,27 @@ pub(crate) fn fig5(request: &Request<'_>) -> Result<Rendered> {
 
 /// Figure 13: (a) without labels, (b) with the projection discriminator.
 pub(crate) fn fig13(request: &Request<'_>) -> Result<Rendered> {
-    render(request, "fig13", "Figure 13: learning curves, without labels and with the projection discriminator")
+    render(
+        request,
+        "fig13",
+        "Figure 13: learning curves, without labels and with the projection discriminator",
+    )
 }
 
 fn render(request: &Request<'_>, stem: &str, title: &str) -> Result<Rendered> {
-    let scored: Vec<&Collected> =
-        request.sweeps.iter().filter(|c| c.runs.iter().any(|r| !r.learning_curve(Metric::Is).is_empty())).collect();
+    let scored: Vec<&Collected> = request
+        .sweeps
+        .iter()
+        .filter(|c| c.runs.iter().any(|r| !r.learning_curve(Metric::Is).is_empty()))
+        .collect();
     if scored.is_empty() {
         return Ok(Rendered::Skipped("no run has a score".into()));
     }
-    let letters: Vec<String> =
-        if scored.len() > 1 { ('a'..).map(|l| format!("({l}) ")).take(scored.len()).collect() } else { vec![String::new()] };
+    let letters: Vec<String> = if scored.len() > 1 {
+        ('a'..).map(|l| format!("({l}) ")).take(scored.len()).collect()
+    } else {
+        vec![String::new()]
+    };
     let mut notes: Vec<(String, Vec<&str>)> = Vec::new();
     for (c, letter) in scored.iter().zip(&letters) {
         for note in describe(c, request.compare)? {
@@ -37,12 +47,18 @@ fn render(request: &Request<'_>, stem: &str, title: &str) -> Result<Rendered> {
         }
     }
     // What holds for all panels names none.
-    let named = |(note, of): (String, Vec<&str>)| if of.len() < letters.len() { of.concat() + &note } else { note };
+    let named = |(note, of): (String, Vec<&str>)| {
+        if of.len() < letters.len() { of.concat() + &note } else { note }
+    };
     let chart = Chart {
         stem: stem.into(),
         title: title.into(),
         notes: notes.into_iter().map(named).collect(),
-        panels: scored.iter().zip(&letters).map(|(c, letter)| panel(c, letter)).collect::<Result<_>>()?,
+        panels: scored
+            .iter()
+            .zip(&letters)
+            .map(|(c, letter)| panel(c, letter))
+            .collect::<Result<_>>()?,
         columns: scored.len(),
         panel: (if scored.len() > 1 { 480 } else { 820 } * DENSITY, 420 * DENSITY),
     };
@@ -66,7 +82,11 @@ fn panel(c: &Collected, letter: &str) -> Result<Panel> {
     let mut marks = Vec::new();
     if comparable {
         for row in published_rows(conditioning)? {
-            marks.extend(row.is.value.map(|y| Mark { y, text: format!("{}, {} updates", row.model, row.updates) }));
+            marks.extend(
+                row.is
+                    .value
+                    .map(|y| Mark { y, text: format!("{}, {} updates", row.model, row.updates) }),
+            );
         }
     }
     // The paper's ranges.
@@ -108,7 +128,11 @@ pub(super) fn curves(c: &Collected, metric: Metric) -> Vec<Series> {
             at.entry(x as u64).or_default().push(y);
         }
         let most = at.values().map(Vec::len).max().unwrap_or(0);
-        let points = at.into_iter().filter(|(_, v)| v.len() == most).filter_map(|(x, v)| Point::over_seeds(x as f64, &v)).collect();
+        let points = at
+            .into_iter()
+            .filter(|(_, v)| v.len() == most)
+            .filter_map(|(x, v)| Point::over_seeds(x as f64, &v))
+            .collect();
         Series { name: label.into(), points, method: c.method(label), ..Series::default() }
     };
     c.labels().into_iter().map(of).collect()
@@ -135,7 +159,9 @@ fn published(c: &Collected) -> Result<Vec<String>> {
         return Ok(vec!["Of these networks the paper prints no number.".into()]);
     }
     let line = |row: &paper::ImageNetRow| {
-        let similarity = row.intra_class_ms_ssim.map_or_else(String::new, |s| format!(" (intra-class MS-SSIM {s})"));
+        let similarity = row
+            .intra_class_ms_ssim
+            .map_or_else(String::new, |s| format!(" (intra-class MS-SSIM {s})"));
         // In brackets stands where numbers are from that are not shown.
         let source = row.source.split(" (").next().unwrap_or_default();
         format!(

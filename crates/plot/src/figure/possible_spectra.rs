@@ -32,13 +32,19 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
 fn panel(title: &str, draw: fn(&mut Stream) -> Vec<f64>, first: bool) -> Panel {
     let mut stream = Stream::new(&format!("figure 14 {title}"));
     let set = |i: usize| (i, draw(&mut stream));
-    let series = (0..SETS)
-        .map(set)
-        .map(|(i, values)| Series::line(format!("set {}", i + 1), values.into_iter().enumerate().map(|(k, v)| (k as f64, v))));
+    let series = (0..SETS).map(set).map(|(i, values)| {
+        Series::line(
+            format!("set {}", i + 1),
+            values.into_iter().enumerate().map(|(k, v)| (k as f64, v)),
+        )
+    });
     Panel {
         title: title.into(),
         x: AxisSpec::linear("index", Some((0.0, (VALUES - 1) as f64))),
-        y: AxisSpec::linear(if first { "squared singular value" } else { "" }, Some((0.0, if first { 1.0 } else { 0.1 }))),
+        y: AxisSpec::linear(
+            if first { "squared singular value" } else { "" },
+            Some((0.0, if first { 1.0 } else { 0.1 })),
+        ),
         series: series.collect(),
         marks: Vec::new(),
     }

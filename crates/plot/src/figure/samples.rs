@@ -12,28 +12,59 @@ use std::path::Path;
 /// Figure 6.
 pub(crate) fn fig6(request: &Request<'_>) -> Result<Rendered> {
     let methods = [Method::WganGp, Method::WeightNorm, Method::Sn];
-    request.each(|c| settings(c, request.folder, ("fig6", 6), &methods, "no run of WGAN-GP, WN or SN has samples"))
+    request.each(|c| {
+        settings(
+            c,
+            request.folder,
+            ("fig6", 6),
+            &methods,
+            "no run of WGAN-GP, WN or SN has samples",
+        )
+    })
 }
 
 /// Figure 12.
 pub(crate) fn fig12(request: &Request<'_>) -> Result<Rendered> {
     let methods = [Method::GanGp, Method::LayerNorm, Method::BatchNorm];
-    request.each(|c| settings(c, request.folder, ("fig12", 12), &methods, "no run of GAN-GP, LN or BN has samples"))
+    request.each(|c| {
+        settings(
+            c,
+            request.folder,
+            ("fig12", 12),
+            &methods,
+            "no run of GAN-GP, LN or BN has samples",
+        )
+    })
 }
 
 /// Methods × settings.
-fn settings(c: &Collected, folder: &Path, (id, number): (&str, usize), methods: &[Method], missing: &str) -> Result<Rendered> {
-    let is_of = |label: &str, method: Method| c.runs.iter().any(|r| r.spec.label == label && r.spec.method == method);
+fn settings(
+    c: &Collected,
+    folder: &Path,
+    (id, number): (&str, usize),
+    methods: &[Method],
+    missing: &str,
+) -> Result<Rendered> {
+    let is_of = |label: &str, method: Method| {
+        c.runs.iter().any(|r| r.spec.label == label && r.spec.method == method)
+    };
     let labels = c.labels();
     // The paper's order, which is another in each of its figures.
-    let rows: Vec<&str> = methods.iter().flat_map(|m| labels.iter().copied().filter(|l| is_of(l, *m))).collect();
+    let rows: Vec<&str> =
+        methods.iter().flat_map(|m| labels.iter().copied().filter(|l| is_of(l, *m))).collect();
     let settings = c.settings();
     let places = rows.iter().flat_map(|row| settings.iter().map(move |setting| (*row, *setting)));
     let grid = SampleGrid {
         stem: c.stem(id),
         title: format!("Figure {number}: samples in each setting"),
-        notes: vec![c.describe_runs(), "Sixteen samples of the lowest seed after the last update, G in evaluation mode.".into()],
-        cells: places.map(|(row, setting)| c.cell(row, setting).min_by_key(|r| r.spec.seed)).collect(),
+        notes: vec![
+            c.describe_runs(),
+            "Sixteen samples of the lowest seed after the last update, G in evaluation mode."
+                .into(),
+        ],
+        cells: places
+            .map(|(row, setting)| c.cell(row, setting).min_by_key(|r| r.spec.seed))
+            .collect(),
         rows: rows.iter().map(ToString::to_string).collect(),
         columns: settings.iter().map(ToString::to_string).collect(),
         images: 4,
@@ -45,15 +76,24 @@ fn settings(c: &Collected, folder: &Path, (id, number): (&str, usize), methods: 
 /// Figure 7: one large grid.
 pub(crate) fn fig7(request: &Request<'_>) -> Result<Rendered> {
     request.each(|c| {
-        let best =
-            c.representative(Method::Sn).or_else(|| c.runs.iter().filter(|r| r.spec.method == Method::Sn).min_by_key(|r| r.spec.seed));
-        let which = best.map_or_else(String::new, |r| format!("Setting {}, seed {}: ", r.spec.setting, r.spec.seed));
-        let mut notes = vec![c.describe_runs(), which + "samples of the run with the best inception score, else of the lowest seed."];
+        let best = c.representative(Method::Sn).or_else(|| {
+            c.runs.iter().filter(|r| r.spec.method == Method::Sn).min_by_key(|r| r.spec.seed)
+        });
+        let which = best.map_or_else(String::new, |r| {
+            format!("Setting {}, seed {}: ", r.spec.setting, r.spec.seed)
+        });
+        let mut notes = vec![
+            c.describe_runs(),
+            which + "samples of the run with the best inception score, else of the lowest seed.",
+        ];
         if request.compare {
             let published = paper::imagenet()?.into_iter().find(|row| row.model == "SN-GAN concat");
             let not = if c.comparable(Metric::Is) { "" } else { " (not comparable)" };
             let line = |p: paper::ImageNetRow| {
-                format!("The paper's SN-GAN has an inception score of {} after 450,000 updates{not}.", p.is.text(1))
+                format!(
+                    "The paper's SN-GAN has an inception score of {} after 450,000 updates{not}.",
+                    p.is.text(1)
+                )
             };
             notes.extend(published.map(line));
         }

@@ -27,7 +27,10 @@ pub(crate) fn fig4(request: &Request<'_>) -> Result<Rendered> {
     let figure = Figure {
         stem: "fig4",
         title: "Figure 4: inception score against the size of D's last convolution",
-        x: AxisSpec::linear("relative size of the 7th convolution's input and output", Some((0.0, 8.0))),
+        x: AxisSpec::linear(
+            "relative size of the 7th convolution's input and output",
+            Some((0.0, 8.0)),
+        ),
         key: |s| s.last_conv_factor,
         methods: [Method::Orthonormal, Method::Sn],
         range: (7.9, 8.6),
@@ -53,15 +56,24 @@ pub(crate) fn fig11(request: &Request<'_>) -> Result<Rendered> {
 impl Figure {
     fn render(&self, request: &Request<'_>) -> Result<Rendered> {
         request.each(|c| {
-            let Some(protocol) = c.protocol(Metric::Is) else { return Ok(Rendered::Skipped("no run has a score".into())) };
+            let Some(protocol) = c.protocol(Metric::Is) else {
+                return Ok(Rendered::Skipped("no run has a score".into()));
+            };
             let panel = Panel {
                 title: String::new(),
                 x: self.x.clone(),
-                y: AxisSpec::linear(format!("is[{}]", protocol.backbone), c.comparable(Metric::Is).then_some(self.range)),
+                y: AxisSpec::linear(
+                    format!("is[{}]", protocol.backbone),
+                    c.comparable(Metric::Is).then_some(self.range),
+                ),
                 series: self.series(c),
                 marks: Vec::new(),
             };
-            let mut notes = vec![c.describe_runs(), c.describe_scores(Metric::Is).unwrap_or_default(), c.describe_seeds() + &diverged(c)];
+            let mut notes = vec![
+                c.describe_runs(),
+                c.describe_scores(Metric::Is).unwrap_or_default(),
+                c.describe_seeds() + &diverged(c),
+            ];
             if request.compare {
                 notes.push(format!("The paper prints no numbers here: {}", self.papers));
             }
@@ -81,15 +93,24 @@ impl Figure {
     fn series(&self, c: &Collected) -> Vec<Series> {
         let settings = c.settings();
         let of = |method: Method, setting: &str| {
-            let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.method == method && r.spec.setting == setting).collect();
+            let runs: Vec<&Run> = c
+                .runs
+                .iter()
+                .filter(|r| r.spec.method == method && r.spec.setting == setting)
+                .collect();
             let mut values: Vec<f64> = runs.iter().map(|r| (self.key)(&r.spec)).collect();
             values.sort_by(f64::total_cmp);
             values.dedup();
             let at = |x: f64| runs.iter().filter(move |r| (self.key)(&r.spec) == x);
             let scores = |x: f64| at(x).filter_map(|r| r.last(Metric::Is)).collect::<Vec<_>>();
             let points = values.iter().filter_map(|x| Point::over_seeds(*x, &scores(*x))).collect();
-            let diverged = values.iter().copied().filter(|x| at(*x).any(|r| r.diverged())).collect();
-            let name = if settings.len() > 1 { format!("{}, {setting}", method.label()) } else { method.label().to_string() };
+            let diverged =
+                values.iter().copied().filter(|x| at(*x).any(|r| r.diverged())).collect();
+            let name = if settings.len() > 1 {
+                format!("{}, {setting}", method.label())
+            } else {
+                method.label().to_string()
+            };
             Series { name, points, diverged, method: Some(method), ..Series::default() }
         };
         let pairs = self.methods.iter().flat_map(|m| settings.iter().map(|s| (*m, *s)));
@@ -101,6 +122,10 @@ impl Figure {
 fn diverged(c: &Collected) -> String {
     match c.runs.iter().filter(|r| r.diverged()).count() {
         0 => String::new(),
-        n => format!(" ×: {n} run{} diverged and {} in no mean.", if n == 1 { "" } else { "s" }, if n == 1 { "is" } else { "are" }),
+        n => format!(
+            " ×: {n} run{} diverged and {} in no mean.",
+            if n == 1 { "" } else { "s" },
+            if n == 1 { "is" } else { "are" }
+        ),
     }
 }

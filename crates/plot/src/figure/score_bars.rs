@@ -51,17 +51,26 @@ pub(crate) fn fid(request: &Request<'_>) -> Result<Rendered> {
 
 impl Bars {
     fn render(&self, c: &Collected, folder: &Path) -> Result<Rendered> {
-        let Some(protocol) = c.protocol(self.metric) else { return Ok(Rendered::Skipped("no run has a score".into())) };
+        let Some(protocol) = c.protocol(self.metric) else {
+            return Ok(Rendered::Skipped("no run has a score".into()));
+        };
         let (labels, settings) = (c.labels(), c.settings());
         let on_axis = c.comparable(self.metric);
         let marks = self.marks(c, &labels)?;
-        let mark = |label: &str| marks.iter().find(|(l, _)| on_axis && *l == label).map(|(_, v)| *v);
+        let mark =
+            |label: &str| marks.iter().find(|(l, _)| on_axis && *l == label).map(|(_, v)| *v);
         let groups: Vec<Group> = labels
             .iter()
             .map(|label| {
-                let cells: Vec<Vec<&Run>> = settings.iter().map(|s| c.cell(label, s).collect()).collect();
+                let cells: Vec<Vec<&Run>> =
+                    settings.iter().map(|s| c.cell(label, s).collect()).collect();
                 let bars = cells.iter().map(|runs| self.bar(runs)).collect();
-                Group { label: label.to_string(), bars, best: cells.iter().map(|runs| self.best(runs)).collect(), mark: mark(label) }
+                Group {
+                    label: label.to_string(),
+                    bars,
+                    best: cells.iter().map(|runs| self.best(runs)).collect(),
+                    mark: mark(label),
+                }
             })
             .collect();
         let scores = c.describe_scores(self.metric).unwrap_or_default();
@@ -71,7 +80,11 @@ impl Bars {
             notes: vec![c.describe_runs(), scores + &BarChart::legend_of_bars(&groups, "splits")],
             scale: self.scale,
             label: format!("{}[{}]", self.metric.name(), protocol.backbone),
-            places: settings.iter().enumerate().map(|(i, s)| (format!("setting {s}"), color(i))).collect(),
+            places: settings
+                .iter()
+                .enumerate()
+                .map(|(i, s)| (format!("setting {s}"), color(i)))
+                .collect(),
             groups,
             line: c.real(self.metric).and_then(|s| s.value).map(|v| ("real data".into(), v)),
             foot: self.foot(c, &marks, on_axis),
@@ -99,7 +112,9 @@ impl Bars {
         for label in labels {
             let Some(run) = c.runs.iter().find(|r| r.spec.label == **label) else { continue };
             let best = paper::best(run.spec.method)?;
-            if let Some(value) = best.and_then(|b| (self.paper)(&b, paper::column(c.paper_dataset())).value) {
+            if let Some(value) =
+                best.and_then(|b| (self.paper)(&b, paper::column(c.paper_dataset())).value)
+            {
                 marks.push((*label, value));
             }
         }
@@ -108,11 +123,18 @@ impl Bars {
 
     /// The paper's values: what the black marks are, or, where its backbone is another, the numbers beside the plot.
     fn foot(&self, c: &Collected, marks: &[(&str, f64)], on_axis: bool) -> Vec<String> {
-        let (name, data) = (self.metric.name().to_uppercase(), crate::collect::paper_name(c.paper_dataset()));
+        let (name, data) =
+            (self.metric.name().to_uppercase(), crate::collect::paper_name(c.paper_dataset()));
         if on_axis {
             return vec![format!("black lines: the paper's best {name} ({data})")];
         }
         let list: Vec<_> = marks.iter().map(|(l, v)| format!("{l} {v:.*}", self.digits)).collect();
-        vec![format!("Not comparable: the paper's best {name} over A–F, {} on {data}:", paper::BACKBONE), list.join(" · ")]
+        vec![
+            format!(
+                "Not comparable: the paper's best {name} over A–F, {} on {data}:",
+                paper::BACKBONE
+            ),
+            list.join(" · "),
+        ]
     }
 }

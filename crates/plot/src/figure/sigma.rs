@@ -18,20 +18,26 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
 }
 
 fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
-    let runs = c.runs.iter().filter(|r| r.spec.method == Method::Sn && r.spec.setting == SHOWN_SETTING);
+    let runs =
+        c.runs.iter().filter(|r| r.spec.method == Method::Sn && r.spec.setting == SHOWN_SETTING);
     let Some(run) = runs.min_by_key(|r| r.spec.seed) else {
         return Ok(Rendered::Skipped(format!("no run of SN in setting {SHOWN_SETTING}")));
     };
     let log = run.dir.log()?;
     let views: [(&str, &str, Sigma); 2] = [
-        ("fig9", "after one more power iteration, which is not kept (the authors' way)", |r| &r.sigma_fig9),
+        ("fig9", "after one more power iteration, which is not kept (the authors' way)", |r| {
+            &r.sigma_fig9
+        }),
         ("fig9_sigma_forward", "as D's last forward pass used them", |r| &r.sigma_forward),
     ];
     let mut written = Vec::new();
     for (stem, when, sigma) in views {
         let series = curves(&log, sigma);
         if series.iter().all(|s| s.points.len() < 2) {
-            return Ok(Rendered::Skipped(format!("{} has fewer than two logged values of σ(W̄)", run.dir.path().display())));
+            return Ok(Rendered::Skipped(format!(
+                "{} has fewer than two logged values of σ(W̄)",
+                run.dir.path().display()
+            )));
         }
         let panel = Panel {
             title: String::new(),
@@ -43,10 +49,15 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
         };
         let chart = Chart {
             stem: stem.into(),
-            title: format!("Figure 9: largest singular values of D's normalized convolutions, SN, setting {SHOWN_SETTING}"),
+            title: format!(
+                "Figure 9: largest singular values of D's normalized convolutions, SN, setting {SHOWN_SETTING}"
+            ),
             notes: vec![
                 c.describe_runs(),
-                format!("Exact values of one run (seed {}), {when}. A power iteration that has converged gives 1.", run.spec.seed),
+                format!(
+                    "Exact values of one run (seed {}), {when}. A power iteration that has converged gives 1.",
+                    run.spec.seed
+                ),
             ],
             panels: vec![panel],
             columns: 1,

@@ -11,8 +11,11 @@ use sngan_experiment::records::SpectrumRecord;
 use std::path::Path;
 
 /// WC's raw weights, WN's and SN's normalized ones, as the paper has it.
-const CURVES: [(Method, &str, &str); 3] =
-    [(Method::WeightClipping, "raw", "WC"), (Method::WeightNorm, "normalized", "WN"), (Method::Sn, "normalized", "SN")];
+const CURVES: [(Method, &str, &str); 3] = [
+    (Method::WeightClipping, "raw", "WC"),
+    (Method::WeightNorm, "normalized", "WN"),
+    (Method::Sn, "normalized", "SN"),
+];
 
 /// A method's spectra, layer by layer.
 struct Curve {
@@ -29,15 +32,25 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
     let mut curves = Vec::new();
     for (method, weights, name) in CURVES {
         let Some(run) = c.representative(method) else { continue };
-        let fits = |s: &SpectrumRecord| s.weights == weights && s.layer.starts_with("conv") && s.gen_updates == run.spec.gen_updates;
+        let fits = |s: &SpectrumRecord| {
+            s.weights == weights
+                && s.layer.starts_with("conv")
+                && s.gen_updates == run.spec.gen_updates
+        };
         let layers: Vec<_> = run.dir.spectra()?.into_iter().filter(fits).collect();
         if !layers.is_empty() {
             let RunSpec { setting, seed, .. } = &run.spec;
-            curves.push(Curve { method, name: format!("{name} ({weights} weights, setting {setting}, seed {seed})"), layers });
+            curves.push(Curve {
+                method,
+                name: format!("{name} ({weights} weights, setting {setting}, seed {seed})"),
+                layers,
+            });
         }
     }
     let Some(first) = curves.first() else {
-        return Ok(Rendered::Skipped("no completed run of weight clipping, WN or SN has a spectrum".into()));
+        return Ok(Rendered::Skipped(
+            "no completed run of weight clipping, WN or SN has a spectrum".into(),
+        ));
     };
     let layers: Vec<&str> = first.layers.iter().map(|l| l.layer.as_str()).collect();
     let chart = Chart {
@@ -59,12 +72,20 @@ fn panel(curves: &[Curve], layer: &str, i: usize) -> Panel {
         let largest = record.squared.first().copied().filter(|x| *x > 0.0).unwrap_or(1.0);
         record.squared.iter().enumerate().map(|(k, s)| (k as f64, s / largest)).collect::<Vec<_>>()
     };
-    let of = |curve: &Curve| curve.layers.iter().find(|l| l.layer == layer).map(scaled).unwrap_or_default();
+    let of = |curve: &Curve| {
+        curve.layers.iter().find(|l| l.layer == layer).map(scaled).unwrap_or_default()
+    };
     Panel {
         title: format!("layer {}", i + 1),
         x: AxisSpec::linear("index", None),
-        y: AxisSpec::linear(if i.is_multiple_of(4) { "σ² / largest σ²" } else { "" }, Some((0.0, 1.0))),
-        series: curves.iter().map(|c| Series::line(c.name.clone(), of(c)).of(Some(c.method))).collect(),
+        y: AxisSpec::linear(
+            if i.is_multiple_of(4) { "σ² / largest σ²" } else { "" },
+            Some((0.0, 1.0)),
+        ),
+        series: curves
+            .iter()
+            .map(|c| Series::line(c.name.clone(), of(c)).of(Some(c.method)))
+            .collect(),
         marks: Vec::new(),
     }
 }

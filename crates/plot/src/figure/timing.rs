@@ -11,7 +11,9 @@ use sngan_experiment::method::Method;
 const METHODS: [Method; 4] = [Method::WganGp, Method::WeightNorm, Method::Sn, Method::Vanilla];
 
 pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
-    let Some(t) = request.timings else { return Ok(Rendered::Skipped("no timings; `sngan bench figure10` takes them".into())) };
+    let Some(t) = request.timings else {
+        return Ok(Rendered::Skipped("no timings; `sngan bench figure10` takes them".into()));
+    };
     let name = |side: usize| match side {
         32 => "CIFAR-10, 32x32".to_string(),
         48 => "STL-10, 48x48".to_string(),
@@ -19,13 +21,18 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     };
     let group = |side: usize| Group {
         label: name(side),
-        bars: METHODS.iter().map(|m| Bar { values: t.seconds_per_100(*m, side), ..Bar::default() }).collect(),
+        bars: METHODS
+            .iter()
+            .map(|m| Bar { values: t.seconds_per_100(*m, side), ..Bar::default() })
+            .collect(),
         best: Vec::new(),
         mark: None,
     };
     let groups: Vec<Group> = t.sides().into_iter().map(group).collect();
     let rounds = t.entries.iter().map(|e| e.discriminator.len()).max().unwrap_or(0);
-    let ratio = |side: usize, over: Method| mean(&t.seconds_per_100(Method::Sn, side)) / mean(&t.seconds_per_100(over, side));
+    let ratio = |side: usize, over: Method| {
+        mean(&t.seconds_per_100(Method::Sn, side)) / mean(&t.seconds_per_100(over, side))
+    };
     let ratios = |side: usize| {
         let parts: Vec<String> = [Method::WeightNorm, Method::Vanilla, Method::WganGp]
             .into_iter()
@@ -40,7 +47,10 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     }
     let chart = BarChart {
         stem: "fig10".into(),
-        title: format!("Figure 10: seconds of 100 generator updates with {} updates of D each (lower is better)", t.n_dis),
+        title: format!(
+            "Figure 10: seconds of 100 generator updates with {} updates of D each (lower is better)",
+            t.n_dis
+        ),
         notes: vec![
             format!(
                 "Standard CNN, width/{}, batch {}, {} thread{} of {} ({}). Single updates on made-up images.",
@@ -54,7 +64,9 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
             match rounds {
                 0 | 1 => "One round (n = 1): no spread is known.".into(),
                 n => {
-                    format!("Mean over {n} rounds in which the methods take turns; whiskers its standard error, dots the rounds' medians.")
+                    format!(
+                        "Mean over {n} rounds in which the methods take turns; whiskers its standard error, dots the rounds' medians."
+                    )
                 }
             },
         ],

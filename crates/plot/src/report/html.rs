@@ -27,13 +27,19 @@ pub(super) fn table(grid: &Grid) -> String {
     }
     text += "<thead><tr>";
     for name in &grid.header {
-        let _ = write!(text, "<th scope=\"col\"><button type=\"button\">{}</button></th>", escape(name));
+        let _ = write!(
+            text,
+            "<th scope=\"col\"><button type=\"button\">{}</button></th>",
+            escape(name)
+        );
     }
     text += "</tr></thead><tbody>\n";
     for row in &grid.rows {
         text += "<tr>";
         for cell in row {
-            let value = cell.value.map_or_else(String::new, |v| format!(" class=\"number\" data-value=\"{v}\""));
+            let value = cell
+                .value
+                .map_or_else(String::new, |v| format!(" class=\"number\" data-value=\"{v}\""));
             let _ = write!(text, "<td{value}>{}</td>", escape(&cell.text));
         }
         text += "</tr>\n";
@@ -61,7 +67,10 @@ mod tests {
         let mut grid = Grid::new("<b>", &["<i>"]);
         grid.rows.push(vec![Cell::text("</td><script>alert('x')</script>")]);
         let text = table(&grid);
-        assert!(!text.contains("<script") && !text.contains("<b>") && !text.contains("<i>"), "{text}");
+        assert!(
+            !text.contains("<script") && !text.contains("<b>") && !text.contains("<i>"),
+            "{text}"
+        );
         assert_eq!(escape("a\"&'"), "a&quot;&amp;&#39;");
     }
 }

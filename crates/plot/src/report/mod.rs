@@ -26,15 +26,21 @@ pub fn write(out: &Path, also: &[Collected], timings: Option<&UpdateTimings>) ->
     let rendered = render_all(out, true)?;
     let c = collect(out)?;
     let sweeps: Vec<Collected> = std::iter::once(c.clone()).chain(also.iter().cloned()).collect();
-    let concerned: Vec<claims::Claim> =
-        claims::claims()?.into_iter().filter(|claim| claim.parts.iter().any(|p| p.experiment == c.plan.name)).collect();
+    let concerned: Vec<claims::Claim> = claims::claims()?
+        .into_iter()
+        .filter(|claim| claim.parts.iter().any(|p| p.experiment == c.plan.name))
+        .collect();
     let answers = claims::answer(&concerned, &sweeps, timings)?;
     let path = out.join("report.html");
     atomic::write(&path, page(&c, &answers, &rendered)?.as_bytes())?;
     Ok(path)
 }
 
-fn page(c: &Collected, answers: &[Answer], rendered: &[(&'static str, Rendered)]) -> Result<String> {
+fn page(
+    c: &Collected,
+    answers: &[Answer],
+    rendered: &[(&'static str, Rendered)],
+) -> Result<String> {
     let sections = [
         ("claims", "Claims", claims_body(answers)),
         ("figures", "Figures", figures_body(rendered)?),
@@ -42,7 +48,10 @@ fn page(c: &Collected, answers: &[Answer], rendered: &[(&'static str, Rendered)]
         ("runs", "Runs", html_table(&runs(c))),
         ("spec", "Specs and provenance", provenance::body(c)?),
     ];
-    let links: String = sections.iter().map(|(id, title, _)| format!("<li><a href=\"#{id}\">{}</a></li>", escape(title))).collect();
+    let links: String = sections
+        .iter()
+        .map(|(id, title, _)| format!("<li><a href=\"#{id}\">{}</a></li>", escape(title)))
+        .collect();
     let body: String = sections.iter().map(|(id, title, body)| section(id, title, body)).collect();
     let title = format!("{} at scale {}", c.plan.title, c.plan.scale);
     Ok(format!(
@@ -50,7 +59,9 @@ fn page(c: &Collected, answers: &[Answer], rendered: &[(&'static str, Rendered)]
          initial-scale=1\">\n<link rel=\"icon\" href=\"data:,\">\n<title>{0}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
          <h1>{0}</h1>\n{1}{2}<nav><ul>{links}</ul></nav>\n</header>\n<main>\n{body}</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
         escape(&title),
-        paragraph("A reproduction of “Spectral Normalization for Generative Adversarial Networks” (Miyato et al., ICLR 2018)."),
+        paragraph(
+            "A reproduction of “Spectral Normalization for Generative Adversarial Networks” (Miyato et al., ICLR 2018)."
+        ),
         paragraph(&c.describe_runs()),
     ))
 }
@@ -72,8 +83,13 @@ fn claims_body(answers: &[Answer]) -> String {
             escape(&answer.verdict_text())
         );
         for part in &answer.parts {
-            let over = if part.repeats > 0 { format!("; {}", part.repeats_text()) } else { String::new() };
-            let statistic = if part.statistic.is_some() { format!(": {}{over}", part.statistic_text()) } else { String::new() };
+            let over =
+                if part.repeats > 0 { format!("; {}", part.repeats_text()) } else { String::new() };
+            let statistic = if part.statistic.is_some() {
+                format!(": {}{over}", part.statistic_text())
+            } else {
+                String::new()
+            };
             let _ = write!(
                 text,
                 "<li>{} — <span class=\"verdict {}\">{}</span>{}</li>",
@@ -102,13 +118,19 @@ fn figures_body(rendered: &[(&'static str, Rendered)]) -> Result<String> {
     for Artefact { id, title, .. } in figures() {
         let Some((_, rendered)) = rendered.iter().find(|(i, _)| i == id) else { continue };
         match rendered {
-            Rendered::Skipped(reason) => text += &paragraph(&format!("{title}: not drawn, {reason}.")),
+            Rendered::Skipped(reason) => {
+                text += &paragraph(&format!("{title}: not drawn, {reason}."))
+            }
             Rendered::Written(paths) => {
                 for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "svg")) {
-                    let svg = std::fs::read_to_string(path).map_err(ExperimentError::io("read", path))?;
+                    let svg =
+                        std::fs::read_to_string(path).map_err(ExperimentError::io("read", path))?;
                     // Curves and bars can be turned dark; photographs cannot.
                     let kind = if svg.contains("<image") { "photo" } else { "plot" };
-                    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+                    let name = path
+                        .file_name()
+                        .map(|n| n.to_string_lossy().into_owned())
+                        .unwrap_or_default();
                     let _ = writeln!(
                         text,
                         "<figure class=\"{kind}\">{}<figcaption>{} ({})</figcaption></figure>",
@@ -124,12 +146,17 @@ fn figures_body(rendered: &[(&'static str, Rendered)]) -> Result<String> {
 }
 
 fn scores_body(c: &Collected) -> Result<String> {
-    let mut text: String =
-        [Metric::Is, Metric::Fid].into_iter().filter_map(|m| c.describe_scores(m)).map(|line| paragraph(&line)).collect();
+    let mut text: String = [Metric::Is, Metric::Fid]
+        .into_iter()
+        .filter_map(|m| c.describe_scores(m))
+        .map(|line| paragraph(&line))
+        .collect();
     if text.is_empty() {
         text = paragraph("No run has a score.");
     }
-    text += &paragraph("Ours: mean ± standard error over n seeds; one run (n = 1) tells no spread. Click a column's header to sort.");
+    text += &paragraph(
+        "Ours: mean ± standard error over n seeds; one run (n = 1) tells no spread. Click a column's header to sort.",
+    );
     for grid in table::grids(c)? {
         text += &html_table(&grid);
     }
@@ -139,20 +166,38 @@ fn scores_body(c: &Collected) -> Result<String> {
 /// One row a run.
 fn runs(c: &Collected) -> Grid {
     let mut grid = Grid::new("", &["method", "setting", "seed", "updates", "status"]);
-    let metrics = [Metric::Is, Metric::Fid].into_iter().filter(|m| c.protocol(*m).is_some()).collect::<Vec<_>>();
+    let metrics = [Metric::Is, Metric::Fid]
+        .into_iter()
+        .filter(|m| c.protocol(*m).is_some())
+        .collect::<Vec<_>>();
     for metric in &metrics {
-        let name = format!("{}[{}]", metric.name(), c.protocol(*metric).map_or("", |p| p.backbone.as_str()));
-        grid.header.extend([format!("{name}, last"), format!("{name}, {}", best_heading(std::slice::from_ref(c), *metric))]);
+        let name = format!(
+            "{}[{}]",
+            metric.name(),
+            c.protocol(*metric).map_or("", |p| p.backbone.as_str())
+        );
+        grid.header.extend([
+            format!("{name}, last"),
+            format!("{name}, {}", best_heading(std::slice::from_ref(c), *metric)),
+        ]);
     }
     for run in &c.runs {
         let s = &run.spec;
         let whole = |n: u64| Cell { text: n.to_string(), value: Some(n as f64) };
         let done = run.status.as_ref().map_or(0, |s| s.gen_updates);
-        let mut row = vec![Cell::text(s.label.as_str()), Cell::text(s.setting.as_str()), whole(s.seed), whole(done)];
+        let mut row = vec![
+            Cell::text(s.label.as_str()),
+            Cell::text(s.setting.as_str()),
+            whole(s.seed),
+            whole(done),
+        ];
         row.push(Cell::status(&[run]));
         for metric in &metrics {
             let best = run.best(*metric).filter(|_| c.scored_during_training(*metric));
-            row.extend([run.last(*metric), best].map(|v| v.map_or_else(Cell::none, |v| Cell::number(v, 3))));
+            row.extend(
+                [run.last(*metric), best]
+                    .map(|v| v.map_or_else(Cell::none, |v| Cell::number(v, 3))),
+            );
         }
         grid.rows.push(row);
     }

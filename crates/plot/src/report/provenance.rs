@@ -12,10 +12,19 @@ pub(super) fn body(c: &Collected) -> Result<String> {
     let mut text = paragraph("To run it again:");
     let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
     let seeds = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
-    text += &format!("<pre>{}</pre>\n", escape(&format!("sngan sweep {} --scale {} --seeds {seeds}", c.plan.name, c.plan.scale)));
+    text += &format!(
+        "<pre>{}</pre>\n",
+        escape(&format!("sngan sweep {} --scale {} --seeds {seeds}", c.plan.name, c.plan.scale))
+    );
     text += &table(&machines(c)?);
-    text += &format!("<details open><summary>Keys in which the runs differ</summary>{}</details>\n", table(&differing));
-    text += &format!("<details><summary>Keys that all runs share</summary>{}</details>\n", table(&shared));
+    text += &format!(
+        "<details open><summary>Keys in which the runs differ</summary>{}</details>\n",
+        table(&differing)
+    );
+    text += &format!(
+        "<details><summary>Keys that all runs share</summary>{}</details>\n",
+        table(&shared)
+    );
     Ok(text)
 }
 
@@ -32,10 +41,14 @@ fn specs(c: &Collected) -> (Grid, Grid) {
             }
         }
     }
-    let (mut shared, mut differing) = (Grid::new("", &["key", "value"]), Grid::new("", &["key", "values"]));
+    let (mut shared, mut differing) =
+        (Grid::new("", &["key", "value"]), Grid::new("", &["key", "values"]));
     for (key, values) in values {
         let grid = if values.len() == 1 { &mut shared } else { &mut differing };
-        grid.rows.push(vec![Cell::text(key), Cell::parsed(values.into_iter().collect::<Vec<_>>().join(", "))]);
+        grid.rows.push(vec![
+            Cell::text(key),
+            Cell::parsed(values.into_iter().collect::<Vec<_>>().join(", ")),
+        ]);
     }
     (shared, differing)
 }
@@ -45,10 +58,30 @@ fn machines(c: &Collected) -> Result<Grid> {
     let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     for run in c.runs.iter().filter(|r| r.dir.provenance_path().exists()) {
         let p = run.dir.provenance()?;
-        let row = vec![p.sngan, p.device, p.threads.to_string(), p.cpu, p.instruction_set, p.dataset, p.dataset_sha256];
+        let row = vec![
+            p.sngan,
+            p.device,
+            p.threads.to_string(),
+            p.cpu,
+            p.instruction_set,
+            p.dataset,
+            p.dataset_sha256,
+        ];
         *counts.entry(row).or_default() += 1;
     }
-    let mut grid = Grid::new("", &["runs", "sngan", "device", "threads", "CPU", "instruction set", "training images", "their SHA-256"]);
+    let mut grid = Grid::new(
+        "",
+        &[
+            "runs",
+            "sngan",
+            "device",
+            "threads",
+            "CPU",
+            "instruction set",
+            "training images",
+            "their SHA-256",
+        ],
+    );
     for (row, count) in counts {
         let cells = row.into_iter().map(Cell::parsed);
         grid.rows.push(std::iter::once(Cell::number(count as f64, 0)).chain(cells).collect());

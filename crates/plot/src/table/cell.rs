@@ -61,7 +61,11 @@ impl Cell {
         let values: Vec<f64> = runs.iter().filter_map(|r| value(&r)).collect();
         let Some(s) = summary(&values) else { return Cell::status(runs) };
         let without = runs.len() - values.len();
-        let lost = if without > 0 { format!(", {without} of {} without score", runs.len()) } else { String::new() };
+        let lost = if without > 0 {
+            format!(", {without} of {} without score", runs.len())
+        } else {
+            String::new()
+        };
         Cell { text: s.text(2) + &lost, value: Some(s.mean) }
     }
 
@@ -89,14 +93,22 @@ pub(crate) fn status(run: &Run) -> String {
 impl Grid {
     /// An empty table.
     pub(crate) fn new(caption: impl Into<String>, header: &[&str]) -> Grid {
-        Grid { caption: caption.into(), header: header.iter().map(ToString::to_string).collect(), rows: Vec::new() }
+        Grid {
+            caption: caption.into(),
+            header: header.iter().map(ToString::to_string).collect(),
+            rows: Vec::new(),
+        }
     }
 
     /// As Markdown, with its caption above.
     pub(crate) fn markdown(&self) -> String {
         let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-        let mut text = if self.caption.is_empty() { String::new() } else { format!("**{}**\n\n", self.caption) };
+        let mut text = if self.caption.is_empty() {
+            String::new()
+        } else {
+            format!("**{}**\n\n", self.caption)
+        };
         text += &line(self.header.iter().map(|h| cell(h)).collect());
         text += &format!("|{}\n", "---|".repeat(self.header.len()));
         for row in &self.rows {
@@ -111,7 +123,11 @@ impl Grid {
         let mut line = |cells: Vec<String>| text += &format!("{}\n", cells.join(","));
         line(self.header.iter().map(|h| quoted(h)).collect());
         for row in &self.rows {
-            line(row.iter().map(|c| c.value.map_or_else(|| quoted(&c.text), |v| v.to_string())).collect());
+            line(
+                row.iter()
+                    .map(|c| c.value.map_or_else(|| quoted(&c.text), |v| v.to_string()))
+                    .collect(),
+            );
         }
         text
     }
@@ -119,7 +135,11 @@ impl Grid {
 
 /// A cell as CSV wants it: in quotes where it holds a comma, quote or line break.
 pub(crate) fn quoted(name: &str) -> String {
-    if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_string() }
+    if name.contains([',', '"', '\n']) {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_string()
+    }
 }
 
 /// Lines as a Markdown list.
@@ -129,7 +149,8 @@ pub(crate) fn list(lines: &[String]) -> String {
 
 /// Writes `stem.md` and `stem.csv`.
 pub(crate) fn write(folder: &Path, stem: &str, markdown: &str, csv: &str) -> Result<Rendered> {
-    let paths = [("md", markdown), ("csv", csv)].map(|(extension, text)| (folder.join(format!("{stem}.{extension}")), text));
+    let paths = [("md", markdown), ("csv", csv)]
+        .map(|(extension, text)| (folder.join(format!("{stem}.{extension}")), text));
     for (path, text) in &paths {
         atomic::write(path, text.as_bytes())?;
     }

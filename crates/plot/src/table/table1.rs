@@ -53,7 +53,8 @@ fn setting_grid(c: &Collected) -> Result<Grid> {
     let table = settings()?;
     for name in c.settings() {
         if let Some(s) = table.get(name) {
-            let numbers = [s.lr, s.beta1, s.beta2, f64::from(s.n_dis)].map(|x| Cell { text: x.to_string(), value: Some(x) });
+            let numbers = [s.lr, s.beta1, s.beta2, f64::from(s.n_dis)]
+                .map(|x| Cell { text: x.to_string(), value: Some(x) });
             grid.rows.push(std::iter::once(Cell::text(name)).chain(numbers).collect());
         }
     }
@@ -87,7 +88,11 @@ fn score_grid(c: &Collected, metric: Option<Metric>, which: Which) -> Grid {
     let caption = match (metric, metric.and_then(|m| c.protocol(m))) {
         (Some(metric), Some(p)) => {
             let better = if metric.higher_is_better() { "higher" } else { "lower" };
-            let when = if which == Which::Last { "after the last update" } else { "best of all checkpoints" };
+            let when = if which == Which::Last {
+                "after the last update"
+            } else {
+                "best of all checkpoints"
+            };
             format!("{}[{}], {when} ({better} is better)", metric.name(), p.backbone)
         }
         _ => "status of each run".into(),
@@ -99,7 +104,8 @@ fn score_grid(c: &Collected, metric: Option<Metric>, which: Which) -> Grid {
             let runs: Vec<&Run> = c.cell(label, setting).collect();
             metric.map_or_else(|| Cell::status(&runs), |m| Cell::scores(&runs, m, which))
         };
-        grid.rows.push(std::iter::once(Cell::text(label)).chain(settings.iter().map(cell)).collect());
+        grid.rows
+            .push(std::iter::once(Cell::text(label)).chain(settings.iter().map(cell)).collect());
     }
     if let Some(real) = metric.and_then(|m| c.real(m)).and_then(|s| s.value) {
         let cells = std::iter::repeat_n(Cell::number(real, 2), settings.len());
@@ -117,19 +123,32 @@ fn caveat(c: &Collected) -> String {
     if !c.is_on(c.paper_dataset()) {
         reasons.push("another data set");
     }
-    if reasons.is_empty() { String::new() } else { format!("; {}, so not comparable", reasons.join(" and ")) }
+    if reasons.is_empty() {
+        String::new()
+    } else {
+        format!("; {}, so not comparable", reasons.join(" and "))
+    }
 }
 
 /// The paper's best values, in a table of their own.
 fn papers(c: &Collected) -> Result<String> {
     let dataset = c.paper_dataset();
-    let caption = format!("The paper's best over A–F ({}, {}, 100,000 updates{})", paper::BACKBONE, paper_name(dataset), caveat(c));
+    let caption = format!(
+        "The paper's best over A–F ({}, {}, 100,000 updates{})",
+        paper::BACKBONE,
+        paper_name(dataset),
+        caveat(c)
+    );
     let mut grid = Grid::new(caption, &["method", "IS", "FID"]);
     let column = paper::column(dataset);
     for label in c.labels() {
         let Some(run) = c.runs.iter().find(|r| r.spec.label == label) else { continue };
         if let Some(best) = paper::best(run.spec.method)? {
-            grid.rows.push([best.method.clone(), best.is[column].text(2), best.fid[column].text(1)].map(Cell::text).to_vec());
+            grid.rows.push(
+                [best.method.clone(), best.is[column].text(2), best.fid[column].text(1)]
+                    .map(Cell::text)
+                    .to_vec(),
+            );
         }
     }
     Ok(format!("\n{}", grid.markdown()))
@@ -138,20 +157,32 @@ fn papers(c: &Collected) -> Result<String> {
 /// Each method's best setting beside the paper's, for the report.
 pub(super) fn beside(c: &Collected) -> Result<Grid> {
     let (dataset, column) = (c.paper_dataset(), paper::column(c.paper_dataset()));
-    let mut grid = Grid::new(format!("Best setting of each method, ours beside the paper's{}", caveat(c)), &["method"]);
+    let mut grid = Grid::new(
+        format!("Best setting of each method, ours beside the paper's{}", caveat(c)),
+        &["method"],
+    );
     for metric in [Metric::Is, Metric::Fid] {
-        let ours = c.protocol(metric).map_or("–".into(), |p| format!("{}[{}], {}", metric.name(), p.backbone, p.name));
-        grid.header
-            .extend([format!("ours: {ours}"), format!("the paper's: {}[{}], {}", metric.name(), paper::BACKBONE, paper_name(dataset))]);
+        let ours = c
+            .protocol(metric)
+            .map_or("–".into(), |p| format!("{}[{}], {}", metric.name(), p.backbone, p.name));
+        grid.header.extend([
+            format!("ours: {ours}"),
+            format!("the paper's: {}[{}], {}", metric.name(), paper::BACKBONE, paper_name(dataset)),
+        ]);
     }
     for label in c.labels() {
         let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
         let best = runs.first().map(|r| paper::best(r.spec.method)).transpose()?.flatten();
         let published = |metric| {
-            let found = best.as_ref().map(|b| if metric == Metric::Is { b.is[column] } else { b.fid[column] }).unwrap_or_default();
+            let found = best
+                .as_ref()
+                .map(|b| if metric == Metric::Is { b.is[column] } else { b.fid[column] })
+                .unwrap_or_default();
             Cell { text: found.text(if metric == Metric::Is { 2 } else { 1 }), value: found.value }
         };
-        let cells = [Metric::Is, Metric::Fid].into_iter().flat_map(|m| [best_setting(&runs, m), published(m)]);
+        let cells = [Metric::Is, Metric::Fid]
+            .into_iter()
+            .flat_map(|m| [best_setting(&runs, m), published(m)]);
         grid.rows.push(std::iter::once(Cell::text(label)).chain(cells).collect());
     }
     Ok(grid)
@@ -164,7 +195,8 @@ fn csv_text(c: &Collected) -> String {
     for run in &c.runs {
         let s = &run.spec;
         let is = run.score(Metric::Is);
-        let count = |f: fn(&ScoreRecord) -> usize| is.map_or_else(String::new, |s| f(s).to_string());
+        let count =
+            |f: fn(&ScoreRecord) -> usize| is.map_or_else(String::new, |s| f(s).to_string());
         let best = |metric| cell(run.best(metric).filter(|_| c.scored_during_training(metric)));
         let columns = [
             quoted(&s.label),
@@ -179,7 +211,9 @@ fn csv_text(c: &Collected) -> String {
             is.map_or_else(String::new, |s| s.protocol.backbone.clone()),
             count(|s| s.protocol.n_samples),
             count(|s| s.protocol.n_splits),
-            run.score(Metric::Fid).and_then(|s| s.protocol.reference.as_ref()).map_or_else(String::new, |r| r.n.to_string()),
+            run.score(Metric::Fid)
+                .and_then(|s| s.protocol.reference.as_ref())
+                .map_or_else(String::new, |r| r.n.to_string()),
             cell(is.and_then(|s| s.value)),
             cell(is.and_then(|s| s.std)),
             cell(run.last(Metric::Fid)),

@@ -13,8 +13,12 @@ use sngan_experiment::records::{Metric, Protocol};
 use std::collections::BTreeSet;
 
 /// The table's pairs of columns.
-const COLUMNS: [(Metric, Dataset); 4] =
-    [(Metric::Is, Dataset::Cifar10), (Metric::Is, Dataset::Stl10), (Metric::Fid, Dataset::Cifar10), (Metric::Fid, Dataset::Stl10)];
+const COLUMNS: [(Metric, Dataset); 4] = [
+    (Metric::Is, Dataset::Cifar10),
+    (Metric::Is, Dataset::Stl10),
+    (Metric::Fid, Dataset::Cifar10),
+    (Metric::Fid, Dataset::Stl10),
+];
 
 /// Writes `table2.md` and `table2.csv`.
 pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
@@ -23,7 +27,11 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
         return Ok(Rendered::Skipped("no run has begun".into()));
     }
     let mut notes: Vec<String> = sweeps.iter().map(Collected::describe_runs).collect();
-    notes.extend(sweeps.iter().flat_map(|c| [Metric::Is, Metric::Fid].into_iter().filter_map(|m| c.describe_scores(m))));
+    notes.extend(
+        sweeps.iter().flat_map(|c| {
+            [Metric::Is, Metric::Fid].into_iter().filter_map(|m| c.describe_scores(m))
+        }),
+    );
     notes.sort();
     notes.dedup();
     let grid = grid(sweeps)?;
@@ -46,9 +54,20 @@ pub(super) fn grid(sweeps: &[Collected]) -> Result<Grid> {
     for (metric, dataset) in COLUMNS {
         let protocol = shared_protocol(sweeps, metric, dataset)?;
         let (name, papers) = (metric.name(), paper_name(dataset));
-        let ours: BTreeSet<String> = sweeps.iter().filter(|c| c.paper_dataset() == dataset).map(Collected::data_name).collect();
-        let ours = if ours.is_empty() { papers.to_string() } else { ours.into_iter().collect::<Vec<_>>().join(" or ") };
-        grid.header.push(format!("{name}[{}] {ours}, ours", protocol.map_or("–", |p| p.backbone.as_str())));
+        let ours: BTreeSet<String> = sweeps
+            .iter()
+            .filter(|c| c.paper_dataset() == dataset)
+            .map(Collected::data_name)
+            .collect();
+        let ours = if ours.is_empty() {
+            papers.to_string()
+        } else {
+            ours.into_iter().collect::<Vec<_>>().join(" or ")
+        };
+        grid.header.push(format!(
+            "{name}[{}] {ours}, ours",
+            protocol.map_or("–", |p| p.backbone.as_str())
+        ));
         grid.header.push(format!("{name}[{}] {papers}, the paper's", paper::BACKBONE));
     }
     grid.rows = paper::table2()?.iter().map(|row| cells(sweeps, row)).collect();
@@ -59,13 +78,20 @@ pub(super) fn grid(sweeps: &[Collected]) -> Result<Grid> {
 ///
 /// # Errors
 /// [`Error::MixedProtocols`] where sweeps were scored differently.
-pub(super) fn shared_protocol(sweeps: &[Collected], metric: Metric, dataset: Dataset) -> Result<Option<&Protocol>> {
+pub(super) fn shared_protocol(
+    sweeps: &[Collected],
+    metric: Metric,
+    dataset: Dataset,
+) -> Result<Option<&Protocol>> {
     let mut found: Option<&Protocol> = None;
     for c in sweeps.iter().filter(|c| c.paper_dataset() == dataset) {
         let Some(protocol) = c.protocol(metric) else { continue };
         match found {
             Some(first) if first != protocol => {
-                return Err(Error::MixedProtocols { run: c.path.clone(), differences: differences(first, protocol) });
+                return Err(Error::MixedProtocols {
+                    run: c.path.clone(),
+                    differences: differences(first, protocol),
+                });
             }
             _ => found = Some(protocol),
         }
@@ -74,17 +100,30 @@ pub(super) fn shared_protocol(sweeps: &[Collected], metric: Metric, dataset: Dat
 }
 
 fn cells(sweeps: &[Collected], row: &Table2Row) -> Vec<Cell> {
-    let mut cells: Vec<Cell> = [&row.group, &row.method, &row.loss, &row.updates].map(|t| Cell::text(t.as_str())).to_vec();
+    let mut cells: Vec<Cell> =
+        [&row.group, &row.method, &row.loss, &row.updates].map(|t| Cell::text(t.as_str())).to_vec();
     for (metric, dataset) in COLUMNS {
         let published = if metric == Metric::Is { row.is } else { row.fid }[paper::column(dataset)];
         let sweeps = || sweeps.iter().filter(|c| c.paper_dataset() == dataset);
         cells.push(match row.group.as_str() {
             "literature" => Cell::none(),
-            "reference" => sweeps().find_map(|c| c.real(metric)?.value).map_or_else(Cell::none, |v| Cell::number(v, 2)),
-            _ if published.value.is_none() && !sweeps().flat_map(|c| &c.runs).any(|r| fits(r, row)) => Cell::none(),
-            _ => best_setting(&distinct(sweeps().flat_map(|c| &c.runs).filter(|r| fits(r, row))), metric),
+            "reference" => sweeps()
+                .find_map(|c| c.real(metric)?.value)
+                .map_or_else(Cell::none, |v| Cell::number(v, 2)),
+            _ if published.value.is_none()
+                && !sweeps().flat_map(|c| &c.runs).any(|r| fits(r, row)) =>
+            {
+                Cell::none()
+            }
+            _ => best_setting(
+                &distinct(sweeps().flat_map(|c| &c.runs).filter(|r| fits(r, row))),
+                metric,
+            ),
         });
-        cells.push(Cell { text: published.text(if metric == Metric::Is { 2 } else { 1 }), value: published.value });
+        cells.push(Cell {
+            text: published.text(if metric == Metric::Is { 2 } else { 1 }),
+            value: published.value,
+        });
     }
     cells
 }
@@ -98,7 +137,8 @@ fn distinct<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<&'a Run> {
 /// Whether a run is one of a row's.
 fn fits(run: &Run, row: &Table2Row) -> bool {
     let spec = &run.spec;
-    let group = if matches!(spec.architecture, Architecture::StandardCnn) { "cnn" } else { "resnet" };
+    let group =
+        if matches!(spec.architecture, Architecture::StandardCnn) { "cnn" } else { "resnet" };
     let loss = match spec.loss {
         Loss::Standard => "standard",
         Loss::Hinge => "hinge",
@@ -116,13 +156,22 @@ pub(super) fn best_setting(runs: &[&Run], metric: Metric) -> Cell {
     settings.sort_unstable();
     settings.dedup();
     let of = |setting: &str| {
-        let values: Vec<f64> = runs.iter().filter(|r| r.spec.setting == setting).filter_map(|r| r.last(metric)).collect();
+        let values: Vec<f64> = runs
+            .iter()
+            .filter(|r| r.spec.setting == setting)
+            .filter_map(|r| r.last(metric))
+            .collect();
         Some((setting.to_string(), summary(&values)?))
     };
     let better = |a: f64, b: f64| if metric.higher_is_better() { a > b } else { a < b };
-    let best = settings.into_iter().filter_map(of).reduce(|a, b| if better(b.1.mean, a.1.mean) { b } else { a });
+    let best = settings
+        .into_iter()
+        .filter_map(of)
+        .reduce(|a, b| if better(b.1.mean, a.1.mean) { b } else { a });
     match best {
-        Some((setting, s)) => Cell { text: format!("{}, {setting}", s.text(2)), value: Some(s.mean) },
+        Some((setting, s)) => {
+            Cell { text: format!("{}, {setting}", s.text(2)), value: Some(s.mean) }
+        }
         None if runs.is_empty() => Cell::text("not run"),
         None => Cell::status(runs),
     }

@@ -22,7 +22,11 @@ pub(crate) fn table8(request: &Request<'_>) -> Result<Rendered> {
     render(request, ("table8", "Table 8 — the same with labels (AC-WGAN-GP)"), &paper::table8()?)
 }
 
-fn render(request: &Request<'_>, (id, title): (&str, &str), rows: &[VariantRow]) -> Result<Rendered> {
+fn render(
+    request: &Request<'_>,
+    (id, title): (&str, &str),
+    rows: &[VariantRow],
+) -> Result<Rendered> {
     let sweeps = request.sweeps;
     if sweeps.iter().all(|c| c.runs.is_empty()) {
         return Ok(Rendered::Skipped("no run has begun".into()));
@@ -41,7 +45,11 @@ fn render(request: &Request<'_>, (id, title): (&str, &str), rows: &[VariantRow])
         list(&notes),
         grid.markdown(),
         paper::BACKBONE,
-        if sweeps.iter().all(|c| c.comparable(Metric::Is)) { "" } else { "; not comparable with ours" }
+        if sweeps.iter().all(|c| c.comparable(Metric::Is)) {
+            ""
+        } else {
+            "; not comparable with ours"
+        }
     );
     write(request.folder, id, &text, &grid.csv())
 }
@@ -57,7 +65,8 @@ pub(super) fn grid8(sweeps: &[Collected]) -> Result<Grid> {
 }
 
 fn grid(sweeps: &[Collected], rows: &[VariantRow]) -> Grid {
-    let backbone = sweeps.iter().find_map(|c| c.protocol(Metric::Is)).map_or("–", |p| p.backbone.as_str());
+    let backbone =
+        sweeps.iter().find_map(|c| c.protocol(Metric::Is)).map_or("–", |p| p.backbone.as_str());
     let best = best_heading(sweeps, Metric::Is);
     let mut grid = Grid::new("", &["architecture", "method"]);
     grid.header.extend([
@@ -69,11 +78,16 @@ fn grid(sweeps: &[Collected], rows: &[VariantRow]) -> Grid {
         "the paper's note".into(),
     ]);
     for row in rows {
-        let runs: Vec<&Run> = sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect();
+        let runs: Vec<&Run> =
+            sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect();
         let scores = |metric, which| match runs.as_slice() {
             [] if row.note == "literature" => Cell::none(),
             [] => Cell::text("not run"),
-            runs if which == Which::Best && !runs.iter().any(|r| r.scored_during_training(metric)) => Cell::none(),
+            runs if which == Which::Best
+                && !runs.iter().any(|r| r.scored_during_training(metric)) =>
+            {
+                Cell::none()
+            }
             runs => Cell::scores(runs, metric, which),
         };
         let fid = row.fid.map_or_else(Cell::none, |f| Cell::number(f, 1));
@@ -96,13 +110,16 @@ const COLLAPSED: f64 = 0.5;
 
 /// Whether the runs of the rows that collapsed in the paper did so here, a line for each.
 fn collapses(sweeps: &[Collected], rows: &[VariantRow]) -> Vec<String> {
-    let runs_of = |row: &VariantRow| sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect::<Vec<_>>();
+    let runs_of = |row: &VariantRow| {
+        sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect::<Vec<_>>()
+    };
     let mean = |runs: &[&Run]| {
         let last: Vec<f64> = runs.iter().filter_map(|r| r.last(Metric::Is)).collect();
         summary(&last).map(|s| s.mean)
     };
     let line = |row: &VariantRow| {
-        let plain = rows.iter().find(|r| r.architecture == row.architecture && r.method == "WGAN-GP")?;
+        let plain =
+            rows.iter().find(|r| r.architecture == row.architecture && r.method == "WGAN-GP")?;
         let runs = runs_of(row);
         let diverged = runs.iter().filter(|r| r.diverged()).count();
         let part = mean(&runs).zip(mean(&runs_of(plain))).map(|(ours, plain)| ours / plain);
@@ -112,8 +129,14 @@ fn collapses(sweeps: &[Collected], rows: &[VariantRow]) -> Vec<String> {
             None if diverged > 0 => 2 * diverged > runs.len(),
             None => return None,
         };
-        let verdict = if collapsed { "collapsed, as in the paper" } else { "did not collapse, unlike the paper's" };
-        let score = part.map_or_else(String::new, |p| format!(", the mean last inception score is {p:.2} of {}'s", plain.method));
+        let verdict = if collapsed {
+            "collapsed, as in the paper"
+        } else {
+            "did not collapse, unlike the paper's"
+        };
+        let score = part.map_or_else(String::new, |p| {
+            format!(", the mean last inception score is {p:.2} of {}'s", plain.method)
+        });
         Some(format!(
             "{} ({}) {verdict}: {diverged} of {} runs diverged{score} (a collapse: a score below {COLLAPSED} of it, or more than half of the runs diverged).",
             row.method,
@@ -127,7 +150,8 @@ fn collapses(sweeps: &[Collected], rows: &[VariantRow]) -> Vec<String> {
 /// Whether a run is one of a row's.
 fn fits(run: &Run, row: &VariantRow) -> bool {
     let spec = &run.spec;
-    let architecture = if spec.architecture == Architecture::ResnetGulrajani { "resnet" } else { "cnn" };
+    let architecture =
+        if spec.architecture == Architecture::ResnetGulrajani { "resnet" } else { "cnn" };
     let normalization = if row.method.contains("w/ SN") {
         Normalization::Spectral
     } else if row.method.contains("w/ weight norm") {
@@ -139,6 +163,7 @@ fn fits(run: &Run, row: &VariantRow) -> bool {
     };
     let factor = if row.method.contains("1.5x") { 1.5 } else { 1.0 };
     row.note != "literature"
-        && (architecture, spec.normalization, spec.dis_width_factor) == (row.architecture.as_str(), normalization, factor)
+        && (architecture, spec.normalization, spec.dis_width_factor)
+            == (row.architecture.as_str(), normalization, factor)
         && spec.gamma == (normalization != Normalization::None)
 }

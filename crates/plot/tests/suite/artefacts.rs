@@ -10,20 +10,30 @@ use std::path::{Path, PathBuf};
 
 #[test]
 fn no_table_or_figure_of_the_paper_is_missing() {
-    let ids = |list: &[sngan_plot::Artefact]| list.iter().map(|a| a.id.to_string()).collect::<Vec<_>>();
+    let ids =
+        |list: &[sngan_plot::Artefact]| list.iter().map(|a| a.id.to_string()).collect::<Vec<_>>();
     assert_eq!(ids(tables()), (1..=8).map(|i| format!("table{i}")).collect::<Vec<_>>());
     let papers = (1..=15).map(|i| format!("fig{i}"));
     assert_eq!(ids(figures()), papers.chain(["ranks".into()]).collect::<Vec<_>>());
     let map = include_str!("../../../../docs/paper-map.md");
     for row in map.lines().filter(|l| l.starts_with('|')) {
-        assert!(row.trim_matches('|').split('|').all(|cell| !cell.trim().is_empty()), "an empty cell: {row}");
+        assert!(
+            row.trim_matches('|').split('|').all(|cell| !cell.trim().is_empty()),
+            "an empty cell: {row}"
+        );
     }
     for artefact in tables().iter().chain(figures()) {
         let row = map.lines().find(|l| l.contains(&format!("(`{}`)", artefact.id)));
-        let row = row.unwrap_or_else(|| panic!("docs/paper-map.md lacks {}: {}", artefact.id, artefact.title));
+        let row = row.unwrap_or_else(|| {
+            panic!("docs/paper-map.md lacks {}: {}", artefact.id, artefact.title)
+        });
         for command in artefact.commands("quick") {
             let named = command.split_whitespace().nth(2).unwrap();
-            assert!(row.contains(named), "docs/paper-map.md does not say that {} is made by `{command}`", artefact.id);
+            assert!(
+                row.contains(named),
+                "docs/paper-map.md does not say that {} is made by `{command}`",
+                artefact.id
+            );
         }
     }
     assert!(find("fig16").unwrap_err().to_string().contains("known: table1, table2"));
@@ -36,7 +46,8 @@ fn every_experiment_that_is_named_has_a_file() {
         let Source::Sweeps(names) = artefact.source else { continue };
         for name in names {
             let path = experiments.join(format!("{name}.toml"));
-            let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} is not there", path.display()));
+            let text = std::fs::read_to_string(&path)
+                .unwrap_or_else(|_| panic!("{} is not there", path.display()));
             let file = sngan_experiment::ExperimentFile::parse(&path, &text).unwrap();
             for scale in ["smoke", "quick", "cpu", "paper"] {
                 file.plan(scale).unwrap();
@@ -45,7 +56,12 @@ fn every_experiment_that_is_named_has_a_file() {
     }
 }
 
-fn drawn(id: &str, sweeps: &[Collected], timings: Option<&UpdateTimings>, folder: &Path) -> Vec<PathBuf> {
+fn drawn(
+    id: &str,
+    sweeps: &[Collected],
+    timings: Option<&UpdateTimings>,
+    folder: &Path,
+) -> Vec<PathBuf> {
     match (find(id).unwrap().render)(&Request { sweeps, timings, folder, compare: true }).unwrap() {
         Rendered::Written(paths) => paths,
         Rendered::Skipped(reason) => panic!("{id}: {reason}"),
@@ -63,13 +79,27 @@ fn what_the_code_alone_decides_needs_no_records() {
         assert!(!drawn(artefact.id, &[], None, out.path()).is_empty());
     }
     let read = |name: &str| std::fs::read_to_string(out.path().join(name)).unwrap();
-    assert!(read("table3.md").contains("D, CIFAR-10, side 32: 2935873 parameters"), "{}", read("table3.md"));
+    assert!(
+        read("table3.md").contains("D, CIFAR-10, side 32: 2935873 parameters"),
+        "{}",
+        read("table3.md")
+    );
     assert!(read("table4.md").contains("| ResBlock down 128 | 128×16×16 |"));
-    assert!(read("table6.md").contains("append embedding of 1000 classes, 128 (no bias) | 384×16×16 | 128000 |"), "{}", read("table6.md"));
+    assert!(
+        read("table6.md")
+            .contains("append embedding of 1000 classes, 128 (no bias) | 384×16×16 | 128000 |"),
+        "{}",
+        read("table6.md")
+    );
 }
 
 /// A sweep of both methods over a key, three seeds each.
-fn over(name: &str, methods: [Method; 2], vary: impl Fn(&mut RunSpec, f64), values: &[f64]) -> Folder {
+fn over(
+    name: &str,
+    methods: [Method; 2],
+    vary: impl Fn(&mut RunSpec, f64),
+    values: &[f64],
+) -> Folder {
     let mut folder = Folder::new(name, "quick");
     for method in methods {
         for value in values {
@@ -88,20 +118,43 @@ fn over(name: &str, methods: [Method; 2], vary: impl Fn(&mut RunSpec, f64), valu
 #[test]
 fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
     let out = tempfile::tempdir().unwrap();
-    let n_dis = over("n-dis", [Method::Sn, Method::WeightNorm], |s, v| s.n_dis = v as u32, &[1.0, 2.0, 5.0, 10.0, 20.0]);
+    let n_dis = over(
+        "n-dis",
+        [Method::Sn, Method::WeightNorm],
+        |s, v| s.n_dis = v as u32,
+        &[1.0, 2.0, 5.0, 10.0, 20.0],
+    );
     let svg = text(&drawn("fig11", &[collect(n_dis.path()).unwrap()], None, out.path()));
-    assert!(svg.contains("Mean over 3 seeds") && svg.matches("<circle").count() == 10 && svg.matches("<polygon").count() == 2);
+    assert!(
+        svg.contains("Mean over 3 seeds")
+            && svg.matches("<circle").count() == 10
+            && svg.matches("<polygon").count() == 2
+    );
     // Runs that diverged are in no point, and a cross stands where they are: all of one, one of another.
     // Text is drawn as paths; words are dark or grey, crosses have their series' colour.
     let colors = ["#0072b2", "#009e73"];
     let crosses = |svg: &str| {
-        let fills = svg.split("<path").skip(1).filter_map(|path| path.split("/>").next()?.rsplit("fill=").next());
+        let fills = svg
+            .split("<path")
+            .skip(1)
+            .filter_map(|path| path.split("/>").next()?.rsplit("fill=").next());
         fills.filter(|fill| colors.iter().any(|c| fill.contains(c))).count()
     };
     assert_eq!(crosses(&svg), 0);
-    let lost = |method, n_dis, seed| RunSpec { n_dis, seed, side: 16, label: "lost".into(), ..spec(method, "D", 0) };
-    let mut with_lost = over("n-dis", [Method::Sn, Method::WeightNorm], |s, v| s.n_dis = v as u32, &[1.0, 2.0]);
-    for spec in [lost(Method::WeightNorm, 2, 9), lost(Method::WeightNorm, 20, 0), lost(Method::WeightNorm, 20, 1)] {
+    let lost = |method, n_dis, seed| RunSpec {
+        n_dis,
+        seed,
+        side: 16,
+        label: "lost".into(),
+        ..spec(method, "D", 0)
+    };
+    let mut with_lost =
+        over("n-dis", [Method::Sn, Method::WeightNorm], |s, v| s.n_dis = v as u32, &[1.0, 2.0]);
+    for spec in [
+        lost(Method::WeightNorm, 2, 9),
+        lost(Method::WeightNorm, 20, 0),
+        lost(Method::WeightNorm, 20, 1),
+    ] {
         diverge(&with_lost.run(&spec, &score(10, 3.0, 20.0)));
     }
     let svg = text(&drawn("fig11", &[collect(with_lost.path()).unwrap()], None, out.path()));
@@ -111,17 +164,39 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
     let mut pooled = n_dis;
     pooled.run(&RunSpec { n_dis: 1, side: 16, ..spec(Method::Sn, "A", 0) }, &score(10, 9.0, 20.0));
     let svg = text(&drawn("fig11", &[collect(pooled.path()).unwrap()], None, out.path()));
-    assert!(svg.contains("settings A, D") && svg.matches("<circle").count() == 11, "{}", &svg[..900]);
-    let last = over("last-layer", [Method::Orthonormal, Method::Sn], |s, v| s.last_conv_factor = v, &[0.5, 1.0, 8.0]);
+    assert!(
+        svg.contains("settings A, D") && svg.matches("<circle").count() == 11,
+        "{}",
+        &svg[..900]
+    );
+    let last = over(
+        "last-layer",
+        [Method::Orthonormal, Method::Sn],
+        |s, v| s.last_conv_factor = v,
+        &[0.5, 1.0, 8.0],
+    );
     let svg = text(&drawn("fig4", &[collect(last.path()).unwrap()], None, out.path()));
-    assert!(svg.contains("STL-10") && svg.matches("<circle").count() == 6, "the caption names the paper's data");
+    assert!(
+        svg.contains("STL-10") && svg.matches("<circle").count() == 6,
+        "the caption names the paper's data"
+    );
 }
 
 #[test]
 fn an_artefact_takes_its_own_experiments_and_unknown_ones() {
     let accepts = |id: &str, experiment: &str| find(id).unwrap().accepts(experiment);
-    assert!(accepts("fig11", "n-dis") && accepts("fig11", "my-own") && accepts("table2", "table1") && accepts("fig8", "table1"));
-    assert!(!accepts("fig11", "table1") && !accepts("fig4", "n-dis") && !accepts("table7", "table8") && !accepts("table8", "table7"));
+    assert!(
+        accepts("fig11", "n-dis")
+            && accepts("fig11", "my-own")
+            && accepts("table2", "table1")
+            && accepts("fig8", "table1")
+    );
+    assert!(
+        !accepts("fig11", "table1")
+            && !accepts("fig4", "n-dis")
+            && !accepts("table7", "table8")
+            && !accepts("table8", "table7")
+    );
 }
 
 #[test]
@@ -133,8 +208,16 @@ fn effective_ranks_have_a_panel_for_each_layer_and_a_curve_for_each_row() {
         write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
     }
     let svg = text(&drawn("ranks", &[collect(folder.path()).unwrap()], None, out.path()));
-    assert_eq!(svg.matches("<circle").count(), 7 * 2 * 2, "two points of two rows in each of seven panels");
-    assert!(svg.contains("convolutions, setting C") && svg.contains("exp of the entropy"), "{}", &svg[..900]);
+    assert_eq!(
+        svg.matches("<circle").count(),
+        7 * 2 * 2,
+        "two points of two rows in each of seven panels"
+    );
+    assert!(
+        svg.contains("convolutions, setting C") && svg.contains("exp of the entropy"),
+        "{}",
+        &svg[..900]
+    );
 }
 
 #[test]
@@ -144,13 +227,20 @@ fn learning_curves_and_samples_of_imagenet_are_drawn_from_its_sweeps() {
         let mut folder = Folder::new(name, "quick");
         for method in [Method::Sn, Method::Orthonormal] {
             let n_classes = if conditioning == Conditioning::None { 0 } else { 10 };
-            let spec = RunSpec { architecture: Architecture::ResnetImagenet, side: 32, conditioning, n_classes, ..spec(method, "A", 0) };
+            let spec = RunSpec {
+                architecture: Architecture::ResnetImagenet,
+                side: 32,
+                conditioning,
+                n_classes,
+                ..spec(method, "A", 0)
+            };
             let dir = folder.run(&spec, &[score(5, 2.0, 30.0), score(10, 3.0, 20.0)].concat());
             draw_samples(&dir);
         }
         folder
     };
-    let (plain, concat) = (sweep("imagenet", Conditioning::None), sweep("imagenet-concat", Conditioning::Concat));
+    let (plain, concat) =
+        (sweep("imagenet", Conditioning::None), sweep("imagenet-concat", Conditioning::Concat));
     let projection = sweep("imagenet-projection", Conditioning::Projection);
     let read = |folder: &Folder| collect(folder.path()).unwrap();
     let svg = text(&drawn("fig5", &[read(&concat)], None, out.path()));
@@ -174,14 +264,28 @@ fn learning_curves_and_samples_of_imagenet_are_drawn_from_its_sweeps() {
 fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
     let out = tempfile::tempdir().unwrap();
     let mut folder = Folder::new("table7", "quick");
-    let normalizations = [Normalization::None, Normalization::Frobenius, Normalization::Weight, Normalization::Spectral];
+    let normalizations = [
+        Normalization::None,
+        Normalization::Frobenius,
+        Normalization::Weight,
+        Normalization::Spectral,
+    ];
     for (i, normalization) in normalizations.into_iter().enumerate() {
         for seed in 0..2 {
             let gamma = normalization != Normalization::None;
-            let spec = RunSpec { normalization, gamma, label: format!("row {i}"), ..spec(Method::WganGp, "A", seed) };
+            let spec = RunSpec {
+                normalization,
+                gamma,
+                label: format!("row {i}"),
+                ..spec(Method::WganGp, "A", seed)
+            };
             let is = 5.0 + i as f64 + seed as f64;
             let dir = folder.run(&spec, &[score(5, 4.0, 50.0), score(10, is, 40.0)].concat());
-            let line = |u: u64| sngan_experiment::records::LogRecord { critic_train: Some(1.0), critic_held_out: Some(2.0), ..log(u, 1.0) };
+            let line = |u: u64| sngan_experiment::records::LogRecord {
+                critic_train: Some(1.0),
+                critic_held_out: Some(2.0),
+                ..log(u, 1.0)
+            };
             write_lines(&dir.log_path(), &[line(1), line(10)]);
         }
     }
@@ -192,25 +296,48 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
         "{table}"
     );
     assert!(
-        table.contains("| cnn | WGAN-GP w/ Frobenius norm | 6.50 ± 0.50 (n = 2) |") && table.contains("training collapsed early"),
+        table.contains("| cnn | WGAN-GP w/ Frobenius norm | 6.50 ± 0.50 (n = 2) |")
+            && table.contains("training collapsed early"),
         "{table}"
     );
     assert!(table.contains("WGAN-GP w/ Frobenius norm (cnn) did not collapse, unlike the paper's: 0 of 2 runs diverged"), "{table}");
-    assert!(table.contains("| resnet | WGAN-GP | not run |") && table.contains("literature"), "{table}");
-    let frobenius = || sweep[0].runs.iter().filter(|r| r.spec.normalization == Normalization::Frobenius);
+    assert!(
+        table.contains("| resnet | WGAN-GP | not run |") && table.contains("literature"),
+        "{table}"
+    );
+    let frobenius =
+        || sweep[0].runs.iter().filter(|r| r.spec.normalization == Normalization::Frobenius);
     frobenius().for_each(|run| diverge(&run.dir));
     let table = text(&drawn("table7", &[collect(folder.path()).unwrap()], None, out.path()));
-    assert!(table.contains("w/ Frobenius norm (cnn) collapsed, as in the paper: 2 of 2 runs diverged"), "{table}");
+    assert!(
+        table.contains("w/ Frobenius norm (cnn) collapsed, as in the paper: 2 of 2 runs diverged"),
+        "{table}"
+    );
     let svg = text(&drawn("fig15", &sweep, None, out.path()));
     assert!(svg.contains("7.28") && svg.matches("<polyline").count() > 12);
 
     let mut labelled = Folder::new("table8", "quick");
     let architecture = Architecture::ResnetGulrajani;
-    let wide = RunSpec { architecture, conditioning: Conditioning::AcGan, n_classes: 10, ..spec(Method::WganGp, "A", 0) };
-    let wide = RunSpec { dis_width_factor: 1.5, normalization: Normalization::Spectral, gamma: true, ..wide };
+    let wide = RunSpec {
+        architecture,
+        conditioning: Conditioning::AcGan,
+        n_classes: 10,
+        ..spec(Method::WganGp, "A", 0)
+    };
+    let wide = RunSpec {
+        dis_width_factor: 1.5,
+        normalization: Normalization::Spectral,
+        gamma: true,
+        ..wide
+    };
     labelled.run(&wide, &score(10, 8.0, 18.0));
     let table = text(&drawn("table8", &[collect(labelled.path()).unwrap()], None, out.path()));
-    assert!(table.contains("| resnet | AC-WGAN-GP w/ SN (1.5x feature maps in D) | 8.00 (n = 1) | – | 8.60"), "scored once: {table}");
+    assert!(
+        table.contains(
+            "| resnet | AC-WGAN-GP w/ SN (1.5x feature maps in D) | 8.00 (n = 1) | – | 8.60"
+        ),
+        "scored once: {table}"
+    );
     assert!(table.contains("ours, best (needs eval_every)"), "{table}");
 }
 
@@ -222,12 +349,19 @@ fn table_2_takes_rows_from_several_sweeps_and_refuses_mixed_protocols() {
         grid.run(&spec(Method::Sn, setting, 0), &score(10, is, 30.0));
     }
     let mut hinge = Folder::new("table2", "quick");
-    let hinged = RunSpec { loss: sngan_experiment::method::Loss::Hinge, label: "SN, hinge".into(), ..spec(Method::Sn, "C", 0) };
+    let hinged = RunSpec {
+        loss: sngan_experiment::method::Loss::Hinge,
+        label: "SN, hinge".into(),
+        ..spec(Method::Sn, "C", 0)
+    };
     let dir = hinge.run(&hinged, &score(10, 7.5, 25.0));
     hinge.run(&spec(Method::Sn, "C", 0), &score(10, 6.0, 30.0));
     let read = || [collect(grid.path()).unwrap(), collect(hinge.path()).unwrap()];
     let table = text(&drawn("table2", &read(), None, out.path()));
-    assert!(table.contains("| cnn | SN | standard | 1x | 7.00 (n = 1), D | 7.42 ± 0.08 |"), "{table}");
+    assert!(
+        table.contains("| cnn | SN | standard | 1x | 7.00 (n = 1), D | 7.42 ± 0.08 |"),
+        "{table}"
+    );
     assert!(table.contains("| cnn | SN | hinge | 1x | 7.50 (n = 1), C | 7.58 ± 0.12 |"), "{table}");
     assert!(table.contains("| literature | DCGAN |  |  | – | 6.64 ± 0.14 |"), "{table}");
     let mut other = score(10, 7.5, 25.0);
@@ -244,9 +378,22 @@ fn table_2_takes_rows_from_several_sweeps_and_refuses_mixed_protocols() {
 #[test]
 fn timings_become_bars_and_ratios() {
     let out = tempfile::tempdir().unwrap();
-    let entry = |method, side, d: f64| UpdateTiming { method, side, discriminator: vec![d, d], generator: vec![0.1, 0.1] };
-    let methods = [(Method::WganGp, 0.4), (Method::WeightNorm, 0.1), (Method::Sn, 0.12), (Method::Vanilla, 0.1)];
-    let entries = [32, 48].into_iter().flat_map(|side| methods.map(|(m, d)| entry(m, side, d * side as f64 / 32.0))).collect();
+    let entry = |method, side, d: f64| UpdateTiming {
+        method,
+        side,
+        discriminator: vec![d, d],
+        generator: vec![0.1, 0.1],
+    };
+    let methods = [
+        (Method::WganGp, 0.4),
+        (Method::WeightNorm, 0.1),
+        (Method::Sn, 0.12),
+        (Method::Vanilla, 0.1),
+    ];
+    let entries = [32, 48]
+        .into_iter()
+        .flat_map(|side| methods.map(|(m, d)| entry(m, side, d * side as f64 / 32.0)))
+        .collect();
     let timings = UpdateTimings {
         version: 1,
         sngan: String::new(),
@@ -261,5 +408,7 @@ fn timings_become_bars_and_ratios() {
     let svg = text(&drawn("fig10", &[], Some(&timings), out.path()));
     assert!(svg.contains("2 threads of a CPU (avx2)"), "{}", &svg[..600]);
     let nothing = Request { sweeps: &[], timings: None, folder: out.path(), compare: false };
-    assert!(matches!((find("fig10").unwrap().render)(&nothing).unwrap(), Rendered::Skipped(why) if why.contains("sngan bench figure10")));
+    assert!(
+        matches!((find("fig10").unwrap().render)(&nothing).unwrap(), Rendered::Skipped(why) if why.contains("sngan bench figure10"))
+    );
 }

@@ -9,18 +9,26 @@ use sngan_plot::export;
 fn records_become_tables_that_other_programs_read() {
     let mut sweep = Folder::new("made-up", "tiny");
     for (method, is) in [(Method::WeightNorm, 7.5), (Method::Sn, 8.2)] {
-        let dir = sweep.run(&spec(method, "C", 0), &[score(5, 0.5, 999.0), score(10, is, 25.0)].concat());
+        let dir =
+            sweep.run(&spec(method, "C", 0), &[score(5, 0.5, 999.0), score(10, is, 25.0)].concat());
         write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
-        let spectra: Vec<_> = (0..7).flat_map(|l| [spectrum(l, "raw", 0.5), spectrum(l, "normalized", 0.9)]).collect();
+        let spectra: Vec<_> = (0..7)
+            .flat_map(|l| [spectrum(l, "raw", 0.5), spectrum(l, "normalized", 0.9)])
+            .collect();
         write_lines(&dir.spectrum_path(), &spectra);
     }
     let folder = sweep.path().join("records");
     let files = export(&[sweep.path().to_path_buf()], &folder).unwrap();
     // The made-up runs have no timing.
     assert_eq!(files.len(), 2 * 5, "{files:?}");
-    let read = |name: &str| ParquetReader::new(std::fs::File::open(folder.join(name)).unwrap()).finish().unwrap();
+    let read = |name: &str| {
+        ParquetReader::new(std::fs::File::open(folder.join(name)).unwrap()).finish().unwrap()
+    };
     let height = |name: &str| read(&format!("{name}.parquet")).height();
-    assert_eq!(["runs", "log", "sigma", "scores", "spectrum"].map(height), [2, 2 * 2, 2 * 7 * 2, 4 * 2, 8 * 14 * 2]);
+    assert_eq!(
+        ["runs", "log", "sigma", "scores", "spectrum"].map(height),
+        [2, 2 * 2, 2 * 7 * 2, 4 * 2, 8 * 14 * 2]
+    );
     let scores = read("scores.parquet");
     let values: Vec<Option<f64>> = scores.column("value").unwrap().f64().unwrap().iter().collect();
     assert!(values.contains(&Some(8.2)) && values.contains(&Some(999.0)), "{values:?}");
@@ -29,5 +37,8 @@ fn records_become_tables_that_other_programs_read() {
     assert!(csv.starts_with("sweep,run,gen_updates,metric,value,std,protocol,backbone,"), "{csv}");
     assert_eq!(csv.lines().count(), 1 + 4 * 2);
     let message = export(&[folder.join("nothing")], &folder).unwrap_err().to_string();
-    assert!(message.contains("nothing/plan.json") && message.contains("sngan sweep NAME --out"), "{message}");
+    assert!(
+        message.contains("nothing/plan.json") && message.contains("sngan sweep NAME --out"),
+        "{message}"
+    );
 }

@@ -19,7 +19,9 @@ impl Sweep {
                 let scores = [score(5, 0.5, 999.0), score(10, is, fid)].concat();
                 let dir = sweep.run(&spec(method, name, 0), &scores);
                 write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
-                let spectra: Vec<_> = (0..7).flat_map(|l| [spectrum(l, "raw", 0.5), spectrum(l, "normalized", 0.9)]).collect();
+                let spectra: Vec<_> = (0..7)
+                    .flat_map(|l| [spectrum(l, "raw", 0.5), spectrum(l, "normalized", 0.9)])
+                    .collect();
                 write_lines(&dir.spectrum_path(), &spectra);
                 draw_samples(&dir);
             }
@@ -34,7 +36,12 @@ impl Sweep {
 
     fn dir(&self, method: Method, setting: &str) -> RunDir {
         let all = collect(self.out()).unwrap();
-        all.runs.iter().find(|r| r.spec.method == method && r.spec.setting == setting).unwrap().dir.clone()
+        all.runs
+            .iter()
+            .find(|r| r.spec.method == method && r.spec.setting == setting)
+            .unwrap()
+            .dir
+            .clone()
     }
 
     fn table1(&self) -> String {
@@ -54,14 +61,22 @@ fn bytes_of(rendered: &[(&str, Rendered)]) -> Vec<Vec<u8>> {
 fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
     let sweep = Sweep::new();
     let first = render_all(sweep.out(), true).unwrap();
-    assert_eq!(first.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["table1", "fig1", "fig2", "fig3", "fig6", "fig9", "fig12", "ranks"]);
+    assert_eq!(
+        first.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
+        ["table1", "fig1", "fig2", "fig3", "fig6", "fig9", "fig12", "ranks"]
+    );
     let bytes = bytes_of(&first);
     assert!(bytes == bytes_of(&render_all(sweep.out(), true).unwrap()));
     let svgs: Vec<_> = bytes.iter().filter(|b| b.starts_with(b"<svg")).collect();
     assert_eq!(svgs.len(), 8);
     for svg in svgs {
         let text = std::str::from_utf8(svg).unwrap();
-        assert!(!text.contains("<text") && text.contains("<path d=\"M") && text.contains("<title>") && !text.contains("NaN"));
+        assert!(
+            !text.contains("<text")
+                && text.contains("<path d=\"M")
+                && text.contains("<title>")
+                && !text.contains("NaN")
+        );
     }
     assert_eq!(bytes.iter().filter(|b| b.starts_with(b"\x89PNG")).count(), 8);
 }
@@ -74,20 +89,34 @@ fn table_1_holds_the_records_numbers_and_keeps_the_papers_apart() {
     let table = sweep.table1();
     let row = "| SN | 8.00 (n = 1) | 8.10 (n = 1) | 8.20 (n = 1) | diverged at 7 | 8.40 (n = 1) | 8.50 (n = 1) |";
     assert!(table.contains(row), "{table}");
-    assert!(table.contains("| Weight clip. | 200.00 (n = 1) |") && table.contains("| real data | 9.50 |"), "{table}");
-    assert!(table.contains("| F | 0.001 | 0.9 | 0.999 | 5 |") && table.contains("| SN | 7.42 ± 0.08 | 29.3 |"), "{table}");
+    assert!(
+        table.contains("| Weight clip. | 200.00 (n = 1) |")
+            && table.contains("| real data | 9.50 |"),
+        "{table}"
+    );
+    assert!(
+        table.contains("| F | 0.001 | 0.9 | 0.999 | 5 |")
+            && table.contains("| SN | 7.42 ± 0.08 | 29.3 |"),
+        "{table}"
+    );
     let (ours, papers) = table.split_once("not comparable").unwrap();
     assert!(!ours.contains("7.42") && !papers.contains("8.00"));
     let csv = std::fs::read_to_string(sweep.out().join("tables/table1.csv")).unwrap();
     assert_eq!(csv.lines().count(), 49);
-    assert!(csv.contains("SN,C,0,0.0002,0.5,0.999,1,10,completed,made-up,100,2,50,8.2,0.25,25,8.2,25"), "{csv}");
+    assert!(
+        csv.contains("SN,C,0,0.0002,0.5,0.999,1,10,completed,made-up,100,2,50,8.2,0.25,25,8.2,25"),
+        "{csv}"
+    );
 }
 
 #[test]
 fn several_seeds_have_a_standard_error_and_the_best_score_a_table_of_its_own() {
     let mut folder = Folder::new("made-up", "tiny");
     for (seed, last) in [4.0, 5.0, 6.0].into_iter().enumerate() {
-        folder.run(&spec(Method::Sn, "C", seed as u64), &[score(5, last + 1.0, 9.0), score(10, last, 9.0)].concat());
+        folder.run(
+            &spec(Method::Sn, "C", seed as u64),
+            &[score(5, last + 1.0, 9.0), score(10, last, 9.0)].concat(),
+        );
     }
     render_all(folder.path(), false).unwrap();
     let table = std::fs::read_to_string(folder.path().join("tables/table1.md")).unwrap();
@@ -100,13 +129,23 @@ fn several_seeds_have_a_standard_error_and_the_best_score_a_table_of_its_own() {
         "{table}"
     );
     let svg = std::fs::read_to_string(folder.path().join("figures/fig1.svg")).unwrap();
-    assert!(svg.contains("mean over 3 seeds") && !svg.contains("n = 1"), "the caption says what the bars are");
+    assert!(
+        svg.contains("mean over 3 seeds") && !svg.contains("n = 1"),
+        "the caption says what the bars are"
+    );
     assert!(svg.contains("mean of the best during training"));
     folder.run(&spec(Method::WeightClipping, "C", 0), &score(10, 3.0, 9.0));
     let collected = collect(folder.path()).unwrap();
-    assert_eq!(collected.labels(), ["Weight clip.", "SN"], "in the paper's order, whichever ran first");
+    assert_eq!(
+        collected.labels(),
+        ["Weight clip.", "SN"],
+        "in the paper's order, whichever ran first"
+    );
     let run = &collected.runs[0];
-    assert_eq!(run.learning_curve(sngan_experiment::records::Metric::Is), [(5.0, 5.0), (10.0, 4.0)]);
+    assert_eq!(
+        run.learning_curve(sngan_experiment::records::Metric::Is),
+        [(5.0, 5.0), (10.0, 4.0)]
+    );
 }
 
 #[test]
@@ -132,16 +171,29 @@ fn records_that_are_not_there_skip_what_needs_them() {
         std::fs::remove_dir_all(run.dir.path().join("samples")).unwrap();
     }
     for (id, rendered) in render_all(sweep.out(), false).unwrap() {
-        assert_eq!(matches!(rendered, Rendered::Skipped(_)), !id.starts_with("table"), "{id}: {rendered:?}");
+        assert_eq!(
+            matches!(rendered, Rendered::Skipped(_)),
+            !id.starts_with("table"),
+            "{id}: {rendered:?}"
+        );
     }
     assert!(sweep.table1().contains("completed"));
     let plan = sweep.out().join("plan.json");
     let whole = std::fs::read_to_string(&plan).unwrap();
     let said = |sweep: &Sweep| render_all(sweep.out(), false).unwrap_err().to_string();
     std::fs::write(&plan, &whole[..whole.len() / 2]).unwrap();
-    assert!(said(&sweep).contains("plan.json: EOF") && said(&sweep).contains("sngan sweep NAME --out"), "{}", said(&sweep));
+    assert!(
+        said(&sweep).contains("plan.json: EOF") && said(&sweep).contains("sngan sweep NAME --out"),
+        "{}",
+        said(&sweep)
+    );
     std::fs::remove_file(&plan).unwrap();
-    assert!(said(&sweep).contains("plan.json: No such file") && said(&sweep).contains("sngan sweep NAME --out"), "{}", said(&sweep));
+    assert!(
+        said(&sweep).contains("plan.json: No such file")
+            && said(&sweep).contains("sngan sweep NAME --out"),
+        "{}",
+        said(&sweep)
+    );
 }
 
 #[test]
@@ -152,7 +204,11 @@ fn a_sweep_under_way_shows_what_is_not_there_yet() {
     let c = sweep.dir(Method::Sn, "C");
     std::fs::rename(c.sample_path(10), c.sample_path(5)).unwrap();
     render_all(sweep.out(), false).unwrap();
-    assert!(sweep.table1().contains("| SN | 8.00 (n = 1) | not begun | 8.20 (n = 1) |"), "{}", sweep.table1());
+    assert!(
+        sweep.table1().contains("| SN | 8.00 (n = 1) | not begun | 8.20 (n = 1) |"),
+        "{}",
+        sweep.table1()
+    );
     let embedded = |s: &str| s.matches("<image").count();
     let svg = std::fs::read_to_string(sweep.out().join("figures/fig6.svg")).unwrap();
     assert_eq!(embedded(&svg), 18 - 2);

@@ -9,7 +9,8 @@ fn folder() -> Folder {
     let mut folder = Folder::new("table1", "quick");
     for (method, is) in [(Method::WganGp, 5.0), (Method::Sn, 7.0)] {
         for seed in 0..3 {
-            let dir = folder.run(&spec(method, "C", seed), &score(10, is + 0.1 * seed as f64, 20.0));
+            let dir =
+                folder.run(&spec(method, "C", seed), &score(10, is + 0.1 * seed as f64, 20.0));
             write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
             draw_samples(&dir);
         }
@@ -22,16 +23,32 @@ fn the_report_is_one_page_with_everything_inside() {
     let folder = folder();
     let path = report::write(folder.path(), &[], None).unwrap();
     let page = std::fs::read_to_string(&path).unwrap();
-    let place = |id: &str| page.find(&format!("<section id=\"{id}\">")).unwrap_or_else(|| panic!("no section {id}"));
-    assert!(["claims", "figures", "scores", "runs", "spec"].map(place).is_sorted(), "claims come first");
-    assert!(page.matches("<figure ").count() >= 4 && page.contains("<figure class=\"photo\">") && page.contains("<figure class=\"plot\">"));
-    assert!(page.contains("7.10 ± 0.06 (n = 3)") && page.contains("7.42 ± 0.08"), "ours and the paper's");
+    let place = |id: &str| {
+        page.find(&format!("<section id=\"{id}\">")).unwrap_or_else(|| panic!("no section {id}"))
+    };
+    assert!(
+        ["claims", "figures", "scores", "runs", "spec"].map(place).is_sorted(),
+        "claims come first"
+    );
+    assert!(
+        page.matches("<figure ").count() >= 4
+            && page.contains("<figure class=\"photo\">")
+            && page.contains("<figure class=\"plot\">")
+    );
+    assert!(
+        page.contains("7.10 ± 0.06 (n = 3)") && page.contains("7.42 ± 0.08"),
+        "ours and the paper's"
+    );
     assert!(page.contains("is_100") && page.contains("inception"), "both protocols are named");
     assert!(page.contains("prefers-color-scheme: dark") && page.contains("@media print"));
-    assert!(page.contains("a CPU") && page.contains("sngan sweep table1 --scale quick --seeds 0,1,2"));
+    assert!(
+        page.contains("a CPU") && page.contains("sngan sweep table1 --scale quick --seeds 0,1,2")
+    );
     // Small numbers sort as numbers, and a score that was taken once is no best one.
     assert!(page.contains("data-value=\"0.0002\">0.0002</td>"), "settings and specs");
-    assert!(page.contains("best (needs eval_every)") && page.contains("of normal values they cover"));
+    assert!(
+        page.contains("best (needs eval_every)") && page.contains("of normal values they cover")
+    );
     // Nothing is loaded from elsewhere.
     for outside in ["src=", "href=\"http", "@import", "url("] {
         assert!(!page.contains(outside), "{outside}");
@@ -45,7 +62,10 @@ fn markup_in_records_stays_text() {
     let mut folder = folder();
     let attack = "<script>alert(1)</script>";
     folder.title(attack);
-    folder.run(&RunSpec { label: format!("\"{attack}&"), ..spec(Method::LayerNorm, "C", 0) }, &score(10, 3.0, 30.0));
+    folder.run(
+        &RunSpec { label: format!("\"{attack}&"), ..spec(Method::LayerNorm, "C", 0) },
+        &score(10, 3.0, 30.0),
+    );
     let page = std::fs::read_to_string(report::write(folder.path(), &[], None).unwrap()).unwrap();
     assert_eq!(page.matches("<script>").count(), 1, "only our own");
     assert!(page.contains("&quot;&lt;script&gt;alert(1)&lt;/script&gt;&amp;"));

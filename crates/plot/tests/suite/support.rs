@@ -3,8 +3,8 @@
 use serde::Serialize;
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{
-    FORMAT_VERSION, LogRecord, Metric, PlanRecord, Protocol, Provenance, Record, Reference, ScoreRecord, SpectrumRecord, Status,
-    StatusRecord,
+    FORMAT_VERSION, LogRecord, Metric, PlanRecord, Protocol, Provenance, Record, Reference,
+    ScoreRecord, SpectrumRecord, Status, StatusRecord,
 };
 use sngan_experiment::{RunDir, RunSpec, settings};
 use std::collections::BTreeMap;
@@ -59,7 +59,8 @@ pub(crate) fn score(gen_updates: u64, is: f64, fid: f64) -> [ScoreRecord; 2] {
 
 /// A line of a log, every σ(W̄) being the same.
 pub(crate) fn log(gen_update: u64, sigma: f64) -> LogRecord {
-    let sigma: BTreeMap<String, Option<f64>> = (0..7).map(|i| (format!("conv{i}"), Some(sigma + 0.001 * f64::from(i)))).collect();
+    let sigma: BTreeMap<String, Option<f64>> =
+        (0..7).map(|i| (format!("conv{i}"), Some(sigma + 0.001 * f64::from(i)))).collect();
     LogRecord {
         version: FORMAT_VERSION,
         gen_update,
@@ -70,7 +71,10 @@ pub(crate) fn log(gen_update: u64, sigma: f64) -> LogRecord {
         d_fake: None,
         grad_norm_d: None,
         grad_norm_g: None,
-        effective_rank: sigma.keys().map(|layer| (layer.clone(), Some(1.0 + gen_update as f64 / 10.0))).collect(),
+        effective_rank: sigma
+            .keys()
+            .map(|layer| (layer.clone(), Some(1.0 + gen_update as f64 / 10.0)))
+            .collect(),
         sigma_forward: sigma.clone(),
         sigma_fig9: sigma,
         loss_class_d: None,
@@ -83,7 +87,13 @@ pub(crate) fn log(gen_update: u64, sigma: f64) -> LogRecord {
 /// A layer's spectrum of 8 values that fall by `ratio`.
 pub(crate) fn spectrum(layer: usize, weights: &str, ratio: f64) -> SpectrumRecord {
     let squared = (0..8).map(|i| 4.0 * ratio.powi(i)).collect();
-    SpectrumRecord { version: FORMAT_VERSION, gen_updates: 10, layer: format!("conv{layer}"), weights: weights.into(), squared }
+    SpectrumRecord {
+        version: FORMAT_VERSION,
+        gen_updates: 10,
+        layer: format!("conv{layer}"),
+        weights: weights.into(),
+        squared,
+    }
 }
 
 /// A spec of ten updates in one of the settings.
@@ -145,7 +155,10 @@ impl Folder {
         std::fs::write(dir.spec_path(), toml::to_string(spec).unwrap()).unwrap();
         write_json(&dir.provenance_path(), &provenance);
         let (status, gen_updates) = (Status::Completed, spec.gen_updates);
-        write_json(&dir.status_path(), &StatusRecord { version: FORMAT_VERSION, status, gen_updates, reason: None });
+        write_json(
+            &dir.status_path(),
+            &StatusRecord { version: FORMAT_VERSION, status, gen_updates, reason: None },
+        );
         write_lines(&dir.scores_path(), scores);
         self.plan.runs.push(spec.dir_name());
         self.write_plan();
@@ -160,7 +173,11 @@ impl Folder {
 
 /// Makes a run's images those of this name and checksum; an empty name is that of records from before it was kept.
 pub(crate) fn trained_on(dir: &RunDir, name: &str, sha256: &str) {
-    let provenance = Provenance { dataset: name.into(), dataset_sha256: sha256.into(), ..dir.provenance().unwrap() };
+    let provenance = Provenance {
+        dataset: name.into(),
+        dataset_sha256: sha256.into(),
+        ..dir.provenance().unwrap()
+    };
     write_json(&dir.provenance_path(), &provenance);
 }
 
@@ -173,5 +190,7 @@ pub(crate) fn diverge(dir: &RunDir) {
 /// A grid of 64 samples after the last of ten updates.
 pub(crate) fn draw_samples(dir: &RunDir) {
     std::fs::create_dir_all(dir.path().join("samples")).unwrap();
-    image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 4, 90])).save(dir.sample_path(10)).unwrap();
+    image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 4, y as u8 * 4, 90]))
+        .save(dir.sample_path(10))
+        .unwrap();
 }

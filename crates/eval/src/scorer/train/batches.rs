@@ -23,13 +23,21 @@ impl<'a> Batches<'a> {
     pub(super) fn new(spec: &'static ScorerSpec, training: &Training<'a>) -> Result<Batches<'a>> {
         let images = training.train;
         if images.len() < BATCH {
-            return Err(Error::input("training images", format!("are {}; at least {BATCH} are needed", images.len())));
+            return Err(Error::input(
+                "training images",
+                format!("are {}; at least {BATCH} are needed", images.len()),
+            ));
         }
         if let Some(i) = images.labels.iter().position(|&l| l as usize >= spec.classes) {
-            let reason = format!("image {i} has label {}; labels are 0..{}", images.labels[i], spec.classes);
+            let reason =
+                format!("image {i} has label {}; labels are 0..{}", images.labels[i], spec.classes);
             return Err(Error::input("training images", reason));
         }
-        let images = if images.side == spec.side { Cow::Borrowed(images) } else { Cow::Owned(images.resize(spec.side)) };
+        let images = if images.side == spec.side {
+            Cow::Borrowed(images)
+        } else {
+            Cow::Owned(images.resize(spec.side))
+        };
         let (shift, label_smoothing) = (training.recipe.shift, training.recipe.label_smoothing);
         Ok(Batches { spec, images, streams: Streams::new(training.seed), shift, label_smoothing })
     }
@@ -46,7 +54,8 @@ impl<'a> Batches<'a> {
 
     /// Augmented images `[B, channels, side, side]` and target probabilities `[B, classes]` of update `step`; stream `augment`.
     pub(super) fn get(&self, indices: &[u32], step: usize) -> Result<(Tensor, Tensor)> {
-        let (n, side, classes, input) = (indices.len(), self.spec.side, self.spec.classes, self.spec.input);
+        let (n, side, classes, input) =
+            (indices.len(), self.spec.side, self.spec.classes, self.spec.input);
         let one = input.channels() * side * side;
         let noise = self.streams.uniform("augment", step as u64, 3 * n);
         let smooth = self.label_smoothing as f32;
@@ -56,7 +65,9 @@ impl<'a> Batches<'a> {
             let move_ = Move::of(&noise[3 * row..][..3], self.shift);
             let source = input.floats(self.images.image(index as usize), side * side);
             let target = &mut images[row * one..][..one];
-            for (from, to) in source.chunks_exact(side * side).zip(target.chunks_exact_mut(side * side)) {
+            for (from, to) in
+                source.chunks_exact(side * side).zip(target.chunks_exact_mut(side * side))
+            {
                 move_.apply(from, to, side);
             }
             targets[row * classes + self.images.labels[index as usize] as usize] += 1.0 - smooth;
@@ -107,12 +118,21 @@ pub(super) mod tests {
         let mut pixels = Vec::new();
         for i in 0..n {
             for _ in 0..3 {
-                let bright = |p: usize| if i % 2 == 0 { p % SIDE < SIDE / 2 } else { p / SIDE < SIDE / 2 };
-                let value = |p: usize| (if bright(p) { 150.0 } else { 0.0 } + 100.0 * noise[i * SIDE * SIDE + p]) as u8;
+                let bright =
+                    |p: usize| if i % 2 == 0 { p % SIDE < SIDE / 2 } else { p / SIDE < SIDE / 2 };
+                let value = |p: usize| {
+                    (if bright(p) { 150.0 } else { 0.0 } + 100.0 * noise[i * SIDE * SIDE + p]) as u8
+                };
                 pixels.extend((0..SIDE * SIDE).map(value));
             }
         }
-        Images { name: "toy".into(), side: SIDE, pixels, labels: (0..n as u32).map(|i| i % 2).collect(), classes: Vec::new() }
+        Images {
+            name: "toy".into(),
+            side: SIDE,
+            pixels,
+            labels: (0..n as u32).map(|i| i % 2).collect(),
+            classes: Vec::new(),
+        }
     }
 
     #[test]
@@ -136,7 +156,11 @@ pub(super) mod tests {
         let images = toy(256);
         for (label_smoothing, largest) in [(0.0, 1.0), (0.1, 0.91)] {
             let recipe = super::super::Recipe { label_smoothing, ..SCORERS[0].recipe };
-            let batches = Batches::new(SCORERS[0], &Training { train: &images, validation: None, recipe, seed: 3 }).unwrap();
+            let batches = Batches::new(
+                SCORERS[0],
+                &Training { train: &images, validation: None, recipe, seed: 3 },
+            )
+            .unwrap();
             let order = batches.order(1);
             let (x, targets) = batches.get(&order[..BATCH], 5).unwrap();
             let targets: Vec<Vec<f32>> = targets.to_vec2().unwrap();

@@ -55,12 +55,23 @@ pub struct Training<'a> {
 /// # Errors
 /// No epochs, labels without a class, fewer images than a batch, a loss that is not finite, a file that cannot be written, or a state that
 /// belongs to another training.
-pub fn train_scorer(spec: &'static ScorerSpec, training: &Training<'_>, out: &Path, progress: &mut dyn FnMut(String)) -> Result<Scorer> {
+pub fn train_scorer(
+    spec: &'static ScorerSpec,
+    training: &Training<'_>,
+    out: &Path,
+    progress: &mut dyn FnMut(String),
+) -> Result<Scorer> {
     let recipe = &training.recipe;
     check(recipe)?;
     let batches = Batches::new(spec, training)?;
     let mut network = TrainedNetwork::new(spec, training.seed)?;
-    let config = AdamConfig { lr: recipe.lr, beta1: 0.9, beta2: 0.999, eps: 1e-8, epsilon: AdamEpsilon::Corrected };
+    let config = AdamConfig {
+        lr: recipe.lr,
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+        epsilon: AdamEpsilon::Corrected,
+    };
     let mut adam = Adam::new(config, network.variables())?;
     let state = State::beside(out, Identity::of(spec, training));
     let done = state.restore(&mut network, &mut adam)?;
@@ -71,7 +82,11 @@ pub fn train_scorer(spec: &'static ScorerSpec, training: &Training<'_>, out: &Pa
         let loss = one_epoch(&mut network, &mut adam, &batches, recipe, epoch)?;
         state.save(epoch + 1, &network, &adam)?;
         let accuracy = match training.validation {
-            Some(images) => format!(", accuracy {:.4} on {} held-out images", folded(spec, &network)?.0.accuracy(images)?, images.len()),
+            Some(images) => format!(
+                ", accuracy {:.4} on {} held-out images",
+                folded(spec, &network)?.0.accuracy(images)?,
+                images.len()
+            ),
             None => String::new(),
         };
         progress(format!("epoch {}/{}: loss {loss:.4}{accuracy}", epoch + 1, recipe.epochs));
@@ -90,26 +105,43 @@ fn check(recipe: &Recipe) -> Result<()> {
         return Err(Error::input("lr", format!("is {}; it must be positive", recipe.lr)));
     }
     if !(0.0..1.0).contains(&(recipe.lr * recipe.weight_decay)) {
-        return Err(Error::input("weight decay", format!("is {}; times lr it must be in [0, 1)", recipe.weight_decay)));
+        return Err(Error::input(
+            "weight decay",
+            format!("is {}; times lr it must be in [0, 1)", recipe.weight_decay),
+        ));
     }
     if !(0.0..1.0).contains(&recipe.label_smoothing) {
-        return Err(Error::input("label smoothing", format!("is {}; it must be in [0, 1)", recipe.label_smoothing)));
+        return Err(Error::input(
+            "label smoothing",
+            format!("is {}; it must be in [0, 1)", recipe.label_smoothing),
+        ));
     }
     Ok(())
 }
 
 /// Trains through all batches once and returns the mean loss.
-fn one_epoch(network: &mut TrainedNetwork, adam: &mut Adam, batches: &Batches<'_>, recipe: &Recipe, epoch: usize) -> Result<f64> {
+fn one_epoch(
+    network: &mut TrainedNetwork,
+    adam: &mut Adam,
+    batches: &Batches<'_>,
+    recipe: &Recipe,
+    epoch: usize,
+) -> Result<f64> {
     let (count, mut sum) = (batches.per_epoch(), 0.0);
     let order = batches.order(epoch);
     for (i, indices) in order.chunks_exact(BATCH).enumerate() {
         let step = epoch * count + i;
-        let lr = recipe.lr * 0.5 * (1.0 + (std::f64::consts::PI * step as f64 / (recipe.epochs * count) as f64).cos());
+        let lr = recipe.lr
+            * 0.5
+            * (1.0 + (std::f64::consts::PI * step as f64 / (recipe.epochs * count) as f64).cos());
         let (images, targets) = batches.get(indices, step)?;
         let loss = cross_entropy(&network.logits(&images)?, &targets)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         if !value.is_finite() {
-            return Err(Error::input("training", format!("loss is not finite in epoch {}, update {i}", epoch + 1)));
+            return Err(Error::input(
+                "training",
+                format!("loss is not finite in epoch {}, update {i}", epoch + 1),
+            ));
         }
         sum += value;
         let gradients = loss.backward()?;
@@ -152,7 +184,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (train, test) = (toy(640), toy(100));
         let path = |name: &str| folder.path().join(name);
-        let scorer = train_scorer(SCORERS[0], &training(&train), &path("whole"), &mut |_| {}).unwrap();
+        let scorer =
+            train_scorer(SCORERS[0], &training(&train), &path("whole"), &mut |_| {}).unwrap();
         let accuracy = scorer.accuracy(&test).unwrap();
         assert!(accuracy > 0.95, "{accuracy}");
 
@@ -161,7 +194,13 @@ mod tests {
         let state = State::beside(&cut, Identity::of(SCORERS[0], &training(&train)));
         let batches = Batches::new(SCORERS[0], &training(&train)).unwrap();
         let mut network = TrainedNetwork::new(SCORERS[0], 1).unwrap();
-        let config = AdamConfig { lr: 1.0, beta1: 0.9, beta2: 0.999, eps: 1e-8, epsilon: AdamEpsilon::Corrected };
+        let config = AdamConfig {
+            lr: 1.0,
+            beta1: 0.9,
+            beta2: 0.999,
+            eps: 1e-8,
+            epsilon: AdamEpsilon::Corrected,
+        };
         let mut adam = Adam::new(config, network.variables()).unwrap();
         for epoch in 0..2 {
             one_epoch(&mut network, &mut adam, &batches, &recipe(), epoch).unwrap();
@@ -171,19 +210,27 @@ mod tests {
         let mut other = training(&train);
         other.seed = 2;
         let message = train_scorer(SCORERS[0], &other, &cut, &mut |_| {}).unwrap_err().to_string();
-        assert!(message.contains("another training") && message.contains("cut.training"), "{message}");
+        assert!(
+            message.contains("another training") && message.contains("cut.training"),
+            "{message}"
+        );
 
         let mut lines = Vec::new();
         train_scorer(SCORERS[0], &training(&train), &cut, &mut |line| lines.push(line)).unwrap();
         assert_eq!((lines.len(), lines[0].as_str()), (3, "going on after epoch 2"));
-        assert!(std::fs::read(&cut).unwrap() == std::fs::read(path("whole")).unwrap(), "a resumed training ends in other bytes");
+        assert!(
+            std::fs::read(&cut).unwrap() == std::fs::read(path("whole")).unwrap(),
+            "a resumed training ends in other bytes"
+        );
         assert!(!path("cut.training").exists());
     }
 
     #[test]
     fn refuses_wrong_labels_too_few_images_and_senseless_recipes() {
         let out = Path::new("never-written");
-        let message = |training: Training<'_>| train_scorer(SCORERS[0], &training, out, &mut |_| {}).unwrap_err().to_string();
+        let message = |training: Training<'_>| {
+            train_scorer(SCORERS[0], &training, out, &mut |_| {}).unwrap_err().to_string()
+        };
         let (mut wrong, few, good) = (toy(BATCH), toy(10), toy(BATCH));
         wrong.labels[3] = 10;
         assert!(message(training(&wrong)).contains("image 3 has label 10"));
@@ -191,8 +238,13 @@ mod tests {
         let with = |recipe| Training { recipe, ..training(&good) };
         assert!(message(with(Recipe { epochs: 0, ..recipe() })).starts_with("epochs"));
         assert!(message(with(Recipe { lr: f64::NAN, ..recipe() })).starts_with("lr"));
-        assert!(message(with(Recipe { weight_decay: -1.0, ..recipe() })).starts_with("weight decay"));
-        assert!(message(with(Recipe { label_smoothing: 1.0, ..recipe() })).starts_with("label smoothing"));
+        assert!(
+            message(with(Recipe { weight_decay: -1.0, ..recipe() })).starts_with("weight decay")
+        );
+        assert!(
+            message(with(Recipe { label_smoothing: 1.0, ..recipe() }))
+                .starts_with("label smoothing")
+        );
         assert!(!out.exists());
     }
 }

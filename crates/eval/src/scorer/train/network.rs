@@ -36,10 +36,16 @@ impl TrainedNetwork {
         let he = |name: &str, shape: &[usize]| -> Result<Var> {
             let fan_in: usize = shape[1..].iter().product();
             let std = (2.0 / fan_in as f32).sqrt();
-            let values: Vec<f32> = streams.normal(name, 0, shape.iter().product()).into_iter().map(|v| std * v).collect();
+            let values: Vec<f32> = streams
+                .normal(name, 0, shape.iter().product())
+                .into_iter()
+                .map(|v| std * v)
+                .collect();
             Ok(Var::from_vec(values, shape, &Device::Cpu)?)
         };
-        let filled = |value: f32, n: usize| -> Result<Var> { Ok(Var::from_vec(vec![value; n], n, &Device::Cpu)?) };
+        let filled = |value: f32, n: usize| -> Result<Var> {
+            Ok(Var::from_vec(vec![value; n], n, &Device::Cpu)?)
+        };
         let mut layers = Vec::new();
         for layer in spec.convolutions {
             layers.push(NormalizedLayer {
@@ -56,10 +62,14 @@ impl TrainedNetwork {
 
     /// Everything Adam trains, by name.
     pub(super) fn variables(&self) -> Vec<(String, Var)> {
-        let mut variables =
-            vec![("dense.weight".to_string(), self.dense_weight.clone()), ("dense.bias".to_string(), self.dense_bias.clone())];
+        let mut variables = vec![
+            ("dense.weight".to_string(), self.dense_weight.clone()),
+            ("dense.bias".to_string(), self.dense_bias.clone()),
+        ];
         for (spec, layer) in self.spec.convolutions.iter().zip(&self.layers) {
-            for (part, variable) in [("weight", &layer.weight), ("gamma", &layer.gamma), ("beta", &layer.beta)] {
+            for (part, variable) in
+                [("weight", &layer.weight), ("gamma", &layer.gamma), ("beta", &layer.beta)]
+            {
                 variables.push((format!("{}.{part}", spec.name), variable.clone()));
             }
         }
@@ -83,7 +93,8 @@ impl TrainedNetwork {
         for (spec, layer) in self.spec.convolutions.iter().zip(&mut self.layers) {
             // The bias is batch normalization's β already.
             let linear = spec.apply(&x, &layer.weight, Finish::Linear)?;
-            let (normalized, mean, variance) = ops::batch_norm(&linear, Some(&layer.gamma), &layer.beta, BN_EPS, 0.0)?;
+            let (normalized, mean, variance) =
+                ops::batch_norm(&linear, Some(&layer.gamma), &layer.beta, BN_EPS, 0.0)?;
             move_towards(&mut layer.mean, &mean.to_vec1()?);
             move_towards(&mut layer.variance, &variance.to_vec1()?);
             x = normalized;
@@ -96,14 +107,26 @@ impl TrainedNetwork {
     pub(super) fn folded(&self) -> Result<Tensors> {
         let mut parameters = Tensors::new();
         for (spec, layer) in self.spec.convolutions.iter().zip(&self.layers) {
-            let (gamma, beta): (Vec<f32>, Vec<f32>) = (layer.gamma.to_vec1()?, layer.beta.to_vec1()?);
-            let scale: Vec<f32> = gamma.iter().zip(&layer.variance).map(|(g, v)| g / (v + BN_EPS as f32).sqrt()).collect();
+            let (gamma, beta): (Vec<f32>, Vec<f32>) =
+                (layer.gamma.to_vec1()?, layer.beta.to_vec1()?);
+            let scale: Vec<f32> = gamma
+                .iter()
+                .zip(&layer.variance)
+                .map(|(g, v)| g / (v + BN_EPS as f32).sqrt())
+                .collect();
             let mut weight: Vec<f32> = layer.weight.flatten_all()?.to_vec1()?;
             let per_channel = weight.len() / spec.output;
             weight.iter_mut().enumerate().for_each(|(i, w)| *w *= scale[i / per_channel]);
-            let bias: Vec<f32> = beta.iter().zip(&layer.mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
-            parameters.insert(format!("{}.weight", spec.name), Tensor::from_vec(weight, &spec.weight_shape(), &Device::Cpu)?);
-            parameters.insert(format!("{}.bias", spec.name), Tensor::from_vec(bias, spec.output, &Device::Cpu)?);
+            let bias: Vec<f32> =
+                beta.iter().zip(&layer.mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
+            parameters.insert(
+                format!("{}.weight", spec.name),
+                Tensor::from_vec(weight, &spec.weight_shape(), &Device::Cpu)?,
+            );
+            parameters.insert(
+                format!("{}.bias", spec.name),
+                Tensor::from_vec(bias, spec.output, &Device::Cpu)?,
+            );
         }
         parameters.insert("dense.weight".into(), self.dense_weight.as_detached_tensor());
         parameters.insert("dense.bias".into(), self.dense_bias.as_detached_tensor());
@@ -112,10 +135,14 @@ impl TrainedNetwork {
 
     /// Parameters and running statistics, to go on from.
     pub(super) fn state(&self) -> Result<Tensors> {
-        let mut state: Tensors = self.variables().into_iter().map(|(name, v)| (name, v.as_detached_tensor())).collect();
+        let mut state: Tensors =
+            self.variables().into_iter().map(|(name, v)| (name, v.as_detached_tensor())).collect();
         for (spec, layer) in self.spec.convolutions.iter().zip(&self.layers) {
             for (part, values) in [("mean", &layer.mean), ("variance", &layer.variance)] {
-                state.insert(format!("{}.{part}", spec.name), Tensor::from_slice(values, spec.output, &Device::Cpu)?);
+                state.insert(
+                    format!("{}.{part}", spec.name),
+                    Tensor::from_slice(values, spec.output, &Device::Cpu)?,
+                );
             }
         }
         Ok(state)
@@ -158,21 +185,38 @@ mod tests {
     #[test]
     fn folding_keeps_the_function() {
         for spec in SCORERS {
-            let bytes: Vec<u8> =
-                Streams::new(8).uniform("bytes", 0, 100 * 3 * spec.side * spec.side).iter().map(|u| (255.0 * u) as u8).collect();
+            let bytes: Vec<u8> = Streams::new(8)
+                .uniform("bytes", 0, 100 * 3 * spec.side * spec.side)
+                .iter()
+                .map(|u| (255.0 * u) as u8)
+                .collect();
             let mut network = TrainedNetwork::new(spec, 5).unwrap();
             let floats = spec.input.floats(&bytes, spec.side * spec.side);
-            let x = Tensor::from_vec(floats, (100, spec.input.channels(), spec.side, spec.side), &Device::Cpu).unwrap();
-            let trained: Vec<f32> = network.logits(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            let x = Tensor::from_vec(
+                floats,
+                (100, spec.input.channels(), spec.side, spec.side),
+                &Device::Cpu,
+            )
+            .unwrap();
+            let trained: Vec<f32> =
+                network.logits(&x).unwrap().flatten_all().unwrap().to_vec1().unwrap();
             // One pass moved the running statistics from (0, 1) a little towards the batch's; undone, they are the batch's.
             for layer in &mut network.layers {
                 layer.mean.iter_mut().for_each(|m| *m /= BN_MOMENTUM);
                 layer.variance.iter_mut().for_each(|v| *v = 1.0 + (*v - 1.0) / BN_MOMENTUM);
             }
             let file = weights::encode(&network.folded().unwrap(), None).unwrap();
-            let folded = Scorer::from_bytes(spec, "memory", &file).unwrap().features(&bytes, spec.side).unwrap().logits;
+            let folded = Scorer::from_bytes(spec, "memory", &file)
+                .unwrap()
+                .features(&bytes, spec.side)
+                .unwrap()
+                .logits;
             let largest = folded.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-            let worst = trained.iter().zip(&folded).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+            let worst = trained
+                .iter()
+                .zip(&folded)
+                .map(|(a, b)| (f64::from(*a) - b).abs())
+                .fold(0.0, f64::max);
             assert!(worst < FOLDING * largest, "{}: {worst} of {largest}", spec.name);
         }
     }

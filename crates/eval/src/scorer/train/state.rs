@@ -56,10 +56,16 @@ impl State {
     }
 
     /// Writes the state after so many epochs.
-    pub(super) fn save(&self, epochs_done: usize, network: &TrainedNetwork, adam: &Adam) -> Result<()> {
+    pub(super) fn save(
+        &self,
+        epochs_done: usize,
+        network: &TrainedNetwork,
+        adam: &Adam,
+    ) -> Result<()> {
         let mut tensors = network.state()?;
         tensors.extend(adam.state()?);
-        let header = Header { epochs_done, adam_steps: adam.steps(), identity: self.identity.clone() };
+        let header =
+            Header { epochs_done, adam_steps: adam.steps(), identity: self.identity.clone() };
         let header = serde_json::to_string(&header).map_err(|e| self.unusable(e))?;
         Ok(atomic::write(&self.path, &weights::encode(&tensors, Some(header))?)?)
     }
@@ -73,10 +79,14 @@ impl State {
             return Ok(0);
         }
         let origin = self.path.display().to_string();
-        let bytes = std::fs::read(&self.path).map_err(sngan_experiment::Error::io("read", &self.path))?;
-        let header: Header = serde_json::from_str(&weights::note(&origin, &bytes)?).map_err(|e| self.unusable(e))?;
+        let bytes =
+            std::fs::read(&self.path).map_err(sngan_experiment::Error::io("read", &self.path))?;
+        let header: Header =
+            serde_json::from_str(&weights::note(&origin, &bytes)?).map_err(|e| self.unusable(e))?;
         if header.identity != self.identity {
-            return Err(self.unusable("it is of another training (network, recipe, seed, images or processor)"));
+            return Err(self.unusable(
+                "it is of another training (network, recipe, seed, images or processor)",
+            ));
         }
         let mut expected = network.state()?;
         expected.extend(adam.state()?);
@@ -88,10 +98,14 @@ impl State {
 
     /// Removes the file of a training that is done.
     pub(super) fn remove(&self) -> Result<()> {
-        Ok(std::fs::remove_file(&self.path).map_err(sngan_experiment::Error::io("remove", &self.path))?)
+        Ok(std::fs::remove_file(&self.path)
+            .map_err(sngan_experiment::Error::io("remove", &self.path))?)
     }
 
     fn unusable(&self, reason: impl std::fmt::Display) -> Error {
-        Error::weights(&self.path.display().to_string(), format!("{reason}; delete the file to train from the start"))
+        Error::weights(
+            &self.path.display().to_string(),
+            format!("{reason}; delete the file to train from the start"),
+        )
     }
 }
