@@ -4,13 +4,17 @@
 //! images, splits and layers within a run are not independent and never count as more of them.
 
 mod bootstrap;
+mod decision;
 mod effective_rank;
 mod estimate;
+mod holm;
 mod slope;
 mod summary;
 
 pub use bootstrap::{COVERAGE, Coverage, bootstrap};
+pub use decision::{Claimed, Decision, MARGIN_FID, MARGIN_IS, PValues};
 pub use effective_rank::effective_rank;
 pub use estimate::{Estimate, Interval, LEVEL};
+pub use holm::{holm, holm_claims};
 pub use slope::slope;
 pub use summary::{Summary, mean, summary, variance};
