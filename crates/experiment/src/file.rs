@@ -2,7 +2,7 @@
 
 use crate::method::{Method, Setting};
 use crate::protocol::{Part, ProtocolName};
-use crate::spec::RunSpec;
+use crate::spec::{CUSTOM, RunSpec};
 use crate::{Error, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,7 +170,14 @@ impl ExperimentFile {
             spec.settle()?;
             spec.validate()?;
         }
-        let name = |s: &RunSpec| format!("{}, setting {}, seed {}", s.label, s.setting, s.seed);
+        // Several settings may be `custom`; figures tell them apart by their values.
+        let name = |s: &RunSpec| {
+            let setting = match s.setting.as_str() {
+                CUSTOM => format!("{CUSTOM} {} {} {} {}", s.lr, s.beta1, s.beta2, s.n_dis),
+                named => named.into(),
+            };
+            format!("{}, setting {setting}, seed {}", s.label, s.seed)
+        };
         once("the plan", plan.specs.iter().map(name))
             .map_err(|reason| Error::parse(Path::new(&self.name), reason))?;
         Ok(plan)
