@@ -6,7 +6,7 @@ sngan := "cargo run --quiet --release --package sngan-cli --"
 default:
     @just --list --unsorted
 
-# Train, score, tabulate and draw Table 1's grid; scales: smoke, quick, cpu, paper
+# Train, score, tabulate and draw Table 1's grid; scales: smoke, quick, narrow, wide, paper
 reproduce-table1 scale="quick":
     cargo build --release --package sngan-cli
     {{ sngan }} sweep table1 --scale {{ scale }} --out runs/table1-{{ scale }}
@@ -168,7 +168,7 @@ publish name:
     from=runs/{{ name }} to=results/{{ name }}
     rm -rf "$to" && mkdir -p "$to"
     cp "$from/plan.json" "$to/"
-    for file in ceiling.jsonl ceiling.json samples.png report.html claims.txt; do [ ! -e "$from/$file" ] || cp "$from/$file" "$to/"; done
+    for file in ceiling.jsonl ceiling.json untrained.jsonl samples.png report.html claims.txt; do [ ! -e "$from/$file" ] || cp "$from/$file" "$to/"; done
     for folder in tables figures; do [ ! -e "$from/$folder" ] || cp -r "$from/$folder" "$to/"; done
     for run in "$from"/runs/*/; do
         target="$to/runs/$(basename "$run")" && mkdir -p "$target"

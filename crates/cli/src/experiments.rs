@@ -64,6 +64,8 @@ fn read(path: &Path) -> Result<ExperimentFile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sngan_experiment::method::Method;
+    use sngan_experiment::{RunSpec, WidthCorrection};
 
     #[test]
     fn every_built_in_experiment_expands_at_every_scale() {
@@ -85,7 +87,18 @@ mod tests {
         let file = find("table1", Some(Path::new("no such folder"))).unwrap();
         assert_eq!(file.plan("quick").unwrap().specs.len(), 48);
         assert_eq!(file.plan("smoke").unwrap().specs.len(), 48);
-        assert_eq!(file.plan("cpu").unwrap().specs.len(), 4 * 6 * 3);
+        assert_eq!(file.plan("narrow").unwrap().specs.len(), 8 * 6 * 3);
+        assert_eq!(file.plan("wide").unwrap().specs.len(), 8 * 6);
+        // Its name before there was `wide`.
+        assert_eq!(file.plan("cpu").unwrap().specs, file.plan("narrow").unwrap().specs);
+        let sizes = |s: &RunSpec| (s.width_divisor, s.gen_updates, s.width_correction);
+        for spec in file.plan("narrow").unwrap().specs {
+            let penalized = spec.method == Method::WganGp;
+            assert!(!penalized || sizes(&spec) == (4, 10_000, WidthCorrection::Multiplier));
+        }
+        for spec in file.plan("wide").unwrap().specs {
+            assert_eq!(sizes(&spec), (1, 10_000, WidthCorrection::None));
+        }
         let paper = file.plan("paper").unwrap();
         assert!(
             paper

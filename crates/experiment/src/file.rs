@@ -275,9 +275,23 @@ impl ExperimentFile {
     }
 }
 
-/// What a scale is called today; `cpu` was the name of `narrow` before there was `wide`.
+/// `cpu` was the name of `narrow` before there was `wide`.
+const RENAMED_SCALES: [[&str; 2]; 1] = [["cpu", "narrow"]];
+
+/// What a scale is called today.
 pub fn todays_scale(name: &str) -> &str {
-    if name == "cpu" { "narrow" } else { name }
+    RENAMED_SCALES.iter().find(|[old, _]| *old == name).map_or(name, |[_, new]| *new)
+}
+
+/// Other names of a scale, today's first.
+pub fn names_of_scale(name: &str) -> impl Iterator<Item = &'static str> {
+    let of = todays_scale(name).to_string();
+    let given = name.to_string();
+    let all = RENAMED_SCALES
+        .iter()
+        .filter(move |[_, new]| *new == of)
+        .flat_map(|[old, new]| [*new, *old]);
+    all.filter(move |n| *n != given)
 }
 
 /// Refuses a list in which something stands twice, by the list's name.

@@ -14,7 +14,9 @@ pub mod run_dir;
 mod spec;
 
 pub use error::{Error, Result};
-pub use file::{ExperimentFile, MethodRow, Plan, Scale, ScorePlan, settings, todays_scale};
+pub use file::{
+    ExperimentFile, MethodRow, Plan, Scale, ScorePlan, names_of_scale, settings, todays_scale,
+};
 pub use lock::{FolderLock, one_at_a_time};
 pub use protocol::ProtocolName;
 pub use run_dir::RunDir;

@@ -228,6 +228,17 @@ pub fn ceiling(out: &Path) -> Result<Vec<ScoreRecord>> {
     ScoreRecord::read(value).map_err(|e| Error::parse(&single, e))
 }
 
+/// The file of a sweep's folder with the scores of a generator before its first update.
+pub const UNTRAINED: &str = "untrained.jsonl";
+
+/// The scores of a generator before its first update in a sweep's folder, by the protocols of its runs; empty where there are none.
+///
+/// # Errors
+/// When a record is malformed.
+pub fn untrained(out: &Path) -> Result<Vec<ScoreRecord>> {
+    read_lines(&out.join(UNTRAINED))
+}
+
 /// Run folders directly below `out`, sorted by name.
 ///
 /// # Errors

@@ -1,8 +1,12 @@
 //! What a plan's runs are scored with.
 
 use crate::{Error, ImageSets, Result};
-use sngan_eval::{Backbone, BackboneOptions, Evaluator, EvaluatorOptions, Real};
-use sngan_experiment::{Dataset, Plan, RunSpec, ScorePlan, run_dir};
+use sngan_core::Device;
+use sngan_core::generate::{self, Request};
+use sngan_eval::{
+    Backbone, BackboneOptions, DrawnSamples, Evaluator, EvaluatorOptions, Real, Samples,
+};
+use sngan_experiment::{Dataset, Plan, ProtocolName, RunSpec, ScorePlan, run_dir};
 use std::path::Path;
 
 /// The evaluator of `score` for runs on `dataset` at `side` pixels; `None` where nothing is scored, or the plan leaves the choice of the
@@ -34,12 +38,13 @@ pub fn evaluator_for(
     Ok(Some(Evaluator::new(backbone, &score.protocols, side, options, &mut real, &|_, _| ())?))
 }
 
-/// The evaluator of a plan, with the real data's own scores written beside the plan.
+/// The evaluator of a plan, with the scores of the real data and of an untrained generator written beside the plan.
 pub(crate) fn evaluator(
     plan: &Plan,
     images: &ImageSets,
     out: &Path,
     data_dir: Option<&Path>,
+    device: &Device,
 ) -> Result<Option<Evaluator>> {
     let Some(spec) = plan.specs.first() else {
         return Err(Error::Invalid("the plan has no runs".into()));
@@ -54,8 +59,31 @@ pub(crate) fn evaluator(
     let evaluator = evaluator_for(&plan.score, spec.dataset, spec.side, data_dir)?;
     if let Some(evaluator) = &evaluator {
         write_ceiling(evaluator, images, spec, out)?;
+        write_untrained(evaluator, spec, out, device)?;
     }
     Ok(evaluator)
+}
+
+/// Writes the scores of the generator of seed 0 before its first update, unless they are there: what a run is worth that learned nothing.
+fn write_untrained(
+    evaluator: &Evaluator,
+    spec: &RunSpec,
+    out: &Path,
+    device: &Device,
+) -> Result<()> {
+    let spec = RunSpec { seed: 0, ..spec.clone() };
+    let mut draw = |request: Request| generate::untrained(&spec, device, request);
+    let mut samples = DrawnSamples::new(&spec, &mut draw);
+    let known = run_dir::untrained(out)?;
+    let is_known = |name: &ProtocolName| {
+        let protocol = evaluator.protocol(*name, samples.bytes());
+        known.iter().any(|k| k.protocol == protocol)
+    };
+    if evaluator.names().iter().all(is_known) {
+        return Ok(());
+    }
+    let scores = evaluator.score(evaluator.names(), &mut samples, 0, &|_, _| ())?;
+    Ok(run_dir::write_lines(&out.join(run_dir::UNTRAINED), &scores)?)
 }
 
 /// Writes the real data's own scores, unless they are there.

@@ -106,7 +106,8 @@ pub fn run(
     let _lock = FolderLock::share(out)?;
     write_plan(plan, out, options.extend)?;
     // Nothing else runs yet.
-    let evaluator = pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir))?;
+    let evaluator =
+        pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir, device))?;
     events(&Event::Scoring {
         backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()),
     });

@@ -4,6 +4,7 @@ use super::records::{self, Records};
 use crate::args::Draw;
 use crate::{Ended, experiments};
 use anyhow::{Result, bail};
+use sngan_experiment::names_of_scale;
 use sngan_plot::{Artefact, Rendered, Request, Source, sweep};
 use std::path::{Path, PathBuf};
 
@@ -144,9 +145,15 @@ fn folders(artefact: &Artefact, arguments: &Draw) -> Vec<PathBuf> {
     defaults.into_iter().filter(|folder| records::has_any(folder)).collect()
 }
 
-/// Where the records of an experiment are looked for by default.
+/// Where the records of an experiment are looked for by default: in the folder of the scale's name, or of one that it had.
 fn sweep_folder(name: &str, arguments: &Draw) -> PathBuf {
-    arguments.records.join(format!("{name}-{}", arguments.scale))
+    let folder = |scale: &str| arguments.records.join(format!("{name}-{scale}"));
+    let of_that_name = folder(&arguments.scale);
+    let mut others = names_of_scale(&arguments.scale).map(folder);
+    if records::has_any(&of_that_name) {
+        return of_that_name;
+    }
+    others.find(|f| records::has_any(f)).unwrap_or(of_that_name)
 }
 
 /// Writes all of a sweep's tables and figures.

@@ -102,7 +102,19 @@ fn a_sweep_has_a_report_and_answers_claims() {
             && half.contains("sngan sweep table1-stl10 --scale quick"),
         "{half}"
     );
-    std::fs::rename(folder.path("runs/table1-quick"), folder.path("runs/table1-cpu")).unwrap();
-    let never = folder.expect(1, "figure fig12 --scale cpu");
-    assert!(never.contains("table1 has Weight clip., WGAN-GP, WN, SN alone; with all of its methods: --scale paper or quick"), "{never}");
+    // A scale of one's own without the figure's methods.
+    std::fs::rename(folder.path("runs/table1-quick"), folder.path("runs/table1-few")).unwrap();
+    std::fs::create_dir(folder.path("mine")).unwrap();
+    let file = include_str!("../../../../experiments/table1.toml");
+    let few = file.replace("[scales.smoke]\n", "[scales.few]\nmethods = [\"SN\", \"WN\"]\n");
+    std::fs::write(folder.path("mine/table1.toml"), few).unwrap();
+    let never = folder.expect(1, "figure fig12 --scale few --experiments mine");
+    let with_all = "with all of its methods: --scale narrow or paper or quick or wide";
+    assert!(never.contains("table1 has SN, WN alone;") && never.contains(with_all), "{never}");
+
+    // The records of before a scale was renamed.
+    std::fs::rename(folder.path("runs/table1-few"), folder.path("runs/table1-cpu")).unwrap();
+    for scale in ["cpu", "narrow"] {
+        folder.expect(0, &format!("figure fig1 --scale {scale}"));
+    }
 }

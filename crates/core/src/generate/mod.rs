@@ -10,6 +10,7 @@ use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
 use crate::ema::sampled;
 use crate::model::{Generator, Labels, Mode, Parameters, Place};
+use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use sngan_experiment::RunSpec;
@@ -96,6 +97,16 @@ pub fn images_of(
 ) -> Result<Vec<u8>> {
     let place = Place::new(device);
     let mut g = Generator::from_tensors(spec, &sampled(&checkpoint.tensors), &place)?;
+    draw(&mut g, spec, request, &place)
+}
+
+/// [`images_of`] from the run's generator before its first update.
+///
+/// # Errors
+/// When the spec's sizes do not fit its architecture, or there is no such class.
+pub fn untrained(spec: &RunSpec, device: &Device, request: Request) -> Result<Vec<u8>> {
+    let place = Place::new(device);
+    let mut g = Generator::new(spec, &Streams::new(spec.seed), &place)?;
     draw(&mut g, spec, request, &place)
 }
 

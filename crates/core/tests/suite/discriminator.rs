@@ -5,16 +5,22 @@ use sngan_core::model::{Discriminator, Parameters, Place};
 use sngan_core::norm::Iterate;
 use sngan_core::regularizer::{gradient_penalty, orthonormal};
 use sngan_core::rng::Streams;
-use sngan_experiment::RunSpec;
 use sngan_experiment::method::{Method, Normalization, Regularizer};
+use sngan_experiment::{RunSpec, WidthCorrection};
 
 /// Larger weights and γ than the initial ones, so that every path carries signal.
 fn network(spec: &RunSpec, place: &Place) -> Discriminator {
     let d = Discriminator::new(spec, &Streams::new(3), place).unwrap();
     for (name, var) in d.vars() {
         let draws = draw(&name, var.dims(), place.dtype);
-        let values =
-            if name.ends_with("gamma") { (draws * 0.2).unwrap() + 1.2 } else { draws * 0.4 };
+        let corrected =
+            d.layers.iter().find(|l| name == format!("discriminator.{}.weight", l.spec.name));
+        let factor = corrected.map_or(1.0, |l| l.correction.forward);
+        let values = if name.ends_with("gamma") {
+            (draws * 0.2).unwrap() + 1.2
+        } else {
+            draws * (0.4 / factor)
+        };
         var.set(&values.unwrap()).unwrap();
     }
     d
@@ -76,6 +82,10 @@ fn cases() -> Vec<RunSpec> {
             }
         }
     }
+    let corrected =
+        |method| RunSpec { width_correction: WidthCorrection::Multiplier, ..tiny(method) };
+    cases
+        .extend([Method::WganGp, Method::GanGp, Method::Vanilla, Method::BatchNorm].map(corrected));
     cases
 }
 
@@ -120,5 +130,57 @@ fn our_arm_gives_candles_gradients() {
                 assert!(error < 50.0 * F32_ROUNDING, "{:?} {name}: {error}", spec.method);
             }
         }
+    }
+}
+
+/// A corrected layer applies √k·W with W as it was drawn; γ starts √k times as large; nothing else moves.
+#[test]
+fn a_width_correction_multiplies_what_the_divisor_cut() {
+    let place = Place::oracle();
+    let of = |spec: &RunSpec| Discriminator::new(spec, &Streams::new(3), &place).unwrap();
+    for method in Method::ALL {
+        let plain = tiny(method);
+        let root = (plain.width_divisor as f64).sqrt();
+        let with = |width_correction| RunSpec { width_correction, ..plain.clone() };
+        let (mut a, mut b) = (of(&plain), of(&with(WidthCorrection::Multiplier)));
+        let wider = of(&with(WidthCorrection::InitialStd));
+        let mut corrected = Vec::new();
+        for ((name, va), (_, vb)) in a.vars().into_iter().zip(b.vars()) {
+            assert_eq!(distance(&va, &vb), 0.0, "{method:?} {name} starts as it was drawn");
+        }
+        let (wa, wb) = (
+            a.weights(Parameters::Frozen, Iterate::Frozen).unwrap(),
+            b.weights(Parameters::Frozen, Iterate::Frozen).unwrap(),
+        );
+        for (i, layer) in a.layers.iter().enumerate() {
+            let factor = if distance(&wa.layers[i].effective, &wb.layers[i].effective) == 0.0 {
+                1.0
+            } else {
+                corrected.push(layer.spec.name.as_str());
+                root
+            };
+            let times = |t: &Tensor| (t.detach() * factor).unwrap();
+            assert!(distance(&times(&wa.layers[i].effective), &wb.layers[i].effective) < 1e-12);
+            assert!(distance(&times(&layer.weight), &wider.layers[i].weight) < 1e-6);
+        }
+        let expected: &[&str] = match method {
+            Method::WeightClipping | Method::GanGp | Method::WganGp | Method::Vanilla => {
+                &["conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "dense"]
+            }
+            Method::BatchNorm | Method::LayerNorm => &["dense"],
+            _ => &[],
+        };
+        assert_eq!(corrected, expected, "{method:?}");
+    }
+    let plain =
+        RunSpec { normalization: Normalization::Weight, gamma: true, ..tiny(Method::WganGp) };
+    let (a, b) = (
+        of(&plain),
+        of(&RunSpec { width_correction: WidthCorrection::Multiplier, ..plain.clone() }),
+    );
+    for (x, y) in a.layers.iter().zip(&b.layers) {
+        let root = if x.spec.name == "conv0" { 1.0 } else { (plain.width_divisor as f64).sqrt() };
+        let (x, y) = (x.gamma.as_ref().unwrap(), y.gamma.as_ref().unwrap());
+        assert!(distance(&(x.as_detached_tensor() * root).unwrap(), y) < 1e-12);
     }
 }

@@ -1,5 +1,5 @@
 use crate::support::{distance, images, smallest, tiny};
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use sngan_core::checkpoint::{self, Checkpoint, encode};
 use sngan_core::generate;
 use sngan_core::trainer::{Outcome, TrainOptions, train};
@@ -7,8 +7,11 @@ use sngan_data::Images;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Loss, Method};
 use sngan_experiment::records::{Source, Status};
-use sngan_experiment::{FolderLock, Latent, LrDecay, PowerIteration, RunDir, RunSpec};
+use sngan_experiment::{
+    ClipCorrection, FolderLock, Latent, LrDecay, PowerIteration, RunDir, RunSpec, WidthCorrection,
+};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,10 +53,10 @@ fn bits(dir: &Path) -> (Vec<u8>, Vec<u8>) {
 
 #[test]
 fn every_method_gives_the_same_bits_on_one_and_two_threads_and_after_interruption() {
-    for method in Method::ALL {
+    let corrected = [Method::WganGp, Method::WeightClipping].map(|m| corrected(tiny(m)));
+    for spec in Method::ALL.map(tiny).into_iter().chain(corrected) {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let spec = tiny(method);
         assert_eq!(run(&at("one"), &spec, 1, None), Outcome::Completed);
         assert_eq!(run(&at("two"), &spec, 2, None), Outcome::Completed);
         assert_eq!(run(&at("cut"), &spec, 2, Some(3)), Outcome::Interrupted { gen_updates: 3 });
@@ -267,21 +270,72 @@ fn a_corrupt_newest_checkpoint_is_passed_over() {
     assert!(!at("b").join("checkpoints").exists());
 }
 
+/// A reduced width's correction, with weight clipping's bound where that clips.
+fn corrected(spec: RunSpec) -> RunSpec {
+    let mut spec = RunSpec {
+        width_correction: WidthCorrection::Multiplier,
+        clip_correction: ClipCorrection::Full,
+        ..spec
+    };
+    spec.settle().unwrap();
+    spec
+}
+
+/// The largest weight of each of D's convolutions at the end of a run.
+fn largest_weights(spec: &RunSpec) -> BTreeMap<String, f64> {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), spec, 1, None);
+    let last = checkpoint::latest(&RunDir::new(folder.path()), &Device::Cpu).unwrap().unwrap();
+    let convolution = |name: &str| {
+        Some(name.strip_prefix("discriminator.conv")?.strip_suffix(".weight")?.to_string())
+    };
+    let largest = |t: &Tensor| t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+    let named = last.tensors.iter().filter_map(|(n, t)| Some((convolution(n)?, largest(t).into())));
+    named.collect()
+}
+
 #[test]
 fn weight_clipping_bounds_the_convolutions() {
-    let folder = tempfile::tempdir().unwrap();
     let spec = tiny(Method::WeightClipping);
-    run(folder.path(), &spec, 1, None);
-    let last = checkpoint::latest(&RunDir::new(folder.path()), &Device::Cpu).unwrap().unwrap();
-    let largest = Cell::new(0f32);
-    for (name, t) in last
-        .tensors
-        .iter()
-        .filter(|(n, _)| n.starts_with("discriminator.conv") && n.ends_with("weight"))
-    {
-        let m = t.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-        assert!(m <= spec.clip as f32, "{name}: {m}");
-        largest.set(largest.get().max(m));
+    let largest = largest_weights(&spec);
+    assert_eq!(largest.len(), 7);
+    assert!(largest.values().all(|m| *m > 0.0 && *m <= spec.clip as f32 as f64), "{largest:?}");
+
+    // √k·W is bounded by k times the bound, so W by √k times, but for the first convolution.
+    let root = (spec.width_divisor as f64).sqrt();
+    let largest = largest_weights(&corrected(spec.clone()));
+    for (layer, m) in &largest {
+        let bound = if layer == "0" { spec.clip } else { spec.clip * root };
+        assert!(*m <= bound as f32 as f64, "conv{layer}: {m}");
     }
-    assert!(largest.get() > 0.0);
+    assert!(largest.values().any(|m| *m > spec.clip * 1.5), "{largest:?}");
+}
+
+#[test]
+fn what_is_logged_leaves_no_trace() {
+    for method in [Method::Sn, Method::WganGp] {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = tiny(method);
+        let at = |log_every: u64| {
+            let dir = folder.path().join(log_every.to_string());
+            let options = TrainOptions { log_every, ..OPTIONS };
+            let stop = AtomicBool::new(false);
+            let images = images(10, spec.side);
+            train(&dir, &spec, &images, &Device::Cpu, &options, &stop, &mut |_, _| Ok(())).unwrap();
+            (bits(&dir).0, RunDir::new(dir).log().unwrap())
+        };
+        let ((often, long), (never, short)) = (at(1), at(1000));
+        assert!(often == never && long.len() > short.len());
+        let last = long.last().unwrap();
+        let layers = spec.layers().unwrap().discriminator_layers().len();
+        assert_eq!((last.stable_rank.len(), last.effective_rank.len()), (layers, layers));
+        for (layer, rank) in &last.stable_rank {
+            let (stable, effective) = (rank.unwrap(), last.effective_rank[layer].unwrap());
+            assert!(
+                1.0 - 1e-9 <= stable && stable <= effective + 1e-9,
+                "{layer}: {stable} {effective}"
+            );
+        }
+        assert_eq!(last.grad_norm_x_hat.is_some(), method == Method::WganGp);
+    }
 }

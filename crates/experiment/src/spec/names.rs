@@ -185,6 +185,9 @@ fn is_derived(label: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// Changes, and the names that follow.
+    type Case = (&'static [(&'static str, &'static str)], (&'static str, Method, &'static str));
+
     fn set(mut spec: RunSpec, changes: &[(&str, &str)]) -> RunSpec {
         for (key, value) in changes {
             spec.set(key, value).unwrap();
@@ -200,7 +203,7 @@ mod tests {
     fn changed_values_bring_the_names_of_what_runs() {
         let sn = RunSpec::paper(Method::Sn);
         let of = |changes: &[(&str, &str)]| set(sn.clone(), changes);
-        let cases: [(&[(&str, &str)], (&str, Method, &str)); 9] = [
+        let cases: [Case; 9] = [
             (&[("normalization", "none")], ("Vanilla", Method::Vanilla, "C")),
             (&[("loss", "hinge")], ("SN, hinge", Method::Custom, "C")),
             (&[("lr", "0.0001")], ("SN", Method::Sn, "B")),

@@ -49,7 +49,7 @@ fn every_experiment_that_is_named_has_a_file() {
             let text = std::fs::read_to_string(&path)
                 .unwrap_or_else(|_| panic!("{} is not there", path.display()));
             let file = sngan_experiment::ExperimentFile::parse(&path, &text).unwrap();
-            for scale in ["smoke", "quick", "cpu", "paper"] {
+            for scale in ["smoke", "quick", "narrow", "wide", "paper"] {
                 file.plan(scale).unwrap();
             }
         }

@@ -162,7 +162,7 @@ fn only_the_papers_scale_with_enough_updates_answers_for_the_paper() {
     type Change = fn(&mut RunSpec);
     let cases: [(&str, &str, Change, &str); 6] = [
         ("paper", "inception", |_| {}, "yes"),
-        ("cpu", "inception", |_| {}, "yes at scale cpu"),
+        ("narrow", "inception", |_| {}, "yes at scale narrow"),
         ("paper", "inception", |s| s.gen_updates = 10, "yes at scale paper, 10 updates"),
         ("paper", "scorer-fashion", |_| {}, "yes at scale paper, by scorer-fashion"),
         (
