@@ -7,11 +7,21 @@ mod progress;
 mod signals;
 
 use clap::Parser;
+use sngan_experiment::records::Source;
 use std::process::ExitCode;
 
 // Candle allocates every gradient of a weight anew; an allocator that keeps large blocks spares page faults.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What the program was built from, as its build script found out.
+pub(crate) const SOURCE: Source = Source {
+    commit: option_env!("SNGAN_COMMIT"),
+    dirty: match option_env!("SNGAN_DIRTY") {
+        Some(text) => Some(matches!(text.as_bytes(), b"true")),
+        None => None,
+    },
+};
 
 /// How a command ended, for the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

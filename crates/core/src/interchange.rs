@@ -17,10 +17,12 @@ use crate::tensor_file::{self, Types, refused};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use sngan_experiment::arch::Z_DIM;
 use sngan_experiment::method::Normalization;
-use sngan_experiment::records::{FORMAT_VERSION, Provenance, Status};
+use sngan_experiment::records::{FORMAT_VERSION, Provenance, Record, Status};
 use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -48,8 +50,17 @@ pub struct Exchange {
 struct Header {
     version: u32,
     spec: RunSpec,
+    #[serde(deserialize_with = "of_any_version")]
     provenance: Provenance,
     checkpoint: Metadata,
+}
+
+fn of_any_version<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Provenance, D::Error> {
+    let mut found =
+        Provenance::read(Value::deserialize(deserializer)?).map_err(D::Error::custom)?;
+    found.pop().ok_or_else(|| D::Error::custom("no provenance"))
 }
 
 /// Writes the newest good checkpoint of the run folder `source`, or the checkpoint file `source` inside a run folder, as `out`.

@@ -42,6 +42,22 @@ pub enum Error {
         /// `key: stored → asked` for each key that differs.
         differences: String,
     },
+    /// A run directory's run was trained on other images than those that are here now.
+    #[error(
+        "{path} was trained on {found_name} with SHA-256 {found}; here is {asked_name} with SHA-256 {asked}. Continue it with its own images, or use another --out"
+    )]
+    OtherImages {
+        /// The run directory.
+        path: PathBuf,
+        /// The name of its images.
+        found_name: String,
+        /// Their SHA-256.
+        found: String,
+        /// The name of the images at hand.
+        asked_name: String,
+        /// Their SHA-256.
+        asked: String,
+    },
     /// Another run or sweep works in the folder.
     #[error("{path} is in use by another run or sweep; wait for it, or choose another --out")]
     Busy {

@@ -2,10 +2,10 @@
 
 use crate::method::{Method, Setting};
 use crate::protocol::{Part, ProtocolName};
-use crate::spec::RunSpec;
+use crate::spec::{CUSTOM, RunSpec};
 use crate::{Error, Result};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The paper's Table 1, as the embedded `experiments/settings.toml` holds it.
@@ -133,7 +133,23 @@ impl ExperimentFile {
     /// # Errors
     /// [`Error::Parse`] naming line and key.
     pub fn parse(path: &Path, text: &str) -> Result<ExperimentFile> {
-        toml::from_str(text).map_err(|e| Error::parse(path, e))
+        let file: ExperimentFile = toml::from_str(text).map_err(|e| Error::parse(path, e))?;
+        file.refuse_repetitions().map_err(|reason| Error::parse(path, reason))?;
+        Ok(file)
+    }
+
+    /// What stands twice would be pooled as several runs.
+    fn refuse_repetitions(&self) -> std::result::Result<(), String> {
+        once("methods", self.methods.iter().map(|r| &r.label))?;
+        once("settings", &self.settings)?;
+        once("seeds", &self.seeds)?;
+        for (name, scale) in &self.scales {
+            let list = |key: &str| format!("scales.{name}.{key}");
+            once(&list("methods"), scale.methods.iter().flatten())?;
+            once(&list("settings"), scale.settings.iter().flatten())?;
+            once(&list("seeds"), scale.seeds.iter().flatten())?;
+        }
+        Ok(())
     }
 
     /// Expands one scale to complete, validated specs: methods × settings × seeds, seeds innermost.
@@ -149,17 +165,38 @@ impl ExperimentFile {
     /// # Errors
     /// As [`ExperimentFile::plan`].
     pub fn plan_with(&self, scale_name: &str, seeds: Option<&[u64]>) -> Result<Plan> {
-        let scale = self.scales.get(scale_name).ok_or_else(|| Error::Unknown {
-            what: "scale",
-            name: scale_name.into(),
-            known: self.scales.keys().cloned().collect::<Vec<_>>().join(", "),
-        })?;
+        let mut plan = self.drafts(scale_name, seeds)?;
+        for spec in &mut plan.specs {
+            spec.settle()?;
+            spec.validate()?;
+        }
+        // Several settings may be `custom`; figures tell them apart by their values.
+        let name = |s: &RunSpec| {
+            let setting = match s.setting.as_str() {
+                CUSTOM => format!("{CUSTOM} {} {} {} {}", s.lr, s.beta1, s.beta2, s.n_dis),
+                named => named.into(),
+            };
+            format!("{}, setting {setting}, seed {}", s.label, s.seed)
+        };
+        once("the plan", plan.specs.iter().map(name))
+            .map_err(|reason| Error::parse(Path::new(&self.name), reason))?;
+        Ok(plan)
+    }
+
+    /// [`ExperimentFile::plan_with`] before what has no effect on a run is put at `none`, for specs that are changed further: call
+    /// [`RunSpec::settle`] and [`RunSpec::validate`] then.
+    ///
+    /// # Errors
+    /// Unknown scale, setting, label or key; a wrong type.
+    pub fn drafts(&self, scale_name: &str, seeds: Option<&[u64]>) -> Result<Plan> {
+        let (scale_name, scale) = self.scale(scale_name)?;
         scale.score.validate()?;
         let table = settings()?;
         let rows: Vec<&MethodRow> = match &scale.methods {
             None => self.methods.iter().collect(),
             Some(labels) => labels.iter().map(|label| self.row(label)).collect::<Result<_>>()?,
         };
+        let seeds = seeds.unwrap_or_else(|| scale.seeds.as_ref().unwrap_or(&self.seeds));
         let mut specs = Vec::new();
         for row in rows {
             for name in scale.settings.as_ref().unwrap_or(&self.settings) {
@@ -168,7 +205,7 @@ impl ExperimentFile {
                     name: name.clone(),
                     known: table.keys().cloned().collect::<Vec<_>>().join(", "),
                 })?;
-                for &seed in seeds.unwrap_or_else(|| scale.seeds.as_ref().unwrap_or(&self.seeds)) {
+                for &seed in seeds {
                     specs.push(self.spec(row, name, *setting, seed, scale)?);
                 }
             }
@@ -181,6 +218,17 @@ impl ExperimentFile {
             watch_held_out: scale.watch_held_out,
             score: scale.score.clone(),
         })
+    }
+
+    /// A scale by its name or by one that it had.
+    fn scale<'a>(&'a self, name: &'a str) -> Result<(&'a str, &'a Scale)> {
+        let name = if self.scales.contains_key(name) { name } else { todays_scale(name) };
+        let scale = self.scales.get(name).ok_or_else(|| Error::Unknown {
+            what: "scale",
+            name: name.into(),
+            known: self.scales.keys().cloned().collect::<Vec<_>>().join(", "),
+        })?;
+        Ok((name, scale))
     }
 
     fn row(&self, label: &str) -> Result<&MethodRow> {
@@ -223,13 +271,31 @@ impl ExperimentFile {
                 });
             }
         }
-        let spec: RunSpec = value.try_into().map_err(|e| Error::parse(Path::new(&self.name), e))?;
-        spec.validate()?;
-        Ok(spec)
+        value.try_into().map_err(|e| Error::parse(Path::new(&self.name), e))
     }
 }
 
-/// Table 1 of the paper: the optimizer settings by name.
+/// What a scale is called today; `cpu` was the name of `narrow` before there was `wide`.
+pub fn todays_scale(name: &str) -> &str {
+    if name == "cpu" { "narrow" } else { name }
+}
+
+/// Refuses a list in which something stands twice, by the list's name.
+fn once<T: Ord + std::fmt::Display>(
+    list: &str,
+    items: impl IntoIterator<Item = T>,
+) -> std::result::Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for item in items {
+        if seen.contains(&item) {
+            return Err(format!("{list}: `{item}` stands there twice"));
+        }
+        seen.insert(item);
+    }
+    Ok(())
+}
+
+/// Table 1 of the paper, and the settings of other experiments that have names: the optimizer settings by name.
 ///
 /// # Errors
 /// Never in a released build: the table is embedded.
@@ -240,6 +306,7 @@ pub fn settings() -> Result<BTreeMap<String, Setting>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     const FILE: &str = r#"
         name = "t"
@@ -294,9 +361,50 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_twice_is_refused_by_its_list() {
+        let message = |from: &str, to: &str| {
+            let text = FILE.replace(from, to);
+            assert_ne!(text, FILE);
+            let file = ExperimentFile::parse(Path::new("t.toml"), &text);
+            file.and_then(|f| f.plan("smoke")).unwrap_err().to_string()
+        };
+        for (from, to, said) in [
+            ("[0, 1]", "[0, 0, 0]", "seeds: `0`"),
+            ("[\"A\", \"C\"]", "[\"A\", \"A\"]", "settings: `A`"),
+            ("label = \"SN hinge\"", "label = \"SN\"", "methods: `SN`"),
+            // Another label, and a method's that the values make of it.
+            (
+                "label = \"SN hinge\", method = \"sn\", run = { loss = \"hinge\" }",
+                "label = \"WN\", method = \"sn\"",
+                "the plan: `SN, setting A, seed 0`",
+            ),
+        ] {
+            let found = message(from, to);
+            assert!(found.contains(said) && found.contains("twice"), "{found}");
+        }
+    }
+
+    #[test]
+    fn rows_are_called_what_runs() {
+        let text = FILE.replace("label = \"SN hinge\", method = \"sn\", run = { loss = \"hinge\" }", "label = \"WN\", method = \"weight-norm\", run = { normalization = \"none\", n_dis = 7 }");
+        let plan =
+            ExperimentFile::parse(Path::new("t.toml"), &text).unwrap().plan("smoke").unwrap();
+        let names: HashSet<_> =
+            plan.specs.iter().map(|s| (s.label.as_str(), s.method, s.setting.as_str())).collect();
+        let expected = [
+            ("SN", Method::Sn, "A"),
+            ("SN", Method::Sn, "C"),
+            ("Vanilla", Method::Vanilla, "custom"),
+        ];
+        assert_eq!(names, HashSet::from(expected));
+    }
+
+    #[test]
     fn table_1_is_the_papers() {
         let t = settings().unwrap();
-        assert_eq!(t.len(), 6);
+        let of_the_paper: Vec<&str> =
+            t.keys().map(String::as_str).filter(|name| name.len() == 1).collect();
+        assert_eq!(of_the_paper, ["A", "B", "C", "D", "E", "F"]);
         assert_eq!(t["F"], Setting { lr: 0.001, beta1: 0.9, beta2: 0.999, n_dis: 5 });
     }
 }

@@ -14,8 +14,11 @@ pub mod run_dir;
 mod spec;
 
 pub use error::{Error, Result};
-pub use file::{ExperimentFile, MethodRow, Plan, Scale, ScorePlan, settings};
+pub use file::{ExperimentFile, MethodRow, Plan, Scale, ScorePlan, settings, todays_scale};
 pub use lock::{FolderLock, one_at_a_time};
 pub use protocol::ProtocolName;
 pub use run_dir::RunDir;
-pub use spec::{AdamEpsilon, ClipScope, Dataset, Latent, LrDecay, Pixels, PowerIteration, RunSpec};
+pub use spec::{
+    AdamEpsilon, CUSTOM, ClipCorrection, ClipScope, Dataset, Latent, LayerCorrection, LrDecay,
+    Names, Pixels, PowerIteration, RunSpec, WidthCorrection,
+};

@@ -70,6 +70,8 @@ pub enum Method {
     Sn,
     /// No normalization and no regularizer.
     Vanilla,
+    /// Normalization, regularizer and loss are those of no method above; only runs have it, rows of a file start from one above.
+    Custom,
 }
 
 impl Method {
@@ -87,7 +89,40 @@ impl Method {
         Method::Vanilla,
     ];
 
-    /// What the method stands for: normalization, regularizer and loss.
+    /// The method whose values these are: one of [`Method::ALL`] without γ, else [`Method::Custom`].
+    pub fn of(
+        normalization: Normalization,
+        gamma: bool,
+        regularizer: Regularizer,
+        loss: Loss,
+    ) -> Method {
+        let parts = (normalization, regularizer, loss);
+        let named = Method::ALL.into_iter().find(|m| m.parts() == parts && !gamma);
+        named.unwrap_or(Method::Custom)
+    }
+
+    /// The method that these values are a variant of, whatever the loss: that of the normalization, without one that of the regularizer.
+    /// Rows are coloured by it.
+    pub fn family(normalization: Normalization, regularizer: Regularizer, loss: Loss) -> Method {
+        match (normalization, regularizer, loss) {
+            (Normalization::Batch, ..) => Method::BatchNorm,
+            (Normalization::Layer, ..) => Method::LayerNorm,
+            (Normalization::Weight, ..) => Method::WeightNorm,
+            (Normalization::Frobenius, ..) => Method::FrobeniusNorm,
+            (Normalization::Spectral, ..) => Method::Sn,
+            (Normalization::None, Regularizer::None, _) => Method::Vanilla,
+            (Normalization::None, Regularizer::WeightClipping, _) => Method::WeightClipping,
+            (Normalization::None, Regularizer::Orthonormal, _) => Method::Orthonormal,
+            (Normalization::None, Regularizer::GradientPenalty, Loss::Wasserstein) => {
+                Method::WganGp
+            }
+            (Normalization::None, Regularizer::GradientPenalty, Loss::Standard | Loss::Hinge) => {
+                Method::GanGp
+            }
+        }
+    }
+
+    /// What the method stands for: normalization, regularizer and loss. `Custom` stands for nothing of its own and starts as vanilla.
     pub fn parts(self) -> (Normalization, Regularizer, Loss) {
         use {Loss::*, Normalization as N, Regularizer as R};
         match self {
@@ -100,7 +135,7 @@ impl Method {
             Method::FrobeniusNorm => (N::Frobenius, R::None, Standard),
             Method::Orthonormal => (N::None, R::Orthonormal, Standard),
             Method::Sn => (N::Spectral, R::None, Standard),
-            Method::Vanilla => (N::None, R::None, Standard),
+            Method::Vanilla | Method::Custom => (N::None, R::None, Standard),
         }
     }
 
@@ -117,6 +152,7 @@ impl Method {
             Method::Orthonormal => "orthonormal",
             Method::Sn => "sn",
             Method::Vanilla => "vanilla",
+            Method::Custom => "custom",
         }
     }
 
@@ -133,6 +169,7 @@ impl Method {
             Method::Orthonormal => "Orthonormal",
             Method::Sn => "SN",
             Method::Vanilla => "Vanilla",
+            Method::Custom => "custom",
         }
     }
 }
@@ -157,8 +194,20 @@ mod tests {
 
     #[test]
     fn names_are_what_serde_reads() {
-        for method in Method::ALL {
+        for method in Method::ALL.into_iter().chain([Method::Custom]) {
             assert_eq!(serde_json::to_value(method).unwrap(), method.name());
         }
+    }
+
+    #[test]
+    fn a_method_is_found_by_its_parts_and_heads_its_family() {
+        for method in Method::ALL {
+            let (normalization, regularizer, loss) = method.parts();
+            assert_eq!(Method::of(normalization, false, regularizer, loss), method);
+            assert_eq!(Method::of(normalization, true, regularizer, loss), Method::Custom);
+            assert_eq!(Method::family(normalization, regularizer, loss), method);
+        }
+        let hinge = Method::of(Normalization::Spectral, false, Regularizer::None, Loss::Hinge);
+        assert_eq!(hinge, Method::Custom);
     }
 }

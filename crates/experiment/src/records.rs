@@ -1,9 +1,10 @@
 //! The records a run leaves behind. Each is one line of JSON; numbers are finite or `null`.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use crate::file::todays_scale;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Version of the run directory's layout, and of every record that has not changed since the first.
 pub const FORMAT_VERSION: u32 = 1;
@@ -44,7 +45,6 @@ pub trait Record: Serialize + DeserializeOwned {
 }
 
 impl Record for StatusRecord {}
-impl Record for Provenance {}
 impl Record for LogRecord {}
 impl Record for TimingRecord {}
 impl Record for SpectrumRecord {}
@@ -119,13 +119,42 @@ pub struct StatusRecord {
     pub reason: Option<String>,
 }
 
+/// The source that a program was built from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Source {
+    /// The commit; unknown where it was built outside a git repository.
+    pub commit: Option<&'static str>,
+    /// Whether files of the source differed from the commit's.
+    pub dirty: Option<bool>,
+}
+
 /// `provenance.json`: what produced the run but does not belong to its spec. Paths and host names do not stand here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// [`FORMAT_VERSION`].
+    /// [`Provenance::VERSION`](Record::VERSION).
     pub version: u32,
+    /// Name of the training images, such as `cifar10-jpeg-copy:train`; empty in records of before it was kept.
+    #[serde(default)]
+    pub dataset: String,
+    /// SHA-256 of the training images' bytes.
+    pub dataset_sha256: String,
+    /// Log cadence in generator updates.
+    pub log_every: u64,
+    /// What trained which part of the run, in order.
+    pub segments: Vec<Segment>,
+}
+
+/// Generator updates from `from` on, until the next segment's, and what made them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Segment {
+    /// Generator updates done when it began.
+    pub from: u64,
     /// `sngan`'s version.
     pub sngan: String,
+    /// The commit it was built from; `null` where that is not known.
+    pub commit: Option<String>,
+    /// Whether the source differed from the commit; `null` where that is not known.
+    pub dirty: Option<bool>,
     /// `cpu` or `cuda:N`.
     pub device: String,
     /// Threads the run was given.
@@ -134,13 +163,39 @@ pub struct Provenance {
     pub cpu: String,
     /// Instruction set the kernels chose; bits are promised within one.
     pub instruction_set: String,
-    /// Log cadence in generator updates.
-    pub log_every: u64,
-    /// Name of the training images, such as `cifar10-jpeg-copy:train`; empty in records of before it was kept.
-    #[serde(default)]
-    pub dataset: String,
-    /// SHA-256 of the training images' bytes.
-    pub dataset_sha256: String,
+}
+
+impl Provenance {
+    /// Notes that `segment` makes the updates from its `from` on: what began later is gone, and the same maker goes on with its segment.
+    pub fn begin(&mut self, segment: Segment) {
+        self.segments.retain(|s| s.from < segment.from);
+        let same = |last: &Segment| Segment { from: segment.from, ..last.clone() } == segment;
+        if !self.segments.last().is_some_and(same) {
+            self.segments.push(segment);
+        }
+    }
+}
+
+impl Record for Provenance {
+    const VERSION: u32 = 2;
+
+    /// Version 1 knew only the process that had taken the run up last.
+    fn upgrade(version: u64, old: &Value) -> Option<Vec<Value>> {
+        if version != 1 {
+            return None;
+        }
+        let mut segment = json!({ "from": 0, "commit": null, "dirty": null });
+        for key in ["sngan", "device", "threads", "cpu", "instruction_set"] {
+            segment[key] = old[key].clone();
+        }
+        Some(vec![json!({
+            "version": Self::VERSION,
+            "dataset": old.get("dataset").cloned().unwrap_or_else(|| json!("")),
+            "dataset_sha256": old["dataset_sha256"],
+            "log_every": old["log_every"],
+            "segments": [segment],
+        })])
+    }
 }
 
 /// A line of `log.jsonl`: means over the D rounds of generator update `gen_update` (1-based).
@@ -172,6 +227,12 @@ pub struct LogRecord {
     /// Effective rank of W̄ as D's last forward used it, by layer; empty in records of before it was kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub effective_rank: BTreeMap<String, Option<f64>>,
+    /// Stable rank ‖W̄‖_F²/σ₁² of W̄ as D's last forward used it, by layer; empty in records of before it was kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stable_rank: BTreeMap<String, Option<f64>>,
+    /// Mean ‖∇D(x̂)‖₂ where the gradient penalty takes it, last round; not there without a penalty, and in records of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grad_norm_x_hat: Option<f64>,
     /// The classifier's cross-entropy on real images, last round (AC-GAN).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_class_d: Option<f64>,
@@ -313,6 +374,14 @@ pub fn spectral_entropy(squared: &[f64]) -> Option<f64> {
     Some(squared.iter().map(|s| s / total).filter(|p| *p > 0.0).map(|p| -p * p.ln()).sum())
 }
 
+/// Stable rank ‖W‖_F²/σ₁² of squared singular values in any order: the area under the curve that Figure 3 draws of them. `None` for an
+/// empty or vanishing spectrum.
+pub fn stable_rank(squared: &[f64]) -> Option<f64> {
+    let largest = squared.iter().copied().fold(0.0, f64::max);
+    let total: f64 = squared.iter().sum();
+    (largest > 0.0 && total.is_finite()).then(|| total / largest)
+}
+
 /// A sweep's `plan.json`: what the folder is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRecord {
@@ -322,10 +391,26 @@ pub struct PlanRecord {
     pub name: String,
     /// Its title.
     pub title: String,
-    /// The scale.
+    /// The scale, by today's name.
+    #[serde(deserialize_with = "scale_name")]
     pub scale: String,
-    /// Folder names of all runs, in the experiment's order.
+    /// Folder names of all runs, in the experiment's order, each once.
+    #[serde(deserialize_with = "each_once")]
     pub runs: Vec<String>,
+}
+
+fn scale_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|name| todays_scale(&name).to_string())
+}
+
+/// A run that is listed twice would be counted as two.
+fn each_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let runs = Vec::<String>::deserialize(deserializer)?;
+    let mut seen = BTreeSet::new();
+    match runs.iter().find(|run| !seen.insert(run.as_str())) {
+        Some(run) => Err(D::Error::custom(format!("runs: `{run}` is listed twice; list it once"))),
+        None => Ok(runs),
+    }
 }
 
 /// `null` instead of a number that JSON cannot hold.
@@ -354,6 +439,48 @@ mod tests {
             (records[0].metric, records[0].protocol.n_splits, records[1].protocol.n_splits),
             (Metric::Is, 5, 1)
         );
+    }
+
+    #[test]
+    fn provenance_of_version_1_is_one_segment() {
+        let old = json!({
+            "version": 1, "sngan": "0.1.0", "device": "cpu", "threads": 2, "cpu": "x", "instruction_set": "avx2",
+            "log_every": 100, "dataset_sha256": "d",
+        });
+        let p = Provenance::read(old).unwrap().remove(0);
+        assert_eq!((p.segments.len(), p.segments[0].threads, p.segments[0].from), (1, 2, 0));
+        assert_eq!((p.dataset.as_str(), p.dataset_sha256.as_str()), ("", "d"));
+        assert_eq!((p.segments[0].commit.as_ref(), p.segments[0].dirty), (None, None));
+    }
+
+    #[test]
+    fn a_segment_begins_where_the_maker_changes() {
+        let segment = |from, threads| Segment {
+            from,
+            sngan: "0".into(),
+            commit: Some("c".into()),
+            dirty: Some(false),
+            device: "cpu".into(),
+            threads,
+            cpu: "x".into(),
+            instruction_set: "x".into(),
+        };
+        let mut p = Provenance {
+            version: 2,
+            dataset: "d".into(),
+            dataset_sha256: "0".into(),
+            log_every: 1,
+            segments: Vec::new(),
+        };
+        let mut begin = |from, threads| {
+            p.begin(segment(from, threads));
+            p.segments.iter().map(|s| (s.from, s.threads)).collect::<Vec<_>>()
+        };
+        assert_eq!(begin(0, 1), [(0, 1)]);
+        assert_eq!(begin(10, 1), [(0, 1)]);
+        assert_eq!(begin(20, 2), [(0, 1), (20, 2)]);
+        assert_eq!(begin(15, 3), [(0, 1), (15, 3)]);
+        assert_eq!(begin(15, 1), [(0, 1)]);
     }
 
     #[test]

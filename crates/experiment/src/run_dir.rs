@@ -1,7 +1,7 @@
 //! The run directory: the files of one run and how they are read and written. docs/run-directory.md describes it.
 
 use crate::records::{
-    FORMAT_VERSION, LogRecord, Provenance, Record, ScoreRecord, SpectrumRecord, Status,
+    FORMAT_VERSION, LogRecord, Provenance, Record, ScoreRecord, Segment, SpectrumRecord, Status,
     StatusRecord, TimingRecord,
 };
 use crate::spec::RunSpec;
@@ -23,16 +23,18 @@ impl RunDir {
         RunDir { path: path.into() }
     }
 
-    /// Creates the folder for `spec` with `spec.toml` and `provenance.json`, or opens the one that is there.
+    /// Creates the folder for `spec` with `spec.toml` and `provenance.json`, or opens the one that is there; its segments stay.
     ///
     /// # Errors
-    /// [`Error::SpecChanged`] when the folder holds another spec (raising only `gen_updates` extends the run).
+    /// [`Error::SpecChanged`] when the folder holds another spec (raising only `gen_updates` extends the run), [`Error::OtherImages`]
+    /// when its run was trained on other images.
     pub fn create(
         path: impl Into<PathBuf>,
         spec: &RunSpec,
         provenance: &Provenance,
     ) -> Result<RunDir> {
         let dir = RunDir::new(path);
+        let mut provenance = provenance.clone();
         if dir.spec_path().exists() {
             let differences = dir.spec()?.differences(spec);
             if !differences.is_empty() {
@@ -42,10 +44,37 @@ impl RunDir {
                 });
             }
         }
+        if dir.provenance_path().exists() {
+            let found = dir.provenance()?;
+            if found.dataset_sha256 != provenance.dataset_sha256 {
+                return Err(Error::OtherImages {
+                    path: dir.path,
+                    found_name: found.dataset,
+                    found: found.dataset_sha256,
+                    asked_name: provenance.dataset,
+                    asked: provenance.dataset_sha256,
+                });
+            }
+            provenance.segments = found.segments;
+        }
         let text = toml::to_string(spec).map_err(|e| Error::parse(&dir.spec_path(), e))?;
         atomic::write(&dir.spec_path(), text.as_bytes())?;
-        atomic::write_json(&dir.provenance_path(), provenance)?;
+        atomic::write_json(&dir.provenance_path(), &provenance)?;
         Ok(dir)
+    }
+
+    /// Writes down what makes the updates from now on ([`Provenance::begin`]).
+    ///
+    /// # Errors
+    /// Any I/O error, or a malformed provenance.
+    pub fn begin_segment(&self, segment: Segment) -> Result<()> {
+        let mut provenance = self.provenance()?;
+        let before = provenance.segments.clone();
+        provenance.begin(segment);
+        if provenance.segments == before {
+            return Ok(());
+        }
+        atomic::write_json(&self.provenance_path(), &provenance)
     }
 
     /// The folder.
@@ -311,15 +340,11 @@ mod tests {
 
     fn provenance() -> Provenance {
         Provenance {
-            version: FORMAT_VERSION,
-            sngan: "0".into(),
-            device: "cpu".into(),
-            threads: 1,
-            cpu: "x".into(),
-            instruction_set: "x".into(),
-            log_every: 1,
+            version: Provenance::VERSION,
             dataset: "x".into(),
             dataset_sha256: "0".into(),
+            log_every: 1,
+            segments: Vec::new(),
         }
     }
 
@@ -336,6 +361,9 @@ mod tests {
         other = spec.clone();
         other.gen_updates += 5;
         RunDir::create(dir.path(), &other, &provenance()).unwrap();
+        let elsewhere = Provenance { dataset_sha256: "1".into(), ..provenance() };
+        let message = RunDir::create(dir.path(), &other, &elsewhere).unwrap_err().to_string();
+        assert!(message.contains("SHA-256 0;") && message.contains("SHA-256 1."), "{message}");
     }
 
     #[test]

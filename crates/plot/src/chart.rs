@@ -227,7 +227,7 @@ fn of_method(method: Method) -> usize {
         Method::WeightClipping => 1,
         Method::WeightNorm => 2,
         Method::WganGp => 3,
-        Method::BatchNorm | Method::Vanilla => 4,
+        Method::BatchNorm | Method::Vanilla | Method::Custom => 4,
         Method::LayerNorm => 5,
         Method::Orthonormal => 6,
         Method::GanGp | Method::FrobeniusNorm => 7,

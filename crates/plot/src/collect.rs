@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status, StatusRecord};
-use sngan_experiment::{Dataset, Error as ExperimentError, RunDir, RunSpec, run_dir};
+use sngan_experiment::{CUSTOM, Dataset, Error as ExperimentError, RunDir, RunSpec, run_dir};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -111,9 +111,9 @@ impl Collected {
     /// looks like one that was made at once.
     pub fn labels(&self) -> Vec<&str> {
         let mut rows: Vec<(&str, Method)> = Vec::new();
-        for RunSpec { label, method, .. } in self.runs.iter().map(|r| &r.spec) {
-            if rows.iter().all(|(l, _)| l != label) {
-                rows.push((label, *method));
+        for spec in self.runs.iter().map(|r| &r.spec) {
+            if rows.iter().all(|(l, _)| *l != spec.label) {
+                rows.push((&spec.label, spec.family()));
             }
         }
         rows.sort_by_key(|(_, method)| Method::ALL.iter().position(|m| m == method));
@@ -122,7 +122,7 @@ impl Collected {
 
     /// The method of a row.
     pub(crate) fn method(&self, label: &str) -> Option<Method> {
-        self.runs.iter().find(|r| r.spec.label == label).map(|r| r.spec.method)
+        self.runs.iter().find(|r| r.spec.label == label).map(|r| r.spec.family())
     }
 
     /// Settings in alphabetical order.
@@ -148,7 +148,7 @@ impl Collected {
 
     /// The run that stands for `method` in figures of single runs: the best inception score, else setting C's lowest seed.
     pub fn representative(&self, method: Method) -> Option<&Run> {
-        let runs = || self.runs.iter().filter(|r| r.spec.method == method);
+        let runs = || self.runs.iter().filter(|r| r.spec.family() == method);
         let scored = runs().filter_map(|r| Some((r.score(Metric::Is)?.value?, r)));
         let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, r)| r);
         best.or_else(|| {
@@ -383,9 +383,57 @@ pub fn collect(out: &Path) -> Result<Collected> {
             runs.push(read(dir, &mut expected)?);
         }
     }
+    tell_customs_apart(&mut runs);
+    refuse_mixed_cells(&runs)?;
     keep_commonest_protocol(&mut runs);
     name_equal_images(&mut runs);
     Ok(Collected { path: out.to_path_buf(), plan, ceiling, runs })
+}
+
+/// Adds to the name `custom` of several settings the values that tell them apart: `custom lr=0.0004`.
+fn tell_customs_apart(runs: &mut [Run]) {
+    let values = |s: &RunSpec| {
+        [("lr", s.lr), ("beta1", s.beta1), ("beta2", s.beta2), ("n_dis", f64::from(s.n_dis))]
+    };
+    let customs: Vec<_> =
+        runs.iter().filter(|r| r.spec.setting == CUSTOM).map(|r| values(&r.spec)).collect();
+    let varies = |i: usize| customs.iter().any(|c| c[i].1 != customs[0][i].1);
+    let varying: Vec<usize> = (0..4).filter(|i| varies(*i)).collect();
+    for run in runs.iter_mut().filter(|r| r.spec.setting == CUSTOM) {
+        let values = values(&run.spec);
+        for (i, key) in varying.iter().enumerate() {
+            let (name, value) = values[*key];
+            run.spec.setting += &format!("{}{name}={value}", if i == 0 { " " } else { ", " });
+        }
+    }
+}
+
+/// Refuses runs of one label and setting that differ in more than their seed, or in nothing: they would be pooled as repetitions.
+fn refuse_mixed_cells(runs: &[Run]) -> Result<()> {
+    let mut cells: BTreeMap<(&str, &str), Vec<&Run>> = BTreeMap::new();
+    for run in runs {
+        let cell = cells.entry((&run.spec.label, &run.spec.setting)).or_default();
+        for other in cell.iter() {
+            let why = if run.spec.seed == other.spec.seed {
+                "with the same seed".to_string()
+            } else {
+                let differing = other.spec.values_that_differ(&run.spec);
+                if differing.is_empty() {
+                    continue;
+                }
+                format!("but differ in {}", differing.join("; "))
+            };
+            return Err(Error::MixedRuns {
+                run: run.dir.path().into(),
+                other: other.dir.path().into(),
+                label: run.spec.label.clone(),
+                setting: run.spec.setting.clone(),
+                why,
+            });
+        }
+        cell.push(run);
+    }
+    Ok(())
 }
 
 /// Gives runs that kept no name of their images that of a run with the same ones.

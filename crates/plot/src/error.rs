@@ -29,6 +29,22 @@ pub enum Error {
         /// `key: the sweep's → the run's`.
         differences: String,
     },
+    /// Runs that would stand in one cell of a table, though they are no repetitions of each other.
+    #[error(
+        "{run} and {other} are both `{label}` in setting {setting}, {why}; give one of them a label of its own (`label` in the experiment file, or --set label=NAME), or keep them in different folders"
+    )]
+    MixedRuns {
+        /// A run's folder.
+        run: PathBuf,
+        /// Another's.
+        other: PathBuf,
+        /// The label of both.
+        label: String,
+        /// The setting of both.
+        setting: String,
+        /// `with the same seed`, or the values that differ.
+        why: String,
+    },
     /// A sample grid that cannot be read.
     #[error("{path}: unreadable image: {reason}; draw it again with `sngan generate`")]
     Image {

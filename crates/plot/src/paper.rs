@@ -190,7 +190,7 @@ pub(crate) fn table2_name(method: Method) -> Option<&'static str> {
         Method::WeightNorm => "weight norm",
         Method::Orthonormal => "orthonormal",
         Method::Sn => "SN",
-        Method::FrobeniusNorm | Method::Vanilla => return None,
+        Method::FrobeniusNorm | Method::Vanilla | Method::Custom => return None,
     })
 }
 

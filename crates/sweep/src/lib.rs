@@ -14,7 +14,7 @@ mod status;
 pub use error::{Error, Result};
 pub use evaluator::evaluator_for;
 pub use images::ImageSets;
-pub use run::{Event, Summary, SweepOptions, is_busy, run, runs_of};
+pub use run::{Event, Summary, SweepOptions, dir_of_run, is_busy, run, runs_of};
 pub use score::{score_during, score_run, spectra_of_run};
 pub use shard::Shard;
 pub use status::{RunState, status};

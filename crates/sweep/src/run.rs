@@ -7,7 +7,7 @@ use sngan_core::Device;
 use sngan_core::trainer::{Outcome, TrainOptions, train_locked};
 use sngan_data::ImageSource;
 use sngan_eval::Evaluator;
-use sngan_experiment::records::{FORMAT_VERSION, PlanRecord, ScoreRecord, Status};
+use sngan_experiment::records::{FORMAT_VERSION, PlanRecord, ScoreRecord, Source, Status};
 use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, one_at_a_time, run_dir};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -27,6 +27,8 @@ pub struct SweepOptions {
     pub memory: u64,
     /// Which part of the plan is carried out.
     pub shard: Shard,
+    /// What the program was built from, for the provenance.
+    pub source: Source,
     /// Whether runs that the folder's plan already names stay in it, beside those of this plan: for more seeds of the same experiment.
     pub extend: bool,
 }
@@ -140,6 +142,19 @@ impl Summary {
     }
 }
 
+/// The folder of a run of the sweep in `out`: the one that is there, though an earlier version may have named it otherwise.
+///
+/// # Errors
+/// When the sweep's folder cannot be listed.
+pub fn dir_of_run(out: &Path, spec: &RunSpec) -> Result<RunDir> {
+    Ok(RunDir::new(spec.folder_in(&out.join("runs"))?))
+}
+
+/// What a run is called in the plan and in events: its folder's name.
+fn folder_name(dir: &RunDir) -> String {
+    dir.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+}
+
 /// The plan's runs, the longest first, so that the last to end is a short one.
 fn longest_first(plan: &Plan) -> Vec<&RunSpec> {
     let mut order: Vec<&RunSpec> = plan.specs.iter().collect();
@@ -190,7 +205,11 @@ fn merge_plan(plan: &Plan, out: &Path, path: &Path, extend: bool) -> Result<()> 
         name: plan.name.clone(),
         title: plan.title.clone(),
         scale: plan.scale.clone(),
-        runs: plan.specs.iter().map(RunSpec::dir_name).collect(),
+        runs: plan
+            .specs
+            .iter()
+            .map(|spec| Ok(folder_name(&dir_of_run(out, spec)?)))
+            .collect::<Result<_>>()?,
     };
     if path.exists() {
         let found: PlanRecord = run_dir::read_json(path)?;
@@ -229,8 +248,16 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     /// Trains and scores one run; whatever goes wrong becomes its status. [`Status::Running`]: another sweep is at it.
     fn one(&self, spec: &RunSpec) -> Status {
-        let run = spec.dir_name();
-        let dir = RunDir::new(self.out.join("runs").join(&run));
+        let dir = match dir_of_run(self.out, spec) {
+            Ok(dir) => dir,
+            Err(e) => {
+                let (run, reason) = (spec.dir_name(), Some(e.to_string()));
+                let scores = Vec::new();
+                (self.events)(&Event::Ended { run, status: Status::Failed, reason, scores });
+                return Status::Failed;
+            }
+        };
+        let run = folder_name(&dir);
         if self.stop.load(Ordering::Relaxed) {
             return Status::Interrupted;
         }
@@ -283,7 +310,10 @@ impl Sweep<'_> {
     fn record_failure(&self, dir: &RunDir, error: &Error) -> String {
         let anothers = matches!(
             error,
-            Error::Core(sngan_core::Error::Experiment(sngan_experiment::Error::SpecChanged { .. }))
+            Error::Core(sngan_core::Error::Experiment(
+                sngan_experiment::Error::SpecChanged { .. }
+                    | sngan_experiment::Error::OtherImages { .. }
+            ))
         );
         if !anothers && dir.spec_path().exists() {
             let before = dir.status().ok().flatten();
@@ -319,6 +349,7 @@ impl Sweep<'_> {
                 log_every: self.plan.score.log_every,
                 checkpoint_every: self.plan.score.checkpoint_every,
                 sample_every: 0,
+                source: self.options.source,
                 held_out: self.images.held_out_of(spec),
             },
             self.stop,
@@ -327,7 +358,7 @@ impl Sweep<'_> {
                     score_during(dir, spec, evaluator, self.plan.score.eval_every, p, trainer)?;
                 }
                 (self.events)(&Event::Progress {
-                    run: spec.dir_name(),
+                    run: folder_name(dir),
                     gen_update: p.gen_update,
                     total: p.total,
                 });
@@ -368,6 +399,7 @@ mod tests {
                 retry_failed: false,
                 memory,
                 shard: Shard::WHOLE,
+                source: Source::default(),
                 extend: false,
             };
             side_by_side(&runs, &options).unwrap()

@@ -108,6 +108,12 @@ pub(crate) struct Sweep {
     /// Other seeds than the experiment's: a list such as 0,3,4 or a range such as 0..5, its end left out. Runs planned before stay planned
     #[arg(long, value_name = "LIST")]
     pub(crate) seeds: Option<Seeds>,
+    /// Only rows with this label or method (such as SN or weight-clipping); may be repeated. Runs planned before stay planned
+    #[arg(long, value_name = "NAME")]
+    pub(crate) method: Vec<String>,
+    /// Only this setting (such as C); may be repeated. Runs planned before stay planned
+    #[arg(long, value_name = "NAME")]
+    pub(crate) setting: Vec<String>,
     /// Memory that runs side by side may need, in MB; with less, fewer go at a time [default: three quarters of what is free]
     #[arg(long, value_name = "MB")]
     pub(crate) memory: Option<u64>,

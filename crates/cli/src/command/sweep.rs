@@ -4,7 +4,7 @@ use super::{device, threads};
 use crate::args::Sweep;
 use crate::progress::{Position, Progress};
 use crate::{Ended, experiments, signals};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use sngan_experiment::records::{ScoreRecord, Status};
 use sngan_experiment::{Plan, RunDir, RunSpec};
 use sngan_sweep::{Event, SweepOptions};
@@ -23,8 +23,12 @@ struct Asked {
 impl Asked {
     fn of(arguments: &Sweep, folder: Option<&Path>) -> Result<Asked> {
         let seeds = arguments.seeds.as_ref().map(|s| s.0.as_slice());
-        let plan =
+        let mut plan =
             experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;
+        keep(&mut plan.specs, "row", &arguments.method, |s, name| is_row(s, name))?;
+        keep(&mut plan.specs, "setting", &arguments.setting, |s, name| {
+            s.setting.eq_ignore_ascii_case(name)
+        })?;
         let out = arguments
             .out
             .clone()
@@ -34,7 +38,10 @@ impl Asked {
             retry_failed: arguments.retry_failed,
             memory: arguments.memory.map_or_else(free_memory, |mb| mb.saturating_mul(1024 * 1024)),
             shard: arguments.shard,
-            extend: arguments.seeds.is_some(),
+            source: crate::SOURCE,
+            extend: arguments.seeds.is_some()
+                || !arguments.method.is_empty()
+                || !arguments.setting.is_empty(),
         };
         Ok(Asked { plan, out, options })
     }
@@ -55,6 +62,27 @@ impl Asked {
             options.threads
         )
     }
+}
+
+/// Whether `name` is the label or the method of a run's row.
+pub(crate) fn is_row(spec: &RunSpec, name: &str) -> bool {
+    spec.label.eq_ignore_ascii_case(name) || spec.method.name() == name
+}
+
+/// Keeps the specs that one of `names` fits, all of them where none are given. Each must fit one.
+fn keep(
+    specs: &mut Vec<RunSpec>,
+    what: &str,
+    names: &[String],
+    fits: impl Fn(&RunSpec, &str) -> bool,
+) -> Result<()> {
+    if let Some(name) = names.iter().find(|name| !specs.iter().any(|s| fits(s, name))) {
+        bail!("no run of {what} `{name}`; `sngan plan` lists every run");
+    }
+    if !names.is_empty() {
+        specs.retain(|s| names.iter().any(|name| fits(s, name)));
+    }
+    Ok(())
 }
 
 pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
@@ -145,14 +173,19 @@ pub(crate) fn intentions(arguments: &Sweep, folder: Option<&Path>) -> Result<Vec
     let asked = Asked::of(arguments, folder)?;
     let mut lines = vec![asked.heading()];
     for spec in asked.specs() {
-        let dir = RunDir::new(asked.out.join("runs").join(spec.dir_name()));
+        let dir = sngan_sweep::dir_of_run(&asked.out, spec)?;
         lines.push(format!(
             "{:<40} {}",
-            spec.dir_name(),
+            folder_name(&dir),
             intention(&dir, spec, asked.options.retry_failed)?
         ));
     }
     Ok(lines)
+}
+
+/// What a run is called in events: its folder's name.
+fn folder_name(dir: &RunDir) -> String {
+    dir.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
 }
 
 /// What would be done with one run.
@@ -186,13 +219,14 @@ impl Work {
     fn new(specs: &[&RunSpec], out: &Path) -> Result<Work> {
         let mut runs = BTreeMap::new();
         for spec in specs {
-            let status = RunDir::new(out.join("runs").join(spec.dir_name())).status()?;
+            let dir = sngan_sweep::dir_of_run(out, spec)?;
+            let status = dir.status()?;
             let done = status.map_or(0, |s| {
                 if s.status == Status::Diverged { spec.gen_updates } else { s.gen_updates }
             });
             let cost_per_update = spec.multiply_adds()? / spec.gen_updates.max(1) as f64;
             runs.insert(
-                spec.dir_name(),
+                folder_name(&dir),
                 Share {
                     done: done.min(spec.gen_updates),
                     total: spec.gen_updates,

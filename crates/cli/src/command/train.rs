@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
         log_every: score.as_ref().map_or(LOG_EVERY, |s| s.log_every),
         checkpoint_every: score.as_ref().map_or(CHECKPOINT_EVERY, |s| s.checkpoint_every),
         sample_every: arguments.sample_every,
+        source: crate::SOURCE,
         held_out: None,
     };
     let stop = signals::stop_flag()?;
@@ -148,12 +149,10 @@ fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<Sco
         let run = PathBuf::from(&arguments.experiment);
         (RunDir::new(run.parent().unwrap_or(Path::new("."))).spec()?, None)
     } else {
-        let plan = experiments::find(&arguments.experiment, folder)?.plan(&arguments.scale)?;
+        let plan =
+            experiments::find(&arguments.experiment, folder)?.drafts(&arguments.scale, None)?;
         let fits = |s: &RunSpec| {
-            arguments
-                .method
-                .as_ref()
-                .is_none_or(|m| s.label.eq_ignore_ascii_case(m) || s.method.name() == m)
+            arguments.method.as_ref().is_none_or(|m| super::sweep::is_row(s, m))
                 && arguments.setting.as_ref().is_none_or(|x| s.setting.eq_ignore_ascii_case(x))
                 && arguments.seed.is_none_or(|x| s.seed == x)
         };
@@ -180,6 +179,7 @@ fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<Sco
             .with_context(|| format!("--set {change}: expected KEY=VALUE"))?;
         spec.set(key, value)?;
     }
+    spec.settle()?;
     spec.validate()?;
     Ok((spec, score))
 }

@@ -9,7 +9,7 @@ use sngan_core::trainer::{Trainer, made_up_images};
 use sngan_core::{Device, interchange};
 use sngan_data::pack::{self, Options};
 use sngan_experiment::method::Method;
-use sngan_experiment::records::{FORMAT_VERSION, Provenance};
+use sngan_experiment::records::{FORMAT_VERSION, Provenance, Record, Segment};
 use sngan_experiment::{RunDir, RunSpec, atomic};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
@@ -39,15 +39,20 @@ fn tiny(method: Method) -> RunSpec {
 
 fn provenance_record() -> Provenance {
     Provenance {
-        version: FORMAT_VERSION,
-        sngan: "0.1.0".into(),
-        device: "cpu".into(),
-        threads: 1,
-        cpu: "x".into(),
-        instruction_set: "avx2".into(),
-        log_every: 1,
+        version: Provenance::VERSION,
         dataset: "fashion-mnist:train".into(),
         dataset_sha256: "0".into(),
+        log_every: 1,
+        segments: vec![Segment {
+            from: 0,
+            sngan: "0.1.0".into(),
+            commit: Some("0".into()),
+            dirty: Some(true),
+            device: "cpu".into(),
+            threads: 1,
+            cpu: "x".into(),
+            instruction_set: "avx2".into(),
+        }],
     }
 }
 

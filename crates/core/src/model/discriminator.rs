@@ -10,8 +10,8 @@ use crate::rng::Streams;
 use crate::spectrum::Concentration;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
-use sngan_experiment::RunSpec;
-use sngan_experiment::arch::{LabelHead, Pooling};
+use sngan_experiment::arch::{LabelHead, LayerSpec, Pooling};
+use sngan_experiment::{LayerCorrection, RunSpec};
 use std::collections::BTreeMap;
 
 /// A forward pass: D's outputs, and what the tangent pass needs of it.
@@ -68,7 +68,12 @@ impl Discriminator {
             Some(LabelHead::Classifier(_)) => HeadLabels::Classifier(dense + 1),
         };
         plan.layers.extend(table.head.labels.map(|labels| labels.layer().clone()));
-        let layer = |layer| DiscriminatorLayer::new(spec, layer, streams, place);
+        let corrections = spec.width_corrections()?;
+        let layer = |layer: LayerSpec| {
+            let correction = corrections.get(&layer.name).copied();
+            let correction = correction.unwrap_or(LayerCorrection::NONE);
+            DiscriminatorLayer::new(spec, layer, correction, streams, place)
+        };
         let point = |point| DiscriminatorPoint::new(point, spec.normalization, place);
         Ok(Discriminator {
             layers: plan.layers.into_iter().map(layer).collect::<Result<_>>()?,

@@ -42,8 +42,14 @@ impl Generator {
         let layers = plan.layers.into_iter().map(|layer| {
             let outputs = layer.kind.outputs();
             let batch_norm = BatchNorm::new(layer.norm, outputs, place)?;
-            let weight =
-                init::weight(&layer, &format!("generator.{}", layer.name), false, streams, place)?;
+            let weight = init::weight(
+                &layer,
+                &format!("generator.{}", layer.name),
+                false,
+                1.0,
+                streams,
+                place,
+            )?;
             let bias = Var::from_tensor(&init::constant(0.0, outputs, place)?)?;
             Ok(GeneratorLayer { spec: layer, weight, bias, batch_norm })
         });

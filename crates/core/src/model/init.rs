@@ -6,11 +6,13 @@ use crate::rng::Streams;
 use candle_core::{Tensor, Var};
 use sngan_experiment::arch::{Init, LayerKind, LayerSpec};
 
-/// A weight from the stream `init.<name>`: as the layer's table says, or a random orthonormal operator.
+/// A weight from the stream `init.<name>`: as the layer's table says, with a normal distribution's spread times `spread`, or a random
+/// orthonormal operator.
 pub(super) fn weight(
     layer: &LayerSpec,
     name: &str,
     orthonormal: bool,
+    spread: f64,
     streams: &Streams,
     place: &Place,
 ) -> Result<Var> {
@@ -29,7 +31,7 @@ pub(super) fn weight(
             Init::Normal { std } => streams
                 .normal(&stream, 0, rows * columns)
                 .into_iter()
-                .map(|w| w * std as f32)
+                .map(|w| w * (std * spread) as f32)
                 .collect(),
             Init::GlorotUniform { gain } => {
                 let bound = glorot_bound(layer.kind, gain);
@@ -80,7 +82,7 @@ mod tests {
         for architecture in [Architecture::StandardCnn, Architecture::ResnetCifar10] {
             let spec = RunSpec { architecture, width_divisor: 4, ..RunSpec::paper(Method::Sn) };
             for layer in spec.layers().unwrap().discriminator_layers() {
-                let w = weight(layer, &layer.name, false, &Streams::new(1), &place).unwrap();
+                let w = weight(layer, &layer.name, false, 1.0, &Streams::new(1), &place).unwrap();
                 let w: Vec<f32> = w.flatten_all().unwrap().to_vec1().unwrap();
                 match layer.init {
                     Init::Normal { std } => spread_is(&w, std),

@@ -6,9 +6,9 @@ use crate::ops::{self, Arm, FeatureMap, Finish};
 use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
-use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{LayerKind, LayerSpec, Norm, PointSpec};
 use sngan_experiment::method::{Normalization, Regularizer};
+use sngan_experiment::{LayerCorrection, RunSpec};
 
 /// Normalization of a feature map, with its trained β `[C]`.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct DiscriminatorLayer {
     pub norm: WeightNorm,
     /// γ of W̃ = γ·W̄ (Eq. 32), `[1]` or `[O]`.
     pub gamma: Option<Var>,
+    /// What a reduced width is corrected by.
+    pub correction: LayerCorrection,
     /// What follows the bias.
     pub post: PostNorm,
 }
@@ -50,7 +52,7 @@ pub struct DiscriminatorPoint {
 /// A layer's tensors as one or several forward passes of an update use them.
 #[derive(Debug, Clone)]
 pub struct LayerWeights {
-    /// W̄, without γ.
+    /// W̄, without γ; a weight without normalization is multiplied by its width correction.
     pub normalized: Tensor,
     /// W̃ = γ·W̄, which the layer applies.
     pub effective: Tensor,
@@ -125,6 +127,11 @@ impl PostNorm {
     }
 }
 
+/// `factor` times the tensor; as it is, and without a node of the graph, for 1.
+fn scaled(tensor: Tensor, factor: f64) -> Result<Tensor> {
+    if factor == 1.0 { Ok(tensor) } else { Ok((tensor * factor)?) }
+}
+
 impl DiscriminatorPoint {
     /// A fresh point.
     pub(super) fn new(
@@ -154,6 +161,7 @@ impl DiscriminatorLayer {
     pub(super) fn new(
         spec: &RunSpec,
         layer: LayerSpec,
+        correction: LayerCorrection,
         streams: &Streams,
         place: &Place,
     ) -> Result<DiscriminatorLayer> {
@@ -163,6 +171,7 @@ impl DiscriminatorLayer {
             &layer,
             &name,
             spec.regularizer == Regularizer::Orthonormal,
+            correction.initial,
             streams,
             place,
         )?;
@@ -170,7 +179,10 @@ impl DiscriminatorLayer {
         let u = place.tensor(streams.normal(&format!("u.{}", layer.name), 0, rows), rows)?;
         let norm = WeightNorm::new(spec.normalization, &u)?;
         let gamma = if spec.gamma {
-            norm.initial_gamma(&weight)?.map(|g| Var::from_tensor(&g)).transpose()?
+            let gamma = norm.initial_gamma(&weight)?;
+            gamma
+                .map(|g| Ok::<_, Error>(Var::from_tensor(&scaled(g, correction.gamma)?)?))
+                .transpose()?
         } else {
             None
         };
@@ -180,7 +192,7 @@ impl DiscriminatorLayer {
         } else {
             None
         };
-        Ok(DiscriminatorLayer { spec: layer, weight, bias, norm, gamma, post })
+        Ok(DiscriminatorLayer { spec: layer, weight, bias, norm, gamma, correction, post })
     }
 
     /// Names and variables of the trained parameters.
@@ -193,13 +205,26 @@ impl DiscriminatorLayer {
         vars
     }
 
+    /// W̄ of the raw weight `weight`, multiplied by the layer's width correction.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub(crate) fn normalized(
+        &mut self,
+        arm: Arm,
+        weight: &Tensor,
+        iterate: Iterate,
+    ) -> Result<Tensor> {
+        scaled(self.norm.normalize(arm, weight, iterate)?, self.correction.forward)
+    }
+
     pub(super) fn weights(
         &mut self,
         arm: Arm,
         parameters: Parameters,
         iterate: Iterate,
     ) -> Result<LayerWeights> {
-        let normalized = self.norm.normalize(arm, &parameters.of(&self.weight), iterate)?;
+        let normalized = self.normalized(arm, &parameters.of(&self.weight), iterate)?;
         let effective = match &self.gamma {
             None => normalized.clone(),
             Some(gamma) => {

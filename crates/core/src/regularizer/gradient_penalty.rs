@@ -12,6 +12,8 @@ use candle_core::{DType, Tensor, Var};
 pub struct Penalty {
     /// λ·E(‖∇D(x̂)‖ − 1)².
     pub value: f64,
+    /// E‖∇D(x̂)‖₂.
+    pub mean_norm: f64,
     /// To be added to the loss before its backward pass; its own value means nothing.
     pub surrogate: Tensor,
 }
@@ -50,6 +52,7 @@ pub fn penalty(
     let n = g.dim(0)?;
     let norms = g.flatten_from(1)?.to_dtype(DType::F64)?.sqr()?.sum(1)?.sqrt()?.to_vec1::<f64>()?;
     let value = lambda * norms.iter().map(|r| (r - 1.0).powi(2)).sum::<f64>() / n as f64;
+    let mean_norm = norms.iter().sum::<f64>() / n as f64;
     // ∂P/∂g = λ/N · 2(‖g‖ − 1) · g/‖g‖; where g = 0 the subgradient 0.
     let scale: Vec<f64> = norms
         .iter()
@@ -57,5 +60,5 @@ pub fn penalty(
         .collect();
     let scale = Tensor::from_vec(scale, (n, 1, 1, 1), g.device())?.to_dtype(g.dtype())?;
     let surrogate = d.tangent(weights, &trace, &g.broadcast_mul(&scale)?, labels)?.sum_all()?;
-    Ok(Penalty { value, surrogate })
+    Ok(Penalty { value, mean_norm, surrogate })
 }

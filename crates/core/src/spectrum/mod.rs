@@ -19,7 +19,7 @@ use crate::norm::Iterate;
 use crate::ops::Arm;
 use candle_core::Tensor;
 use sngan_experiment::RunSpec;
-use sngan_experiment::records::{FORMAT_VERSION, SpectrumRecord, spectral_entropy};
+use sngan_experiment::records::{FORMAT_VERSION, SpectrumRecord, spectral_entropy, stable_rank};
 
 /// What the log keeps of a weight's spectrum.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +28,8 @@ pub struct Concentration {
     pub sigma: f64,
     /// exp of the entropy of `pᵢ = σᵢ²/Σσ²`: how many directions carry the weight, from 1 to the number of singular values.
     pub effective_rank: f64,
+    /// `‖W‖_F²/σ₁²`, the area under Figure 3's curve: from 1 to the number of singular values; 1 where all are 0.
+    pub stable_rank: f64,
 }
 
 impl Concentration {
@@ -37,9 +39,11 @@ impl Concentration {
     /// As [`singular_values`].
     pub fn of(weight: &Tensor) -> Result<Concentration> {
         let squares = squared_singular_values(weight)?;
+        let largest = squares.last().copied().unwrap_or(0.0);
         Ok(Concentration {
-            sigma: squares.last().copied().unwrap_or(0.0).sqrt(),
+            sigma: largest.sqrt(),
             effective_rank: entropy(&squares).exp(),
+            stable_rank: stable_rank(&squares).unwrap_or(1.0),
         })
     }
 }
@@ -58,7 +62,7 @@ pub fn of_checkpoint(spec: &RunSpec, checkpoint: &Checkpoint) -> Result<Vec<Spec
     let mut records = Vec::new();
     for layer in &mut d.layers {
         let raw = layer.weight.as_tensor().detach();
-        let normalized = layer.norm.normalize(Arm::of(&raw), &raw, Iterate::Frozen)?;
+        let normalized = layer.normalized(Arm::of(&raw), &raw, Iterate::Frozen)?;
         for (weights, tensor) in [("raw", &raw), ("normalized", &normalized)] {
             records.push(SpectrumRecord {
                 version: FORMAT_VERSION,
@@ -87,6 +91,8 @@ mod tests {
             let (all, few) = (Spectrum::of(&w).unwrap(), Concentration::of(&w).unwrap());
             assert!((all.sigma() - few.sigma).abs() < 1e-12);
             assert!((all.effective_rank - few.effective_rank).abs() < 1e-10);
+            let frobenius: f64 = draws.iter().map(|x| x * x).sum();
+            assert!((few.stable_rank - frobenius / all.sigma().powi(2)).abs() < 1e-10);
         }
     }
 
@@ -98,9 +104,10 @@ mod tests {
         let one = Tensor::ones((4, 5), DType::F64, &Device::Cpu).unwrap();
         assert!((Concentration::of(&two).unwrap().effective_rank - 2.0).abs() < 1e-12);
         assert!((Concentration::of(&one).unwrap().effective_rank - 1.0).abs() < 1e-10);
+        assert!((Concentration::of(&two).unwrap().stable_rank - 2.0).abs() < 1e-12);
         assert_eq!(
             Concentration::of(&one.zeros_like().unwrap()).unwrap(),
-            Concentration { sigma: 0.0, effective_rank: 1.0 }
+            Concentration { sigma: 0.0, effective_rank: 1.0, stable_rank: 1.0 }
         );
     }
 }

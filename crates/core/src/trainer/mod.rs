@@ -16,6 +16,7 @@ use crate::ema::{Ema, sampled};
 use crate::model::{Discriminator, Generator, Parameters, Place};
 use crate::norm::Iterate;
 use crate::rng::Streams;
+use crate::spectrum::Concentration;
 use crate::{Result, generate};
 use candle_core::{DType, Tensor};
 use critic::Critic;
@@ -41,6 +42,8 @@ pub struct Update {
     pub loss_class_d: Option<f64>,
     /// The classifier's cross-entropy on generated images (AC-GAN).
     pub loss_class_g: Option<f64>,
+    /// Mean ‖∇D(x̂)‖₂ where the penalty takes it, last round.
+    pub grad_norm_x_hat: Option<f64>,
     /// Detailed measurements, where they were asked for.
     pub details: Option<Details>,
 }
@@ -58,6 +61,8 @@ pub struct Details {
     pub sigma_fig9: BTreeMap<String, Option<f64>>,
     /// Effective rank of W̄ as D's last forward used it, by layer.
     pub effective_rank: BTreeMap<String, Option<f64>>,
+    /// Stable rank ‖W̄‖_F²/σ₁² of W̄ as D's last forward used it, by layer.
+    pub stable_rank: BTreeMap<String, Option<f64>>,
     /// D's loss on training and held-out images after the update, where there are held-out ones.
     pub critic: Option<CriticLoss>,
 }
@@ -189,12 +194,9 @@ impl<'a> Trainer<'a> {
                 self.discriminator_update(round, &mut update, detailed && last, &mut details)?;
             if detailed && last {
                 let spectra = self.discriminator.spectra(&weights).unwrap_or_default();
-                details.sigma_forward =
-                    spectra.iter().map(|(layer, s)| (layer.clone(), finite(s.sigma))).collect();
-                details.effective_rank = spectra
-                    .iter()
-                    .map(|(layer, s)| (layer.clone(), finite(s.effective_rank)))
-                    .collect();
+                details.sigma_forward = by_layer(&spectra, |s| s.sigma);
+                details.effective_rank = by_layer(&spectra, |s| s.effective_rank);
+                details.stable_rank = by_layer(&spectra, |s| s.stable_rank);
                 details.sigma_fig9 = self.sigma_fig9().unwrap_or_default();
             }
         }
@@ -213,7 +215,7 @@ impl<'a> Trainer<'a> {
     fn sigma_fig9(&self) -> Result<BTreeMap<String, Option<f64>>> {
         let mut copy = self.discriminator.clone();
         let weights = copy.weights(Parameters::Frozen, Iterate::Once)?;
-        Ok(copy.spectra(&weights)?.into_iter().map(|(layer, s)| (layer, finite(s.sigma))).collect())
+        Ok(by_layer(&copy.spectra(&weights)?, |s| s.sigma))
     }
 
     /// The first trained tensor or state that is not finite.
@@ -331,4 +333,12 @@ impl<'a> Trainer<'a> {
         self.gen_updates = checkpoint.gen_updates;
         Ok(())
     }
+}
+
+/// One number of each layer's spectrum.
+fn by_layer(
+    spectra: &BTreeMap<String, Concentration>,
+    of: impl Fn(&Concentration) -> f64,
+) -> BTreeMap<String, Option<f64>> {
+    spectra.iter().map(|(layer, s)| (layer.clone(), finite(of(s)))).collect()
 }

@@ -7,7 +7,7 @@ use crate::{Error, Result, generate, provenance, status_after};
 use candle_core::Device;
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::records::{
-    FORMAT_VERSION, LogRecord, Provenance, Status, TimingRecord, finite,
+    FORMAT_VERSION, LogRecord, Provenance, Record, Segment, Source, Status, TimingRecord, finite,
 };
 use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, run_dir};
 use std::path::Path;
@@ -29,6 +29,8 @@ pub struct TrainOptions {
     pub checkpoint_every: u64,
     /// Generator updates between sample grids; 0 for the last one only.
     pub sample_every: u64,
+    /// What the program was built from, for the provenance.
+    pub source: Source,
     /// Images that D is not trained on; with them, D's loss on both kinds is logged.
     pub held_out: Option<Arc<Images>>,
 }
@@ -105,7 +107,7 @@ pub fn train_locked(
     if let Some(held_out) = &options.held_out {
         super::critic::fits(spec, images, held_out)?;
     }
-    let dir = RunDir::create(lock.folder(), spec, &provenance(device, options, images))?;
+    let dir = RunDir::create(lock.folder(), spec, &provenance(options, images))?;
     let result = Session { dir: &dir, spec, options, started: Instant::now() }
         .run(images, device, stop, observer);
     if let Err(e) = &result {
@@ -115,10 +117,23 @@ pub fn train_locked(
     result
 }
 
-fn provenance(device: &Device, options: &TrainOptions, images: &dyn ImageSource) -> Provenance {
+fn provenance(options: &TrainOptions, images: &dyn ImageSource) -> Provenance {
     Provenance {
-        version: FORMAT_VERSION,
+        version: Provenance::VERSION,
+        dataset: images.name().into(),
+        dataset_sha256: images.sha256(),
+        log_every: options.log_every,
+        segments: Vec::new(),
+    }
+}
+
+/// What makes the updates from `from` on.
+fn segment(from: u64, device: &Device, options: &TrainOptions) -> Segment {
+    Segment {
+        from,
         sngan: env!("CARGO_PKG_VERSION").into(),
+        commit: options.source.commit.map(str::to_string),
+        dirty: options.source.dirty,
         device: match device.location() {
             candle_core::DeviceLocation::Cpu => "cpu".into(),
             candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
@@ -127,9 +142,6 @@ fn provenance(device: &Device, options: &TrainOptions, images: &dyn ImageSource)
         threads: options.threads,
         cpu: provenance::cpu_model(),
         instruction_set: sngan_kernels::Isa::best().name().into(),
-        log_every: options.log_every,
-        dataset: images.name().into(),
-        dataset_sha256: images.sha256(),
     }
 }
 
@@ -159,6 +171,7 @@ impl Session<'_> {
             trainer.restore(&checkpoint)?;
         }
         self.dir.cut_log(trainer.gen_updates())?;
+        self.dir.begin_segment(segment(trainer.gen_updates(), device, self.options))?;
         self.dir.write_status(Status::Running, trainer.gen_updates(), None)?;
 
         while trainer.gen_updates() < self.spec.gen_updates {
@@ -263,6 +276,8 @@ impl Session<'_> {
             sigma_forward: details.sigma_forward,
             sigma_fig9: details.sigma_fig9,
             effective_rank: details.effective_rank,
+            stable_rank: details.stable_rank,
+            grad_norm_x_hat: update.grad_norm_x_hat.and_then(finite),
             loss_class_d: update.loss_class_d.and_then(finite),
             loss_class_g: update.loss_class_g.and_then(finite),
             critic_train: details.critic.and_then(|c| finite(c.train)),

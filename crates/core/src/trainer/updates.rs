@@ -135,6 +135,7 @@ impl Trainer<'_> {
         let (vars, mut sum, mut weights) = (self.discriminator.vars(), None, None);
         (update.loss_d, update.loss_reg, update.d_real, update.d_fake, update.loss_class_d) =
             (0.0, 0.0, 0.0, 0.0, None);
+        update.grad_norm_x_hat = None;
         for i in 0..pieces.count {
             let (z, labels, fake_labels) = (
                 pieces.tensor(&z, i)?,
@@ -272,6 +273,7 @@ impl Trainer<'_> {
                     self.spec.penalty_lambda,
                 )?;
                 update.loss_reg += share * penalty.value;
+                *update.grad_norm_x_hat.get_or_insert(0.0) += share * penalty.mean_norm;
                 if pieces.count == 1 {
                     Ok(Some(penalty.surrogate))
                 } else {

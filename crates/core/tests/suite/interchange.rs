@@ -9,6 +9,7 @@ use sngan_core::norm::Iterate;
 use sngan_core::trainer::{TrainOptions, train};
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Method, Normalization};
+use sngan_experiment::records::Source;
 use sngan_experiment::{FolderLock, RunDir, RunSpec};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -24,6 +25,7 @@ fn trained(dir: &Path, spec: &RunSpec) {
         log_every: 1,
         checkpoint_every: 2,
         sample_every: 0,
+        source: Source::default(),
         held_out: None,
     };
     train(

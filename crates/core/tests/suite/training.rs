@@ -6,15 +6,21 @@ use sngan_core::trainer::{Outcome, TrainOptions, train};
 use sngan_data::Images;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Loss, Method};
-use sngan_experiment::records::Status;
+use sngan_experiment::records::{Source, Status};
 use sngan_experiment::{FolderLock, Latent, LrDecay, PowerIteration, RunDir, RunSpec};
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const OPTIONS: TrainOptions =
-    TrainOptions { threads: 1, log_every: 2, checkpoint_every: 2, sample_every: 0, held_out: None };
+const OPTIONS: TrainOptions = TrainOptions {
+    threads: 1,
+    log_every: 2,
+    checkpoint_every: 2,
+    sample_every: 0,
+    source: Source { commit: None, dirty: None },
+    held_out: None,
+};
 
 fn run(dir: &Path, spec: &RunSpec, threads: usize, stop_after: Option<u64>) -> Outcome {
     let stop = AtomicBool::new(false);

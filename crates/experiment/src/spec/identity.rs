@@ -1,14 +1,16 @@
 //! What makes two runs the same run: reading specs of any age, identity, differences.
 
-use super::{LrDecay, RunSpec};
+use super::{LrDecay, Names, RunSpec};
+use crate::{Error, Result};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
 
 /// Keys that did not always exist, each with the value that versions without it stood for, as JSON. A spec without the key is read as
 /// having that value, and a key that stands at that value does not enter the identity, so runs of any age keep their names.
-const ADDED: [(&str, &str); 12] = [
+const ADDED: [(&str, &str); 14] = [
     ("conditioning", "\"none\""),
     ("n_classes", "0"),
     ("ac_dis_weight", "1.0"),
@@ -21,6 +23,8 @@ const ADDED: [(&str, &str); 12] = [
     ("gen_ema", "0.0"),
     ("dis_micro_batch", "0"),
     ("gen_micro_batch", "0"),
+    ("width_correction", "\"none\""),
+    ("clip_correction", "\"none\""),
 ];
 
 /// [`ADDED`] as values.
@@ -29,18 +33,22 @@ fn added() -> impl Iterator<Item = (&'static str, Value)> {
 }
 
 impl Serialize for RunSpec {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         RunSpec::serialize(self, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for RunSpec {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RunSpec, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> std::result::Result<RunSpec, D::Error> {
         let mut map = Map::deserialize(deserializer)?;
         for (key, value) in added() {
             map.entry(key).or_insert(value);
         }
-        RunSpec::deserialize(Value::Object(map)).map_err(D::Error::custom)
+        let mut spec = RunSpec::deserialize(Value::Object(map)).map_err(D::Error::custom)?;
+        spec.name_truly();
+        Ok(spec)
     }
 }
 
@@ -59,7 +67,9 @@ impl RunSpec {
 
     /// The run's identity: 16 hex digits of the SHA-256 of every field but `gen_updates`, which counts where α decays.
     pub fn id(&self) -> String {
-        let mut fields = self.fields();
+        let Names { label, method, setting } = self.names_in_id();
+        let mut fields =
+            RunSpec { label, method, setting, id_names: None, ..self.clone() }.fields();
         if !self.horizon_matters() {
             fields.remove("gen_updates");
         }
@@ -74,25 +84,70 @@ impl RunSpec {
 
     /// Folder name of the run: label, setting, seed and identity.
     pub fn dir_name(&self) -> String {
-        let slug: String = self
-            .label
-            .to_lowercase()
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        let (label, setting) = (slug(&self.label), slug(&self.setting));
+        format!("{label}-{setting}-{}", self.name_end())
+    }
+
+    /// What the names of the run's folder end in, whatever version named it.
+    fn name_end(&self) -> String {
+        format!("s{}-{}", self.seed, &self.id()[..8])
+    }
+
+    /// The run's folder in `runs`: the one that is there, though an earlier version may have named it otherwise, else
+    /// [`RunSpec::dir_name`].
+    ///
+    /// # Errors
+    /// When `runs` is there and cannot be listed.
+    pub fn folder_in(&self, runs: &Path) -> Result<PathBuf> {
+        let named = runs.join(self.dir_name());
+        if named.exists() || !runs.exists() {
+            return Ok(named);
+        }
+        let end = format!("-{}", self.name_end());
+        let mut found: Vec<PathBuf> = std::fs::read_dir(runs)
+            .map_err(Error::io("list", runs))?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().ends_with(&end)))
             .collect();
-        let slug = slug.split('-').filter(|s| !s.is_empty()).collect::<Vec<_>>().join("-");
-        format!("{slug}-{}-s{}-{}", self.setting.to_lowercase(), self.seed, &self.id()[..8])
+        found.sort();
+        Ok(found.into_iter().next().unwrap_or(named))
+    }
+
+    /// `key: self → other` for every value that two repetitions of one run would share: all but the seed and what the identity is called.
+    pub fn values_that_differ(&self, other: &RunSpec) -> Vec<String> {
+        let repetition =
+            |spec: &RunSpec| RunSpec { seed: 0, id_names: None, ..spec.clone() }.fields();
+        let (a, b) = (repetition(self), repetition(other));
+        a.iter()
+            .filter(|(k, v)| b.get(*k) != Some(v))
+            .map(|(k, v)| format!("{k}: {v} → {}", b.get(k).unwrap_or(&Value::Null)))
+            .collect()
     }
 
     /// `key: self → other` for every differing field (`gen_updates` counts only when it shrinks, or α decays).
     pub fn differences(&self, other: &RunSpec) -> Vec<String> {
-        let (a, b) = (self.fields(), other.fields());
+        let fields = |spec: &RunSpec| {
+            let mut spec = spec.clone();
+            spec.name_truly();
+            spec.fields()
+        };
+        let (a, b) = (fields(self), fields(other));
         let extends = other.gen_updates >= self.gen_updates && !self.horizon_matters();
         a.iter()
             .filter(|(k, v)| b.get(*k) != Some(v) && !(*k == "gen_updates" && extends))
             .map(|(k, v)| format!("{k}: {v} → {}", b.get(k).unwrap_or(&Value::Null)))
             .collect()
     }
+}
+
+/// Letters and digits in lower case, with single dashes for what is between them.
+fn slug(name: &str) -> String {
+    let name: String = name
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    name.split('-').filter(|s| !s.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -102,7 +157,7 @@ mod tests {
     use std::path::PathBuf;
 
     /// Another valid value of every key whose value is a word.
-    const OTHER_WORDS: [(&str, &str); 15] = [
+    const OTHER_WORDS: [(&str, &str); 17] = [
         ("label", "x"),
         ("method", "vanilla"),
         ("normalization", "weight"),
@@ -118,6 +173,8 @@ mod tests {
         ("conditioning", "projection"),
         ("latent", "uniform"),
         ("lr_decay", "linear"),
+        ("width_correction", "multiplier"),
+        ("clip_correction", "full"),
     ];
 
     fn with(base: &Value, key: &str) -> RunSpec {
@@ -172,7 +229,8 @@ mod tests {
         assert!(serde_json::from_value::<RunSpec>(old).unwrap_err().to_string().contains("seed"));
     }
 
-    /// The committed runs were made before any key was added; their folders' names hold their identities.
+    /// The committed runs were made before any key was added; their folders' names hold their identities. The names before it are kept
+    /// where they were true.
     #[test]
     fn committed_runs_keep_their_names() {
         let results = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../results");
@@ -182,9 +240,14 @@ mod tests {
             .map(|e| e.unwrap().path().join("runs"))
             .filter(|p| p.exists())
         {
-            for run in std::fs::read_dir(sweep).unwrap().map(|e| e.unwrap().path()) {
+            for run in std::fs::read_dir(&sweep).unwrap().map(|e| e.unwrap().path()) {
                 let spec = crate::RunDir::new(&run).spec().unwrap();
-                assert_eq!(spec.dir_name(), run.file_name().unwrap().to_string_lossy());
+                let name = run.file_name().unwrap().to_string_lossy();
+                assert!(name.ends_with(&format!("-{}", spec.name_end())), "{name}");
+                assert_eq!(spec.folder_in(&sweep).unwrap(), run);
+                if spec.id_names.is_none() {
+                    assert_eq!(spec.dir_name(), name);
+                }
                 seen += 1;
             }
         }

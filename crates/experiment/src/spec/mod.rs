@@ -1,7 +1,12 @@
 //! A run's complete specification. Nothing is left to a default: every value stands in the file.
 
 mod identity;
+mod names;
 mod validate;
+mod width;
+
+pub use names::{CUSTOM, Names};
+pub use width::{ClipCorrection, LayerCorrection, WidthCorrection};
 
 use crate::arch::{ArchSpec, Architecture, Conditioning, LayerSpec, Sizes};
 use crate::method::{Loss, Method, Normalization, Regularizer};
@@ -182,6 +187,13 @@ pub struct RunSpec {
     pub dis_micro_batch: usize,
     /// The same of a G update.
     pub gen_micro_batch: usize,
+    /// What makes up for weights of D whose number `width_divisor` has cut; `none` where that changes nothing.
+    pub width_correction: WidthCorrection,
+    /// What the correction makes of weight clipping's bound; `none` without clipping or correction.
+    pub clip_correction: ClipCorrection,
+    /// The names that the identity is taken under, where the values have others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_names: Option<Names>,
 }
 
 impl RunSpec {
@@ -228,6 +240,9 @@ impl RunSpec {
             gen_ema: 0.0,
             dis_micro_batch: 0,
             gen_micro_batch: 0,
+            width_correction: WidthCorrection::None,
+            clip_correction: ClipCorrection::None,
+            id_names: None,
         }
     }
 
@@ -320,6 +335,8 @@ impl RunSpec {
     pub fn set(&mut self, key: &str, text: &str) -> Result<()> {
         let mut value = serde_json::to_value(&*self).unwrap_or_default();
         let map = value.as_object_mut().ok_or_else(|| Error::invalid("spec", "is not a table"))?;
+        // What earlier versions would have called the run is nobody's to choose.
+        let id_names = map.remove("id_names");
         if !map.contains_key(key) {
             let known = map.keys().cloned().collect::<Vec<_>>().join(", ");
             return Err(Error::Unknown { what: "key", name: key.into(), known });
@@ -331,18 +348,26 @@ impl RunSpec {
             }
             (_, Some(v)) => v,
         };
-        map.insert(key.to_string(), parsed);
-        let mut next: RunSpec = serde_json::from_value(value).map_err(|e| Error::Parse {
+        let wrong = |e: serde_json::Error| Error::Parse {
             path: format!("--set {key}={text}").into(),
             reason: e.to_string(),
-        })?;
-        // A method stands for its parts; a later --set may still change each of them.
-        if key == "method" {
-            (next.normalization, next.regularizer, next.loss) = next.method.parts();
-            next.label = next.method.label().into();
-        }
-        if matches!(key, "lr" | "beta1" | "beta2" | "n_dis") && next != *self {
-            next.setting = "custom".into();
+        };
+        let mut next = if key == "method" {
+            // A method stands for its parts; a later change may still be made to each of them.
+            let method: Method = serde_json::from_value(parsed).map_err(wrong)?;
+            if method == Method::Custom {
+                let reason = "is `custom`, which stands for no values; change normalization, regularizer or loss";
+                return Err(Error::invalid("method", reason));
+            }
+            let (normalization, regularizer, loss) = method.parts();
+            RunSpec { method, normalization, regularizer, loss, ..self.clone() }
+        } else {
+            map.insert(key.to_string(), parsed);
+            map.extend(id_names.map(|names| ("id_names".to_string(), names)));
+            serde_json::from_value(value).map_err(wrong)?
+        };
+        if next != *self || matches!(key, "label" | "setting") {
+            next.rename_after(key, text, self)?;
         }
         *self = next;
         Ok(())

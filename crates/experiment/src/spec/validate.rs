@@ -23,7 +23,8 @@ impl RunSpec {
         if self.label.is_empty() || self.setting.is_empty() {
             return Err(Error::invalid("label", "and `setting` must not be empty"));
         }
-        self.layers().map(|_| ())
+        self.layers()?;
+        self.validate_width()
     }
 
     fn validate_numbers(&self) -> Result<()> {

@@ -469,7 +469,7 @@ fn trend(e: &Evidence<'_>, row: &str, key: Key, metric: Metric, degrading: bool)
         points.extend(values.into_iter().map(|y| (x.ln(), y)));
     }
     let name = "slope against the logarithm";
-    let Some(s) = slope(&points).filter(|s| s.slope.is_finite()) else {
+    let Some(s) = slope(&points).filter(|s| s.value.is_finite()) else {
         return Err(Stop::Missing("a slope needs three runs of at least two sizes".into()));
     };
     let needs = match (metric.higher_is_better(), degrading) {
@@ -481,8 +481,8 @@ fn trend(e: &Evidence<'_>, row: &str, key: Key, metric: Metric, degrading: bool)
     Ok(Decided {
         statistic: Statistic {
             name: name.into(),
-            value: s.slope,
-            interval: Some(s.interval),
+            value: s.value,
+            interval: Some(s.interval()),
             needs,
         },
         seeds,

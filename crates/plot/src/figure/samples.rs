@@ -46,7 +46,7 @@ fn settings(
     missing: &str,
 ) -> Result<Rendered> {
     let is_of = |label: &str, method: Method| {
-        c.runs.iter().any(|r| r.spec.label == label && r.spec.method == method)
+        c.runs.iter().any(|r| r.spec.label == label && r.spec.family() == method)
     };
     let labels = c.labels();
     // The paper's order, which is another in each of its figures.
@@ -77,7 +77,7 @@ fn settings(
 pub(crate) fn fig7(request: &Request<'_>) -> Result<Rendered> {
     request.each(|c| {
         let best = c.representative(Method::Sn).or_else(|| {
-            c.runs.iter().filter(|r| r.spec.method == Method::Sn).min_by_key(|r| r.spec.seed)
+            c.runs.iter().filter(|r| r.spec.family() == Method::Sn).min_by_key(|r| r.spec.seed)
         });
         let which = best.map_or_else(String::new, |r| {
             format!("Setting {}, seed {}: ", r.spec.setting, r.spec.seed)

@@ -96,7 +96,7 @@ impl Figure {
             let runs: Vec<&Run> = c
                 .runs
                 .iter()
-                .filter(|r| r.spec.method == method && r.spec.setting == setting)
+                .filter(|r| r.spec.family() == method && r.spec.setting == setting)
                 .collect();
             let mut values: Vec<f64> = runs.iter().map(|r| (self.key)(&r.spec)).collect();
             values.sort_by(f64::total_cmp);

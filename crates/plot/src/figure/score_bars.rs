@@ -111,7 +111,7 @@ impl Bars {
         let mut marks = Vec::new();
         for label in labels {
             let Some(run) = c.runs.iter().find(|r| r.spec.label == **label) else { continue };
-            let best = paper::best(run.spec.method)?;
+            let best = paper::best(run.spec.family())?;
             if let Some(value) =
                 best.and_then(|b| (self.paper)(&b, paper::column(c.paper_dataset())).value)
             {

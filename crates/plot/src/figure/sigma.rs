@@ -19,7 +19,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
 
 fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
     let runs =
-        c.runs.iter().filter(|r| r.spec.method == Method::Sn && r.spec.setting == SHOWN_SETTING);
+        c.runs.iter().filter(|r| r.spec.family() == Method::Sn && r.spec.setting == SHOWN_SETTING);
     let Some(run) = runs.min_by_key(|r| r.spec.seed) else {
         return Ok(Rendered::Skipped(format!("no run of SN in setting {SHOWN_SETTING}")));
     };

@@ -53,35 +53,42 @@ fn specs(c: &Collected) -> (Grid, Grid) {
     (shared, differing)
 }
 
-/// What produced the runs, each distinct machine once.
+/// What produced the runs, each distinct maker once; a run that several makers had a part in counts for each.
 fn machines(c: &Collected) -> Result<Grid> {
     let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     for run in c.runs.iter().filter(|r| r.dir.provenance_path().exists()) {
         let p = run.dir.provenance()?;
-        let row = vec![
-            p.sngan,
-            p.device,
-            p.threads.to_string(),
-            p.cpu,
-            p.instruction_set,
-            p.dataset,
-            p.dataset_sha256,
-        ];
-        *counts.entry(row).or_default() += 1;
+        for s in p.segments {
+            let source = match (s.commit, s.dirty) {
+                (Some(commit), Some(true)) => format!("{commit}, changed"),
+                (Some(commit), _) => commit,
+                (None, _) => "unknown".into(),
+            };
+            let row = vec![
+                s.sngan,
+                source,
+                s.device,
+                s.threads.to_string(),
+                s.cpu,
+                s.instruction_set,
+                p.dataset.clone(),
+                p.dataset_sha256.clone(),
+            ];
+            *counts.entry(row).or_default() += 1;
+        }
     }
-    let mut grid = Grid::new(
-        "",
-        &[
-            "runs",
-            "sngan",
-            "device",
-            "threads",
-            "CPU",
-            "instruction set",
-            "training images",
-            "their SHA-256",
-        ],
-    );
+    let header = [
+        "runs",
+        "sngan",
+        "commit",
+        "device",
+        "threads",
+        "CPU",
+        "instruction set",
+        "training images",
+        "their SHA-256",
+    ];
+    let mut grid = Grid::new("", &header);
     for (row, count) in counts {
         let cells = row.into_iter().map(Cell::parsed);
         grid.rows.push(std::iter::once(Cell::number(count as f64, 0)).chain(cells).collect());

@@ -6,7 +6,7 @@ use crate::artefact::Request;
 use crate::collect::{Collected, Run, paper_name};
 use crate::{Rendered, Result, paper};
 use sngan_experiment::records::{Metric, ScoreRecord};
-use sngan_experiment::settings;
+use std::cmp::Ordering;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -24,7 +24,7 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
 
 fn markdown(c: &Collected) -> Result<String> {
     let mut text = format!("# Table 1 — {}\n\n{}\n\n", c.plan.title, c.describe_runs());
-    text += &setting_grid(c)?.markdown();
+    text += &setting_grid(c).markdown();
     for grid in score_grids(c) {
         text += &format!("\n{}", grid.markdown());
     }
@@ -47,23 +47,27 @@ fn markdown(c: &Collected) -> Result<String> {
     Ok(text)
 }
 
-/// The settings themselves.
-fn setting_grid(c: &Collected) -> Result<Grid> {
+/// The settings themselves, by the values that ran.
+fn setting_grid(c: &Collected) -> Grid {
     let mut grid = Grid::new("", &["setting", "α", "β1", "β2", "n_dis"]);
-    let table = settings()?;
-    for name in c.settings() {
-        if let Some(s) = table.get(name) {
-            let numbers = [s.lr, s.beta1, s.beta2, f64::from(s.n_dis)]
-                .map(|x| Cell { text: x.to_string(), value: Some(x) });
-            grid.rows.push(std::iter::once(Cell::text(name)).chain(numbers).collect());
+    let mut rows: Vec<(&str, [f64; 4])> = Vec::new();
+    for spec in c.runs.iter().map(|r| &r.spec) {
+        let row = (spec.setting.as_str(), [spec.lr, spec.beta1, spec.beta2, f64::from(spec.n_dis)]);
+        if !rows.contains(&row) {
+            rows.push(row);
         }
     }
-    Ok(grid)
+    rows.sort_by(|a, b| a.0.cmp(b.0).then(a.1.partial_cmp(&b.1).unwrap_or(Ordering::Equal)));
+    for (name, values) in rows {
+        let numbers = values.map(|x| Cell { text: x.to_string(), value: Some(x) });
+        grid.rows.push(std::iter::once(Cell::text(name)).chain(numbers).collect());
+    }
+    grid
 }
 
 /// What the report shows: the settings and the scores in each.
 pub(super) fn grids(c: &Collected) -> Result<Vec<Grid>> {
-    let settings = setting_grid(c)?;
+    let settings = setting_grid(c);
     Ok(std::iter::once(settings).filter(|g| !g.rows.is_empty()).chain(score_grids(c)).collect())
 }
 
@@ -143,7 +147,7 @@ fn papers(c: &Collected) -> Result<String> {
     let column = paper::column(dataset);
     for label in c.labels() {
         let Some(run) = c.runs.iter().find(|r| r.spec.label == label) else { continue };
-        if let Some(best) = paper::best(run.spec.method)? {
+        if let Some(best) = paper::best(run.spec.family())? {
             grid.rows.push(
                 [best.method.clone(), best.is[column].text(2), best.fid[column].text(1)]
                     .map(Cell::text)
@@ -172,7 +176,7 @@ pub(super) fn beside(c: &Collected) -> Result<Grid> {
     }
     for label in c.labels() {
         let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
-        let best = runs.first().map(|r| paper::best(r.spec.method)).transpose()?.flatten();
+        let best = runs.first().map(|r| paper::best(r.spec.family())).transpose()?.flatten();
         let published = |metric| {
             let found = best
                 .as_ref()

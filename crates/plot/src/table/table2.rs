@@ -146,7 +146,7 @@ fn fits(run: &Run, row: &Table2Row) -> bool {
     };
     let updates = if spec.label.ends_with("2x") { "2x" } else { "1x" };
     !spec.gamma
-        && paper::table2_name(spec.method) == Some(row.method.as_str())
+        && paper::table2_name(spec.family()) == Some(row.method.as_str())
         && (group, loss, updates) == (row.group.as_str(), row.loss.as_str(), row.updates.as_str())
 }
 

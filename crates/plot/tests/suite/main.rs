@@ -7,4 +7,5 @@ mod claims;
 mod export;
 mod figures;
 mod report;
+mod statistics; // against SciPy
 mod support;

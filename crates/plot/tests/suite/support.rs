@@ -4,7 +4,7 @@ use serde::Serialize;
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{
     FORMAT_VERSION, LogRecord, Metric, PlanRecord, Protocol, Provenance, Record, Reference,
-    ScoreRecord, SpectrumRecord, Status, StatusRecord,
+    ScoreRecord, Segment, SpectrumRecord, Status, StatusRecord,
 };
 use sngan_experiment::{RunDir, RunSpec, settings};
 use std::collections::BTreeMap;
@@ -140,15 +140,20 @@ impl Folder {
     /// A completed run with these scores.
     pub(crate) fn run(&mut self, spec: &RunSpec, scores: &[ScoreRecord]) -> RunDir {
         let provenance = Provenance {
-            version: FORMAT_VERSION,
-            sngan: String::new(),
-            device: "cpu".into(),
-            threads: 1,
-            cpu: "a CPU".into(),
-            instruction_set: String::new(),
-            log_every: 1,
+            version: Provenance::VERSION,
             dataset: String::new(),
             dataset_sha256: String::new(),
+            log_every: 1,
+            segments: vec![Segment {
+                from: 0,
+                sngan: String::new(),
+                commit: None,
+                dirty: None,
+                device: "cpu".into(),
+                threads: 1,
+                cpu: "a CPU".into(),
+                instruction_set: String::new(),
+            }],
         };
         let dir = RunDir::new(self.path().join("runs").join(spec.dir_name()));
         std::fs::create_dir_all(dir.path()).unwrap();

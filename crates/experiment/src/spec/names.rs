@@ -1,0 +1,255 @@
+//! Names that follow from the values: a run is called what ran. What is no named method or setting is `custom`, unless a name of its own
+//! was given.
+
+use super::RunSpec;
+use crate::file::settings;
+use crate::method::{Loss, Method, Normalization, Regularizer, Setting};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// What a setting is called whose values no name stands for.
+pub const CUSTOM: &str = "custom";
+
+/// What ends the label of a run whose reduced width is not corrected, though a correction would change it.
+const UNCORRECTED: &str = ", uncorrected";
+
+/// Keys whose values no label speaks of: to change one of them leaves a row its own label.
+const NOT_IN_LABELS: [&str; 18] = [
+    "label",
+    "setting",
+    "lr",
+    "beta1",
+    "beta2",
+    "seed",
+    "gen_updates",
+    "dataset",
+    "n_classes",
+    "side",
+    "width_divisor",
+    "width_correction",
+    "clip_correction",
+    "batch",
+    "gen_batch",
+    "dis_micro_batch",
+    "gen_micro_batch",
+    "lr_decay_start",
+];
+
+/// The names under which a run's identity is taken, where its values have others.
+///
+/// Earlier versions wrote the names of the row and setting that a run started from, whatever values were then changed, and took the
+/// identity with them. Kept, they let a run of any age keep its identity under the names that are true of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    /// The row's label.
+    pub label: String,
+    /// The row's method.
+    pub method: Method,
+    /// The setting's name.
+    pub setting: String,
+}
+
+/// Table 1 and the other settings that have names; empty only in a build whose embedded table does not parse, which a test excludes.
+static SETTINGS: LazyLock<BTreeMap<String, Setting>> =
+    LazyLock::new(|| settings().unwrap_or_default());
+
+impl RunSpec {
+    /// The optimizer setting's values.
+    fn setting_values(&self) -> Setting {
+        Setting { lr: self.lr, beta1: self.beta1, beta2: self.beta2, n_dis: self.n_dis }
+    }
+
+    /// The method that the values are a variant of ([`Method::family`]).
+    pub fn family(&self) -> Method {
+        Method::family(self.normalization, self.regularizer, self.loss)
+    }
+
+    fn names(&self) -> Names {
+        Names { label: self.label.clone(), method: self.method, setting: self.setting.clone() }
+    }
+
+    /// The names under which the identity is taken.
+    pub(super) fn names_in_id(&self) -> Names {
+        self.id_names.clone().unwrap_or_else(|| self.names())
+    }
+
+    /// Gives the run the names of its values; those it was written under stay its identity's.
+    pub fn name_truly(&mut self) {
+        let asked = self.names_in_id();
+        self.method = Method::of(self.normalization, self.gamma, self.regularizer, self.loss);
+        if is_derived(&self.label) {
+            self.label = self.derived_label();
+        }
+        self.setting = self.true_setting();
+        self.id_names = Some(asked).filter(|asked| *asked != self.names());
+    }
+
+    /// The setting's name if it is true or the run's own, else that of its values, else `custom`.
+    fn true_setting(&self) -> String {
+        let values = self.setting_values();
+        let given = SETTINGS.get(&self.setting);
+        if given == Some(&values) || (given.is_none() && self.setting != CUSTOM) {
+            return self.setting.clone();
+        }
+        let named = SETTINGS.iter().find(|(_, s)| **s == values);
+        named.map_or_else(|| CUSTOM.into(), |(name, _)| name.clone())
+    }
+
+    /// What the values are called: a method's label, or what departs from one: `SN, hinge`, `SN γ + GP, Wasserstein`; and whether a reduced
+    /// width was left uncorrected that changes what the method is.
+    fn derived_label(&self) -> String {
+        let label = match self.method {
+            Method::Custom => self.custom_label(),
+            method => method.label().into(),
+        };
+        if self.lacks_correction() { label + UNCORRECTED } else { label }
+    }
+
+    fn custom_label(&self) -> String {
+        let norm = match self.normalization {
+            Normalization::None => None,
+            Normalization::Batch => Some("BN"),
+            Normalization::Layer => Some("LN"),
+            Normalization::Weight => Some("WN"),
+            Normalization::Frobenius => Some("Frobenius"),
+            Normalization::Spectral => Some("SN"),
+        };
+        let norm = norm.map(|n| if self.gamma { format!("{n} γ") } else { n.to_string() });
+        let regularizer = match (self.regularizer, &norm, self.loss) {
+            (Regularizer::None, Some(_), _) => None,
+            (Regularizer::None, None, _) => Some("Vanilla"),
+            (Regularizer::WeightClipping, ..) => Some("Weight clip."),
+            (Regularizer::Orthonormal, ..) => Some("Orthonormal"),
+            (Regularizer::GradientPenalty, Some(_), _) => Some("GP"),
+            (Regularizer::GradientPenalty, None, _) => Some("GAN-GP"),
+        };
+        let parts: Vec<String> = norm.into_iter().chain(regularizer.map(String::from)).collect();
+        let loss = match self.loss {
+            Loss::Standard => "",
+            Loss::Hinge => ", hinge",
+            Loss::Wasserstein => ", Wasserstein",
+        };
+        parts.join(" + ") + loss
+    }
+
+    /// After `key` was set to `text` in what was `before`: drops names that spoke of the old value, and refuses one that is not true.
+    pub(super) fn rename_after(&mut self, key: &str, text: &str, before: &RunSpec) -> Result<()> {
+        let mut identity = before.names_in_id();
+        match key {
+            "label" => identity.label = text.into(),
+            "setting" => identity.setting = text.into(),
+            "method" => {
+                (identity.label, identity.method) = (self.method.label().into(), self.method)
+            }
+            "lr" | "beta1" | "beta2" | "n_dis" => {
+                self.setting = CUSTOM.into();
+                identity.setting = CUSTOM.into();
+            }
+            _ => {}
+        }
+        if !NOT_IN_LABELS.contains(&key) {
+            self.label = CUSTOM.into();
+        }
+        self.id_names = Some(identity);
+        self.name_truly();
+        match key {
+            "label" if self.label != text => Err(Error::invalid(
+                "label",
+                format!("is `{text}`, a method's name, but the values are `{}`", self.label),
+            )),
+            "setting" if self.setting != text => Err(Error::invalid(
+                "setting",
+                format!(
+                    "is `{text}`, but lr, beta1, beta2 and n_dis are those of `{}`; change these, or give a name of your own",
+                    self.setting
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a label says no more than the values do, and so must follow them: a method's own, or one that was derived.
+fn is_derived(label: &str) -> bool {
+    let label = label.strip_suffix(UNCORRECTED).unwrap_or(label);
+    label.eq_ignore_ascii_case(CUSTOM)
+        || Method::ALL
+            .iter()
+            .any(|m| m.label().eq_ignore_ascii_case(label) || m.name().eq_ignore_ascii_case(label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(mut spec: RunSpec, changes: &[(&str, &str)]) -> RunSpec {
+        for (key, value) in changes {
+            spec.set(key, value).unwrap();
+        }
+        spec
+    }
+
+    fn names(spec: &RunSpec) -> (&str, Method, &str) {
+        (&spec.label, spec.method, &spec.setting)
+    }
+
+    #[test]
+    fn changed_values_bring_the_names_of_what_runs() {
+        let sn = RunSpec::paper(Method::Sn);
+        let of = |changes: &[(&str, &str)]| set(sn.clone(), changes);
+        let cases: [(&[(&str, &str)], (&str, Method, &str)); 9] = [
+            (&[("normalization", "none")], ("Vanilla", Method::Vanilla, "C")),
+            (&[("loss", "hinge")], ("SN, hinge", Method::Custom, "C")),
+            (&[("lr", "0.0001")], ("SN", Method::Sn, "B")),
+            (&[("lr", "0.5")], ("SN", Method::Sn, "custom")),
+            (&[("lr", "0.5"), ("lr", "0.0002")], ("SN", Method::Sn, "C")),
+            (&[("method", "wgan-gp")], ("WGAN-GP", Method::WganGp, "C")),
+            (
+                &[("method", "wgan-gp"), ("normalization", "spectral"), ("gamma", "true")],
+                ("SN γ + GP, Wasserstein", Method::Custom, "C"),
+            ),
+            (&[("label", "mine"), ("batch", "8")], ("mine", Method::Sn, "C")),
+            (&[("label", "mine"), ("gamma", "true")], ("SN γ", Method::Custom, "C")),
+        ];
+        for (changes, expected) in cases {
+            assert_eq!(names(&of(changes)), expected, "{changes:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_true_is_refused() {
+        let mut spec = RunSpec::paper(Method::Sn);
+        assert!(spec.set("label", "WN").unwrap_err().to_string().contains("`SN`"));
+        assert!(spec.set("setting", "E").unwrap_err().to_string().contains("`C`"));
+        assert!(spec.set("method", "custom").is_err());
+        spec.set("setting", "mine").unwrap();
+        assert_eq!(spec.setting, "mine");
+    }
+
+    /// The identity of runs that earlier versions wrote under their row's names.
+    #[test]
+    fn old_names_are_corrected_and_the_identity_stays() {
+        let old =
+            RunSpec { normalization: Normalization::None, n_dis: 2, ..RunSpec::paper(Method::Sn) };
+        let text = toml::to_string(&old).unwrap();
+        let read: RunSpec = toml::from_str(&text).unwrap();
+        assert_eq!(names(&read), ("Vanilla", Method::Vanilla, "custom"));
+        assert_eq!(read.id(), old.id());
+        let again: RunSpec = toml::from_str(&toml::to_string(&read).unwrap()).unwrap();
+        assert_eq!((again.id(), &again), (old.id(), &read));
+    }
+
+    #[test]
+    fn every_named_setting_is_found_by_its_values() {
+        assert!(SETTINGS.len() >= 6);
+        for (name, s) in SETTINGS.iter() {
+            let Setting { lr, beta1, beta2, n_dis } = *s;
+            let mut spec = RunSpec { lr, beta1, beta2, n_dis, ..RunSpec::paper(Method::Sn) };
+            spec.setting = CUSTOM.into();
+            assert_eq!(spec.true_setting(), *name);
+        }
+    }
+}
