@@ -207,7 +207,8 @@ pub struct LogRecord {
     pub gen_update: u64,
     /// D's adversarial loss, last round.
     pub loss_d: Option<f64>,
-    /// Penalty or regularizer term, last round (0 without one).
+    /// Penalty or regularizer term as it stands in D's loss, coefficient included, last round (0 without one): Eq. (29)–(31), or (14).
+    /// Old logs of orthonormal regularization lack a constant of it (docs/records.md).
     pub loss_reg: Option<f64>,
     /// G's loss.
     pub loss_g: Option<f64>,

@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 pub struct Update {
     /// D's adversarial loss in its last round.
     pub loss_d: f64,
-    /// Penalty or regularizer in its last round.
+    /// Penalty or regularizer in its last round, coefficient included.
     pub loss_reg: f64,
     /// G's loss.
     pub loss_g: f64,

@@ -255,10 +255,10 @@ impl Trainer<'_> {
         let share = pieces.share();
         match (self.spec.regularizer, epsilon) {
             (Regularizer::Orthonormal, _) => {
-                let term = (orthonormal::penalty(&self.discriminator, self.place.arm)?
-                    * (share * self.spec.orthonormal_coefficient))?;
-                update.loss_reg += term.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-                Ok(Some(term))
+                let weight = share * self.spec.orthonormal_coefficient;
+                let penalty = orthonormal::penalty(&self.discriminator, self.place.arm, weight)?;
+                update.loss_reg += penalty.value;
+                Ok(Some(penalty.surrogate))
             }
             (Regularizer::GradientPenalty, Some(epsilon)) => {
                 if self.iterates_per_forward() {

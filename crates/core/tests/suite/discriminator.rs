@@ -1,10 +1,11 @@
-use crate::support::{F32_ROUNDING, check_gradient, distance, draw, scalar, tiny};
+use crate::support::{F32_ROUNDING, F64_ROUNDING, check_gradient, distance, draw, tiny};
 use candle_core::{DType, Tensor};
 use sngan_core::loss;
 use sngan_core::model::{Discriminator, Parameters, Place};
 use sngan_core::norm::Iterate;
 use sngan_core::regularizer::{gradient_penalty, orthonormal};
 use sngan_core::rng::Streams;
+use sngan_experiment::arch::Conditioning;
 use sngan_experiment::method::{Method, Normalization, Regularizer};
 use sngan_experiment::{RunSpec, WidthCorrection};
 
@@ -62,9 +63,9 @@ fn loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
             total = (total + p.surrogate).unwrap();
         }
         Regularizer::Orthonormal => {
-            let p = orthonormal::penalty(&d, place.arm).unwrap();
-            value += scalar(&p);
-            total = (total + p).unwrap();
+            let p = orthonormal::penalty(&d, place.arm, spec.orthonormal_coefficient).unwrap();
+            value += p.value;
+            total = (total + p.surrogate).unwrap();
         }
         Regularizer::None | Regularizer::WeightClipping => {}
     }
@@ -182,5 +183,43 @@ fn a_width_correction_multiplies_what_the_divisor_cut() {
         let root = if x.spec.name == "conv0" { 1.0 } else { (plain.width_divisor as f64).sqrt() };
         let (x, y) = (x.gamma.as_ref().unwrap(), y.gamma.as_ref().unwrap());
         assert!(distance(&(x.as_detached_tensor() * root).unwrap(), y) < 1e-12);
+    }
+}
+
+/// Eq. (14) of one weight `[m, n]` as it stands: ‖WᵀW − Iₙ‖²_F, term by term.
+fn orthonormal_of(weight: &Tensor) -> f64 {
+    let w = weight.flatten_from(1).unwrap().to_dtype(DType::F64).unwrap().to_vec2::<f64>().unwrap();
+    let n = w[0].len();
+    let gram = |i: usize, j: usize| w.iter().map(|row| row[i] * row[j]).sum::<f64>();
+    let entry = |i: usize, j: usize| gram(i, j) - f64::from(u8::from(i == j));
+    (0..n).flat_map(|i| (0..n).map(move |j| (i, j))).map(|(i, j)| entry(i, j).powi(2)).sum()
+}
+
+#[test]
+fn the_orthonormal_penaltys_value_is_the_equations_for_wide_and_tall_weights() {
+    // An embedding of ten classes in eight dimensions is tall; the convolutions are wide.
+    let spec = RunSpec {
+        conditioning: Conditioning::Projection,
+        n_classes: 10,
+        ..tiny(Method::Orthonormal)
+    };
+    for (place, tolerance) in
+        [(Place::oracle(), F64_ROUNDING), (Place::new(&candle_core::Device::Cpu), F32_ROUNDING)]
+    {
+        let mut d = network(&spec, &place);
+        let all = std::mem::take(&mut d.layers);
+        let (mut tall, mut wide) = (0, 0);
+        for one in all {
+            let weight = one.weight.as_tensor().clone();
+            let (rows, columns) = weight.flatten_from(1).unwrap().dims2().unwrap();
+            tall += usize::from(rows > columns);
+            wide += usize::from(rows < columns);
+            d.layers = vec![one];
+            let expected = 0.5 * orthonormal_of(&weight);
+            let found = orthonormal::penalty(&d, place.arm, 0.5).unwrap().value;
+            let error = (found - expected).abs() / expected.max(1.0);
+            assert!(error < tolerance, "[{rows}, {columns}]: {found}, directly {expected}");
+        }
+        assert!(tall >= 1 && wide >= 7, "{tall} tall, {wide} wide");
     }
 }

@@ -1,14 +1,16 @@
-//! Whole updates against PyTorch's, from the committed cases of tests/fixtures.
+//! Whole updates against PyTorch's and the authors' own, from the committed cases of tests/fixtures.
 
 use crate::support::{
-    F32_GRADIENT, F32_GRADIENT_BATCH_NORM, F32_GRADIENT_BATCH_NORM_RESIDUAL, F32_GRADIENT_RESIDUAL,
-    F32_OUTPUT, NO_GRADIENT, REPLAY, committed, fixtures, values,
+    AUTHORS, AUTHORS_NO_GRADIENT, F32_GRADIENT, F32_GRADIENT_BATCH_NORM,
+    F32_GRADIENT_BATCH_NORM_RESIDUAL, F32_GRADIENT_RESIDUAL, F32_OUTPUT, NO_GRADIENT, REPLAY,
+    committed, fixtures, values,
 };
 use candle_core::{Device, Tensor};
 use sngan_core::model::Place;
 use sngan_core::replay::{self, Case};
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Method, Normalization};
+use sngan_experiment::{AdamEpsilon, PowerIteration};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -101,6 +103,72 @@ fn updates_of_every_method_and_network_equal_pytorchs_in_f64() {
         [Conditioning::None, Conditioning::Concat, Conditioning::Projection, Conditioning::AcGan]
     {
         assert!(ways.contains(&way), "no case of {way:?}");
+    }
+}
+
+/// Whether `key` is what a bias without a gradient moves: that bias, or a running mean.
+fn moved_by_rounding(key: &str, ours: &BTreeMap<String, Tensor>) -> bool {
+    let moment = ours.get(&format!("adam.m.{key}")).map(values);
+    let still = moment.is_some_and(|m| m.iter().all(|m| m.abs() < NO_GRADIENT));
+    key.ends_with(".running_mean") || (key.ends_with(".bias") && still)
+}
+
+/// A case with the results of the authors' own code.
+fn authors_case(name: &str) -> Case {
+    replay::read(&fixtures().join(format!("authors/{name}.safetensors"))).unwrap()
+}
+
+/// The largest error over what the authors' code left of a case, and that over what rounding alone moves.
+fn authors_errors(name: &str, case: &Case) -> (f64, f64) {
+    let ours = replay::run(case, &Place::oracle()).unwrap();
+    let (mut largest, mut of_rounding) = (0.0f64, 0.0f64);
+    let mut compared = BTreeSet::new();
+    for (key, expected) in &case.tensors {
+        let Some(key) = key.strip_prefix("expected.") else { continue };
+        compared.insert(key);
+        let expected = values(expected);
+        let found = error(&values(&ours[key]), &expected);
+        if moved_by_rounding(key, &ours) {
+            of_rounding = of_rounding.max(found);
+        } else {
+            largest = largest.max(found);
+        }
+        // A case whose weights end where they began would show nothing.
+        let moved = case.tensors.get(key).map(|initial| error(&values(initial), &expected));
+        let still = key.ends_with(".weight") && moved.is_none_or(|m| m < 1e-4);
+        assert!(!still, "{name}, {key} moved by {moved:?}");
+    }
+    // The files hold the whole state of both networks and two losses, no moments and nothing else that is logged.
+    let losses = ["update.loss_g", "update.loss_d"];
+    let state = |key: &&str| !key.starts_with("adam.") && !key.starts_with("update.");
+    let whole = ours.keys().map(String::as_str).filter(state).chain(losses).collect();
+    assert_eq!(compared, whole, "{name}");
+    (largest, of_rounding)
+}
+
+#[test]
+fn updates_equal_the_authors_own_code_in_f64() {
+    for name in ["snp-32", "snp-32-projection", "cgl-sndcgan", "cgl-dcgan-bn"] {
+        let (largest, of_rounding) = authors_errors(name, &authors_case(name));
+        println!("{name}: {largest:.1e}, where rounding alone moves {of_rounding:.1e}");
+        assert!(largest < AUTHORS, "{name}: {largest}");
+        assert!(of_rounding < AUTHORS_NO_GRADIENT, "{name}: {of_rounding}");
+    }
+}
+
+#[test]
+fn the_authors_cases_tell_our_own_defaults_from_their_codes() {
+    for name in ["snp-32", "snp-32-projection", "cgl-sndcgan"] {
+        let theirs = authors_case(name);
+        let mut per_update = theirs.clone();
+        per_update.spec.power_iteration = PowerIteration::PerUpdate;
+        let mut corrected = theirs;
+        corrected.spec.adam_epsilon = AdamEpsilon::Corrected;
+        for (switch, case) in [("power_iteration", per_update), ("adam_epsilon", corrected)] {
+            let (largest, _) = authors_errors(name, &case);
+            println!("{name} with our {switch}: {largest:.1e}");
+            assert!(largest > 1e5 * AUTHORS, "{name} with our {switch}: {largest}");
+        }
     }
 }
 

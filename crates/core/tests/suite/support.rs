@@ -21,6 +21,10 @@ pub(crate) const F32_ROUNDING: f64 = 2e-5;
 pub(crate) const REPLAY: f64 = 1e-8;
 /// A bias before batch normalization has gradient 0, and a first moment of rounding; Adam makes a step of up to α of it.
 pub(crate) const NO_GRADIENT: f64 = 1e-13;
+/// Two or three updates in f64, ours against the authors' own code.
+pub(crate) const AUTHORS: f64 = 1e-13;
+/// The same of biases without a gradient and the running means that they shift: Adam divides rounding of 1e-17 by an ε of 1e-8.
+pub(crate) const AUTHORS_NO_GRADIENT: f64 = 1e-9;
 /// A gradient through G and D, 12 layers, in f32 against f64, relative to its largest element.
 pub(crate) const F32_GRADIENT: f64 = 1e-5;
 /// The same through residual blocks: three times the layers.
