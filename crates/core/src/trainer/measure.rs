@@ -125,7 +125,7 @@ impl<'a> SingleUpdates<'a> {
     /// # Errors
     /// Those of the tensor library.
     pub fn discriminator(&mut self) -> Result<()> {
-        self.trainer.discriminator_update(0, &mut self.update, false, &mut self.details).map(drop)
+        self.trainer.discriminator_update(0, &mut self.update, false, &mut self.details)
     }
 
     /// One update of G.

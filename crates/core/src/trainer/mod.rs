@@ -190,13 +190,8 @@ impl<'a> Trainer<'a> {
         let mut details = Details { grad_norm_g, ..Details::default() };
         for round in 0..self.spec.n_dis {
             let last = round + 1 == self.spec.n_dis;
-            let weights =
-                self.discriminator_update(round, &mut update, detailed && last, &mut details)?;
+            self.discriminator_update(round, &mut update, detailed && last, &mut details)?;
             if detailed && last {
-                let spectra = self.discriminator.spectra(&weights).unwrap_or_default();
-                details.sigma_forward = by_layer(&spectra, |s| s.sigma);
-                details.effective_rank = by_layer(&spectra, |s| s.effective_rank);
-                details.stable_rank = by_layer(&spectra, |s| s.stable_rank);
                 details.sigma_fig9 = self.sigma_fig9().unwrap_or_default();
             }
         }

@@ -1,10 +1,11 @@
 //! One update of G and one of D, each in one piece or in micro-batches whose gradients are added up.
 
-use super::{Details, Trainer, Update};
+use super::{Details, Trainer, Update, by_layer};
 use crate::batch::Real;
 use crate::model::{Labels, Mode, Parameters, Trace, Weights};
 use crate::norm::Iterate;
 use crate::regularizer::{gradient_penalty, orthonormal, weight_clipping};
+use crate::spectrum::Concentration;
 use crate::{Result, loss};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
@@ -112,14 +113,14 @@ impl Trainer<'_> {
         Ok(total)
     }
 
-    /// One discriminator update; returns the normalized weights that its last forward used.
+    /// One discriminator update; where `detailed`, with its measurements.
     pub(super) fn discriminator_update(
         &mut self,
         round: u32,
         update: &mut Update,
         detailed: bool,
         details: &mut Details,
-    ) -> Result<Weights> {
+    ) -> Result<()> {
         let index = self.gen_updates * u64::from(self.spec.n_dis) + u64::from(round);
         let (batch, n_classes) = (self.spec.batch, self.spec.n_classes);
         let Real { images, labels } =
@@ -165,14 +166,25 @@ impl Trainer<'_> {
         let (Some(grads), Some(weights)) = (sum, weights) else {
             return Err(crate::Error::Invalid("an update of D had no images".into()));
         };
+        if detailed {
+            // Before the step: a weight without normalization is the variable itself, which the step changes.
+            self.measure_weights(&weights, details);
+            details.grad_norm_d = norm(&grads, &vars)?;
+        }
         self.adam_d.step(&grads)?;
         if self.spec.regularizer == Regularizer::WeightClipping {
             weight_clipping::clip(&self.discriminator, self.spec.clip, self.spec.clip_scope)?;
         }
-        if detailed {
-            details.grad_norm_d = norm(&grads, &vars)?;
-        }
-        Ok(weights)
+        Ok(())
+    }
+
+    /// The spectra of the weights that D's last forward used; none where a weight is not finite.
+    fn measure_weights(&self, weights: &Weights, details: &mut Details) {
+        let spectra = self.discriminator.spectra(weights).unwrap_or_default();
+        let by_layer = |of: fn(&Concentration) -> f64| by_layer(&spectra, of);
+        details.sigma_forward = by_layer(|s| s.sigma);
+        details.effective_rank = by_layer(|s| s.effective_rank);
+        details.stable_rank = by_layer(|s| s.stable_rank);
     }
 
     /// D's adversarial loss, and the classifier's on real images, on one piece: `share` of the update's.

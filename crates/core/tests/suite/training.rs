@@ -2,6 +2,9 @@ use crate::support::{distance, images, smallest, tiny};
 use candle_core::{Device, Tensor};
 use sngan_core::checkpoint::{self, Checkpoint, encode};
 use sngan_core::generate;
+use sngan_core::model::{Discriminator, Parameters, Place};
+use sngan_core::norm::Iterate;
+use sngan_core::rng::Streams;
 use sngan_core::trainer::{Outcome, TrainOptions, train};
 use sngan_data::Images;
 use sngan_experiment::arch::{Architecture, Conditioning};
@@ -337,5 +340,24 @@ fn what_is_logged_leaves_no_trace() {
             );
         }
         assert_eq!(last.grad_norm_x_hat.is_some(), method == Method::WganGp);
+    }
+}
+
+/// A weight without normalization is what the step changes: it must be measured before.
+#[test]
+fn the_log_measures_the_weights_that_the_last_forward_used() {
+    for method in [Method::Vanilla, Method::WeightClipping, Method::WeightNorm] {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = RunSpec { n_dis: 1, gen_updates: 1, ..tiny(method) };
+        run(folder.path(), &spec, 1, None);
+        let place = Place::new(&Device::Cpu);
+        let mut d = Discriminator::new(&spec, &Streams::new(spec.seed), &place).unwrap();
+        let weights = d.weights(Parameters::Frozen, Iterate::Frozen).unwrap();
+        let initial = d.spectra(&weights).unwrap();
+        let log = RunDir::new(folder.path()).log().unwrap();
+        for (layer, concentration) in initial {
+            let logged = log[0].sigma_forward[&layer].unwrap();
+            assert!((logged - concentration.sigma).abs() < 1e-12, "{method:?} {layer}: {logged}");
+        }
     }
 }
