@@ -168,7 +168,7 @@ publish name:
     from=runs/{{ name }} to=results/{{ name }}
     rm -rf "$to" && mkdir -p "$to"
     cp "$from/plan.json" "$to/"
-    for file in ceiling.jsonl ceiling.json samples.png report.html claims.txt; do [ ! -e "$from/$file" ] || cp "$from/$file" "$to/"; done
+    for file in ceiling.jsonl ceiling.json untrained.jsonl samples.png report.html claims.txt; do [ ! -e "$from/$file" ] || cp "$from/$file" "$to/"; done
     for folder in tables figures; do [ ! -e "$from/$folder" ] || cp -r "$from/$folder" "$to/"; done
     for run in "$from"/runs/*/; do
         target="$to/runs/$(basename "$run")" && mkdir -p "$target"
