@@ -1,6 +1,7 @@
 //! Reading a sweep's folder.
 
-use crate::{Error, Result};
+use crate::dead_critic::{Critic, DeadCritic, critic};
+use crate::{Error, Result, claims};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status, StatusRecord};
 use sngan_experiment::{CUSTOM, Dataset, Error as ExperimentError, RunDir, RunSpec, run_dir};
@@ -9,9 +10,6 @@ use std::path::{Path, PathBuf};
 
 /// The setting whose runs Figure 9 shows, and Figure 3 where there are no scores.
 pub(crate) const SHOWN_SETTING: &str = "C";
-
-/// Images per update in all of the paper's runs.
-pub(crate) const PAPER_BATCH: usize = 64;
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -26,6 +24,8 @@ pub struct Run {
     pub scores: Vec<ScoreRecord>,
     /// Its scores up to the horizon under the protocols that the sweep has most of, by updates: learning curves.
     pub curve: Vec<ScoreRecord>,
+    /// How its critic fared, `None` before it is completed and where nothing was logged.
+    pub critic: Option<Critic>,
     /// SHA-256 of its training images, and their name, `None` in records of before it was kept.
     images: (String, Option<String>),
 }
@@ -39,6 +39,14 @@ impl Run {
     /// Its last score in `metric`, that at the spec's horizon.
     pub fn last(&self, metric: Metric) -> Option<f64> {
         self.score(metric)?.value
+    }
+
+    /// Its score record in `metric` after `updates` updates, under the protocol of the sweep's.
+    pub(crate) fn after(&self, metric: Metric, updates: u64) -> Option<&ScoreRecord> {
+        if updates == self.spec.gen_updates {
+            return self.score(metric);
+        }
+        self.curve.iter().find(|s| (s.metric, s.gen_updates) == (metric, updates))
     }
 
     /// Its best score in `metric` up to the horizon, of those taken under the last one's protocol.
@@ -87,6 +95,11 @@ impl Run {
         }
     }
 
+    /// Whether its critic is known to be dead.
+    pub fn has_dead_critic(&self) -> bool {
+        self.critic.is_some_and(|c| c.dead)
+    }
+
     /// Whether it diverged.
     pub fn diverged(&self) -> bool {
         self.status.as_ref().is_some_and(|s| s.status == Status::Diverged)
@@ -102,6 +115,8 @@ pub struct Collected {
     pub plan: PlanRecord,
     /// The real data's own scores.
     pub ceiling: Vec<ScoreRecord>,
+    /// Scores of the untrained generator; empty in sweeps from before they were taken.
+    pub untrained: Vec<ScoreRecord>,
     /// Runs in the plan's order; those that have not begun are left out.
     pub runs: Vec<Run>,
 }
@@ -207,39 +222,35 @@ impl Collected {
         self.runs.iter().any(|r| r.scored_during_training(metric))
     }
 
-    /// What an answer from these runs, and from their scores in `metric`, holds for: `at scale quick, on Fashion-MNIST in place of CIFAR-10,
-    /// by scorer-fashion`. `None` where scale, data, sizes and backbone are the paper's and completed runs have `min_updates`.
-    pub fn conditions(&self, metric: Option<Metric>, min_updates: u64) -> Option<String> {
-        let (dataset, paper_scale) = (self.paper_dataset(), self.plan.scale == "paper");
-        let any = |differs: &dyn Fn(&RunSpec) -> bool| self.runs.iter().any(|r| differs(&r.spec));
-        let mut differences = Vec::new();
-        if !self.is_on(dataset) {
-            differences.push(format!("on {}", self.data_name()));
-        }
-        // Another scale's sizes are not the paper's by its name; one that calls itself the paper's must have them.
-        if paper_scale {
-            let sizes = (self.paper_sizes().0, 1, PAPER_BATCH);
-            if any(&|s| (s.side, s.width_divisor, s.batch) != sizes) {
-                let [side, width, batch] = [
-                    self.values(|s| s.side),
-                    self.values(|s| s.width_divisor),
-                    self.values(|s| s.batch),
-                ];
-                differences.push(format!("side {side}, width/{width}, batch {batch}"));
-            }
-            if self.runs.iter().any(|r| r.spec.gen_updates < min_updates && !r.diverged()) {
-                differences.push(format!("{} updates", self.values(|s| s.gen_updates)));
-            }
-        }
-        let backbone = metric.and_then(|m| self.protocol(m)).map(|p| p.backbone.as_str());
-        differences
-            .extend(backbone.filter(|b| *b != crate::paper::BACKBONE).map(|b| format!("by {b}")));
-        let scale = format!("at scale {}", self.plan.scale);
-        let described = std::iter::once(scale)
-            .chain(differences.iter().cloned())
-            .collect::<Vec<_>>()
-            .join(", ");
-        (!paper_scale || !differences.is_empty()).then_some(described)
+    /// What was run, for a line above what is read from it: `scale narrow, CIFAR-10, side 32, width/4,
+    /// batch 64, 10000 updates, scored by inception`.
+    pub fn conditions(&self) -> String {
+        let protocols = [Metric::Is, Metric::Fid].into_iter().filter_map(|m| self.protocol(m));
+        let backbones = distinct(protocols.map(|p| p.backbone.as_str()));
+        let scored = if backbones.is_empty() {
+            "not scored".into()
+        } else {
+            format!("scored by {backbones}")
+        };
+        let widths = self.runs.iter().map(|r| match r.spec.width_divisor {
+            1 => "full width".to_string(),
+            k => format!("width/{k}"),
+        });
+        format!(
+            "scale {}, {}, side {}, {}, batch {}, {} updates, {scored}",
+            self.plan.scale,
+            self.data_name(),
+            self.values(|s| s.side),
+            distinct(widths),
+            self.values(|s| s.batch),
+            self.values(|s| s.gen_updates),
+        )
+    }
+
+    /// The score in `metric` of the untrained generator, under the protocol of the sweep's scores.
+    pub fn untrained(&self, metric: Metric) -> Option<f64> {
+        let score = self.runs.iter().find_map(|r| r.score(metric))?;
+        untrained_score(&self.untrained, score)
     }
 
     /// Image side and generator updates of the paper's runs.
@@ -340,6 +351,13 @@ impl Collected {
     }
 }
 
+/// The untrained generator's score to hold this one against: the newest in its metric under its
+/// protocol.
+pub(crate) fn untrained_score(untrained: &[ScoreRecord], score: &ScoreRecord) -> Option<f64> {
+    let fits = |s: &&ScoreRecord| (s.metric, &s.protocol) == (score.metric, &score.protocol);
+    untrained.iter().rev().find(fits)?.value
+}
+
 /// The heading of a column of these sweeps' best scores, with why it has none where runs were scored once.
 pub(crate) fn best_heading(sweeps: &[Collected], metric: Metric) -> &'static str {
     match sweeps.iter().filter(|c| c.scored_during_training(metric)).count() {
@@ -367,6 +385,11 @@ pub(crate) fn plan(out: &Path) -> Result<PlanRecord> {
     })
 }
 
+/// The untrained generator's scores in a sweep's folder; none in those from before they were taken.
+pub(crate) fn untrained(out: &Path) -> Result<Vec<ScoreRecord>> {
+    Ok(run_dir::read_lines(&out.join("untrained.jsonl"))?)
+}
+
 /// Reads the folder `out` of a sweep.
 ///
 /// # Errors
@@ -376,18 +399,20 @@ pub fn collect(out: &Path) -> Result<Collected> {
     let ceiling = run_dir::ceiling(out)?;
     let mut expected: BTreeMap<Metric, Protocol> =
         ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
+    let untrained = untrained(out)?;
+    let dead_critic = claims::definitions()?.dead_critic;
     let mut runs = Vec::new();
     for name in &plan.runs {
         let dir = RunDir::new(out.join("runs").join(name));
         if dir.spec_path().exists() {
-            runs.push(read(dir, &mut expected)?);
+            runs.push(read(dir, &mut expected, &untrained, &dead_critic)?);
         }
     }
     tell_customs_apart(&mut runs);
     refuse_mixed_cells(&runs)?;
     keep_commonest_protocol(&mut runs);
     name_equal_images(&mut runs);
-    Ok(Collected { path: out.to_path_buf(), plan, ceiling, runs })
+    Ok(Collected { path: out.to_path_buf(), plan, ceiling, untrained, runs })
 }
 
 /// Adds to the name `custom` of several settings the values that tell them apart: `custom lr=0.0004`.
@@ -484,7 +509,12 @@ fn curve(spec: &RunSpec, scores: &[ScoreRecord]) -> Vec<ScoreRecord> {
 }
 
 /// Reads a run; the first score seen in a metric fixes the protocol of all.
-fn read(dir: RunDir, expected: &mut BTreeMap<Metric, Protocol>) -> Result<Run> {
+fn read(
+    dir: RunDir,
+    expected: &mut BTreeMap<Metric, Protocol>,
+    untrained: &[ScoreRecord],
+    dead_critic: &DeadCritic,
+) -> Result<Run> {
     let spec = dir.spec()?;
     let all = dir.scores()?;
     let at_horizon: Vec<ScoreRecord> =
@@ -509,7 +539,9 @@ fn read(dir: RunDir, expected: &mut BTreeMap<Metric, Protocol>) -> Result<Run> {
     let provenance = dir.provenance()?;
     let images =
         (provenance.dataset_sha256, Some(provenance.dataset).filter(|name| !name.is_empty()));
-    Ok(Run { status: dir.status()?, dir, spec, scores, curve, images })
+    let fid = scores.iter().find(|s| s.metric == Metric::Fid);
+    let critic = critic(dead_critic, &dir, &spec, fid, untrained)?;
+    Ok(Run { status: dir.status()?, dir, spec, scores, curve, critic, images })
 }
 
 /// `key: a's → b's` for every key in which two protocols differ.

@@ -1,5 +1,7 @@
 //! A sweep's records as tables for other programs: one Parquet and one CSV file for each kind of record. docs/records.md is their schema.
 
+use crate::claims::definitions;
+use crate::dead_critic::{Critic, of_run};
 use crate::{Error, Result, collect};
 use polars::prelude::{Column, CsvWriter, DataFrame, ParquetWriter, SerWriter};
 use sngan_experiment::records::{
@@ -9,7 +11,7 @@ use sngan_experiment::{RunDir, RunSpec, atomic, run_dir};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Writes `runs`, `log`, `sigma`, `timing`, `scores` and `spectrum`, each as `.parquet` and `.csv`, into `folder`; returns the files. A kind
+/// Writes `runs`, `log`, `sigma`, `timing`, `scores`, `untrained` and `spectrum`, each as `.parquet` and `.csv`, into `folder`; returns the files. A kind
 /// without records gets none. Runs of the sweeps in `outs` are told apart by the columns `sweep` and `run`.
 ///
 /// # Errors
@@ -22,6 +24,7 @@ pub fn export(outs: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>> {
         ("sigma", rows_of_layers(&runs)?),
         ("timing", rows(&runs, RunDir::timing, timing)?),
         ("scores", rows(&runs, RunDir::scores, scores)?),
+        ("untrained", untrained(outs)?),
         ("spectrum", spectrum(&runs)?),
     ];
     let mut files = Vec::new();
@@ -40,22 +43,42 @@ struct Named {
     dir: RunDir,
     spec: RunSpec,
     status: Option<StatusRecord>,
+    critic: Option<Critic>,
 }
 
 impl Named {
     fn name(&self) -> String {
-        self.dir.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+        name_of(self.dir.path())
     }
 }
 
 fn runs(out: &Path) -> Result<Vec<Named>> {
-    let sweep = out.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let sweep = name_of(out);
     collect::plan(out)?;
+    let (definition, untrained) = (definitions()?.dead_critic, collect::untrained(out)?);
     let dirs = run_dir::run_dirs(&out.join("runs"))?;
     let named = dirs.into_iter().map(|dir| {
-        Ok(Named { sweep: sweep.clone(), spec: dir.spec()?, status: dir.status()?, dir })
+        let critic = of_run(&definition, &dir, &untrained)?;
+        let (sweep, spec, status) = (sweep.clone(), dir.spec()?, dir.status()?);
+        Ok(Named { sweep, spec, status, critic, dir })
     });
     named.collect()
+}
+
+fn name_of(folder: &Path) -> String {
+    folder.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+}
+
+/// The untrained generators' scores, which are no run's.
+fn untrained(outs: &[PathBuf]) -> Result<Table> {
+    let mut table = Table::default();
+    for out in outs {
+        for record in collect::untrained(out)? {
+            table.at = 0;
+            scores(table.text("sweep", name_of(out)), &record);
+        }
+    }
+    Ok(table)
 }
 
 /// Columns by name, in the order in which they were first filled.
@@ -165,6 +188,8 @@ fn table_of_runs(runs: &[Named]) -> Result<Table> {
             .text("status", status_word)
             .whole("gen_updates", status.map(|s| s.gen_updates))
             .text("reason", status.and_then(|s| s.reason.clone()))
+            .real("silent_critic", run.critic.map(|c| c.share()))
+            .text("dead_critic", run.critic.map(|c| c.dead.to_string()))
             .text("spec", spec);
     }
     Ok(table)

@@ -11,6 +11,7 @@ mod canvas;
 mod chart;
 pub mod claims;
 mod collect;
+mod dead_critic;
 mod error;
 mod export;
 mod figure;
@@ -25,6 +26,7 @@ mod table;
 
 pub use artefact::{Artefact, Rendered, Request, Source, find, render_all, sweep};
 pub use collect::{Collected, Run, collect};
+pub use dead_critic::{Critic, DeadCritic, dead_critics};
 pub use error::{Error, Result};
 pub use export::export;
 

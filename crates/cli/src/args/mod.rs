@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Figure(Draw),
     /// Write one table of the paper; without records, says which commands make them
     Table(Draw),
-    /// Answer the paper's claims from records: yes, no or not tested, with the statistic and its interval
+    /// Answer the paper's claims from records: yes, no, open or not tested, with statistics and intervals
     Claims {
         /// Folders of sweeps, and of timings
         #[arg(value_name = "OUT", required = true)]

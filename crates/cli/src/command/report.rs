@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// Prints what the records say to each of the paper's claims.
 pub(crate) fn claims(folders: &[PathBuf], only: &[u32]) -> Result<Ended> {
-    let wanted = claims::numbered(only)?;
     let records = records::read(folders)?;
-    let answers = claims::answer(&wanted, &records.sweeps, records.timings.as_ref())?;
-    print!("{}", claims::markdown(&answers));
+    let answers = claims::answer(&claims::claims()?, &records.sweeps, records.timings.as_ref())?;
+    print!("{}", answers.only(only)?.markdown());
     Ok(Ended::Well)
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn run(out: &Path, watch: Option<u64>) -> Result<Ended> {
 
 fn table(out: &Path, busy: bool) -> Result<String> {
     let (plan, runs) = sngan_sweep::status(out)?;
+    let dead = sngan_plot::dead_critics(out)?;
     let work = if busy { "a sweep is at work" } else { "no sweep is at work" };
     let mut text = format!("{} at scale {}: {} runs; {work}\n", plan.name, plan.scale, runs.len());
     let _ = writeln!(
@@ -46,14 +47,15 @@ fn table(out: &Path, busy: bool) -> Result<String> {
             text,
             "{:<40} {:<12} {updates:>17} {rate:>10} {left:>14}  {scores}{gap}{reason}",
             run.name,
-            word(run)
+            word(run, dead.contains(&run.name))
         );
     }
     Ok(text)
 }
 
-fn word(run: &RunState) -> &'static str {
+fn word(run: &RunState, dead_critic: bool) -> &'static str {
     match &run.status {
+        _ if dead_critic => "dead critic",
         None if run.at_work => "starting",
         None => "not begun",
         // A killed process had no time to say so.

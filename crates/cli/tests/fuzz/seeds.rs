@@ -9,7 +9,7 @@ use sngan_core::trainer::{Trainer, made_up_images};
 use sngan_core::{Device, interchange};
 use sngan_data::pack::{self, Options};
 use sngan_experiment::method::Method;
-use sngan_experiment::records::{FORMAT_VERSION, Provenance, Record, Segment};
+use sngan_experiment::records::{Provenance, Record, Segment};
 use sngan_experiment::{RunDir, RunSpec, atomic};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};

@@ -1,12 +1,14 @@
 //! The records of a part's experiment, by row, setting and seed.
 
-use super::Statistic;
-use super::needs::Needs;
-use crate::collect::{PAPER_BATCH, Run};
-use crate::statistics::{bootstrap, mean};
-use crate::{Collected, Error};
+use super::definitions::{Definitions, Score};
+use crate::collect::Run;
+use crate::statistics::{Failures, LogScale, LogScore};
+use crate::{Collected, Error, artefact};
+use sngan_experiment::RunSpec;
 use sngan_experiment::benchmark::UpdateTimings;
-use sngan_experiment::records::{LogRecord, Metric, Status};
+use sngan_experiment::method::{Method, Normalization};
+use sngan_experiment::records::{LogRecord, Status};
+use std::collections::BTreeMap;
 
 /// What claims call the timings of `sngan bench figure10`.
 pub(super) const TIMINGS: &str = "figure10";
@@ -16,18 +18,18 @@ pub(super) enum Stop {
     /// The records are not enough.
     Missing(String),
     /// The records cannot be read.
-    Failed(Error),
+    Failed(Box<Error>),
 }
 
 impl From<Error> for Stop {
     fn from(e: Error) -> Stop {
-        Stop::Failed(e)
+        Stop::Failed(Box::new(e))
     }
 }
 
 impl From<sngan_experiment::Error> for Stop {
     fn from(e: sngan_experiment::Error) -> Stop {
-        Stop::Failed(e.into())
+        Stop::Failed(Box::new(e.into()))
     }
 }
 
@@ -35,17 +37,78 @@ pub(super) type Found<T> = Result<T, Stop>;
 
 /// What a part of a claim may look at.
 pub(super) struct Evidence<'a> {
-    /// Names the random stream of its intervals.
-    pub(super) name: &'a str,
+    pub(super) definitions: &'a Definitions,
     pub(super) sweep: Option<&'a Collected>,
     pub(super) timings: Option<&'a UpdateTimings>,
 }
 
-/// Which of a run's scores.
-#[derive(Clone, Copy)]
-pub(super) enum Which {
-    Last,
-    Best,
+/// The runs of a row.
+#[derive(Debug, Clone)]
+pub(super) struct Row<'a> {
+    /// What tables call it.
+    pub(super) label: String,
+    pub(super) runs: Vec<&'a Run>,
+}
+
+/// A row's values of y in one setting, by seed.
+pub(super) type BySeed = BTreeMap<u64, LogScore>;
+
+impl<'a> Row<'a> {
+    /// Its runs in a setting.
+    pub(super) fn at(&self, setting: &str) -> Found<Row<'a>> {
+        let runs: Vec<&Run> =
+            self.runs.iter().filter(|r| r.spec.setting == setting).copied().collect();
+        if runs.is_empty() {
+            return Err(Stop::Missing(format!("no run of {} in setting {setting}", self.label)));
+        }
+        Ok(Row { label: self.label.clone(), runs })
+    }
+
+    /// Its settings in order.
+    pub(super) fn settings(&self) -> Vec<&'a str> {
+        let mut settings: Vec<&str> = self.runs.iter().map(|r| r.spec.setting.as_str()).collect();
+        settings.sort_unstable();
+        settings.dedup();
+        settings
+    }
+
+    /// Whether its runs of one seed begin with the networks that the other's do.
+    pub(super) fn begins_as(&self, other: &Row<'_>) -> bool {
+        let alike = |a: &RunSpec| {
+            let mut others = other.runs.iter().filter(|b| b.spec.seed == a.seed);
+            others.all(|b| begin_alike(a, &b.spec))
+        };
+        self.runs.iter().all(|r| alike(&r.spec))
+    }
+
+    /// How many of its runs failed or have a dead critic; nothing where none did.
+    pub(super) fn losses(&self) -> Option<String> {
+        let count = |lost: fn(&Run) -> bool| self.runs.iter().filter(|r| lost(r)).count();
+        let (failed, dead) = (count(Run::diverged), count(Run::has_dead_critic));
+        let all = self.runs.len();
+        let said = [(failed, "diverged"), (dead, "with a dead critic")];
+        let said: Vec<String> = said
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{n} of {all} runs {what}"))
+            .collect();
+        (!said.is_empty()).then(|| format!("{}: {}", self.label, said.join(", ")))
+    }
+}
+
+/// Whether two runs' initial networks compute the same: γ begins at what its normalization divides
+/// by, so that a reparametrized layer begins as the plain one.
+fn begin_alike(a: &RunSpec, b: &RunSpec) -> bool {
+    let plain = |s: &RunSpec| s.gamma || s.normalization == Normalization::None;
+    let rest = |s: &RunSpec| RunSpec {
+        label: String::new(),
+        method: Method::Custom,
+        normalization: Normalization::None,
+        gamma: false,
+        id_names: None,
+        ..s.clone()
+    };
+    plain(a) && plain(b) && rest(a) == rest(b)
 }
 
 impl<'a> Evidence<'a> {
@@ -53,137 +116,119 @@ impl<'a> Evidence<'a> {
         self.sweep.ok_or_else(|| Stop::Missing("no records of the experiment were given".into()))
     }
 
-    /// What an answer read from scores in `metric` holds for, `None` for the paper's own runs.
-    pub(super) fn conditions(
-        &self,
-        experiment: &str,
-        metric: Option<Metric>,
-        min_updates: u64,
-    ) -> Option<String> {
-        if experiment == TIMINGS {
-            // Times are a machine's: no other one's hold for the paper's.
-            return self.timings.map(|t| {
-                let sizes = (t.width_divisor, t.batch);
-                let sizes = if sizes == (1, PAPER_BATCH) {
-                    String::new()
-                } else {
-                    format!(", width/{}, batch {}", sizes.0, sizes.1)
-                };
-                format!(
-                    "on {} with {} thread{}{sizes}",
-                    t.cpu,
-                    t.threads,
-                    if t.threads == 1 { "" } else { "s" }
-                )
-            });
-        }
-        self.sweep?.conditions(metric, min_updates)
-    }
-
-    /// What best scores are called: where runs were scored once, they are the last ones.
-    pub(super) fn best_score(&self, metric: Metric) -> Found<&'static str> {
-        Ok(if self.sweep()?.scored_during_training(metric) {
-            "best score"
-        } else {
-            "last score, the only one"
-        })
-    }
-
-    /// The runs of a row, which is a label or a method's name; a label that fits goes first, for several rows may share a method.
-    pub(super) fn row(&self, name: &str) -> Found<Vec<&'a Run>> {
+    /// The runs of a row, which is a label, or a method's name and then the label of its own: a row
+    /// that departs from the method in anything has another.
+    pub(super) fn row(&self, name: &str) -> Found<Row<'a>> {
         let runs = &self.sweep()?.runs;
-        let labelled: Vec<&Run> = runs.iter().filter(|r| r.spec.label == name).collect();
-        let found = if labelled.is_empty() {
-            runs.iter().filter(|r| r.spec.method.name() == name).collect()
+        let own = Method::ALL.iter().find(|m| m.name() == name).map(|m| m.label());
+        let label = own.unwrap_or(name).to_string();
+        let runs: Vec<&Run> = runs.iter().filter(|r| r.spec.label == label).collect();
+        if runs.is_empty() {
+            Err(Stop::Missing(format!("no run of {label}")))
         } else {
-            labelled
-        };
-        if found.is_empty() { Err(Stop::Missing(format!("no run of {name}"))) } else { Ok(found) }
+            Ok(Row { label, runs })
+        }
     }
 
-    /// A row's settings in order.
-    pub(super) fn settings(runs: &[&'a Run]) -> Vec<&'a str> {
-        let mut settings: Vec<&str> = runs.iter().map(|r| r.spec.setting.as_str()).collect();
-        settings.sort_unstable();
-        settings.dedup();
-        settings
+    /// The runs of a method under labels of their own, such as `SN n_dis 5`, but none whose reduced
+    /// width was not made up for.
+    pub(super) fn all_of(&self, name: &str) -> Found<Row<'a>> {
+        let runs = &self.sweep()?.runs;
+        let fits =
+            |r: &&Run| r.spec.method.name() == name && !r.spec.label.ends_with(", uncorrected");
+        let runs: Vec<&Run> = runs.iter().filter(fits).collect();
+        let method = runs.first().map(|r| r.spec.method);
+        match method {
+            Some(method) => Ok(Row { label: method.label().into(), runs }),
+            None => Err(Stop::Missing(format!("no run of {name}"))),
+        }
     }
 
-    /// One score a seed in a setting. A run that diverged has no samples to score and counts as the worst.
+    /// Updates of G after which a run counts: the horizon at the primary scale, else its last.
+    pub(super) fn updates(&self, run: &Run) -> Found<u64> {
+        let primary = self.sweep()?.plan.scale == self.definitions.primary_scale;
+        let (horizon, planned) = (self.definitions.horizon, run.spec.gen_updates);
+        match primary {
+            true if planned < horizon => Err(ends_early(run, horizon)),
+            true => Ok(horizon),
+            false => Ok(planned),
+        }
+    }
+
+    /// The scale of y; `doubled` with 2·F₀.
+    pub(super) fn scale(&self, score: Score, doubled: bool) -> Found<LogScale> {
+        let c = self.sweep()?;
+        if c.protocol(score.metric()).is_none() {
+            return Err(Stop::Missing(format!("no run has a score in {}", score.metric().name())));
+        }
+        let scale = c.untrained(score.metric()).and_then(|worst| match score {
+            Score::Fid => LogScale::fid(worst),
+            Score::Is => LogScale::inception_score(worst),
+        });
+        let scale = scale.ok_or_else(|| {
+            let command = artefact::sweep(&c.plan.name, &c.plan.scale);
+            Stop::Missing(format!(
+                "no scores of the untrained generator; `{command}` in the same folder writes them"
+            ))
+        })?;
+        Ok(if doubled { scale.doubled() } else { scale })
+    }
+
+    /// y of each seed of a row in a setting.
     pub(super) fn scores(
-        runs: &[&Run],
+        &self,
+        row: &Row<'_>,
         setting: &str,
-        metric: Metric,
-        which: Which,
-    ) -> Found<Vec<f64>> {
-        let worst = if metric.higher_is_better() { 0.0 } else { f64::INFINITY };
+        score: Score,
+        scale: LogScale,
+    ) -> Found<BySeed> {
         let of = |r: &&Run| {
-            let value = match which {
-                Which::Last => r.last(metric),
-                Which::Best => r.best(metric),
-            };
-            value.or_else(|| r.diverged().then_some(worst)).ok_or_else(|| {
-                Stop::Missing(format!(
+            let record = r.after(score.metric(), self.updates(r)?);
+            if record.is_none() && !r.diverged() {
+                return Err(Stop::Missing(format!(
                     "{} in setting {setting}, seed {}, has no {} yet",
                     r.spec.label,
                     r.spec.seed,
-                    metric.name()
-                ))
-            })
+                    score.metric().name()
+                )));
+            }
+            Ok((r.spec.seed, scale.of(record.and_then(|s| s.value))))
         };
-        let found: Vec<f64> =
-            runs.iter().filter(|r| r.spec.setting == setting).map(of).collect::<Found<_>>()?;
-        if found.is_empty() {
-            let row = runs.first().map_or("", |r| r.spec.label.as_str());
-            return Err(Stop::Missing(format!("no run of {row} in setting {setting}")));
-        }
-        Ok(found)
+        row.at(setting)?.runs.iter().map(of).collect()
     }
 
-    /// The scores of the setting with the best mean.
-    pub(super) fn best_setting(&self, row: &str, metric: Metric, which: Which) -> Found<Vec<f64>> {
-        let runs = self.row(row)?;
-        let all = Self::settings(&runs)
-            .into_iter()
-            .map(|s| Self::scores(&runs, s, metric, which))
-            .collect::<Found<Vec<_>>>()?;
-        let better = |a: f64, b: f64| if metric.higher_is_better() { a > b } else { a < b };
-        let best = all.into_iter().reduce(|a, b| if better(mean(&b), mean(&a)) { b } else { a });
-        match best {
-            Some(values) if values.iter().all(|v| v.is_finite()) => Ok(values),
-            _ => Err(Stop::Missing(format!("{row} diverged in every setting"))),
+    /// The logs of a row's completed runs in a setting, by seed; they must reach update `to`.
+    pub(super) fn logs(&self, row: &Row<'_>, to: u64) -> Found<BTreeMap<u64, Vec<LogRecord>>> {
+        let mut logs = BTreeMap::new();
+        for run in &row.runs {
+            if run.spec.gen_updates < to {
+                return Err(ends_early(run, to));
+            }
+            if run.status.as_ref().is_some_and(|s| s.status == Status::Completed) {
+                logs.insert(run.spec.seed, run.dir.log()?);
+            }
         }
-    }
-
-    /// The logs of a row's completed runs in a setting, one a seed.
-    pub(super) fn logs(&self, row: &str, setting: Option<&str>) -> Found<Vec<Vec<LogRecord>>> {
-        let fits = |r: &&&Run| setting.is_none_or(|s| r.spec.setting == s) && completed(r);
-        let runs = self.row(row)?;
-        let logs = runs.iter().filter(fits).map(|r| Ok(r.dir.log()?)).collect::<Found<Vec<_>>>()?;
-        if logs.iter().all(Vec::is_empty) {
-            return Err(Stop::Missing(format!("no completed run of {row} has a log")));
+        if logs.values().all(Vec::is_empty) {
+            return Err(Stop::Missing(format!("no completed run of {} has a log", row.label)));
         }
         Ok(logs)
     }
-
-    /// A statistic of groups of values, one value a seed, with its bootstrap interval.
-    pub(super) fn statistic(
-        &self,
-        name: &str,
-        needs: Needs,
-        groups: &[Vec<f64>],
-        of: impl Fn(&[Vec<f64>]) -> f64,
-    ) -> Statistic {
-        Statistic {
-            name: name.into(),
-            value: of(groups),
-            interval: bootstrap(&format!("{}: {name}", self.name), groups, of),
-            needs,
-        }
-    }
 }
 
-/// Whether a run reached its horizon.
-pub(super) fn completed(run: &Run) -> bool {
-    run.status.as_ref().is_some_and(|s| s.status == Status::Completed)
+fn ends_early(run: &Run, needed: u64) -> Stop {
+    Stop::Missing(format!(
+        "runs of {} end after {} updates, {needed} are needed",
+        run.spec.label, run.spec.gen_updates
+    ))
+}
+
+/// The y alone.
+pub(super) fn values(scores: &BySeed) -> Vec<f64> {
+    scores.values().map(|s| s.y).collect()
+}
+
+/// How many of these failed.
+pub(super) fn failures<'s>(scores: impl IntoIterator<Item = &'s BySeed>) -> Failures {
+    let all: Vec<LogScore> = scores.into_iter().flat_map(|s| s.values().copied()).collect();
+    Failures::of(&all)
 }

@@ -1,9 +1,10 @@
 //! One page per experiment that needs nothing beside it: claims first, then figures, scores beside the paper's, specs and provenance.
 
+mod claims;
 mod html;
 mod provenance;
 
-use crate::claims::{self, Answer, Verdict};
+use crate::claims::{Answers, answer, claims as papers_claims, definitions};
 use crate::collect::best_heading;
 use crate::table::{Cell, Grid};
 use crate::{Artefact, Collected, Rendered, Result, collect, figures, render_all, table};
@@ -26,26 +27,18 @@ pub fn write(out: &Path, also: &[Collected], timings: Option<&UpdateTimings>) ->
     let rendered = render_all(out, true)?;
     let c = collect(out)?;
     let sweeps: Vec<Collected> = std::iter::once(c.clone()).chain(also.iter().cloned()).collect();
-    let concerned: Vec<claims::Claim> = claims::claims()?
-        .into_iter()
-        .filter(|claim| claim.parts.iter().any(|p| p.experiment == c.plan.name))
-        .collect();
-    let answers = claims::answer(&concerned, &sweeps, timings)?;
+    let answers = answer(&papers_claims()?, &sweeps, timings)?.about(&c.plan.name);
     let path = out.join("report.html");
     atomic::write(&path, page(&c, &answers, &rendered)?.as_bytes())?;
     Ok(path)
 }
 
-fn page(
-    c: &Collected,
-    answers: &[Answer],
-    rendered: &[(&'static str, Rendered)],
-) -> Result<String> {
+fn page(c: &Collected, answers: &Answers, rendered: &[(&'static str, Rendered)]) -> Result<String> {
     let sections = [
-        ("claims", "Claims", claims_body(answers)),
+        ("claims", "Claims", claims::body(answers)),
         ("figures", "Figures", figures_body(rendered)?),
         ("scores", "Scores, ours and the paper's", scores_body(c)?),
-        ("runs", "Runs", html_table(&runs(c))),
+        ("runs", "Runs", dead_critics(c)? + &html_table(&runs(c))),
         ("spec", "Specs and provenance", provenance::body(c)?),
     ];
     let links: String = sections
@@ -66,50 +59,25 @@ fn page(
     ))
 }
 
-fn claims_body(answers: &[Answer]) -> String {
-    if answers.is_empty() {
-        return paragraph("No claim of the paper is about this experiment.");
+/// How many runs have a dead critic, and what that is.
+fn dead_critics(c: &Collected) -> Result<String> {
+    let judged = c.runs.iter().filter(|r| r.critic.is_some()).count();
+    if judged == 0 || c.untrained.is_empty() {
+        return Ok(String::new());
     }
-    let intro = "Each answer holds for the runs shown here; how each claim is decided stands in experiments/claims.toml. A claim holds where \
-                 all its parts do. Fewer than three seeds answer nothing.";
-    let mut text = paragraph(intro) + &paragraph(&claims::notes());
-    for answer in answers {
-        let class = class(&answer.verdict);
-        let _ = write!(
-            text,
-            "<div class=\"claim {class}\"><p>{}. {}</p><p class=\"verdict {class}\">{}</p><ul>",
-            answer.number,
-            escape(&answer.text),
-            escape(&answer.verdict_text())
-        );
-        for part in &answer.parts {
-            let over =
-                if part.repeats > 0 { format!("; {}", part.repeats_text()) } else { String::new() };
-            let statistic = if part.statistic.is_some() {
-                format!(": {}{over}", part.statistic_text())
-            } else {
-                String::new()
-            };
-            let _ = write!(
-                text,
-                "<li>{} — <span class=\"verdict {}\">{}</span>{}</li>",
-                escape(&part.says),
-                self::class(&part.verdict),
-                escape(&part.verdict_text()),
-                escape(&statistic)
-            );
-        }
-        text += "</ul></div>\n";
-    }
-    text
-}
-
-fn class(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Yes => "yes",
-        Verdict::No => "no",
-        Verdict::NotTested(_) => "untested",
-    }
+    let dead = c.runs.iter().filter(|r| r.has_dead_critic()).count();
+    let d = definitions()?.dead_critic;
+    Ok(paragraph(&format!(
+        "Dead critics: {dead} of {judged} completed runs. In at least {:.0} % of their logged updates \
+         after {} the critic has no gradient (mean ‖∇D(x̂)‖ below {} where a penalty needs it) or does \
+         not tell real from generated images (mean D(x) within {} of mean D(G(z))), and the last FID \
+         is above {} of the untrained generator's.",
+        100.0 * d.share,
+        d.after,
+        d.grad_norm,
+        d.difference,
+        d.fid
+    )))
 }
 
 /// The figures that were drawn, and why others were not.

@@ -10,7 +10,6 @@
 //! number of claims, and a [`Decision`] comes out. [`COVERED`] says what the intervals are worth.
 
 mod best_of_settings;
-mod bootstrap;
 mod cell;
 mod coverage;
 mod decision;
@@ -27,7 +26,6 @@ mod spread;
 mod summary;
 
 pub use best_of_settings::{BestOfSettings, best_of_settings};
-pub use bootstrap::{COVERAGE, Coverage, bootstrap};
 pub use cell::Cell;
 pub use coverage::{COVERED, Covered, Data, Procedure};
 pub use decision::{Claimed, Decision, MARGIN_FID, MARGIN_IS, PValues};

@@ -60,20 +60,30 @@ impl Cell {
         };
         let values: Vec<f64> = runs.iter().filter_map(|r| value(&r)).collect();
         let Some(s) = summary(&values) else { return Cell::status(runs) };
+        let dead = runs.iter().filter(|r| r.has_dead_critic()).count();
         let without = runs.len() - values.len();
         let lost = if without > 0 {
             format!(", {without} of {} without score", runs.len())
         } else {
             String::new()
         };
-        Cell { text: s.text(2) + &lost, value: Some(s.mean) }
+        Cell { text: with_dead(&s.text(2), dead) + &lost, value: Some(s.mean) }
     }
 
     /// How the runs of a row stand.
     pub(crate) fn status(runs: &[&Run]) -> Cell {
-        let mut all: Vec<String> = runs.iter().map(|r| status(r)).collect();
+        let words = |r: &&Run| if r.has_dead_critic() { "dead critic".into() } else { status(r) };
+        let mut all: Vec<String> = runs.iter().map(words).collect();
         all.dedup();
         Cell::text(if all.is_empty() { "not begun".into() } else { all.join(", ") })
+    }
+}
+
+/// Counts the runs with a dead critic beside n: `20.00 ± 1.00 (n = 3, 1 dead)`.
+fn with_dead(text: &str, dead: usize) -> String {
+    match text.strip_suffix(')') {
+        Some(open) if dead > 0 => format!("{open}, {dead} dead)"),
+        _ => text.to_string(),
     }
 }
 

@@ -17,17 +17,18 @@ fn records_become_tables_that_other_programs_read() {
             .collect();
         write_lines(&dir.spectrum_path(), &spectra);
     }
+    sweep.untrained(1.0, 400.0);
     let folder = sweep.path().join("records");
     let files = export(&[sweep.path().to_path_buf()], &folder).unwrap();
     // The made-up runs have no timing.
-    assert_eq!(files.len(), 2 * 5, "{files:?}");
+    assert_eq!(files.len(), 2 * 6, "{files:?}");
     let read = |name: &str| {
         ParquetReader::new(std::fs::File::open(folder.join(name)).unwrap()).finish().unwrap()
     };
     let height = |name: &str| read(&format!("{name}.parquet")).height();
     assert_eq!(
-        ["runs", "log", "sigma", "scores", "spectrum"].map(height),
-        [2, 2 * 2, 2 * 7 * 2, 4 * 2, 8 * 14 * 2]
+        ["runs", "log", "sigma", "scores", "untrained", "spectrum"].map(height),
+        [2, 2 * 2, 2 * 7 * 2, 4 * 2, 2, 8 * 14 * 2]
     );
     let scores = read("scores.parquet");
     let values: Vec<Option<f64>> = scores.column("value").unwrap().f64().unwrap().iter().collect();

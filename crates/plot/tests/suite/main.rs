@@ -4,6 +4,7 @@
 
 mod artefacts;
 mod claims;
+mod dead_critics;
 mod export;
 mod figures;
 mod report;

@@ -46,9 +46,7 @@ fn the_report_is_one_page_with_everything_inside() {
     );
     // Small numbers sort as numbers, and a score that was taken once is no best one.
     assert!(page.contains("data-value=\"0.0002\">0.0002</td>"), "settings and specs");
-    assert!(
-        page.contains("best (needs eval_every)") && page.contains("of normal values they cover")
-    );
+    assert!(page.contains("best (needs eval_every)") && page.contains("95 % interval leaves out"));
     // Nothing is loaded from elsewhere.
     for outside in ["src=", "href=\"http", "@import", "url("] {
         assert!(!page.contains(outside), "{outside}");

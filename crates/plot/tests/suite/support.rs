@@ -71,9 +71,14 @@ pub(crate) fn log(gen_update: u64, sigma: f64) -> LogRecord {
         d_fake: None,
         grad_norm_d: None,
         grad_norm_g: None,
+        grad_norm_x_hat: None,
         effective_rank: sigma
             .keys()
             .map(|layer| (layer.clone(), Some(1.0 + gen_update as f64 / 10.0)))
+            .collect(),
+        stable_rank: sigma
+            .keys()
+            .map(|layer| (layer.clone(), Some(1.0 + gen_update as f64)))
             .collect(),
         sigma_forward: sigma.clone(),
         sigma_fig9: sigma,
@@ -168,6 +173,11 @@ impl Folder {
         self.plan.runs.push(spec.dir_name());
         self.write_plan();
         dir
+    }
+
+    /// The untrained generator's scores.
+    pub(crate) fn untrained(&self, is: f64, fid: f64) {
+        write_lines(&self.path().join("untrained.jsonl"), &score(0, is, fid));
     }
 
     /// The real data's own scores.

@@ -1,0 +1,189 @@
+//! What experiments/claims.toml defines, for all claims and for each.
+
+use super::test::Test;
+use crate::{DeadCritic, Error, Result};
+use serde::Deserialize;
+use sngan_experiment::records::Metric;
+use std::path::Path;
+
+/// The embedded experiments/claims.toml.
+pub(super) const CLAIMS: &str = include_str!("../../../../experiments/claims.toml");
+
+/// The paper's claims and how they are decided.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimsFile {
+    /// What all claims are decided by.
+    pub definitions: Definitions,
+    /// The claims.
+    pub claims: Vec<Claim>,
+}
+
+/// A claim of the paper.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// Its number in the list.
+    pub number: u32,
+    /// What the paper says.
+    pub text: String,
+    /// What must all hold.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a claim.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The part in words.
+    pub says: String,
+    /// The experiment whose runs decide it; `figure10` for timings.
+    pub experiment: String,
+    /// How.
+    pub(super) test: Test,
+}
+
+/// What is fixed before the runs for all claims.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definitions {
+    /// The scale whose answers are adjusted for the number of claims.
+    pub primary_scale: String,
+    /// Generator updates after which scores count at the primary scale.
+    pub horizon: u64,
+    /// The metric of parts that name none.
+    pub metric: Score,
+    /// Factors by which scores may differ and still count as equal.
+    pub margin: EachScore,
+    /// Variances of y over redrawn samples of one run: no variance over seeds counts as less.
+    pub redraw_variance: EachScore,
+    /// Seeds, or rounds of timings, below which nothing is answered.
+    pub least_seeds: usize,
+    /// Number of claims that p-values are adjusted for.
+    pub claims: usize,
+    /// When a run's critic is dead.
+    pub dead_critic: DeadCritic,
+}
+
+/// A metric that claims can be decided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Score {
+    /// Fréchet inception distance.
+    Fid,
+    /// Inception score.
+    Is,
+}
+
+/// A number for each metric.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EachScore {
+    /// That of the FID.
+    pub fid: f64,
+    /// That of the inception score.
+    pub is: f64,
+}
+
+impl Score {
+    /// The records' name for it.
+    pub fn metric(self) -> Metric {
+        match self {
+            Score::Fid => Metric::Fid,
+            Score::Is => Metric::Is,
+        }
+    }
+
+    /// Its name in words.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Score::Fid => "FID",
+            Score::Is => "IS",
+        }
+    }
+
+    /// y in words.
+    pub(super) fn y(self) -> &'static str {
+        match self {
+            Score::Fid => "ln FID",
+            Score::Is => "−ln IS",
+        }
+    }
+}
+
+impl EachScore {
+    /// The number of one of them.
+    pub fn of(self, score: Score) -> f64 {
+        match score {
+            Score::Fid => self.fid,
+            Score::Is => self.is,
+        }
+    }
+}
+
+/// The paper's claims and their definitions.
+///
+/// # Errors
+/// Never in a released build: the file is embedded.
+pub fn claims() -> Result<ClaimsFile> {
+    parse(Path::new("experiments/claims.toml"), CLAIMS)
+}
+
+/// What is defined for all claims.
+///
+/// # Errors
+/// As [`claims`].
+pub fn definitions() -> Result<Definitions> {
+    Ok(claims()?.definitions)
+}
+
+/// Reads a file of claims; `path` is for messages.
+///
+/// # Errors
+/// [`Error::Claims`] naming line and key.
+pub fn parse(path: &Path, text: &str) -> Result<ClaimsFile> {
+    toml::from_str(text).map_err(|e| Error::Claims { path: path.into(), reason: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::evidence::TIMINGS;
+    use super::*;
+    use crate::statistics::{MARGIN_FID, MARGIN_IS};
+
+    #[test]
+    fn all_twelve_claims_parse_and_name_experiments_that_are_there() {
+        let ClaimsFile { definitions, claims } = claims().unwrap();
+        let numbers: Vec<u32> = claims.iter().map(|c| c.number).collect();
+        assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
+        assert_eq!(definitions.claims, numbers.len());
+        let experiments =
+            std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+        for part in claims.iter().flat_map(|c| &c.parts).filter(|p| p.experiment != TIMINGS) {
+            let file = experiments.join(format!("{}.toml", part.experiment));
+            let text = std::fs::read_to_string(file).unwrap();
+            let scale = format!("[scales.{}]", definitions.primary_scale);
+            assert!(text.contains(&scale), "{} lacks {scale}", part.experiment);
+        }
+    }
+
+    #[test]
+    fn margins_are_those_of_the_statistics() {
+        let margin = definitions().unwrap().margin;
+        assert!((margin.fid.ln() - MARGIN_FID).abs() < 1e-15);
+        assert!((margin.is.ln() - MARGIN_IS).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_wrong_key_is_named() {
+        for (key, wrong) in [
+            ("number =", "numbr ="),
+            ("factor = 2.0", "factr = 2.0"),
+            ("share = 0.5\n", "shar = 1\n"),
+        ] {
+            let message = parse(Path::new("c.toml"), &CLAIMS.replacen(key, wrong, 1)).unwrap_err();
+            let name = wrong.split(' ').next().unwrap();
+            assert!(message.to_string().contains(name), "{message}");
+        }
+    }
+}

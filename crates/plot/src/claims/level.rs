@@ -1,0 +1,164 @@
+//! Rows compared setting by setting: over all of several, and in each of several.
+
+use super::definitions::Score;
+use super::evidence::{BySeed, Evidence, Found, Row, Stop, failures, values};
+use super::finding::{Comparison, Finding, fails_more};
+use super::test::{Fails, Level};
+use crate::statistics::{
+    Cell, Claimed, LogScale, Procedure, fisher, probability_of_improvement, spread, welch,
+};
+use std::collections::BTreeSet;
+
+/// A row's y in each of some settings.
+struct Grid<'a> {
+    row: Row<'a>,
+    settings: Vec<BySeed>,
+}
+
+impl<'a> Grid<'a> {
+    fn of(
+        e: &Evidence<'a>,
+        name: &str,
+        settings: &[String],
+        score: Score,
+        scale: LogScale,
+    ) -> Found<Grid<'a>> {
+        let row = e.row(name)?;
+        let scores = settings.iter().map(|s| e.scores(&row, s, score, scale));
+        let settings = scores.collect::<Found<_>>()?;
+        Ok(Grid { row, settings })
+    }
+
+    fn y(&self) -> Vec<Vec<f64>> {
+        self.settings.iter().map(values).collect()
+    }
+
+    fn cells(&self, floor: f64) -> Option<Vec<Cell>> {
+        self.settings.iter().map(|s| Cell::of(&values(s), floor)).collect()
+    }
+
+    fn seeds(&self) -> usize {
+        self.settings.iter().map(BySeed::len).min().unwrap_or(0)
+    }
+}
+
+/// The level of a row over settings against each other row's. A row that is not there leaves the
+/// part untested, but the rest is shown.
+pub(super) fn level(e: &Evidence<'_>, t: &Level, score: Score, doubled: bool) -> Found<Finding> {
+    let scale = e.scale(score, doubled)?;
+    let floor = e.definitions.redraw_variance.of(score);
+    let own = Grid::of(e, &t.row, &t.settings, score, scale)?;
+    let (mut comparisons, mut missing) = (Vec::new(), BTreeSet::new());
+    let mut beside = vec![describe(&own, t, (score, scale), floor, None)];
+    for other in &t.others {
+        match Grid::of(e, other, &t.settings, score, scale) {
+            Ok(other) => {
+                comparisons.push(compare(&own, &other, score, floor));
+                beside.push(describe(&other, t, (score, scale), floor, Some(&own)));
+            }
+            Err(Stop::Missing(why)) => drop(missing.insert(why)),
+            Err(failed) => return Err(failed),
+        }
+    }
+    let mut finding = Finding::all(comparisons, &[Procedure::Level]);
+    finding.beside = beside;
+    finding.missing = missing;
+    Ok(finding)
+}
+
+fn compare(own: &Grid<'_>, other: &Grid<'_>, score: Score, floor: f64) -> Comparison {
+    let names = format!("{} − {}", own.row.label, other.row.label);
+    let seeds = own.seeds().min(other.seeds());
+    let failed = [own, other].map(|g| failures(&g.settings));
+    if failed.iter().any(|f| f.all()) {
+        let p = fisher(failed[0], failed[1]).map(|f| f.p());
+        return Comparison::of_counts(
+            format!("{names}: failed {} and {}", failed[0], failed[1]),
+            seeds,
+            p,
+        );
+    }
+    let cells = own.cells(floor).zip(other.cells(floor));
+    let estimate = cells.and_then(|(a, b)| crate::statistics::level(&a, &b));
+    Comparison::new(format!("{names}, {}", score.y()), estimate, Claimed::BEATS, seeds)
+}
+
+/// Spread, worst setting and probability of improvement of a row: descriptive.
+fn describe(
+    grid: &Grid<'_>,
+    t: &Level,
+    (score, scale): (Score, LogScale),
+    floor: f64,
+    own: Option<&Grid<'_>>,
+) -> String {
+    let mut text = format!("{}: ", grid.row.label);
+    if let Some(s) = grid.cells(floor).and_then(|cells| spread(&cells)) {
+        text += &format!(
+            "spread {:.2}, worst setting {}, {} {:.2}",
+            s.squared.sqrt(),
+            t.settings[s.worst_setting],
+            score.name(),
+            scale.score(s.worst_mean)
+        );
+    }
+    let improves =
+        own.and_then(|own| Some((own, probability_of_improvement(&own.y(), &grid.y())?)));
+    if let Some((own, p)) = improves {
+        text += &format!(", {} better in {:.0} % of pairs", own.row.label, 100.0 * p);
+    }
+    let losses = grid.row.losses().map_or_else(String::new, |l| {
+        l.split_once(": ").map_or_else(String::new, |(_, l)| format!("; {l}"))
+    });
+    text + &losses
+}
+
+/// A row that is worse by a factor in each of some settings, or fails in all of its runs there.
+pub(super) fn fails(e: &Evidence<'_>, t: &Fails, score: Score, doubled: bool) -> Found<Finding> {
+    let scale = e.scale(score, doubled)?;
+    let floor = e.definitions.redraw_variance.of(score);
+    let (row, against) = (e.row(&t.row)?, e.row(&t.against)?);
+    let mut comparisons = Vec::new();
+    let mut beside = Vec::new();
+    for setting in &t.settings {
+        let [own, other] = [&row, &against].map(|r| e.scores(r, setting, score, scale));
+        let (own, other) = (own?, other?);
+        comparisons.push(fails_in(
+            setting,
+            (&row, &own),
+            (&against, &other),
+            score,
+            floor,
+            t.factor,
+        ));
+        let losses = row.at(setting)?.losses();
+        beside.extend(losses.map(|l| format!("setting {setting}, {l}")));
+    }
+    let mut finding = Finding::all(comparisons, &[Procedure::Welch]);
+    finding.beside = beside;
+    Ok(finding)
+}
+
+fn fails_in(
+    setting: &str,
+    (row, own): (&Row<'_>, &BySeed),
+    (against, other): (&Row<'_>, &BySeed),
+    score: Score,
+    floor: f64,
+    factor: f64,
+) -> Comparison {
+    let names = format!("{setting}: {} − {}", row.label, against.label);
+    let seeds = own.len().min(other.len());
+    let failed = [own, other].map(|s| failures([s]));
+    if failed.iter().any(|f| f.all()) {
+        let p = fisher(failed[0], failed[1]).map(fails_more);
+        return Comparison::of_counts(
+            format!("{names}: failed {} and {}", failed[0], failed[1]),
+            seeds,
+            p,
+        );
+    }
+    let cells = [own, other].map(|s| Cell::of(&values(s), floor));
+    let estimate = cells[0].zip(cells[1]).and_then(|(a, b)| welch(&a, &b));
+    let needs = Claimed::Above(factor.ln());
+    Comparison::new(format!("{names}, {}", score.y()), estimate, needs, seeds)
+}

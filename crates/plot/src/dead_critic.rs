@@ -1,0 +1,193 @@
+//! Runs whose critic is dead: D tells real from generated images no more, or its gradient has
+//! vanished, and G has learned nothing. No number diverges in such a run, and its score alone does
+//! not say why it is bad.
+
+use crate::claims::definitions;
+use crate::collect::untrained_score;
+use crate::{Result, collect};
+use serde::Deserialize;
+use sngan_experiment::method::Regularizer;
+use sngan_experiment::records::{LogRecord, Metric, ScoreRecord, Status};
+use sngan_experiment::{RunDir, RunSpec};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// When a critic is dead. experiments/claims.toml has the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeadCritic {
+    /// Updates up to this one are not looked at.
+    pub after: u64,
+    /// With a gradient penalty: mean ‖∇D(x̂)‖₂ below this.
+    pub grad_norm: f64,
+    /// The same in records without that norm: a penalty above this share of λ, up to λ.
+    pub penalty: f64,
+    /// Without a penalty: |D(x) − D(G(z))| below this.
+    pub difference: f64,
+    /// Least share of the logged updates that are so.
+    pub share: f64,
+    /// The last FID is above this share of the untrained generator's.
+    pub fid: f64,
+}
+
+/// How a run's critic fared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Critic {
+    /// Logged updates that were looked at, at least one.
+    pub updates: usize,
+    /// Those in which it told nothing.
+    pub silent: usize,
+    /// Whether it is dead; never where the FID or the untrained generator's is not known, for an
+    /// equilibrium looks the same in the log.
+    pub dead: bool,
+}
+
+impl Critic {
+    /// The share of logged updates in which it told nothing.
+    pub fn share(&self) -> f64 {
+        self.silent as f64 / self.updates as f64
+    }
+}
+
+impl DeadCritic {
+    /// Judges a run by its log, its last FID and that of the untrained generator; `None` where the
+    /// log holds nothing to judge by.
+    pub fn judge(
+        &self,
+        spec: &RunSpec,
+        log: &[LogRecord],
+        fid: Option<f64>,
+        untrained: Option<f64>,
+    ) -> Option<Critic> {
+        let late = log.iter().filter(|r| r.gen_update > self.after);
+        let silent: Vec<bool> = late.filter_map(|r| self.silent(spec, r)).collect();
+        let updates = Some(silent.len()).filter(|n| *n > 0)?;
+        let mut critic =
+            Critic { updates, silent: silent.into_iter().filter(|s| *s).count(), dead: false };
+        let learned_nothing = fid.zip(untrained).is_some_and(|(fid, f0)| fid > self.fid * f0);
+        critic.dead = critic.share() >= self.share && learned_nothing;
+        Some(critic)
+    }
+
+    /// Whether D told nothing in a logged update, where its record says.
+    fn silent(&self, spec: &RunSpec, r: &LogRecord) -> Option<bool> {
+        if spec.regularizer == Regularizer::GradientPenalty {
+            let lambda = spec.penalty_lambda;
+            let by_penalty = |p: f64| p > self.penalty * lambda && p <= lambda;
+            return match r.grad_norm_x_hat {
+                Some(norm) => Some(norm < self.grad_norm),
+                None => r.loss_reg.map(by_penalty),
+            };
+        }
+        Some((r.d_real? - r.d_fake?).abs() < self.difference)
+    }
+}
+
+/// How the critic of a completed run fared; `None` for another run, and where nothing was logged.
+pub(crate) fn critic(
+    definition: &DeadCritic,
+    dir: &RunDir,
+    spec: &RunSpec,
+    fid: Option<&ScoreRecord>,
+    untrained: &[ScoreRecord],
+) -> Result<Option<Critic>> {
+    if dir.status()?.is_none_or(|s| s.status != Status::Completed) {
+        return Ok(None);
+    }
+    let f0 = fid.and_then(|score| untrained_score(untrained, score));
+    Ok(definition.judge(spec, &dir.log()?, fid.and_then(|s| s.value), f0))
+}
+
+/// The same for a run by itself: its last FID is the newest that the untrained generator has one
+/// to be held against.
+pub(crate) fn of_run(
+    definition: &DeadCritic,
+    dir: &RunDir,
+    untrained: &[ScoreRecord],
+) -> Result<Option<Critic>> {
+    let (spec, scores) = (dir.spec()?, dir.scores()?);
+    let fid = scores.iter().rev().find(|s| {
+        (s.metric, s.gen_updates) == (Metric::Fid, spec.gen_updates)
+            && untrained_score(untrained, s).is_some()
+    });
+    critic(definition, dir, &spec, fid, untrained)
+}
+
+/// The folder names of a sweep's completed runs whose critic is dead; none where the sweep has no
+/// scores of the untrained generator.
+///
+/// # Errors
+/// A folder that is no sweep's, or a malformed record.
+pub fn dead_critics(out: &Path) -> Result<BTreeSet<String>> {
+    let definition = definitions()?.dead_critic;
+    let untrained = collect::untrained(out)?;
+    let mut dead = BTreeSet::new();
+    for name in collect::plan(out)?.runs {
+        let dir = RunDir::new(out.join("runs").join(&name));
+        let judged = !untrained.is_empty() && dir.spec_path().exists();
+        if judged && of_run(&definition, &dir, &untrained)?.is_some_and(|c| c.dead) {
+            dead.insert(name);
+        }
+    }
+    Ok(dead)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sngan_experiment::method::Method;
+
+    /// A line of a log with these numbers and nothing else.
+    fn line(gen_update: u64, keys: &[(&str, f64)]) -> LogRecord {
+        let mut value = serde_json::json!({ "version": 1, "gen_update": gen_update,
+            "sigma_forward": {}, "sigma_fig9": {} });
+        for (key, number) in keys {
+            value[key] = (*number).into();
+        }
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn judged(method: Method, lines: &[LogRecord], fid: f64) -> Option<Critic> {
+        let definition = definitions().unwrap().dead_critic;
+        definition.judge(&RunSpec::paper(method), lines, Some(fid), Some(100.0))
+    }
+
+    fn lines(of: impl Fn(u64) -> Vec<(&'static str, f64)>) -> Vec<LogRecord> {
+        (1..=10).map(|i| line(100 * i, &of(i))).collect()
+    }
+
+    #[test]
+    fn half_of_the_later_updates_and_a_bad_score_make_a_dead_critic() {
+        // Updates 400 to 1000 count; of the seven, four or three are silent.
+        for (from, dead) in [(7, true), (8, false)] {
+            let log = lines(|i| vec![("grad_norm_x_hat", if i >= from { 0.05 } else { 0.9 })]);
+            let c = judged(Method::WganGp, &log, 60.0).unwrap();
+            assert_eq!((c.updates, c.silent, c.dead), (7, 11 - from as usize, dead));
+        }
+        let log = lines(|_| vec![("grad_norm_x_hat", 0.05)]);
+        assert!(!judged(Method::WganGp, &log, 49.0).unwrap().dead, "G has learned");
+        let definition = definitions().unwrap().dead_critic;
+        let spec = RunSpec::paper(Method::WganGp);
+        assert!(!definition.judge(&spec, &log, Some(60.0), None).unwrap().dead);
+        assert!(!definition.judge(&spec, &log, None, Some(100.0)).unwrap().dead);
+    }
+
+    #[test]
+    fn older_records_tell_by_the_penalty_and_others_by_the_difference() {
+        let penalty = |p: f64| judged(Method::WganGp, &lines(|_| vec![("loss_reg", p)]), 60.0);
+        let dead = |p: f64| penalty(p).unwrap().dead;
+        assert_eq!([7.9, 8.0, 8.1, 10.0, 10.1].map(dead), [false, false, true, true, false]);
+        let apart = |d: f64| {
+            let log = lines(|_| vec![("d_real", 0.3 + d), ("d_fake", 0.3), ("loss_reg", 9.0)]);
+            judged(Method::WeightClipping, &log, 60.0).unwrap().dead
+        };
+        assert_eq!([0.005, -0.005, 0.02].map(apart), [true, true, false]);
+    }
+
+    #[test]
+    fn a_log_that_says_nothing_judges_nothing() {
+        assert_eq!(judged(Method::Sn, &[], 60.0), None);
+        assert_eq!(judged(Method::Sn, &lines(|_| vec![("loss_reg", 9.0)]), 60.0), None);
+        assert_eq!(judged(Method::Sn, &lines(|_| vec![])[..3], 60.0), None);
+    }
+}
