@@ -239,12 +239,28 @@ pub struct LogRecord {
     /// The classifier's cross-entropy on generated images (AC-GAN).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_class_g: Option<f64>,
-    /// D's loss on a fixed batch of training images, where held-out ones were given.
+    /// D's loss on fixed training images, where held-out ones were given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critic_train: Option<f64>,
-    /// D's loss on a fixed batch of held-out images.
+    /// D's loss on fixed held-out images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critic_held_out: Option<f64>,
+    /// Images of each kind in these two losses; not there without them, and in records of before it was kept
+    /// ([`LogRecord::images_of_critic`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critic_images: Option<u64>,
+}
+
+/// Images of each kind in the losses of records that do not say how many.
+const CRITIC_IMAGES: u64 = 256;
+
+impl LogRecord {
+    /// Images of each kind in `critic_train` and `critic_held_out`, where there is one of these. Of records that do not say it the most it
+    /// can have been: a smaller set gave fewer.
+    pub fn images_of_critic(&self) -> Option<u64> {
+        self.critic_train.or(self.critic_held_out)?;
+        Some(self.critic_images.unwrap_or(CRITIC_IMAGES))
+    }
 }
 
 /// A line of `timing.jsonl`, the only place of wall-clock times.
@@ -481,6 +497,26 @@ mod tests {
         assert_eq!(begin(20, 2), [(0, 1), (20, 2)]);
         assert_eq!(begin(15, 3), [(0, 1), (15, 3)]);
         assert_eq!(begin(15, 1), [(0, 1)]);
+    }
+
+    #[test]
+    fn a_log_from_before_the_number_of_images_was_kept_has_256() {
+        let line = |more: Value| {
+            let mut line =
+                json!({ "version": 1, "gen_update": 1, "sigma_forward": {}, "sigma_fig9": {} });
+            for key in
+                ["loss_d", "loss_reg", "loss_g", "d_real", "d_fake", "grad_norm_d", "grad_norm_g"]
+            {
+                line[key] = Value::Null;
+            }
+            for (key, value) in more.as_object().unwrap() {
+                line[key] = value.clone();
+            }
+            LogRecord::read(line).unwrap().remove(0).images_of_critic()
+        };
+        assert_eq!(line(json!({})), None);
+        assert_eq!(line(json!({ "critic_train": 0.5, "critic_held_out": 0.6 })), Some(256));
+        assert_eq!(line(json!({ "critic_train": 0.5, "critic_images": 2000 })), Some(2000));
     }
 
     #[test]

@@ -205,10 +205,12 @@ fn log(table: &mut Table, r: &LogRecord) {
         .real("d_fake", r.d_fake)
         .real("grad_norm_d", r.grad_norm_d)
         .real("grad_norm_g", r.grad_norm_g)
+        .real("grad_norm_x_hat", r.grad_norm_x_hat)
         .real("loss_class_d", r.loss_class_d)
         .real("loss_class_g", r.loss_class_g)
         .real("critic_train", r.critic_train)
-        .real("critic_held_out", r.critic_held_out);
+        .real("critic_held_out", r.critic_held_out)
+        .whole("critic_images", r.images_of_critic());
 }
 
 /// The log's singular values: a row for each layer of each logged update.
@@ -227,7 +229,8 @@ fn rows_of_layers(runs: &[Named]) -> Result<Table> {
                     .text("layer", name.clone());
                 row.real("sigma_forward", forward)
                     .real("sigma_fig9", fig9)
-                    .real("effective_rank", layer(&record.effective_rank, name));
+                    .real("effective_rank", layer(&record.effective_rank, name))
+                    .real("stable_rank", layer(&record.stable_rank, name));
             }
         }
     }

@@ -3,16 +3,17 @@
 use super::Trainer;
 use super::updates::host;
 use crate::batch::{Batches, Noise};
-use crate::model::{Mode, Parameters};
+use crate::model::{Mode, Parameters, Weights};
 use crate::norm::Iterate;
 use crate::rng::Streams;
 use crate::{Error, Result, loss};
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
 
-/// Real images of each kind, and generated ones; fewer where a set is smaller.
-const SIZE: usize = 256;
-/// Images per forward pass.
+/// Training images, held-out ones and generated ones, as many of each; fewer where a set is smaller. The gap between the first two is small
+/// beside the spread of D's outputs, so a few hundred images would show mostly which ones were drawn.
+const SIZE: usize = 2000;
+/// Images per forward pass; the last may have fewer.
 const CHUNK: usize = 64;
 
 /// D's adversarial loss on the two kinds of real images, each with the same generated ones.
@@ -22,6 +23,8 @@ pub struct CriticLoss {
     pub train: f64,
     /// On held-out images.
     pub held_out: f64,
+    /// Images of each kind, and generated ones.
+    pub images: usize,
 }
 
 /// The images and noise of the measurement, the same at every update: drawn from streams of their own, so that the training does not
@@ -29,6 +32,7 @@ pub struct CriticLoss {
 pub(super) struct Critic<'a> {
     train: Batches<'a>,
     held_out: Batches<'a>,
+    /// As many of either set.
     chosen: [Vec<u32>; 2],
     noise: Noise,
 }
@@ -76,9 +80,10 @@ impl<'a> Critic<'a> {
     ) -> Result<Critic<'a>> {
         fits(spec, images, held_out)?;
         let streams = Streams::new(spec.seed);
+        let n = SIZE.min(images.len()).min(held_out.len());
         let choose = |stream: &str, set: &dyn ImageSource| {
             let mut order = streams.permutation(stream, 0, set.len());
-            order.truncate(SIZE);
+            order.truncate(n);
             order
         };
         let chosen = [choose("critic.train", images), choose("critic.held-out", held_out)];
@@ -106,19 +111,10 @@ impl Trainer<'_> {
 
     fn measure_critic(&mut self, critic: &Critic<'_>) -> Result<CriticLoss> {
         let weights = self.discriminator.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
-        let mut fake = Vec::new();
-        for chunk in 0..SIZE / CHUNK {
-            let z = critic.noise.z("critic.z", chunk as u64, CHUNK, &self.place)?;
-            let labels = critic.noise.labels("critic.y", chunk as u64, CHUNK, &self.place)?;
-            let images =
-                self.generator.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
-            fake.extend(host(
-                &self.discriminator.forward(&weights, &images, labels.as_ref())?.outputs,
-            )?);
-        }
-        let on_fake = loss::discriminator_fake(self.spec.loss, &fake).value;
+        let images = critic.chosen[0].len();
+        let on_fake = self.critic_on_fake(critic, &weights, images)?;
         let of = |batches: &Batches<'_>, chosen: &[u32], stream: &str| {
-            let mut real = Vec::new();
+            let mut real = Vec::with_capacity(images);
             for (i, part) in chosen.chunks(CHUNK).enumerate() {
                 let part = batches.of(part, stream, i as u64, self.spec.n_classes, &self.place)?;
                 real.extend(host(
@@ -133,6 +129,23 @@ impl Trainer<'_> {
         Ok(CriticLoss {
             train: of(&critic.train, &critic.chosen[0], "critic.dequantize.train")?,
             held_out: of(&critic.held_out, &critic.chosen[1], "critic.dequantize.held-out")?,
+            images,
         })
+    }
+
+    /// The part of D's loss that `n` generated images make, the same for both kinds of real ones.
+    fn critic_on_fake(&mut self, critic: &Critic<'_>, weights: &Weights, n: usize) -> Result<f64> {
+        let mut fake = Vec::with_capacity(n);
+        for (chunk, first) in (0..n).step_by(CHUNK).enumerate() {
+            let size = CHUNK.min(n - first);
+            let z = critic.noise.z("critic.z", chunk as u64, size, &self.place)?;
+            let labels = critic.noise.labels("critic.y", chunk as u64, size, &self.place)?;
+            let images =
+                self.generator.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
+            fake.extend(host(
+                &self.discriminator.forward(weights, &images, labels.as_ref())?.outputs,
+            )?);
+        }
+        Ok(loss::discriminator_fake(self.spec.loss, &fake).value)
     }
 }

@@ -282,6 +282,7 @@ impl Session<'_> {
             loss_class_g: update.loss_class_g.and_then(finite),
             critic_train: details.critic.and_then(|c| finite(c.train)),
             critic_held_out: details.critic.and_then(|c| finite(c.held_out)),
+            critic_images: details.critic.map(|c| c.images as u64),
         };
         run_dir::append_line(&self.dir.log_path(), &record)?;
         let seconds = self.started.elapsed().as_secs_f64();

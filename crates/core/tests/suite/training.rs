@@ -172,6 +172,7 @@ fn held_out_images_are_watched_without_a_trace() {
     let last = log.last().unwrap();
     let (train, held_out) = (last.critic_train.unwrap(), last.critic_held_out.unwrap());
     assert!(train > 0.0 && held_out > 0.0 && train != held_out);
+    assert_eq!(last.images_of_critic(), Some(7), "as many of each as the smaller set has");
     assert!(RunDir::new(at("alone")).log().unwrap().iter().all(|r| r.critic_train.is_none()));
 }
 

@@ -86,6 +86,7 @@ pub(crate) fn log(gen_update: u64, sigma: f64) -> LogRecord {
         loss_class_g: None,
         critic_train: None,
         critic_held_out: None,
+        critic_images: None,
     }
 }
 
