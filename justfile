@@ -24,7 +24,7 @@ demo:
 figures records="results" scale="quick":
     cargo build --release --package sngan-cli
     for id in table{1..8}; do {{ sngan }} table "$id" --records {{ records }} --scale {{ scale }} --compare || true; done
-    for id in fig{1..15} ranks; do {{ sngan }} figure "$id" --records {{ records }} --scale {{ scale }} --compare || true; done
+    for id in fig{1..15} ranks stable-rank training; do {{ sngan }} figure "$id" --records {{ records }} --scale {{ scale }} --compare || true; done
 
 # Put a sweep's claims, figures and scores on one page, OUT/report.html
 report out="runs/table1-quick":
@@ -51,7 +51,7 @@ smoke-all:
     for file in experiments/*.toml; do name=$(basename "$file" .toml); case "$name" in settings|claims|demo|spectral-stability) ;; *) {{ sngan }} sweep "$name" --scale smoke ;; esac; done
     {{ sngan }} bench figure10 --width-divisor 16 --sizes 16,24 --batch 8 --rounds 1 --repeat 1 --out runs/figure10-smoke
     for id in table{1..8}; do {{ sngan }} table "$id" --scale smoke --compare --out runs/drawn-smoke; done
-    for id in fig{1..9} fig{11..15} ranks; do {{ sngan }} figure "$id" --scale smoke --compare --out runs/drawn-smoke; done
+    for id in fig{1..9} fig{11..15} ranks stable-rank training; do {{ sngan }} figure "$id" --scale smoke --compare --out runs/drawn-smoke; done
     {{ sngan }} figure fig10 --from runs/figure10-smoke --compare --out runs/drawn-smoke
 
 # Kill a sweep at 20 random moments; its records and checkpoints must end in the bits of an undisturbed one

@@ -141,7 +141,7 @@ impl BarChart {
         let low = all.iter().map(|(v, _)| *v).filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
         let y = match self.scale {
             Scale::Linear => Axis::new(Scale::Linear, 0.0, high * 1.08, self.label.clone()),
-            Scale::Log => Axis::new(Scale::Log, low / 1.5, high * 1.5, self.label.clone()),
+            scale => Axis::new(scale, low / 1.5, high * 1.5, self.label.clone()),
         };
         Frame {
             left: LEFT,

@@ -5,11 +5,11 @@ use crate::canvas::{
     legend_height,
 };
 use crate::frame::{Axis, Frame, Scale};
-use crate::statistics::summary;
+pub(crate) use crate::series::{Point, Series, Stroke};
 use crate::{Rendered, Result};
 use plotters::style::RGBColor;
 use sngan_experiment::method::Method;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Room around a panel's rectangle, units.
@@ -18,30 +18,10 @@ const RIGHT: i32 = 24 * DENSITY;
 const TITLE: i32 = 30 * DENSITY;
 const NO_TITLE: i32 = 10 * DENSITY;
 const BELOW: i32 = 56 * DENSITY;
+/// Height of the row of the series' figures above a panel.
+const FIGURES: i32 = 20 * DENSITY;
 /// More points than this are a curve, not marks.
 const MARKED: usize = 40;
-
-/// A point with the ends of its band, which are `y` where there is none.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Point {
-    pub(crate) x: f64,
-    pub(crate) y: f64,
-    pub(crate) low: f64,
-    pub(crate) high: f64,
-}
-
-/// A named line. Series of one name have one colour in every panel.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Series {
-    pub(crate) name: String,
-    pub(crate) points: Vec<Point>,
-    /// Whether the line is dashed, and has no marks.
-    pub(crate) dashed: bool,
-    /// Where runs diverged and so have no value: crosses at the foot of the panel.
-    pub(crate) diverged: Vec<f64>,
-    /// The method whose runs these are: it has one colour in all figures, where no other series of the figure is of it.
-    pub(crate) method: Option<Method>,
-}
 
 /// What an axis shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,61 +60,6 @@ pub(crate) struct Chart {
     pub(crate) panel: (i32, i32),
 }
 
-impl Point {
-    /// A point without a band.
-    pub(crate) fn new(x: f64, y: f64) -> Point {
-        Point { x, y, low: y, high: y }
-    }
-
-    /// The mean of several seeds' values with its standard error; of one seed without a band. `None` without values.
-    pub(crate) fn over_seeds(x: f64, values: &[f64]) -> Option<Point> {
-        let s = summary(values)?;
-        let reach = s.standard_error.unwrap_or(0.0);
-        Some(Point { x, y: s.mean, low: s.mean - reach, high: s.mean + reach })
-    }
-}
-
-impl Series {
-    /// A series without bands.
-    pub(crate) fn line(
-        name: impl Into<String>,
-        points: impl IntoIterator<Item = (f64, f64)>,
-    ) -> Series {
-        Series {
-            name: name.into(),
-            points: points.into_iter().map(|(x, y)| Point::new(x, y)).collect(),
-            ..Series::default()
-        }
-    }
-
-    /// The mean over seeds at each x, with its standard error as a band.
-    pub(crate) fn over_seeds(
-        name: impl Into<String>,
-        values: impl IntoIterator<Item = (u64, f64)>,
-    ) -> Series {
-        let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-        for (x, y) in values {
-            at.entry(x).or_default().push(y);
-        }
-        let points = at.iter().filter_map(|(x, v)| Point::over_seeds(*x as f64, v)).collect();
-        Series { name: name.into(), points, ..Series::default() }
-    }
-
-    /// The same, as a method's.
-    pub(crate) fn of(self, method: Option<Method>) -> Series {
-        Series { method, ..self }
-    }
-
-    /// Whether there is anything to draw.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.points.is_empty() && self.diverged.is_empty()
-    }
-
-    fn has_band(&self) -> bool {
-        self.points.iter().any(|p| p.high > p.low)
-    }
-}
-
 impl AxisSpec {
     /// A linear axis.
     pub(crate) fn linear(label: impl Into<String>, range: Option<(f64, f64)>) -> AxisSpec {
@@ -146,13 +71,22 @@ impl AxisSpec {
         AxisSpec { scale: Scale::Log, label: label.into(), range: None }
     }
 
+    /// An axis over these values that is linear near 0 and logarithmic far from it on both sides, from `linear` on.
+    pub(crate) fn symmetric(
+        label: impl Into<String>,
+        linear: f64,
+        values: impl Iterator<Item = f64>,
+    ) -> AxisSpec {
+        let (low, high) = ends(values);
+        let range = Some((low - 0.3 * low.abs(), high + 0.3 * high.abs()));
+        AxisSpec { scale: Scale::Symmetric(linear), label: label.into(), range }
+    }
+
     /// The axis over `values`, with a little room at each end that the values decide: a line there must not lie on the plot's frame.
     fn axis(&self, values: impl Iterator<Item = f64>, room: f64) -> Axis {
-        let (low, high) =
-            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
-        let (low, high) = if low.is_finite() { (low, high) } else { (0.0, 1.0) };
+        let (low, high) = ends(values);
         let pad = |low: f64, high: f64| {
-            if self.scale == Scale::Linear {
+            if self.scale != Scale::Log {
                 let reach =
                     if high > low { (high - low) * room } else { high.abs().max(1.0) * room };
                 (low - reach, high + reach)
@@ -170,6 +104,13 @@ impl AxisSpec {
         };
         Axis::new(self.scale, low, high, self.label.clone())
     }
+}
+
+/// The least and the largest value.
+fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+    if low.is_finite() { (low, high) } else { (0.0, 1.0) }
 }
 
 impl Chart {
@@ -240,13 +181,19 @@ pub(crate) fn color(index: usize) -> RGBColor {
 }
 
 impl Panel {
+    /// Room above the plot's rectangle.
+    fn above(&self) -> i32 {
+        let title = if self.title.is_empty() { NO_TITLE } else { TITLE };
+        title + if self.series.iter().any(|s| s.figure.is_some()) { FIGURES } else { 0 }
+    }
+
     fn frame(&self, (left, top): (i32, i32), (width, height): (i32, i32)) -> Frame {
         let points = || self.series.iter().flat_map(|s| &s.points);
         let diverged = self.series.iter().flat_map(|s| s.diverged.iter().copied());
         let ys = points().flat_map(|p| [p.low, p.high]).chain(self.marks.iter().map(|m| m.y));
         Frame {
             left: left + LEFT,
-            top: top + if self.title.is_empty() { NO_TITLE } else { TITLE },
+            top: top + self.above(),
             right: left + width - RIGHT,
             bottom: top + height - BELOW,
             x: self.x.axis(points().map(|p| p.x).chain(diverged), 0.02),
@@ -260,30 +207,28 @@ impl Panel {
         frame: &Frame,
         entries: &[(String, RGBColor)],
     ) -> Result<()> {
+        let middle = (frame.left + frame.right) / 2;
+        if self.series.is_empty() {
+            // What a panel without any curve has to say stands where they would.
+            let at = (middle, (frame.top + frame.bottom) / 2);
+            return canvas.text(at, &self.title, SMALL, GREY, Anchor::Centre);
+        }
         frame.draw_y(canvas)?;
         frame.draw_x(canvas)?;
-        let middle = (frame.left + frame.right) / 2;
-        canvas.text(
-            (middle, frame.top - 6 * DENSITY),
-            &self.title,
-            LABEL,
-            BLACK,
-            Anchor::BottomCentre,
-        )?;
-        for mark in &self.marks {
-            let y = frame.y_at(mark.y);
-            canvas.dashes((frame.left, frame.right), y, GREY)?;
-            canvas.text(
-                (frame.right - 4 * DENSITY, y - 10 * DENSITY),
-                &mark.text,
-                SMALL,
-                GREY,
-                Anchor::Right,
-            )?;
-        }
+        let above = frame.top - self.above() + if self.title.is_empty() { NO_TITLE } else { TITLE };
+        let at = (middle, above - 6 * DENSITY);
+        canvas.text(at, &self.title, LABEL, BLACK, Anchor::BottomCentre)?;
+        self.draw_marks(canvas, frame)?;
         let color_of = |series: &Series| {
             entries.iter().find(|(name, _)| *name == series.name).map(|(_, color)| *color)
         };
+        let figures: Vec<(String, RGBColor)> =
+            self.series.iter().filter_map(|s| Some((s.figure.clone()?, color_of(s)?))).collect();
+        let slot = (frame.right - frame.left) / figures.len().max(1) as i32;
+        for (i, figure) in figures.iter().enumerate() {
+            let at = (frame.left + i as i32 * slot, frame.top - FIGURES / 2);
+            canvas.legend(at, i32::MAX, std::slice::from_ref(figure))?;
+        }
         // All bands first, so that none lies over a line.
         for draw in [draw_band, draw_line] {
             for series in &self.series {
@@ -292,6 +237,26 @@ impl Panel {
                 }
             }
         }
+        self.draw_crosses(canvas, frame, color_of)
+    }
+
+    fn draw_marks(&self, canvas: &Canvas<'_>, frame: &Frame) -> Result<()> {
+        for mark in &self.marks {
+            let y = frame.y_at(mark.y);
+            canvas.dashes((frame.left, frame.right), y, GREY)?;
+            let at = (frame.right - 4 * DENSITY, y - 10 * DENSITY);
+            canvas.text(at, &mark.text, SMALL, GREY, Anchor::Right)?;
+        }
+        Ok(())
+    }
+
+    /// Where runs diverged.
+    fn draw_crosses(
+        &self,
+        canvas: &Canvas<'_>,
+        frame: &Frame,
+        color_of: impl Fn(&Series) -> Option<RGBColor>,
+    ) -> Result<()> {
         // Series whose runs diverged at one place stand one above the other.
         for (row, series) in self.series.iter().filter(|s| !s.diverged.is_empty()).enumerate() {
             let y = frame.bottom - (4 + 14 * row as i32) * DENSITY;
@@ -309,6 +274,12 @@ impl Panel {
     }
 }
 
+/// Halfway to white.
+fn pale(color: RGBColor) -> RGBColor {
+    let half = |c: u8| ((u16::from(c) + 255) / 2) as u8;
+    RGBColor(half(color.0), half(color.1), half(color.2))
+}
+
 fn draw_band(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColor) -> Result<()> {
     if !series.has_band() || series.points.len() < 2 {
         return Ok(());
@@ -320,8 +291,11 @@ fn draw_band(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColo
 
 fn draw_line(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColor) -> Result<()> {
     let line: Vec<_> = series.points.iter().map(|p| frame.at(p.x, p.y)).collect();
-    if series.dashed {
-        return canvas.dashed_line(&line, color, 2 * DENSITY);
+    match series.stroke {
+        Stroke::Dashed => return canvas.dashed_line(&line, color, 2 * DENSITY),
+        Stroke::Thin if line.len() > 1 => return canvas.line(line, pale(color), DENSITY),
+        Stroke::Thin => return Ok(()),
+        Stroke::Full => {}
     }
     if line.len() <= MARKED {
         for (at, point) in line.iter().zip(&series.points) {
@@ -341,16 +315,6 @@ fn draw_line(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColo
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_point_over_one_seed_has_no_band() {
-        assert_eq!(Point::over_seeds(1.0, &[]), None);
-        assert_eq!(Point::over_seeds(1.0, &[4.0]), Some(Point::new(1.0, 4.0)));
-        assert_eq!(
-            Point::over_seeds(1.0, &[4.0, 6.0]),
-            Some(Point { x: 1.0, y: 5.0, low: 4.0, high: 6.0 })
-        );
-    }
 
     #[test]
     fn a_given_range_is_the_least() {

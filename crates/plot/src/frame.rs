@@ -4,10 +4,12 @@ use crate::Result;
 use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, LABEL, SMALL};
 
 /// How an axis spreads its range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Scale {
     Linear,
     Log,
+    /// asinh of the value over this number: linear below it, logarithmic above, on both sides of 0.
+    Symmetric(f64),
 }
 
 /// One axis.
@@ -27,7 +29,7 @@ impl Axis {
                 let low = if low > 0.0 { low } else { 1e-3 };
                 (low, if high > low { high } else { low * 10.0 })
             }
-            Scale::Linear => (low, if high > low { high } else { low + 1.0 }),
+            Scale::Linear | Scale::Symmetric(_) => (low, if high > low { high } else { low + 1.0 }),
         };
         Axis { scale, low, high, label: label.into() }
     }
@@ -37,6 +39,10 @@ impl Axis {
         let share = match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Log => (value.max(self.low) / self.low).ln() / (self.high / self.low).ln(),
+            Scale::Symmetric(linear) => {
+                let [value, low, high] = [value, self.low, self.high].map(|v| (v / linear).asinh());
+                (value - low) / (high - low)
+            }
         };
         share.clamp(0.0, 1.0)
     }
@@ -46,6 +52,7 @@ impl Axis {
         match self.scale {
             Scale::Linear => linear_ticks(self.low, self.high),
             Scale::Log => log_ticks(self.low, self.high),
+            Scale::Symmetric(linear) => symmetric_ticks(self.low, self.high, linear),
         }
     }
 }
@@ -70,6 +77,25 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
     let all = decades.flat_map(|e| factors.iter().map(move |f| f * 10f64.powi(e)));
     all.filter(|v| *v >= low * 0.999 && *v <= high * 1.001).collect()
+}
+
+/// 0 and powers of ten times `linear` on both sides: those of a short range, every second or third of a long one.
+fn symmetric_ticks(low: f64, high: f64, linear: f64) -> Vec<f64> {
+    let span = (high / linear).asinh() - (low / linear).asinh();
+    let (first, step) = match span {
+        s if s < 8.0 => (0, 1),
+        s if s < 18.0 => (1, 1),
+        s if s < 36.0 => (2, 2),
+        _ => (3, 3),
+    };
+    let largest = low.abs().max(high.abs());
+    let powers = (0..)
+        .map(|i| linear * 10f64.powi(first + i * step))
+        .take_while(|v| *v <= largest)
+        .collect::<Vec<_>>();
+    let negative = powers.iter().rev().map(|v| -v);
+    let all = negative.chain([0.0]).chain(powers.iter().copied());
+    all.filter(|v| (low..=high).contains(v)).collect()
 }
 
 /// A number as short as it stays exact to six digits.
@@ -175,6 +201,18 @@ mod tests {
             Axis::new(Scale::Log, 1.0, 1e4, "").ticks(),
             [1.0, 10.0, 100.0, 1000.0, 10000.0]
         );
+    }
+
+    #[test]
+    fn a_symmetric_axis_shows_small_values_beside_large_ones_of_either_sign() {
+        let axis = Axis::new(Scale::Symmetric(0.01), -10.0, 10.0, "");
+        assert!((axis.at(0.0) - 0.5).abs() < 1e-12);
+        assert!((axis.at(1.0) + axis.at(-1.0) - 1.0).abs() < 1e-12);
+        assert!(axis.at(0.1) > 0.65, "a tenth is well apart from 0");
+        let texts: Vec<String> = axis.ticks().into_iter().map(short).collect();
+        assert_eq!(texts, ["-10", "-1", "-0.1", "0", "0.1", "1", "10"]);
+        let positive = Axis::new(Scale::Symmetric(1.0), 0.5, 30.0, "");
+        assert_eq!(positive.ticks(), [1.0, 10.0]);
     }
 
     #[test]

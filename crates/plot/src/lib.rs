@@ -21,6 +21,7 @@ mod paper;
 mod random;
 pub mod report;
 mod sample_grid;
+mod series;
 pub mod statistics;
 mod table;
 

@@ -3,12 +3,13 @@
 use super::learning_curve::{curves, updates_axis};
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
-use crate::chart::{AxisSpec, Chart, Panel, Series};
+use crate::chart::{AxisSpec, Chart, Panel, Series, Stroke};
 use crate::collect::{Collected, Run};
 use crate::{Rendered, Result};
 use sngan_experiment::arch::Architecture;
 use sngan_experiment::method::Normalization;
 use sngan_experiment::records::{LogRecord, Metric};
+use std::collections::BTreeSet;
 
 /// What the paper's panel (b) shows as the best of each curve (Section E.1).
 const PAPERS_BEST: &str =
@@ -37,7 +38,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
                 marks: Vec::new(),
             });
         }
-        let mut notes = vec![c.describe_runs()];
+        let mut notes = vec![c.describe_runs(), images(&c)?];
         notes.extend(c.describe_curves(Metric::Is));
         notes.push(c.describe_seeds());
         if request.compare {
@@ -56,6 +57,19 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     })
 }
 
+/// How many images D's loss is of: records differ in it by their age.
+fn images(c: &Collected) -> Result<String> {
+    let mut counts = BTreeSet::new();
+    for run in &c.runs {
+        counts.extend(run.dir.log()?.iter().filter_map(LogRecord::images_of_critic));
+    }
+    let counts: Vec<String> = counts.iter().map(u64::to_string).collect();
+    Ok(format!(
+        "D's loss: over {} training images, and as many held-out ones.",
+        counts.join(" or ")
+    ))
+}
+
 type Loss = fn(&LogRecord) -> Option<f64>;
 
 /// The sweep with the runs of the paper's figure alone: the standard CNN's, without Frobenius normalization, whose collapse Table 7 reports.
@@ -70,16 +84,17 @@ fn shown(c: &Collected) -> Collected {
 
 /// Two series a row: D's loss on images it is trained on, and on images it is not.
 fn losses(c: &Collected) -> Result<Vec<Series>> {
-    let parts: [(bool, Loss); 2] = [(false, |r| r.critic_train), (true, |r| r.critic_held_out)];
+    let parts: [(Stroke, Loss); 2] =
+        [(Stroke::Full, |r| r.critic_train), (Stroke::Dashed, |r| r.critic_held_out)];
     let mut series = Vec::new();
     for label in c.labels() {
         let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
         let logs = runs.iter().map(|r| Ok(r.dir.log()?)).collect::<Result<Vec<_>>>()?;
-        for (dashed, loss) in parts {
+        for (stroke, loss) in parts {
             let values =
                 logs.iter().flatten().filter_map(|record| Some((record.gen_update, loss(record)?)));
             let line =
-                Series { dashed, method: c.method(label), ..Series::over_seeds(label, values) };
+                Series { stroke, method: c.method(label), ..Series::over_seeds(label, values) };
             if !line.points.is_empty() {
                 series.push(line);
             }

@@ -2,8 +2,9 @@
 
 mod block;
 mod critic;
-mod effective_rank;
+mod layer_rank;
 mod learning_curve;
+mod logs;
 mod possible_spectra;
 mod samples;
 mod score_against;
@@ -11,6 +12,7 @@ mod score_bars;
 mod sigma;
 mod spectrum;
 mod timing;
+mod training;
 
 use crate::artefact::{Artefact, Request, Source};
 use crate::{Rendered, Result};
@@ -94,6 +96,18 @@ pub(crate) const LIST: &[Artefact] = &[
         "ranks",
         "Effective rank of D's convolutions over the updates (not in the paper)",
         GRID,
-        effective_rank::render,
+        layer_rank::effective,
+    ),
+    figure(
+        "stable-rank",
+        "Stable rank of D's convolutions over the updates (not in the paper)",
+        GRID,
+        layer_rank::stable,
+    ),
+    figure(
+        "training",
+        "Losses, D(x) − D(G(z)), penalty and gradient norms over the updates (not in the paper)",
+        GRID,
+        training::render,
     ),
 ];

@@ -7,7 +7,7 @@ use crate::collect::Collected;
 use crate::{Rendered, Result};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
-use sngan_experiment::records::SpectrumRecord;
+use sngan_experiment::records::{SpectrumRecord, stable_rank};
 use std::path::Path;
 
 /// WC's raw weights, WN's and SN's normalized ones, as the paper has it.
@@ -59,12 +59,19 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
         notes: vec![
             c.describe_runs(),
             "Of each method the run with the best inception score, or setting C where there are no scores.".into(),
+            "Above each panel: the stable rank ‖W‖_F²/σ₁², which is the sum of the values drawn, the area under the curve.".into(),
         ],
         panels: layers.iter().enumerate().map(|(i, layer)| panel(&curves, layer, i)).collect(),
         columns: 4,
-        panel: (250 * DENSITY, 260 * DENSITY),
+        panel: (280 * DENSITY, 280 * DENSITY),
     };
     chart.render(folder)
+}
+
+/// The area under a method's curve of a layer.
+fn stable_rank_of(curve: &Curve, layer: &str) -> Option<String> {
+    let record = curve.layers.iter().find(|l| l.layer == layer)?;
+    stable_rank(&record.squared).map(|rank| format!("{rank:.*}", usize::from(rank < 100.0)))
 }
 
 fn panel(curves: &[Curve], layer: &str, i: usize) -> Panel {
@@ -84,7 +91,10 @@ fn panel(curves: &[Curve], layer: &str, i: usize) -> Panel {
         ),
         series: curves
             .iter()
-            .map(|c| Series::line(c.name.clone(), of(c)).of(Some(c.method)))
+            .map(|c| Series {
+                figure: stable_rank_of(c, layer),
+                ..Series::line(c.name.clone(), of(c)).of(Some(c.method))
+            })
             .collect(),
         marks: Vec::new(),
     }

@@ -5,6 +5,7 @@ use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::{Method, Normalization};
+use sngan_experiment::records::LogRecord;
 use sngan_plot::{Collected, Rendered, Request, Source, collect, figures, find, tables};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,8 @@ fn no_table_or_figure_of_the_paper_is_missing() {
         |list: &[sngan_plot::Artefact]| list.iter().map(|a| a.id.to_string()).collect::<Vec<_>>();
     assert_eq!(ids(tables()), (1..=8).map(|i| format!("table{i}")).collect::<Vec<_>>());
     let papers = (1..=15).map(|i| format!("fig{i}"));
-    assert_eq!(ids(figures()), papers.chain(["ranks".into()]).collect::<Vec<_>>());
+    let own = ["ranks", "stable-rank", "training"].map(String::from);
+    assert_eq!(ids(figures()), papers.chain(own).collect::<Vec<_>>());
     let map = include_str!("../../../../docs/paper-map.md");
     for row in map.lines().filter(|l| l.starts_with('|')) {
         assert!(
@@ -56,7 +58,7 @@ fn every_experiment_that_is_named_has_a_file() {
     }
 }
 
-fn drawn(
+pub(crate) fn drawn(
     id: &str,
     sweeps: &[Collected],
     timings: Option<&UpdateTimings>,
@@ -68,7 +70,7 @@ fn drawn(
     }
 }
 
-fn text(paths: &[PathBuf]) -> String {
+pub(crate) fn text(paths: &[PathBuf]) -> String {
     std::fs::read_to_string(&paths[0]).unwrap()
 }
 
@@ -281,7 +283,7 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
             };
             let is = 5.0 + i as f64 + seed as f64;
             let dir = folder.run(&spec, &[score(5, 4.0, 50.0), score(10, is, 40.0)].concat());
-            let line = |u: u64| sngan_experiment::records::LogRecord {
+            let line = |u: u64| LogRecord {
                 critic_train: Some(1.0),
                 critic_held_out: Some(2.0),
                 ..log(u, 1.0)
@@ -302,7 +304,10 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
     );
     assert!(table.contains("WGAN-GP w/ Frobenius norm (cnn) did not collapse, unlike the paper's: 0 of 2 runs diverged"), "{table}");
     assert!(
-        table.contains("| resnet | WGAN-GP | not run |") && table.contains("literature"),
+        table.contains("**full width, batch 64, 10 updates**")
+            && table.contains("**Rows of the paper's table that were not run here**")
+            && table.contains("| resnet | WGAN-GP | 7.80 ± 0.11 | 24.5 | baseline |")
+            && table.contains("literature"),
         "{table}"
     );
     let frobenius =
@@ -315,6 +320,16 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
     );
     let svg = text(&drawn("fig15", &sweep, None, out.path()));
     assert!(svg.contains("7.28") && svg.matches("<polyline").count() > 12);
+    assert!(
+        svg.contains("over 256 training images"),
+        "records that do not say it: {}",
+        &svg[..900]
+    );
+    // Each row has the colour of the method its values belong to: WGAN-GP's, WN's and SN's, as in every figure.
+    let lines =
+        |color: &str| svg.matches(&format!("stroke=\"{color}\" stroke-width=\"4\"")).count();
+    assert!(["#d55e00", "#009e73", "#0072b2"].iter().all(|c| lines(c) > 0), "colours of methods");
+    assert!(["#e69f00", "#56b4e9", "#cc79a7"].iter().all(|c| lines(c) == 0), "no other colours");
 
     let mut labelled = Folder::new("table8", "quick");
     let architecture = Architecture::ResnetGulrajani;
@@ -363,7 +378,7 @@ fn table_2_takes_rows_from_several_sweeps_and_refuses_mixed_protocols() {
         "{table}"
     );
     assert!(table.contains("| cnn | SN | hinge | 1x | 7.50 (n = 1), C | 7.58 ± 0.12 |"), "{table}");
-    assert!(table.contains("| literature | DCGAN |  |  | – | 6.64 ± 0.14 |"), "{table}");
+    assert!(table.contains("| literature | DCGAN |  |  | 6.64 ± 0.14 | 7.84 ± 0.07 |"), "{table}");
     let mut other = score(10, 7.5, 25.0);
     let second = hinge.path().join("runs").join(spec(Method::Sn, "C", 0).dir_name());
     std::fs::remove_file(second.join("scores.jsonl")).unwrap();

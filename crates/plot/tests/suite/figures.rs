@@ -2,6 +2,7 @@
 
 use crate::support::{Folder, diverge, draw_samples, log, score, spec, spectrum, write_lines};
 use sngan_experiment::method::Method;
+use sngan_experiment::records::LogRecord;
 use sngan_experiment::{RunDir, settings};
 use sngan_plot::{Error, Rendered, collect, render_all};
 use std::path::Path;
@@ -18,7 +19,8 @@ impl Sweep {
                 // Of an earlier horizon: a point of the learning curve, and never the last score.
                 let scores = [score(5, 0.5, 999.0), score(10, is, fid)].concat();
                 let dir = sweep.run(&spec(method, name, 0), &scores);
-                write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
+                let line = |u| LogRecord { loss_d: Some(1.0), loss_g: Some(0.7), ..log(u, 1.0) };
+                write_lines(&dir.log_path(), &[line(1), line(10)]);
                 let spectra: Vec<_> = (0..7)
                     .flat_map(|l| [spectrum(l, "raw", 0.5), spectrum(l, "normalized", 0.9)])
                     .collect();
@@ -63,12 +65,23 @@ fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
     let first = render_all(sweep.out(), true).unwrap();
     assert_eq!(
         first.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
-        ["table1", "fig1", "fig2", "fig3", "fig6", "fig9", "fig12", "ranks"]
+        [
+            "table1",
+            "fig1",
+            "fig2",
+            "fig3",
+            "fig6",
+            "fig9",
+            "fig12",
+            "ranks",
+            "stable-rank",
+            "training"
+        ]
     );
     let bytes = bytes_of(&first);
     assert!(bytes == bytes_of(&render_all(sweep.out(), true).unwrap()));
     let svgs: Vec<_> = bytes.iter().filter(|b| b.starts_with(b"<svg")).collect();
-    assert_eq!(svgs.len(), 8);
+    assert_eq!(svgs.len(), 9 + settings().unwrap().len());
     for svg in svgs {
         let text = std::str::from_utf8(svg).unwrap();
         assert!(
@@ -78,7 +91,7 @@ fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
                 && !text.contains("NaN")
         );
     }
-    assert_eq!(bytes.iter().filter(|b| b.starts_with(b"\x89PNG")).count(), 8);
+    assert_eq!(bytes.iter().filter(|b| b.starts_with(b"\x89PNG")).count(), svgs.len());
 }
 
 #[test]

@@ -8,5 +8,7 @@ mod dead_critics;
 mod export;
 mod figures;
 mod report;
+mod sizes; // of runs in tables
 mod statistics; // against SciPy
 mod support;
+mod training;
