@@ -146,7 +146,7 @@ impl RunSpec {
     }
 
     /// Whether the width is reduced and not corrected, though [`WidthCorrection::Multiplier`] would change the run.
-    pub(super) fn lacks_correction(&self) -> bool {
+    pub fn lacks_correction(&self) -> bool {
         let corrected = RunSpec { width_correction: WidthCorrection::Multiplier, ..self.clone() };
         // Sizes that make no network are refused elsewhere.
         self.width_correction == WidthCorrection::None

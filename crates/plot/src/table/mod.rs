@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cell;
+mod sizes;
 mod table1;
 mod table2;
 mod variants;
@@ -78,11 +79,11 @@ pub(crate) fn grids(c: &Collected) -> Result<Vec<Grid>> {
     let one = std::slice::from_ref(c);
     let mut grids = table1::grids(c)?;
     match c.plan.name.as_str() {
-        name if name.starts_with("table2") => grids.push(table2::grid(one)?),
-        name if name.starts_with("table7") => grids.push(variants::grid7(one)?),
-        name if name.starts_with("table8") => grids.push(variants::grid8(one)?),
+        name if name.starts_with("table2") => grids.extend(table2::grids(one)?),
+        name if name.starts_with("table7") => grids.extend(variants::grids7(one)?),
+        name if name.starts_with("table8") => grids.extend(variants::grids8(one)?),
         name if name.starts_with("imagenet") || matches!(name, "n-dis" | "last-layer") => {}
-        _ => grids.push(table1::beside(c)?),
+        _ => grids.extend(table1::beside(c)?),
     }
     Ok(grids)
 }

@@ -1,6 +1,7 @@
 //! Table 1: the optimizer settings, here with the scores of every method in each.
 
 use super::cell::{Cell, Grid, Which, quoted, status, write};
+use super::sizes;
 use super::table2::best_setting;
 use crate::artefact::Request;
 use crate::collect::{Collected, Run, paper_name};
@@ -25,7 +26,7 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
 fn markdown(c: &Collected) -> Result<String> {
     let mut text = format!("# Table 1 — {}\n\n{}\n\n", c.plan.title, c.describe_runs());
     text += &setting_grid(c).markdown();
-    for grid in score_grids(c) {
+    for grid in apart(c, |c| Ok(score_grids(c)))? {
         text += &format!("\n{}", grid.markdown());
     }
     for metric in [Metric::Is, Metric::Fid] {
@@ -68,7 +69,25 @@ fn setting_grid(c: &Collected) -> Grid {
 /// What the report shows: the settings and the scores in each.
 pub(super) fn grids(c: &Collected) -> Result<Vec<Grid>> {
     let settings = setting_grid(c);
-    Ok(std::iter::once(settings).filter(|g| !g.rows.is_empty()).chain(score_grids(c)).collect())
+    let scores = apart(c, |c| Ok(score_grids(c)))?;
+    Ok(std::iter::once(settings).filter(|g| !g.rows.is_empty()).chain(scores).collect())
+}
+
+/// Grids of the runs, apart where their scores may not share a column: then each says its sizes.
+fn apart(c: &Collected, grids: impl Fn(&Collected) -> Result<Vec<Grid>>) -> Result<Vec<Grid>> {
+    let parts = sizes::parts(std::slice::from_ref(c));
+    let mut all = Vec::new();
+    for part in &parts {
+        for sweep in &part.sweeps {
+            for mut grid in grids(sweep)? {
+                if parts.len() > 1 {
+                    grid.caption += &format!("; {}", part.sizes);
+                }
+                all.push(grid);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Scores after the last update, and the best ones where they are others; statuses where there are no scores.
@@ -159,7 +178,11 @@ fn papers(c: &Collected) -> Result<String> {
 }
 
 /// Each method's best setting beside the paper's, for the report.
-pub(super) fn beside(c: &Collected) -> Result<Grid> {
+pub(super) fn beside(c: &Collected) -> Result<Vec<Grid>> {
+    apart(c, |c| Ok(vec![beside_papers(c)?]))
+}
+
+fn beside_papers(c: &Collected) -> Result<Grid> {
     let (dataset, column) = (c.paper_dataset(), paper::column(c.paper_dataset()));
     let mut grid = Grid::new(
         format!("Best setting of each method, ours beside the paper's{}", caveat(c)),

@@ -1,10 +1,11 @@
 //! Table 2: the best scores of each method, ours beside the paper's.
 
 use super::cell::{Cell, Grid, list, write};
+use super::sizes;
 use crate::artefact::Request;
 use crate::collect::{Collected, Run, differences, paper_name};
 use crate::paper::{self, Table2Row};
-use crate::statistics::summary;
+use crate::statistics::{Summary, summary};
 use crate::{Error, Rendered, Result};
 use sngan_experiment::Dataset;
 use sngan_experiment::arch::Architecture;
@@ -34,23 +35,140 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     );
     notes.sort();
     notes.dedup();
-    let grid = grid(sweeps)?;
+    let grids = full_grids(sweeps)?;
+    let narrow: Vec<Grid> = grids.iter().map(|(grid, shown)| shown_columns(grid, shown)).collect();
     let text = format!(
         "# Table 2 — each method's best setting\n\n{}\n{}\nOurs: mean ± standard error over n seeds after the last update, of the setting \
-         with the best mean, which is named; one run (n = 1) tells no spread. The paper's: mean ± standard deviation. Columns of \
-         different backbones or data are not comparable. Literature rows stand as the paper quotes them.\n",
+         with the best mean, which is named; a row of 2x updates is compared with the 1x row above it, which has the same setting; one run \
+         (n = 1) tells no spread. The paper's: mean ± standard deviation. Tables of different sizes, and columns of different backbones or \
+         data, are not comparable. Literature rows stand as the paper quotes them.\n",
         list(&notes),
-        grid.markdown()
+        sizes::markdown(&narrow)
     );
-    write(request.folder, "table2", &text, &grid.csv())
+    let full: Vec<Grid> = grids.into_iter().map(|(grid, _)| grid).collect();
+    write(request.folder, "table2", &text, &sizes::csv(&full))
 }
 
-/// Every row of the paper's table, each pair of columns ours and the paper's.
+/// The rows of the paper's table that were run, one grid for each combination of sizes, and then the others.
 ///
 /// # Errors
 /// [`Error::MixedProtocols`] where a column's scores were taken differently.
-pub(super) fn grid(sweeps: &[Collected]) -> Result<Grid> {
-    let mut grid = Grid::new("", &["group", "method", "loss", "updates"]);
+pub(super) fn grids(sweeps: &[Collected]) -> Result<Vec<Grid>> {
+    Ok(full_grids(sweeps)?.iter().map(|(grid, shown)| shown_columns(grid, shown)).collect())
+}
+
+/// What of a grid's columns says something.
+enum Shown {
+    /// Ours and the paper's on these data sets.
+    Of(Vec<Dataset>),
+    /// The paper's alone.
+    Papers,
+}
+
+/// Number of columns before those of scores.
+const NAMES: usize = 4;
+
+fn shown_columns(grid: &Grid, shown: &Shown) -> Grid {
+    sizes::columns(grid, |i| match shown {
+        _ if i < NAMES => true,
+        Shown::Of(datasets) => datasets.contains(&COLUMNS[(i - NAMES) / 2].1),
+        Shown::Papers => !(i - NAMES).is_multiple_of(2),
+    })
+}
+
+/// Every grid with all columns, and which of these say something.
+fn full_grids(sweeps: &[Collected]) -> Result<Vec<(Grid, Shown)>> {
+    let header = header(sweeps)?;
+    let rows = in_pairs(paper::table2()?);
+    let new = |caption| Grid { caption, header: header.clone(), rows: Vec::new() };
+    let ran = |sweeps: &[Collected], row: &Table2Row| {
+        sweeps.iter().flat_map(|c| &c.runs).any(|r| fits(r, row))
+    };
+    let mut grids = Vec::new();
+    for part in sizes::parts(sweeps) {
+        let mut grid = new(part.sizes);
+        for row in &rows {
+            if row.group == "reference" {
+                grid.rows.push(cells(&part.sweeps, row));
+            } else if ran(&part.sweeps, row) {
+                grid.rows.extend(at_its_setting(&part.sweeps, row, &rows));
+                grid.rows.push(cells(&part.sweeps, row));
+            }
+        }
+        let datasets = part.sweeps.iter().map(Collected::paper_dataset).collect();
+        if rows.iter().any(|row| ran(&part.sweeps, row)) {
+            grids.push((grid, Shown::Of(datasets)));
+        }
+    }
+    let mut others =
+        new("Rows of the paper's table that were not run here, or that it quotes".into());
+    let missing = |row: &&Table2Row| row.group != "reference" && !ran(sweeps, row);
+    others.rows = rows.iter().filter(missing).map(|row| cells(&[], row)).collect();
+    if !others.rows.is_empty() {
+        grids.push((others, Shown::Papers));
+    }
+    Ok(grids)
+}
+
+/// The rows in the paper's order, but those of 2x updates directly below the same method's of 1x.
+fn in_pairs(rows: Vec<Table2Row>) -> Vec<Table2Row> {
+    let place =
+        |row: &Table2Row| rows.iter().position(|first| is_pair(first, row)).unwrap_or(usize::MAX);
+    let mut placed: Vec<(usize, Table2Row)> = rows
+        .iter()
+        .enumerate()
+        .map(|(i, row)| (if row.updates == "2x" { place(row).min(i) } else { i }, row.clone()))
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Whether `twice` is the row of 2x updates of what `once` has with 1x.
+fn is_pair(once: &Table2Row, twice: &Table2Row) -> bool {
+    (&once.group, &once.method, &once.loss) == (&twice.group, &twice.method, &twice.loss)
+        && (once.updates.as_str(), twice.updates.as_str()) == ("1x", "2x")
+}
+
+/// To stand above a row of 2x updates: the row of 1x in the setting that the 2x row shows, where that is not its best one.
+fn at_its_setting(
+    sweeps: &[Collected],
+    twice: &Table2Row,
+    rows: &[Table2Row],
+) -> Option<Vec<Cell>> {
+    let once = rows.iter().find(|row| is_pair(row, twice))?;
+    let (mut cells, mut differs) = (
+        vec![
+            Cell::text(once.group.as_str()),
+            Cell::text(once.method.as_str()),
+            Cell::text(once.loss.as_str()),
+            Cell::text("1x, in the setting of 2x"),
+        ],
+        false,
+    );
+    for (metric, dataset) in COLUMNS {
+        let runs = |row: &Table2Row| distinct_fitting(sweeps, dataset, row);
+        let (ones, twos) = (runs(once), runs(twice));
+        let cell = best(&twos, metric).map(|(setting, _)| {
+            differs |= best(&ones, metric).is_some_and(|(other, _)| other != setting);
+            let there: Vec<&Run> =
+                ones.iter().filter(|r| r.spec.setting == setting).copied().collect();
+            if there.is_empty() {
+                Cell::text(format!("not run in {setting}"))
+            } else {
+                best_setting(&there, metric)
+            }
+        });
+        cells.extend([cell.unwrap_or_else(Cell::none), Cell::none()]);
+    }
+    differs.then_some(cells)
+}
+
+/// Names of all columns: each pair ours and the paper's.
+///
+/// # Errors
+/// [`Error::MixedProtocols`] where a column's scores were taken differently.
+fn header(sweeps: &[Collected]) -> Result<Vec<String>> {
+    let mut header = ["group", "method", "loss", "updates"].map(String::from).to_vec();
     for (metric, dataset) in COLUMNS {
         let protocol = shared_protocol(sweeps, metric, dataset)?;
         let (name, papers) = (metric.name(), paper_name(dataset));
@@ -64,14 +182,11 @@ pub(super) fn grid(sweeps: &[Collected]) -> Result<Grid> {
         } else {
             ours.into_iter().collect::<Vec<_>>().join(" or ")
         };
-        grid.header.push(format!(
-            "{name}[{}] {ours}, ours",
-            protocol.map_or("–", |p| p.backbone.as_str())
-        ));
-        grid.header.push(format!("{name}[{}] {papers}, the paper's", paper::BACKBONE));
+        let backbone = protocol.map_or("–", |p| p.backbone.as_str());
+        header.push(format!("{name}[{backbone}] {ours}, ours"));
+        header.push(format!("{name}[{}] {papers}, the paper's", paper::BACKBONE));
     }
-    grid.rows = paper::table2()?.iter().map(|row| cells(sweeps, row)).collect();
-    Ok(grid)
+    Ok(header)
 }
 
 /// The protocol that a column's scores share.
@@ -99,12 +214,12 @@ pub(super) fn shared_protocol(
     Ok(found)
 }
 
-fn cells(sweeps: &[Collected], row: &Table2Row) -> Vec<Cell> {
+fn cells(all: &[Collected], row: &Table2Row) -> Vec<Cell> {
     let mut cells: Vec<Cell> =
         [&row.group, &row.method, &row.loss, &row.updates].map(|t| Cell::text(t.as_str())).to_vec();
     for (metric, dataset) in COLUMNS {
         let published = if metric == Metric::Is { row.is } else { row.fid }[paper::column(dataset)];
-        let sweeps = || sweeps.iter().filter(|c| c.paper_dataset() == dataset);
+        let sweeps = || all.iter().filter(|c| c.paper_dataset() == dataset);
         cells.push(match row.group.as_str() {
             "literature" => Cell::none(),
             "reference" => sweeps()
@@ -115,10 +230,7 @@ fn cells(sweeps: &[Collected], row: &Table2Row) -> Vec<Cell> {
             {
                 Cell::none()
             }
-            _ => best_setting(
-                &distinct(sweeps().flat_map(|c| &c.runs).filter(|r| fits(r, row))),
-                metric,
-            ),
+            _ => best_setting(&distinct_fitting(all, dataset, row), metric),
         });
         cells.push(Cell {
             text: published.text(if metric == Metric::Is { 2 } else { 1 }),
@@ -128,10 +240,15 @@ fn cells(sweeps: &[Collected], row: &Table2Row) -> Vec<Cell> {
     cells
 }
 
-/// Runs without those that several sweeps share: one seed must not count twice.
-fn distinct<'a>(runs: impl Iterator<Item = &'a Run>) -> Vec<&'a Run> {
+/// A row's runs on a data set, without those that several sweeps share: one seed must not count twice.
+fn distinct_fitting<'a>(
+    sweeps: &'a [Collected],
+    dataset: Dataset,
+    row: &Table2Row,
+) -> Vec<&'a Run> {
     let mut seen = BTreeSet::new();
-    runs.filter(|r| seen.insert(r.spec.id())).collect()
+    let on = sweeps.iter().filter(|c| c.paper_dataset() == dataset).flat_map(|c| &c.runs);
+    on.filter(|r| fits(r, row)).filter(|r| seen.insert(r.spec.id())).collect()
 }
 
 /// Whether a run is one of a row's.
@@ -144,31 +261,35 @@ fn fits(run: &Run, row: &Table2Row) -> bool {
         Loss::Hinge => "hinge",
         Loss::Wasserstein => "wasserstein",
     };
-    let updates = if spec.label.ends_with("2x") { "2x" } else { "1x" };
+    let updates = if sizes::is_twice(spec) { "2x" } else { "1x" };
     !spec.gamma
         && paper::table2_name(spec.family()) == Some(row.method.as_str())
         && (group, loss, updates) == (row.group.as_str(), row.loss.as_str(), row.updates.as_str())
 }
 
-/// The scores of the setting with the best mean, which is named.
-pub(super) fn best_setting(runs: &[&Run], metric: Metric) -> Cell {
+/// The setting with the best mean, and its scores.
+fn best<'a>(runs: &[&'a Run], metric: Metric) -> Option<(&'a str, Summary)> {
     let mut settings: Vec<&str> = runs.iter().map(|r| r.spec.setting.as_str()).collect();
     settings.sort_unstable();
     settings.dedup();
-    let of = |setting: &str| {
+    let of = |setting: &'a str| {
         let values: Vec<f64> = runs
             .iter()
             .filter(|r| r.spec.setting == setting)
             .filter_map(|r| r.last(metric))
             .collect();
-        Some((setting.to_string(), summary(&values)?))
+        Some((setting, summary(&values)?))
     };
     let better = |a: f64, b: f64| if metric.higher_is_better() { a > b } else { a < b };
-    let best = settings
+    settings
         .into_iter()
         .filter_map(of)
-        .reduce(|a, b| if better(b.1.mean, a.1.mean) { b } else { a });
-    match best {
+        .reduce(|a, b| if better(b.1.mean, a.1.mean) { b } else { a })
+}
+
+/// The scores of the setting with the best mean, which is named.
+pub(super) fn best_setting(runs: &[&Run], metric: Metric) -> Cell {
+    match best(runs, metric) {
         Some((setting, s)) => {
             Cell { text: format!("{}, {setting}", s.text(2)), value: Some(s.mean) }
         }

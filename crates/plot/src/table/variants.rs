@@ -1,6 +1,7 @@
 //! Tables 7 and 8: WGAN-GP with reparametrized weights, without and with labels, ours beside the paper's.
 
 use super::cell::{Cell, Grid, Which, list, write};
+use super::sizes;
 use super::table2::shared_protocol;
 use crate::artefact::Request;
 use crate::collect::{Collected, Run, best_heading};
@@ -37,13 +38,16 @@ fn render(
             notes.extend(sweeps.iter().find_map(|c| c.describe_scores(metric)));
         }
     }
-    notes.extend(collapses(sweeps, rows));
-    let grid = grid(sweeps, rows);
+    for part in sizes::parts(sweeps) {
+        notes.extend(collapses(&part.sweeps, rows));
+    }
+    let full = full_grids(sweeps, rows);
+    let narrow: Vec<Grid> = full.iter().map(shown_columns).collect();
     let text = format!(
-        "# {title}\n\n{}\n{}\nOurs: mean ± standard error over n seeds; one run (n = 1) tells no spread. The paper's: mean ± standard \
-         deviation, {} on CIFAR-10{}.\n",
+        "# {title}\n\n{}\n{}\nOurs: mean ± standard error over n seeds; one run (n = 1) tells no spread; tables of different sizes are not comparable. The \
+         paper's: mean ± standard deviation, {} on CIFAR-10{}.\n",
         list(&notes),
-        grid.markdown(),
+        sizes::markdown(&narrow),
         paper::BACKBONE,
         if sweeps.iter().all(|c| c.comparable(Metric::Is)) {
             ""
@@ -51,58 +55,81 @@ fn render(
             "; not comparable with ours"
         }
     );
-    write(request.folder, id, &text, &grid.csv())
+    write(request.folder, id, &text, &sizes::csv(&full))
 }
 
-/// The paper's Table 7 beside the runs of `sweeps`.
-pub(super) fn grid7(sweeps: &[Collected]) -> Result<Grid> {
-    Ok(grid(sweeps, &paper::table7()?))
+/// The paper's Table 7 beside the runs of `sweeps`, a grid for each combination of sizes.
+pub(super) fn grids7(sweeps: &[Collected]) -> Result<Vec<Grid>> {
+    Ok(full_grids(sweeps, &paper::table7()?).iter().map(shown_columns).collect())
 }
 
-/// The paper's Table 8 beside the runs of `sweeps`.
-pub(super) fn grid8(sweeps: &[Collected]) -> Result<Grid> {
-    Ok(grid(sweeps, &paper::table8()?))
+/// The paper's Table 8 beside the runs of `sweeps`, a grid for each combination of sizes.
+pub(super) fn grids8(sweeps: &[Collected]) -> Result<Vec<Grid>> {
+    Ok(full_grids(sweeps, &paper::table8()?).iter().map(shown_columns).collect())
 }
 
-fn grid(sweeps: &[Collected], rows: &[VariantRow]) -> Grid {
+/// Heading of the rows without runs; their grid has no columns of ours.
+const NOT_RUN: &str = "Rows of the paper's table that were not run here";
+
+fn shown_columns(grid: &Grid) -> Grid {
+    sizes::columns(grid, |i| grid.caption != NOT_RUN || !matches!(i, 2 | 3 | 5))
+}
+
+/// The rows that were run, one grid for each combination of sizes, and then the others.
+fn full_grids(sweeps: &[Collected], rows: &[VariantRow]) -> Vec<Grid> {
+    let header = header(sweeps);
+    let ran = |sweeps: &[Collected], row: &VariantRow| {
+        sweeps.iter().flat_map(|c| &c.runs).any(|r| fits(r, row))
+    };
+    let grid = |caption: String, sweeps: &[Collected], shown: &dyn Fn(&VariantRow) -> bool| Grid {
+        caption,
+        header: header.clone(),
+        rows: rows.iter().filter(|row| shown(row)).map(|row| cells(sweeps, row)).collect(),
+    };
+    let mut grids: Vec<Grid> = sizes::parts(sweeps)
+        .into_iter()
+        .map(|part| grid(part.sizes, &part.sweeps, &|row| ran(&part.sweeps, row)))
+        .collect();
+    grids.push(grid(NOT_RUN.into(), &[], &|row| !ran(sweeps, row)));
+    grids.retain(|grid| !grid.rows.is_empty());
+    grids
+}
+
+fn header(sweeps: &[Collected]) -> Vec<String> {
     let backbone =
         sweeps.iter().find_map(|c| c.protocol(Metric::Is)).map_or("–", |p| p.backbone.as_str());
     let best = best_heading(sweeps, Metric::Is);
-    let mut grid = Grid::new("", &["architecture", "method"]);
-    grid.header.extend([
+    vec![
+        "architecture".into(),
+        "method".into(),
         format!("is[{backbone}], ours, last"),
         format!("is[{backbone}], ours, {best}"),
         format!("is[{}], the paper's", paper::BACKBONE),
         format!("fid[{backbone}], ours, last"),
         format!("fid[{}], the paper's", paper::BACKBONE),
         "the paper's note".into(),
-    ]);
-    for row in rows {
-        let runs: Vec<&Run> =
-            sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect();
-        let scores = |metric, which| match runs.as_slice() {
-            [] if row.note == "literature" => Cell::none(),
-            [] => Cell::text("not run"),
-            runs if which == Which::Best
-                && !runs.iter().any(|r| r.scored_during_training(metric)) =>
-            {
-                Cell::none()
-            }
-            runs => Cell::scores(runs, metric, which),
-        };
-        let fid = row.fid.map_or_else(Cell::none, |f| Cell::number(f, 1));
-        grid.rows.push(vec![
-            Cell::text(row.architecture.as_str()),
-            Cell::text(row.method.as_str()),
-            scores(Metric::Is, Which::Last),
-            scores(Metric::Is, Which::Best),
-            Cell { text: row.is.text(2), value: row.is.value },
-            scores(Metric::Fid, Which::Last),
-            fid,
-            Cell::text(row.note.as_str()),
-        ]);
-    }
-    grid
+    ]
+}
+
+fn cells(sweeps: &[Collected], row: &VariantRow) -> Vec<Cell> {
+    let runs: Vec<&Run> = sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect();
+    let scores = |metric, which| match runs.as_slice() {
+        [] => Cell::none(),
+        runs if which == Which::Best && !runs.iter().any(|r| r.scored_during_training(metric)) => {
+            Cell::none()
+        }
+        runs => Cell::scores(runs, metric, which),
+    };
+    vec![
+        Cell::text(row.architecture.as_str()),
+        Cell::text(row.method.as_str()),
+        scores(Metric::Is, Which::Last),
+        scores(Metric::Is, Which::Best),
+        Cell { text: row.is.text(2), value: row.is.value },
+        scores(Metric::Fid, Which::Last),
+        row.fid.map_or_else(Cell::none, |f| Cell::number(f, 1)),
+        Cell::text(row.note.as_str()),
+    ]
 }
 
 /// A last inception score below this part of plain WGAN-GP's is called a collapse.

@@ -1,0 +1,139 @@
+//! Scores share a column where only what the rows name tells their runs apart: runs of other widths, corrections of it, batches or horizons
+//! stand in tables of their own.
+
+use super::cell::{Cell, Grid};
+use crate::collect::{Collected, Run};
+use sngan_experiment::{ClipCorrection, RunSpec, WidthCorrection};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// Runs that may share columns.
+pub(super) struct Part {
+    /// Their sizes in words, for a heading.
+    pub(super) sizes: String,
+    /// The sweeps, with these runs alone; those without any are left out.
+    pub(super) sweeps: Vec<Collected>,
+}
+
+/// What all runs of a column have in common. In the order of tables: the widest, longest runs first.
+type Sizes = (usize, Reverse<usize>, Reverse<u64>);
+
+/// Whether a run is one of Table 2's rows of twice the updates.
+pub(super) fn is_twice(spec: &RunSpec) -> bool {
+    spec.label.ends_with("2x")
+}
+
+/// Width divisor, batch and updates, the latter those of a row of single updates.
+fn sizes(spec: &RunSpec) -> Sizes {
+    let updates = if is_twice(spec) { spec.gen_updates / 2 } else { spec.gen_updates };
+    (spec.width_divisor, Reverse(spec.batch), Reverse(updates))
+}
+
+/// How a run's width is corrected, in words; `None` for one that no correction changes, which so stands beside any of them.
+fn width_correction(spec: &RunSpec) -> Option<&'static str> {
+    match spec.width_correction {
+        WidthCorrection::None => spec.lacks_correction().then_some("uncorrected"),
+        WidthCorrection::InitialStd => Some("corrected in the initial weights"),
+        WidthCorrection::Multiplier => Some("corrected by a multiplier"),
+    }
+}
+
+/// What the correction makes of weight clipping's bound, in words; `None` where there is no such bound.
+fn clip_correction(spec: &RunSpec) -> Option<&'static str> {
+    match spec.clip_correction {
+        ClipCorrection::None => None,
+        ClipCorrection::Root => Some("clipping's bound times √k"),
+        ClipCorrection::Full => Some("clipping's bound times k"),
+    }
+}
+
+/// The runs of all sweeps by their sizes, none of which a column may mix. Sweeps without runs stay as they are.
+pub(super) fn parts(sweeps: &[Collected]) -> Vec<Part> {
+    let specs = || sweeps.iter().flat_map(|c| &c.runs).map(|r| &r.spec);
+    let mut parts = Vec::new();
+    for these in specs().map(sizes).collect::<BTreeSet<Sizes>>() {
+        let of_sizes = |s: &&RunSpec| sizes(s) == these;
+        for width in choices(specs().filter(of_sizes).map(width_correction)) {
+            let of_width = |s: &&RunSpec| fits(width_correction(s), width);
+            let clips = choices(specs().filter(of_sizes).filter(of_width).map(clip_correction));
+            for clip in clips {
+                let member = |s: &RunSpec| {
+                    sizes(s) == these
+                        && fits(width_correction(s), width)
+                        && fits(clip_correction(s), clip)
+                };
+                parts.push(part(sweeps, (these, width, clip), member));
+            }
+        }
+    }
+    if parts.is_empty() {
+        parts.push(Part { sizes: "no run has begun".into(), sweeps: sweeps.to_vec() });
+    }
+    parts
+}
+
+/// The different corrections among runs; none where no run has any.
+fn choices(corrections: impl Iterator<Item = Option<&'static str>>) -> Vec<Option<&'static str>> {
+    let named: BTreeSet<_> = corrections.flatten().collect();
+    if named.is_empty() { vec![None] } else { named.into_iter().map(Some).collect() }
+}
+
+fn fits(correction: Option<&str>, wanted: Option<&str>) -> bool {
+    correction.is_none() || correction == wanted
+}
+
+fn part(
+    sweeps: &[Collected],
+    (sizes, width, clip): (Sizes, Option<&str>, Option<&str>),
+    member: impl Fn(&RunSpec) -> bool,
+) -> Part {
+    let kept = sweeps.iter().filter_map(|c| {
+        let runs: Vec<Run> = c.runs.iter().filter(|r| member(&r.spec)).cloned().collect();
+        (!runs.is_empty()).then(|| Collected { runs, ..c.clone() })
+    });
+    let kept: Vec<Collected> = kept.collect();
+    let (divisor, Reverse(batch), Reverse(updates)) = sizes;
+    let mut words =
+        vec![if divisor == 1 { "full width".into() } else { format!("width/{divisor}") }];
+    words.extend([width, clip].into_iter().flatten().map(str::to_string));
+    words.push(format!("batch {batch}"));
+    let twice = kept.iter().flat_map(|c| &c.runs).any(|r| is_twice(&r.spec));
+    let more = if twice { format!(" (2x: {})", 2 * updates) } else { String::new() };
+    words.push(format!("{updates} updates{more}"));
+    Part { sizes: words.join(", "), sweeps: kept }
+}
+
+/// A grid with only the columns whose place is kept.
+pub(super) fn columns(grid: &Grid, kept: impl Fn(usize) -> bool) -> Grid {
+    fn of<T: Clone>(all: &[T], kept: &impl Fn(usize) -> bool) -> Vec<T> {
+        all.iter().enumerate().filter(|(i, _)| kept(*i)).map(|(_, x)| x.clone()).collect()
+    }
+    Grid {
+        caption: grid.caption.clone(),
+        header: of(&grid.header, &kept),
+        rows: grid.rows.iter().map(|row| of(row, &kept)).collect(),
+    }
+}
+
+/// Grids of one header as one CSV, each row begun with its grid's caption.
+pub(super) fn csv(grids: &[Grid]) -> String {
+    let mut all = Grid::new("", &["sizes"]);
+    for grid in grids {
+        if all.rows.is_empty() {
+            all.header.truncate(1);
+            all.header.extend(grid.header.iter().cloned());
+        }
+        let caption = || Cell::text(grid.caption.as_str());
+        all.rows.extend(
+            grid.rows
+                .iter()
+                .map(|row| [caption()].into_iter().chain(row.iter().cloned()).collect()),
+        );
+    }
+    all.csv()
+}
+
+/// Grids as Markdown, one below the other.
+pub(super) fn markdown(grids: &[Grid]) -> String {
+    grids.iter().map(Grid::markdown).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,111 @@
+//! What never shares a column of a table.
+
+use crate::artefacts::{drawn, text};
+use crate::support::{Folder, score, spec};
+use sngan_experiment::arch::Architecture;
+use sngan_experiment::method::{Loss, Method};
+use sngan_experiment::{RunSpec, WidthCorrection};
+use sngan_plot::collect;
+
+/// The grid below a heading that has these words, from a table's text.
+fn below(table: &str, heading: &str) -> String {
+    let start = table.find(&format!("**{heading}")).unwrap_or_else(|| panic!("{heading}: {table}"));
+    let grid = &table[start..];
+    grid.split("\n\n").take(2).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn no_column_mixes_widths_corrections_batches_or_horizons() {
+    let out = tempfile::tempdir().unwrap();
+    let small = |spec: RunSpec| RunSpec { width_divisor: 8, side: 16, ..spec };
+    let corrected =
+        |spec: RunSpec| RunSpec { width_correction: WidthCorrection::Multiplier, ..small(spec) };
+    let mut grid = Folder::new("table1", "quick");
+    grid.run(&small(spec(Method::Sn, "C", 0)), &score(10, 6.0, 30.0));
+    let plain = RunSpec { label: "WGAN-GP, uncorrected".into(), ..spec(Method::WganGp, "C", 0) };
+    grid.run(&small(plain), &score(10, 5.0, 35.0));
+    grid.run(&corrected(spec(Method::WganGp, "C", 0)), &score(10, 5.5, 33.0));
+    let mut resnets = Folder::new("table2-resnet", "quick");
+    let resnet = RunSpec {
+        architecture: Architecture::ResnetCifar10,
+        loss: Loss::Hinge,
+        width_divisor: 16,
+        batch: 16,
+        side: 16,
+        gen_updates: 5,
+        setting: "ResNet".into(),
+        ..spec(Method::Sn, "C", 0)
+    };
+    resnets.run(&resnet, &score(5, 2.0, 60.0));
+    let sweeps = [collect(grid.path()).unwrap(), collect(resnets.path()).unwrap()];
+    let table = text(&drawn("table2", &sweeps, None, out.path()));
+    let uncorrected = below(&table, "width/8, uncorrected, batch 64, 10 updates");
+    assert!(uncorrected.contains("5.00 (n = 1), C") && !uncorrected.contains("5.50"), "{table}");
+    let multiplier = below(&table, "width/8, corrected by a multiplier, batch 64, 10 updates");
+    assert!(multiplier.contains("5.50 (n = 1), C") && !multiplier.contains("5.00 (n"), "{table}");
+    for grid in [&uncorrected, &multiplier] {
+        assert!(grid.contains("| cnn | SN | standard | 1x | 6.00 (n = 1), C |"), "{grid}");
+        assert!(!grid.contains("resnet") && !grid.contains("STL-10"), "{grid}");
+    }
+    let resnet = below(&table, "width/16, batch 16, 5 updates");
+    assert!(resnet.contains("2.00 (n = 1), ResNet") && !resnet.contains("cnn"), "{table}");
+    let csv = std::fs::read_to_string(out.path().join("table2.csv")).unwrap();
+    assert!(csv.starts_with("sizes,group,method,loss,updates,is[made-up]"), "{csv}");
+    assert!(
+        csv.contains("\"width/16, batch 16, 5 updates\",resnet,SN,hinge,1x,2,8.22,not run,"),
+        "{csv}"
+    );
+    // Table 1 of runs of several sizes is in as many grids.
+    let table = text(&drawn("table1", &sweeps[..1], None, out.path()));
+    let last = "after the last update (higher is better); width/8, ";
+    assert_eq!(table.matches(last).count(), 2, "{table}");
+}
+
+#[test]
+fn tables_7_and_8_keep_sizes_apart() {
+    let out = tempfile::tempdir().unwrap();
+    let mut cnn = Folder::new("table7", "quick");
+    cnn.run(&RunSpec { side: 16, ..spec(Method::WganGp, "A", 0) }, &score(10, 5.0, 40.0));
+    let mut resnet = Folder::new("table7-resnet", "quick");
+    let architecture = Architecture::ResnetGulrajani;
+    for (width_divisor, is) in [(1, 4.0), (2, 3.0)] {
+        let label = format!("WGAN-GP {width_divisor}");
+        let spec = spec(Method::WganGp, "A", 0);
+        let spec = RunSpec { architecture, side: 16, batch: 16, width_divisor, label, ..spec };
+        resnet.run(&spec, &score(10, is, 50.0));
+    }
+    let sweeps = [collect(cnn.path()).unwrap(), collect(resnet.path()).unwrap()];
+    let table = text(&drawn("table7", &sweeps, None, out.path()));
+    for (heading, score) in [
+        ("full width, batch 64, 10 updates", "| cnn | WGAN-GP | 5.00 (n = 1) |"),
+        ("full width, batch 16, 10 updates", "| resnet | WGAN-GP | 4.00 (n = 1) |"),
+        ("width/2, batch 16, 10 updates", "| resnet | WGAN-GP | 3.00 (n = 1) |"),
+    ] {
+        let grid = below(&table, heading);
+        assert!(grid.contains(score) && grid.matches("(n = 1)").count() == 2, "{table}");
+    }
+}
+
+#[test]
+fn rows_of_twice_the_updates_stand_below_those_of_once_in_their_setting() {
+    let out = tempfile::tempdir().unwrap();
+    let mut once = Folder::new("table1-stl10", "quick");
+    for (setting, is) in [("B", 6.0), ("D", 7.0)] {
+        once.run(&spec(Method::Sn, setting, 0), &score(10, is, 30.0));
+    }
+    let mut twice = Folder::new("table2-stl10", "quick");
+    let longer = RunSpec { gen_updates: 20, label: "SN, 2x".into(), ..spec(Method::Sn, "B", 0) };
+    twice.run(&longer, &score(20, 6.5, 28.0));
+    let sweeps = [collect(once.path()).unwrap(), collect(twice.path()).unwrap()];
+    let table = text(&drawn("table2", &sweeps, None, out.path()));
+    let grid = below(&table, "full width, batch 64, 10 updates (2x: 20)");
+    let rows: Vec<&str> = grid.lines().filter(|l| l.contains("| SN |")).collect();
+    assert!(rows[0].starts_with("| cnn | SN | standard | 1x | 7.00 (n = 1), D | 8.28 ± 0.09 |"));
+    assert!(
+        rows[1].starts_with(
+            "| cnn | SN | standard | 1x, in the setting of 2x | 6.00 (n = 1), B | – |"
+        )
+    );
+    assert!(rows[2].starts_with("| cnn | SN | standard | 2x | 6.50 (n = 1), B | 8.69 ± 0.09 |"));
+    assert_eq!(rows.len(), 3, "{table}");
+}
