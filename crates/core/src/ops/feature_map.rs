@@ -1,7 +1,7 @@
 //! What flows from layer to layer.
 
-use super::Arm;
 use super::node::{handle_value, no_input, record, served};
+use super::{Arm, pattern};
 use crate::Result;
 use candle_core::{CpuStorage, DType, Device, Layout, Shape, Tensor, WithDType, bail};
 use sngan_kernels::plane::{self, MapSize};
@@ -175,7 +175,9 @@ impl Map {
             // Nobody used this map; what it was made from still expects word.
             None => Ok([served(inputs[0])?, served(inputs[1])?, served(inputs[2])?]),
         })?;
-        Ok(FeatureMap::Ours(Map { dims, dtype: T::DTYPE, data, mask, handle, gradient }))
+        let map = Map { dims, dtype: T::DTYPE, data, mask, handle, gradient };
+        pattern::made::<T>(&map)?;
+        Ok(FeatureMap::Ours(map))
     }
 }
 

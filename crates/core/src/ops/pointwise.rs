@@ -2,6 +2,7 @@
 
 use super::feature_map::{Element, FeatureMap, Map, by_dtype, number};
 use super::node::{no_input, served};
+use super::pattern;
 use crate::{Error, Result};
 use candle_core::Tensor;
 use sngan_kernels::{Buffer, activation};
@@ -15,7 +16,10 @@ fn derivative(y: &Tensor, slope: f64) -> Result<Tensor> {
 /// `x > 0 ? x : slope·x` by Candle's operations. The derivative at 0 is `slope` (as PyTorch's; Candle's own ReLU has 1).
 pub(super) fn activate(x: &Tensor, slope: f64) -> Result<Tensor> {
     // Multiplying by the derivative is the function itself, for it is homogeneous.
-    if slope == 1.0 { Ok(x.clone()) } else { Ok(x.mul(&derivative(x, slope)?)?) }
+    if slope == 1.0 {
+        return Ok(x.clone());
+    }
+    Ok(x.mul(&derivative(&pattern::sides(x)?, slope)?)?)
 }
 
 /// [`activate`] of `x` `[N, C, …]` plus `bias` `[C]`.
