@@ -44,18 +44,14 @@ pub enum Error {
     },
     /// A run directory's run was trained on other images than those that are here now.
     #[error(
-        "{path} was trained on {found_name} with SHA-256 {found}; here is {asked_name} with SHA-256 {asked}. Continue it with its own images, or use another --out"
+        "{path} was trained on {found}; here is {asked}. Continue it with its own images, or use another --out"
     )]
     OtherImages {
         /// The run directory.
         path: PathBuf,
-        /// The name of its images.
-        found_name: String,
-        /// Their SHA-256.
+        /// Its images: name and SHA-256.
         found: String,
-        /// The name of the images at hand.
-        asked_name: String,
-        /// Their SHA-256.
+        /// Those at hand.
         asked: String,
     },
     /// Another run or sweep works in the folder.

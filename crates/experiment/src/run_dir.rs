@@ -49,10 +49,8 @@ impl RunDir {
             if found.dataset_sha256 != provenance.dataset_sha256 {
                 return Err(Error::OtherImages {
                     path: dir.path,
-                    found_name: found.dataset,
-                    found: found.dataset_sha256,
-                    asked_name: provenance.dataset,
-                    asked: provenance.dataset_sha256,
+                    found: images(&found),
+                    asked: images(&provenance),
                 });
             }
             provenance.segments = found.segments;
@@ -212,6 +210,11 @@ impl RunDir {
             .collect();
         atomic::write(&path, kept.as_bytes())
     }
+}
+
+/// A run's training images in words.
+fn images(provenance: &Provenance) -> String {
+    format!("{} with SHA-256 {}", provenance.dataset, provenance.dataset_sha256)
 }
 
 /// The real data's own scores in a sweep's folder: `ceiling.jsonl`, or what the first version wrote; empty where there are none.
