@@ -76,7 +76,9 @@ fn what_is_exported_and_imported_is_the_same_to_the_bit() {
         drop(lock);
         interchange::import(&file, &back).unwrap();
         let dir = RunDir::new(&back);
-        assert_eq!(dir.spec().unwrap(), spec);
+        let mut named = spec.clone();
+        named.name_truly();
+        assert_eq!(dir.spec().unwrap(), named);
         let imported = checkpoint::latest(&dir, &Device::Cpu).unwrap().unwrap();
         assert_eq!(imported.metadata, exported.checkpoint.metadata, "{:?}", spec.method);
         assert!(
