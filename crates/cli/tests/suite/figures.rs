@@ -83,7 +83,7 @@ fn a_sweep_has_a_report_and_answers_claims() {
     );
     let said = folder.expect(0, "claims out");
     assert_eq!(
-        said.matches("**not tested: ").count(),
+        said.matches("**not tested**").count(),
         12,
         "`tiny` is no experiment of a claim: {said}"
     );

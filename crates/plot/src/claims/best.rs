@@ -96,7 +96,11 @@ pub(super) fn below(
         };
         procedures.insert(a.chose() || b.chose());
         beside.extend([&a, &b].into_iter().filter(|b| b.chose()).map(Best::describe));
-        beside.extend([&a, &b].into_iter().filter_map(|b| b.row.losses()));
+        beside.extend(
+            [&a, &b]
+                .into_iter()
+                .filter_map(|b| Some(format!("{}: {}", b.row.label, b.row.losses()?))),
+        );
         comparisons.push(compare(e, &a, &b, score, Claimed::Below(bound)));
     }
     let procedures: Vec<Procedure> = procedures

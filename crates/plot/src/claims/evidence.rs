@@ -92,7 +92,7 @@ impl<'a> Row<'a> {
             .filter(|(n, _)| *n > 0)
             .map(|(n, what)| format!("{n} of {all} runs {what}"))
             .collect();
-        (!said.is_empty()).then(|| format!("{}: {}", self.label, said.join(", ")))
+        (!said.is_empty()).then(|| said.join(", "))
     }
 }
 

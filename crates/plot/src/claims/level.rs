@@ -61,7 +61,7 @@ pub(super) fn level(e: &Evidence<'_>, t: &Level, score: Score, doubled: bool) ->
         }
     }
     let mut finding = Finding::all(comparisons, &[Procedure::Level]);
-    finding.beside = beside;
+    finding.beside = beside.into_iter().flatten().collect();
     finding.missing = missing;
     Ok(finding)
 }
@@ -90,26 +90,19 @@ fn describe(
     (score, scale): (Score, LogScale),
     floor: f64,
     own: Option<&Grid<'_>>,
-) -> String {
-    let mut text = format!("{}: ", grid.row.label);
+) -> Option<String> {
+    let mut said = Vec::new();
     if let Some(s) = grid.cells(floor).and_then(|cells| spread(&cells)) {
-        text += &format!(
-            "spread {:.2}, worst setting {}, {} {:.2}",
-            s.squared.sqrt(),
-            t.settings[s.worst_setting],
-            score.name(),
-            scale.score(s.worst_mean)
-        );
+        said.push(format!("spread {:.2}", s.squared.sqrt()));
+        let (worst, score_there) = (&t.settings[s.worst_setting], scale.score(s.worst_mean));
+        said.push(format!("worst setting {worst}, {} {score_there:.2}", score.name()));
     }
-    let improves =
-        own.and_then(|own| Some((own, probability_of_improvement(&own.y(), &grid.y())?)));
-    if let Some((own, p)) = improves {
-        text += &format!(", {} better in {:.0} % of pairs", own.row.label, 100.0 * p);
+    let improves = own.and_then(|own| probability_of_improvement(&own.y(), &grid.y()));
+    if let Some((own, p)) = own.zip(improves) {
+        said.push(format!("{} better in {:.0} % of pairs", own.row.label, 100.0 * p));
     }
-    let losses = grid.row.losses().map_or_else(String::new, |l| {
-        l.split_once(": ").map_or_else(String::new, |(_, l)| format!("; {l}"))
-    });
-    text + &losses
+    said.extend(grid.row.losses());
+    (!said.is_empty()).then(|| format!("{}: {}", grid.row.label, said.join(", ")))
 }
 
 /// A row that is worse by a factor in each of some settings, or fails in all of its runs there.
@@ -131,7 +124,8 @@ pub(super) fn fails(e: &Evidence<'_>, t: &Fails, score: Score, doubled: bool) ->
             t.factor,
         ));
         let losses = row.at(setting)?.losses();
-        beside.extend(losses.map(|l| format!("setting {setting}, {l}")));
+        let label = &row.label;
+        beside.extend(losses.map(|l| format!("setting {setting}, {label}: {l}")));
     }
     let mut finding = Finding::all(comparisons, &[Procedure::Welch]);
     finding.beside = beside;

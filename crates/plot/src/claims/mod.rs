@@ -212,6 +212,19 @@ impl std::fmt::Display for Verdict {
     }
 }
 
+impl Answer {
+    /// The answer, without the reasons that stand beside its parts.
+    pub fn verdict_text(&self) -> &'static str {
+        let said = |word| self.parts.iter().any(|p| p.verdict.word() == word);
+        match self.verdict {
+            Verdict::NotTested(_) => "not tested",
+            // No number of seeds might bring these together.
+            Verdict::Open if said("yes") && said("no") => "open: its parts disagree",
+            _ => self.verdict.word(),
+        }
+    }
+}
+
 impl Answers {
     /// Those with these numbers, or all where none is named. What is left out still counts in the
     /// adjustment for the number of claims.

@@ -151,7 +151,7 @@ pub(super) fn markdown(answers: &Answers) -> String {
 
 fn claim_rows(text: &mut String, answer: &Answer) {
     let p = answer.p.map_or_else(String::new, p_text);
-    let verdict = format!("**{}**", answer.verdict);
+    let verdict = format!("**{}**", answer.verdict_text());
     row(text, [&answer.number.to_string(), &answer.text, &verdict, "", "", "", &p, ""]);
     for part in &answer.parts {
         let (says, verdict) = (format!("– {}", part.says), part.verdict.to_string());

@@ -79,7 +79,8 @@ impl Trend<'_> {
     fn finding(self, what: String, estimate: Estimate, needs: Claimed) -> Finding {
         let comparison = Comparison::new(what, Some(estimate), needs, self.seeds);
         let mut finding = Finding::all(vec![comparison], &[]);
-        finding.beside = self.row.losses().into_iter().collect();
+        let losses = self.row.losses().map(|l| format!("{}: {l}", self.row.label));
+        finding.beside = losses.into_iter().collect();
         finding
     }
 }

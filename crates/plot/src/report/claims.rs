@@ -28,7 +28,7 @@ fn claim(text: &mut String, answer: &Answer) {
         "<div class=\"claim {class}\"><p>{}. {}</p><p class=\"verdict {class}\">{}</p><ul>",
         answer.number,
         escape(&answer.text),
-        escape(&answer.verdict.to_string())
+        answer.verdict_text()
     );
     for part in &answer.parts {
         part_lines(text, part);

@@ -29,6 +29,7 @@ fn robustness_is_the_level_over_all_settings() {
 
     let no = answered(1, &[&grid(sound)]);
     assert_eq!((no.verdict.clone(), words(&no)), (Verdict::Open, vec!["yes", "no"]), "{no:?}");
+    assert_eq!(no.verdict_text(), "open: its parts disagree");
     let behind = grid(|m, s| if m == Method::LayerNorm { 8.0 } else { sound(m, s) });
     let behind = answered(1, &[&behind]);
     assert_eq!((behind.verdict.clone(), words(&behind)), (Verdict::No, vec!["no", "no"]));
