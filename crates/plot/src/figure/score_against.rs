@@ -15,6 +15,8 @@ struct Figure {
     title: &'static str,
     x: AxisSpec,
     key: fn(&RunSpec) -> f64,
+    /// What one curve's runs share: the setting's values but for the key.
+    setting: fn(&RunSpec) -> [f64; 4],
     methods: [Method; 2],
     /// The paper's range of scores; stands where ours can be beside the paper's.
     range: (f64, f64),
@@ -32,6 +34,7 @@ pub(crate) fn fig4(request: &Request<'_>) -> Result<Rendered> {
             Some((0.0, 8.0)),
         ),
         key: |s| s.last_conv_factor,
+        setting: |s| [s.lr, s.beta1, s.beta2, f64::from(s.n_dis)],
         methods: [Method::Orthonormal, Method::Sn],
         range: (7.9, 8.6),
         papers: "its scores lie between 7.9 and 8.6, orthonormal's falling beyond size 1.",
@@ -46,6 +49,7 @@ pub(crate) fn fig11(request: &Request<'_>) -> Result<Rendered> {
         title: "Figure 11: inception score against n_dis",
         x: AxisSpec::log("n_dis, updates of D for one of G"),
         key: |s| f64::from(s.n_dis),
+        setting: |s| [s.lr, s.beta1, s.beta2, 0.0],
         methods: [Method::Sn, Method::WeightNorm],
         range: (2.0, 7.0),
         papers: "its scores lie between 2 and 7 after 10,000 updates, WN's falling with n_dis.",
@@ -91,13 +95,15 @@ impl Figure {
 
     /// A series for each method in each setting: the last inception score against the key, over seeds, and where runs diverged.
     fn series(&self, c: &Collected) -> Vec<Series> {
-        let settings = c.settings();
-        let of = |method: Method, setting: &str| {
-            let runs: Vec<&Run> = c
-                .runs
-                .iter()
-                .filter(|r| r.spec.family() == method && r.spec.setting == setting)
-                .collect();
+        let mut settings: Vec<[f64; 4]> = Vec::new();
+        for setting in c.runs.iter().map(|r| (self.setting)(&r.spec)) {
+            if !settings.contains(&setting) {
+                settings.push(setting);
+            }
+        }
+        let of = |method: Method, setting: [f64; 4]| {
+            let fits = |r: &&Run| r.spec.family() == method && (self.setting)(&r.spec) == setting;
+            let runs: Vec<&Run> = c.runs.iter().filter(fits).collect();
             let mut values: Vec<f64> = runs.iter().map(|r| (self.key)(&r.spec)).collect();
             values.sort_by(f64::total_cmp);
             values.dedup();
@@ -107,7 +113,8 @@ impl Figure {
             let diverged =
                 values.iter().copied().filter(|x| at(*x).any(|r| r.diverged())).collect();
             let name = if settings.len() > 1 {
-                format!("{}, {setting}", method.label())
+                let name = runs.first().map_or("", |r| r.spec.setting.as_str());
+                format!("{}, {name}", method.label())
             } else {
                 method.label().to_string()
             };
