@@ -147,7 +147,7 @@ fn notes(c: &Collected, logs: &[Logs<'_>]) -> Vec<String> {
             "One run each (n = 1): no spread is known. ×: the run diverged.".into()
         },
         "Each at one logged update, of D's last round, not averaged over updates. Panels below each other have one y axis, but \
-         for losses; it is linear near 0 and logarithmic beyond. D's loss is without the penalty; ‖∇D‖ is that of D(x̂) in x̂, where a gradient penalty takes it."
+         for losses; it is linear near 0 and logarithmic beyond. D's loss is without the penalty, which is drawn with its coefficient; ‖∇D‖ is that of D(x̂) in x̂, where a gradient penalty takes it."
             .into(),
     ];
     let penalized = |run: &Run| run.spec.regularizer == Regularizer::GradientPenalty;

@@ -69,7 +69,7 @@ pub(super) fn grids8(sweeps: &[Collected]) -> Result<Vec<Grid>> {
 }
 
 /// Heading of the rows without runs; their grid has no columns of ours.
-const NOT_RUN: &str = "Rows of the paper's table that were not run here";
+const NOT_RUN: &str = "Rows of the paper's table that were not run here, or that it quotes";
 
 fn shown_columns(grid: &Grid) -> Grid {
     sizes::columns(grid, |i| grid.caption != NOT_RUN || !matches!(i, 2 | 3 | 5))

@@ -305,7 +305,9 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
     assert!(table.contains("WGAN-GP w/ Frobenius norm (cnn) did not collapse, unlike the paper's: 0 of 2 runs diverged"), "{table}");
     assert!(
         table.contains("**full width, batch 64, 10 updates**")
-            && table.contains("**Rows of the paper's table that were not run here**")
+            && table.contains(
+                "**Rows of the paper's table that were not run here, or that it quotes**"
+            )
             && table.contains("| resnet | WGAN-GP | 7.80 ± 0.11 | 24.5 | baseline |")
             && table.contains("literature"),
         "{table}"

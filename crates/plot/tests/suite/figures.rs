@@ -87,7 +87,7 @@ fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
     assert!(bytes == bytes_of(&render_all(sweep.out(), true).unwrap()));
     let svgs: Vec<_> = bytes.iter().filter(|b| b.starts_with(b"<svg")).collect();
     assert_eq!(svgs.len(), 9 + of_table_1().len());
-    for svg in svgs {
+    for svg in &svgs {
         let text = std::str::from_utf8(svg).unwrap();
         assert!(
             !text.contains("<text")

@@ -50,7 +50,7 @@ fn no_column_mixes_widths_corrections_batches_or_horizons() {
     let resnet = below(&table, "width/16, batch 16, 5 updates");
     assert!(resnet.contains("2.00 (n = 1), ResNet") && !resnet.contains("cnn"), "{table}");
     let csv = std::fs::read_to_string(out.path().join("table2.csv")).unwrap();
-    assert!(csv.starts_with("sizes,group,method,loss,updates,is[made-up]"), "{csv}");
+    assert!(csv.starts_with("sizes,group,method,loss,updates,\"is[made-up]"), "{csv}");
     assert!(
         csv.contains("\"width/16, batch 16, 5 updates\",resnet,SN,hinge,1x,2,8.22,not run,"),
         "{csv}"
