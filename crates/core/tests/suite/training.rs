@@ -13,7 +13,6 @@ use sngan_experiment::records::{Source, Status};
 use sngan_experiment::{
     ClipCorrection, FolderLock, Latent, LrDecay, PowerIteration, RunDir, RunSpec, WidthCorrection,
 };
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,8 +63,8 @@ fn every_method_gives_the_same_bits_on_one_and_two_threads_and_after_interruptio
         assert_eq!(run(&at("two"), &spec, 2, None), Outcome::Completed);
         assert_eq!(run(&at("cut"), &spec, 2, Some(3)), Outcome::Interrupted { gen_updates: 3 });
         assert_eq!(run(&at("cut"), &spec, 1, None), Outcome::Completed);
-        assert!(bits(&at("one")) == bits(&at("two")), "{method:?}: threads");
-        assert!(bits(&at("one")) == bits(&at("cut")), "{method:?}: interruption");
+        assert!(bits(&at("one")) == bits(&at("two")), "{:?}: threads", spec.method);
+        assert!(bits(&at("one")) == bits(&at("cut")), "{:?}: interruption", spec.method);
     }
 }
 
