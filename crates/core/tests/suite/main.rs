@@ -4,6 +4,7 @@
 
 mod arms; // each operation's two arms against each other
 mod discriminator; // ∂loss/∂θ of every method against finite differences
+mod f32_gradient; // our f32 gradients at full width beside PyTorch's
 mod finite_differences; // operations with a backward of their own; the traps in Candle's autograd
 mod interchange; // to PyTorch's names and back
 mod layers; // single layers, normalizations, losses and Adam against PyTorch's
