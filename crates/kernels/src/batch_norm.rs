@@ -6,61 +6,60 @@ use crate::sums::{CHUNK, Terms, per_channel};
 use crate::{Isa, Real};
 use rayon::prelude::*;
 
-/// `out = scale·(x − centre) + shift` per channel, plus a multiple of another map, then the activation.
-///
-/// The difference comes first: of values far from 0 beside their spread, `scale·x` would have lost the digits that are left.
-pub(crate) struct Affine<'a, T> {
-    pub(crate) x: &'a [T],
-    /// Each `[channels]`.
-    pub(crate) centre: &'a [T],
-    pub(crate) scale: &'a [T],
-    pub(crate) shift: &'a [T],
-    /// Another map, and its multiplier `[channels]`.
-    pub(crate) other: Option<(&'a [T], &'a [T])>,
-    pub(crate) slope: T,
-}
-
-/// [`Affine`] of some rows.
-struct Rows<'a, T> {
-    of: Affine<'a, T>,
+/// `out = a·x + b·second + shift` per channel, then the activation.
+struct Affine<'a, T> {
+    x: &'a [T],
+    second: Option<&'a [T]>,
+    /// a, b and shift, each `[channels]`.
+    scale: &'a [T],
+    second_scale: &'a [T],
+    shift: &'a [T],
+    slope: T,
     out: &'a mut [T],
 }
 
-impl<T: Real> Kernel<T> for Rows<'_, T> {
+impl<T: Real> Kernel<T> for Affine<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T = T>>(self) {
-        let Rows { of: Affine { x, centre, scale, shift, other, slope }, out } = self;
-        let channels = scale.len();
-        for row in 0..out.len() / channels {
+        let channels = self.scale.len();
+        for row in 0..self.out.len() / channels {
             for c in (0..channels).step_by(S::LANES) {
-                let (n, at) = (S::LANES.min(channels - c), row * channels + c);
+                let n = S::LANES.min(channels - c);
                 // SAFETY: every slice holds whole rows or `channels` elements.
                 unsafe {
                     let load = |s: &[T], at: usize| S::load_first(s.as_ptr().add(at), n);
-                    let difference = S::sub(load(x, at), load(centre, c));
-                    let mut y = S::fma(difference, load(scale, c), load(shift, c));
-                    if let Some((other, multiplier)) = other {
-                        y = S::fma(load(other, at), load(multiplier, c), y);
+                    let mut y = S::fma(
+                        load(self.x, row * channels + c),
+                        load(self.scale, c),
+                        load(self.shift, c),
+                    );
+                    if let Some(second) = self.second {
+                        y = S::fma(load(second, row * channels + c), load(self.second_scale, c), y);
                     }
-                    let y = S::where_positive(y, y, S::mul(y, S::splat(slope)));
-                    S::store_first(out.as_mut_ptr().add(at), y, n);
+                    let y = S::where_positive(y, y, S::mul(y, S::splat(self.slope)));
+                    let target = self.out.as_mut_ptr().add(row * channels + c);
+                    S::store_first(target, y, n);
                 }
             }
         }
     }
 }
 
-impl<T: Real> Affine<'_, T> {
-    /// Over all rows, `rows` of them per task.
-    pub(crate) fn run(self, rows: usize, out: &mut [T]) {
-        let size = rows * self.scale.len();
-        out.par_chunks_mut(size).enumerate().for_each(|(i, out)| {
-            let part = i * size..i * size + out.len();
-            let other = self.other.map(|(map, by)| (&map[part.clone()], by));
-            let of = Affine { x: &self.x[part.clone()], other, ..self };
-            T::run(Isa::best(), Rows { of, out });
-        });
-    }
+/// [`Affine`] over all rows, `rows` of them per task.
+pub(crate) fn affine<T: Real>(
+    x: &[T],
+    second: Option<&[T]>,
+    [scale, second_scale, shift]: [&[T]; 3],
+    slope: T,
+    rows: usize,
+    out: &mut [T],
+) {
+    let size = rows * scale.len();
+    out.par_chunks_mut(size).enumerate().for_each(|(i, out)| {
+        let part = |s: &'_ [T]| i * size..(i * size + out.len()).min(s.len());
+        let (x, second) = (&x[part(x)], second.map(|s| &s[part(s)]));
+        T::run(Isa::best(), Affine { x, second, scale, second_scale, shift, slope, out });
+    });
 }
 
 /// Mean and biased variance of each channel.
@@ -111,7 +110,10 @@ pub fn normalize<T: Real>(
     );
     let scale = |c: usize| gamma.map_or(1.0, |g| g[c].to_f64()) / (var[c].to_f64() + eps).sqrt();
     let scales: Vec<T> = (0..channels).map(|c| T::from_f64(scale(c))).collect();
-    Affine { x, centre: mean, scale: &scales, shift: beta, other: None, slope }.run(CHUNK, y);
+    let shifts: Vec<T> = (0..channels)
+        .map(|c| T::from_f64(beta[c].to_f64() - mean[c].to_f64() * scale(c)))
+        .collect();
+    affine(x, None, [&scales, &scales, &shifts], slope, CHUNK, y);
 }
 
 /// Whether the statistics of [`normalize`] depend on its input.
@@ -149,10 +151,13 @@ pub fn backward<T: Real>(
         let dg = dg[c] * inverse;
         (dbeta[c], dgamma[c]) = (T::from_f64(db[c]), T::from_f64(dg));
         let scale = gamma.map_or(1.0, |g| g[c].to_f64()) * inverse;
-        // dx = scale·(dy − mean(dy) − x̂·mean(dy·x̂)) as scale·dy + b·(x − mean) + shift; the means are the statistics' share.
+        // dx = scale·(dy − mean(dy) − x̂·mean(dy·x̂)) as scale·dy + b·x + shift; the means are the statistics' share.
         let (b, shift) = match of {
             Statistics::Given => (0.0, 0.0),
-            Statistics::OfBatch => (-scale * inverse * dg / count, -scale * db[c] / count),
+            Statistics::OfBatch => {
+                let b = -scale * inverse * dg / count;
+                (b, -scale * db[c] / count - b * mean[c].to_f64())
+            }
         };
         coefficients
             .iter_mut()
@@ -160,6 +165,5 @@ pub fn backward<T: Real>(
             .for_each(|(list, value)| list.push(T::from_f64(value)));
     }
     let [scale, b, shift] = &coefficients;
-    let other = Some((dy, &scale[..]));
-    Affine { x, centre: mean, scale: b, shift, other, slope: T::from_f64(1.0) }.run(CHUNK, dx);
+    affine(dy, Some(x), [scale, b, shift], T::from_f64(1.0), CHUNK, dx);
 }

@@ -5,7 +5,7 @@
 //! plain batch normalization.
 
 use crate::Real;
-use crate::batch_norm::{Affine, Statistics};
+use crate::batch_norm::{Statistics, affine};
 use crate::plane::MapSize;
 use crate::sums::{CHUNK, Terms, per_channel_by};
 
@@ -20,11 +20,6 @@ fn check<T>(s: MapSize, x: &[T], y: &[T], by_image: [&[T]; 2], by_channel: [&[T]
         by_image.iter().all(|t| t.len() == s.images * s.channels)
             && by_channel.iter().all(|t| t.len() == s.channels)
     );
-}
-
-/// Statistics `[C]` of each image's columns.
-fn of_images<T: Real>(s: MapSize, by_channel: &[T]) -> Vec<T> {
-    (0..s.images * s.channels).map(|i| by_channel[i % s.channels]).collect()
 }
 
 /// `y = act((x − mean)/√(var + eps)·gamma[n] + beta[n])` with statistics `[C]`, `gamma` and `beta` `[N, C]`; `act` is the identity for
@@ -47,9 +42,10 @@ pub fn normalize<T: Real>(
     let inverse: Vec<f64> = var.iter().map(|v| 1.0 / (v.to_f64() + eps).sqrt()).collect();
     let scale = |i: usize| gamma[i].to_f64() * inverse[i % s.channels];
     let scales: Vec<T> = (0..gamma.len()).map(|i| T::from_f64(scale(i))).collect();
-    let means = of_images(s, mean);
-    let affine = Affine { x, centre: &means, scale: &scales, shift: beta, other: None, slope };
-    affine.run(rows_per_task(s), y);
+    let shifts: Vec<T> = (0..gamma.len())
+        .map(|i| T::from_f64(beta[i].to_f64() - mean[i % s.channels].to_f64() * scale(i)))
+        .collect();
+    affine(x, None, [&scales, &scales, &shifts], slope, rows_per_task(s), y);
 }
 
 /// Gradients of [`normalize`]: `dx`; `dgamma = Σ dy·x̂` and `dbeta = Σ dy` per image and channel, `[N, C]`. `dy` is the gradient before the
@@ -72,7 +68,7 @@ pub fn backward<T: Real>(
     check(s, x, dy, [gamma, dgamma], [mean, var]);
     assert!(dx.len() == s.len() && dbeta.len() == gamma.len());
     let columns = gamma.len();
-    let means = of_images(s, mean);
+    let means: Vec<T> = (0..columns).map(|i| mean[i % s.channels]).collect();
     let (db, dg) = per_channel_by(rows_per_task(s), Terms::Product(dy, x, &means), columns);
     let inverse: Vec<f64> = var.iter().map(|v| 1.0 / (v.to_f64() + eps).sqrt()).collect();
     // Σ γ·dy and Σ γ·dy·x̂ of each channel: the statistics' share of dx.
@@ -91,13 +87,13 @@ pub fn backward<T: Real>(
         let (b, shift) = match of {
             Statistics::Given => (0.0, 0.0),
             Statistics::OfBatch => {
-                (-inverse[c] * inverse[c] * second[c] / count, -inverse[c] * first[c] / count)
+                let b = -inverse[c] * inverse[c] * second[c] / count;
+                (b, -inverse[c] * first[c] / count - b * mean[c].to_f64())
             }
         };
         let values = [g.to_f64() * inverse[c], b, shift];
         coefficients.iter_mut().zip(values).for_each(|(list, value)| list.push(T::from_f64(value)));
     }
     let [scale, b, shift] = &coefficients;
-    let (other, slope) = (Some((dy, &scale[..])), T::from_f64(1.0));
-    Affine { x, centre: &means, scale: b, shift, other, slope }.run(rows_per_task(s), dx);
+    affine(dy, Some(x), [scale, b, shift], T::from_f64(1.0), rows_per_task(s), dx);
 }
