@@ -79,7 +79,8 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     all.filter(|v| *v >= low * 0.999 && *v <= high * 1.001).collect()
 }
 
-/// 0 and powers of ten times `linear` on both sides: those of a short range, every second or third of a long one.
+/// 0 and powers of ten times `linear` on both sides: those of a short range, every second or third of a long one. A range with fewer than
+/// three of them is about linear and has a linear axis's.
 fn symmetric_ticks(low: f64, high: f64, linear: f64) -> Vec<f64> {
     let span = (high / linear).asinh() - (low / linear).asinh();
     let (first, step) = match span {
@@ -95,7 +96,8 @@ fn symmetric_ticks(low: f64, high: f64, linear: f64) -> Vec<f64> {
         .collect::<Vec<_>>();
     let negative = powers.iter().rev().map(|v| -v);
     let all = negative.chain([0.0]).chain(powers.iter().copied());
-    all.filter(|v| (low..=high).contains(v)).collect()
+    let inside: Vec<f64> = all.filter(|v| (low..=high).contains(v)).collect();
+    if inside.len() < 3 { linear_ticks(low, high) } else { inside }
 }
 
 /// A number as short as it stays exact to six digits.
@@ -211,8 +213,10 @@ mod tests {
         assert!(axis.at(0.1) > 0.65, "a tenth is well apart from 0");
         let texts: Vec<String> = axis.ticks().into_iter().map(short).collect();
         assert_eq!(texts, ["-10", "-1", "-0.1", "0", "0.1", "1", "10"]);
-        let positive = Axis::new(Scale::Symmetric(1.0), 0.5, 30.0, "");
-        assert_eq!(positive.ticks(), [1.0, 10.0]);
+        let positive = Axis::new(Scale::Symmetric(1.0), 0.0, 30.0, "");
+        assert_eq!(positive.ticks(), [0.0, 1.0, 10.0]);
+        let narrow = Axis::new(Scale::Symmetric(1.0), 0.5, 2.2, "");
+        assert_eq!(narrow.ticks(), [0.5, 1.0, 1.5, 2.0], "one power of ten would be one tick");
     }
 
     #[test]

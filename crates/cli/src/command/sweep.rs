@@ -25,10 +25,8 @@ impl Asked {
         let seeds = arguments.seeds.as_ref().map(|s| s.0.as_slice());
         let mut plan =
             experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;
-        keep(&mut plan.specs, "row", &arguments.method, |s, name| is_row(s, name))?;
-        keep(&mut plan.specs, "setting", &arguments.setting, |s, name| {
-            s.setting.eq_ignore_ascii_case(name)
-        })?;
+        keep(&mut plan.specs, "row", &arguments.method, RunSpec::is_of_row)?;
+        keep(&mut plan.specs, "setting", &arguments.setting, RunSpec::is_in_setting)?;
         let out = arguments
             .out
             .clone()
@@ -62,11 +60,6 @@ impl Asked {
             options.threads
         )
     }
-}
-
-/// Whether `name` is the label or the method of a run's row.
-pub(crate) fn is_row(spec: &RunSpec, name: &str) -> bool {
-    spec.label.eq_ignore_ascii_case(name) || spec.method.name() == name
 }
 
 /// Keeps the specs that one of `names` fits, all of them where none are given. Each must fit one.

@@ -152,8 +152,8 @@ fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<Sco
         let plan =
             experiments::find(&arguments.experiment, folder)?.drafts(&arguments.scale, None)?;
         let fits = |s: &RunSpec| {
-            arguments.method.as_ref().is_none_or(|m| super::sweep::is_row(s, m))
-                && arguments.setting.as_ref().is_none_or(|x| s.setting.eq_ignore_ascii_case(x))
+            arguments.method.as_ref().is_none_or(|m| s.is_of_row(m))
+                && arguments.setting.as_ref().is_none_or(|x| s.is_in_setting(x))
                 && arguments.seed.is_none_or(|x| s.seed == x)
         };
         let labels: BTreeSet<String> = plan.specs.iter().map(|s| s.label.clone()).collect();

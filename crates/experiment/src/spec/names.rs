@@ -76,6 +76,18 @@ impl RunSpec {
         self.id_names.clone().unwrap_or_else(|| self.names())
     }
 
+    /// Whether `name` is the row's label or method, in any case: as the values make it, or as the experiment file has it.
+    pub fn is_of_row(&self, name: &str) -> bool {
+        [self.names(), self.names_in_id()]
+            .iter()
+            .any(|names| names.label.eq_ignore_ascii_case(name) || names.method.name() == name)
+    }
+
+    /// Whether `name` is the setting's, in any case: as the values make it, or as the experiment file has it.
+    pub fn is_in_setting(&self, name: &str) -> bool {
+        [self.names(), self.names_in_id()].iter().any(|n| n.setting.eq_ignore_ascii_case(name))
+    }
+
     /// Gives the run the names of its values; those it was written under stay its identity's.
     pub fn name_truly(&mut self) {
         let asked = self.names_in_id();

@@ -5,9 +5,9 @@ use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Point, Series};
 use crate::collect::{Collected, Run};
 use crate::{Rendered, Result};
-use sngan_experiment::RunSpec;
-use sngan_experiment::method::Method;
+use sngan_experiment::method::{Method, Setting};
 use sngan_experiment::records::Metric;
+use sngan_experiment::{RunSpec, settings};
 
 /// What one of the figures has of its own.
 struct Figure {
@@ -17,6 +17,8 @@ struct Figure {
     key: fn(&RunSpec) -> f64,
     /// What one curve's runs share: the setting's values but for the key.
     setting: fn(&RunSpec) -> [f64; 4],
+    /// What of the setting's values a curve does not keep, for the title.
+    aside: &'static str,
     methods: [Method; 2],
     /// The paper's range of scores; stands where ours can be beside the paper's.
     range: (f64, f64),
@@ -35,6 +37,7 @@ pub(crate) fn fig4(request: &Request<'_>) -> Result<Rendered> {
         ),
         key: |s| s.last_conv_factor,
         setting: |s| [s.lr, s.beta1, s.beta2, f64::from(s.n_dis)],
+        aside: "",
         methods: [Method::Orthonormal, Method::Sn],
         range: (7.9, 8.6),
         papers: "its scores lie between 7.9 and 8.6, orthonormal's falling beyond size 1.",
@@ -50,6 +53,7 @@ pub(crate) fn fig11(request: &Request<'_>) -> Result<Rendered> {
         x: AxisSpec::log("n_dis, updates of D for one of G"),
         key: |s| f64::from(s.n_dis),
         setting: |s| [s.lr, s.beta1, s.beta2, 0.0],
+        aside: " but for n_dis",
         methods: [Method::Sn, Method::WeightNorm],
         range: (2.0, 7.0),
         papers: "its scores lie between 2 and 7 after 10,000 updates, WN's falling with n_dis.",
@@ -83,7 +87,7 @@ impl Figure {
             }
             let chart = Chart {
                 stem: self.stem.into(),
-                title: format!("{}, {}", self.title, c.describe_settings()),
+                title: format!("{}, {}", self.title, self.describe_settings(c)),
                 notes,
                 panels: vec![panel],
                 columns: 1,
@@ -93,14 +97,43 @@ impl Figure {
         })
     }
 
-    /// A series for each method in each setting: the last inception score against the key, over seeds, and where runs diverged.
-    fn series(&self, c: &Collected) -> Vec<Series> {
+    /// The different settings of the curves.
+    fn settings(&self, c: &Collected) -> Vec<[f64; 4]> {
         let mut settings: Vec<[f64; 4]> = Vec::new();
         for setting in c.runs.iter().map(|r| (self.setting)(&r.spec)) {
             if !settings.contains(&setting) {
                 settings.push(setting);
             }
         }
+        settings.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+        settings
+    }
+
+    /// What a curve's setting is called: the first of the named ones that have its values, the key's aside, else as its runs are.
+    fn setting_name(&self, c: &Collected, setting: [f64; 4]) -> String {
+        let of = |s: &Setting| {
+            let Setting { lr, beta1, beta2, n_dis } = *s;
+            (self.setting)(&RunSpec { lr, beta1, beta2, n_dis, ..RunSpec::paper(Method::Sn) })
+        };
+        let named = settings().unwrap_or_default().into_iter().find(|(_, s)| of(s) == setting);
+        let of_a_run = || c.runs.iter().find(|r| (self.setting)(&r.spec) == setting);
+        named
+            .map(|(name, _)| name)
+            .or_else(|| of_a_run().map(|r| r.spec.setting.clone()))
+            .unwrap_or_default()
+    }
+
+    /// `setting D`, or all settings of the curves.
+    fn describe_settings(&self, c: &Collected) -> String {
+        let names: Vec<String> =
+            self.settings(c).into_iter().map(|s| self.setting_name(c, s)).collect();
+        let plural = if names.len() == 1 { "" } else { "s" };
+        format!("setting{plural} {}{}", names.join(", "), self.aside)
+    }
+
+    /// A series for each method in each setting: the last inception score against the key, over seeds, and where runs diverged.
+    fn series(&self, c: &Collected) -> Vec<Series> {
+        let settings = self.settings(c);
         let of = |method: Method, setting: [f64; 4]| {
             let fits = |r: &&Run| r.spec.family() == method && (self.setting)(&r.spec) == setting;
             let runs: Vec<&Run> = c.runs.iter().filter(fits).collect();
@@ -113,8 +146,7 @@ impl Figure {
             let diverged =
                 values.iter().copied().filter(|x| at(*x).any(|r| r.diverged())).collect();
             let name = if settings.len() > 1 {
-                let name = runs.first().map_or("", |r| r.spec.setting.as_str());
-                format!("{}, {name}", method.label())
+                format!("{}, {}", method.label(), self.setting_name(c, setting))
             } else {
                 method.label().to_string()
             };

@@ -125,6 +125,10 @@ fn score_grid(c: &Collected, metric: Option<Metric>, which: Which) -> Grid {
     for label in c.labels() {
         let cell = |setting: &&str| {
             let runs: Vec<&Run> = c.cell(label, setting).collect();
+            // Only a run that is planned can be said not to have begun.
+            if runs.is_empty() && c.plan.runs.len() == c.runs.len() {
+                return Cell::none();
+            }
             metric.map_or_else(|| Cell::status(&runs), |m| Cell::scores(&runs, m, which))
         };
         grid.rows
@@ -167,11 +171,14 @@ fn papers(c: &Collected) -> Result<String> {
     for label in c.labels() {
         let Some(run) = c.runs.iter().find(|r| r.spec.label == label) else { continue };
         if let Some(best) = paper::best(run.spec.family())? {
-            grid.rows.push(
+            let row: Vec<Cell> =
                 [best.method.clone(), best.is[column].text(2), best.fid[column].text(1)]
                     .map(Cell::text)
-                    .to_vec(),
-            );
+                    .to_vec();
+            // Several rows may be variants of one method.
+            if !grid.rows.contains(&row) {
+                grid.rows.push(row);
+            }
         }
     }
     Ok(format!("\n{}", grid.markdown()))
