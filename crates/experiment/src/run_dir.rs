@@ -79,6 +79,10 @@ impl RunDir {
     pub fn path(&self) -> &Path {
         &self.path
     }
+    /// The folder's own name: what plans and events call the run.
+    pub fn name(&self) -> String {
+        self.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+    }
     /// `spec.toml`.
     pub fn spec_path(&self) -> PathBuf {
         self.path.join("spec.toml")

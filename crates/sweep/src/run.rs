@@ -151,11 +151,6 @@ pub fn dir_of_run(out: &Path, spec: &RunSpec) -> Result<RunDir> {
     Ok(RunDir::new(spec.folder_in(&out.join("runs"))?))
 }
 
-/// What a run is called in the plan and in events: its folder's name.
-fn folder_name(dir: &RunDir) -> String {
-    dir.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
-}
-
 /// The plan's runs, the longest first, so that the last to end is a short one.
 fn longest_first(plan: &Plan) -> Vec<&RunSpec> {
     let mut order: Vec<&RunSpec> = plan.specs.iter().collect();
@@ -209,7 +204,7 @@ fn merge_plan(plan: &Plan, out: &Path, path: &Path, extend: bool) -> Result<()> 
         runs: plan
             .specs
             .iter()
-            .map(|spec| Ok(folder_name(&dir_of_run(out, spec)?)))
+            .map(|spec| Ok(dir_of_run(out, spec)?.name()))
             .collect::<Result<_>>()?,
     };
     if path.exists() {
@@ -258,7 +253,7 @@ impl Sweep<'_> {
                 return Status::Failed;
             }
         };
-        let run = folder_name(&dir);
+        let run = dir.name();
         if self.stop.load(Ordering::Relaxed) {
             return Status::Interrupted;
         }
@@ -359,7 +354,7 @@ impl Sweep<'_> {
                     score_during(dir, spec, evaluator, self.plan.score.eval_every, p, trainer)?;
                 }
                 (self.events)(&Event::Progress {
-                    run: folder_name(dir),
+                    run: dir.name(),
                     gen_update: p.gen_update,
                     total: p.total,
                 });

@@ -169,16 +169,11 @@ pub(crate) fn intentions(arguments: &Sweep, folder: Option<&Path>) -> Result<Vec
         let dir = sngan_sweep::dir_of_run(&asked.out, spec)?;
         lines.push(format!(
             "{:<40} {}",
-            folder_name(&dir),
+            dir.name(),
             intention(&dir, spec, asked.options.retry_failed)?
         ));
     }
     Ok(lines)
-}
-
-/// What a run is called in events: its folder's name.
-fn folder_name(dir: &RunDir) -> String {
-    dir.path().file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
 }
 
 /// What would be done with one run.
@@ -219,7 +214,7 @@ impl Work {
             });
             let cost_per_update = spec.multiply_adds()? / spec.gen_updates.max(1) as f64;
             runs.insert(
-                folder_name(&dir),
+                dir.name(),
                 Share {
                     done: done.min(spec.gen_updates),
                     total: spec.gen_updates,

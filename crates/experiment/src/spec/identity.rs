@@ -118,10 +118,7 @@ impl RunSpec {
         let repetition =
             |spec: &RunSpec| RunSpec { seed: 0, id_names: None, ..spec.clone() }.fields();
         let (a, b) = (repetition(self), repetition(other));
-        a.iter()
-            .filter(|(k, v)| b.get(*k) != Some(v))
-            .map(|(k, v)| format!("{k}: {v} → {}", b.get(k).unwrap_or(&Value::Null)))
-            .collect()
+        changes(&a, &b).into_iter().map(|(_, change)| change).collect()
     }
 
     /// `key: self → other` for every differing field (`gen_updates` counts only when it shrinks, or α decays).
@@ -133,11 +130,17 @@ impl RunSpec {
         };
         let (a, b) = (fields(self), fields(other));
         let extends = other.gen_updates >= self.gen_updates && !self.horizon_matters();
-        a.iter()
-            .filter(|(k, v)| b.get(*k) != Some(v) && !(*k == "gen_updates" && extends))
-            .map(|(k, v)| format!("{k}: {v} → {}", b.get(k).unwrap_or(&Value::Null)))
-            .collect()
+        let counts = |key: &str| !(key == "gen_updates" && extends);
+        changes(&a, &b).into_iter().filter(|(key, _)| counts(key)).map(|(_, text)| text).collect()
     }
+}
+
+/// Each key in which `b` differs from `a`, with `key: a's → b's`.
+fn changes<'a>(a: &'a Map<String, Value>, b: &Map<String, Value>) -> Vec<(&'a str, String)> {
+    a.iter()
+        .filter(|(k, v)| b.get(*k) != Some(v))
+        .map(|(k, v)| (k.as_str(), format!("{k}: {v} → {}", b.get(k).unwrap_or(&Value::Null))))
+        .collect()
 }
 
 /// Letters and digits in lower case, with single dashes for what is between them.
