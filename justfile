@@ -139,40 +139,60 @@ bench-inception venv="target/parity-eval-venv" *options="":
 fetch name="cifar10":
     {{ sngan }} data fetch {{ name }}
 
-# Draw, report on and copy to results/ every sweep of a scale that is in runs/
+# Gather the records of every sweep of a scale that is in runs/ into results/, and draw what is committed from them
 publish-all scale="quick":
     #!/usr/bin/env bash
     set -euo pipefail
-    cargo build --release --package sngan-cli
-    records=()
-    for plan in runs/*-{{ scale }}/plan.json; do
-        out=$(dirname "$plan")
-        records+=("$out")
-        {{ sngan }} claims "$out" > "$out/claims.txt"
-        {{ sngan }} report "$out"
-        just publish "$(basename "$out")"
-    done
+    for plan in runs/*-{{ scale }}/plan.json; do just publish "$(basename "$(dirname "$plan")")"; done
     if [ -e runs/figure10/figure10.json ]; then
-        records+=(runs/figure10)
         mkdir -p results/figure10 && cp runs/figure10/figure10.json results/figure10/
     fi
-    {{ sngan }} claims "${records[@]}" > results/claims-{{ scale }}.md
-    # What no sweep holds by itself: made from several, from timings or from the layer tables.
-    for id in table{2..7}; do {{ sngan }} table "$id" --records results --scale {{ scale }} --compare --out results/drawn-{{ scale }} || true; done
-    for id in fig8 fig10 fig13 fig14; do {{ sngan }} figure "$id" --records results --scale {{ scale }} --compare --out results/drawn-{{ scale }} || true; done
+    just publish-drawings
 
-# Copy what is committed of a sweep (records, tables, figures, report; no weights) to results/
+# Gather what is committed of a sweep into results/NAME: its records and the samples that figures draw, no weights
 publish name:
+    {{ sngan }} collect runs/{{ name }} --out results
+    [ ! -e runs/{{ name }}/samples.png ] || cp runs/{{ name }}/samples.png results/{{ name }}/
+
+# Write the committed tables, claims and pictures anew from the committed records; OUT other than results is for comparing
+publish-drawings out="results":
     #!/usr/bin/env bash
     set -euo pipefail
-    from=runs/{{ name }} to=results/{{ name }}
-    rm -rf "$to" && mkdir -p "$to"
-    cp "$from/plan.json" "$to/"
-    for file in ceiling.jsonl ceiling.json untrained.jsonl samples.png report.html claims.txt; do [ ! -e "$from/$file" ] || cp "$from/$file" "$to/"; done
-    for folder in tables figures; do [ ! -e "$from/$folder" ] || cp -r "$from/$folder" "$to/"; done
-    for run in "$from"/runs/*/; do
-        target="$to/runs/$(basename "$run")" && mkdir -p "$target"
-        for file in spec.toml provenance.json status.json scores.jsonl log.jsonl spectrum.jsonl samples; do
-            [ ! -e "$run/$file" ] || cp -r "$run/$file" "$target/"
+    cargo build --release --package sngan-cli
+    sngan=target/release/sngan out={{ out }} drawn=$(mktemp -d)
+    trap 'rm -rf "$drawn"' EXIT
+    for scale in quick narrow; do
+        rm -rf "$out/tables-$scale" && mkdir -p "$out/tables-$scale"
+        # Those that are made from the code alone stand once.
+        ids=(table{1..8}) && [ $scale = quick ] || ids=(table{1,2,7,8})
+        for id in "${ids[@]}"; do $sngan table "$id" --records results --scale $scale --compare --out "$drawn/$scale" > /dev/null 2>&1 || true; done
+        mv "$drawn/$scale"/*.md "$out/tables-$scale/"
+        folders=(results/*-$scale/plan.json) && folders=("${folders[@]%/plan.json}")
+        if [ $scale = quick ]; then folders+=(results/figure10); fi
+        $sngan claims "${folders[@]}" > "$out/claims-$scale.md"
+    done
+    # One picture an artefact, of the widest networks that have records for it.
+    rm -rf "$out/figures" && mkdir -p "$out/figures"
+    for id in fig{1..15} ranks stable-rank training; do
+        for scale in narrow quick; do
+            $sngan figure "$id" --records results --scale $scale --compare --out "$drawn/figures-$scale" > /dev/null 2>&1 || continue
+            picture="$drawn/figures-$scale/$id.png"
+            [ -e "$picture" ] || picture="$drawn/figures-$scale/${id}_c.png"
+            cp "$picture" "$out/figures/$id.png"
+            break
         done
+    done
+
+# Do the committed tables and claims say what the committed records say, and are the pictures of the same size?
+check-results out="runs/check-results":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    rm -rf "{{ out }}" && mkdir -p "{{ out }}"
+    just publish-drawings "{{ out }}"
+    for part in tables-quick tables-narrow claims-quick.md claims-narrow.md; do
+        diff -r "results/$part" "{{ out }}/$part" || { echo "results/$part is not what results/ says: just publish-drawings" >&2; exit 1; }
+    done
+    # Pixels may differ between CPUs.
+    for picture in results/figures/*.png; do
+        cmp <(head -c 24 "$picture") <(head -c 24 "{{ out }}/figures/$(basename "$picture")") || { echo "$picture has another size than the committed records give: just publish-drawings" >&2; exit 1; }
     done

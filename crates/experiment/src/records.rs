@@ -255,6 +255,31 @@ pub struct LogRecord {
 const CRITIC_IMAGES: u64 = 256;
 
 impl LogRecord {
+    /// A record of an update with nothing in it yet.
+    pub fn empty(gen_update: u64) -> LogRecord {
+        LogRecord {
+            version: Self::VERSION,
+            gen_update,
+            loss_d: None,
+            loss_reg: None,
+            loss_g: None,
+            d_real: None,
+            d_fake: None,
+            grad_norm_d: None,
+            grad_norm_g: None,
+            sigma_forward: BTreeMap::new(),
+            sigma_fig9: BTreeMap::new(),
+            effective_rank: BTreeMap::new(),
+            stable_rank: BTreeMap::new(),
+            grad_norm_x_hat: None,
+            loss_class_d: None,
+            loss_class_g: None,
+            critic_train: None,
+            critic_held_out: None,
+            critic_images: None,
+        }
+    }
+
     /// Images of each kind in `critic_train` and `critic_held_out`, where there is one of these. Of records that do not say it the most it
     /// can have been: a smaller set gave fewer.
     pub fn images_of_critic(&self) -> Option<u64> {

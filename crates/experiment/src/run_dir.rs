@@ -238,6 +238,9 @@ pub fn ceiling(out: &Path) -> Result<Vec<ScoreRecord>> {
 /// The file of a sweep's folder with the scores of a generator before its first update.
 pub const UNTRAINED: &str = "untrained.jsonl";
 
+/// The file that makes a folder a collection: a sweep's records in Parquet files, without run folders (docs/records.md).
+pub const COLLECTION: &str = "collection.json";
+
 /// The scores of a generator before its first update in a sweep's folder, by the protocols of its runs; empty where there are none.
 ///
 /// # Errors

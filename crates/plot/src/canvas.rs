@@ -2,6 +2,7 @@
 
 use crate::ink::{self, Ink};
 use crate::{Error, Result};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{BitMapElement, Circle, PathElement, Polygon, Rectangle, Text};
@@ -139,8 +140,13 @@ pub(crate) fn draw(
     let image = image::RgbImage::from_raw(width, height, buffer)
         .ok_or_else(|| failed("the buffer has another size".into()))?;
     let mut png = Vec::new();
+    // Drawings are kept for good, and made in seconds: small before fast.
     image
-        .write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png)
+        .write_with_encoder(PngEncoder::new_with_quality(
+            &mut png,
+            CompressionType::Best,
+            FilterType::Adaptive,
+        ))
         .map_err(|e| failed(e.to_string()))?;
     let paths = [("svg", text.as_bytes()), ("png", &png)]
         .map(|(extension, bytes)| (folder.join(format!("{stem}.{extension}")), bytes));

@@ -1,12 +1,14 @@
-//! Reading a sweep's folder.
+//! A sweep's records as tables, figures and claims want them.
 
 use crate::dead_critic::{Critic, DeadCritic, critic};
+use crate::records::{RunRecords, SweepRecords};
 use crate::{Error, Result, claims};
 use sngan_experiment::method::Method;
-use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status, StatusRecord};
-use sngan_experiment::{CUSTOM, Dataset, Error as ExperimentError, RunDir, RunSpec, run_dir};
+use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status};
+use sngan_experiment::{CUSTOM, Dataset, RunSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The setting whose runs Figure 9 shows, and Figure 3 where there are no scores.
 pub(crate) const SHOWN_SETTING: &str = "C";
@@ -14,12 +16,10 @@ pub(crate) const SHOWN_SETTING: &str = "C";
 /// One run.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Its folder.
-    pub dir: RunDir,
-    /// Its spec.
+    /// All that it left behind.
+    pub records: Arc<RunRecords>,
+    /// Its spec; several settings named `custom` are told apart in it.
     pub spec: RunSpec,
-    /// Its status, `None` before it began.
-    pub status: Option<StatusRecord>,
     /// Its scores at the spec's horizon, one a metric.
     pub scores: Vec<ScoreRecord>,
     /// Its scores up to the horizon under the protocols that the sweep has most of, by updates: learning curves.
@@ -102,7 +102,17 @@ impl Run {
 
     /// Whether it diverged.
     pub fn diverged(&self) -> bool {
-        self.status.as_ref().is_some_and(|s| s.status == Status::Diverged)
+        self.status() == Some(Status::Diverged)
+    }
+
+    /// Generator updates done, `None` before it began.
+    pub fn gen_updates(&self) -> Option<u64> {
+        self.records.status.as_ref().map(|s| s.gen_updates)
+    }
+
+    /// How it ended, `None` before it began.
+    pub fn status(&self) -> Option<Status> {
+        self.records.status.as_ref().map(|s| s.status)
     }
 }
 
@@ -372,47 +382,24 @@ fn distinct<T: Ord + std::fmt::Display>(values: impl Iterator<Item = T>) -> Stri
     values.collect::<BTreeSet<T>>().iter().map(T::to_string).collect::<Vec<_>>().join(" or ")
 }
 
-/// What a sweep's folder is for.
+/// Reads the folder `out` of a sweep or of a collection.
 ///
 /// # Errors
-/// [`Error::Plan`] where its file is not there or not whole.
-pub(crate) fn plan(out: &Path) -> Result<PlanRecord> {
-    let path = out.join("plan.json");
-    run_dir::read_json(&path).map_err(|e| match e {
-        ExperimentError::Io { source, .. } => Error::Plan { path, reason: source.to_string() },
-        ExperimentError::Parse { reason, .. } => Error::Plan { path, reason },
-        other => other.into(),
-    })
-}
-
-/// The untrained generator's scores in a sweep's folder; none in those from before they were taken.
-pub(crate) fn untrained(out: &Path) -> Result<Vec<ScoreRecord>> {
-    Ok(run_dir::read_lines(&out.join("untrained.jsonl"))?)
-}
-
-/// Reads the folder `out` of a sweep.
-///
-/// # Errors
-/// No plan, a malformed record, or scores of different protocols.
+/// No plan, a malformed record, scores of different protocols, or runs that are no repetitions of each other in one cell.
 pub fn collect(out: &Path) -> Result<Collected> {
-    let plan = plan(out)?;
-    let ceiling = run_dir::ceiling(out)?;
+    let SweepRecords { path, plan, real: ceiling, untrained, runs } = SweepRecords::read(out)?;
     let mut expected: BTreeMap<Metric, Protocol> =
         ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
-    let untrained = untrained(out)?;
     let dead_critic = claims::definitions()?.dead_critic;
-    let mut runs = Vec::new();
-    for name in &plan.runs {
-        let dir = RunDir::new(out.join("runs").join(name));
-        if dir.spec_path().exists() {
-            runs.push(read(dir, &mut expected, &untrained, &dead_critic)?);
-        }
-    }
+    let mut runs = runs
+        .into_iter()
+        .map(|records| read(records, &mut expected, &untrained, &dead_critic))
+        .collect::<Result<Vec<_>>>()?;
     tell_customs_apart(&mut runs);
     refuse_mixed_cells(&runs)?;
     keep_commonest_protocol(&mut runs);
     name_equal_images(&mut runs);
-    Ok(Collected { path: out.to_path_buf(), plan, ceiling, untrained, runs })
+    Ok(Collected { path, plan, ceiling, untrained, runs })
 }
 
 /// Adds to the name `custom` of several settings the values that tell them apart: `custom lr=0.0004`.
@@ -449,8 +436,8 @@ fn refuse_mixed_cells(runs: &[Run]) -> Result<()> {
                 format!("but differ in {}", differing.join("; "))
             };
             return Err(Error::MixedRuns {
-                run: run.dir.path().into(),
-                other: other.dir.path().into(),
+                run: run.records.place.clone(),
+                other: other.records.place.clone(),
                 label: run.spec.label.clone(),
                 setting: run.spec.setting.clone(),
                 why,
@@ -508,40 +495,40 @@ fn curve(spec: &RunSpec, scores: &[ScoreRecord]) -> Vec<ScoreRecord> {
     points.into_values().cloned().collect()
 }
 
-/// Reads a run; the first score seen in a metric fixes the protocol of all.
+/// Chooses a run's scores; the first score seen in a metric fixes the protocol of all.
 fn read(
-    dir: RunDir,
+    records: Arc<RunRecords>,
     expected: &mut BTreeMap<Metric, Protocol>,
     untrained: &[ScoreRecord],
     dead_critic: &DeadCritic,
 ) -> Result<Run> {
-    let spec = dir.spec()?;
-    let all = dir.scores()?;
-    let at_horizon: Vec<ScoreRecord> =
-        all.iter().filter(|s| s.gen_updates == spec.gen_updates).cloned().collect();
+    let spec = records.spec.clone();
+    let at_horizon: Vec<&ScoreRecord> =
+        records.scores.iter().filter(|s| s.gen_updates == spec.gen_updates).collect();
     let metrics: BTreeSet<Metric> = at_horizon.iter().map(|s| s.metric).collect();
-    let mut scores = Vec::new();
+    let mut scores: Vec<ScoreRecord> = Vec::new();
     for metric in metrics {
         let mut newest_first = at_horizon.iter().rev().filter(|s| s.metric == metric);
         let Some(newest) = newest_first.clone().next() else { continue };
         let wanted = expected.entry(metric).or_insert_with(|| newest.protocol.clone());
         match newest_first.find(|s| s.protocol == *wanted) {
-            Some(score) => scores.push(score.clone()),
+            Some(score) => scores.push((*score).clone()),
             None => {
                 return Err(Error::MixedProtocols {
-                    run: dir.path().into(),
+                    run: records.place.clone(),
                     differences: differences(wanted, &newest.protocol),
                 });
             }
         }
     }
-    let curve = curve(&spec, &all);
-    let provenance = dir.provenance()?;
-    let images =
-        (provenance.dataset_sha256, Some(provenance.dataset).filter(|name| !name.is_empty()));
+    let curve = curve(&spec, &records.scores);
+    let provenance = records.provenance.as_ref();
+    let images = provenance.map_or_else(Default::default, |p| {
+        (p.dataset_sha256.clone(), Some(p.dataset.clone()).filter(|name| !name.is_empty()))
+    });
     let fid = scores.iter().find(|s| s.metric == Metric::Fid);
-    let critic = critic(dead_critic, &dir, &spec, fid, untrained)?;
-    Ok(Run { status: dir.status()?, dir, spec, scores, curve, critic, images })
+    let critic = critic(dead_critic, &records, fid, untrained);
+    Ok(Run { records, spec, scores, curve, critic, images })
 }
 
 /// `key: a's → b's` for every key in which two protocols differ.

@@ -2,15 +2,17 @@
 //! vanished, and G has learned nothing. No number diverges in such a run, and its score alone does
 //! not say why it is bad.
 
+use crate::Result;
 use crate::claims::definitions;
 use crate::collect::untrained_score;
-use crate::{Result, collect};
+use crate::records::{self, RunRecords, SweepRecords};
 use serde::Deserialize;
+use sngan_experiment::RunSpec;
 use sngan_experiment::method::Regularizer;
 use sngan_experiment::records::{LogRecord, Metric, ScoreRecord, Status};
-use sngan_experiment::{RunDir, RunSpec};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 /// When a critic is dead. experiments/claims.toml has the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -86,31 +88,29 @@ impl DeadCritic {
 /// How the critic of a completed run fared; `None` for another run, and where nothing was logged.
 pub(crate) fn critic(
     definition: &DeadCritic,
-    dir: &RunDir,
-    spec: &RunSpec,
+    run: &RunRecords,
     fid: Option<&ScoreRecord>,
     untrained: &[ScoreRecord],
-) -> Result<Option<Critic>> {
-    if dir.status()?.is_none_or(|s| s.status != Status::Completed) {
-        return Ok(None);
+) -> Option<Critic> {
+    if run.status.as_ref().is_none_or(|s| s.status != Status::Completed) {
+        return None;
     }
     let f0 = fid.and_then(|score| untrained_score(untrained, score));
-    Ok(definition.judge(spec, &dir.log()?, fid.and_then(|s| s.value), f0))
+    definition.judge(&run.spec, &run.log, fid.and_then(|s| s.value), f0)
 }
 
 /// The same for a run by itself: its last FID is the newest that the untrained generator has one
 /// to be held against.
 pub(crate) fn of_run(
     definition: &DeadCritic,
-    dir: &RunDir,
+    run: &RunRecords,
     untrained: &[ScoreRecord],
-) -> Result<Option<Critic>> {
-    let (spec, scores) = (dir.spec()?, dir.scores()?);
-    let fid = scores.iter().rev().find(|s| {
-        (s.metric, s.gen_updates) == (Metric::Fid, spec.gen_updates)
+) -> Option<Critic> {
+    let fid = run.scores.iter().rev().find(|s| {
+        (s.metric, s.gen_updates) == (Metric::Fid, run.spec.gen_updates)
             && untrained_score(untrained, s).is_some()
     });
-    critic(definition, dir, &spec, fid, untrained)
+    critic(definition, run, fid, untrained)
 }
 
 /// The folder names of a sweep's completed runs whose critic is dead; none where the sweep has no
@@ -120,16 +120,13 @@ pub(crate) fn of_run(
 /// A folder that is no sweep's, or a malformed record.
 pub fn dead_critics(out: &Path) -> Result<BTreeSet<String>> {
     let definition = definitions()?.dead_critic;
-    let untrained = collect::untrained(out)?;
-    let mut dead = BTreeSet::new();
-    for name in collect::plan(out)?.runs {
-        let dir = RunDir::new(out.join("runs").join(&name));
-        let judged = !untrained.is_empty() && dir.spec_path().exists();
-        if judged && of_run(&definition, &dir, &untrained)?.is_some_and(|c| c.dead) {
-            dead.insert(name);
-        }
+    if records::plan(out).is_ok() && records::untrained(out)?.is_empty() {
+        return Ok(BTreeSet::new());
     }
-    Ok(dead)
+    let sweep = SweepRecords::read(out)?;
+    let is_dead =
+        |run: &&Arc<RunRecords>| of_run(&definition, run, &sweep.untrained).is_some_and(|c| c.dead);
+    Ok(sweep.runs.iter().filter(is_dead).map(|run| run.name.clone()).collect())
 }
 
 #[cfg(test)]

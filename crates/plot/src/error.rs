@@ -61,6 +61,28 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// A collection that cannot be read, or whose files do not belong together.
+    #[error(
+        "{path}: {reason}; gather the records again (`sngan collect`), or take the collection's files from where they came"
+    )]
+    Collection {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// A collection that would go into the folder that holds the runs themselves.
+    #[error("{path} is a sweep's folder; gather its records in another")]
+    SweepFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder that is to be made, but is there.
+    #[error("{path} is there already; name a folder that is not")]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Drawing failed.
     #[error("failed to draw {what}: {reason}")]
     Draw {
@@ -106,6 +128,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// An [`Error::Collection`] for `path`.
+    pub(crate) fn collection(path: &Path, reason: impl std::fmt::Display) -> Error {
+        Error::Collection { path: path.into(), reason: reason.to_string() }
+    }
+
     /// An [`Error::Table`] for `path`.
     pub(crate) fn table(path: &Path, reason: impl std::fmt::Display) -> Error {
         Error::Table { path: path.into(), reason: reason.to_string() }

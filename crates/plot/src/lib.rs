@@ -13,12 +13,12 @@ pub mod claims;
 mod collect;
 mod dead_critic;
 mod error;
-mod export;
 mod figure;
 mod frame;
 mod ink;
 mod paper;
 mod random;
+pub mod records;
 pub mod report;
 mod sample_grid;
 mod series;
@@ -29,7 +29,6 @@ pub use artefact::{Artefact, Rendered, Request, Source, find, render_all, sweep}
 pub use collect::{Collected, Run, collect};
 pub use dead_critic::{Critic, DeadCritic, dead_critics};
 pub use error::{Error, Result};
-pub use export::export;
 
 /// Every figure of the paper.
 pub fn figures() -> &'static [Artefact] {

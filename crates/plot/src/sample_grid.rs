@@ -6,7 +6,7 @@ use crate::canvas::{
 use crate::collect::Run;
 use crate::{Error, Rendered, Result};
 use image::imageops::{self, FilterType};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const GAP: i32 = 10 * DENSITY;
 const TOP: i32 = 34 * DENSITY;
@@ -28,15 +28,10 @@ pub(crate) struct SampleGrid<'a> {
     pub(crate) cell: i32,
 }
 
-/// The grid drawn after the run's last update: an earlier one must not stand beside finished runs.
-pub(crate) fn last_grid(run: &Run) -> Option<PathBuf> {
-    Some(run.dir.sample_path(run.spec.gen_updates)).filter(|path| path.exists())
-}
-
 impl SampleGrid<'_> {
     /// Writes the figure; skipped, with `missing` as the reason, where no run has samples.
     pub(crate) fn render(&self, folder: &Path, missing: &str) -> Result<Rendered> {
-        if !self.cells.iter().flatten().any(|r| last_grid(r).is_some()) {
+        if !self.cells.iter().flatten().any(|r| r.records.samples.is_some()) {
             return Ok(Rendered::Skipped(missing.into()));
         }
         let unmeasured =
@@ -78,8 +73,9 @@ impl SampleGrid<'_> {
     }
 
     fn draw_cell(&self, canvas: &Canvas<'_>, (x, y): (i32, i32), run: Option<&Run>) -> Result<()> {
-        let grid = run.filter(|r| !r.diverged()).and_then(|r| Some((r, last_grid(r)?)));
-        let Some((run, path)) = grid else {
+        let grid =
+            run.filter(|r| !r.diverged()).and_then(|r| Some((r, r.records.samples.as_ref()?)));
+        let Some((run, samples)) = grid else {
             canvas.rectangle((x, y), (x + self.cell, y + self.cell), FAINT)?;
             let text = if run.is_some_and(Run::diverged) { "diverged" } else { "not finished" };
             return canvas.text(
@@ -90,9 +86,7 @@ impl SampleGrid<'_> {
                 Anchor::Centre,
             );
         };
-        let unreadable =
-            |e: image::ImageError| Error::Image { path: path.clone(), reason: e.to_string() };
-        let decoded = image::open(&path).map_err(unreadable)?.to_rgb8();
+        let decoded = samples.decode()?;
         let side = (self.images * run.spec.side as u32).min(decoded.width()).min(decoded.height());
         let part = imageops::crop_imm(&decoded, 0, 0, side, side).to_image();
         let enlarged =

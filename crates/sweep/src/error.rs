@@ -28,6 +28,14 @@ pub enum Error {
         /// `name at scale` asked for.
         asked: String,
     },
+    /// Records without run folders, where these are needed.
+    #[error(
+        "{path} is a collection of records, without run folders; `sngan unpack {path} --out FOLDER` makes them"
+    )]
+    Collection {
+        /// The collection's folder.
+        path: PathBuf,
+    },
     /// A plan that cannot be carried out.
     #[error("{0}")]
     Invalid(String),

@@ -196,6 +196,9 @@ fn write_plan(plan: &Plan, out: &Path, extend: bool) -> Result<()> {
 }
 
 fn merge_plan(plan: &Plan, out: &Path, path: &Path, extend: bool) -> Result<()> {
+    if out.join(run_dir::COLLECTION).exists() {
+        return Err(Error::Collection { path: out.into() });
+    }
     let mut record = PlanRecord {
         version: FORMAT_VERSION,
         name: plan.name.clone(),

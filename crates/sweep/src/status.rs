@@ -1,6 +1,6 @@
 //! Where a sweep stands, from its folder alone.
 
-use crate::Result;
+use crate::{Error, Result};
 use sngan_experiment::records::{PlanRecord, ScoreRecord, Status, StatusRecord, TimingRecord};
 use sngan_experiment::{FolderLock, RunDir, run_dir};
 use std::path::Path;
@@ -45,6 +45,9 @@ impl RunState {
 /// # Errors
 /// When `out` holds no plan, or a record is malformed.
 pub fn status(out: &Path) -> Result<(PlanRecord, Vec<RunState>)> {
+    if out.join(run_dir::COLLECTION).exists() {
+        return Err(Error::Collection { path: out.into() });
+    }
     let plan: PlanRecord = run_dir::read_json(&out.join("plan.json"))?;
     let states = plan.runs.iter().map(|name| state(out, name)).collect::<Result<_>>()?;
     Ok((plan, states))

@@ -89,14 +89,26 @@ pub(crate) enum Command {
         #[arg(long, value_name = "OUT", num_args = 1..)]
         also: Vec<PathBuf>,
     },
-    /// Gather the records of sweeps into tables for other programs: Parquet and CSV (docs/records.md)
+    /// Gather the records of sweeps into Parquet files, for other programs and in place of run folders (docs/records.md)
     Collect {
         /// Sweeps' folders
         #[arg(value_name = "OUT", required = true)]
         outs: Vec<PathBuf>,
-        /// Folder for the tables [default: records/ in the first OUT]
+        /// Each sweep's tables go to DIR/NAME, by the name of its folder [default: OUT/records]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Write the tables as CSV too
+        #[arg(long)]
+        csv: bool,
+    },
+    /// Make the folders of a sweep's runs out of a collection: all but their checkpoints
+    Unpack {
+        /// The collection's folder
+        #[arg(value_name = "COLLECTION")]
+        collection: PathBuf,
+        /// The sweep's folder to make
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
     /// Record and print the singular values of a run's discriminator
     Spectra {

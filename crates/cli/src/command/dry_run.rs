@@ -1,6 +1,6 @@
 //! What a command would write.
 
-use super::{data, figure, generate, report, score, scorer, sweep, train};
+use super::{data, figure, generate, inspect, report, score, scorer, sweep, train};
 use crate::args::{Arguments, Bench, Command, Data, Scorer};
 use anyhow::Result;
 use sngan_data::imagenet;
@@ -28,10 +28,15 @@ pub(crate) fn writes(arguments: &Arguments) -> Result<Option<Vec<String>>> {
         Command::Figure(a) => Ok(Some(vec![figure::intention(a, "figure", experiments)?])),
         Command::Table(a) => Ok(Some(vec![figure::intention(a, "table", experiments)?])),
         Command::Report { out, .. } => Ok(Some(report::intentions(out))),
-        Command::Collect { outs, out } => {
-            let folder = out.clone().unwrap_or_else(|| outs[0].join("records"));
-            Ok(Some(vec![format!("write into {}: Parquet and CSV", folder.display())]))
+        Command::Collect { outs, out, csv } => {
+            let formats = if *csv { "Parquet and CSV" } else { "Parquet" };
+            let line = |sweep: &std::path::PathBuf| {
+                let folder = inspect::tables_of(sweep, out.as_deref())?;
+                Ok(format!("write into {}: {formats}", folder.display()))
+            };
+            Ok(Some(outs.iter().map(line).collect::<Result<_>>()?))
         }
+        Command::Unpack { out, .. } => file(out, "a sweep's folder"),
         Command::Spectra { runs } => Ok(Some(
             runs.iter()
                 .map(|run| format!("replace {}", run.join("spectrum.jsonl").display()))

@@ -1,16 +1,45 @@
-//! What can be done with finished runs: `spectra`, `sigma`, `collect`.
+//! What can be done with finished runs: `spectra`, `sigma`, `collect`, `unpack`.
 
 use crate::Ended;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use sngan_experiment::RunDir;
+use sngan_plot::records::{self, SweepRecords};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-pub(crate) fn collect(outs: &[PathBuf], out: Option<PathBuf>) -> Result<Ended> {
-    let folder = out.unwrap_or_else(|| outs[0].join("records"));
-    for file in sngan_plot::export(outs, &folder)? {
-        println!("{}", file.display());
+/// Where a sweep's tables go.
+pub(super) fn tables_of(sweep: &Path, out: Option<&Path>) -> Result<PathBuf> {
+    let Some(out) = out else { return Ok(sweep.join("records")) };
+    let real = sweep.canonicalize().with_context(|| format!("no folder {}", sweep.display()))?;
+    let name = real.file_name().with_context(|| format!("{} has no name", sweep.display()))?;
+    Ok(out.join(name))
+}
+
+/// Writes each sweep's records as tables.
+pub(crate) fn collect(outs: &[PathBuf], out: Option<&Path>, csv: bool) -> Result<Ended> {
+    let folders = outs.iter().map(|sweep| tables_of(sweep, out)).collect::<Result<Vec<_>>>()?;
+    for (i, folder) in folders.iter().enumerate() {
+        if let Some(first) = folders[..i].iter().position(|f| f == folder) {
+            let [first, second] = [first, i].map(|i| outs[i].display());
+            bail!("{first} and {second} would both go to {}; gather them apart", folder.display());
+        }
     }
+    for (sweep, folder) in outs.iter().zip(&folders) {
+        let records = SweepRecords::read(sweep)?;
+        let mut files = records::collect_into(&records, folder)?;
+        if csv {
+            files.extend(records::write_csv(&records, folder)?);
+        }
+        files.iter().for_each(|file| println!("{}", file.display()));
+    }
+    Ok(Ended::Well)
+}
+
+/// Makes a sweep's folder out of a collection.
+pub(crate) fn unpack(collection: &Path, out: &Path) -> Result<Ended> {
+    let records = SweepRecords::read(collection)?;
+    records::unpack(&records, out)?;
+    println!("{}: {} runs, without checkpoints", out.display(), records.runs.len());
     Ok(Ended::Well)
 }
 

@@ -157,7 +157,6 @@ fn slug(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::method::Method;
-    use std::path::PathBuf;
 
     /// Another valid value of every key whose value is a word.
     const OTHER_WORDS: [(&str, &str); 17] = [
@@ -232,28 +231,31 @@ mod tests {
         assert!(serde_json::from_value::<RunSpec>(old).unwrap_err().to_string().contains("seed"));
     }
 
-    /// The committed runs were made before any key was added; their folders' names hold their identities. The names before it are kept
-    /// where they were true.
+    /// Runs that were made before any key was added, with the values that their specs had then: their folders' names hold their identities.
+    /// The names before it are kept where they were true.
     #[test]
     fn committed_runs_keep_their_names() {
-        let results = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../results");
-        let mut seen = 0;
-        for sweep in std::fs::read_dir(results)
-            .unwrap()
-            .map(|e| e.unwrap().path().join("runs"))
-            .filter(|p| p.exists())
-        {
-            for run in std::fs::read_dir(&sweep).unwrap().map(|e| e.unwrap().path()) {
-                let spec = crate::RunDir::new(&run).spec().unwrap();
-                let name = run.file_name().unwrap().to_string_lossy();
-                assert!(name.ends_with(&format!("-{}", spec.name_end())), "{name}");
-                assert_eq!(spec.folder_in(&sweep).unwrap(), run);
-                if spec.id_names.is_none() {
-                    assert_eq!(spec.dir_name(), name);
-                }
-                seen += 1;
-            }
+        #[derive(serde::Deserialize)]
+        struct Committed {
+            name: String,
+            spec: RunSpec,
         }
-        assert!(seen >= 48, "{seen} committed runs");
+        let sweep = tempfile::tempdir().unwrap();
+        let mut seen = 0;
+        for line in include_str!("../../fixtures/committed-runs.jsonl").lines() {
+            let Committed { name, spec } = serde_json::from_str(line).unwrap();
+            spec.validate().unwrap();
+            assert!(name.ends_with(&format!("-{}", spec.name_end())), "{name}");
+            let run = sweep.path().join(&name);
+            std::fs::create_dir(&run).unwrap();
+            std::fs::write(run.join("spec.toml"), toml::to_string(&spec).unwrap()).unwrap();
+            assert_eq!(spec.folder_in(sweep.path()).unwrap(), run);
+            if spec.id_names.is_none() {
+                assert_eq!(spec.dir_name(), name);
+            }
+            std::fs::remove_dir_all(run).unwrap();
+            seen += 1;
+        }
+        assert_eq!(seen, 425);
     }
 }

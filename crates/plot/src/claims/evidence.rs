@@ -198,17 +198,17 @@ impl<'a> Evidence<'a> {
     }
 
     /// The logs of a row's completed runs in a setting, by seed; they must reach update `to`.
-    pub(super) fn logs(&self, row: &Row<'_>, to: u64) -> Found<BTreeMap<u64, Vec<LogRecord>>> {
+    pub(super) fn logs(&self, row: &Row<'a>, to: u64) -> Found<BTreeMap<u64, &'a [LogRecord]>> {
         let mut logs = BTreeMap::new();
         for run in &row.runs {
             if run.spec.gen_updates < to {
                 return Err(ends_early(run, to));
             }
-            if run.status.as_ref().is_some_and(|s| s.status == Status::Completed) {
-                logs.insert(run.spec.seed, run.dir.log()?);
+            if run.status() == Some(Status::Completed) {
+                logs.insert(run.spec.seed, run.records.log.as_slice());
             }
         }
-        if logs.values().all(Vec::is_empty) {
+        if logs.values().all(|log| log.is_empty()) {
             return Err(Stop::Missing(format!("no completed run of {} has a log", row.label)));
         }
         Ok(logs)

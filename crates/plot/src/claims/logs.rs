@@ -122,7 +122,7 @@ fn gaps(
     row: &super::evidence::Row<'_>,
     window: &RangeInclusive<u64>,
 ) -> Found<BTreeMap<u64, f64>> {
-    let gap = |log: &Vec<LogRecord>| {
+    let gap = |log: &[LogRecord]| {
         let inside = log.iter().filter(|r| window.contains(&r.gen_update));
         let gaps: Vec<f64> =
             inside.filter_map(|r| Some(r.critic_held_out? - r.critic_train?)).collect();

@@ -40,8 +40,7 @@ fn ranks(e: &Evidence<'_>, best: &Best<'_>, weights: &str, layer: &str) -> Found
         let here = best.row.at(setting)?;
         let Some(run) = here.runs.iter().find(|r| r.spec.seed == *seed) else { continue };
         let updates = e.updates(run)?;
-        let spectra = run.dir.spectra()?;
-        let found = spectra.iter().rev().find(|s| {
+        let found = run.records.spectra.iter().rev().find(|s| {
             (s.layer.as_str(), s.weights.as_str(), s.gen_updates) == (layer, weights, updates)
         });
         let rank = found.and_then(|s| stable_rank(&s.squared)).ok_or_else(|| {

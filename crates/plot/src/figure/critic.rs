@@ -61,7 +61,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
 fn images(c: &Collected) -> Result<String> {
     let mut counts = BTreeSet::new();
     for run in &c.runs {
-        counts.extend(run.dir.log()?.iter().filter_map(LogRecord::images_of_critic));
+        counts.extend(run.records.log.iter().filter_map(LogRecord::images_of_critic));
     }
     let counts: Vec<String> = counts.iter().map(u64::to_string).collect();
     Ok(format!(
@@ -89,10 +89,9 @@ fn losses(c: &Collected) -> Result<Vec<Series>> {
     let mut series = Vec::new();
     for label in c.labels() {
         let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
-        let logs = runs.iter().map(|r| Ok(r.dir.log()?)).collect::<Result<Vec<_>>>()?;
         for (stroke, loss) in parts {
-            let values =
-                logs.iter().flatten().filter_map(|record| Some((record.gen_update, loss(record)?)));
+            let records = runs.iter().flat_map(|run| &run.records.log);
+            let values = records.filter_map(|record| Some((record.gen_update, loss(record)?)));
             let line =
                 Series { stroke, method: c.method(label), ..Series::over_seeds(label, values) };
             if !line.points.is_empty() {

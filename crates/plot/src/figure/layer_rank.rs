@@ -48,7 +48,7 @@ pub(crate) fn stable(request: &Request<'_>) -> Result<Rendered> {
 }
 
 fn draw(c: &Collected, folder: &Path, rank: &Rank) -> Result<Rendered> {
-    let logs = Logs::of(c, SHOWN_SETTING)?;
+    let logs = Logs::of(c, SHOWN_SETTING);
     let layers = layers(&logs, rank);
     if layers.is_empty() {
         let name = rank.name;

@@ -1,13 +1,12 @@
 //! The logs of a setting's runs, row by row: what figures over the updates are drawn from.
 
-use crate::Result;
 use crate::collect::{Collected, Run};
 use sngan_experiment::records::LogRecord;
 
 /// A row's runs in one setting, with the log of each.
 pub(super) struct Logs<'a> {
     pub(super) label: &'a str,
-    pub(super) runs: Vec<(&'a Run, Vec<LogRecord>)>,
+    pub(super) runs: Vec<(&'a Run, &'a [LogRecord])>,
 }
 
 /// A number that a log record may hold.
@@ -15,18 +14,17 @@ pub(super) type Value<'f> = &'f dyn Fn(&LogRecord) -> Option<f64>;
 
 impl<'a> Logs<'a> {
     /// Every row that has a run in `setting`.
-    pub(super) fn of(c: &'a Collected, setting: &'a str) -> Result<Vec<Logs<'a>>> {
+    pub(super) fn of(c: &'a Collected, setting: &'a str) -> Vec<Logs<'a>> {
         let row = |label: &'a str| {
-            let runs = c.cell(label, setting).map(|run| Ok((run, run.dir.log()?)));
-            Ok(Logs { label, runs: runs.collect::<Result<_>>()? })
+            let runs = c.cell(label, setting).map(|run| (run, run.records.log.as_slice()));
+            Logs { label, runs: runs.collect() }
         };
-        let rows: Vec<Logs<'a>> = c.labels().into_iter().map(row).collect::<Result<_>>()?;
-        Ok(rows.into_iter().filter(|row| !row.runs.is_empty()).collect())
+        c.labels().into_iter().map(row).filter(|row| !row.runs.is_empty()).collect()
     }
 
     /// All records of all seeds.
     pub(super) fn records(&self) -> impl Iterator<Item = &LogRecord> {
-        self.runs.iter().flat_map(|(_, log)| log)
+        self.runs.iter().flat_map(|(_, log)| *log)
     }
 
     /// The points (update, value) of each seed.

@@ -14,6 +14,8 @@ mod spectrum;
 mod timing;
 mod training;
 
+pub(crate) use samples::drawn as drawn_samples;
+
 use crate::artefact::{Artefact, Request, Source};
 use crate::{Rendered, Result};
 

@@ -1,13 +1,42 @@
 //! Figures 6, 7 and 12: samples of single runs.
 
 use crate::artefact::Request;
+use crate::artefact::find;
 use crate::canvas::DENSITY;
 use crate::collect::Collected;
+use crate::records::RunRecords;
 use crate::sample_grid::SampleGrid;
 use crate::{Rendered, Result, paper};
 use sngan_experiment::method::Method;
-use sngan_experiment::records::Metric;
+use sngan_experiment::records::{Metric, PlanRecord};
 use std::path::Path;
+use std::sync::Arc;
+
+/// Images in a row and a column of a cell of Figures 6 and 12.
+const IN_CELL: u32 = 4;
+/// The same of Figure 7.
+const IN_FIGURE_7: u32 = 8;
+
+/// The runs whose samples figures draw, and how many in a row and a column: of each row and setting the lowest seed, and where Figure 7 is made
+/// from the experiment all of SN's, of which it takes the best.
+pub(crate) fn drawn<'a>(
+    plan: &PlanRecord,
+    runs: &'a [Arc<RunRecords>],
+) -> Vec<(&'a RunRecords, u32)> {
+    let whole = |r: &RunRecords| {
+        r.spec.family() == Method::Sn && find("fig7").is_ok_and(|fig| fig.shows(&plan.name))
+    };
+    let cell = |r: &RunRecords| (r.spec.label.clone(), r.spec.setting.clone());
+    let lowest = |r: &RunRecords| {
+        let seeds = runs.iter().filter(|o| cell(o) == cell(r)).map(|o| o.spec.seed);
+        seeds.min() == Some(r.spec.seed)
+    };
+    let of = |r: &'a Arc<RunRecords>| {
+        let images = if whole(r) { IN_FIGURE_7 } else { IN_CELL };
+        (whole(r) || lowest(r)).then_some((&**r, images))
+    };
+    runs.iter().filter_map(of).collect()
+}
 
 /// Figure 6.
 pub(crate) fn fig6(request: &Request<'_>) -> Result<Rendered> {
@@ -67,7 +96,7 @@ fn settings(
             .collect(),
         rows: rows.iter().map(ToString::to_string).collect(),
         columns: settings.iter().map(ToString::to_string).collect(),
-        images: 4,
+        images: IN_CELL,
         cell: 132 * DENSITY,
     };
     grid.render(folder, missing)
@@ -104,7 +133,7 @@ pub(crate) fn fig7(request: &Request<'_>) -> Result<Rendered> {
             rows: vec!["SN".into()],
             columns: vec![String::new()],
             cells: vec![best],
-            images: 8,
+            images: IN_FIGURE_7,
             cell: 768 * DENSITY,
         };
         grid.render(request.folder, "no run of SN has samples")

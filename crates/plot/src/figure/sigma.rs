@@ -23,7 +23,6 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
     let Some(run) = runs.min_by_key(|r| r.spec.seed) else {
         return Ok(Rendered::Skipped(format!("no run of SN in setting {SHOWN_SETTING}")));
     };
-    let log = run.dir.log()?;
     let views: [(&str, &str, Sigma); 2] = [
         ("fig9", "after one more power iteration, which is not kept (the authors' way)", |r| {
             &r.sigma_fig9
@@ -32,11 +31,11 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
     ];
     let mut written = Vec::new();
     for (stem, when, sigma) in views {
-        let series = curves(&log, sigma);
+        let series = curves(&run.records.log, sigma);
         if series.iter().all(|s| s.points.len() < 2) {
             return Ok(Rendered::Skipped(format!(
                 "{} has fewer than two logged values of σ(W̄)",
-                run.dir.path().display()
+                run.records.place.display()
             )));
         }
         let panel = Panel {

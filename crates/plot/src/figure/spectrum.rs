@@ -32,12 +32,12 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
     let mut curves = Vec::new();
     for (method, weights, name) in CURVES {
         let Some(run) = c.representative(method) else { continue };
-        let fits = |s: &SpectrumRecord| {
+        let fits = |s: &&SpectrumRecord| {
             s.weights == weights
                 && s.layer.starts_with("conv")
                 && s.gen_updates == run.spec.gen_updates
         };
-        let layers: Vec<_> = run.dir.spectra()?.into_iter().filter(fits).collect();
+        let layers: Vec<_> = run.records.spectra.iter().filter(fits).cloned().collect();
         if !layers.is_empty() {
             let RunSpec { setting, seed, .. } = &run.spec;
             curves.push(Curve {

@@ -75,7 +75,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
 }
 
 fn one(c: &Collected, setting: &str, folder: &Path) -> Result<Rendered> {
-    let logs = Logs::of(c, setting)?;
+    let logs = Logs::of(c, setting);
     let columns: Vec<Vec<Vec<Series>>> =
         COLUMNS.iter().map(|column| logs.iter().map(|l| curves(l, column)).collect()).collect();
     // A title of one space keeps the panels of a row level.
@@ -126,7 +126,7 @@ fn curves(logs: &Logs<'_>, column: &Column) -> Vec<Series> {
             .runs
             .iter()
             .filter(|(run, _)| run.diverged())
-            .filter_map(|(run, _)| Some(run.status.as_ref()?.gen_updates as f64))
+            .filter_map(|(run, _)| Some(run.gen_updates()? as f64))
             .collect();
     }
     series

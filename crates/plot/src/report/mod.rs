@@ -152,7 +152,7 @@ fn runs(c: &Collected) -> Grid {
     for run in &c.runs {
         let s = &run.spec;
         let whole = |n: u64| Cell { text: n.to_string(), value: Some(n as f64) };
-        let done = run.status.as_ref().map_or(0, |s| s.gen_updates);
+        let done = run.gen_updates().unwrap_or(0);
         let mut row = vec![
             Cell::text(s.label.as_str()),
             Cell::text(s.setting.as_str()),

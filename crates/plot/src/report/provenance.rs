@@ -16,7 +16,7 @@ pub(super) fn body(c: &Collected) -> Result<String> {
         "<pre>{}</pre>\n",
         escape(&format!("sngan sweep {} --scale {} --seeds {seeds}", c.plan.name, c.plan.scale))
     );
-    text += &table(&machines(c)?);
+    text += &table(&machines(c));
     text += &format!(
         "<details open><summary>Keys in which the runs differ</summary>{}</details>\n",
         table(&differing)
@@ -54,11 +54,10 @@ fn specs(c: &Collected) -> (Grid, Grid) {
 }
 
 /// What produced the runs, each distinct maker once; a run that several makers had a part in counts for each.
-fn machines(c: &Collected) -> Result<Grid> {
+fn machines(c: &Collected) -> Grid {
     let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
-    for run in c.runs.iter().filter(|r| r.dir.provenance_path().exists()) {
-        let p = run.dir.provenance()?;
-        for s in p.segments {
+    for p in c.runs.iter().filter_map(|r| r.records.provenance.as_ref()) {
+        for s in p.segments.clone() {
             let source = match (s.commit, s.dirty) {
                 (Some(commit), Some(true)) => format!("{commit}, changed"),
                 (Some(commit), _) => commit,
@@ -93,5 +92,5 @@ fn machines(c: &Collected) -> Result<Grid> {
         let cells = row.into_iter().map(Cell::parsed);
         grid.rows.push(std::iter::once(Cell::number(count as f64, 0)).chain(cells).collect());
     }
-    Ok(grid)
+    grid
 }

@@ -89,7 +89,7 @@ fn with_dead(text: &str, dead: usize) -> String {
 
 /// One run's status in words.
 pub(crate) fn status(run: &Run) -> String {
-    match &run.status {
+    match &run.records.status {
         None => "not begun".into(),
         Some(s) => match s.status {
             Status::Diverged => format!("diverged at {}", s.gen_updates),

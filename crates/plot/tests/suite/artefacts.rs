@@ -1,6 +1,6 @@
 //! Every table and figure of the paper: that it is there, is described, and is drawn from records of its experiment.
 
-use crate::support::{Folder, diverge, draw_samples, log, score, spec, write_lines};
+use crate::support::{Folder, diverge, draw_samples, folder_of, log, score, spec, write_lines};
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
@@ -314,7 +314,7 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
     );
     let frobenius =
         || sweep[0].runs.iter().filter(|r| r.spec.normalization == Normalization::Frobenius);
-    frobenius().for_each(|run| diverge(&run.dir));
+    frobenius().for_each(|run| diverge(&folder_of(run)));
     let table = text(&drawn("table7", &[collect(folder.path()).unwrap()], None, out.path()));
     assert!(
         table.contains("w/ Frobenius norm (cnn) collapsed, as in the paper: 2 of 2 runs diverged"),

@@ -1,10 +1,12 @@
 //! Table 1's grid: what is drawn, from which records, and what is refused.
 
-use crate::support::{Folder, diverge, draw_samples, log, score, spec, spectrum, write_lines};
+use crate::support::{
+    Folder, diverge, draw_samples, folder_of, log, score, spec, spectrum, write_lines,
+};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
 use sngan_experiment::{RunDir, settings};
-use sngan_plot::{Error, Rendered, collect, render_all};
+use sngan_plot::{Error, Rendered, Run, collect, render_all};
 use std::path::Path;
 
 /// Settings A–F.
@@ -43,12 +45,8 @@ impl Sweep {
 
     fn dir(&self, method: Method, setting: &str) -> RunDir {
         let all = collect(self.out()).unwrap();
-        all.runs
-            .iter()
-            .find(|r| r.spec.method == method && r.spec.setting == setting)
-            .unwrap()
-            .dir
-            .clone()
+        let fits = |r: &&Run| r.spec.method == method && r.spec.setting == setting;
+        folder_of(all.runs.iter().find(fits).unwrap())
     }
 
     fn table1(&self) -> String {
@@ -183,10 +181,14 @@ fn scores_of_different_protocols_are_refused_naming_run_and_key() {
 fn records_that_are_not_there_skip_what_needs_them() {
     let sweep = Sweep::new();
     for run in collect(sweep.out()).unwrap().runs {
-        for path in [run.dir.scores_path(), run.dir.spectrum_path(), run.dir.log_path()] {
+        for path in [
+            folder_of(&run).scores_path(),
+            folder_of(&run).spectrum_path(),
+            folder_of(&run).log_path(),
+        ] {
             std::fs::remove_file(path).unwrap();
         }
-        std::fs::remove_dir_all(run.dir.path().join("samples")).unwrap();
+        std::fs::remove_dir_all(folder_of(&run).path().join("samples")).unwrap();
     }
     for (id, rendered) in render_all(sweep.out(), false).unwrap() {
         assert_eq!(

@@ -5,8 +5,8 @@
 mod artefacts;
 mod claims;
 mod dead_critics;
-mod export;
 mod figures;
+mod records;
 mod report;
 mod sizes; // of runs in tables
 mod statistics; // against SciPy

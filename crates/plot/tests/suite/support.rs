@@ -7,6 +7,7 @@ use sngan_experiment::records::{
     ScoreRecord, Segment, SpectrumRecord, Status, StatusRecord,
 };
 use sngan_experiment::{RunDir, RunSpec, settings};
+use sngan_plot::Run;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tempfile::TempDir;
@@ -185,6 +186,11 @@ impl Folder {
     pub(crate) fn ceiling(&self, scores: &[ScoreRecord]) {
         write_lines(&self.path().join("ceiling.jsonl"), scores);
     }
+}
+
+/// The folder that a run was read from.
+pub(crate) fn folder_of(run: &Run) -> RunDir {
+    RunDir::new(&run.records.place)
 }
 
 /// Makes a run's images those of this name and checksum; an empty name is that of records from before it was kept.

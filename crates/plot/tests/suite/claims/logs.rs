@@ -1,7 +1,7 @@
 //! What spectra, logs and timings decide.
 
 use super::{answered, around, finding, folder, grid, labelled, papers, row, words};
-use crate::support::{Folder, log, spec, spectrum, write_lines};
+use crate::support::{Folder, folder_of, log, spec, spectrum, write_lines};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::records::LogRecord;
@@ -21,7 +21,7 @@ fn spectra_with_a_smaller_stable_rank_are_concentrated() {
             };
             let spectra: Vec<_> =
                 (0..7).flat_map(|l| ["raw", "normalized"].map(|w| spectrum(l, w, of(w)))).collect();
-            write_lines(&run.dir.spectrum_path(), &spectra);
+            write_lines(&folder_of(&run).spectrum_path(), &spectra);
         }
         let answer = answered(3, &[&folder]);
         assert_eq!(words(&answer), words_of, "{ratio}: {answer:?}");

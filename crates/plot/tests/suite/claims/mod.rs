@@ -5,7 +5,7 @@ mod logs; // spectra, σ(W̄), slopes, gaps, costs
 mod scipy; // all of it against SciPy
 mod scores;
 
-use crate::support::{Folder, score, spec, write_lines};
+use crate::support::{Folder, folder_of, score, spec, write_lines};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{RunDir, RunSpec};
@@ -61,7 +61,7 @@ fn finding(answer: &Answer, part: usize) -> &Finding {
 fn replace_scores(folder: &Folder, of: impl Fn(&RunSpec) -> Option<f64>) {
     for run in collect(folder.path()).unwrap().runs {
         if let Some(is) = of(&run.spec) {
-            write_lines(&run.dir.scores_path(), &scores(run.spec.gen_updates, is));
+            write_lines(&folder_of(&run).scores_path(), &scores(run.spec.gen_updates, is));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{
     all_answers, answered, around, finding, folder, grid, labelled, papers, replace_scores, row,
     scores, sound, words,
 };
-use crate::support::{Folder, diverge, spec};
+use crate::support::{Folder, diverge, folder_of, spec};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
 use sngan_plot::claims::Verdict;
@@ -133,7 +133,7 @@ fn what_lacks_seeds_scores_or_records_is_not_tested() {
 
     let waiting = pair(3);
     let run = collect(waiting.path()).unwrap().runs.remove(4);
-    std::fs::remove_file(run.dir.scores_path()).unwrap();
+    std::fs::remove_file(folder_of(&run).scores_path()).unwrap();
     assert!(said(&waiting).contains("SN, hinge in setting C, seed 1, has no is yet"));
 }
 

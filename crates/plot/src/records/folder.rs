@@ -1,0 +1,58 @@
+//! Records in the folders of runs, as training leaves them (docs/run-directory.md).
+
+use super::{RunRecords, Samples, SweepRecords};
+use crate::{Error, Result};
+use sngan_experiment::records::{PlanRecord, ScoreRecord};
+use sngan_experiment::{Error as ExperimentError, RunDir, run_dir};
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) fn read(out: &Path) -> Result<SweepRecords> {
+    let plan = plan(out)?;
+    let dirs = plan.runs.iter().map(|name| RunDir::new(out.join("runs").join(name)));
+    let begun = dirs.filter(|dir| dir.spec_path().exists());
+    Ok(SweepRecords {
+        path: out.to_path_buf(),
+        real: run_dir::ceiling(out)?,
+        untrained: untrained(out)?,
+        runs: begun.map(|dir| run(&dir).map(Arc::new)).collect::<Result<_>>()?,
+        plan,
+    })
+}
+
+/// What a sweep's folder is for.
+///
+/// # Errors
+/// [`Error::Plan`] where its file is not there or not whole.
+pub(crate) fn plan(out: &Path) -> Result<PlanRecord> {
+    let path = out.join("plan.json");
+    run_dir::read_json(&path).map_err(|e| match e {
+        ExperimentError::Io { source, .. } => Error::Plan { path, reason: source.to_string() },
+        ExperimentError::Parse { reason, .. } => Error::Plan { path, reason },
+        other => other.into(),
+    })
+}
+
+/// The untrained generator's scores in a sweep's folder; none in those from before they were taken.
+pub(crate) fn untrained(out: &Path) -> Result<Vec<ScoreRecord>> {
+    Ok(run_dir::untrained(out)?)
+}
+
+fn run(dir: &RunDir) -> Result<RunRecords> {
+    let spec = dir.spec()?;
+    let kept = dir.provenance_path().exists();
+    // An earlier grid must not stand beside finished runs.
+    let samples = dir.sample_path(spec.gen_updates);
+    Ok(RunRecords {
+        name: dir.name(),
+        place: dir.path().to_path_buf(),
+        provenance: kept.then(|| dir.provenance()).transpose()?,
+        status: dir.status()?,
+        log: dir.log()?,
+        timing: dir.timing()?,
+        scores: dir.scores()?,
+        spectra: dir.spectra()?,
+        samples: samples.exists().then_some(Samples::File(samples)),
+        spec,
+    })
+}

@@ -1,0 +1,103 @@
+//! A sweep's records, wherever they lie: in the folders of its runs, or gathered in a collection of Parquet files.
+
+mod collection;
+mod columns;
+mod csv;
+mod folder;
+mod tables;
+mod unpack;
+
+pub use collection::collect_into;
+pub use csv::write_csv;
+pub(crate) use folder::{plan, untrained};
+pub use unpack::unpack;
+
+use crate::{Error, Result};
+use image::RgbImage;
+use sngan_experiment::RunSpec;
+use sngan_experiment::records::{
+    LogRecord, PlanRecord, Provenance, ScoreRecord, SpectrumRecord, StatusRecord, TimingRecord,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Everything that a sweep left behind but its weights.
+#[derive(Debug, Clone)]
+pub struct SweepRecords {
+    /// The folder that they were read from.
+    pub path: PathBuf,
+    /// What the sweep is for.
+    pub plan: PlanRecord,
+    /// Scores of real data.
+    pub real: Vec<ScoreRecord>,
+    /// Scores of the untrained generator; empty in sweeps from before they were taken.
+    pub untrained: Vec<ScoreRecord>,
+    /// Runs in the plan's order; those that have not begun are left out.
+    pub runs: Vec<Arc<RunRecords>>,
+}
+
+/// Everything that a run left behind but its weights.
+#[derive(Debug, Clone)]
+pub struct RunRecords {
+    /// The run folder's name.
+    pub name: String,
+    /// The run's folder, or its place in a collection, for messages.
+    pub place: PathBuf,
+    /// Its spec.
+    pub spec: RunSpec,
+    /// What made it; `None` where that was not kept.
+    pub provenance: Option<Provenance>,
+    /// Its status, `None` before the first checkpoint.
+    pub status: Option<StatusRecord>,
+    /// Its training log.
+    pub log: Vec<LogRecord>,
+    /// Its times.
+    pub timing: Vec<TimingRecord>,
+    /// Its scores, oldest first.
+    pub scores: Vec<ScoreRecord>,
+    /// Its spectra.
+    pub spectra: Vec<SpectrumRecord>,
+    /// The grid of samples after its last update.
+    pub samples: Option<Samples>,
+}
+
+/// A picture with a grid of samples: 64 of them in a run's folder, in a collection those that figures draw.
+#[derive(Debug, Clone)]
+pub enum Samples {
+    /// The PNG file of a run's folder.
+    File(PathBuf),
+    /// A PNG in memory, and where it was read from.
+    Png(Arc<[u8]>, PathBuf),
+}
+
+impl Samples {
+    /// The picture.
+    ///
+    /// # Errors
+    /// [`Error::Image`] where it cannot be decoded.
+    pub fn decode(&self) -> Result<RgbImage> {
+        let (path, decoded) = match self {
+            Samples::File(path) => (path, image::open(path)),
+            Samples::Png(bytes, path) => (path, image::load_from_memory(bytes)),
+        };
+        let unreadable =
+            |e: image::ImageError| Error::Image { path: path.clone(), reason: e.to_string() };
+        Ok(decoded.map_err(unreadable)?.to_rgb8())
+    }
+}
+
+impl SweepRecords {
+    /// Reads the folder of a sweep or of a collection.
+    ///
+    /// # Errors
+    /// No plan, a malformed record, or a collection whose files are not those that were written together.
+    pub fn read(path: &Path) -> Result<SweepRecords> {
+        if collection::is_one(path) { collection::read(path) } else { folder::read(path) }
+    }
+
+    /// The name of the folder, by which tables of several sweeps tell them apart.
+    pub fn name(&self) -> String {
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+    }
+}

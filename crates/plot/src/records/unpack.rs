@@ -1,0 +1,57 @@
+//! Run folders out of records.
+
+use super::{RunRecords, Samples, SweepRecords};
+use crate::{Error, Result};
+use sngan_experiment::{RunDir, atomic, run_dir};
+use std::path::Path;
+
+/// Makes the sweep's folder `out` again, with a folder for each run: everything but checkpoints, so that finished runs count as such and others
+/// begin anew. Records are written as today's versions.
+///
+/// # Errors
+/// `out` that is there already, or a file that cannot be written.
+pub fn unpack(sweep: &SweepRecords, out: &Path) -> Result<()> {
+    if out.exists() {
+        return Err(Error::Occupied { path: out.into() });
+    }
+    atomic::write_folder(out, |folder| {
+        atomic::write_json(&folder.join("plan.json"), &sweep.plan)?;
+        run_dir::write_lines(&folder.join("ceiling.jsonl"), &sweep.real)?;
+        if !sweep.untrained.is_empty() {
+            run_dir::write_lines(&folder.join(run_dir::UNTRAINED), &sweep.untrained)?;
+        }
+        sweep.runs.iter().try_for_each(|r| run(r, &RunDir::new(folder.join("runs").join(&r.name))))
+    })
+}
+
+fn run(run: &RunRecords, dir: &RunDir) -> Result<()> {
+    let spec = toml::to_string(&run.spec).map_err(|e| Error::table(&run.place, e))?;
+    atomic::write(&dir.spec_path(), spec.as_bytes())?;
+    if let Some(provenance) = &run.provenance {
+        atomic::write_json(&dir.provenance_path(), provenance)?;
+    }
+    if let Some(status) = &run.status {
+        atomic::write_json(&dir.status_path(), status)?;
+    }
+    lines(&dir.log_path(), &run.log)?;
+    lines(&dir.timing_path(), &run.timing)?;
+    lines(&dir.scores_path(), &run.scores)?;
+    lines(&dir.spectrum_path(), &run.spectra)?;
+    let path = dir.sample_path(run.spec.gen_updates);
+    let bytes = match &run.samples {
+        None => return Ok(()),
+        Some(Samples::File(file)) => {
+            &std::fs::read(file).map_err(sngan_experiment::Error::io("read", file))?
+        }
+        Some(Samples::Png(bytes, _)) => bytes.as_ref(),
+    };
+    Ok(atomic::write(&path, bytes)?)
+}
+
+/// A file of JSON lines; none for no lines.
+fn lines<T: serde::Serialize>(path: &Path, rows: &[T]) -> Result<()> {
+    if !rows.is_empty() {
+        run_dir::write_lines(path, rows)?;
+    }
+    Ok(())
+}
