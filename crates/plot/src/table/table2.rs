@@ -1,6 +1,6 @@
 //! Table 2: the best scores of each method, ours beside the paper's.
 
-use super::cell::{Cell, Grid, list, write};
+use super::cell::{Cell, Grid, Which, list, write};
 use super::sizes;
 use crate::artefact::Request;
 use crate::collect::{Collected, Run, differences, paper_name};
@@ -290,8 +290,11 @@ fn best<'a>(runs: &[&'a Run], metric: Metric) -> Option<(&'a str, Summary)> {
 /// The scores of the setting with the best mean, which is named.
 pub(super) fn best_setting(runs: &[&Run], metric: Metric) -> Cell {
     match best(runs, metric) {
-        Some((setting, s)) => {
-            Cell { text: format!("{}, {setting}", s.text(2)), value: Some(s.mean) }
+        Some((setting, _)) => {
+            let there: Vec<&Run> =
+                runs.iter().filter(|r| r.spec.setting == setting).copied().collect();
+            let cell = Cell::scores(&there, metric, Which::Last);
+            Cell { text: format!("{}, {setting}", cell.text), ..cell }
         }
         None if runs.is_empty() => Cell::text("not run"),
         None => Cell::status(runs),
