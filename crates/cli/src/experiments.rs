@@ -1,28 +1,8 @@
 //! Finding experiment files.
 
 use anyhow::{Context, Result, bail};
-use sngan_experiment::ExperimentFile;
+use sngan_experiment::{ExperimentFile, built_in, built_in_names};
 use std::path::{Path, PathBuf};
-
-/// Experiments that need no folder.
-const BUILT_IN: [(&str, &str); 16] = [
-    ("table1", include_str!("../../../experiments/table1.toml")),
-    ("table1-stl10", include_str!("../../../experiments/table1-stl10.toml")),
-    ("table2", include_str!("../../../experiments/table2.toml")),
-    ("table2-stl10", include_str!("../../../experiments/table2-stl10.toml")),
-    ("table2-resnet", include_str!("../../../experiments/table2-resnet.toml")),
-    ("table2-resnet-stl10", include_str!("../../../experiments/table2-resnet-stl10.toml")),
-    ("last-layer", include_str!("../../../experiments/last-layer.toml")),
-    ("n-dis", include_str!("../../../experiments/n-dis.toml")),
-    ("table7", include_str!("../../../experiments/table7.toml")),
-    ("table7-resnet", include_str!("../../../experiments/table7-resnet.toml")),
-    ("table8", include_str!("../../../experiments/table8.toml")),
-    ("imagenet", include_str!("../../../experiments/imagenet.toml")),
-    ("imagenet-concat", include_str!("../../../experiments/imagenet-concat.toml")),
-    ("imagenet-projection", include_str!("../../../experiments/imagenet-projection.toml")),
-    ("demo", include_str!("../../../experiments/demo.toml")),
-    ("spectral-stability", include_str!("../../../experiments/spectral-stability.toml")),
-];
 
 /// Reads experiment `name`: a file of that path, else `name.toml` in `folder` or ./experiments, else a built-in one.
 pub(crate) fn find(name: &str, folder: Option<&Path>) -> Result<ExperimentFile> {
@@ -30,28 +10,18 @@ pub(crate) fn find(name: &str, folder: Option<&Path>) -> Result<ExperimentFile> 
     if direct.extension().is_some_and(|e| e == "toml") {
         return read(&direct);
     }
-    let folders = match folder {
-        Some(folder) => vec![folder.to_path_buf()],
-        None => vec![PathBuf::from("experiments")],
-    };
-    for folder in &folders {
-        let path = folder.join(format!("{name}.toml"));
-        if path.exists() {
-            return read(&path);
-        }
+    let folder = folder.unwrap_or(Path::new("experiments"));
+    let path = folder.join(format!("{name}.toml"));
+    if path.exists() {
+        return read(&path);
     }
-    match BUILT_IN.iter().find(|(n, _)| *n == name) {
-        Some((_, text)) => {
-            Ok(ExperimentFile::parse(Path::new(&format!("built-in {name}.toml")), text)?)
-        }
-        None => {
-            let known: Vec<_> = BUILT_IN.iter().map(|(n, _)| *n).collect();
-            bail!(
-                "no experiment `{name}` in {}; built in: {}",
-                folders[0].display(),
-                known.join(", ")
-            )
-        }
+    match built_in(name) {
+        Some(file) => Ok(file?),
+        None => bail!(
+            "no experiment `{name}` in {}; built in: {}",
+            folder.display(),
+            built_in_names().join(", ")
+        ),
     }
 }
 
@@ -69,8 +39,8 @@ mod tests {
 
     #[test]
     fn every_built_in_experiment_expands_at_every_scale() {
-        for (name, text) in BUILT_IN {
-            let file = ExperimentFile::parse(Path::new(name), text).unwrap();
+        for name in built_in_names() {
+            let file = built_in(name).unwrap().unwrap();
             assert_eq!(file.name, name);
             for scale in file.scales.keys() {
                 let plan = file.plan(scale).unwrap();

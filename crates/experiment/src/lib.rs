@@ -15,7 +15,8 @@ mod spec;
 
 pub use error::{Error, Result};
 pub use file::{
-    ExperimentFile, MethodRow, Plan, Scale, ScorePlan, names_of_scale, settings, todays_scale,
+    ExperimentFile, MethodRow, Paper, Plan, Scale, ScorePlan, built_in, built_in_names,
+    experiments_of, former_scale, settings, todays_scale,
 };
 pub use lock::{FolderLock, one_at_a_time};
 pub use protocol::ProtocolName;

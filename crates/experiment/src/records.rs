@@ -1,6 +1,6 @@
 //! The records a run leaves behind. Each is one line of JSON; numbers are finite or `null`.
 
-use crate::file::todays_scale;
+use crate::file::{Paper, built_in, todays_scale};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
@@ -48,7 +48,24 @@ impl Record for StatusRecord {}
 impl Record for LogRecord {}
 impl Record for TimingRecord {}
 impl Record for SpectrumRecord {}
-impl Record for PlanRecord {}
+
+impl Record for PlanRecord {
+    const VERSION: u32 = 2;
+
+    /// Version 1 left what of the paper a sweep reproduces to the experiment's name.
+    fn upgrade(version: u64, old: &Value) -> Option<Vec<Value>> {
+        if version != 1 {
+            return None;
+        }
+        let paper = old["name"].as_str().and_then(built_in).and_then(|file| file.ok()?.paper);
+        let mut record = old.clone();
+        record["version"] = json!(Self::VERSION);
+        if let Some(paper) = paper {
+            record["paper"] = json!(paper);
+        }
+        Some(vec![record])
+    }
+}
 
 impl Record for ScoreRecord {
     const VERSION: u32 = 2;
@@ -320,6 +337,30 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// Every metric.
+    pub const ALL: [Metric; 7] = [
+        Metric::Is,
+        Metric::Fid,
+        Metric::Kid,
+        Metric::MsSsim,
+        Metric::Precision,
+        Metric::Recall,
+        Metric::IntraFid,
+    ];
+
+    /// Its name in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Metric::Is => "inception score",
+            Metric::Fid => "Fréchet inception distance",
+            Metric::Kid => "kernel inception distance",
+            Metric::MsSsim => "MS-SSIM within classes",
+            Metric::Precision => "k-NN precision",
+            Metric::Recall => "k-NN recall",
+            Metric::IntraFid => "mean FID within classes",
+        }
+    }
+
     /// The name used in files and axes.
     pub fn name(self) -> &'static str {
         match self {
@@ -426,7 +467,7 @@ pub fn stable_rank(squared: &[f64]) -> Option<f64> {
 /// A sweep's `plan.json`: what the folder is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRecord {
-    /// [`FORMAT_VERSION`].
+    /// [`PlanRecord::VERSION`](Record::VERSION).
     pub version: u32,
     /// The experiment's name.
     pub name: String,
@@ -435,6 +476,9 @@ pub struct PlanRecord {
     /// The scale, by today's name.
     #[serde(deserialize_with = "scale_name")]
     pub scale: String,
+    /// What of the paper it reproduces; nothing in an experiment of one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<Paper>,
     /// Folder names of all runs, in the experiment's order, each once.
     #[serde(deserialize_with = "each_once")]
     pub runs: Vec<String>,

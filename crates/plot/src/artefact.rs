@@ -2,6 +2,8 @@
 
 use crate::{Collected, Error, Result, collect, figures, tables};
 use sngan_experiment::benchmark::UpdateTimings;
+use sngan_experiment::experiments_of;
+use sngan_experiment::records::PlanRecord;
 use std::path::{Path, PathBuf};
 
 /// What became of one table or figure.
@@ -16,12 +18,23 @@ pub enum Rendered {
 /// What a table or figure is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The records of sweeps of these experiments, as many of them as are there.
-    Sweeps(&'static [&'static str]),
+    /// The records of sweeps whose experiments name it in `[paper]`, as many of them as are there; some can be made of any sweep.
+    Sweeps(Whose),
     /// The timings of `sngan bench figure10`.
     Timings,
     /// The code alone: layer tables, or a simulation.
     Code,
+}
+
+/// Whose sweeps something is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Those of the paper's experiments.
+    Papers,
+    /// Those too that reproduce nothing of the paper.
+    Anybodys,
+    /// Any sweep's, whatever it reproduces.
+    Everybodys,
 }
 
 /// A table or figure of the paper.
@@ -77,8 +90,8 @@ impl Artefact {
             self.id
         );
         match self.source {
-            Source::Sweeps(names) => {
-                let sweeps = names.iter().map(|name| sweep(name, scale));
+            Source::Sweeps(_) => {
+                let sweeps = self.experiments().into_iter().map(|name| sweep(name, scale));
                 sweeps.chain([format!("{draw} --scale {scale}")]).collect()
             }
             Source::Timings => vec!["sngan bench figure10".into(), draw],
@@ -86,20 +99,30 @@ impl Artefact {
         }
     }
 
-    /// Whether it can be made from a sweep of this experiment: one of its own, or one that no artefact is made from, such as one's own.
-    pub fn accepts(&self, experiment: &str) -> bool {
-        let Source::Sweeps(names) = self.source else { return true };
-        names.contains(&experiment) || !is_known(experiment)
+    /// The built-in experiments that it is made from.
+    pub fn experiments(&self) -> Vec<&'static str> {
+        if matches!(self.source, Source::Sweeps(_)) { experiments_of(self.id) } else { Vec::new() }
     }
 
-    /// Whether it shows the sweep of this experiment. An experiment that no artefact is made from, such as one's own, is shown by those that
-    /// Table 1's grid is made for.
-    pub fn shows(&self, experiment: &str) -> bool {
-        let Source::Sweeps(names) = self.source else { return false };
-        if is_known(experiment) {
-            names.contains(&experiment)
-        } else {
-            names.first() == Some(&"table1")
+    /// Whether it can be made from a sweep where that is asked for: from one that is for it, and from anybody's but for the tables of the
+    /// paper's rows.
+    pub fn accepts(&self, plan: &PlanRecord) -> bool {
+        let of_rows = self.source == Source::Sweeps(Whose::Papers) && self.id.starts_with("table");
+        match (self.source, &plan.paper) {
+            (Source::Sweeps(_), None) => !of_rows,
+            (Source::Sweeps(_), Some(_)) => self.shows(plan),
+            (Source::Timings | Source::Code, _) => true,
+        }
+    }
+
+    /// Whether a sweep's report has it: one that is for it, or, of some, anybody's.
+    pub fn shows(&self, plan: &PlanRecord) -> bool {
+        match (self.source, &plan.paper) {
+            (Source::Sweeps(Whose::Everybodys), _) | (Source::Sweeps(Whose::Anybodys), None) => {
+                true
+            }
+            (Source::Sweeps(_), Some(paper)) => paper.has(self.id),
+            (Source::Sweeps(Whose::Papers) | Source::Timings | Source::Code, _) => false,
         }
     }
 }
@@ -107,14 +130,6 @@ impl Artefact {
 /// The command that makes an experiment's records at a scale.
 pub fn sweep(name: &str, scale: &str) -> String {
     format!("sngan sweep {name} --scale {scale}")
-}
-
-/// Whether an artefact is made from sweeps of this experiment.
-fn is_known(experiment: &str) -> bool {
-    tables()
-        .iter()
-        .chain(figures())
-        .any(|a| matches!(a.source, Source::Sweeps(names) if names.contains(&experiment)))
 }
 
 /// The artefact with this id.
@@ -138,7 +153,7 @@ pub fn render_all(out: &Path, compare: bool) -> Result<Vec<(&'static str, Render
     let mut all = Vec::new();
     for (list, folder) in [(tables(), "tables"), (figures(), "figures")] {
         let folder = out.join(folder);
-        for artefact in list.iter().filter(|a| a.shows(&sweeps[0].plan.name)) {
+        for artefact in list.iter().filter(|a| a.shows(&sweeps[0].plan)) {
             all.push((
                 artefact.id,
                 (artefact.render)(&Request {
@@ -150,5 +165,7 @@ pub fn render_all(out: &Path, compare: bool) -> Result<Vec<(&'static str, Render
             ));
         }
     }
+    // Of what any sweep has, there may be nothing to draw.
+    all.retain(|(_, rendered)| *rendered != Rendered::Written(Vec::new()));
     Ok(all)
 }

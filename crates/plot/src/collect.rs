@@ -1,11 +1,12 @@
 //! A sweep's records as tables, figures and claims want them.
 
 use crate::dead_critic::{Critic, DeadCritic, critic};
+use crate::describe::paper_name;
 use crate::records::{RunRecords, SweepRecords};
 use crate::{Error, Result, claims};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status};
-use sngan_experiment::{CUSTOM, Dataset, RunSpec};
+use sngan_experiment::{Dataset, Paper, RunSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct Run {
     pub scores: Vec<ScoreRecord>,
     /// Its scores up to the horizon under the protocols that the sweep has most of, by updates: learning curves.
     pub curve: Vec<ScoreRecord>,
+    /// Whether it has twice the updates of the other runs of its artefact, as its plan says (Table 2).
+    pub(crate) twice: bool,
     /// How its critic fared, `None` before it is completed and where nothing was logged.
     pub critic: Option<Critic>,
     /// SHA-256 of its training images, and their name, `None` in records of before it was kept.
@@ -83,12 +86,12 @@ impl Run {
     }
 
     /// Whether its training images are the paper's own `dataset`, not a copy or a stand-in.
-    fn is_on(&self, dataset: Dataset) -> bool {
+    pub(crate) fn is_on(&self, dataset: Dataset) -> bool {
         self.spec.dataset == dataset && self.data() == dataset.name()
     }
 
     /// What the paper calls its data, with how they differ from the paper's files.
-    fn data_name(&self) -> String {
+    pub(crate) fn data_name(&self) -> String {
         match self.data().strip_prefix(self.spec.dataset.name()) {
             Some("-jpeg-copy") => format!("{} (JPEG copy)", paper_name(self.spec.dataset)),
             _ => paper_name(self.spec.dataset).into(),
@@ -97,7 +100,12 @@ impl Run {
 
     /// Whether its critic is known to be dead.
     pub fn has_dead_critic(&self) -> bool {
-        self.critic.is_some_and(|c| c.dead)
+        self.critic.is_some_and(|c| c.dead == Some(true))
+    }
+
+    /// Whether its critic was silent for long, and it is not known whether it is dead: the untrained generator was not scored.
+    pub fn may_have_dead_critic(&self) -> bool {
+        self.critic.is_some_and(|c| c.dead.is_none())
     }
 
     /// Whether it diverged.
@@ -158,14 +166,6 @@ impl Collected {
         settings
     }
 
-    /// `setting D`, or all settings of the runs.
-    pub(crate) fn describe_settings(&self) -> String {
-        match self.settings().as_slice() {
-            [one] => format!("setting {one}"),
-            several => format!("settings {}", several.join(", ")),
-        }
-    }
-
     /// All seeds of a row in a setting.
     pub fn cell<'a>(&'a self, label: &'a str, setting: &'a str) -> impl Iterator<Item = &'a Run> {
         self.runs.iter().filter(move |r| r.spec.label == label && r.spec.setting == setting)
@@ -181,152 +181,14 @@ impl Collected {
         })
     }
 
+    /// The metrics that its runs have scores in.
+    pub fn metrics(&self) -> Vec<Metric> {
+        Metric::ALL.into_iter().filter(|m| self.protocol(*m).is_some()).collect()
+    }
+
     /// The protocol that all scores in `metric` share.
     pub fn protocol(&self, metric: Metric) -> Option<&Protocol> {
         self.runs.iter().find_map(|r| r.score(metric)).map(|s| &s.protocol)
-    }
-
-    /// The real data's own score in `metric`.
-    pub fn real(&self, metric: Metric) -> Option<&ScoreRecord> {
-        self.ceiling.iter().find(|s| s.metric == metric)
-    }
-
-    /// A name of a figure's files: that of the STL-10 half of a pair is told apart.
-    pub fn stem(&self, id: &str) -> String {
-        if self.plan.name.ends_with("-stl10") { format!("{id}_stl10") } else { id.to_string() }
-    }
-
-    /// The data set whose paper numbers stand beside these runs.
-    pub fn paper_dataset(&self) -> Dataset {
-        let conditional = self.plan.name.starts_with("imagenet");
-        if conditional {
-            Dataset::ImageNet
-        } else if self.plan.name.ends_with("-stl10") || self.plan.name == "last-layer" {
-            Dataset::Stl10
-        } else {
-            Dataset::Cifar10
-        }
-    }
-
-    /// Whether the scores in `metric` can stand on one axis with the paper's: its backbone and its data.
-    pub fn comparable(&self, metric: Metric) -> bool {
-        let paper = self.paper_dataset();
-        self.protocol(metric).is_some_and(|p| p.backbone == crate::paper::BACKBONE)
-            && self.is_on(paper)
-    }
-
-    /// Whether all training images are the paper's own `dataset`.
-    pub(crate) fn is_on(&self, dataset: Dataset) -> bool {
-        self.runs.iter().all(|r| r.is_on(dataset))
-    }
-
-    /// `CIFAR-10`, or what stands in its place: `Fashion-MNIST in place of CIFAR-10`.
-    pub(crate) fn data_name(&self) -> String {
-        let papers = paper_name(self.paper_dataset());
-        let ours = distinct(self.runs.iter().map(Run::data_name));
-        if self.is_on(self.paper_dataset()) { ours } else { format!("{ours} in place of {papers}") }
-    }
-
-    /// Whether a run was, as [`Run::scored_during_training`] says.
-    pub fn scored_during_training(&self, metric: Metric) -> bool {
-        self.runs.iter().any(|r| r.scored_during_training(metric))
-    }
-
-    /// What was run, for a line above what is read from it: `scale narrow, CIFAR-10, side 32, width/4,
-    /// batch 64, 10000 updates, scored by inception`.
-    pub fn conditions(&self) -> String {
-        let protocols = [Metric::Is, Metric::Fid].into_iter().filter_map(|m| self.protocol(m));
-        let backbones = distinct(protocols.map(|p| p.backbone.as_str()));
-        let scored = if backbones.is_empty() {
-            "not scored".into()
-        } else {
-            format!("scored by {backbones}")
-        };
-        let widths = self.runs.iter().map(|r| match r.spec.width_divisor {
-            1 => "full width".to_string(),
-            k => format!("width/{k}"),
-        });
-        format!(
-            "scale {}, {}, side {}, {}, batch {}, {} updates, {scored}",
-            self.plan.scale,
-            self.data_name(),
-            self.values(|s| s.side),
-            distinct(widths),
-            self.values(|s| s.batch),
-            self.values(|s| s.gen_updates),
-        )
-    }
-
-    /// The score in `metric` of the untrained generator, under the protocol of the sweep's scores.
-    pub fn untrained(&self, metric: Metric) -> Option<f64> {
-        let score = self.runs.iter().find_map(|r| r.score(metric))?;
-        untrained_score(&self.untrained, score)
-    }
-
-    /// Image side and generator updates of the paper's runs.
-    fn paper_sizes(&self) -> (usize, &'static str) {
-        match (self.paper_dataset(), self.plan.name.as_str()) {
-            (_, "n-dis") => (32, "10,000"),
-            (_, "table2-stl10") => (48, "200,000"),
-            (Dataset::Stl10, _) => (48, "100,000"),
-            (Dataset::ImageNet, _) => (128, "450,000"),
-            _ => (32, "100,000"),
-        }
-    }
-
-    /// A caption's line about the runs: their data and sizes, and whether they only stand in for the paper's.
-    pub fn describe_runs(&self) -> String {
-        let dataset = self.paper_dataset();
-        let (side, updates) = self.paper_sizes();
-        let papers = |r: &Run| {
-            r.is_on(dataset)
-                && (r.spec.side, r.spec.width_divisor) == (side, 1)
-                && self.plan.scale == "paper"
-        };
-        let what = if self.runs.iter().all(papers) {
-            "The paper's sizes".to_string()
-        } else {
-            format!(
-                "Stand-in for the paper's {}, full width, {updates} updates",
-                paper_name(dataset)
-            )
-        };
-        format!(
-            "{what}: {} at side {}, width/{}, batch {}, {} updates ({}, {}).",
-            distinct(self.runs.iter().map(|r| r.data().to_string())),
-            self.values(|s| s.side),
-            self.values(|s| s.width_divisor),
-            self.values(|s| s.batch),
-            self.values(|s| s.gen_updates),
-            self.plan.name,
-            self.plan.scale,
-        )
-    }
-
-    /// A caption's line about the scores, where there are any.
-    pub fn describe_scores(&self, metric: Metric) -> Option<String> {
-        let p = self.protocol(metric)?;
-        let reference = p
-            .reference
-            .as_ref()
-            .map_or_else(String::new, |r| format!(", {} references ({})", r.n, r.name));
-        let splits =
-            if p.n_splits > 1 { format!(" in {} splits", p.n_splits) } else { String::new() };
-        let stamps =
-            if p.stamps.is_empty() { String::new() } else { format!(" ({})", p.stamps.join(", ")) };
-        Some(format!(
-            "Protocol {} through {}: {} samples{splits}{reference}{stamps}.",
-            p.name, p.backbone, p.n_samples
-        ))
-    }
-
-    /// A caption's line about learning curves, where there are any.
-    pub fn describe_curves(&self, metric: Metric) -> Option<String> {
-        let p = self.curve_protocol(metric)?;
-        Some(format!(
-            "Curves: protocol {} through {}, {} samples.",
-            p.name, p.backbone, p.n_samples
-        ))
     }
 
     /// The protocol that all learning curves in `metric` share.
@@ -334,30 +196,56 @@ impl Collected {
         self.runs.iter().flat_map(|r| &r.curve).find(|s| s.metric == metric).map(|s| &s.protocol)
     }
 
-    /// A caption's line about the seeds, and what bands and whiskers of curves are.
-    pub fn describe_seeds(&self) -> String {
-        let of_row = |r: &Run| {
-            self.runs
-                .iter()
-                .filter(|o| (&o.spec.label, &o.spec.setting) == (&r.spec.label, &r.spec.setting))
-                .count()
-        };
-        let (least, most) =
-            self.runs.iter().map(of_row).fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
-        match (least, most) {
-            (_, 0 | 1) => "One run each (n = 1): no spread is known.".into(),
-            (a, b) if a == b => {
-                format!("Mean over {a} seeds; bands and whiskers: its standard error.")
-            }
-            (a, b) => {
-                format!("Mean over {a} to {b} seeds; bands and whiskers: its standard error.")
-            }
+    /// The real data's own score in `metric`.
+    pub fn real(&self, metric: Metric) -> Option<&ScoreRecord> {
+        self.ceiling.iter().find(|s| s.metric == metric)
+    }
+
+    /// What of the paper its runs are for; nothing in an experiment of one's own.
+    pub fn paper(&self) -> Option<&Paper> {
+        self.plan.paper.as_ref()
+    }
+
+    /// Whether it is the experiment of this name that reproduces a part of the paper: one's own may have the same name.
+    pub(crate) fn reproduces(&self, experiment: &str) -> bool {
+        self.paper().is_some() && self.plan.name == experiment
+    }
+
+    /// A name of an artefact's files: with the part that its experiment has in it.
+    pub fn stem(&self, id: &str) -> String {
+        match self.paper().and_then(|p| p.part.as_ref()) {
+            Some(part) => format!("{id}_{part}"),
+            None => id.to_string(),
         }
     }
 
-    /// The distinct values of a key.
-    fn values<T: Ord + std::fmt::Display>(&self, key: impl Fn(&RunSpec) -> T) -> String {
-        distinct(self.runs.iter().map(|r| key(&r.spec)))
+    /// The data set whose paper numbers stand beside these runs.
+    pub fn paper_dataset(&self) -> Option<Dataset> {
+        Some(self.paper()?.dataset)
+    }
+
+    /// Whether the scores in `metric` can stand on one axis with the paper's: its backbone and its data.
+    pub fn comparable(&self, metric: Metric) -> bool {
+        self.paper().is_some_and(|paper| {
+            self.protocol(metric).is_some_and(|p| p.backbone == paper.backbone)
+                && self.is_on(paper.dataset)
+        })
+    }
+
+    /// Whether all training images are the paper's own `dataset`.
+    pub(crate) fn is_on(&self, dataset: Dataset) -> bool {
+        self.runs.iter().all(|r| r.is_on(dataset))
+    }
+
+    /// Whether a run was, as [`Run::scored_during_training`] says.
+    pub fn scored_during_training(&self, metric: Metric) -> bool {
+        self.runs.iter().any(|r| r.scored_during_training(metric))
+    }
+
+    /// The score in `metric` of the untrained generator, under the protocol of the sweep's scores.
+    pub fn untrained(&self, metric: Metric) -> Option<f64> {
+        let score = self.runs.iter().find_map(|r| r.score(metric))?;
+        untrained_score(&self.untrained, score)
     }
 }
 
@@ -377,11 +265,6 @@ pub(crate) fn best_heading(sweeps: &[Collected], metric: Metric) -> &'static str
     }
 }
 
-/// Different values in order: `32 or 48`.
-fn distinct<T: Ord + std::fmt::Display>(values: impl Iterator<Item = T>) -> String {
-    values.collect::<BTreeSet<T>>().iter().map(T::to_string).collect::<Vec<_>>().join(" or ")
-}
-
 /// Reads the folder `out` of a sweep or of a collection.
 ///
 /// # Errors
@@ -395,28 +278,72 @@ pub fn collect(out: &Path) -> Result<Collected> {
         .into_iter()
         .map(|records| read(records, &mut expected, &untrained, &dead_critic))
         .collect::<Result<Vec<_>>>()?;
-    tell_customs_apart(&mut runs);
+    let twice = plan.paper.as_ref().is_some_and(|p| p.twice);
+    runs.iter_mut().for_each(|run| run.twice = twice);
+    tell_settings_apart(&mut runs);
     refuse_mixed_cells(&runs)?;
     keep_commonest_protocol(&mut runs);
     name_equal_images(&mut runs);
     Ok(Collected { path, plan, ceiling, untrained, runs })
 }
 
-/// Adds to the name `custom` of several settings the values that tell them apart: `custom lr=0.0004`.
-fn tell_customs_apart(runs: &mut [Run]) {
+/// Adds to a setting's name that stands for several values, such as `custom`, those that tell them apart: `custom lr=0.0004`.
+fn tell_settings_apart(runs: &mut [Run]) {
     let values = |s: &RunSpec| {
         [("lr", s.lr), ("beta1", s.beta1), ("beta2", s.beta2), ("n_dis", f64::from(s.n_dis))]
     };
-    let customs: Vec<_> =
-        runs.iter().filter(|r| r.spec.setting == CUSTOM).map(|r| values(&r.spec)).collect();
-    let varies = |i: usize| customs.iter().any(|c| c[i].1 != customs[0][i].1);
-    let varying: Vec<usize> = (0..4).filter(|i| varies(*i)).collect();
-    for run in runs.iter_mut().filter(|r| r.spec.setting == CUSTOM) {
-        let values = values(&run.spec);
-        for (i, key) in varying.iter().enumerate() {
-            let (name, value) = values[*key];
-            run.spec.setting += &format!("{}{name}={value}", if i == 0 { " " } else { ", " });
+    let mut named: BTreeMap<String, Vec<[(&str, f64); 4]>> = BTreeMap::new();
+    for run in runs.iter() {
+        named.entry(run.spec.setting.clone()).or_default().push(values(&run.spec));
+    }
+    for run in runs.iter_mut() {
+        let all = &named[&run.spec.setting];
+        let varying = (0..4).filter(|i| all.iter().any(|other| other[*i].1 != all[0][*i].1));
+        let said: Vec<String> = varying
+            .map(|i| values(&run.spec)[i])
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if !said.is_empty() {
+            run.spec.setting += &format!(" {}", said.join(", "));
         }
+    }
+}
+
+/// Runs that are to be pooled as repetitions: those that are the same under other names once. `apart` are keys that may differ.
+///
+/// # Errors
+/// [`Error::MixedRuns`] for two that differ in anything else than the seed.
+pub(crate) fn repetitions<'a>(
+    runs: impl IntoIterator<Item = &'a Run>,
+    apart: &[&str],
+) -> Result<Vec<&'a Run>> {
+    let mut kept: Vec<&Run> = Vec::new();
+    for run in runs {
+        let Some(other) = kept.first() else {
+            kept.push(run);
+            continue;
+        };
+        let differing = other.spec.values_that_differ_but(&run.spec, apart);
+        if !differing.is_empty() {
+            return Err(mixed(run, other, format!("but differ in {}", differing.join("; "))));
+        }
+        let same = |k: &&Run| {
+            k.spec.seed == run.spec.seed && k.spec.values_that_differ_but(&run.spec, &[]).is_empty()
+        };
+        if !kept.iter().any(same) {
+            kept.push(run);
+        }
+    }
+    Ok(kept)
+}
+
+fn mixed(run: &Run, other: &Run, why: String) -> Error {
+    Error::MixedRuns {
+        run: run.records.place.clone(),
+        other: other.records.place.clone(),
+        label: run.spec.label.clone(),
+        setting: run.spec.setting.clone(),
+        why,
     }
 }
 
@@ -435,13 +362,7 @@ fn refuse_mixed_cells(runs: &[Run]) -> Result<()> {
                 }
                 format!("but differ in {}", differing.join("; "))
             };
-            return Err(Error::MixedRuns {
-                run: run.records.place.clone(),
-                other: other.records.place.clone(),
-                label: run.spec.label.clone(),
-                setting: run.spec.setting.clone(),
-                why,
-            });
+            return Err(mixed(run, other, why));
         }
         cell.push(run);
     }
@@ -454,17 +375,6 @@ fn name_equal_images(runs: &mut [Run]) {
         runs.iter().filter_map(|r| Some((r.images.0.clone(), r.images.1.clone()?))).collect();
     for run in runs.iter_mut().filter(|r| r.images.1.is_none()) {
         run.images.1 = named.get(&run.images.0).cloned();
-    }
-}
-
-/// The name a data set has in the paper.
-pub(crate) fn paper_name(dataset: Dataset) -> &'static str {
-    match dataset {
-        Dataset::Stl10 => "STL-10",
-        Dataset::ImageNet => "ImageNet",
-        Dataset::Cifar10 => "CIFAR-10",
-        Dataset::FashionMnist => "Fashion-MNIST",
-        Dataset::Folder => "image folder",
     }
 }
 
@@ -528,7 +438,7 @@ fn read(
     });
     let fid = scores.iter().find(|s| s.metric == Metric::Fid);
     let critic = critic(dead_critic, &records, fid, untrained);
-    Ok(Run { records, spec, scores, curve, critic, images })
+    Ok(Run { records, spec, scores, curve, twice: false, critic, images })
 }
 
 /// `key: a's → b's` for every key in which two protocols differ.

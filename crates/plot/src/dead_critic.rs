@@ -39,9 +39,9 @@ pub struct Critic {
     pub updates: usize,
     /// Those in which it told nothing.
     pub silent: usize,
-    /// Whether it is dead; never where the FID or the untrained generator's is not known, for an
-    /// equilibrium looks the same in the log.
-    pub dead: bool,
+    /// Whether it is dead; `None` where that would take an FID of the run or of the untrained
+    /// generator that is not there, for an equilibrium looks the same in the log.
+    pub dead: Option<bool>,
 }
 
 impl Critic {
@@ -64,10 +64,14 @@ impl DeadCritic {
         let late = log.iter().filter(|r| r.gen_update > self.after);
         let silent: Vec<bool> = late.filter_map(|r| self.silent(spec, r)).collect();
         let updates = Some(silent.len()).filter(|n| *n > 0)?;
-        let mut critic =
-            Critic { updates, silent: silent.into_iter().filter(|s| *s).count(), dead: false };
-        let learned_nothing = fid.zip(untrained).is_some_and(|(fid, f0)| fid > self.fid * f0);
-        critic.dead = critic.share() >= self.share && learned_nothing;
+        let mut critic = Critic {
+            updates,
+            silent: silent.into_iter().filter(|s| *s).count(),
+            dead: Some(false),
+        };
+        if critic.share() >= self.share {
+            critic.dead = fid.zip(untrained).map(|(fid, f0)| fid > self.fid * f0);
+        }
         Some(critic)
     }
 
@@ -124,8 +128,9 @@ pub fn dead_critics(out: &Path) -> Result<BTreeSet<String>> {
         return Ok(BTreeSet::new());
     }
     let sweep = SweepRecords::read(out)?;
-    let is_dead =
-        |run: &&Arc<RunRecords>| of_run(&definition, run, &sweep.untrained).is_some_and(|c| c.dead);
+    let is_dead = |run: &&Arc<RunRecords>| {
+        of_run(&definition, run, &sweep.untrained).is_some_and(|c| c.dead == Some(true))
+    };
     Ok(sweep.runs.iter().filter(is_dead).map(|run| run.name.clone()).collect())
 }
 
@@ -159,24 +164,24 @@ mod tests {
         for (from, dead) in [(7, true), (8, false)] {
             let log = lines(|i| vec![("grad_norm_x_hat", if i >= from { 0.05 } else { 0.9 })]);
             let c = judged(Method::WganGp, &log, 60.0).unwrap();
-            assert_eq!((c.updates, c.silent, c.dead), (7, 11 - from as usize, dead));
+            assert_eq!((c.updates, c.silent, c.dead), (7, 11 - from as usize, Some(dead)));
         }
         let log = lines(|_| vec![("grad_norm_x_hat", 0.05)]);
-        assert!(!judged(Method::WganGp, &log, 49.0).unwrap().dead, "G has learned");
+        assert_eq!(judged(Method::WganGp, &log, 49.0).unwrap().dead, Some(false), "G has learned");
         let definition = definitions().unwrap().dead_critic;
         let spec = RunSpec::paper(Method::WganGp);
-        assert!(!definition.judge(&spec, &log, Some(60.0), None).unwrap().dead);
-        assert!(!definition.judge(&spec, &log, None, Some(100.0)).unwrap().dead);
+        assert_eq!(definition.judge(&spec, &log, Some(60.0), None).unwrap().dead, None);
+        assert_eq!(definition.judge(&spec, &log, None, Some(100.0)).unwrap().dead, None);
     }
 
     #[test]
     fn older_records_tell_by_the_penalty_and_others_by_the_difference() {
         let penalty = |p: f64| judged(Method::WganGp, &lines(|_| vec![("loss_reg", p)]), 60.0);
-        let dead = |p: f64| penalty(p).unwrap().dead;
+        let dead = |p: f64| penalty(p).unwrap().dead.unwrap();
         assert_eq!([7.9, 8.0, 8.1, 10.0, 10.1].map(dead), [false, false, true, true, false]);
         let apart = |d: f64| {
             let log = lines(|_| vec![("d_real", 0.3 + d), ("d_fake", 0.3), ("loss_reg", 9.0)]);
-            judged(Method::WeightClipping, &log, 60.0).unwrap().dead
+            judged(Method::WeightClipping, &log, 60.0).unwrap().dead.unwrap()
         };
         assert_eq!([0.005, -0.005, 0.02].map(apart), [true, true, false]);
     }

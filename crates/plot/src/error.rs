@@ -11,7 +11,7 @@ pub enum Error {
     Experiment(#[from] sngan_experiment::Error),
     /// A sweep's `plan.json` that is not there, or not whole.
     #[error(
-        "no whole plan in {path}: {reason}; delete what is left of it, and `sngan sweep NAME --out FOLDER` writes it, keeping finished runs"
+        "no whole plan in {path}: {reason}; `sngan sweep NAME --out FOLDER` writes one, and keeps finished runs; move away what is left of this one first"
     )]
     Plan {
         /// The file.
@@ -70,6 +70,12 @@ pub enum Error {
         path: PathBuf,
         /// The reason.
         reason: String,
+    },
+    /// A file where the folder of a sweep or a collection is wanted.
+    #[error("{path} is a file; name the folder that it is in")]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
     },
     /// A collection that would go into the folder that holds the runs themselves.
     #[error("{path} is a sweep's folder; gather its records in another")]

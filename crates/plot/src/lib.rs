@@ -12,6 +12,7 @@ mod chart;
 pub mod claims;
 mod collect;
 mod dead_critic;
+mod describe;
 mod error;
 mod figure;
 mod frame;
@@ -25,7 +26,7 @@ mod series;
 pub mod statistics;
 mod table;
 
-pub use artefact::{Artefact, Rendered, Request, Source, find, render_all, sweep};
+pub use artefact::{Artefact, Rendered, Request, Source, Whose, find, render_all, sweep};
 pub use collect::{Collected, Run, collect};
 pub use dead_critic::{Critic, DeadCritic, dead_critics};
 pub use error::{Error, Result};

@@ -1,8 +1,10 @@
 //! The paper's own numbers, all taken through Inception-v3: never on one axis or in one column with another backbone's.
 
+use crate::describe::thousands;
 use crate::{Error, Result};
+use serde::de::DeserializeOwned;
 use sngan_experiment::Dataset;
-use sngan_experiment::method::Method;
+use sngan_experiment::method::{Method, Normalization};
 
 /// The paper's backbone.
 pub(crate) const BACKBONE: &str = "inception";
@@ -42,6 +44,10 @@ pub(crate) struct Table2Row {
 pub(crate) struct VariantRow {
     /// `cnn` or `resnet`.
     pub(crate) architecture: String,
+    /// D's normalization, reparametrized.
+    pub(crate) normalization: Normalization,
+    /// Factor of D's widths.
+    pub(crate) dis_width_factor: f64,
     pub(crate) method: String,
     pub(crate) is: Published,
     pub(crate) fid: Option<f64>,
@@ -97,6 +103,16 @@ impl Csv {
         }
     }
 
+    /// A cell that names one of several values, as specs do.
+    fn name<T: DeserializeOwned>(&self, row: &(usize, Vec<&'static str>), key: &str) -> Result<T> {
+        let text = self.cell(row, key)?;
+        serde_json::from_value(text.into()).map_err(|e| Error::Reference {
+            file: self.file,
+            line: row.0,
+            reason: format!("{key} `{text}`: {e}"),
+        })
+    }
+
     fn published(
         &self,
         row: &(usize, Vec<&'static str>),
@@ -136,6 +152,8 @@ fn variants(table: (&'static str, &'static str)) -> Result<Vec<VariantRow>> {
         let text = |key| csv.cell(r, key).map(str::to_string);
         Ok(VariantRow {
             architecture: text("architecture")?,
+            normalization: csv.name(r, "normalization")?,
+            dis_width_factor: csv.number(r, "dis_width_factor")?.unwrap_or(1.0),
             method: text("method")?,
             is: csv.published(r, "is_mean", "is_std")?,
             fid: csv.number(r, "fid")?,
@@ -162,21 +180,15 @@ pub(crate) fn imagenet() -> Result<Vec<ImageNetRow>> {
         let text = |key| csv.cell(r, key).map(str::to_string);
         Ok(ImageNetRow {
             model: text("model")?,
-            updates: thousands(&text("updates")?),
+            updates: csv
+                .number(r, "updates")?
+                .map_or_else(String::new, |updates| thousands(updates as u64)),
             is: csv.published(r, "is_mean", "is_std")?,
             intra_class_ms_ssim: csv.number(r, "intra_ms_ssim")?,
             source: text("source")?,
         })
     };
     csv.rows.iter().map(row).collect()
-}
-
-/// `450000` as `450,000`.
-fn thousands(digits: &str) -> String {
-    let split = |(i, c): (usize, char)| {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) { format!(",{c}") } else { c.to_string() }
-    };
-    digits.chars().enumerate().map(split).collect()
 }
 
 /// Table 2's name of a method in the standard CNN's rows.

@@ -28,6 +28,20 @@ pub enum Error {
         /// `name at scale` asked for.
         asked: String,
     },
+    /// A run that is planned already, which the new ones would be pooled with, though they are no repetitions of it.
+    #[error(
+        "{run} is `{label}` in setting {setting} like runs that would be added, but differs in {differences}; give the new row a label of its own, or choose another --out"
+    )]
+    OtherValues {
+        /// The run's folder.
+        run: PathBuf,
+        /// The label of both.
+        label: String,
+        /// The setting of both.
+        setting: String,
+        /// `key: its → theirs`.
+        differences: String,
+    },
     /// Records without run folders, where these are needed.
     #[error(
         "{path} is a collection of records, without run folders; `sngan unpack {path} --out FOLDER` makes them"

@@ -7,7 +7,7 @@ use sngan_core::Device;
 use sngan_core::trainer::{Outcome, TrainOptions, train_locked};
 use sngan_data::ImageSource;
 use sngan_eval::Evaluator;
-use sngan_experiment::records::{FORMAT_VERSION, PlanRecord, ScoreRecord, Source, Status};
+use sngan_experiment::records::{PlanRecord, Record, ScoreRecord, Source, Status};
 use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, one_at_a_time, run_dir};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -40,6 +40,11 @@ pub enum Event {
     Scoring {
         /// The network's name; none where nothing is scored.
         backbone: Option<String>,
+    },
+    /// Runs that were planned before are not part of the experiment any more: they stay in their folders and count no longer.
+    Dropped {
+        /// Folder names.
+        runs: Vec<String>,
     },
     /// A run begins or continues.
     Started {
@@ -104,7 +109,10 @@ pub fn run(
     // Whoever comes first clears away what a killed sweep left.
     drop(FolderLock::take(out));
     let _lock = FolderLock::share(out)?;
-    write_plan(plan, out, options.extend)?;
+    let dropped = write_plan(plan, out, options.extend)?;
+    if !dropped.is_empty() {
+        events(&Event::Dropped { runs: dropped });
+    }
     // Nothing else runs yet.
     let evaluator =
         pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir, device))?;
@@ -190,20 +198,23 @@ pub fn is_busy(out: &Path) -> bool {
 }
 
 /// Writes what the folder is for, or adds to it; sweeps that begin together do so one after the other, lest one write over another's runs.
-fn write_plan(plan: &Plan, out: &Path, extend: bool) -> Result<()> {
+/// Returns the runs that were planned before and have begun, but are planned no longer.
+fn write_plan(plan: &Plan, out: &Path, extend: bool) -> Result<Vec<String>> {
     let path = out.join("plan.json");
     one_at_a_time(&path, || merge_plan(plan, out, &path, extend))
 }
 
-fn merge_plan(plan: &Plan, out: &Path, path: &Path, extend: bool) -> Result<()> {
+fn merge_plan(plan: &Plan, out: &Path, path: &Path, extend: bool) -> Result<Vec<String>> {
     if out.join(run_dir::COLLECTION).exists() {
         return Err(Error::Collection { path: out.into() });
     }
+    let mut dropped = Vec::new();
     let mut record = PlanRecord {
-        version: FORMAT_VERSION,
+        version: PlanRecord::VERSION,
         name: plan.name.clone(),
         title: plan.title.clone(),
         scale: plan.scale.clone(),
+        paper: plan.paper.clone(),
         runs: plan
             .specs
             .iter()
@@ -220,15 +231,44 @@ fn merge_plan(plan: &Plan, out: &Path, path: &Path, extend: bool) -> Result<()> 
                 asked: say(&record),
             });
         }
+        let others = found.runs.iter().filter(|run| !record.runs.contains(run));
+        let begun = |name: &&String| RunDir::new(out.join("runs").join(name)).spec_path().exists();
         if extend {
+            for name in others.filter(begun) {
+                refuse_other_values(plan, &RunDir::new(out.join("runs").join(name)))?;
+            }
             let added = record.runs.iter().filter(|run| !found.runs.contains(run));
             record.runs = found.runs.iter().chain(added).cloned().collect();
+        } else {
+            dropped = others.filter(begun).cloned().collect();
         }
         if found == record {
-            return Ok(());
+            return Ok(dropped);
         }
     }
-    Ok(atomic::write_json(path, &record)?)
+    atomic::write_json(path, &record)?;
+    Ok(dropped)
+}
+
+/// Refuses a plan with runs that would share a cell of every table with one that is there, though they differ in more than the seed.
+fn refuse_other_values(plan: &Plan, there: &RunDir) -> Result<()> {
+    let old = there.spec()?;
+    // Settings of one name with several values are told apart by these.
+    let cell = |s: &RunSpec| {
+        (s.label.clone(), s.setting.clone(), [s.lr, s.beta1, s.beta2, f64::from(s.n_dis)])
+    };
+    for new in plan.specs.iter().filter(|new| cell(new) == cell(&old)) {
+        let differing = old.values_that_differ(new);
+        if !differing.is_empty() {
+            return Err(Error::OtherValues {
+                run: there.path().into(),
+                label: old.label.clone(),
+                setting: old.setting.clone(),
+                differences: differing.join("; "),
+            });
+        }
+    }
+    Ok(())
 }
 
 struct Sweep<'a> {

@@ -4,7 +4,7 @@ use super::records::{self, Records};
 use crate::args::Draw;
 use crate::{Ended, experiments};
 use anyhow::{Result, bail};
-use sngan_experiment::names_of_scale;
+use sngan_experiment::{former_scale, todays_scale};
 use sngan_plot::{Artefact, Rendered, Request, Source, sweep};
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ fn read(
     };
     if !enough {
         // A scale that no experiment has would be named by commands that cannot run.
-        if let (true, Source::Sweeps([name, ..])) = (arguments.from.is_empty(), artefact.source) {
+        if let (true, Some(name)) = (arguments.from.is_empty(), artefact.experiments().first()) {
             experiments::find(name, folder)?.plan_with(&arguments.scale, None)?;
         }
         let place = if arguments.from.is_empty() {
@@ -44,15 +44,13 @@ fn read(
             artefact.commands(&arguments.scale).join("\n  ")
         );
     }
-    if let (Some(other), Source::Sweeps(names)) =
-        (records.sweeps.iter().find(|s| !artefact.accepts(&s.plan.name)), artefact.source)
-    {
+    if let Some(other) = records.sweeps.iter().find(|s| !artefact.accepts(&s.plan)) {
         bail!(
-            "{} holds the experiment `{}`; {} is made from {}",
+            "{} holds the experiment `{}`; {} is made from {}, or from one whose [paper] names it among its artefacts",
             other.path.display(),
             other.plan.name,
             artefact.id,
-            names.join(", ")
+            artefact.experiments().join(", ")
         );
     }
     Ok((artefact, records))
@@ -100,17 +98,15 @@ pub(crate) fn draw(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Resul
 
 /// The artefact's experiments that have no records where they are looked for by default.
 fn without_records(artefact: &Artefact, arguments: &Draw) -> Vec<&'static str> {
-    let Source::Sweeps(names) = artefact.source else { return Vec::new() };
-    let has_none = |name: &&&str| {
+    let has_none = |name: &&str| {
         arguments.from.is_empty() && !records::has_any(&sweep_folder(name, arguments))
     };
-    names.iter().filter(has_none).copied().collect()
+    artefact.experiments().into_iter().filter(has_none).collect()
 }
 
 /// What an experiment of the artefact lacks at the scale, where it has fewer methods than at others: no command there makes up for it.
 fn lacking(artefact: &Artefact, arguments: &Draw, folder: Option<&Path>) -> Result<Option<String>> {
-    let Source::Sweeps(names) = artefact.source else { return Ok(None) };
-    for name in names.iter().filter(|_| arguments.from.is_empty()) {
+    for name in artefact.experiments().into_iter().filter(|_| arguments.from.is_empty()) {
         let file = experiments::find(name, folder)?;
         let Some(methods) = file.scales.get(&arguments.scale).and_then(|s| s.methods.as_ref())
         else {
@@ -138,7 +134,9 @@ fn folders(artefact: &Artefact, arguments: &Draw) -> Vec<PathBuf> {
         return arguments.from.clone();
     }
     let defaults: Vec<PathBuf> = match artefact.source {
-        Source::Sweeps(names) => names.iter().map(|n| sweep_folder(n, arguments)).collect(),
+        Source::Sweeps(_) => {
+            artefact.experiments().iter().map(|n| sweep_folder(n, arguments)).collect()
+        }
         Source::Timings => vec![arguments.records.join(records::TIMINGS_FOLDER)],
         Source::Code => Vec::new(),
     };
@@ -148,12 +146,10 @@ fn folders(artefact: &Artefact, arguments: &Draw) -> Vec<PathBuf> {
 /// Where the records of an experiment are looked for by default: in the folder of the scale's name, or of one that it had.
 fn sweep_folder(name: &str, arguments: &Draw) -> PathBuf {
     let folder = |scale: &str| arguments.records.join(format!("{name}-{scale}"));
-    let of_that_name = folder(&arguments.scale);
-    let mut others = names_of_scale(&arguments.scale).map(folder);
-    if records::has_any(&of_that_name) {
-        return of_that_name;
-    }
-    others.find(|f| records::has_any(f)).unwrap_or(of_that_name)
+    let today = todays_scale(&arguments.scale);
+    let names = [Some(arguments.scale.as_str()), Some(today), former_scale(today)];
+    let mut folders = names.into_iter().flatten().map(folder);
+    folders.find(|f| records::has_any(f)).unwrap_or_else(|| folder(&arguments.scale))
 }
 
 /// Writes all of a sweep's tables and figures.

@@ -88,13 +88,19 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
     let progress = Progress::new("updates");
     progress.set(work.position(), String::new);
     let ended = AtomicU64::new(0);
-    let events = |event: &Event| match event {
+    let events = |event: &Event| {
+        match event {
         Event::Scoring { backbone: Some(backbone) } => {
             progress.println(&format!("scores through {backbone}"))
         }
         Event::Scoring { backbone: None } => {
             progress.println("no scores: the experiment names no backbone, or none that is here")
         }
+        Event::Dropped { runs } => progress.println(&format!(
+            "{} runs that were planned before are not in the experiment any more, and count no longer (--seeds, --method or --setting keep them): {}",
+            runs.len(),
+            runs.join(", ")
+        )),
         Event::Started { .. } => {}
         Event::Progress { run, gen_update, .. } => {
             work.done(run, *gen_update);
@@ -115,6 +121,7 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
                 status_name(*status)
             ));
         }
+    }
     };
     let stop = signals::stop_flag()?;
     let result = sngan_sweep::run(

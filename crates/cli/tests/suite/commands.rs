@@ -37,7 +37,7 @@ fn help_covers_every_command_and_completions_are_written() {
 #[test]
 fn names_that_do_not_exist_are_answered_with_those_that_do() {
     let folder = Folder::new();
-    assert!(folder.expect(1, "plan tabel1").contains("built in: table1, table1-stl10, table2"));
+    assert!(folder.expect(1, "plan tabel1").contains("built in: demo, imagenet, imagenet-concat"));
     assert!(folder.expect(1, "plan tiny --scale huge").contains("known: long, quick"));
     assert!(
         folder

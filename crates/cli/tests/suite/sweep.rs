@@ -238,3 +238,21 @@ fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
     entries.flat_map(|p| if p.is_dir() { walk(&p) } else { vec![p] }).collect()
 }
+
+/// A sweep of `tiny` as it is, and then as somebody has changed it since.
+#[test]
+fn a_changed_experiment_says_which_runs_count_no_longer() {
+    let folder = Folder::new();
+    let _ = folder.expect(0, "sweep tiny --out o");
+    let path = folder.path("experiments/tiny.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("seeds = [0]"), "{text}");
+    std::fs::write(&path, text.replace(", batch = 2", ", batch = 3")).unwrap();
+    let message = folder.expect(1, "sweep tiny --out o --seeds 1");
+    assert!(message.contains("differs in batch: 2 → 3"), "{message}");
+    let said = folder.expect(0, "sweep tiny --out o");
+    assert!(
+        said.contains("6 runs that were planned before") && said.contains("count no longer"),
+        "{said}"
+    );
+}

@@ -121,6 +121,33 @@ impl RunSpec {
         changes(&a, &b).into_iter().map(|(_, change)| change).collect()
     }
 
+    /// `key: self → other` for every value that decides what runs, whatever it is called: all but the seed, the names and the keys `apart`.
+    pub fn values_that_differ_but(&self, other: &RunSpec, apart: &[&str]) -> Vec<String> {
+        const NAMES: [&str; 5] = ["label", "method", "setting", "id_names", "seed"];
+        let counts = |key: &str| !NAMES.contains(&key) && !apart.contains(&key);
+        let (a, b) = (self.fields(), other.fields());
+        changes(&a, &b).into_iter().filter(|(key, _)| counts(key)).map(|(_, text)| text).collect()
+    }
+
+    /// `key: self → other` for every size in which runs whose scores are compared must agree: data, networks, batches and updates.
+    pub fn sizes_that_differ(&self, other: &RunSpec) -> Vec<String> {
+        const SIZES: [&str; 10] = [
+            "dataset",
+            "side",
+            "pixels",
+            "architecture",
+            "width_divisor",
+            "conditioning",
+            "n_classes",
+            "batch",
+            "gen_batch",
+            "gen_updates",
+        ];
+        let (a, b) = (self.fields(), other.fields());
+        let sizes = changes(&a, &b).into_iter().filter(|(key, _)| SIZES.contains(key));
+        sizes.map(|(_, text)| text).collect()
+    }
+
     /// `key: self → other` for every differing field (`gen_updates` counts only when it shrinks, or α decays).
     pub fn differences(&self, other: &RunSpec) -> Vec<String> {
         let fields = |spec: &RunSpec| {

@@ -1,7 +1,7 @@
 //! Names that follow from the values: a run is called what ran. What is no named method or setting is `custom`, unless a name of its own
 //! was given.
 
-use super::RunSpec;
+use super::{RunSpec, WidthCorrection};
 use crate::file::settings;
 use crate::method::{Loss, Method, Normalization, Regularizer, Setting};
 use crate::{Error, Result};
@@ -14,6 +14,8 @@ pub const CUSTOM: &str = "custom";
 
 /// What ends the label of a run whose reduced width is not corrected, though a correction would change it.
 const UNCORRECTED: &str = ", uncorrected";
+/// What ends the label of a run whose reduced width is made up for in the initial weights alone.
+const INITIAL_WEIGHTS: &str = ", initial weights";
 
 /// Keys whose values no label speaks of: to change one of them leaves a row its own label.
 const NOT_IN_LABELS: [&str; 18] = [
@@ -92,9 +94,14 @@ impl RunSpec {
     pub fn name_truly(&mut self) {
         let asked = self.names_in_id();
         self.method = Method::of(self.normalization, self.gamma, self.regularizer, self.loss);
-        if is_derived(&self.label) {
-            self.label = self.derived_label();
-        }
+        let label = without_ending(&self.label);
+        let derived = self.derived_label();
+        let label = if is_derived(label) || !self.may_be_called(label, &derived) {
+            derived
+        } else {
+            label.to_string()
+        };
+        self.label = label + self.ending();
         self.setting = self.true_setting();
         self.id_names = Some(asked).filter(|asked| *asked != self.names());
     }
@@ -110,14 +117,53 @@ impl RunSpec {
         named.map_or_else(|| CUSTOM.into(), |(name, _)| name.clone())
     }
 
-    /// What the values are called: a method's label, or what departs from one: `SN, hinge`, `SN γ + GP, Wasserstein`; and whether a reduced
-    /// width was left uncorrected that changes what the method is.
+    /// What the values are called: a method's label, or what departs from one: `SN, hinge`, `SN γ + GP, Wasserstein`.
     fn derived_label(&self) -> String {
-        let label = match self.method {
+        match self.method {
             Method::Custom => self.custom_label(),
             method => method.label().into(),
+        }
+    }
+
+    /// What ends every label where a reduced width changes what the method is, and was not made up for by a multiplier.
+    fn ending(&self) -> &'static str {
+        match self.width_correction {
+            WidthCorrection::InitialStd => INITIAL_WEIGHTS,
+            _ if self.lacks_correction() => UNCORRECTED,
+            _ => "",
+        }
+    }
+
+    /// Whether a label of one's own says nothing that is false: one that begins with a method's label must be of that method, but for what it
+    /// adds: `, hinge`, ` w/ SN`, ` γ`.
+    fn may_be_called(&self, label: &str, derived: &str) -> bool {
+        let begun = |m: &&Method| {
+            let rest = label.strip_prefix(m.label());
+            rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
         };
-        if self.lacks_correction() { label + UNCORRECTED } else { label }
+        let Some(method) = Method::ALL.iter().find(begun) else { return true };
+        let rest = &label[method.label().len()..];
+        let (mut normalization, regularizer, mut loss) = method.parts();
+        let with = [
+            (" w/ SN", Normalization::Spectral),
+            (" w/ WN", Normalization::Weight),
+            (" w/ Frobenius", Normalization::Frobenius),
+        ];
+        let added = with.iter().find(|(text, _)| rest.contains(text));
+        if let Some((_, other)) = added {
+            normalization = *other;
+        }
+        let losses = [
+            (", standard", Loss::Standard),
+            (", hinge", Loss::Hinge),
+            (", Wasserstein", Loss::Wasserstein),
+        ];
+        if let Some((_, other)) = losses.iter().find(|(text, _)| rest.contains(text)) {
+            loss = *other;
+        }
+        let parts = (self.normalization, self.regularizer, self.loss);
+        let gamma = added.is_some() || rest.contains('γ');
+        label == derived || (parts == (normalization, regularizer, loss) && self.gamma == gamma)
     }
 
     fn custom_label(&self) -> String {
@@ -168,10 +214,15 @@ impl RunSpec {
         self.id_names = Some(identity);
         self.name_truly();
         match key {
-            "label" if self.label != text => Err(Error::invalid(
-                "label",
-                format!("is `{text}`, a method's name, but the values are `{}`", self.label),
-            )),
+            "label" if self.label != text && without_ending(&self.label) != text => {
+                Err(Error::invalid(
+                    "label",
+                    format!(
+                        "is `{text}`, which begins with a method's name, but the values are `{}`",
+                        self.label
+                    ),
+                ))
+            }
             "setting" if self.setting != text => Err(Error::invalid(
                 "setting",
                 format!(
@@ -184,9 +235,14 @@ impl RunSpec {
     }
 }
 
+/// A label without what the width adds to it.
+fn without_ending(label: &str) -> &str {
+    let ends = [UNCORRECTED, INITIAL_WEIGHTS];
+    ends.iter().find_map(|end| label.strip_suffix(end)).unwrap_or(label)
+}
+
 /// Whether a label says no more than the values do, and so must follow them: a method's own, or one that was derived.
 fn is_derived(label: &str) -> bool {
-    let label = label.strip_suffix(UNCORRECTED).unwrap_or(label);
     label.eq_ignore_ascii_case(CUSTOM)
         || Method::ALL
             .iter()
@@ -231,6 +287,37 @@ mod tests {
         ];
         for (changes, expected) in cases {
             assert_eq!(names(&of(changes)), expected, "{changes:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_that_begins_with_a_method_is_of_that_method() {
+        let label = |method: Method, label: &str, changes: &[(&str, &str)]| {
+            let mut spec = set(RunSpec::paper(method), changes);
+            spec.label = label.into();
+            spec.name_truly();
+            spec.label
+        };
+        let gamma = [("normalization", "spectral"), ("gamma", "true")];
+        for (method, given, changes, found) in [
+            (Method::Sn, "SN, hinge", &[][..], "SN"),
+            (Method::Sn, "WGAN-GP, hinge", &[], "SN"),
+            (Method::WganGp, "WGAN-GP w/ SN", &[], "WGAN-GP"),
+            (Method::WganGp, "WGAN-GP w/ SN", &gamma, "WGAN-GP w/ SN"),
+            (Method::Sn, "SN, hinge", &[("loss", "hinge"), ("gamma", "true")], "SN γ, hinge"),
+            (Method::Sn, "SN, hinge 2x", &[("loss", "hinge")], "SN, hinge 2x"),
+            (Method::Sn, "SN n_dis 5", &[("n_dis", "5")], "SN n_dis 5"),
+            (Method::Sn, "SNAPPY", &[], "SNAPPY"),
+            (Method::GanGp, "GAN-GP, multiplier", &[], "GAN-GP, multiplier"),
+            (Method::WganGp, "mine", &[("width_divisor", "8")], "mine, uncorrected"),
+            (
+                Method::WganGp,
+                "WGAN-GP",
+                &[("width_divisor", "8"), ("width_correction", "initial-std")],
+                "WGAN-GP, initial weights",
+            ),
+        ] {
+            assert_eq!(label(method, given, changes), found, "{given} of {method:?}");
         }
     }
 

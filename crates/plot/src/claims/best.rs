@@ -138,7 +138,9 @@ fn both<'a>(
     doubled: bool,
 ) -> Found<(Best<'a>, Best<'a>)> {
     let scale = e.scale(score, doubled)?;
-    Ok((Best::of(e, pair.row, score, scale)?, Best::of(e, pair.other, score, scale)?))
+    let both = (Best::of(e, pair.row, score, scale)?, Best::of(e, pair.other, score, scale)?);
+    both.0.row.comparable(&both.1.row)?;
+    Ok(both)
 }
 
 fn compare(

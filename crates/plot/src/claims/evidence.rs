@@ -81,6 +81,23 @@ impl<'a> Row<'a> {
         self.runs.iter().all(|r| alike(&r.spec))
     }
 
+    /// That its scores may be held against the other's: data, networks, batches and updates are the same.
+    pub(super) fn comparable(&self, other: &Row<'_>) -> Found<()> {
+        let Some(first) = self.runs.first() else { return Ok(()) };
+        for run in self.runs.iter().chain(&other.runs) {
+            let differing = first.spec.sizes_that_differ(&run.spec);
+            if !differing.is_empty() {
+                return Err(Stop::Missing(format!(
+                    "runs of {} and {} differ in {}",
+                    self.label,
+                    run.spec.label,
+                    differing.join("; ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// How many of its runs failed or have a dead critic; nothing where none did.
     pub(super) fn losses(&self) -> Option<String> {
         let count = |lost: fn(&Run) -> bool| self.runs.iter().filter(|r| lost(r)).count();

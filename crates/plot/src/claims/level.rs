@@ -51,7 +51,9 @@ pub(super) fn level(e: &Evidence<'_>, t: &Level, score: Score, doubled: bool) ->
     let (mut comparisons, mut missing) = (Vec::new(), BTreeSet::new());
     let mut beside = vec![describe(&own, t, (score, scale), floor, None)];
     for other in &t.others {
-        match Grid::of(e, other, &t.settings, score, scale) {
+        let grid = Grid::of(e, other, &t.settings, score, scale)
+            .and_then(|other| own.row.comparable(&other.row).map(|()| other));
+        match grid {
             Ok(other) => {
                 comparisons.push(compare(&own, &other, score, floor));
                 beside.push(describe(&other, t, (score, scale), floor, Some(&own)));
@@ -110,6 +112,7 @@ pub(super) fn fails(e: &Evidence<'_>, t: &Fails, score: Score, doubled: bool) ->
     let scale = e.scale(score, doubled)?;
     let floor = e.definitions.redraw_variance.of(score);
     let (row, against) = (e.row(&t.row)?, e.row(&t.against)?);
+    row.comparable(&against)?;
     let mut comparisons = Vec::new();
     let mut beside = Vec::new();
     for setting in &t.settings {

@@ -150,6 +150,7 @@ pub(super) fn overfits_less(
     window: RangeInclusive<u64>,
 ) -> Found<Finding> {
     let (row, against) = (e.row(row)?, e.row(against)?);
+    row.comparable(&against)?;
     let [a, b] = [&row, &against].map(|r| gaps(e, r, &window));
     let (a, b) = (a?, b?);
     let (a_seeds, a): (Vec<u64>, Vec<f64>) = a.into_iter().unzip();

@@ -93,7 +93,7 @@ pub fn answer(
         let of = |part: &Part| part.answer(definitions, sweeps, timings);
         let parts = claim.parts.iter().map(of).collect::<Result<Vec<_>>>()?;
         // Timings have no scale: they stand beside the sweeps that are given.
-        let primary = |p: &PartAnswer| match sweeps.iter().find(|c| c.plan.name == p.experiment) {
+        let primary = |p: &PartAnswer| match sweeps.iter().find(|c| c.reproduces(&p.experiment)) {
             Some(sweep) => is_primary(sweep),
             None => p.experiment == TIMINGS && sweeps.iter().all(is_primary),
         };
@@ -151,7 +151,7 @@ impl Part {
         sweeps: &[Collected],
         timings: Option<&UpdateTimings>,
     ) -> Result<PartAnswer> {
-        let sweep = sweeps.iter().find(|c| c.plan.name == self.experiment);
+        let sweep = sweeps.iter().find(|c| c.reproduces(&self.experiment));
         let (verdict, finding) = match self.test.decide(&Evidence { definitions, sweep, timings }) {
             Ok(found) => (verdict(&found, definitions.least_seeds, self.repeats()), Some(found)),
             Err(Stop::Missing(why)) => (Verdict::NotTested(why), None),

@@ -19,6 +19,7 @@ pub(super) fn concentrates(
     let scale = e.scale(score, doubled)?;
     let row = Best::of(e, &t.row, score, scale)?;
     let against = Best::of(e, &t.against, score, scale)?;
+    row.row.comparable(&against.row)?;
     let needs = Claimed::Below(t.factor.ln());
     let mut comparisons = Vec::new();
     for layer in &t.layers {

@@ -3,6 +3,7 @@
 use super::definitions::Score;
 use super::evidence::{BySeed, Evidence, Found, Row, Stop, failures};
 use super::finding::{Comparison, Finding};
+use crate::collect::repetitions;
 use crate::statistics::{Claimed, Estimate, slope};
 use serde::Deserialize;
 use sngan_experiment::RunSpec;
@@ -22,6 +23,14 @@ impl Key {
         match self {
             Key::NDis => f64::from(spec.n_dis),
             Key::LastConvFactor => spec.last_conv_factor,
+        }
+    }
+
+    /// The key's name in a spec.
+    fn field(self) -> &'static str {
+        match self {
+            Key::NDis => "n_dis",
+            Key::LastConvFactor => "last_conv_factor",
         }
     }
 
@@ -52,6 +61,9 @@ fn trend<'a>(
 ) -> Found<Trend<'a>> {
     let scale = e.scale(score, doubled)?;
     let row = e.all_of(name)?;
+    let runs = repetitions(row.runs.iter().copied(), &[key.field()])
+        .map_err(|e| Stop::Missing(e.to_string()))?;
+    let row = Row { runs, ..row };
     let mut sizes: Vec<f64> = row.runs.iter().map(|r| key.of(&r.spec)).collect();
     sizes.sort_by(f64::total_cmp);
     sizes.dedup();

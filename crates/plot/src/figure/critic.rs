@@ -47,7 +47,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
         }
         let chart = Chart {
             stem: "fig15".into(),
-            title: format!("Figure 15: WGAN-GP with reparametrized weights, standard CNN, {}", c.describe_settings()),
+            title: c.titled("fig15", &format!("WGAN-GP with reparametrized weights, standard CNN, {}", c.describe_settings())),
             notes,
             columns: panels.len(),
             panels,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// Figure 5: labels enter D by concatenation.
 pub(crate) fn fig5(request: &Request<'_>) -> Result<Rendered> {
-    render(request, "fig5", "Figure 5: learning curves, conditional by concatenation")
+    render(request, "fig5", "learning curves, conditional by concatenation")
 }
 
 /// Figure 13: (a) without labels, (b) with the projection discriminator.
@@ -19,7 +19,7 @@ pub(crate) fn fig13(request: &Request<'_>) -> Result<Rendered> {
     render(
         request,
         "fig13",
-        "Figure 13: learning curves, without labels and with the projection discriminator",
+        "learning curves, without labels and with the projection discriminator",
     )
 }
 
@@ -52,7 +52,7 @@ fn render(request: &Request<'_>, stem: &str, title: &str) -> Result<Rendered> {
     };
     let chart = Chart {
         stem: stem.into(),
-        title: title.into(),
+        title: scored[0].titled(stem, title),
         notes: notes.into_iter().map(named).collect(),
         panels: scored
             .iter()

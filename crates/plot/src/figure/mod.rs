@@ -16,11 +16,11 @@ mod training;
 
 pub(crate) use samples::drawn as drawn_samples;
 
-use crate::artefact::{Artefact, Request, Source};
+use crate::artefact::{Artefact, Request, Source, Whose};
 use crate::{Rendered, Result};
 
-const GRID: Source = Source::Sweeps(&["table1", "table1-stl10"]);
-const CIFAR10: Source = Source::Sweeps(&["table1"]);
+const PAPERS: Source = Source::Sweeps(Whose::Papers);
+const ANYBODYS: Source = Source::Sweeps(Whose::Anybodys);
 
 /// A line of [`LIST`].
 const fn figure(
@@ -37,49 +37,34 @@ pub(crate) const LIST: &[Artefact] = &[
     figure(
         "fig1",
         "Inception score of each method in settings A–F",
-        GRID,
+        ANYBODYS,
         score_bars::inception_score,
     ),
     figure(
         "fig2",
         "Fréchet inception distance of each method in settings A–F",
-        GRID,
+        ANYBODYS,
         score_bars::fid,
     ),
-    figure("fig3", "Squared singular values of D's convolutions", GRID, spectrum::render),
+    figure("fig3", "Squared singular values of D's convolutions", ANYBODYS, spectrum::render),
     figure(
         "fig4",
         "Inception score against the size of D's last convolution",
-        Source::Sweeps(&["last-layer"]),
+        PAPERS,
         score_against::fig4,
     ),
-    figure(
-        "fig5",
-        "Learning curves, conditional ImageNet",
-        Source::Sweeps(&["imagenet-concat"]),
-        learning_curve::fig5,
-    ),
-    figure("fig6", "Samples of WGAN-GP, WN and SN in settings A–F", GRID, samples::fig6),
-    figure(
-        "fig7",
-        "Samples of SN, conditional ImageNet",
-        Source::Sweeps(&["imagenet-concat"]),
-        samples::fig7,
-    ),
+    figure("fig5", "Learning curves, conditional ImageNet", PAPERS, learning_curve::fig5),
+    figure("fig6", "Samples of WGAN-GP, WN and SN in settings A–F", ANYBODYS, samples::fig6),
+    figure("fig7", "Samples of SN, conditional ImageNet", PAPERS, samples::fig7),
     figure("fig8", "The residual blocks", Source::Code, block::render),
-    figure("fig9", "σ(W̄) of SN's convolutions over the updates", CIFAR10, sigma::render),
+    figure("fig9", "σ(W̄) of SN's convolutions over the updates", ANYBODYS, sigma::render),
     figure("fig10", "Seconds of 100 generator updates", Source::Timings, timing::render),
-    figure(
-        "fig11",
-        "Inception score against n_dis",
-        Source::Sweeps(&["n-dis"]),
-        score_against::fig11,
-    ),
-    figure("fig12", "Samples of GAN-GP, LN and BN in settings A–F", CIFAR10, samples::fig12),
+    figure("fig11", "Inception score against n_dis", PAPERS, score_against::fig11),
+    figure("fig12", "Samples of GAN-GP, LN and BN in settings A–F", ANYBODYS, samples::fig12),
     figure(
         "fig13",
         "Learning curves, ImageNet without labels and with the projection discriminator",
-        Source::Sweeps(&["imagenet", "imagenet-projection"]),
+        PAPERS,
         learning_curve::fig13,
     ),
     figure(
@@ -91,25 +76,31 @@ pub(crate) const LIST: &[Artefact] = &[
     figure(
         "fig15",
         "D's loss on training and held-out images, and learning curves, under WGAN-GP",
-        Source::Sweeps(&["table7"]),
+        PAPERS,
         critic::render,
     ),
     figure(
         "ranks",
         "Effective rank of D's convolutions over the updates (not in the paper)",
-        GRID,
+        ANYBODYS,
         layer_rank::effective,
     ),
     figure(
         "stable-rank",
         "Stable rank of D's convolutions over the updates (not in the paper)",
-        GRID,
+        ANYBODYS,
         layer_rank::stable,
+    ),
+    figure(
+        "scores",
+        "Other metrics of each method in each setting (not in the paper)",
+        Source::Sweeps(Whose::Everybodys),
+        score_bars::others,
     ),
     figure(
         "training",
         "Losses, D(x) − D(G(z)), penalty and gradient norms over the updates (not in the paper)",
-        GRID,
+        ANYBODYS,
         training::render,
     ),
 ];

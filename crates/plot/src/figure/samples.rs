@@ -24,7 +24,7 @@ pub(crate) fn drawn<'a>(
     runs: &'a [Arc<RunRecords>],
 ) -> Vec<(&'a RunRecords, u32)> {
     let whole = |r: &RunRecords| {
-        r.spec.family() == Method::Sn && find("fig7").is_ok_and(|fig| fig.shows(&plan.name))
+        r.spec.family() == Method::Sn && find("fig7").is_ok_and(|fig| fig.shows(plan))
     };
     let cell = |r: &RunRecords| (r.spec.label.clone(), r.spec.setting.clone());
     let lowest = |r: &RunRecords| {
@@ -42,13 +42,7 @@ pub(crate) fn drawn<'a>(
 pub(crate) fn fig6(request: &Request<'_>) -> Result<Rendered> {
     let methods = [Method::WganGp, Method::WeightNorm, Method::Sn];
     request.each(|c| {
-        settings(
-            c,
-            request.folder,
-            ("fig6", 6),
-            &methods,
-            "no run of WGAN-GP, WN or SN has samples",
-        )
+        settings(c, request.folder, "fig6", &methods, "no run of WGAN-GP, WN or SN has samples")
     })
 }
 
@@ -56,13 +50,7 @@ pub(crate) fn fig6(request: &Request<'_>) -> Result<Rendered> {
 pub(crate) fn fig12(request: &Request<'_>) -> Result<Rendered> {
     let methods = [Method::GanGp, Method::LayerNorm, Method::BatchNorm];
     request.each(|c| {
-        settings(
-            c,
-            request.folder,
-            ("fig12", 12),
-            &methods,
-            "no run of GAN-GP, LN or BN has samples",
-        )
+        settings(c, request.folder, "fig12", &methods, "no run of GAN-GP, LN or BN has samples")
     })
 }
 
@@ -70,7 +58,7 @@ pub(crate) fn fig12(request: &Request<'_>) -> Result<Rendered> {
 fn settings(
     c: &Collected,
     folder: &Path,
-    (id, number): (&str, usize),
+    id: &str,
     methods: &[Method],
     missing: &str,
 ) -> Result<Rendered> {
@@ -85,7 +73,7 @@ fn settings(
     let places = rows.iter().flat_map(|row| settings.iter().map(move |setting| (*row, *setting)));
     let grid = SampleGrid {
         stem: c.stem(id),
-        title: format!("Figure {number}: samples in each setting"),
+        title: c.titled(id, "samples in each setting"),
         notes: vec![
             c.describe_runs(),
             "Sixteen samples of the lowest seed after the last update, G in evaluation mode."
@@ -128,7 +116,7 @@ pub(crate) fn fig7(request: &Request<'_>) -> Result<Rendered> {
         }
         let grid = SampleGrid {
             stem: "fig7".into(),
-            title: "Figure 7: samples of SN, conditional by concatenation".into(),
+            title: c.titled("fig7", "samples of SN, conditional by concatenation"),
             notes,
             rows: vec!["SN".into()],
             columns: vec![String::new()],

@@ -3,7 +3,7 @@
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Point, Series};
-use crate::collect::{Collected, Run};
+use crate::collect::{Collected, Run, repetitions};
 use crate::{Rendered, Result};
 use sngan_experiment::method::{Method, Setting};
 use sngan_experiment::records::Metric;
@@ -15,6 +15,8 @@ struct Figure {
     title: &'static str,
     x: AxisSpec,
     key: fn(&RunSpec) -> f64,
+    /// The key's name in a spec.
+    field: &'static str,
     /// What one curve's runs share: the setting's values but for the key.
     setting: fn(&RunSpec) -> [f64; 4],
     /// What of the setting's values a curve does not keep, for the title.
@@ -30,12 +32,13 @@ struct Figure {
 pub(crate) fn fig4(request: &Request<'_>) -> Result<Rendered> {
     let figure = Figure {
         stem: "fig4",
-        title: "Figure 4: inception score against the size of D's last convolution",
+        title: "inception score against the size of D's last convolution",
         x: AxisSpec::linear(
             "relative size of the 7th convolution's input and output",
             Some((0.0, 8.0)),
         ),
         key: |s| s.last_conv_factor,
+        field: "last_conv_factor",
         setting: |s| [s.lr, s.beta1, s.beta2, f64::from(s.n_dis)],
         aside: "",
         methods: [Method::Orthonormal, Method::Sn],
@@ -49,9 +52,10 @@ pub(crate) fn fig4(request: &Request<'_>) -> Result<Rendered> {
 pub(crate) fn fig11(request: &Request<'_>) -> Result<Rendered> {
     let figure = Figure {
         stem: "fig11",
-        title: "Figure 11: inception score against n_dis",
+        title: "inception score against n_dis",
         x: AxisSpec::log("n_dis, updates of D for one of G"),
         key: |s| f64::from(s.n_dis),
+        field: "n_dis",
         setting: |s| [s.lr, s.beta1, s.beta2, 0.0],
         aside: " but for n_dis",
         methods: [Method::Sn, Method::WeightNorm],
@@ -74,7 +78,7 @@ impl Figure {
                     format!("is[{}]", protocol.backbone),
                     c.comparable(Metric::Is).then_some(self.range),
                 ),
-                series: self.series(c),
+                series: self.series(c)?,
                 marks: Vec::new(),
             };
             let mut notes = vec![
@@ -87,7 +91,8 @@ impl Figure {
             }
             let chart = Chart {
                 stem: self.stem.into(),
-                title: format!("{}, {}", self.title, self.describe_settings(c)),
+                title: c
+                    .titled(self.stem, &format!("{}, {}", self.title, self.describe_settings(c))),
                 notes,
                 panels: vec![panel],
                 columns: 1,
@@ -132,11 +137,14 @@ impl Figure {
     }
 
     /// A series for each method in each setting: the last inception score against the key, over seeds, and where runs diverged.
-    fn series(&self, c: &Collected) -> Vec<Series> {
+    ///
+    /// # Errors
+    /// [`Error::MixedRuns`](crate::Error::MixedRuns) where a curve's runs differ in more than the key.
+    fn series(&self, c: &Collected) -> Result<Vec<Series>> {
         let settings = self.settings(c);
         let of = |method: Method, setting: [f64; 4]| {
             let fits = |r: &&Run| r.spec.family() == method && (self.setting)(&r.spec) == setting;
-            let runs: Vec<&Run> = c.runs.iter().filter(fits).collect();
+            let runs = repetitions(c.runs.iter().filter(fits), &[self.field])?;
             let mut values: Vec<f64> = runs.iter().map(|r| (self.key)(&r.spec)).collect();
             values.sort_by(f64::total_cmp);
             values.dedup();
@@ -150,10 +158,13 @@ impl Figure {
             } else {
                 method.label().to_string()
             };
-            Series { name, points, diverged, method: Some(method), ..Series::default() }
+            Ok(Series { name, points, diverged, method: Some(method), ..Series::default() })
         };
         let pairs = self.methods.iter().flat_map(|m| settings.iter().map(|s| (*m, *s)));
-        pairs.map(|(method, setting)| of(method, setting)).filter(|s| !s.is_empty()).collect()
+        let mut all: Vec<Series> =
+            pairs.map(|(method, setting)| of(method, setting)).collect::<Result<_>>()?;
+        all.retain(|s| !s.is_empty());
+        Ok(all)
     }
 }
 

@@ -1,37 +1,43 @@
-//! Figures 1 and 2: a bar for each setting, grouped by method.
+//! Figures 1 and 2, and the same of other metrics: a bar for each setting, grouped by method.
 
 use crate::artefact::Request;
 use crate::bars::{Bar, BarChart, Group};
 use crate::chart::color;
 use crate::collect::{Collected, Run};
+use crate::describe::paper_name;
 use crate::frame::Scale;
 use crate::paper::{self, Published, Table2Row};
 use crate::statistics::mean;
 use crate::{Rendered, Result};
+use sngan_experiment::RunSpec;
 use sngan_experiment::records::Metric;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Which number is drawn, and how.
 struct Bars {
-    id: &'static str,
-    title: &'static str,
+    id: String,
     metric: Metric,
-    /// Digits after the point in the paper.
-    digits: usize,
     scale: Scale,
-    /// The paper's number of a row, on CIFAR-10 or on STL-10.
-    paper: fn(&Table2Row, usize) -> Published,
+    /// What the paper has of it.
+    paper: Option<Papers>,
+}
+
+/// The paper's numbers.
+struct Papers {
+    /// Digits after the point.
+    digits: usize,
+    /// The number of a row, on CIFAR-10 or on STL-10.
+    of: fn(&Table2Row, usize) -> Published,
 }
 
 /// Figure 1.
 pub(crate) fn inception_score(request: &Request<'_>) -> Result<Rendered> {
     let bars = Bars {
-        id: "fig1",
-        title: "Figure 1: inception score of each method in each setting (higher is better)",
+        id: "fig1".into(),
         metric: Metric::Is,
-        digits: 2,
         scale: Scale::Linear,
-        paper: |row, column| row.is[column],
+        paper: Some(Papers { digits: 2, of: |row, column| row.is[column] }),
     };
     request.each(|c| bars.render(c, request.folder))
 }
@@ -39,14 +45,34 @@ pub(crate) fn inception_score(request: &Request<'_>) -> Result<Rendered> {
 /// Figure 2, on a logarithmic axis.
 pub(crate) fn fid(request: &Request<'_>) -> Result<Rendered> {
     let bars = Bars {
-        id: "fig2",
-        title: "Figure 2: Fréchet inception distance of each method in each setting (lower is better)",
+        id: "fig2".into(),
         metric: Metric::Fid,
-        digits: 1,
         scale: Scale::Log,
-        paper: |row, column| row.fid[column],
+        paper: Some(Papers { digits: 1, of: |row, column| row.fid[column] }),
     };
     request.each(|c| bars.render(c, request.folder))
+}
+
+/// The same of every other metric that runs have scores in, a figure each; nothing where there is none.
+pub(crate) fn others(request: &Request<'_>) -> Result<Rendered> {
+    let mut written = Vec::new();
+    for c in request.sweeps {
+        for metric in c.metrics() {
+            let scale = match metric {
+                Metric::Is | Metric::Fid => continue,
+                Metric::IntraFid => Scale::Log,
+                // KID may be below 0.
+                Metric::Kid | Metric::MsSsim | Metric::Precision | Metric::Recall => Scale::Linear,
+            };
+            let id = format!("scores-{}", metric.name());
+            if let Rendered::Written(paths) =
+                (Bars { id, metric, scale, paper: None }).render(c, request.folder)?
+            {
+                written.extend(paths);
+            }
+        }
+    }
+    Ok(Rendered::Written(written))
 }
 
 impl Bars {
@@ -59,6 +85,16 @@ impl Bars {
         let marks = self.marks(c, &labels)?;
         let mark =
             |label: &str| marks.iter().find(|(l, _)| on_axis && *l == label).map(|(_, v)| *v);
+        // One axis is for one size: a row of another says so.
+        let all = sizes_of(&c.runs.iter().collect::<Vec<_>>());
+        let sizes = |label: &str| {
+            let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
+            if all.len() > 1 {
+                format!(" ({})", sizes_of(&runs).join(" or "))
+            } else {
+                String::new()
+            }
+        };
         let groups: Vec<Group> = labels
             .iter()
             .map(|label| {
@@ -66,7 +102,7 @@ impl Bars {
                     settings.iter().map(|s| c.cell(label, s).collect()).collect();
                 let bars = cells.iter().map(|runs| self.bar(runs)).collect();
                 Group {
-                    label: label.to_string(),
+                    label: label.to_string() + &sizes(label),
                     bars,
                     best: cells.iter().map(|runs| self.best(runs)).collect(),
                     mark: mark(label),
@@ -75,8 +111,8 @@ impl Bars {
             .collect();
         let scores = c.describe_scores(self.metric).unwrap_or_default();
         let chart = BarChart {
-            stem: c.stem(self.id),
-            title: self.title.into(),
+            stem: c.stem(&self.id),
+            title: c.titled(&self.id, &self.title()),
             notes: vec![c.describe_runs(), scores + &BarChart::legend_of_bars(&groups, "splits")],
             scale: self.scale,
             label: format!("{}[{}]", self.metric.name(), protocol.backbone),
@@ -90,6 +126,12 @@ impl Bars {
             foot: self.foot(c, &marks, on_axis),
         };
         chart.render(folder)
+    }
+
+    fn title(&self) -> String {
+        let better = if self.metric.higher_is_better() { "higher" } else { "lower" };
+        let words = self.metric.words();
+        format!("{words} of each method in each setting ({better} is better)")
     }
 
     /// One value a seed; the spread of a single run is the score's own.
@@ -109,12 +151,13 @@ impl Bars {
     /// The paper's best of each method over A–F.
     fn marks<'a>(&self, c: &Collected, labels: &[&'a str]) -> Result<Vec<(&'a str, f64)>> {
         let mut marks = Vec::new();
+        let (Some(dataset), Some(papers)) = (c.paper_dataset(), &self.paper) else {
+            return Ok(marks);
+        };
         for label in labels {
             let Some(run) = c.runs.iter().find(|r| r.spec.label == **label) else { continue };
             let best = paper::best(run.spec.family())?;
-            if let Some(value) =
-                best.and_then(|b| (self.paper)(&b, paper::column(c.paper_dataset())).value)
-            {
+            if let Some(value) = best.and_then(|b| (papers.of)(&b, paper::column(dataset)).value) {
                 marks.push((*label, value));
             }
         }
@@ -123,12 +166,15 @@ impl Bars {
 
     /// The paper's values: what the black marks are, or, where its backbone is another, the numbers beside the plot.
     fn foot(&self, c: &Collected, marks: &[(&str, f64)], on_axis: bool) -> Vec<String> {
-        let (name, data) =
-            (self.metric.name().to_uppercase(), crate::collect::paper_name(c.paper_dataset()));
+        let (Some(dataset), Some(papers)) = (c.paper_dataset(), &self.paper) else {
+            return Vec::new();
+        };
+        let (name, data) = (self.metric.name().to_uppercase(), paper_name(dataset));
         if on_axis {
             return vec![format!("black lines: the paper's best {name} ({data})")];
         }
-        let list: Vec<_> = marks.iter().map(|(l, v)| format!("{l} {v:.*}", self.digits)).collect();
+        let list: Vec<_> =
+            marks.iter().map(|(l, v)| format!("{l} {v:.*}", papers.digits)).collect();
         vec![
             format!(
                 "Not comparable: the paper's best {name} over A–F, {} on {data}:",
@@ -137,4 +183,13 @@ impl Bars {
             list.join(" · "),
         ]
     }
+}
+
+/// The different sizes of runs, in words.
+fn sizes_of(runs: &[&Run]) -> Vec<String> {
+    let size = |r: &&Run| {
+        let RunSpec { width_divisor, batch, gen_updates, .. } = r.spec;
+        format!("width/{width_divisor}, batch {batch}, {gen_updates} updates")
+    };
+    runs.iter().map(size).collect::<BTreeSet<_>>().into_iter().collect()
 }

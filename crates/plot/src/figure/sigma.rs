@@ -48,8 +48,11 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
         };
         let chart = Chart {
             stem: stem.into(),
-            title: format!(
-                "Figure 9: largest singular values of D's normalized convolutions, SN, setting {SHOWN_SETTING}"
+            title: c.titled(
+                "fig9",
+                &format!(
+                    "largest singular values of D's normalized convolutions, SN, setting {SHOWN_SETTING}"
+                ),
             ),
             notes: vec![
                 c.describe_runs(),

@@ -55,7 +55,7 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
     let layers: Vec<&str> = first.layers.iter().map(|l| l.layer.as_str()).collect();
     let chart = Chart {
         stem: c.stem("fig3"),
-        title: "Figure 3: squared singular values of D's convolutions, scaled so that the largest is 1".into(),
+        title: c.titled("fig3", "squared singular values of D's convolutions, scaled so that the largest is 1"),
         notes: vec![
             c.describe_runs(),
             "Of each method the run with the best inception score, or setting C where there are no scores.".into(),

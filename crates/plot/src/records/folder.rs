@@ -8,6 +8,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) fn read(out: &Path) -> Result<SweepRecords> {
+    if out.is_file() {
+        return Err(Error::NoFolder { path: out.into() });
+    }
+    // A collection that lost its list must not be taken for a sweep without runs.
+    if out.join("runs.parquet").exists() && !out.join("runs").exists() {
+        return Err(Error::collection(
+            &out.join(run_dir::COLLECTION),
+            "it is not there, beside the collection's tables",
+        ));
+    }
     let plan = plan(out)?;
     let dirs = plan.runs.iter().map(|name| RunDir::new(out.join("runs").join(name)));
     let begun = dirs.filter(|dir| dir.spec_path().exists());

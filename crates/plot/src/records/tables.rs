@@ -90,7 +90,7 @@ fn runs(sweep: &SweepRecords, name: &str) -> Result<Table> {
             .whole("gen_updates", status.map(|s| s.gen_updates))
             .text("reason", status.and_then(|s| s.reason.clone()))
             .real("silent_critic", critic.map(|c| c.share()))
-            .text("dead_critic", critic.map(|c| c.dead.to_string()))
+            .text("dead_critic", critic.and_then(|c| c.dead).map(|dead| dead.to_string()))
             .text("spec", json(s, run)?)
             .text("provenance", provenance.map(|p| json(p, run)).transpose()?);
     }

@@ -10,7 +10,6 @@ use crate::table::{Cell, Grid};
 use crate::{Artefact, Collected, Rendered, Result, collect, figures, render_all, table};
 use html::{escape, paragraph, section, table as html_table};
 use sngan_experiment::benchmark::UpdateTimings;
-use sngan_experiment::records::Metric;
 use sngan_experiment::{Error as ExperimentError, atomic};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -62,16 +61,23 @@ fn page(c: &Collected, answers: &Answers, rendered: &[(&'static str, Rendered)])
 /// How many runs have a dead critic, and what that is.
 fn dead_critics(c: &Collected) -> Result<String> {
     let judged = c.runs.iter().filter(|r| r.critic.is_some()).count();
-    if judged == 0 || c.untrained.is_empty() {
+    let unknown = c.runs.iter().filter(|r| r.may_have_dead_critic()).count();
+    if judged == 0 {
         return Ok(String::new());
     }
+    let unknown = match unknown {
+        0 => String::new(),
+        n => format!(
+            " Of {n} more runs with such a log this is not known: the untrained generator was not scored."
+        ),
+    };
     let dead = c.runs.iter().filter(|r| r.has_dead_critic()).count();
     let d = definitions()?.dead_critic;
     Ok(paragraph(&format!(
         "Dead critics: {dead} of {judged} completed runs. In at least {:.0} % of their logged updates \
          after {} the critic has no gradient (mean ‖∇D(x̂)‖ below {} where a penalty needs it) or does \
          not tell real from generated images (mean D(x) within {} of mean D(G(z))), and the last FID \
-         is above {} of the untrained generator's.",
+         is above {} of the untrained generator's.{unknown}",
         100.0 * d.share,
         d.after,
         d.grad_norm,
@@ -114,7 +120,8 @@ fn figures_body(rendered: &[(&'static str, Rendered)]) -> Result<String> {
 }
 
 fn scores_body(c: &Collected) -> Result<String> {
-    let mut text: String = [Metric::Is, Metric::Fid]
+    let mut text: String = c
+        .metrics()
         .into_iter()
         .filter_map(|m| c.describe_scores(m))
         .map(|line| paragraph(&line))
@@ -134,10 +141,7 @@ fn scores_body(c: &Collected) -> Result<String> {
 /// One row a run.
 fn runs(c: &Collected) -> Grid {
     let mut grid = Grid::new("", &["method", "setting", "seed", "updates", "status"]);
-    let metrics = [Metric::Is, Metric::Fid]
-        .into_iter()
-        .filter(|m| c.protocol(*m).is_some())
-        .collect::<Vec<_>>();
+    let metrics = c.metrics();
     for metric in &metrics {
         let name = format!(
             "{}[{}]",

@@ -4,6 +4,7 @@ use super::html::{escape, paragraph, table};
 use crate::table::{Cell, Grid};
 use crate::{Collected, Result};
 use serde_json::Value;
+use sngan_experiment::{RunSpec, built_in};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The specs' values, those that all runs share first; the machines; the command.
@@ -16,6 +17,7 @@ pub(super) fn body(c: &Collected) -> Result<String> {
         "<pre>{}</pre>\n",
         escape(&format!("sngan sweep {} --scale {} --seeds {seeds}", c.plan.name, c.plan.scale))
     );
+    text += &differing_from_today(c).map_or_else(String::new, |line| paragraph(&line));
     text += &table(&machines(c));
     text += &format!(
         "<details open><summary>Keys in which the runs differ</summary>{}</details>\n",
@@ -26,6 +28,23 @@ pub(super) fn body(c: &Collected) -> Result<String> {
         table(&shared)
     );
     Ok(text)
+}
+
+/// How many of the runs the command does not make any more, where it is a built-in experiment's.
+fn differing_from_today(c: &Collected) -> Option<String> {
+    let file = built_in(&c.plan.name)?.ok()?;
+    let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
+    let seeds: Vec<u64> = seeds.into_iter().collect();
+    let today = file.plan_with(&c.plan.scale, Some(&seeds)).ok()?;
+    let today: BTreeSet<String> = today.specs.iter().map(RunSpec::id).collect();
+    let others = c.runs.iter().filter(|r| !today.contains(&r.records.spec.id())).count();
+    (others > 0).then(|| {
+        format!(
+            "It makes other runs today than {others} of these {}: the experiment's values have changed since, or these were set by hand. Their \
+             own stand in their specs, and `sngan train` repeats one with `--set`.",
+            c.runs.len()
+        )
+    })
 }
 
 fn text_of(value: &Value) -> String {

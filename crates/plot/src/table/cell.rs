@@ -61,13 +61,17 @@ impl Cell {
         let values: Vec<f64> = runs.iter().filter_map(|r| value(&r)).collect();
         let Some(s) = summary(&values) else { return Cell::status(runs) };
         let dead = runs.iter().filter(|r| r.has_dead_critic()).count();
+        let silent = runs.iter().filter(|r| r.may_have_dead_critic()).count();
         let without = runs.len() - values.len();
         let lost = if without > 0 {
             format!(", {without} of {} without score", runs.len())
         } else {
             String::new()
         };
-        Cell { text: with_dead(&s.text(2), dead) + &lost, value: Some(s.mean) }
+        Cell {
+            text: beside_n(&beside_n(&s.text(2), dead, "dead"), silent, "silent") + &lost,
+            value: Some(s.mean),
+        }
     }
 
     /// How the runs of a row stand.
@@ -79,10 +83,10 @@ impl Cell {
     }
 }
 
-/// Counts the runs with a dead critic beside n: `20.00 ± 1.00 (n = 3, 1 dead)`.
-fn with_dead(text: &str, dead: usize) -> String {
+/// Counts the runs with a dead or a silent critic beside n: `20.00 ± 1.00 (n = 3, 1 dead)`.
+fn beside_n(text: &str, count: usize, what: &str) -> String {
     match text.strip_suffix(')') {
-        Some(open) if dead > 0 => format!("{open}, {dead} dead)"),
+        Some(open) if count > 0 => format!("{open}, {count} {what})"),
         _ => text.to_string(),
     }
 }

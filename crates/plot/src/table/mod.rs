@@ -9,31 +9,24 @@ mod variants;
 
 pub(crate) use cell::{Cell, Grid};
 
-use crate::artefact::{Artefact, Source};
+use crate::artefact::{Artefact, Source, Whose};
 use crate::{Collected, Result};
 
-const GRID: Source = Source::Sweeps(&["table1", "table1-stl10"]);
-const BEST: Source = Source::Sweeps(&[
-    "table2",
-    "table2-resnet",
-    "table1",
-    "table2-stl10",
-    "table2-resnet-stl10",
-    "table1-stl10",
-]);
+const ANYBODYS: Source = Source::Sweeps(Whose::Anybodys);
+const PAPERS: Source = Source::Sweeps(Whose::Papers);
 
 /// Every table, in the paper's order.
 pub(crate) const LIST: &[Artefact] = &[
     Artefact {
         id: "table1",
         title: "The settings A–F with each method's scores",
-        source: GRID,
+        source: ANYBODYS,
         render: table1::render,
     },
     Artefact {
         id: "table2",
         title: "Each method's best scores",
-        source: BEST,
+        source: PAPERS,
         render: table2::render,
     },
     Artefact {
@@ -63,13 +56,13 @@ pub(crate) const LIST: &[Artefact] = &[
     Artefact {
         id: "table7",
         title: "WGAN-GP with reparametrized weights",
-        source: Source::Sweeps(&["table7", "table7-resnet"]),
+        source: PAPERS,
         render: variants::table7,
     },
     Artefact {
         id: "table8",
         title: "The same with labels",
-        source: Source::Sweeps(&["table8"]),
+        source: PAPERS,
         render: variants::table8,
     },
 ];
@@ -78,12 +71,13 @@ pub(crate) const LIST: &[Artefact] = &[
 pub(crate) fn grids(c: &Collected) -> Result<Vec<Grid>> {
     let one = std::slice::from_ref(c);
     let mut grids = table1::grids(c)?;
-    match c.plan.name.as_str() {
-        name if name.starts_with("table2") => grids.extend(table2::grids(one)?),
-        name if name.starts_with("table7") => grids.extend(variants::grids7(one)?),
-        name if name.starts_with("table8") => grids.extend(variants::grids8(one)?),
-        name if name.starts_with("imagenet") || matches!(name, "n-dis" | "last-layer") => {}
-        _ => grids.extend(table1::beside(c)?),
+    // What the experiment is first of all for.
+    match c.paper().and_then(|p| p.artefacts.first()).map(String::as_str) {
+        Some("table1") => grids.extend(table1::beside(c)?),
+        Some("table2") => grids.extend(table2::grids(one)?),
+        Some("table7") => grids.extend(variants::grids7(one)?),
+        Some("table8") => grids.extend(variants::grids8(one)?),
+        _ => {}
     }
     Ok(grids)
 }

@@ -18,14 +18,10 @@ pub(super) struct Part {
 /// What all runs of a column have in common. In the order of tables: the widest, longest runs first.
 type Sizes = (usize, Reverse<usize>, Reverse<u64>);
 
-/// Whether a run is one of Table 2's rows of twice the updates.
-pub(super) fn is_twice(spec: &RunSpec) -> bool {
-    spec.label.ends_with("2x")
-}
-
 /// Width divisor, batch and updates, the latter those of a row of single updates.
-fn sizes(spec: &RunSpec) -> Sizes {
-    let updates = if is_twice(spec) { spec.gen_updates / 2 } else { spec.gen_updates };
+fn sizes(run: &Run) -> Sizes {
+    let spec = &run.spec;
+    let updates = if run.twice { spec.gen_updates / 2 } else { spec.gen_updates };
     (spec.width_divisor, Reverse(spec.batch), Reverse(updates))
 }
 
@@ -49,18 +45,19 @@ fn clip_correction(spec: &RunSpec) -> Option<&'static str> {
 
 /// The runs of all sweeps by their sizes, none of which a column may mix. Sweeps without runs stay as they are.
 pub(super) fn parts(sweeps: &[Collected]) -> Vec<Part> {
-    let specs = || sweeps.iter().flat_map(|c| &c.runs).map(|r| &r.spec);
+    let runs = || sweeps.iter().flat_map(|c| &c.runs);
     let mut parts = Vec::new();
-    for these in specs().map(sizes).collect::<BTreeSet<Sizes>>() {
-        let of_sizes = |s: &&RunSpec| sizes(s) == these;
-        for width in choices(specs().filter(of_sizes).map(width_correction)) {
+    for these in runs().map(sizes).collect::<BTreeSet<Sizes>>() {
+        let of_sizes = |r: &&Run| sizes(r) == these;
+        for width in choices(runs().filter(of_sizes).map(|r| width_correction(&r.spec))) {
             let of_width = |s: &&RunSpec| fits(width_correction(s), width);
-            let clips = choices(specs().filter(of_sizes).filter(of_width).map(clip_correction));
+            let specs = runs().filter(of_sizes).map(|r| &r.spec);
+            let clips = choices(specs.filter(of_width).map(clip_correction));
             for clip in clips {
-                let member = |s: &RunSpec| {
-                    sizes(s) == these
-                        && fits(width_correction(s), width)
-                        && fits(clip_correction(s), clip)
+                let member = |r: &Run| {
+                    sizes(r) == these
+                        && fits(width_correction(&r.spec), width)
+                        && fits(clip_correction(&r.spec), clip)
                 };
                 parts.push(part(sweeps, (these, width, clip), member));
             }
@@ -85,10 +82,10 @@ fn fits(correction: Option<&str>, wanted: Option<&str>) -> bool {
 fn part(
     sweeps: &[Collected],
     (sizes, width, clip): (Sizes, Option<&str>, Option<&str>),
-    member: impl Fn(&RunSpec) -> bool,
+    member: impl Fn(&Run) -> bool,
 ) -> Part {
     let kept = sweeps.iter().filter_map(|c| {
-        let runs: Vec<Run> = c.runs.iter().filter(|r| member(&r.spec)).cloned().collect();
+        let runs: Vec<Run> = c.runs.iter().filter(|r| member(r)).cloned().collect();
         (!runs.is_empty()).then(|| Collected { runs, ..c.clone() })
     });
     let kept: Vec<Collected> = kept.collect();
@@ -97,7 +94,7 @@ fn part(
         vec![if divisor == 1 { "full width".into() } else { format!("width/{divisor}") }];
     words.extend([width, clip].into_iter().flatten().map(str::to_string));
     words.push(format!("batch {batch}"));
-    let twice = kept.iter().flat_map(|c| &c.runs).any(|r| is_twice(&r.spec));
+    let twice = kept.iter().flat_map(|c| &c.runs).any(|r| r.twice);
     let more = if twice { format!(" (2x: {})", 2 * updates) } else { String::new() };
     words.push(format!("{updates} updates{more}"));
     Part { sizes: words.join(", "), sweeps: kept }

@@ -4,8 +4,10 @@ use super::cell::{Cell, Grid, Which, quoted, status, write};
 use super::sizes;
 use super::table2::best_setting;
 use crate::artefact::Request;
-use crate::collect::{Collected, Run, paper_name};
+use crate::collect::{Collected, Run};
+use crate::describe::paper_name;
 use crate::{Rendered, Result, paper};
+use sngan_experiment::Dataset;
 use sngan_experiment::records::{Metric, ScoreRecord};
 use std::cmp::Ordering;
 use std::fmt::Write;
@@ -24,20 +26,20 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
 }
 
 fn markdown(c: &Collected) -> Result<String> {
-    let mut text = format!("# Table 1 — {}\n\n{}\n\n", c.plan.title, c.describe_runs());
+    let mut text = format!("# {}\n\n{}\n\n", c.titled("table1", &c.plan.title), c.describe_runs());
     text += &setting_grid(c).markdown();
     for grid in apart(c, |c| Ok(score_grids(c)))? {
         text += &format!("\n{}", grid.markdown());
     }
-    for metric in [Metric::Is, Metric::Fid] {
+    for metric in c.metrics() {
         if let Some(described) = c.describe_scores(metric) {
             let _ = write!(text, "\n{described}");
         }
     }
-    if let Some(p) = c.protocol(Metric::Is) {
+    if let Some(p) = c.metrics().first().and_then(|m| c.protocol(*m)) {
         let _ = write!(
             text,
-            "\nBackbone {} (sha256 {}…), resize {}, bytes {}. Mean ± standard error over n seeds; one run (n = 1) tells no spread.\n",
+            "\nBackbone {} (sha256 {}…), resize {}, bytes {}. Mean ± standard error over n seeds; one run (n = 1) tells no spread. Dead: runs whose critic is; silent: runs in whose log it tells nothing, without the score of the untrained generator that would say whether it is dead.\n",
             p.backbone,
             p.backbone_sha256.get(..12).unwrap_or(&p.backbone_sha256),
             p.resize,
@@ -92,11 +94,11 @@ fn apart(c: &Collected, grids: impl Fn(&Collected) -> Result<Vec<Grid>>) -> Resu
 
 /// Scores after the last update, and the best ones where they are others; statuses where there are no scores.
 fn score_grids(c: &Collected) -> Vec<Grid> {
-    if c.protocol(Metric::Is).is_none() {
+    if c.metrics().is_empty() {
         return vec![score_grid(c, None, Which::Last)];
     }
     let mut grids = Vec::new();
-    for metric in [Metric::Is, Metric::Fid] {
+    for metric in c.metrics() {
         grids.push(score_grid(c, Some(metric), Which::Last));
         if c.runs.iter().any(|r| r.best(metric) != r.last(metric)) {
             grids.push(score_grid(c, Some(metric), Which::Best));
@@ -147,7 +149,7 @@ fn caveat(c: &Collected) -> String {
     if c.protocol(Metric::Is).is_some_and(|p| p.backbone != paper::BACKBONE) {
         reasons.push("another backbone");
     }
-    if !c.is_on(c.paper_dataset()) {
+    if c.paper_dataset().is_some_and(|papers| !c.is_on(papers)) {
         reasons.push("another data set");
     }
     if reasons.is_empty() {
@@ -159,7 +161,7 @@ fn caveat(c: &Collected) -> String {
 
 /// The paper's best values, in a table of their own.
 fn papers(c: &Collected) -> Result<String> {
-    let dataset = c.paper_dataset();
+    let Some(dataset) = c.paper_dataset() else { return Ok(String::new()) };
     let caption = format!(
         "The paper's best over A–F ({}, {}, 100,000 updates{})",
         paper::BACKBONE,
@@ -186,11 +188,12 @@ fn papers(c: &Collected) -> Result<String> {
 
 /// Each method's best setting beside the paper's, for the report.
 pub(super) fn beside(c: &Collected) -> Result<Vec<Grid>> {
-    apart(c, |c| Ok(vec![beside_papers(c)?]))
+    let Some(dataset) = c.paper_dataset() else { return Ok(Vec::new()) };
+    apart(c, |c| Ok(vec![beside_papers(c, dataset)?]))
 }
 
-fn beside_papers(c: &Collected) -> Result<Grid> {
-    let (dataset, column) = (c.paper_dataset(), paper::column(c.paper_dataset()));
+fn beside_papers(c: &Collected, dataset: Dataset) -> Result<Grid> {
+    let column = paper::column(dataset);
     let mut grid = Grid::new(
         format!("Best setting of each method, ours beside the paper's{}", caveat(c)),
         &["method"],
@@ -223,8 +226,14 @@ fn beside_papers(c: &Collected) -> Result<Grid> {
 }
 
 fn csv_text(c: &Collected) -> String {
-    let mut text = "method,setting,seed,lr,beta1,beta2,n_dis,gen_updates,status,backbone,n_samples,n_splits,n_reference,is_mean,is_std,fid,is_best,fid_best\n"
+    let mut text = "method,setting,seed,lr,beta1,beta2,n_dis,gen_updates,status,backbone,n_samples,n_splits,n_reference,is_mean,is_std,fid,is_best,fid_best"
         .to_string();
+    let further: Vec<Metric> =
+        c.metrics().into_iter().filter(|m| !matches!(m, Metric::Is | Metric::Fid)).collect();
+    for name in further.iter().map(|m| m.name()) {
+        text += &format!(",{name},{name}_std,{name}_best");
+    }
+    text.push('\n');
     let cell = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
     for run in &c.runs {
         let s = &run.spec;
@@ -255,6 +264,10 @@ fn csv_text(c: &Collected) -> String {
             best(Metric::Fid),
         ];
         text += &columns.join(",");
+        for metric in &further {
+            let std = run.score(*metric).and_then(|s| s.std);
+            text += &format!(",{},{},{}", cell(run.last(*metric)), cell(std), best(*metric));
+        }
         text.push('\n');
     }
     text

@@ -3,7 +3,8 @@
 use super::cell::{Cell, Grid, Which, list, write};
 use super::sizes;
 use crate::artefact::Request;
-use crate::collect::{Collected, Run, differences, paper_name};
+use crate::collect::{Collected, Run, differences, repetitions};
+use crate::describe::paper_name;
 use crate::paper::{self, Table2Row};
 use crate::statistics::{Summary, summary};
 use crate::{Error, Rendered, Result};
@@ -11,7 +12,7 @@ use sngan_experiment::Dataset;
 use sngan_experiment::arch::Architecture;
 use sngan_experiment::method::Loss;
 use sngan_experiment::records::{Metric, Protocol};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The table's pairs of columns.
 const COLUMNS: [(Metric, Dataset); 4] = [
@@ -89,13 +90,13 @@ fn full_grids(sweeps: &[Collected]) -> Result<Vec<(Grid, Shown)>> {
         let mut grid = new(part.sizes);
         for row in &rows {
             if row.group == "reference" {
-                grid.rows.push(cells(&part.sweeps, row));
+                grid.rows.push(cells(&part.sweeps, row)?);
             } else if ran(&part.sweeps, row) {
-                grid.rows.extend(at_its_setting(&part.sweeps, row, &rows));
-                grid.rows.push(cells(&part.sweeps, row));
+                grid.rows.extend(at_its_setting(&part.sweeps, row, &rows)?);
+                grid.rows.push(cells(&part.sweeps, row)?);
             }
         }
-        let datasets = part.sweeps.iter().map(Collected::paper_dataset).collect();
+        let datasets = part.sweeps.iter().filter_map(Collected::paper_dataset).collect();
         if rows.iter().any(|row| ran(&part.sweeps, row)) {
             grids.push((grid, Shown::Of(datasets)));
         }
@@ -103,7 +104,7 @@ fn full_grids(sweeps: &[Collected]) -> Result<Vec<(Grid, Shown)>> {
     let mut others =
         new("Rows of the paper's table that were not run here, or that it quotes".into());
     let missing = |row: &&Table2Row| row.group != "reference" && !ran(sweeps, row);
-    others.rows = rows.iter().filter(missing).map(|row| cells(&[], row)).collect();
+    others.rows = rows.iter().filter(missing).map(|row| cells(&[], row)).collect::<Result<_>>()?;
     if !others.rows.is_empty() {
         grids.push((others, Shown::Papers));
     }
@@ -134,8 +135,8 @@ fn at_its_setting(
     sweeps: &[Collected],
     twice: &Table2Row,
     rows: &[Table2Row],
-) -> Option<Vec<Cell>> {
-    let once = rows.iter().find(|row| is_pair(row, twice))?;
+) -> Result<Option<Vec<Cell>>> {
+    let Some(once) = rows.iter().find(|row| is_pair(row, twice)) else { return Ok(None) };
     let (mut cells, mut differs) = (
         vec![
             Cell::text(once.group.as_str()),
@@ -146,8 +147,8 @@ fn at_its_setting(
         false,
     );
     for (metric, dataset) in COLUMNS {
-        let runs = |row: &Table2Row| distinct_fitting(sweeps, dataset, row);
-        let (ones, twos) = (runs(once), runs(twice));
+        let runs = |row: &Table2Row| fitting(sweeps, dataset, row);
+        let (ones, twos) = (runs(once)?, runs(twice)?);
         let cell = best(&twos, metric).map(|(setting, _)| {
             differs |= best(&ones, metric).is_some_and(|(other, _)| other != setting);
             let there: Vec<&Run> =
@@ -160,7 +161,7 @@ fn at_its_setting(
         });
         cells.extend([cell.unwrap_or_else(Cell::none), Cell::none()]);
     }
-    differs.then_some(cells)
+    Ok(differs.then_some(cells))
 }
 
 /// Names of all columns: each pair ours and the paper's.
@@ -174,7 +175,7 @@ fn header(sweeps: &[Collected]) -> Result<Vec<String>> {
         let (name, papers) = (metric.name(), paper_name(dataset));
         let ours: BTreeSet<String> = sweeps
             .iter()
-            .filter(|c| c.paper_dataset() == dataset)
+            .filter(|c| c.paper_dataset() == Some(dataset))
             .map(Collected::data_name)
             .collect();
         let ours = if ours.is_empty() {
@@ -199,7 +200,7 @@ pub(super) fn shared_protocol(
     dataset: Dataset,
 ) -> Result<Option<&Protocol>> {
     let mut found: Option<&Protocol> = None;
-    for c in sweeps.iter().filter(|c| c.paper_dataset() == dataset) {
+    for c in sweeps.iter().filter(|c| c.paper_dataset() == Some(dataset)) {
         let Some(protocol) = c.protocol(metric) else { continue };
         match found {
             Some(first) if first != protocol => {
@@ -214,12 +215,12 @@ pub(super) fn shared_protocol(
     Ok(found)
 }
 
-fn cells(all: &[Collected], row: &Table2Row) -> Vec<Cell> {
+fn cells(all: &[Collected], row: &Table2Row) -> Result<Vec<Cell>> {
     let mut cells: Vec<Cell> =
         [&row.group, &row.method, &row.loss, &row.updates].map(|t| Cell::text(t.as_str())).to_vec();
     for (metric, dataset) in COLUMNS {
         let published = if metric == Metric::Is { row.is } else { row.fid }[paper::column(dataset)];
-        let sweeps = || all.iter().filter(|c| c.paper_dataset() == dataset);
+        let sweeps = || all.iter().filter(|c| c.paper_dataset() == Some(dataset));
         cells.push(match row.group.as_str() {
             "literature" => Cell::none(),
             "reference" => sweeps()
@@ -230,25 +231,28 @@ fn cells(all: &[Collected], row: &Table2Row) -> Vec<Cell> {
             {
                 Cell::none()
             }
-            _ => best_setting(&distinct_fitting(all, dataset, row), metric),
+            _ => best_setting(&fitting(all, dataset, row)?, metric),
         });
         cells.push(Cell {
             text: published.text(if metric == Metric::Is { 2 } else { 1 }),
             value: published.value,
         });
     }
-    cells
+    Ok(cells)
 }
 
-/// A row's runs on a data set, without those that several sweeps share: one seed must not count twice.
-fn distinct_fitting<'a>(
-    sweeps: &'a [Collected],
-    dataset: Dataset,
-    row: &Table2Row,
-) -> Vec<&'a Run> {
-    let mut seen = BTreeSet::new();
-    let on = sweeps.iter().filter(|c| c.paper_dataset() == dataset).flat_map(|c| &c.runs);
-    on.filter(|r| fits(r, row)).filter(|r| seen.insert(r.spec.id())).collect()
+/// A row's runs on a data set, each once though several sweeps or labels may have it: one seed must not count twice.
+///
+/// # Errors
+/// [`Error::MixedRuns`] for runs of one setting that are no repetitions of each other.
+fn fitting<'a>(sweeps: &'a [Collected], dataset: Dataset, row: &Table2Row) -> Result<Vec<&'a Run>> {
+    let on = sweeps.iter().filter(|c| c.paper_dataset() == Some(dataset)).flat_map(|c| &c.runs);
+    let mut settings: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
+    for run in on.filter(|r| fits(r, row)) {
+        settings.entry(&run.spec.setting).or_default().push(run);
+    }
+    let distinct = settings.into_values().map(|runs| repetitions(runs, &[]));
+    Ok(distinct.collect::<Result<Vec<_>>>()?.concat())
 }
 
 /// Whether a run is one of a row's.
@@ -261,7 +265,7 @@ fn fits(run: &Run, row: &Table2Row) -> bool {
         Loss::Hinge => "hinge",
         Loss::Wasserstein => "wasserstein",
     };
-    let updates = if sizes::is_twice(spec) { "2x" } else { "1x" };
+    let updates = if run.twice { "2x" } else { "1x" };
     !spec.gamma
         && paper::table2_name(spec.family()) == Some(row.method.as_str())
         && (group, loss, updates) == (row.group.as_str(), row.loss.as_str(), row.updates.as_str())

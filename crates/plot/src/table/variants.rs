@@ -4,7 +4,7 @@ use super::cell::{Cell, Grid, Which, list, write};
 use super::sizes;
 use super::table2::shared_protocol;
 use crate::artefact::Request;
-use crate::collect::{Collected, Run, best_heading};
+use crate::collect::{Collected, Run, best_heading, repetitions};
 use crate::paper::{self, VariantRow};
 use crate::statistics::summary;
 use crate::{Rendered, Result};
@@ -41,7 +41,7 @@ fn render(
     for part in sizes::parts(sweeps) {
         notes.extend(collapses(&part.sweeps, rows));
     }
-    let full = full_grids(sweeps, rows);
+    let full = full_grids(sweeps, rows)?;
     let narrow: Vec<Grid> = full.iter().map(shown_columns).collect();
     let text = format!(
         "# {title}\n\n{}\n{}\nOurs: mean ± standard error over n seeds; one run (n = 1) tells no spread; tables of different sizes are not comparable. The \
@@ -60,12 +60,12 @@ fn render(
 
 /// The paper's Table 7 beside the runs of `sweeps`, a grid for each combination of sizes.
 pub(super) fn grids7(sweeps: &[Collected]) -> Result<Vec<Grid>> {
-    Ok(full_grids(sweeps, &paper::table7()?).iter().map(shown_columns).collect())
+    Ok(full_grids(sweeps, &paper::table7()?)?.iter().map(shown_columns).collect())
 }
 
 /// The paper's Table 8 beside the runs of `sweeps`, a grid for each combination of sizes.
 pub(super) fn grids8(sweeps: &[Collected]) -> Result<Vec<Grid>> {
-    Ok(full_grids(sweeps, &paper::table8()?).iter().map(shown_columns).collect())
+    Ok(full_grids(sweeps, &paper::table8()?)?.iter().map(shown_columns).collect())
 }
 
 /// Heading of the rows without runs; their grid has no columns of ours.
@@ -76,23 +76,22 @@ fn shown_columns(grid: &Grid) -> Grid {
 }
 
 /// The rows that were run, one grid for each combination of sizes, and then the others.
-fn full_grids(sweeps: &[Collected], rows: &[VariantRow]) -> Vec<Grid> {
+fn full_grids(sweeps: &[Collected], rows: &[VariantRow]) -> Result<Vec<Grid>> {
     let header = header(sweeps);
     let ran = |sweeps: &[Collected], row: &VariantRow| {
         sweeps.iter().flat_map(|c| &c.runs).any(|r| fits(r, row))
     };
-    let grid = |caption: String, sweeps: &[Collected], shown: &dyn Fn(&VariantRow) -> bool| Grid {
-        caption,
-        header: header.clone(),
-        rows: rows.iter().filter(|row| shown(row)).map(|row| cells(sweeps, row)).collect(),
+    let grid = |caption: String, sweeps: &[Collected], shown: &dyn Fn(&VariantRow) -> bool| {
+        let rows = rows.iter().filter(|row| shown(row)).map(|row| cells(sweeps, row));
+        Ok(Grid { caption, header: header.clone(), rows: rows.collect::<Result<_>>()? })
     };
     let mut grids: Vec<Grid> = sizes::parts(sweeps)
         .into_iter()
         .map(|part| grid(part.sizes, &part.sweeps, &|row| ran(&part.sweeps, row)))
-        .collect();
-    grids.push(grid(NOT_RUN.into(), &[], &|row| !ran(sweeps, row)));
+        .collect::<Result<_>>()?;
+    grids.push(grid(NOT_RUN.into(), &[], &|row| !ran(sweeps, row))?);
     grids.retain(|grid| !grid.rows.is_empty());
-    grids
+    Ok(grids)
 }
 
 fn header(sweeps: &[Collected]) -> Vec<String> {
@@ -111,8 +110,9 @@ fn header(sweeps: &[Collected]) -> Vec<String> {
     ]
 }
 
-fn cells(sweeps: &[Collected], row: &VariantRow) -> Vec<Cell> {
-    let runs: Vec<&Run> = sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect();
+fn cells(sweeps: &[Collected], row: &VariantRow) -> Result<Vec<Cell>> {
+    let fitting = sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row));
+    let runs = repetitions(fitting, &[])?;
     let scores = |metric, which| match runs.as_slice() {
         [] => Cell::none(),
         runs if which == Which::Best && !runs.iter().any(|r| r.scored_during_training(metric)) => {
@@ -120,7 +120,7 @@ fn cells(sweeps: &[Collected], row: &VariantRow) -> Vec<Cell> {
         }
         runs => Cell::scores(runs, metric, which),
     };
-    vec![
+    Ok(vec![
         Cell::text(row.architecture.as_str()),
         Cell::text(row.method.as_str()),
         scores(Metric::Is, Which::Last),
@@ -129,7 +129,7 @@ fn cells(sweeps: &[Collected], row: &VariantRow) -> Vec<Cell> {
         scores(Metric::Fid, Which::Last),
         row.fid.map_or_else(Cell::none, |f| Cell::number(f, 1)),
         Cell::text(row.note.as_str()),
-    ]
+    ])
 }
 
 /// A last inception score below this part of plain WGAN-GP's is called a collapse.
@@ -179,18 +179,8 @@ fn fits(run: &Run, row: &VariantRow) -> bool {
     let spec = &run.spec;
     let architecture =
         if spec.architecture == Architecture::ResnetGulrajani { "resnet" } else { "cnn" };
-    let normalization = if row.method.contains("w/ SN") {
-        Normalization::Spectral
-    } else if row.method.contains("w/ weight norm") {
-        Normalization::Weight
-    } else if row.method.contains("w/ Frobenius") {
-        Normalization::Frobenius
-    } else {
-        Normalization::None
-    };
-    let factor = if row.method.contains("1.5x") { 1.5 } else { 1.0 };
     row.note != "literature"
         && (architecture, spec.normalization, spec.dis_width_factor)
-            == (row.architecture.as_str(), normalization, factor)
-        && spec.gamma == (normalization != Normalization::None)
+            == (row.architecture.as_str(), row.normalization, row.dis_width_factor)
+        && spec.gamma == (row.normalization != Normalization::None)
 }

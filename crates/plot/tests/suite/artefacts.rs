@@ -1,12 +1,15 @@
 //! Every table and figure of the paper: that it is there, is described, and is drawn from records of its experiment.
 
-use crate::support::{Folder, diverge, draw_samples, folder_of, log, score, spec, write_lines};
+use crate::support::{
+    Folder, diverge, draw_samples, folder_of, log, protocol, score, spec, write_lines,
+};
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::{Method, Normalization};
-use sngan_experiment::records::LogRecord;
-use sngan_plot::{Collected, Rendered, Request, Source, collect, figures, find, tables};
+use sngan_experiment::records::{LogRecord, Metric, ScoreRecord};
+use sngan_plot::{Collected, Rendered, Request, Source, Whose, collect, figures, find};
+use sngan_plot::{render_all, report, tables};
 use std::path::{Path, PathBuf};
 
 #[test]
@@ -15,7 +18,7 @@ fn no_table_or_figure_of_the_paper_is_missing() {
         |list: &[sngan_plot::Artefact]| list.iter().map(|a| a.id.to_string()).collect::<Vec<_>>();
     assert_eq!(ids(tables()), (1..=8).map(|i| format!("table{i}")).collect::<Vec<_>>());
     let papers = (1..=15).map(|i| format!("fig{i}"));
-    let own = ["ranks", "stable-rank", "training"].map(String::from);
+    let own = ["ranks", "stable-rank", "scores", "training"].map(String::from);
     assert_eq!(ids(figures()), papers.chain(own).collect::<Vec<_>>());
     let map = include_str!("../../../../docs/paper-map.md");
     for row in map.lines().filter(|l| l.starts_with('|')) {
@@ -43,14 +46,12 @@ fn no_table_or_figure_of_the_paper_is_missing() {
 
 #[test]
 fn every_experiment_that_is_named_has_a_file() {
-    let experiments = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
     for artefact in tables().iter().chain(figures()) {
-        let Source::Sweeps(names) = artefact.source else { continue };
+        let names = artefact.experiments();
+        let own = [Whose::Papers, Whose::Anybodys].map(Source::Sweeps);
+        assert_eq!(names.is_empty(), !own.contains(&artefact.source), "{}", artefact.id);
         for name in names {
-            let path = experiments.join(format!("{name}.toml"));
-            let text = std::fs::read_to_string(&path)
-                .unwrap_or_else(|_| panic!("{} is not there", path.display()));
-            let file = sngan_experiment::ExperimentFile::parse(&path, &text).unwrap();
+            let file = sngan_experiment::built_in(name).unwrap().unwrap();
             for scale in ["smoke", "quick", "narrow", "wide", "paper"] {
                 file.plan(scale).unwrap();
             }
@@ -186,15 +187,21 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
 
 #[test]
 fn an_artefact_takes_its_own_experiments_and_unknown_ones() {
-    let accepts = |id: &str, experiment: &str| find(id).unwrap().accepts(experiment);
+    let accepts = |id: &str, name: &str| {
+        let mut folder = Folder::new(name, "quick");
+        folder.title("a title");
+        find(id).unwrap().accepts(&collect(folder.path()).unwrap().plan)
+    };
     assert!(
         accepts("fig11", "n-dis")
             && accepts("fig11", "my-own")
+            && accepts("fig2", "my-own")
             && accepts("table2", "table1")
             && accepts("fig8", "table1")
     );
     assert!(
         !accepts("fig11", "table1")
+            && !accepts("table7", "my-own")
             && !accepts("fig4", "n-dis")
             && !accepts("table7", "table8")
             && !accepts("table8", "table7")
@@ -428,4 +435,43 @@ fn timings_become_bars_and_ratios() {
     assert!(
         matches!((find("fig10").unwrap().render)(&nothing).unwrap(), Rendered::Skipped(why) if why.contains("sngan bench figure10"))
     );
+}
+
+#[test]
+fn an_experiment_of_ones_own_has_nothing_of_the_paper_and_all_of_its_metrics() {
+    let mut sweep = Folder::new("my-own", "tiny");
+    for (method, kid) in [(Method::Sn, 0.01), (Method::WeightNorm, -0.002)] {
+        let mut scores = score(10, 3.0, 20.0).to_vec();
+        let (metric, protocol) = (Metric::Kid, protocol(Metric::Kid));
+        scores.push(ScoreRecord { metric, value: Some(kid), protocol, ..scores[1].clone() });
+        let mut spec = spec(method, "C", 0);
+        spec.dataset = sngan_experiment::Dataset::Cifar10;
+        draw_samples(&sweep.run(&spec, &scores));
+    }
+    let rendered = render_all(sweep.path(), true).unwrap();
+    let written: Vec<String> = rendered
+        .iter()
+        .filter_map(|(_, r)| if let Rendered::Written(paths) = r { Some(paths) } else { None })
+        .flatten()
+        .map(|p| p.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert!(written.contains(&"scores-kid.svg".into()), "{written:?}");
+    report::write(sweep.path(), &[], None).unwrap();
+    let read = |path: &str| std::fs::read_to_string(sweep.path().join(path)).unwrap();
+    let table = read("tables/table1.md");
+    assert!(table.contains("kid[made-up]") && table.contains("-0.00"), "{table}");
+    assert!(read("tables/table1.csv").lines().next().unwrap().ends_with("kid,kid_std,kid_best"));
+    for (name, text) in [("figures/fig2.svg", ""), ("tables/table1.md", ""), ("report.html", "")]
+        .map(|(name, _)| (name, read(name)))
+    {
+        for of_the_paper in ["tand-in", "Figure 2", "Table 1", "paper's best", "he paper's:"] {
+            assert!(!text.contains(of_the_paper), "{name} says `{of_the_paper}`");
+        }
+    }
+    // The same runs for the paper's experiment.
+    let mut papers = Folder::new("table1", "tiny");
+    papers.run(&spec(Method::Sn, "C", 0), &score(10, 3.0, 20.0));
+    render_all(papers.path(), true).unwrap();
+    let table = std::fs::read_to_string(papers.path().join("tables/table1.md")).unwrap();
+    assert!(table.contains("# Table 1 — ") && table.contains("paper's best"), "{table}");
 }

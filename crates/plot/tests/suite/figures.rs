@@ -19,7 +19,7 @@ struct Sweep(Folder);
 
 impl Sweep {
     fn new() -> Sweep {
-        let mut sweep = Folder::new("made-up", "tiny");
+        let mut sweep = Folder::new("table1", "tiny");
         for (i, method) in Method::ALL.into_iter().take(8).enumerate() {
             for (j, name) in of_table_1().iter().enumerate() {
                 let (is, fid) = (1.0 + i as f64 + 0.1 * j as f64, 200.0 / (1.0 + i as f64));
@@ -69,7 +69,7 @@ fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
     assert_eq!(
         first.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
         [
-            "table1",
+            "table1", "table2",
             "fig1",
             "fig2",
             "fig3",

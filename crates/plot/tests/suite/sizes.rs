@@ -5,7 +5,7 @@ use crate::support::{Folder, score, spec};
 use sngan_experiment::arch::Architecture;
 use sngan_experiment::method::{Loss, Method};
 use sngan_experiment::{RunSpec, WidthCorrection};
-use sngan_plot::collect;
+use sngan_plot::{Request, collect, find};
 
 /// The grid below a heading that has these words, from a table's text.
 fn below(table: &str, heading: &str) -> String {
@@ -108,4 +108,62 @@ fn rows_of_twice_the_updates_stand_below_those_of_once_in_their_setting() {
     );
     assert!(rows[2].starts_with("| cnn | SN | standard | 2x | 6.50 (n = 1), B | 8.69 ± 0.09 |"));
     assert_eq!(rows.len(), 3, "{table}");
+}
+
+/// What tables and figures would pool as repetitions of one row, and is none.
+#[test]
+fn rows_under_other_labels_are_neither_pooled_nor_counted_twice() {
+    let sweep = |change: fn(&mut RunSpec)| {
+        let mut folder = Folder::new("table2", "quick");
+        for label in ["SN", "mine"] {
+            for seed in 0..2 {
+                let mut spec = RunSpec { label: label.into(), ..spec(Method::Sn, "C", seed) };
+                if label == "mine" {
+                    change(&mut spec);
+                }
+                folder.run(&spec, &score(10, 3.0 + seed as f64, 20.0));
+            }
+        }
+        folder
+    };
+    let drawn = |folder: &Folder| {
+        let sweeps = [collect(folder.path()).unwrap()];
+        let out = tempfile::tempdir().unwrap();
+        let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: true };
+        let rendered = (find("table2").unwrap().render)(&request);
+        rendered.map(|_| std::fs::read_to_string(out.path().join("table2.md")).unwrap())
+    };
+    let twice = drawn(&sweep(|_| ())).unwrap();
+    assert!(twice.contains("(n = 2), C") && !twice.contains("n = 4"), "{twice}");
+    let message = drawn(&sweep(|s| s.gen_ema = 0.9)).unwrap_err().to_string();
+    assert!(message.contains("gen_ema: 0.0 → 0.9"), "{message}");
+}
+
+#[test]
+fn a_curve_against_a_key_has_no_runs_that_differ_in_another() {
+    let mut folder = Folder::new("last-layer", "quick");
+    for (label, factor, ema) in [("SN x1", 1.0, 0.0), ("SN x2", 2.0, 0.0), ("SN x2 b", 2.0, 0.9)] {
+        for seed in 0..2 {
+            let mut spec = RunSpec { label: label.into(), ..spec(Method::Sn, "C", seed) };
+            (spec.last_conv_factor, spec.gen_ema) = (factor, ema);
+            folder.run(&spec, &score(10, 3.0, 20.0));
+        }
+    }
+    let sweeps = [collect(folder.path()).unwrap()];
+    let out = tempfile::tempdir().unwrap();
+    let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: true };
+    let message = (find("fig4").unwrap().render)(&request).unwrap_err().to_string();
+    assert!(message.contains("gen_ema"), "{message}");
+}
+
+#[test]
+fn a_setting_of_ones_own_with_several_values_has_a_column_for_each() {
+    let mut folder = Folder::new("my-own", "quick");
+    for (label, lr) in [("SN", 2e-4), ("other", 0.01)] {
+        let spec =
+            RunSpec { label: label.into(), setting: "mine".into(), lr, ..spec(Method::Sn, "C", 0) };
+        folder.run(&spec, &score(10, 3.0, 20.0));
+    }
+    let c = collect(folder.path()).unwrap();
+    assert_eq!(c.settings(), ["mine lr=0.0002", "mine lr=0.01"]);
 }

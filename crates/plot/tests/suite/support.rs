@@ -122,10 +122,11 @@ pub(crate) fn spec(method: Method, setting: &str, seed: u64) -> RunSpec {
 impl Folder {
     pub(crate) fn new(name: &str, scale: &str) -> Folder {
         let plan = PlanRecord {
-            version: FORMAT_VERSION,
+            version: PlanRecord::VERSION,
             name: name.into(),
             title: format!("made-up {name}"),
             scale: scale.into(),
+            paper: sngan_experiment::built_in(name).and_then(|file| file.unwrap().paper),
             runs: Vec::new(),
         };
         Folder { dir: tempfile::tempdir().unwrap(), plan }

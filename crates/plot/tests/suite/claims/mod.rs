@@ -6,7 +6,7 @@ mod scipy; // all of it against SciPy
 mod scores;
 
 use crate::support::{Folder, folder_of, score, spec, write_lines};
-use sngan_experiment::method::Method;
+use sngan_experiment::method::{Loss, Method};
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{RunDir, RunSpec};
 use sngan_plot::claims::{Answer, Answers, Finding, answer, claims};
@@ -38,7 +38,9 @@ fn row(folder: &mut Folder, base: &RunSpec, is: &[f64]) -> Vec<RunDir> {
 }
 
 fn labelled(label: &str, base: RunSpec) -> RunSpec {
-    RunSpec { label: label.into(), ..base }
+    // A label that begins with a method's must be true.
+    let loss = if label.contains(", hinge") { Loss::Hinge } else { base.loss };
+    RunSpec { label: label.into(), loss, ..base }
 }
 
 fn all_answers(folders: &[&Folder]) -> Answers {

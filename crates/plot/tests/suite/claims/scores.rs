@@ -236,3 +236,16 @@ fn unbeaten_needs_a_margin_and_enough_seeds_to_see_it() {
         assert_eq!(words(&answer)[2], word, "{scores:?}: {:?}", answer.parts[2]);
     }
 }
+
+#[test]
+fn rows_of_other_sizes_are_not_compared() {
+    let mut folder = folder("table2", "quick");
+    row(&mut folder, &spec(Method::Sn, "C", 0), &around(7.42));
+    let base = RunSpec { batch: 4, ..spec(Method::Sn, "C", 0) };
+    row(&mut folder, &labelled("SN, hinge", base), &around(8.6));
+    let verdict = answered(9, &[&folder]).verdict.to_string();
+    assert!(
+        verdict.starts_with("not tested: runs of") && verdict.contains("batch: 4 → 64"),
+        "{verdict}"
+    );
+}

@@ -1,19 +1,22 @@
 //! Experiment files: methods × settings × seeds, with sizes per scale. experiments/README.md lists every key.
 
+mod built_in;
+mod paper;
+mod scale;
+
+pub use built_in::{built_in, built_in_names, experiments_of};
+pub use paper::Paper;
+pub use scale::{Scale, ScorePlan, former_scale, todays_scale};
+
 use crate::method::{Method, Setting};
-use crate::protocol::{Part, ProtocolName};
 use crate::spec::{CUSTOM, RunSpec};
 use crate::{Error, Result};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The paper's Table 1, as the embedded `experiments/settings.toml` holds it.
-const SETTINGS: &str = include_str!("../../../experiments/settings.toml");
-
 /// A parsed experiment file.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct ExperimentFile {
     /// Name of the experiment, also of its results folder.
     pub name: String,
@@ -26,10 +29,53 @@ pub struct ExperimentFile {
     /// Seeds.
     pub seeds: Vec<u64>,
     /// What every run shares: keys of [`RunSpec`].
-    #[serde(default)]
     pub run: BTreeMap<String, toml::Value>,
+    /// What of the paper it reproduces; nothing in an experiment of one's own.
+    pub paper: Option<Paper>,
     /// Sizes, by scale.
     pub scales: BTreeMap<String, Scale>,
+}
+
+/// An experiment file as it is written: its scales may leave out what a shared one has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    title: String,
+    methods: Vec<MethodRow>,
+    settings: Vec<String>,
+    seeds: Vec<u64>,
+    #[serde(default)]
+    run: BTreeMap<String, toml::Value>,
+    paper: Option<Paper>,
+    scales: BTreeMap<String, scale::Written>,
+}
+
+impl Written {
+    /// The file with complete scales; what stands twice in a list would be pooled as several runs.
+    fn complete(self) -> std::result::Result<ExperimentFile, String> {
+        once("methods", self.methods.iter().map(|r| &r.label))?;
+        once("settings", &self.settings)?;
+        once("seeds", &self.seeds)?;
+        let scale = |(name, scale): (String, scale::Written)| {
+            let complete = scale.complete(&name)?;
+            Ok((name, complete))
+        };
+        Ok(ExperimentFile {
+            name: self.name,
+            title: self.title,
+            methods: self.methods,
+            settings: self.settings,
+            seeds: self.seeds,
+            run: self.run,
+            paper: self.paper,
+            scales: self
+                .scales
+                .into_iter()
+                .map(scale)
+                .collect::<std::result::Result<_, String>>()?,
+        })
+    }
 }
 
 /// A row: a method, and keys of [`RunSpec`] that differ from what the method stands for.
@@ -45,42 +91,6 @@ pub struct MethodRow {
     pub run: BTreeMap<String, toml::Value>,
 }
 
-/// Sizes of one scale.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scale {
-    /// Keys of [`RunSpec`].
-    pub run: BTreeMap<String, toml::Value>,
-    /// Only these rows (labels).
-    pub methods: Option<Vec<String>>,
-    /// Instead of the file's settings.
-    pub settings: Option<Vec<String>>,
-    /// Instead of the file's seeds.
-    pub seeds: Option<Vec<u64>>,
-    /// Whether D's loss on images that it is not trained on is logged too (Figure 15 a); it changes no trained bits.
-    #[serde(default)]
-    pub watch_held_out: bool,
-    /// How runs are logged and scored.
-    pub score: ScorePlan,
-}
-
-/// How a run is logged, checkpointed and scored; none of it changes the trained bits.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScorePlan {
-    /// Feature extractor: a scorer's name, `inception`, `inception-or-scorer` for whichever is there, or `none`.
-    pub backbone: String,
-    /// What is measured, and on how many images. With backbone `none` nothing is.
-    pub protocols: Vec<ProtocolName>,
-    /// Generator updates between scores during training; 0 for scores at the end only.
-    #[serde(default)]
-    pub eval_every: u64,
-    /// Log cadence in generator updates.
-    pub log_every: u64,
-    /// Checkpoint cadence in generator updates; the last update is always kept.
-    pub checkpoint_every: u64,
-}
-
 /// What a sweep does: complete specs in order, and how to score them.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -90,6 +100,8 @@ pub struct Plan {
     pub title: String,
     /// The scale.
     pub scale: String,
+    /// What of the paper it reproduces.
+    pub paper: Option<Paper>,
     /// One spec per run.
     pub specs: Vec<RunSpec>,
     /// Whether D's loss on the data set's reference images is logged.
@@ -98,58 +110,14 @@ pub struct Plan {
     pub score: ScorePlan,
 }
 
-impl ScorePlan {
-    /// Backbone of a plan that scores nothing.
-    pub const NO_BACKBONE: &str = "none";
-
-    /// Whether nothing is scored.
-    pub fn scores_nothing(&self) -> bool {
-        self.backbone == ScorePlan::NO_BACKBONE || self.protocols.is_empty()
-    }
-
-    /// Refuses what an experiment file cannot ask for.
-    fn validate(&self) -> Result<()> {
-        let given = |p: &&ProtocolName| {
-            p.against().is_some_and(|a| matches!(a.part, Part::Images | Part::Statistics))
-        };
-        if let Some(name) = self.protocols.iter().find(given) {
-            let reason = format!(
-                "`{name}` compares with what only a command line can name; use ref, test or train"
-            );
-            return Err(Error::invalid("protocols", reason));
-        }
-        for (i, name) in self.protocols.iter().enumerate() {
-            if self.protocols[..i].contains(name) {
-                return Err(Error::invalid("protocols", format!("`{name}` stands there twice")));
-            }
-        }
-        Ok(())
-    }
-}
-
 impl ExperimentFile {
     /// Parses `text`; `path` is for messages.
     ///
     /// # Errors
     /// [`Error::Parse`] naming line and key.
     pub fn parse(path: &Path, text: &str) -> Result<ExperimentFile> {
-        let file: ExperimentFile = toml::from_str(text).map_err(|e| Error::parse(path, e))?;
-        file.refuse_repetitions().map_err(|reason| Error::parse(path, reason))?;
-        Ok(file)
-    }
-
-    /// What stands twice would be pooled as several runs.
-    fn refuse_repetitions(&self) -> std::result::Result<(), String> {
-        once("methods", self.methods.iter().map(|r| &r.label))?;
-        once("settings", &self.settings)?;
-        once("seeds", &self.seeds)?;
-        for (name, scale) in &self.scales {
-            let list = |key: &str| format!("scales.{name}.{key}");
-            once(&list("methods"), scale.methods.iter().flatten())?;
-            once(&list("settings"), scale.settings.iter().flatten())?;
-            once(&list("seeds"), scale.seeds.iter().flatten())?;
-        }
-        Ok(())
+        let written: Written = toml::from_str(text).map_err(|e| Error::parse(path, e))?;
+        written.complete().map_err(|reason| Error::parse(path, reason))
     }
 
     /// Expands one scale to complete, validated specs: methods × settings × seeds, seeds innermost.
@@ -214,6 +182,7 @@ impl ExperimentFile {
             name: self.name.clone(),
             title: self.title.clone(),
             scale: scale_name.into(),
+            paper: self.paper.clone(),
             specs,
             watch_held_out: scale.watch_held_out,
             score: scale.score.clone(),
@@ -271,27 +240,20 @@ impl ExperimentFile {
                 });
             }
         }
-        value.try_into().map_err(|e| Error::parse(Path::new(&self.name), e))
+        let spec: RunSpec = value.try_into().map_err(|e| Error::parse(Path::new(&self.name), e))?;
+        // Reading names the values; what was asked for must not be passed over.
+        let asked = row.run.get("setting").or(scale.run.get("setting")).or(self.run.get("setting"));
+        match asked.and_then(toml::Value::as_str) {
+            Some(asked) if asked != spec.setting => Err(Error::invalid(
+                "run.setting",
+                format!(
+                    "is `{asked}` in `{}`, but lr, beta1, beta2 and n_dis are those of `{}`; give these too, or list the setting in `settings`",
+                    row.label, spec.setting
+                ),
+            )),
+            _ => Ok(spec),
+        }
     }
-}
-
-/// `cpu` was the name of `narrow` before there was `wide`.
-const RENAMED_SCALES: [[&str; 2]; 1] = [["cpu", "narrow"]];
-
-/// What a scale is called today.
-pub fn todays_scale(name: &str) -> &str {
-    RENAMED_SCALES.iter().find(|[old, _]| *old == name).map_or(name, |[_, new]| *new)
-}
-
-/// Other names of a scale, today's first.
-pub fn names_of_scale(name: &str) -> impl Iterator<Item = &'static str> {
-    let of = todays_scale(name).to_string();
-    let given = name.to_string();
-    let all = RENAMED_SCALES
-        .iter()
-        .filter(move |[_, new]| *new == of)
-        .flat_map(|[old, new]| [*new, *old]);
-    all.filter(move |n| *n != given)
 }
 
 /// Refuses a list in which something stands twice, by the list's name.
@@ -314,7 +276,8 @@ fn once<T: Ord + std::fmt::Display>(
 /// # Errors
 /// Never in a released build: the table is embedded.
 pub fn settings() -> Result<BTreeMap<String, Setting>> {
-    toml::from_str(SETTINGS).map_err(|e| Error::parse(Path::new("experiments/settings.toml"), e))
+    toml::from_str(built_in::SETTINGS)
+        .map_err(|e| Error::parse(Path::new("experiments/settings.toml"), e))
 }
 
 #[cfg(test)]

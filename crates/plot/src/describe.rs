@@ -1,0 +1,187 @@
+//! Sweeps in words: what captions, headings and conditions say of the runs.
+
+use crate::collect::{Collected, Run};
+use sngan_experiment::records::Metric;
+use sngan_experiment::{Dataset, RunSpec, WidthCorrection};
+use std::collections::BTreeSet;
+
+impl Collected {
+    /// `setting D`, or all settings of the runs.
+    pub(crate) fn describe_settings(&self) -> String {
+        match self.settings().as_slice() {
+            [one] => format!("setting {one}"),
+            several => format!("settings {}", several.join(", ")),
+        }
+    }
+
+    /// `CIFAR-10`, or what stands in its place: `Fashion-MNIST in place of CIFAR-10`.
+    pub(crate) fn data_name(&self) -> String {
+        let ours = distinct(self.runs.iter().map(Run::data_name));
+        match self.paper_dataset() {
+            Some(papers) if !self.is_on(papers) => {
+                format!("{ours} in place of {}", paper_name(papers))
+            }
+            _ => ours,
+        }
+    }
+
+    /// What was run, for a line above what is read from it: `scale narrow, CIFAR-10, side 32, width/4,
+    /// batch 64, 10000 updates, scored by inception`.
+    pub fn conditions(&self) -> String {
+        let protocols = self.metrics().into_iter().filter_map(|m| self.protocol(m));
+        let backbones = distinct(protocols.map(|p| p.backbone.as_str()));
+        let scored = if backbones.is_empty() {
+            "not scored".into()
+        } else {
+            format!("scored by {backbones}")
+        };
+        format!(
+            "scale {}, {}, side {}, {}, batch {}, {} updates, {scored}",
+            self.plan.scale,
+            self.data_name(),
+            self.values(|s| s.side),
+            self.widths(),
+            self.values(|s| s.batch),
+            self.values(|s| s.gen_updates),
+        )
+    }
+
+    /// `full width`, or `width/4 (corrected)`: the widths, and what was done for the runs that a reduced one changes.
+    fn widths(&self) -> String {
+        let widths = distinct(self.runs.iter().map(|r| match r.spec.width_divisor {
+            1 => "full width".to_string(),
+            k => format!("width/{k}"),
+        }));
+        let corrections =
+            distinct(self.runs.iter().filter_map(|r| match r.spec.width_correction {
+                WidthCorrection::Multiplier => Some("corrected"),
+                WidthCorrection::InitialStd => Some("corrected in the initial weights"),
+                WidthCorrection::None => r.spec.lacks_correction().then_some("uncorrected"),
+            }));
+        if corrections.is_empty() { widths } else { format!("{widths} ({corrections})") }
+    }
+
+    /// A caption's line about the runs: their data and sizes, and whether they only stand in for the paper's.
+    pub fn describe_runs(&self) -> String {
+        let ran = format!(
+            "{} at side {}, {}, batch {}, {} updates ({}, {}).",
+            distinct(self.runs.iter().map(|r| r.data().to_string())),
+            self.values(|s| s.side),
+            self.widths(),
+            self.values(|s| s.batch),
+            self.values(|s| s.gen_updates),
+            self.plan.name,
+            self.plan.scale,
+        );
+        let Some(paper) = self.paper() else { return ran };
+        let papers = |r: &Run| {
+            r.is_on(paper.dataset)
+                && (r.spec.side, r.spec.width_divisor) == (paper.side, 1)
+                && self.plan.scale == "paper"
+        };
+        if self.runs.iter().all(papers) {
+            return format!("The paper's sizes: {ran}");
+        }
+        format!(
+            "Stand-in for the paper's {}, full width, {} updates: {ran}",
+            paper_name(paper.dataset),
+            thousands(paper.gen_updates)
+        )
+    }
+
+    /// The title of a table or figure: by its number in the paper where the runs are for it, else in words alone.
+    pub(crate) fn titled(&self, id: &str, words: &str) -> String {
+        let number = |kind: &str| id.strip_prefix(kind)?.parse::<u32>().ok();
+        match (number("fig"), number("table")) {
+            (Some(n), _) if self.paper().is_some_and(|p| p.has(id)) => {
+                format!("Figure {n}: {words}")
+            }
+            (_, Some(n)) if self.paper().is_some_and(|p| p.has(id)) => {
+                format!("Table {n} — {words}")
+            }
+            _ => {
+                let mut letters = words.chars();
+                letters
+                    .next()
+                    .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+            }
+        }
+    }
+
+    /// A caption's line about the scores, where there are any.
+    pub fn describe_scores(&self, metric: Metric) -> Option<String> {
+        let p = self.protocol(metric)?;
+        let reference = p
+            .reference
+            .as_ref()
+            .map_or_else(String::new, |r| format!(", {} references ({})", r.n, r.name));
+        let splits =
+            if p.n_splits > 1 { format!(" in {} splits", p.n_splits) } else { String::new() };
+        let stamps =
+            if p.stamps.is_empty() { String::new() } else { format!(" ({})", p.stamps.join(", ")) };
+        Some(format!(
+            "Protocol {} through {}: {} samples{splits}{reference}{stamps}.",
+            p.name, p.backbone, p.n_samples
+        ))
+    }
+
+    /// A caption's line about learning curves, where there are any.
+    pub fn describe_curves(&self, metric: Metric) -> Option<String> {
+        let p = self.curve_protocol(metric)?;
+        Some(format!(
+            "Curves: protocol {} through {}, {} samples.",
+            p.name, p.backbone, p.n_samples
+        ))
+    }
+
+    /// A caption's line about the seeds, and what bands and whiskers of curves are.
+    pub fn describe_seeds(&self) -> String {
+        let of_row = |r: &Run| {
+            self.runs
+                .iter()
+                .filter(|o| (&o.spec.label, &o.spec.setting) == (&r.spec.label, &r.spec.setting))
+                .count()
+        };
+        let (least, most) =
+            self.runs.iter().map(of_row).fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
+        match (least, most) {
+            (_, 0 | 1) => "One run each (n = 1): no spread is known.".into(),
+            (a, b) if a == b => {
+                format!("Mean over {a} seeds; bands and whiskers: its standard error.")
+            }
+            (a, b) => {
+                format!("Mean over {a} to {b} seeds; bands and whiskers: its standard error.")
+            }
+        }
+    }
+
+    /// The distinct values of a key.
+    fn values<T: Ord + std::fmt::Display>(&self, key: impl Fn(&RunSpec) -> T) -> String {
+        distinct(self.runs.iter().map(|r| key(&r.spec)))
+    }
+}
+
+/// Different values in order: `32 or 48`.
+fn distinct<T: Ord + std::fmt::Display>(values: impl Iterator<Item = T>) -> String {
+    values.collect::<BTreeSet<T>>().iter().map(T::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+/// The name a data set has in the paper.
+pub(crate) fn paper_name(dataset: Dataset) -> &'static str {
+    match dataset {
+        Dataset::Stl10 => "STL-10",
+        Dataset::ImageNet => "ImageNet",
+        Dataset::Cifar10 => "CIFAR-10",
+        Dataset::FashionMnist => "Fashion-MNIST",
+        Dataset::Folder => "image folder",
+    }
+}
+
+/// `450000` as `450,000`.
+pub(crate) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let split = |(i, c): (usize, char)| {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) { format!(",{c}") } else { c.to_string() }
+    };
+    digits.chars().enumerate().map(split).collect()
+}
