@@ -1,6 +1,6 @@
 //! What can be made: the paper's tables and figures, each with what it is made from.
 
-use crate::{Collected, Error, Result, collect, figures, tables};
+use crate::{Error, Result, ScoredSweep, figures, tables};
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::experiments_of;
 use sngan_experiment::records::PlanRecord;
@@ -54,7 +54,7 @@ pub struct Artefact {
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The sweeps' records.
-    pub sweeps: &'a [Collected],
+    pub sweeps: &'a [ScoredSweep],
     /// Timings of updates.
     pub timings: Option<&'a UpdateTimings>,
     /// The folder that the files go to.
@@ -65,7 +65,10 @@ pub struct Request<'a> {
 
 impl Request<'_> {
     /// Makes a part of an artefact from each sweep, and skips it for the first reason where no sweep has enough.
-    pub(crate) fn each(&self, render: impl Fn(&Collected) -> Result<Rendered>) -> Result<Rendered> {
+    pub(crate) fn each(
+        &self,
+        render: impl Fn(&ScoredSweep) -> Result<Rendered>,
+    ) -> Result<Rendered> {
         let (mut written, mut reason) = (Vec::new(), None);
         for sweep in self.sweeps {
             match render(sweep)? {
@@ -149,7 +152,7 @@ pub fn find(id: &str) -> Result<&'static Artefact> {
 /// # Errors
 /// Missing or malformed records, scores of different protocols, files that cannot be written.
 pub fn render_all(out: &Path, compare: bool) -> Result<Vec<(&'static str, Rendered)>> {
-    let sweeps = [collect(out)?];
+    let sweeps = [ScoredSweep::read(out)?];
     let mut all = Vec::new();
     for (list, folder) in [(tables(), "tables"), (figures(), "figures")] {
         let folder = out.join(folder);

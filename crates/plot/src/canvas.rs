@@ -29,7 +29,7 @@ pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(0x56, 0xb4, 0xe9),
     RGBColor(0xcc, 0x79, 0xa7),
     RGBColor(0x66, 0x66, 0x66),
-    RGBColor(0xf0, 0xe4, 0x42),
+    RGBColor(0x88, 0x22, 0x55),
 ];
 
 /// Units per pixel of the page: figures are drawn twice as large as they are shown, so that coordinates, which are whole, are fine enough.
@@ -73,24 +73,26 @@ pub(crate) fn text_width(text: &str, size: i32) -> std::io::Result<i32> {
     Ok(ink::text_width(text, f64::from(size))?.ceil() as i32)
 }
 
+/// A small text's lines, none wider than `width` units where its words allow that.
+pub(crate) fn wrapped(text: &str, width: i32) -> std::io::Result<Vec<String>> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split(' ') {
+        let longer = if line.is_empty() { word.to_string() } else { format!("{line} {word}") };
+        if !line.is_empty() && text_width(&longer, SMALL)? > width {
+            lines.push(std::mem::replace(&mut line, word.to_string()));
+        } else {
+            line = longer;
+        }
+    }
+    lines.push(line);
+    Ok(lines)
+}
+
 impl Heading {
     /// The notes' lines, none wider than `width` units.
     fn wrapped(&self, width: i32) -> std::io::Result<Vec<String>> {
-        let mut lines = Vec::new();
-        for note in &self.notes {
-            let mut line = String::new();
-            for word in note.split(' ') {
-                let longer =
-                    if line.is_empty() { word.to_string() } else { format!("{line} {word}") };
-                if !line.is_empty() && text_width(&longer, SMALL)? > width - 2 * MARGIN {
-                    lines.push(std::mem::replace(&mut line, word.to_string()));
-                } else {
-                    line = longer;
-                }
-            }
-            lines.push(line);
-        }
-        Ok(lines)
+        let notes = self.notes.iter().map(|note| wrapped(note, width - 2 * MARGIN));
+        Ok(notes.collect::<std::io::Result<Vec<_>>>()?.concat())
     }
 }
 

@@ -298,8 +298,10 @@ fn draw_line(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColo
         Stroke::Full => {}
     }
     if line.len() <= MARKED {
+        // Many points would hide their own line.
+        let radius = if line.len() > 12 { 2 } else { 4 } * DENSITY;
         for (at, point) in line.iter().zip(&series.points) {
-            canvas.dot(*at, 4 * DENSITY, color)?;
+            canvas.dot(*at, radius, color)?;
             if point.high > point.low {
                 let ends = [point.low, point.high].map(|y| frame.y_at(y));
                 canvas.line(vec![(at.0, ends[0]), (at.0, ends[1])], color, DENSITY)?;

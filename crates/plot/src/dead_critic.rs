@@ -4,8 +4,8 @@
 
 use crate::Result;
 use crate::claims::definitions;
-use crate::collect::untrained_score;
 use crate::records::{self, RunRecords, SweepRecords};
+use crate::scored::untrained_score;
 use serde::Deserialize;
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Regularizer;

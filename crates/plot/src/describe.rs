@@ -1,11 +1,11 @@
 //! Sweeps in words: what captions, headings and conditions say of the runs.
 
-use crate::collect::{Collected, Run};
+use crate::scored::{Run, ScoredSweep};
 use sngan_experiment::records::Metric;
 use sngan_experiment::{Dataset, RunSpec, WidthCorrection};
 use std::collections::BTreeSet;
 
-impl Collected {
+impl ScoredSweep {
     /// `setting D`, or all settings of the runs.
     pub(crate) fn describe_settings(&self) -> String {
         match self.settings().as_slice() {
@@ -46,7 +46,7 @@ impl Collected {
         )
     }
 
-    /// `full width`, or `width/4 (corrected)`: the widths, and what was done for the runs that a reduced one changes.
+    /// `full width`, or `width/4 (corrected where it matters)`: the widths, and what was done for the runs that a reduced one changes.
     fn widths(&self) -> String {
         let widths = distinct(self.runs.iter().map(|r| match r.spec.width_divisor {
             1 => "full width".to_string(),
@@ -54,9 +54,11 @@ impl Collected {
         }));
         let corrections =
             distinct(self.runs.iter().filter_map(|r| match r.spec.width_correction {
-                WidthCorrection::Multiplier => Some("corrected"),
+                WidthCorrection::Multiplier => Some("corrected where it matters"),
                 WidthCorrection::InitialStd => Some("corrected in the initial weights"),
-                WidthCorrection::None => r.spec.lacks_correction().then_some("uncorrected"),
+                WidthCorrection::None => {
+                    r.spec.lacks_correction().then_some("uncorrected where it matters")
+                }
             }));
         if corrections.is_empty() { widths } else { format!("{widths} ({corrections})") }
     }

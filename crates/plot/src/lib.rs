@@ -1,7 +1,7 @@
 //! Tables, figures, answers to the paper's claims and a report, from the records of sweeps and nothing else: the same records give the same
 //! bytes.
 //!
-//! [`collect()`] reads a sweep's folder, [`tables()`] and [`figures()`] list every table and figure of the paper, and
+//! [`ScoredSweep::read`] reads a sweep's folder, [`tables()`] and [`figures()`] list every table and figure of the paper, and
 //! [`Artefact::render`] makes one. A figure is one file in `figure/` and one line in its list; what it draws is a
 //! chart of curves, grouped bars or a grid of samples, on a canvas that is SVG (text as outlines) and PNG at once.
 
@@ -10,9 +10,9 @@ mod bars;
 mod canvas;
 mod chart;
 pub mod claims;
-mod collect;
 mod dead_critic;
 mod describe;
+mod dots;
 mod error;
 mod figure;
 mod frame;
@@ -22,14 +22,15 @@ mod random;
 pub mod records;
 pub mod report;
 mod sample_grid;
+mod scored;
 mod series;
 pub mod statistics;
 mod table;
 
 pub use artefact::{Artefact, Rendered, Request, Source, Whose, find, render_all, sweep};
-pub use collect::{Collected, Run, collect};
 pub use dead_critic::{Critic, DeadCritic, dead_critics};
 pub use error::{Error, Result};
+pub use scored::{Run, ScoredSweep};
 
 /// Every figure of the paper.
 pub fn figures() -> &'static [Artefact] {

@@ -3,13 +3,15 @@
 use crate::canvas::{
     Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, draw, text_width,
 };
-use crate::collect::Run;
+use crate::scored::Run;
 use crate::{Error, Rendered, Result};
 use image::imageops::{self, FilterType};
 use std::path::Path;
 
 const GAP: i32 = 10 * DENSITY;
 const TOP: i32 = 34 * DENSITY;
+/// Room for a line below a cell.
+const CAPTION: i32 = 18 * DENSITY;
 /// Width that the heading needs, units.
 const NARROWEST: i32 = 480 * DENSITY;
 
@@ -22,6 +24,8 @@ pub(crate) struct SampleGrid<'a> {
     pub(crate) columns: Vec<String>,
     /// Row by row.
     pub(crate) cells: Vec<Option<&'a Run>>,
+    /// What stands below each cell, row by row; nothing below any where it is empty.
+    pub(crate) captions: Vec<String>,
     /// Images in a row and a column of a cell.
     pub(crate) images: u32,
     /// Side of a cell, units; images are enlarged to fill it.
@@ -43,9 +47,10 @@ impl SampleGrid<'_> {
             .collect::<Result<Vec<_>>>()?;
         let left = widest.into_iter().max().unwrap_or(0) + 26 * DENSITY;
         let step = self.cell + GAP;
+        let down = step + if self.captions.is_empty() { 0 } else { CAPTION };
         let size = (
             (left + self.columns.len() as i32 * step).max(NARROWEST),
-            TOP + self.rows.len() as i32 * step,
+            TOP + self.rows.len() as i32 * down,
         );
         let heading = Heading { title: self.title.clone(), notes: self.notes.clone() };
         let paths = draw(folder, &self.stem, size, &heading, |canvas| {
@@ -54,7 +59,7 @@ impl SampleGrid<'_> {
                 canvas.text((x, TOP - 8 * DENSITY), column, LABEL, BLACK, Anchor::BottomCentre)?;
             }
             for (i, row) in self.rows.iter().enumerate() {
-                let y = TOP + i as i32 * step;
+                let y = TOP + i as i32 * down;
                 canvas.text(
                     (left - 10 * DENSITY, y + self.cell / 2),
                     row,
@@ -65,6 +70,11 @@ impl SampleGrid<'_> {
                 for j in 0..self.columns.len() {
                     let run = self.cells.get(i * self.columns.len() + j).copied().flatten();
                     self.draw_cell(canvas, (left + j as i32 * step, y), run)?;
+                    if let Some(caption) = self.captions.get(i * self.columns.len() + j) {
+                        let at =
+                            (left + j as i32 * step + self.cell / 2, y + self.cell + 3 * DENSITY);
+                        canvas.text(at, caption, SMALL, GREY, Anchor::TopCentre)?;
+                    }
                 }
             }
             Ok(())

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::run_dir;
-use sngan_plot::{Collected, collect};
+use sngan_plot::ScoredSweep;
 use std::path::{Path, PathBuf};
 
 /// Where `sngan bench figure10` leaves its record, beside the sweeps' folders.
@@ -14,7 +14,7 @@ pub(super) const TIMINGS: &str = "figure10.json";
 /// What several folders hold.
 #[derive(Default)]
 pub(super) struct Records {
-    pub(super) sweeps: Vec<Collected>,
+    pub(super) sweeps: Vec<ScoredSweep>,
     pub(super) timings: Option<UpdateTimings>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn read(folders: &[PathBuf]) -> Result<Records> {
             records.timings = Some(run_dir::read_json(&folder.join(TIMINGS))?);
         }
         if folder.join("plan.json").exists() {
-            let sweep = collect(folder)?;
+            let sweep = ScoredSweep::read(folder)?;
             if let Some(other) = records.sweeps.iter().find(|s| s.plan.name == sweep.plan.name) {
                 bail!(
                     "{} and {} hold the same experiment `{}`; name one of them",

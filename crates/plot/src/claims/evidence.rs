@@ -1,9 +1,9 @@
 //! The records of a part's experiment, by row, setting and seed.
 
 use super::definitions::{Definitions, Score};
-use crate::collect::Run;
+use crate::scored::Run;
 use crate::statistics::{Failures, LogScale, LogScore};
-use crate::{Collected, Error, artefact};
+use crate::{Error, ScoredSweep, artefact};
 use sngan_experiment::RunSpec;
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::method::{Method, Normalization};
@@ -38,7 +38,7 @@ pub(super) type Found<T> = Result<T, Stop>;
 /// What a part of a claim may look at.
 pub(super) struct Evidence<'a> {
     pub(super) definitions: &'a Definitions,
-    pub(super) sweep: Option<&'a Collected>,
+    pub(super) sweep: Option<&'a ScoredSweep>,
     pub(super) timings: Option<&'a UpdateTimings>,
 }
 
@@ -129,7 +129,7 @@ fn begin_alike(a: &RunSpec, b: &RunSpec) -> bool {
 }
 
 impl<'a> Evidence<'a> {
-    pub(super) fn sweep(&self) -> Found<&'a Collected> {
+    pub(super) fn sweep(&self) -> Found<&'a ScoredSweep> {
         self.sweep.ok_or_else(|| Stop::Missing("no records of the experiment were given".into()))
     }
 

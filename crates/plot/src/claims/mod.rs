@@ -20,7 +20,7 @@ pub use finding::{Comparison, Finding};
 pub(crate) use text::{comparison_text, notes, part_text};
 
 use crate::statistics::{Decision, PValues, holm_claims};
-use crate::{Collected, Error, Result};
+use crate::{Error, Result, ScoredSweep};
 use evidence::{Evidence, Stop, TIMINGS};
 use sngan_experiment::benchmark::UpdateTimings;
 use std::collections::BTreeSet;
@@ -83,11 +83,11 @@ pub struct Answers {
 /// Malformed records.
 pub fn answer(
     file: &ClaimsFile,
-    sweeps: &[Collected],
+    sweeps: &[ScoredSweep],
     timings: Option<&UpdateTimings>,
 ) -> Result<Answers> {
     let definitions = &file.definitions;
-    let is_primary = |c: &Collected| c.plan.scale == definitions.primary_scale;
+    let is_primary = |c: &ScoredSweep| c.plan.scale == definitions.primary_scale;
     let mut answers = Vec::new();
     for claim in &file.claims {
         let of = |part: &Part| part.answer(definitions, sweeps, timings);
@@ -148,7 +148,7 @@ impl Part {
     fn answer(
         &self,
         definitions: &Definitions,
-        sweeps: &[Collected],
+        sweeps: &[ScoredSweep],
         timings: Option<&UpdateTimings>,
     ) -> Result<PartAnswer> {
         let sweep = sweeps.iter().find(|c| c.reproduces(&self.experiment));

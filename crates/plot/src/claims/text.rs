@@ -4,7 +4,7 @@ use super::definitions::ClaimsFile;
 use super::evidence::TIMINGS;
 use super::finding::Comparison;
 use super::{Answer, Answers, PartAnswer};
-use crate::Collected;
+use crate::ScoredSweep;
 use crate::statistics::{COVERED, PValues, Procedure};
 use sngan_experiment::benchmark::UpdateTimings;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::fmt::Write;
 /// for all experiments, else a line for each that differs, with its experiments.
 pub(super) fn conditions(
     file: &ClaimsFile,
-    sweeps: &[Collected],
+    sweeps: &[ScoredSweep],
     timings: Option<&UpdateTimings>,
 ) -> Vec<String> {
     let parts = || file.claims.iter().flat_map(|c| &c.parts);

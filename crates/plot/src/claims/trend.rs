@@ -3,7 +3,7 @@
 use super::definitions::Score;
 use super::evidence::{BySeed, Evidence, Found, Row, Stop, failures};
 use super::finding::{Comparison, Finding};
-use crate::collect::repetitions;
+use crate::scored::repetitions;
 use crate::statistics::{Claimed, Estimate, slope};
 use serde::Deserialize;
 use sngan_experiment::RunSpec;

@@ -4,7 +4,7 @@ use super::learning_curve::{curves, updates_axis};
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series, Stroke};
-use crate::collect::{Collected, Run};
+use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result};
 use sngan_experiment::arch::Architecture;
 use sngan_experiment::method::Normalization;
@@ -58,7 +58,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
 }
 
 /// How many images D's loss is of: records differ in it by their age.
-fn images(c: &Collected) -> Result<String> {
+fn images(c: &ScoredSweep) -> Result<String> {
     let mut counts = BTreeSet::new();
     for run in &c.runs {
         counts.extend(run.records.log.iter().filter_map(LogRecord::images_of_critic));
@@ -73,7 +73,7 @@ fn images(c: &Collected) -> Result<String> {
 type Loss = fn(&LogRecord) -> Option<f64>;
 
 /// The sweep with the runs of the paper's figure alone: the standard CNN's, without Frobenius normalization, whose collapse Table 7 reports.
-fn shown(c: &Collected) -> Collected {
+fn shown(c: &ScoredSweep) -> ScoredSweep {
     let mut c = c.clone();
     c.runs.retain(|r| {
         r.spec.architecture == Architecture::StandardCnn
@@ -83,7 +83,7 @@ fn shown(c: &Collected) -> Collected {
 }
 
 /// Two series a row: D's loss on images it is trained on, and on images it is not.
-fn losses(c: &Collected) -> Result<Vec<Series>> {
+fn losses(c: &ScoredSweep) -> Result<Vec<Series>> {
     let parts: [(Stroke, Loss); 2] =
         [(Stroke::Full, |r| r.critic_train), (Stroke::Dashed, |r| r.critic_held_out)];
     let mut series = Vec::new();
@@ -92,8 +92,7 @@ fn losses(c: &Collected) -> Result<Vec<Series>> {
         for (stroke, loss) in parts {
             let records = runs.iter().flat_map(|run| &run.records.log);
             let values = records.filter_map(|record| Some((record.gen_update, loss(record)?)));
-            let line =
-                Series { stroke, method: c.method(label), ..Series::over_seeds(label, values) };
+            let line = Series { stroke, method: c.hue(label), ..Series::over_seeds(label, values) };
             if !line.points.is_empty() {
                 series.push(line);
             }

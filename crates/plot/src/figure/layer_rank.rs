@@ -6,7 +6,7 @@ use super::logs::Logs;
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
-use crate::collect::{Collected, SHOWN_SETTING};
+use crate::scored::{SHOWN_SETTING, ScoredSweep};
 use crate::{Rendered, Result};
 use sngan_experiment::records::LogRecord;
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub(crate) fn stable(request: &Request<'_>) -> Result<Rendered> {
     request.each(|c| draw(c, request.folder, &STABLE))
 }
 
-fn draw(c: &Collected, folder: &Path, rank: &Rank) -> Result<Rendered> {
+fn draw(c: &ScoredSweep, folder: &Path, rank: &Rank) -> Result<Rendered> {
     let logs = Logs::of(c, SHOWN_SETTING);
     let layers = layers(&logs, rank);
     if layers.is_empty() {
@@ -99,13 +99,13 @@ fn layers(logs: &[Logs<'_>], rank: &Rank) -> Vec<String> {
     layers
 }
 
-fn panel(c: &Collected, logs: &[Logs<'_>], rank: &Rank, layer: &str, i: usize) -> Panel {
+fn panel(c: &ScoredSweep, logs: &[Logs<'_>], rank: &Rank, layer: &str, i: usize) -> Panel {
     let line = |l: &Logs<'_>| {
         let seeds = l.seeds(&|r| (rank.of)(r).get(layer).copied().flatten());
         Series::over_seeds(l.label, seeds.into_iter().flatten()).of(c.method(l.label))
     };
     Panel {
-        title: format!("layer {}", i + 1),
+        title: format!("layer {} ({layer})", i + 1),
         x: updates_axis(c),
         y: AxisSpec::linear(
             if i.is_multiple_of(COLUMNS) { rank.name } else { "" },

@@ -3,7 +3,7 @@
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Mark, Panel, Point, Series};
-use crate::collect::{Collected, Run};
+use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result, paper};
 use sngan_experiment::arch::Conditioning;
 use sngan_experiment::records::Metric;
@@ -24,7 +24,7 @@ pub(crate) fn fig13(request: &Request<'_>) -> Result<Rendered> {
 }
 
 fn render(request: &Request<'_>, stem: &str, title: &str) -> Result<Rendered> {
-    let scored: Vec<&Collected> = request
+    let scored: Vec<&ScoredSweep> = request
         .sweeps
         .iter()
         .filter(|c| c.runs.iter().any(|r| !r.learning_curve(Metric::Is).is_empty()))
@@ -66,7 +66,7 @@ fn render(request: &Request<'_>, stem: &str, title: &str) -> Result<Rendered> {
 }
 
 /// What a panel's curves are of.
-fn describe(c: &Collected, compare: bool) -> Result<Vec<String>> {
+fn describe(c: &ScoredSweep, compare: bool) -> Result<Vec<String>> {
     let mut notes = vec![c.describe_runs()];
     notes.extend(c.describe_curves(Metric::Is));
     notes.push(c.describe_seeds());
@@ -76,7 +76,7 @@ fn describe(c: &Collected, compare: bool) -> Result<Vec<String>> {
     Ok(notes)
 }
 
-fn panel(c: &Collected, letter: &str) -> Result<Panel> {
+fn panel(c: &ScoredSweep, letter: &str) -> Result<Panel> {
     let conditioning = conditioning(c);
     let comparable = c.comparable(Metric::Is);
     let mut marks = Vec::new();
@@ -114,13 +114,13 @@ fn panel(c: &Collected, letter: &str) -> Result<Panel> {
 }
 
 /// The axis of a sweep's updates, from the first to the horizon.
-pub(super) fn updates_axis(c: &Collected) -> AxisSpec {
+pub(super) fn updates_axis(c: &ScoredSweep) -> AxisSpec {
     let horizon = c.runs.iter().map(|r| r.spec.gen_updates).max().unwrap_or(1);
     AxisSpec::linear("generator updates", Some((0.0, horizon as f64)))
 }
 
 /// A row's mean over seeds at each number of updates at which all its seeds have a score.
-pub(super) fn curves(c: &Collected, metric: Metric) -> Vec<Series> {
+pub(super) fn curves(c: &ScoredSweep, metric: Metric) -> Vec<Series> {
     let of = |label: &str| {
         let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
         let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
@@ -133,12 +133,12 @@ pub(super) fn curves(c: &Collected, metric: Metric) -> Vec<Series> {
             .filter(|(_, v)| v.len() == most)
             .filter_map(|(x, v)| Point::over_seeds(x as f64, &v))
             .collect();
-        Series { name: label.into(), points, method: c.method(label), ..Series::default() }
+        Series { name: label.into(), points, method: c.hue(label), ..Series::default() }
     };
     c.labels().into_iter().map(of).collect()
 }
 
-fn conditioning(c: &Collected) -> Conditioning {
+fn conditioning(c: &ScoredSweep) -> Conditioning {
     c.runs.first().map_or(Conditioning::None, |r| r.spec.conditioning)
 }
 
@@ -152,7 +152,7 @@ fn published_rows(conditioning: Conditioning) -> Result<Vec<paper::ImageNetRow>>
 }
 
 /// What is published of the networks of a sweep, and whether it can be compared.
-fn published(c: &Collected) -> Result<Vec<String>> {
+fn published(c: &ScoredSweep) -> Result<Vec<String>> {
     let not = if c.comparable(Metric::Is) { "" } else { ", not comparable" };
     let rows = published_rows(conditioning(c))?;
     if rows.is_empty() {

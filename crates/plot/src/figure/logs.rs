@@ -1,6 +1,6 @@
 //! The logs of a setting's runs, row by row: what figures over the updates are drawn from.
 
-use crate::collect::{Collected, Run};
+use crate::scored::{Run, ScoredSweep};
 use sngan_experiment::records::LogRecord;
 
 /// A row's runs in one setting, with the log of each.
@@ -14,7 +14,7 @@ pub(super) type Value<'f> = &'f dyn Fn(&LogRecord) -> Option<f64>;
 
 impl<'a> Logs<'a> {
     /// Every row that has a run in `setting`.
-    pub(super) fn of(c: &'a Collected, setting: &'a str) -> Vec<Logs<'a>> {
+    pub(super) fn of(c: &'a ScoredSweep, setting: &'a str) -> Vec<Logs<'a>> {
         let row = |label: &'a str| {
             let runs = c.cell(label, setting).map(|run| (run, run.records.log.as_slice()));
             Logs { label, runs: runs.collect() }

@@ -8,7 +8,7 @@ mod logs;
 mod possible_spectra;
 mod samples;
 mod score_against;
-mod score_bars;
+mod scores;
 mod sigma;
 mod spectrum;
 mod timing;
@@ -38,13 +38,13 @@ pub(crate) const LIST: &[Artefact] = &[
         "fig1",
         "Inception score of each method in settings A–F",
         ANYBODYS,
-        score_bars::inception_score,
+        scores::inception_score,
     ),
     figure(
         "fig2",
         "Fréchet inception distance of each method in settings A–F",
         ANYBODYS,
-        score_bars::fid,
+        scores::fid,
     ),
     figure("fig3", "Squared singular values of D's convolutions", ANYBODYS, spectrum::render),
     figure(
@@ -95,7 +95,7 @@ pub(crate) const LIST: &[Artefact] = &[
         "scores",
         "Other metrics of each method in each setting (not in the paper)",
         Source::Sweeps(Whose::Everybodys),
-        score_bars::others,
+        scores::others,
     ),
     figure(
         "training",

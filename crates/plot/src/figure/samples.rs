@@ -3,9 +3,9 @@
 use crate::artefact::Request;
 use crate::artefact::find;
 use crate::canvas::DENSITY;
-use crate::collect::Collected;
 use crate::records::RunRecords;
 use crate::sample_grid::SampleGrid;
+use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result, paper};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{Metric, PlanRecord};
@@ -56,7 +56,7 @@ pub(crate) fn fig12(request: &Request<'_>) -> Result<Rendered> {
 
 /// Methods × settings.
 fn settings(
-    c: &Collected,
+    c: &ScoredSweep,
     folder: &Path,
     id: &str,
     methods: &[Method],
@@ -71,17 +71,29 @@ fn settings(
         methods.iter().flat_map(|m| labels.iter().copied().filter(|l| is_of(l, *m))).collect();
     let settings = c.settings();
     let places = rows.iter().flat_map(|row| settings.iter().map(move |setting| (*row, *setting)));
+    let cells: Vec<Option<&Run>> =
+        places.map(|(row, setting)| c.cell(row, setting).min_by_key(|r| r.spec.seed)).collect();
+    let fid = |run: &Option<&Run>| {
+        let value = run.and_then(|r| r.last(Metric::Fid));
+        value.map_or_else(String::new, |v| format!("FID {v:.1}"))
+    };
+    let scored = c.protocol(Metric::Fid);
+    let mut notes = vec![
+        c.describe_runs(),
+        "Sixteen samples of the lowest seed after the last update, G in evaluation mode."
+            .to_string(),
+    ];
+    notes.extend(
+        scored
+            .and_then(|_| c.describe_scores(Metric::Fid))
+            .map(|s| format!("FID of that seed. {s}")),
+    );
     let grid = SampleGrid {
         stem: c.stem(id),
         title: c.titled(id, "samples in each setting"),
-        notes: vec![
-            c.describe_runs(),
-            "Sixteen samples of the lowest seed after the last update, G in evaluation mode."
-                .into(),
-        ],
-        cells: places
-            .map(|(row, setting)| c.cell(row, setting).min_by_key(|r| r.spec.seed))
-            .collect(),
+        notes,
+        captions: if scored.is_some() { cells.iter().map(fid).collect() } else { Vec::new() },
+        cells,
         rows: rows.iter().map(ToString::to_string).collect(),
         columns: settings.iter().map(ToString::to_string).collect(),
         images: IN_CELL,
@@ -121,6 +133,7 @@ pub(crate) fn fig7(request: &Request<'_>) -> Result<Rendered> {
             rows: vec!["SN".into()],
             columns: vec![String::new()],
             cells: vec![best],
+            captions: Vec::new(),
             images: IN_FIGURE_7,
             cell: 768 * DENSITY,
         };

@@ -3,7 +3,7 @@
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Point, Series};
-use crate::collect::{Collected, Run, repetitions};
+use crate::scored::{Run, ScoredSweep, repetitions};
 use crate::{Rendered, Result};
 use sngan_experiment::method::{Method, Setting};
 use sngan_experiment::records::Metric;
@@ -103,7 +103,7 @@ impl Figure {
     }
 
     /// The different settings of the curves.
-    fn settings(&self, c: &Collected) -> Vec<[f64; 4]> {
+    fn settings(&self, c: &ScoredSweep) -> Vec<[f64; 4]> {
         let mut settings: Vec<[f64; 4]> = Vec::new();
         for setting in c.runs.iter().map(|r| (self.setting)(&r.spec)) {
             if !settings.contains(&setting) {
@@ -115,7 +115,7 @@ impl Figure {
     }
 
     /// What a curve's setting is called: the first of the named ones that have its values, the key's aside, else as its runs are.
-    fn setting_name(&self, c: &Collected, setting: [f64; 4]) -> String {
+    fn setting_name(&self, c: &ScoredSweep, setting: [f64; 4]) -> String {
         let of = |s: &Setting| {
             let Setting { lr, beta1, beta2, n_dis } = *s;
             (self.setting)(&RunSpec { lr, beta1, beta2, n_dis, ..RunSpec::paper(Method::Sn) })
@@ -129,7 +129,7 @@ impl Figure {
     }
 
     /// `setting D`, or all settings of the curves.
-    fn describe_settings(&self, c: &Collected) -> String {
+    fn describe_settings(&self, c: &ScoredSweep) -> String {
         let names: Vec<String> =
             self.settings(c).into_iter().map(|s| self.setting_name(c, s)).collect();
         let plural = if names.len() == 1 { "" } else { "s" };
@@ -140,7 +140,7 @@ impl Figure {
     ///
     /// # Errors
     /// [`Error::MixedRuns`](crate::Error::MixedRuns) where a curve's runs differ in more than the key.
-    fn series(&self, c: &Collected) -> Result<Vec<Series>> {
+    fn series(&self, c: &ScoredSweep) -> Result<Vec<Series>> {
         let settings = self.settings(c);
         let of = |method: Method, setting: [f64; 4]| {
             let fits = |r: &&Run| r.spec.family() == method && (self.setting)(&r.spec) == setting;
@@ -169,7 +169,7 @@ impl Figure {
 }
 
 /// What a caption says of the runs that have no score because they diverged.
-fn diverged(c: &Collected) -> String {
+fn diverged(c: &ScoredSweep) -> String {
     match c.runs.iter().filter(|r| r.diverged()).count() {
         0 => String::new(),
         n => format!(

@@ -3,7 +3,7 @@
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Mark, Panel, Series};
-use crate::collect::{Collected, SHOWN_SETTING};
+use crate::scored::{Run, SHOWN_SETTING, ScoredSweep};
 use crate::{Rendered, Result};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
@@ -17,10 +17,13 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     request.each(|c| one(c, request.folder))
 }
 
-fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
-    let runs =
-        c.runs.iter().filter(|r| r.spec.family() == Method::Sn && r.spec.setting == SHOWN_SETTING);
-    let Some(run) = runs.min_by_key(|r| r.spec.seed) else {
+fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
+    let runs: Vec<&Run> = c
+        .runs
+        .iter()
+        .filter(|r| r.spec.family() == Method::Sn && r.spec.setting == SHOWN_SETTING)
+        .collect();
+    let Some(first) = runs.first() else {
         return Ok(Rendered::Skipped(format!("no run of SN in setting {SHOWN_SETTING}")));
     };
     let views: [(&str, &str, Sigma); 2] = [
@@ -31,16 +34,16 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
     ];
     let mut written = Vec::new();
     for (stem, when, sigma) in views {
-        let series = curves(&run.records.log, sigma);
+        let series = curves(&runs, sigma);
         if series.iter().all(|s| s.points.len() < 2) {
             return Ok(Rendered::Skipped(format!(
                 "{} has fewer than two logged values of σ(W̄)",
-                run.records.place.display()
+                first.records.place.display()
             )));
         }
         let panel = Panel {
             title: String::new(),
-            x: AxisSpec::linear("generator updates", Some((0.0, run.spec.gen_updates as f64))),
+            x: AxisSpec::linear("generator updates", Some((0.0, first.spec.gen_updates as f64))),
             // The paper's range.
             y: AxisSpec::linear("largest singular value of W/σ", Some((0.95, 1.2))),
             series,
@@ -56,10 +59,11 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
             ),
             notes: vec![
                 c.describe_runs(),
-                format!(
-                    "Exact values of one run (seed {}), {when}. A power iteration that has converged gives 1.",
-                    run.spec.seed
-                ),
+                match runs.len() {
+                    1 => format!("Exact values of one run (n = 1), {when}."),
+                    n => format!("Exact values, {when}. Bold: the mean over {n} seeds; thin: each seed."),
+                },
+                "Without the first update, whose u comes from a random vector. A power iteration that has converged gives 1.".into(),
             ],
             panels: vec![panel],
             columns: 1,
@@ -72,15 +76,17 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
     Ok(Rendered::Written(written))
 }
 
-/// Values over updates, by convolution.
-fn curves(log: &[LogRecord], sigma: Sigma) -> Vec<Series> {
-    let mut curves: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
-    for record in log {
-        for (layer, value) in sigma(record).iter().filter(|(layer, _)| layer.starts_with("conv")) {
-            if let Some(value) = value {
-                curves.entry(layer).or_default().push((record.gen_update as f64, *value));
+/// Values over updates, by convolution: each seed's, and their mean.
+fn curves(runs: &[&Run], sigma: Sigma) -> Vec<Series> {
+    let mut layers: BTreeMap<&str, Vec<Vec<(u64, f64)>>> = BTreeMap::new();
+    for (i, run) in runs.iter().enumerate() {
+        for record in run.records.log.iter().filter(|r| r.gen_update > 1) {
+            let convolutions = sigma(record).iter().filter(|(name, _)| name.starts_with("conv"));
+            for (layer, value) in convolutions {
+                let seeds = layers.entry(layer).or_insert_with(|| vec![Vec::new(); runs.len()]);
+                seeds[i].extend(value.map(|v| (record.gen_update, v)));
             }
         }
     }
-    curves.into_iter().map(|(layer, points)| Series::line(layer, points)).collect()
+    layers.into_iter().flat_map(|(layer, seeds)| Series::seeds_and_mean(layer, &seeds)).collect()
 }

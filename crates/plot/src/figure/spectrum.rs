@@ -3,7 +3,7 @@
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
-use crate::collect::Collected;
+use crate::scored::ScoredSweep;
 use crate::{Rendered, Result};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
@@ -11,10 +11,10 @@ use sngan_experiment::records::{SpectrumRecord, stable_rank};
 use std::path::Path;
 
 /// WC's raw weights, WN's and SN's normalized ones, as the paper has it.
-const CURVES: [(Method, &str, &str); 3] = [
-    (Method::WeightClipping, "raw", "WC"),
-    (Method::WeightNorm, "normalized", "WN"),
-    (Method::Sn, "normalized", "SN"),
+const CURVES: [(Method, &str); 3] = [
+    (Method::WeightClipping, "raw"),
+    (Method::WeightNorm, "normalized"),
+    (Method::Sn, "normalized"),
 ];
 
 /// A method's spectra, layer by layer.
@@ -28,9 +28,9 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     request.each(|c| one(c, request.folder))
 }
 
-fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
+fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
     let mut curves = Vec::new();
-    for (method, weights, name) in CURVES {
+    for (method, weights) in CURVES {
         let Some(run) = c.representative(method) else { continue };
         let fits = |s: &&SpectrumRecord| {
             s.weights == weights
@@ -39,7 +39,7 @@ fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
         };
         let layers: Vec<_> = run.records.spectra.iter().filter(fits).cloned().collect();
         if !layers.is_empty() {
-            let RunSpec { setting, seed, .. } = &run.spec;
+            let RunSpec { label: name, setting, seed, .. } = &run.spec;
             curves.push(Curve {
                 method,
                 name: format!("{name} ({weights} weights, setting {setting}, seed {seed})"),
@@ -83,7 +83,7 @@ fn panel(curves: &[Curve], layer: &str, i: usize) -> Panel {
         curve.layers.iter().find(|l| l.layer == layer).map(scaled).unwrap_or_default()
     };
     Panel {
-        title: format!("layer {}", i + 1),
+        title: format!("layer {} ({layer})", i + 1),
         x: AxisSpec::linear("index", None),
         y: AxisSpec::linear(
             if i.is_multiple_of(4) { "σ² / largest σ²" } else { "" },

@@ -3,7 +3,6 @@
 use crate::artefact::Request;
 use crate::bars::{Bar, BarChart, Group};
 use crate::chart::method_color;
-use crate::frame::Scale;
 use crate::statistics::mean;
 use crate::{Rendered, Result};
 use sngan_experiment::method::Method;
@@ -21,12 +20,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     };
     let group = |side: usize| Group {
         label: name(side),
-        bars: METHODS
-            .iter()
-            .map(|m| Bar { values: t.seconds_per_100(*m, side), ..Bar::default() })
-            .collect(),
-        best: Vec::new(),
-        mark: None,
+        bars: METHODS.iter().map(|m| Bar { values: t.seconds_per_100(*m, side) }).collect(),
     };
     let groups: Vec<Group> = t.sides().into_iter().map(group).collect();
     let rounds = t.entries.iter().map(|e| e.discriminator.len()).max().unwrap_or(0);
@@ -70,11 +64,9 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
                 }
             },
         ],
-        scale: Scale::Linear,
         label: "seconds".into(),
         places: METHODS.iter().map(|m| (m.label().to_string(), method_color(*m))).collect(),
         groups,
-        line: None,
         foot,
     };
     chart.render(request.folder)

@@ -6,7 +6,7 @@ use super::logs::Logs;
 use crate::artefact::Request;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
-use crate::collect::{Collected, Run};
+use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result};
 use sngan_experiment::method::Regularizer;
 use sngan_experiment::records::LogRecord;
@@ -74,7 +74,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     })
 }
 
-fn one(c: &Collected, setting: &str, folder: &Path) -> Result<Rendered> {
+fn one(c: &ScoredSweep, setting: &str, folder: &Path) -> Result<Rendered> {
     let logs = Logs::of(c, setting);
     let columns: Vec<Vec<Vec<Series>>> =
         COLUMNS.iter().map(|column| logs.iter().map(|l| curves(l, column)).collect()).collect();
@@ -137,7 +137,7 @@ fn axis(column: &Column, rows: &[Vec<Series>]) -> AxisSpec {
     AxisSpec::symmetric(column.label, column.linear, values)
 }
 
-fn notes(c: &Collected, logs: &[Logs<'_>]) -> Vec<String> {
+fn notes(c: &ScoredSweep, logs: &[Logs<'_>]) -> Vec<String> {
     let most = logs.iter().map(|l| l.runs.len()).max().unwrap_or(0);
     let mut notes = vec![
         c.describe_runs(),

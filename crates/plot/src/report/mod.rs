@@ -5,9 +5,9 @@ mod html;
 mod provenance;
 
 use crate::claims::{Answers, answer, claims as papers_claims, definitions};
-use crate::collect::best_heading;
+use crate::scored::best_heading;
 use crate::table::{Cell, Grid};
-use crate::{Artefact, Collected, Rendered, Result, collect, figures, render_all, table};
+use crate::{Artefact, Rendered, Result, ScoredSweep, figures, render_all, table};
 use html::{escape, paragraph, section, table as html_table};
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::{Error as ExperimentError, atomic};
@@ -22,17 +22,21 @@ const SCRIPT: &str = include_str!("script.js");
 ///
 /// # Errors
 /// Missing or malformed records, files that cannot be written.
-pub fn write(out: &Path, also: &[Collected], timings: Option<&UpdateTimings>) -> Result<PathBuf> {
+pub fn write(out: &Path, also: &[ScoredSweep], timings: Option<&UpdateTimings>) -> Result<PathBuf> {
     let rendered = render_all(out, true)?;
-    let c = collect(out)?;
-    let sweeps: Vec<Collected> = std::iter::once(c.clone()).chain(also.iter().cloned()).collect();
+    let c = ScoredSweep::read(out)?;
+    let sweeps: Vec<ScoredSweep> = std::iter::once(c.clone()).chain(also.iter().cloned()).collect();
     let answers = answer(&papers_claims()?, &sweeps, timings)?.about(&c.plan.name);
     let path = out.join("report.html");
     atomic::write(&path, page(&c, &answers, &rendered)?.as_bytes())?;
     Ok(path)
 }
 
-fn page(c: &Collected, answers: &Answers, rendered: &[(&'static str, Rendered)]) -> Result<String> {
+fn page(
+    c: &ScoredSweep,
+    answers: &Answers,
+    rendered: &[(&'static str, Rendered)],
+) -> Result<String> {
     let sections = [
         ("claims", "Claims", claims::body(answers)),
         ("figures", "Figures", figures_body(rendered)?),
@@ -59,7 +63,7 @@ fn page(c: &Collected, answers: &Answers, rendered: &[(&'static str, Rendered)])
 }
 
 /// How many runs have a dead critic, and what that is.
-fn dead_critics(c: &Collected) -> Result<String> {
+fn dead_critics(c: &ScoredSweep) -> Result<String> {
     let judged = c.runs.iter().filter(|r| r.critic.is_some()).count();
     let unknown = c.runs.iter().filter(|r| r.may_have_dead_critic()).count();
     if judged == 0 {
@@ -119,7 +123,7 @@ fn figures_body(rendered: &[(&'static str, Rendered)]) -> Result<String> {
     Ok(if text.is_empty() { paragraph("No figure is drawn from this experiment.") } else { text })
 }
 
-fn scores_body(c: &Collected) -> Result<String> {
+fn scores_body(c: &ScoredSweep) -> Result<String> {
     let mut text: String = c
         .metrics()
         .into_iter()
@@ -139,7 +143,7 @@ fn scores_body(c: &Collected) -> Result<String> {
 }
 
 /// One row a run.
-fn runs(c: &Collected) -> Grid {
+fn runs(c: &ScoredSweep) -> Grid {
     let mut grid = Grid::new("", &["method", "setting", "seed", "updates", "status"]);
     let metrics = c.metrics();
     for metric in &metrics {

@@ -2,13 +2,13 @@
 
 use super::html::{escape, paragraph, table};
 use crate::table::{Cell, Grid};
-use crate::{Collected, Result};
+use crate::{Result, ScoredSweep};
 use serde_json::Value;
 use sngan_experiment::{RunSpec, built_in};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The specs' values, those that all runs share first; the machines; the command.
-pub(super) fn body(c: &Collected) -> Result<String> {
+pub(super) fn body(c: &ScoredSweep) -> Result<String> {
     let (shared, differing) = specs(c);
     let mut text = paragraph("To run it again:");
     let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
@@ -31,7 +31,7 @@ pub(super) fn body(c: &Collected) -> Result<String> {
 }
 
 /// How many of the runs the command does not make any more, where it is a built-in experiment's.
-fn differing_from_today(c: &Collected) -> Option<String> {
+fn differing_from_today(c: &ScoredSweep) -> Option<String> {
     let file = built_in(&c.plan.name)?.ok()?;
     let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
     let seeds: Vec<u64> = seeds.into_iter().collect();
@@ -51,7 +51,7 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_string)
 }
 
-fn specs(c: &Collected) -> (Grid, Grid) {
+fn specs(c: &ScoredSweep) -> (Grid, Grid) {
     let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for run in &c.runs {
         if let Ok(Value::Object(map)) = serde_json::to_value(&run.spec) {
@@ -73,7 +73,7 @@ fn specs(c: &Collected) -> (Grid, Grid) {
 }
 
 /// What produced the runs, each distinct maker once; a run that several makers had a part in counts for each.
-fn machines(c: &Collected) -> Grid {
+fn machines(c: &ScoredSweep) -> Grid {
     let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     for p in c.runs.iter().filter_map(|r| r.records.provenance.as_ref()) {
         for s in p.segments.clone() {

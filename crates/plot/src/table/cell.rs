@@ -1,6 +1,6 @@
 //! What stands in a cell of a table of scores, and tables as Markdown and CSV.
 
-use crate::collect::Run;
+use crate::scored::Run;
 use crate::statistics::summary;
 use crate::{Rendered, Result};
 use sngan_experiment::atomic;

@@ -10,7 +10,7 @@ mod variants;
 pub(crate) use cell::{Cell, Grid};
 
 use crate::artefact::{Artefact, Source, Whose};
-use crate::{Collected, Result};
+use crate::{Result, ScoredSweep};
 
 const ANYBODYS: Source = Source::Sweeps(Whose::Anybodys);
 const PAPERS: Source = Source::Sweeps(Whose::Papers);
@@ -68,7 +68,7 @@ pub(crate) const LIST: &[Artefact] = &[
 ];
 
 /// The tables of one sweep's scores, ours beside the paper's where it has numbers.
-pub(crate) fn grids(c: &Collected) -> Result<Vec<Grid>> {
+pub(crate) fn grids(c: &ScoredSweep) -> Result<Vec<Grid>> {
     let one = std::slice::from_ref(c);
     let mut grids = table1::grids(c)?;
     // What the experiment is first of all for.

@@ -2,7 +2,7 @@
 //! stand in tables of their own.
 
 use super::cell::{Cell, Grid};
-use crate::collect::{Collected, Run};
+use crate::scored::{Run, ScoredSweep};
 use sngan_experiment::{ClipCorrection, RunSpec, WidthCorrection};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ pub(super) struct Part {
     /// Their sizes in words, for a heading.
     pub(super) sizes: String,
     /// The sweeps, with these runs alone; those without any are left out.
-    pub(super) sweeps: Vec<Collected>,
+    pub(super) sweeps: Vec<ScoredSweep>,
 }
 
 /// What all runs of a column have in common. In the order of tables: the widest, longest runs first.
@@ -44,7 +44,7 @@ fn clip_correction(spec: &RunSpec) -> Option<&'static str> {
 }
 
 /// The runs of all sweeps by their sizes, none of which a column may mix. Sweeps without runs stay as they are.
-pub(super) fn parts(sweeps: &[Collected]) -> Vec<Part> {
+pub(super) fn parts(sweeps: &[ScoredSweep]) -> Vec<Part> {
     let runs = || sweeps.iter().flat_map(|c| &c.runs);
     let mut parts = Vec::new();
     for these in runs().map(sizes).collect::<BTreeSet<Sizes>>() {
@@ -80,15 +80,15 @@ fn fits(correction: Option<&str>, wanted: Option<&str>) -> bool {
 }
 
 fn part(
-    sweeps: &[Collected],
+    sweeps: &[ScoredSweep],
     (sizes, width, clip): (Sizes, Option<&str>, Option<&str>),
     member: impl Fn(&Run) -> bool,
 ) -> Part {
     let kept = sweeps.iter().filter_map(|c| {
         let runs: Vec<Run> = c.runs.iter().filter(|r| member(r)).cloned().collect();
-        (!runs.is_empty()).then(|| Collected { runs, ..c.clone() })
+        (!runs.is_empty()).then(|| ScoredSweep { runs, ..c.clone() })
     });
-    let kept: Vec<Collected> = kept.collect();
+    let kept: Vec<ScoredSweep> = kept.collect();
     let (divisor, Reverse(batch), Reverse(updates)) = sizes;
     let mut words =
         vec![if divisor == 1 { "full width".into() } else { format!("width/{divisor}") }];

@@ -4,8 +4,8 @@ use super::cell::{Cell, Grid, Which, quoted, status, write};
 use super::sizes;
 use super::table2::best_setting;
 use crate::artefact::Request;
-use crate::collect::{Collected, Run};
 use crate::describe::paper_name;
+use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result, paper};
 use sngan_experiment::Dataset;
 use sngan_experiment::records::{Metric, ScoreRecord};
@@ -18,14 +18,14 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     request.each(|c| one(c, request.folder))
 }
 
-fn one(c: &Collected, folder: &Path) -> Result<Rendered> {
+fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
     if c.runs.is_empty() {
         return Ok(Rendered::Skipped("no run has begun".into()));
     }
     write(folder, &c.stem("table1"), &markdown(c)?, &csv_text(c))
 }
 
-fn markdown(c: &Collected) -> Result<String> {
+fn markdown(c: &ScoredSweep) -> Result<String> {
     let mut text = format!("# {}\n\n{}\n\n", c.titled("table1", &c.plan.title), c.describe_runs());
     text += &setting_grid(c).markdown();
     for grid in apart(c, |c| Ok(score_grids(c)))? {
@@ -51,7 +51,7 @@ fn markdown(c: &Collected) -> Result<String> {
 }
 
 /// The settings themselves, by the values that ran.
-fn setting_grid(c: &Collected) -> Grid {
+fn setting_grid(c: &ScoredSweep) -> Grid {
     let mut grid = Grid::new("", &["setting", "α", "β1", "β2", "n_dis"]);
     let mut rows: Vec<(&str, [f64; 4])> = Vec::new();
     for spec in c.runs.iter().map(|r| &r.spec) {
@@ -69,14 +69,14 @@ fn setting_grid(c: &Collected) -> Grid {
 }
 
 /// What the report shows: the settings and the scores in each.
-pub(super) fn grids(c: &Collected) -> Result<Vec<Grid>> {
+pub(super) fn grids(c: &ScoredSweep) -> Result<Vec<Grid>> {
     let settings = setting_grid(c);
     let scores = apart(c, |c| Ok(score_grids(c)))?;
     Ok(std::iter::once(settings).filter(|g| !g.rows.is_empty()).chain(scores).collect())
 }
 
 /// Grids of the runs, apart where their scores may not share a column: then each says its sizes.
-fn apart(c: &Collected, grids: impl Fn(&Collected) -> Result<Vec<Grid>>) -> Result<Vec<Grid>> {
+fn apart(c: &ScoredSweep, grids: impl Fn(&ScoredSweep) -> Result<Vec<Grid>>) -> Result<Vec<Grid>> {
     let parts = sizes::parts(std::slice::from_ref(c));
     let mut all = Vec::new();
     for part in &parts {
@@ -93,7 +93,7 @@ fn apart(c: &Collected, grids: impl Fn(&Collected) -> Result<Vec<Grid>>) -> Resu
 }
 
 /// Scores after the last update, and the best ones where they are others; statuses where there are no scores.
-fn score_grids(c: &Collected) -> Vec<Grid> {
+fn score_grids(c: &ScoredSweep) -> Vec<Grid> {
     if c.metrics().is_empty() {
         return vec![score_grid(c, None, Which::Last)];
     }
@@ -108,7 +108,7 @@ fn score_grids(c: &Collected) -> Vec<Grid> {
 }
 
 /// A table of methods × settings, of statuses without a metric.
-fn score_grid(c: &Collected, metric: Option<Metric>, which: Which) -> Grid {
+fn score_grid(c: &ScoredSweep, metric: Option<Metric>, which: Which) -> Grid {
     let settings = c.settings();
     let caption = match (metric, metric.and_then(|m| c.protocol(m))) {
         (Some(metric), Some(p)) => {
@@ -144,7 +144,7 @@ fn score_grid(c: &Collected, metric: Option<Metric>, which: Which) -> Grid {
 }
 
 /// What keeps the scores from being compared with the paper's, as words for a caption.
-fn caveat(c: &Collected) -> String {
+fn caveat(c: &ScoredSweep) -> String {
     let mut reasons = Vec::new();
     if c.protocol(Metric::Is).is_some_and(|p| p.backbone != paper::BACKBONE) {
         reasons.push("another backbone");
@@ -160,7 +160,7 @@ fn caveat(c: &Collected) -> String {
 }
 
 /// The paper's best values, in a table of their own.
-fn papers(c: &Collected) -> Result<String> {
+fn papers(c: &ScoredSweep) -> Result<String> {
     let Some(dataset) = c.paper_dataset() else { return Ok(String::new()) };
     let caption = format!(
         "The paper's best over A–F ({}, {}, 100,000 updates{})",
@@ -187,12 +187,12 @@ fn papers(c: &Collected) -> Result<String> {
 }
 
 /// Each method's best setting beside the paper's, for the report.
-pub(super) fn beside(c: &Collected) -> Result<Vec<Grid>> {
+pub(super) fn beside(c: &ScoredSweep) -> Result<Vec<Grid>> {
     let Some(dataset) = c.paper_dataset() else { return Ok(Vec::new()) };
     apart(c, |c| Ok(vec![beside_papers(c, dataset)?]))
 }
 
-fn beside_papers(c: &Collected, dataset: Dataset) -> Result<Grid> {
+fn beside_papers(c: &ScoredSweep, dataset: Dataset) -> Result<Grid> {
     let column = paper::column(dataset);
     let mut grid = Grid::new(
         format!("Best setting of each method, ours beside the paper's{}", caveat(c)),
@@ -225,7 +225,7 @@ fn beside_papers(c: &Collected, dataset: Dataset) -> Result<Grid> {
     Ok(grid)
 }
 
-fn csv_text(c: &Collected) -> String {
+fn csv_text(c: &ScoredSweep) -> String {
     let mut text = "method,setting,seed,lr,beta1,beta2,n_dis,gen_updates,status,backbone,n_samples,n_splits,n_reference,is_mean,is_std,fid,is_best,fid_best"
         .to_string();
     let further: Vec<Metric> =

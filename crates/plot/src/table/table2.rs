@@ -3,9 +3,9 @@
 use super::cell::{Cell, Grid, Which, list, write};
 use super::sizes;
 use crate::artefact::Request;
-use crate::collect::{Collected, Run, differences, repetitions};
 use crate::describe::paper_name;
 use crate::paper::{self, Table2Row};
+use crate::scored::{Run, ScoredSweep, differences, repetitions};
 use crate::statistics::{Summary, summary};
 use crate::{Error, Rendered, Result};
 use sngan_experiment::Dataset;
@@ -28,7 +28,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
     if sweeps.iter().all(|c| c.runs.is_empty()) {
         return Ok(Rendered::Skipped("no run has begun".into()));
     }
-    let mut notes: Vec<String> = sweeps.iter().map(Collected::describe_runs).collect();
+    let mut notes: Vec<String> = sweeps.iter().map(ScoredSweep::describe_runs).collect();
     notes.extend(
         sweeps.iter().flat_map(|c| {
             [Metric::Is, Metric::Fid].into_iter().filter_map(|m| c.describe_scores(m))
@@ -54,7 +54,7 @@ pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
 ///
 /// # Errors
 /// [`Error::MixedProtocols`] where a column's scores were taken differently.
-pub(super) fn grids(sweeps: &[Collected]) -> Result<Vec<Grid>> {
+pub(super) fn grids(sweeps: &[ScoredSweep]) -> Result<Vec<Grid>> {
     Ok(full_grids(sweeps)?.iter().map(|(grid, shown)| shown_columns(grid, shown)).collect())
 }
 
@@ -78,11 +78,11 @@ fn shown_columns(grid: &Grid, shown: &Shown) -> Grid {
 }
 
 /// Every grid with all columns, and which of these say something.
-fn full_grids(sweeps: &[Collected]) -> Result<Vec<(Grid, Shown)>> {
+fn full_grids(sweeps: &[ScoredSweep]) -> Result<Vec<(Grid, Shown)>> {
     let header = header(sweeps)?;
     let rows = in_pairs(paper::table2()?);
     let new = |caption| Grid { caption, header: header.clone(), rows: Vec::new() };
-    let ran = |sweeps: &[Collected], row: &Table2Row| {
+    let ran = |sweeps: &[ScoredSweep], row: &Table2Row| {
         sweeps.iter().flat_map(|c| &c.runs).any(|r| fits(r, row))
     };
     let mut grids = Vec::new();
@@ -96,7 +96,7 @@ fn full_grids(sweeps: &[Collected]) -> Result<Vec<(Grid, Shown)>> {
                 grid.rows.push(cells(&part.sweeps, row)?);
             }
         }
-        let datasets = part.sweeps.iter().filter_map(Collected::paper_dataset).collect();
+        let datasets = part.sweeps.iter().filter_map(ScoredSweep::paper_dataset).collect();
         if rows.iter().any(|row| ran(&part.sweeps, row)) {
             grids.push((grid, Shown::Of(datasets)));
         }
@@ -132,7 +132,7 @@ fn is_pair(once: &Table2Row, twice: &Table2Row) -> bool {
 
 /// To stand above a row of 2x updates: the row of 1x in the setting that the 2x row shows, where that is not its best one.
 fn at_its_setting(
-    sweeps: &[Collected],
+    sweeps: &[ScoredSweep],
     twice: &Table2Row,
     rows: &[Table2Row],
 ) -> Result<Option<Vec<Cell>>> {
@@ -168,7 +168,7 @@ fn at_its_setting(
 ///
 /// # Errors
 /// [`Error::MixedProtocols`] where a column's scores were taken differently.
-fn header(sweeps: &[Collected]) -> Result<Vec<String>> {
+fn header(sweeps: &[ScoredSweep]) -> Result<Vec<String>> {
     let mut header = ["group", "method", "loss", "updates"].map(String::from).to_vec();
     for (metric, dataset) in COLUMNS {
         let protocol = shared_protocol(sweeps, metric, dataset)?;
@@ -176,7 +176,7 @@ fn header(sweeps: &[Collected]) -> Result<Vec<String>> {
         let ours: BTreeSet<String> = sweeps
             .iter()
             .filter(|c| c.paper_dataset() == Some(dataset))
-            .map(Collected::data_name)
+            .map(ScoredSweep::data_name)
             .collect();
         let ours = if ours.is_empty() {
             papers.to_string()
@@ -195,7 +195,7 @@ fn header(sweeps: &[Collected]) -> Result<Vec<String>> {
 /// # Errors
 /// [`Error::MixedProtocols`] where sweeps were scored differently.
 pub(super) fn shared_protocol(
-    sweeps: &[Collected],
+    sweeps: &[ScoredSweep],
     metric: Metric,
     dataset: Dataset,
 ) -> Result<Option<&Protocol>> {
@@ -215,7 +215,7 @@ pub(super) fn shared_protocol(
     Ok(found)
 }
 
-fn cells(all: &[Collected], row: &Table2Row) -> Result<Vec<Cell>> {
+fn cells(all: &[ScoredSweep], row: &Table2Row) -> Result<Vec<Cell>> {
     let mut cells: Vec<Cell> =
         [&row.group, &row.method, &row.loss, &row.updates].map(|t| Cell::text(t.as_str())).to_vec();
     for (metric, dataset) in COLUMNS {
@@ -245,7 +245,11 @@ fn cells(all: &[Collected], row: &Table2Row) -> Result<Vec<Cell>> {
 ///
 /// # Errors
 /// [`Error::MixedRuns`] for runs of one setting that are no repetitions of each other.
-fn fitting<'a>(sweeps: &'a [Collected], dataset: Dataset, row: &Table2Row) -> Result<Vec<&'a Run>> {
+fn fitting<'a>(
+    sweeps: &'a [ScoredSweep],
+    dataset: Dataset,
+    row: &Table2Row,
+) -> Result<Vec<&'a Run>> {
     let on = sweeps.iter().filter(|c| c.paper_dataset() == Some(dataset)).flat_map(|c| &c.runs);
     let mut settings: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
     for run in on.filter(|r| fits(r, row)) {

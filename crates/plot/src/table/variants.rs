@@ -4,8 +4,8 @@ use super::cell::{Cell, Grid, Which, list, write};
 use super::sizes;
 use super::table2::shared_protocol;
 use crate::artefact::Request;
-use crate::collect::{Collected, Run, best_heading, repetitions};
 use crate::paper::{self, VariantRow};
+use crate::scored::{Run, ScoredSweep, best_heading, repetitions};
 use crate::statistics::summary;
 use crate::{Rendered, Result};
 use sngan_experiment::Dataset;
@@ -32,7 +32,7 @@ fn render(
     if sweeps.iter().all(|c| c.runs.is_empty()) {
         return Ok(Rendered::Skipped("no run has begun".into()));
     }
-    let mut notes: Vec<String> = sweeps.iter().map(Collected::describe_runs).collect();
+    let mut notes: Vec<String> = sweeps.iter().map(ScoredSweep::describe_runs).collect();
     for metric in [Metric::Is, Metric::Fid] {
         if shared_protocol(sweeps, metric, Dataset::Cifar10)?.is_some() {
             notes.extend(sweeps.iter().find_map(|c| c.describe_scores(metric)));
@@ -59,12 +59,12 @@ fn render(
 }
 
 /// The paper's Table 7 beside the runs of `sweeps`, a grid for each combination of sizes.
-pub(super) fn grids7(sweeps: &[Collected]) -> Result<Vec<Grid>> {
+pub(super) fn grids7(sweeps: &[ScoredSweep]) -> Result<Vec<Grid>> {
     Ok(full_grids(sweeps, &paper::table7()?)?.iter().map(shown_columns).collect())
 }
 
 /// The paper's Table 8 beside the runs of `sweeps`, a grid for each combination of sizes.
-pub(super) fn grids8(sweeps: &[Collected]) -> Result<Vec<Grid>> {
+pub(super) fn grids8(sweeps: &[ScoredSweep]) -> Result<Vec<Grid>> {
     Ok(full_grids(sweeps, &paper::table8()?)?.iter().map(shown_columns).collect())
 }
 
@@ -76,12 +76,12 @@ fn shown_columns(grid: &Grid) -> Grid {
 }
 
 /// The rows that were run, one grid for each combination of sizes, and then the others.
-fn full_grids(sweeps: &[Collected], rows: &[VariantRow]) -> Result<Vec<Grid>> {
+fn full_grids(sweeps: &[ScoredSweep], rows: &[VariantRow]) -> Result<Vec<Grid>> {
     let header = header(sweeps);
-    let ran = |sweeps: &[Collected], row: &VariantRow| {
+    let ran = |sweeps: &[ScoredSweep], row: &VariantRow| {
         sweeps.iter().flat_map(|c| &c.runs).any(|r| fits(r, row))
     };
-    let grid = |caption: String, sweeps: &[Collected], shown: &dyn Fn(&VariantRow) -> bool| {
+    let grid = |caption: String, sweeps: &[ScoredSweep], shown: &dyn Fn(&VariantRow) -> bool| {
         let rows = rows.iter().filter(|row| shown(row)).map(|row| cells(sweeps, row));
         Ok(Grid { caption, header: header.clone(), rows: rows.collect::<Result<_>>()? })
     };
@@ -94,7 +94,7 @@ fn full_grids(sweeps: &[Collected], rows: &[VariantRow]) -> Result<Vec<Grid>> {
     Ok(grids)
 }
 
-fn header(sweeps: &[Collected]) -> Vec<String> {
+fn header(sweeps: &[ScoredSweep]) -> Vec<String> {
     let backbone =
         sweeps.iter().find_map(|c| c.protocol(Metric::Is)).map_or("–", |p| p.backbone.as_str());
     let best = best_heading(sweeps, Metric::Is);
@@ -110,7 +110,7 @@ fn header(sweeps: &[Collected]) -> Vec<String> {
     ]
 }
 
-fn cells(sweeps: &[Collected], row: &VariantRow) -> Result<Vec<Cell>> {
+fn cells(sweeps: &[ScoredSweep], row: &VariantRow) -> Result<Vec<Cell>> {
     let fitting = sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row));
     let runs = repetitions(fitting, &[])?;
     let scores = |metric, which| match runs.as_slice() {
@@ -136,7 +136,7 @@ fn cells(sweeps: &[Collected], row: &VariantRow) -> Result<Vec<Cell>> {
 const COLLAPSED: f64 = 0.5;
 
 /// Whether the runs of the rows that collapsed in the paper did so here, a line for each.
-fn collapses(sweeps: &[Collected], rows: &[VariantRow]) -> Vec<String> {
+fn collapses(sweeps: &[ScoredSweep], rows: &[VariantRow]) -> Vec<String> {
     let runs_of = |row: &VariantRow| {
         sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect::<Vec<_>>()
     };

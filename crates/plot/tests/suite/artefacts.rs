@@ -8,7 +8,7 @@ use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::records::{LogRecord, Metric, ScoreRecord};
-use sngan_plot::{Collected, Rendered, Request, Source, Whose, collect, figures, find};
+use sngan_plot::{Rendered, Request, ScoredSweep, Source, Whose, figures, find};
 use sngan_plot::{render_all, report, tables};
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,7 @@ fn every_experiment_that_is_named_has_a_file() {
 
 pub(crate) fn drawn(
     id: &str,
-    sweeps: &[Collected],
+    sweeps: &[ScoredSweep],
     timings: Option<&UpdateTimings>,
     folder: &Path,
 ) -> Vec<PathBuf> {
@@ -127,7 +127,7 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
         |s, v| s.n_dis = v as u32,
         &[1.0, 2.0, 5.0, 10.0, 20.0],
     );
-    let svg = text(&drawn("fig11", &[collect(n_dis.path()).unwrap()], None, out.path()));
+    let svg = text(&drawn("fig11", &[ScoredSweep::read(n_dis.path()).unwrap()], None, out.path()));
     assert!(
         svg.contains("Mean over 3 seeds")
             && svg.matches("<circle").count() == 10
@@ -160,13 +160,14 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
     ] {
         diverge(&with_lost.run(&spec, &score(10, 3.0, 20.0)));
     }
-    let svg = text(&drawn("fig11", &[collect(with_lost.path()).unwrap()], None, out.path()));
+    let svg =
+        text(&drawn("fig11", &[ScoredSweep::read(with_lost.path()).unwrap()], None, out.path()));
     assert_eq!((svg.matches("<circle").count(), crosses(&svg)), (4, 2));
     assert!(svg.contains("3 runs diverged and are in no mean"), "{}", &svg[..900]);
     // Two settings at one n_dis are two curves, and no point is the mean of both.
     let mut pooled = n_dis;
     pooled.run(&RunSpec { n_dis: 1, side: 16, ..spec(Method::Sn, "A", 0) }, &score(10, 9.0, 20.0));
-    let svg = text(&drawn("fig11", &[collect(pooled.path()).unwrap()], None, out.path()));
+    let svg = text(&drawn("fig11", &[ScoredSweep::read(pooled.path()).unwrap()], None, out.path()));
     assert!(
         svg.contains("settings A, D") && svg.matches("<circle").count() == 11,
         "{}",
@@ -178,7 +179,7 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
         |s, v| s.last_conv_factor = v,
         &[0.5, 1.0, 8.0],
     );
-    let svg = text(&drawn("fig4", &[collect(last.path()).unwrap()], None, out.path()));
+    let svg = text(&drawn("fig4", &[ScoredSweep::read(last.path()).unwrap()], None, out.path()));
     assert!(
         svg.contains("STL-10") && svg.matches("<circle").count() == 6,
         "the caption names the paper's data"
@@ -190,7 +191,7 @@ fn an_artefact_takes_its_own_experiments_and_unknown_ones() {
     let accepts = |id: &str, name: &str| {
         let mut folder = Folder::new(name, "quick");
         folder.title("a title");
-        find(id).unwrap().accepts(&collect(folder.path()).unwrap().plan)
+        find(id).unwrap().accepts(&ScoredSweep::read(folder.path()).unwrap().plan)
     };
     assert!(
         accepts("fig11", "n-dis")
@@ -216,7 +217,7 @@ fn effective_ranks_have_a_panel_for_each_layer_and_a_curve_for_each_row() {
         let dir = folder.run(&spec(method, "C", seed), &score(10, 3.0, 20.0));
         write_lines(&dir.log_path(), &[log(1, 1.0), log(10, 1.0)]);
     }
-    let svg = text(&drawn("ranks", &[collect(folder.path()).unwrap()], None, out.path()));
+    let svg = text(&drawn("ranks", &[ScoredSweep::read(folder.path()).unwrap()], None, out.path()));
     assert_eq!(
         svg.matches("<circle").count(),
         7 * 2 * 2,
@@ -251,7 +252,7 @@ fn learning_curves_and_samples_of_imagenet_are_drawn_from_its_sweeps() {
     let (plain, concat) =
         (sweep("imagenet", Conditioning::None), sweep("imagenet-concat", Conditioning::Concat));
     let projection = sweep("imagenet-projection", Conditioning::Projection);
-    let read = |folder: &Folder| collect(folder.path()).unwrap();
+    let read = |folder: &Folder| ScoredSweep::read(folder.path()).unwrap();
     let svg = text(&drawn("fig5", &[read(&concat)], None, out.path()));
     assert!(
         svg.contains("not comparable: SN-GAN concat has 21.1 ± 0.35 after 450,000 updates (intra-class MS-SSIM 0.101)")
@@ -298,7 +299,7 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
             write_lines(&dir.log_path(), &[line(1), line(10)]);
         }
     }
-    let sweep = [collect(folder.path()).unwrap()];
+    let sweep = [ScoredSweep::read(folder.path()).unwrap()];
     let table = text(&drawn("table7", &sweep, None, out.path()));
     assert!(
         table.contains("| cnn | WGAN-GP w/ SN | 8.50 ± 0.50 (n = 2) | 8.50 ± 0.50 (n = 2) | 7.20 ± 0.08 | 40.00 ± 0.00 (n = 2) | 32.0 |"),
@@ -322,7 +323,8 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
     let frobenius =
         || sweep[0].runs.iter().filter(|r| r.spec.normalization == Normalization::Frobenius);
     frobenius().for_each(|run| diverge(&folder_of(run)));
-    let table = text(&drawn("table7", &[collect(folder.path()).unwrap()], None, out.path()));
+    let table =
+        text(&drawn("table7", &[ScoredSweep::read(folder.path()).unwrap()], None, out.path()));
     assert!(
         table.contains("w/ Frobenius norm (cnn) collapsed, as in the paper: 2 of 2 runs diverged"),
         "{table}"
@@ -355,7 +357,8 @@ fn reparametrized_runs_fill_tables_7_and_8_and_figure_15() {
         ..wide
     };
     labelled.run(&wide, &score(10, 8.0, 18.0));
-    let table = text(&drawn("table8", &[collect(labelled.path()).unwrap()], None, out.path()));
+    let table =
+        text(&drawn("table8", &[ScoredSweep::read(labelled.path()).unwrap()], None, out.path()));
     assert!(
         table.contains(
             "| resnet | AC-WGAN-GP w/ SN (1.5x feature maps in D) | 8.00 (n = 1) | – | 8.60"
@@ -380,7 +383,8 @@ fn table_2_takes_rows_from_several_sweeps_and_refuses_mixed_protocols() {
     };
     let dir = hinge.run(&hinged, &score(10, 7.5, 25.0));
     hinge.run(&spec(Method::Sn, "C", 0), &score(10, 6.0, 30.0));
-    let read = || [collect(grid.path()).unwrap(), collect(hinge.path()).unwrap()];
+    let read =
+        || [ScoredSweep::read(grid.path()).unwrap(), ScoredSweep::read(hinge.path()).unwrap()];
     let table = text(&drawn("table2", &read(), None, out.path()));
     assert!(
         table.contains("| cnn | SN | standard | 1x | 7.00 (n = 1), D | 7.42 ± 0.08 |"),

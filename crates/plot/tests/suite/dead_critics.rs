@@ -4,7 +4,7 @@ use crate::support::{Folder, log, score, spec, write_lines};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
-use sngan_plot::{Collected, Rendered, Request, collect, dead_critics, find, report};
+use sngan_plot::{Rendered, Request, ScoredSweep, dead_critics, find, report};
 
 /// Three runs of WGAN-GP, of which the last has no gradient, and three of SN; all score alike.
 fn folder(untrained: bool) -> Folder {
@@ -29,7 +29,7 @@ fn folder(untrained: bool) -> Folder {
     folder
 }
 
-fn dead(c: &Collected) -> Vec<(String, u64)> {
+fn dead(c: &ScoredSweep) -> Vec<(String, u64)> {
     let dead = c.runs.iter().filter(|r| r.has_dead_critic());
     dead.map(|r| (r.spec.label.clone(), r.spec.seed)).collect()
 }
@@ -37,7 +37,7 @@ fn dead(c: &Collected) -> Vec<(String, u64)> {
 #[test]
 fn a_dead_critic_is_named_where_the_untrained_generators_score_is_known() {
     let known = folder(true);
-    let c = collect(known.path()).unwrap();
+    let c = ScoredSweep::read(known.path()).unwrap();
     assert_eq!(dead(&c), [("WGAN-GP".to_string(), 2)]);
     let names: Vec<String> = dead_critics(known.path()).unwrap().into_iter().collect();
     assert_eq!(names, [c.runs[2].spec.dir_name()]);
@@ -45,14 +45,14 @@ fn a_dead_critic_is_named_where_the_untrained_generators_score_is_known() {
     assert_eq!((critic.updates, critic.share()), (7, 1.0));
 
     let unknown = folder(false);
-    assert!(dead(&collect(unknown.path()).unwrap()).is_empty());
+    assert!(dead(&ScoredSweep::read(unknown.path()).unwrap()).is_empty());
     assert!(dead_critics(unknown.path()).unwrap().is_empty());
 }
 
 #[test]
 fn tables_and_the_report_count_dead_critics() {
     let folder = folder(true);
-    let sweeps = [collect(folder.path()).unwrap()];
+    let sweeps = [ScoredSweep::read(folder.path()).unwrap()];
     let out = tempfile::tempdir().unwrap();
     let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: false };
     let Rendered::Written(paths) = (find("table1").unwrap().render)(&request).unwrap() else {

@@ -6,7 +6,7 @@ use crate::support::{
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
 use sngan_experiment::{RunDir, settings};
-use sngan_plot::{Error, Rendered, Run, collect, render_all};
+use sngan_plot::{Error, Rendered, Run, ScoredSweep, render_all};
 use std::path::Path;
 
 /// Settings A–F.
@@ -27,7 +27,7 @@ impl Sweep {
                 let scores = [score(5, 0.5, 999.0), score(10, is, fid)].concat();
                 let dir = sweep.run(&spec(method, name, 0), &scores);
                 let line = |u| LogRecord { loss_d: Some(1.0), loss_g: Some(0.7), ..log(u, 1.0) };
-                write_lines(&dir.log_path(), &[line(1), line(10)]);
+                write_lines(&dir.log_path(), &[line(1), line(5), line(10)]);
                 let spectra: Vec<_> = (0..7)
                     .flat_map(|l| [spectrum(l, "raw", 0.5), spectrum(l, "normalized", 0.9)])
                     .collect();
@@ -44,7 +44,7 @@ impl Sweep {
     }
 
     fn dir(&self, method: Method, setting: &str) -> RunDir {
-        let all = collect(self.out()).unwrap();
+        let all = ScoredSweep::read(self.out()).unwrap();
         let fits = |r: &&Run| r.spec.method == method && r.spec.setting == setting;
         folder_of(all.runs.iter().find(fits).unwrap())
     }
@@ -69,7 +69,8 @@ fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
     assert_eq!(
         first.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
         [
-            "table1", "table2",
+            "table1",
+            "table2",
             "fig1",
             "fig2",
             "fig3",
@@ -151,7 +152,7 @@ fn several_seeds_have_a_standard_error_and_the_best_score_a_table_of_its_own() {
     );
     assert!(svg.contains("mean of the best during training"));
     folder.run(&spec(Method::WeightClipping, "C", 0), &score(10, 3.0, 9.0));
-    let collected = collect(folder.path()).unwrap();
+    let collected = ScoredSweep::read(folder.path()).unwrap();
     assert_eq!(
         collected.labels(),
         ["Weight clip.", "SN"],
@@ -180,7 +181,7 @@ fn scores_of_different_protocols_are_refused_naming_run_and_key() {
 #[test]
 fn records_that_are_not_there_skip_what_needs_them() {
     let sweep = Sweep::new();
-    for run in collect(sweep.out()).unwrap().runs {
+    for run in ScoredSweep::read(sweep.out()).unwrap().runs {
         for path in [
             folder_of(&run).scores_path(),
             folder_of(&run).spectrum_path(),

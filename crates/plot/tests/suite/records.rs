@@ -5,7 +5,7 @@ use polars::prelude::{ParquetReader, SerReader};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::TimingRecord;
 use sngan_plot::records::{RunRecords, Samples, SweepRecords, collect_into, unpack, write_csv};
-use sngan_plot::{collect, figures, render_all, tables};
+use sngan_plot::{ScoredSweep, figures, render_all, tables};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -184,7 +184,7 @@ fn a_damaged_collection_is_refused_by_the_name_of_its_file() {
     // Not into a sweep's own folder, whose runs would then be passed over.
     let message = collect_into(&read(sweep.path()), sweep.path()).unwrap_err().to_string();
     assert!(message.contains("is a sweep's folder"), "{message}");
-    let _ = collect(sweep.path()).unwrap();
+    let _ = ScoredSweep::read(sweep.path()).unwrap();
 }
 
 /// The committed records, which every clone and every machine that they are carried to holds.
@@ -213,7 +213,7 @@ fn committed_records_are_read_and_stay_small() {
     let mut runs = 0;
     for entry in std::fs::read_dir(results).unwrap().map(Result::unwrap) {
         if entry.path().join("collection.json").exists() {
-            runs += collect(&entry.path()).unwrap().runs.len();
+            runs += ScoredSweep::read(&entry.path()).unwrap().runs.len();
         }
     }
     assert!(runs >= 425, "{runs} committed runs");

@@ -5,7 +5,7 @@ use crate::support::{Folder, score, spec};
 use sngan_experiment::arch::Architecture;
 use sngan_experiment::method::{Loss, Method};
 use sngan_experiment::{RunSpec, WidthCorrection};
-use sngan_plot::{Request, collect, find};
+use sngan_plot::{Request, ScoredSweep, find};
 
 /// The grid below a heading that has these words, from a table's text.
 fn below(table: &str, heading: &str) -> String {
@@ -37,7 +37,8 @@ fn no_column_mixes_widths_corrections_batches_or_horizons() {
         ..spec(Method::Sn, "C", 0)
     };
     resnets.run(&resnet, &score(5, 2.0, 60.0));
-    let sweeps = [collect(grid.path()).unwrap(), collect(resnets.path()).unwrap()];
+    let sweeps =
+        [ScoredSweep::read(grid.path()).unwrap(), ScoredSweep::read(resnets.path()).unwrap()];
     let table = text(&drawn("table2", &sweeps, None, out.path()));
     let uncorrected = below(&table, "width/8, uncorrected, batch 64, 10 updates");
     assert!(uncorrected.contains("5.00 (n = 1), C") && !uncorrected.contains("5.50"), "{table}");
@@ -74,7 +75,8 @@ fn tables_7_and_8_keep_sizes_apart() {
         let spec = RunSpec { architecture, side: 16, batch: 16, width_divisor, label, ..spec };
         resnet.run(&spec, &score(10, is, 50.0));
     }
-    let sweeps = [collect(cnn.path()).unwrap(), collect(resnet.path()).unwrap()];
+    let sweeps =
+        [ScoredSweep::read(cnn.path()).unwrap(), ScoredSweep::read(resnet.path()).unwrap()];
     let table = text(&drawn("table7", &sweeps, None, out.path()));
     for (heading, score) in [
         ("full width, batch 64, 10 updates", "| cnn | WGAN-GP | 5.00 (n = 1) |"),
@@ -96,7 +98,8 @@ fn rows_of_twice_the_updates_stand_below_those_of_once_in_their_setting() {
     let mut twice = Folder::new("table2-stl10", "quick");
     let longer = RunSpec { gen_updates: 20, label: "SN, 2x".into(), ..spec(Method::Sn, "B", 0) };
     twice.run(&longer, &score(20, 6.5, 28.0));
-    let sweeps = [collect(once.path()).unwrap(), collect(twice.path()).unwrap()];
+    let sweeps =
+        [ScoredSweep::read(once.path()).unwrap(), ScoredSweep::read(twice.path()).unwrap()];
     let table = text(&drawn("table2", &sweeps, None, out.path()));
     let grid = below(&table, "full width, batch 64, 10 updates (2x: 20)");
     let rows: Vec<&str> = grid.lines().filter(|l| l.contains("| SN |")).collect();
@@ -127,7 +130,7 @@ fn rows_under_other_labels_are_neither_pooled_nor_counted_twice() {
         folder
     };
     let drawn = |folder: &Folder| {
-        let sweeps = [collect(folder.path()).unwrap()];
+        let sweeps = [ScoredSweep::read(folder.path()).unwrap()];
         let out = tempfile::tempdir().unwrap();
         let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: true };
         let rendered = (find("table2").unwrap().render)(&request);
@@ -149,7 +152,7 @@ fn a_curve_against_a_key_has_no_runs_that_differ_in_another() {
             folder.run(&spec, &score(10, 3.0, 20.0));
         }
     }
-    let sweeps = [collect(folder.path()).unwrap()];
+    let sweeps = [ScoredSweep::read(folder.path()).unwrap()];
     let out = tempfile::tempdir().unwrap();
     let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: true };
     let message = (find("fig4").unwrap().render)(&request).unwrap_err().to_string();
@@ -164,6 +167,6 @@ fn a_setting_of_ones_own_with_several_values_has_a_column_for_each() {
             RunSpec { label: label.into(), setting: "mine".into(), lr, ..spec(Method::Sn, "C", 0) };
         folder.run(&spec, &score(10, 3.0, 20.0));
     }
-    let c = collect(folder.path()).unwrap();
+    let c = ScoredSweep::read(folder.path()).unwrap();
     assert_eq!(c.settings(), ["mine lr=0.0002", "mine lr=0.01"]);
 }

@@ -4,7 +4,7 @@ use crate::artefacts::{drawn, text};
 use crate::support::{Folder, log, score, spec, write_lines};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
-use sngan_plot::{Rendered, Request, collect, find};
+use sngan_plot::{Rendered, Request, ScoredSweep, find};
 
 #[test]
 fn stable_ranks_are_drawn_where_logs_hold_them_and_the_caption_names_the_others() {
@@ -16,7 +16,7 @@ fn stable_ranks_are_drawn_where_logs_hold_them_and_the_caption_names_the_others(
         let lines = if seed == 0 { [log(1, 1.0), log(10, 1.0)] } else { [older(1), older(10)] };
         write_lines(&dir.log_path(), &lines);
     }
-    let read = || [collect(folder.path()).unwrap()];
+    let read = || [ScoredSweep::read(folder.path()).unwrap()];
     let svg = text(&drawn("stable-rank", &read(), None, out.path()));
     assert_eq!(svg.matches("<circle").count(), 7 * 2, "two points in each of seven panels");
     assert!(svg.contains("do not hold the stable rank: SN (1 of 2 runs)"), "{}", &svg[..1200]);
@@ -50,7 +50,7 @@ fn training_curves_are_one_figure_a_setting_with_a_row_of_panels_a_method() {
         let dir = folder.run(&spec(method, setting, seed), &score(10, 3.0, 20.0));
         write_lines(&dir.log_path(), &[line(method, 1), line(method, 10)]);
     }
-    let paths = drawn("training", &[collect(folder.path()).unwrap()], None, out.path());
+    let paths = drawn("training", &[ScoredSweep::read(folder.path()).unwrap()], None, out.path());
     let names: Vec<_> = paths.iter().map(|p| p.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names, ["training_c.svg", "training_c.png", "training_d.svg", "training_d.png"]);
     let svg = text(&paths);

@@ -5,7 +5,7 @@ use crate::support::{Folder, score, spec, trained_on, write_lines};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{Metric, ScoreRecord};
 use sngan_experiment::{Dataset, RunSpec};
-use sngan_plot::collect;
+use sngan_plot::ScoredSweep;
 
 #[test]
 fn the_conditions_are_said_once() {
@@ -95,7 +95,7 @@ fn a_copy_of_the_papers_data_is_named_and_not_comparable() {
                 trained_on(&folder.run(&spec, &scores), name, "0b82");
             }
         }
-        let collected = collect(folder.path()).unwrap();
+        let collected = ScoredSweep::read(folder.path()).unwrap();
         let comparable = collected.comparable(Metric::Is);
         (all_answers(&[&folder]).conditions.remove(0), comparable, collected.describe_runs())
     };

@@ -6,8 +6,8 @@ use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::records::LogRecord;
 use sngan_experiment::{RunDir, RunSpec};
+use sngan_plot::ScoredSweep;
 use sngan_plot::claims::{Verdict, answer, claims};
-use sngan_plot::collect;
 
 #[test]
 fn spectra_with_a_smaller_stable_rank_are_concentrated() {
@@ -15,7 +15,7 @@ fn spectra_with_a_smaller_stable_rank_are_concentrated() {
     for (ratio, words_of) in [(0.05, ["yes", "yes"]), (0.95, ["no", "no"]), (0.85, ["yes", "yes"])]
     {
         let folder = grid(papers);
-        for run in collect(folder.path()).unwrap().runs {
+        for run in ScoredSweep::read(folder.path()).unwrap().runs {
             let of = |weights: &str| {
                 if run.spec.method == Method::Sn && weights == "normalized" { 0.95 } else { ratio }
             };

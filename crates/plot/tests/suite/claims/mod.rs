@@ -9,8 +9,8 @@ use crate::support::{Folder, folder_of, score, spec, write_lines};
 use sngan_experiment::method::{Loss, Method};
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{RunDir, RunSpec};
+use sngan_plot::ScoredSweep;
 use sngan_plot::claims::{Answer, Answers, Finding, answer, claims};
-use sngan_plot::collect;
 
 /// Values of three seeds around `mean`.
 fn around(mean: f64) -> [f64; 3] {
@@ -44,7 +44,7 @@ fn labelled(label: &str, base: RunSpec) -> RunSpec {
 }
 
 fn all_answers(folders: &[&Folder]) -> Answers {
-    let sweeps: Vec<_> = folders.iter().map(|f| collect(f.path()).unwrap()).collect();
+    let sweeps: Vec<_> = folders.iter().map(|f| ScoredSweep::read(f.path()).unwrap()).collect();
     answer(&claims().unwrap(), &sweeps, None).unwrap()
 }
 
@@ -61,7 +61,7 @@ fn finding(answer: &Answer, part: usize) -> &Finding {
 }
 
 fn replace_scores(folder: &Folder, of: impl Fn(&RunSpec) -> Option<f64>) {
-    for run in collect(folder.path()).unwrap().runs {
+    for run in ScoredSweep::read(folder.path()).unwrap().runs {
         if let Some(is) = of(&run.spec) {
             write_lines(&folder_of(&run).scores_path(), &scores(run.spec.gen_updates, is));
         }

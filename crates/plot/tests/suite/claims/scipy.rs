@@ -7,8 +7,8 @@ use sngan_experiment::RunSpec;
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::{Loss, Method, Normalization};
 use sngan_experiment::records::{FORMAT_VERSION, LogRecord, SpectrumRecord};
+use sngan_plot::ScoredSweep;
 use sngan_plot::claims::{Answer, Comparison, Finding, answer, claims};
-use sngan_plot::collect;
 use sngan_plot::statistics::PValues;
 use std::collections::BTreeMap;
 
@@ -176,7 +176,7 @@ fn answers(case: &Case) -> Vec<Answer> {
         folder
     };
     let folders: Vec<Folder> = case.sweeps.iter().map(folder).collect();
-    let sweeps: Vec<_> = folders.iter().map(|f| collect(f.path()).unwrap()).collect();
+    let sweeps: Vec<_> = folders.iter().map(|f| ScoredSweep::read(f.path()).unwrap()).collect();
     answer(&claims().unwrap(), &sweeps, timings(case).as_ref()).unwrap().answers
 }
 

@@ -7,8 +7,8 @@ use super::{
 use crate::support::{Folder, diverge, folder_of, spec};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
+use sngan_plot::ScoredSweep;
 use sngan_plot::claims::Verdict;
-use sngan_plot::collect;
 
 #[test]
 fn robustness_is_the_level_over_all_settings() {
@@ -132,7 +132,7 @@ fn what_lacks_seeds_scores_or_records_is_not_tested() {
     assert!(said(&without).contains(&format!("no scores of the untrained generator; {command}")));
 
     let waiting = pair(3);
-    let run = collect(waiting.path()).unwrap().runs.remove(4);
+    let run = ScoredSweep::read(waiting.path()).unwrap().runs.remove(4);
     std::fs::remove_file(folder_of(&run).scores_path()).unwrap();
     assert!(said(&waiting).contains("SN, hinge in setting C, seed 1, has no is yet"));
 }

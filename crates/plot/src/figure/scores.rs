@@ -1,21 +1,22 @@
-//! Figures 1 and 2, and the same of other metrics: a bar for each setting, grouped by method.
+//! Figures 1 and 2, and the same of other metrics: a dot for each setting, grouped by method.
 
 use crate::artefact::Request;
-use crate::bars::{Bar, BarChart, Group};
-use crate::chart::color;
-use crate::collect::{Collected, Run};
+use crate::chart::{color, method_color};
 use crate::describe::paper_name;
+use crate::dots::{Dot, DotChart, Group};
 use crate::frame::Scale;
 use crate::paper::{self, Published, Table2Row};
+use crate::scored::{Run, ScoredSweep};
 use crate::statistics::mean;
 use crate::{Rendered, Result};
 use sngan_experiment::RunSpec;
+use sngan_experiment::method::Method;
 use sngan_experiment::records::Metric;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Which number is drawn, and how.
-struct Bars {
+struct Scores {
     id: String,
     metric: Metric,
     scale: Scale,
@@ -31,26 +32,35 @@ struct Papers {
     of: fn(&Table2Row, usize) -> Published,
 }
 
+/// The paper's best number of a row's method.
+struct PapersBest<'a> {
+    /// Our row.
+    label: &'a str,
+    /// The paper's name of its method.
+    method: String,
+    value: f64,
+}
+
 /// Figure 1.
 pub(crate) fn inception_score(request: &Request<'_>) -> Result<Rendered> {
-    let bars = Bars {
+    let scores = Scores {
         id: "fig1".into(),
         metric: Metric::Is,
         scale: Scale::Linear,
         paper: Some(Papers { digits: 2, of: |row, column| row.is[column] }),
     };
-    request.each(|c| bars.render(c, request.folder))
+    request.each(|c| scores.render(c, request.folder))
 }
 
 /// Figure 2, on a logarithmic axis.
 pub(crate) fn fid(request: &Request<'_>) -> Result<Rendered> {
-    let bars = Bars {
+    let scores = Scores {
         id: "fig2".into(),
         metric: Metric::Fid,
         scale: Scale::Log,
         paper: Some(Papers { digits: 1, of: |row, column| row.fid[column] }),
     };
-    request.each(|c| bars.render(c, request.folder))
+    request.each(|c| scores.render(c, request.folder))
 }
 
 /// The same of every other metric that runs have scores in, a figure each; nothing where there is none.
@@ -66,7 +76,7 @@ pub(crate) fn others(request: &Request<'_>) -> Result<Rendered> {
             };
             let id = format!("scores-{}", metric.name());
             if let Rendered::Written(paths) =
-                (Bars { id, metric, scale, paper: None }).render(c, request.folder)?
+                (Scores { id, metric, scale, paper: None }).render(c, request.folder)?
             {
                 written.extend(paths);
             }
@@ -75,8 +85,8 @@ pub(crate) fn others(request: &Request<'_>) -> Result<Rendered> {
     Ok(Rendered::Written(written))
 }
 
-impl Bars {
-    fn render(&self, c: &Collected, folder: &Path) -> Result<Rendered> {
+impl Scores {
+    fn render(&self, c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
         let Some(protocol) = c.protocol(self.metric) else {
             return Ok(Rendered::Skipped("no run has a score".into()));
         };
@@ -84,7 +94,7 @@ impl Bars {
         let on_axis = c.comparable(self.metric);
         let marks = self.marks(c, &labels)?;
         let mark =
-            |label: &str| marks.iter().find(|(l, _)| on_axis && *l == label).map(|(_, v)| *v);
+            |label: &str| marks.iter().find(|m| on_axis && m.label == label).map(|m| m.value);
         // One axis is for one size: a row of another says so.
         let all = sizes_of(&c.runs.iter().collect::<Vec<_>>());
         let sizes = |label: &str| {
@@ -95,32 +105,31 @@ impl Bars {
                 String::new()
             }
         };
-        let groups: Vec<Group> = labels
-            .iter()
-            .map(|label| {
-                let cells: Vec<Vec<&Run>> =
-                    settings.iter().map(|s| c.cell(label, s).collect()).collect();
-                let bars = cells.iter().map(|runs| self.bar(runs)).collect();
-                Group {
-                    label: label.to_string() + &sizes(label),
-                    bars,
-                    best: cells.iter().map(|runs| self.best(runs)).collect(),
-                    mark: mark(label),
-                }
-            })
-            .collect();
+        let methods: BTreeSet<&str> =
+            labels.iter().filter_map(|l| c.method(l)).map(Method::name).collect();
+        // A method's own colour, unless several rows are of one.
+        let color_of = |i: usize, label: &str| match c.method(label) {
+            Some(method) if methods.len() == labels.len() => method_color(method),
+            _ => color(i),
+        };
+        let group = |(i, label): (usize, &&str)| Group {
+            label: label.to_string() + &sizes(label),
+            color: color_of(i, label),
+            dots: settings
+                .iter()
+                .map(|s| self.dot(&c.cell(label, s).collect::<Vec<_>>()))
+                .collect(),
+            mark: mark(label),
+        };
+        let groups: Vec<Group> = labels.iter().enumerate().map(group).collect();
         let scores = c.describe_scores(self.metric).unwrap_or_default();
-        let chart = BarChart {
+        let chart = DotChart {
             stem: c.stem(&self.id),
             title: c.titled(&self.id, &self.title()),
-            notes: vec![c.describe_runs(), scores + &BarChart::legend_of_bars(&groups, "splits")],
+            notes: vec![c.describe_runs(), scores + &DotChart::legend(&groups, "splits")],
             scale: self.scale,
             label: format!("{}[{}]", self.metric.name(), protocol.backbone),
-            places: settings
-                .iter()
-                .enumerate()
-                .map(|(i, s)| (format!("setting {s}"), color(i)))
-                .collect(),
+            places: settings.iter().map(ToString::to_string).collect(),
             groups,
             line: c.real(self.metric).and_then(|s| s.value).map(|v| ("real data".into(), v)),
             foot: self.foot(c, &marks, on_axis),
@@ -135,37 +144,36 @@ impl Bars {
     }
 
     /// One value a seed; the spread of a single run is the score's own.
-    fn bar(&self, runs: &[&Run]) -> Bar {
+    fn dot(&self, runs: &[&Run]) -> Dot {
         let values: Vec<f64> = runs.iter().filter_map(|r| r.last(self.metric)).collect();
-        let spread = runs.iter().find_map(|r| r.score(self.metric)?.std).unwrap_or(0.0);
-        Bar { values, spread, diverged: runs.iter().filter(|r| r.diverged()).count() }
-    }
-
-    /// The mean of the seeds' best scores during training, where it is not that of the last ones.
-    fn best(&self, runs: &[&Run]) -> Option<f64> {
         let best: Vec<f64> = runs.iter().filter_map(|r| r.best(self.metric)).collect();
-        let last: Vec<f64> = runs.iter().filter_map(|r| r.last(self.metric)).collect();
-        (best != last).then(|| mean(&best))
+        Dot {
+            spread: runs.iter().find_map(|r| r.score(self.metric)?.std).unwrap_or(0.0),
+            diverged: runs.iter().filter(|r| r.diverged()).count(),
+            // The mean of the seeds' best scores during training, where it is not that of the last ones.
+            best: (best != values).then(|| mean(&best)),
+            values,
+        }
     }
 
     /// The paper's best of each method over A–F.
-    fn marks<'a>(&self, c: &Collected, labels: &[&'a str]) -> Result<Vec<(&'a str, f64)>> {
+    fn marks<'a>(&self, c: &ScoredSweep, labels: &[&'a str]) -> Result<Vec<PapersBest<'a>>> {
         let mut marks = Vec::new();
         let (Some(dataset), Some(papers)) = (c.paper_dataset(), &self.paper) else {
             return Ok(marks);
         };
         for label in labels {
             let Some(run) = c.runs.iter().find(|r| r.spec.label == **label) else { continue };
-            let best = paper::best(run.spec.family())?;
-            if let Some(value) = best.and_then(|b| (papers.of)(&b, paper::column(dataset)).value) {
-                marks.push((*label, value));
+            let Some(best) = paper::best(run.spec.family())? else { continue };
+            if let Some(value) = (papers.of)(&best, paper::column(dataset)).value {
+                marks.push(PapersBest { label, method: best.method, value });
             }
         }
         Ok(marks)
     }
 
     /// The paper's values: what the black marks are, or, where its backbone is another, the numbers beside the plot.
-    fn foot(&self, c: &Collected, marks: &[(&str, f64)], on_axis: bool) -> Vec<String> {
+    fn foot(&self, c: &ScoredSweep, marks: &[PapersBest<'_>], on_axis: bool) -> Vec<String> {
         let (Some(dataset), Some(papers)) = (c.paper_dataset(), &self.paper) else {
             return Vec::new();
         };
@@ -173,8 +181,14 @@ impl Bars {
         if on_axis {
             return vec![format!("black lines: the paper's best {name} ({data})")];
         }
-        let list: Vec<_> =
-            marks.iter().map(|(l, v)| format!("{l} {v:.*}", papers.digits)).collect();
+        // Under the paper's names: several rows may be variants of one method.
+        let mut list: Vec<String> = Vec::new();
+        for mark in marks {
+            let said = format!("{} {:.*}", mark.method, papers.digits, mark.value);
+            if !list.contains(&said) {
+                list.push(said);
+            }
+        }
         vec![
             format!(
                 "Not comparable: the paper's best {name} over A–F, {} on {data}:",

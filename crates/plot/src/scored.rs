@@ -4,7 +4,7 @@ use crate::dead_critic::{Critic, DeadCritic, critic};
 use crate::describe::paper_name;
 use crate::records::{RunRecords, SweepRecords};
 use crate::{Error, Result, claims};
-use sngan_experiment::method::Method;
+use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status};
 use sngan_experiment::{Dataset, Paper, RunSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,9 +124,9 @@ impl Run {
     }
 }
 
-/// A sweep's records.
+/// A sweep with the scores that can be held against each other: of each run one a metric, all taken alike.
 #[derive(Debug, Clone)]
-pub struct Collected {
+pub struct ScoredSweep {
     /// The sweep's folder.
     pub path: PathBuf,
     /// What the folder is for.
@@ -139,7 +139,29 @@ pub struct Collected {
     pub runs: Vec<Run>,
 }
 
-impl Collected {
+impl ScoredSweep {
+    /// Reads the folder `out` of a sweep or of a collection.
+    ///
+    /// # Errors
+    /// No plan, a malformed record, scores of different protocols, or runs that are no repetitions of each other in one cell.
+    pub fn read(out: &Path) -> Result<ScoredSweep> {
+        let SweepRecords { path, plan, real: ceiling, untrained, runs } = SweepRecords::read(out)?;
+        let mut expected: BTreeMap<Metric, Protocol> =
+            ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
+        let dead_critic = claims::definitions()?.dead_critic;
+        let mut runs = runs
+            .into_iter()
+            .map(|records| score_sheet(records, &mut expected, &untrained, &dead_critic))
+            .collect::<Result<Vec<_>>>()?;
+        let twice = plan.paper.as_ref().is_some_and(|p| p.twice);
+        runs.iter_mut().for_each(|run| run.twice = twice);
+        tell_settings_apart(&mut runs);
+        refuse_mixed_cells(&runs)?;
+        keep_commonest_protocol(&mut runs);
+        name_equal_images(&mut runs);
+        Ok(ScoredSweep { path, plan, ceiling, untrained, runs })
+    }
+
     /// Row names in the order of the paper's methods, those of one method as they first appear in the plan: a sweep that was made in parts
     /// looks like one that was made at once.
     pub fn labels(&self) -> Vec<&str> {
@@ -158,6 +180,18 @@ impl Collected {
         self.runs.iter().find(|r| r.spec.label == label).map(|r| r.spec.family())
     }
 
+    /// The method whose colour a row has: a reparametrized one its normalization's.
+    pub(crate) fn hue(&self, label: &str) -> Option<Method> {
+        let spec = &self.runs.iter().find(|r| r.spec.label == label)?.spec;
+        Some(match spec.normalization {
+            _ if !spec.gamma => spec.family(),
+            Normalization::Spectral => Method::Sn,
+            Normalization::Weight => Method::WeightNorm,
+            Normalization::Frobenius => Method::FrobeniusNorm,
+            Normalization::None | Normalization::Batch | Normalization::Layer => spec.family(),
+        })
+    }
+
     /// Settings in alphabetical order.
     pub fn settings(&self) -> Vec<&str> {
         let mut settings: Vec<&str> = self.runs.iter().map(|r| r.spec.setting.as_str()).collect();
@@ -173,7 +207,10 @@ impl Collected {
 
     /// The run that stands for `method` in figures of single runs: the best inception score, else setting C's lowest seed.
     pub fn representative(&self, method: Method) -> Option<&Run> {
-        let runs = || self.runs.iter().filter(|r| r.spec.family() == method);
+        let all = || self.runs.iter().filter(|r| r.spec.family() == method);
+        // A run whose reduced width was not made up for stands for the method only where there is no other.
+        let any = all().any(|r| !r.spec.lacks_correction());
+        let runs = || all().filter(move |r| !any || !r.spec.lacks_correction());
         let scored = runs().filter_map(|r| Some((r.score(Metric::Is)?.value?, r)));
         let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, r)| r);
         best.or_else(|| {
@@ -257,34 +294,12 @@ pub(crate) fn untrained_score(untrained: &[ScoreRecord], score: &ScoreRecord) ->
 }
 
 /// The heading of a column of these sweeps' best scores, with why it has none where runs were scored once.
-pub(crate) fn best_heading(sweeps: &[Collected], metric: Metric) -> &'static str {
+pub(crate) fn best_heading(sweeps: &[ScoredSweep], metric: Metric) -> &'static str {
     match sweeps.iter().filter(|c| c.scored_during_training(metric)).count() {
         0 => "best (needs eval_every)",
         n if n == sweeps.len() => "best",
         _ => "best (where eval_every scored during training)",
     }
-}
-
-/// Reads the folder `out` of a sweep or of a collection.
-///
-/// # Errors
-/// No plan, a malformed record, scores of different protocols, or runs that are no repetitions of each other in one cell.
-pub fn collect(out: &Path) -> Result<Collected> {
-    let SweepRecords { path, plan, real: ceiling, untrained, runs } = SweepRecords::read(out)?;
-    let mut expected: BTreeMap<Metric, Protocol> =
-        ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
-    let dead_critic = claims::definitions()?.dead_critic;
-    let mut runs = runs
-        .into_iter()
-        .map(|records| read(records, &mut expected, &untrained, &dead_critic))
-        .collect::<Result<Vec<_>>>()?;
-    let twice = plan.paper.as_ref().is_some_and(|p| p.twice);
-    runs.iter_mut().for_each(|run| run.twice = twice);
-    tell_settings_apart(&mut runs);
-    refuse_mixed_cells(&runs)?;
-    keep_commonest_protocol(&mut runs);
-    name_equal_images(&mut runs);
-    Ok(Collected { path, plan, ceiling, untrained, runs })
 }
 
 /// Adds to a setting's name that stands for several values, such as `custom`, those that tell them apart: `custom lr=0.0004`.
@@ -406,7 +421,7 @@ fn curve(spec: &RunSpec, scores: &[ScoreRecord]) -> Vec<ScoreRecord> {
 }
 
 /// Chooses a run's scores; the first score seen in a metric fixes the protocol of all.
-fn read(
+fn score_sheet(
     records: Arc<RunRecords>,
     expected: &mut BTreeMap<Metric, Protocol>,
     untrained: &[ScoreRecord],

@@ -1,0 +1,308 @@
+//! Values in groups as dots, each at a place with a letter: of several seeds the mean with its standard error and the seeds beside it, of one run
+//! an empty ring, so that it never looks like many. The axis reaches from the smallest value to the largest and no further.
+
+use crate::canvas::{
+    Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, WHITE, draw, wrapped,
+};
+use crate::frame::{Axis, Frame, Scale, short};
+use crate::statistics::summary;
+use crate::{Error, Rendered, Result};
+use plotters::style::RGBColor;
+use std::path::Path;
+
+const SIZE: (i32, i32) = (960 * DENSITY, 420 * DENSITY);
+const LEFT: i32 = 84 * DENSITY;
+const RIGHT: i32 = 20 * DENSITY;
+/// Distance of two places where there is much room, units.
+const WIDEST_STEP: f64 = 34.0 * DENSITY as f64;
+
+/// What stands at a place of a group: nothing, where no run has ended yet.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Dot {
+    /// One value a seed.
+    pub(crate) values: Vec<f64>,
+    /// How far a single run's own measurements spread.
+    pub(crate) spread: f64,
+    /// Runs that diverged and so have no value.
+    pub(crate) diverged: usize,
+    /// A second value, where it is another: the mean of the best scores during training.
+    pub(crate) best: Option<f64>,
+}
+
+/// The dots of one name below the axis.
+pub(crate) struct Group {
+    pub(crate) label: String,
+    pub(crate) color: RGBColor,
+    pub(crate) dots: Vec<Dot>,
+    /// A value to draw a line at across the group.
+    pub(crate) mark: Option<f64>,
+}
+
+/// A whole figure.
+pub(crate) struct DotChart {
+    pub(crate) stem: String,
+    pub(crate) title: String,
+    pub(crate) notes: Vec<String>,
+    pub(crate) scale: Scale,
+    pub(crate) label: String,
+    /// Name of each place of a group.
+    pub(crate) places: Vec<String>,
+    pub(crate) groups: Vec<Group>,
+    /// A value that the others are measured by, and its name: a dashed line, or a word above the plot where it is off the axis.
+    pub(crate) line: Option<(String, f64)>,
+    /// Lines below the axis.
+    pub(crate) foot: Vec<String>,
+}
+
+impl Dot {
+    /// Value and reach.
+    fn extent(&self) -> Option<(f64, f64)> {
+        let s = summary(&self.values)?;
+        Some((s.mean, s.standard_error.unwrap_or(self.spread)))
+    }
+
+    fn is_single(&self) -> bool {
+        self.values.len() == 1
+    }
+
+    /// Everything of it that the axis must hold.
+    fn reach(&self) -> Vec<f64> {
+        let extent = self.extent().map_or_else(Vec::new, |(v, s)| vec![v, v - s, v + s]);
+        extent.into_iter().chain(self.values.iter().copied()).chain(self.best).collect()
+    }
+}
+
+impl DotChart {
+    /// What the marks mean, for a caption; `within` is what a single run's spread is over.
+    pub(crate) fn legend(groups: &[Group], within: &str) -> String {
+        let dots = || groups.iter().flat_map(|g| &g.dots);
+        let mut text = String::new();
+        let seeds = dots().map(|d| d.values.len()).filter(|n| *n > 1);
+        if let (Some(least), Some(most)) = (seeds.clone().min(), seeds.max()) {
+            let n = if least == most { format!("{most}") } else { format!("{least} to {most}") };
+            text += &format!(
+                " Full dots: mean over {n} seeds, whiskers its standard error, small dots the seeds."
+            );
+        }
+        if dots().any(Dot::is_single) {
+            let spread = dots().any(|d| d.is_single() && d.spread > 0.0);
+            let lines = format!(", thin lines the standard deviation over its {within}");
+            text += &format!(" Rings: one run (n = 1){}.", if spread { &lines } else { "" });
+        }
+        if dots().any(|d| d.best.is_some()) {
+            text += " Dots: after the last update; short lines: mean of the best during training.";
+        }
+        if dots().any(|d| d.diverged > 0) {
+            text += " ×:\u{a0}runs that diverged, which are in no mean.";
+        }
+        text
+    }
+
+    /// Writes the figure.
+    pub(crate) fn render(&self, folder: &Path) -> Result<Rendered> {
+        let longest = self.places.iter().map(|p| p.chars().count()).max().unwrap_or(0);
+        // A letter stands below each place; longer names are numbered and listed.
+        let letters = longest <= 2;
+        let listed: Vec<String> = if letters {
+            Vec::new()
+        } else {
+            self.places.iter().enumerate().map(|(i, p)| format!("{}: {p}", i + 1)).collect()
+        };
+        let unmeasured =
+            |e: std::io::Error| Error::Draw { what: self.stem.clone(), reason: e.to_string() };
+        let width = (SIZE.0 - RIGHT - LEFT) / self.groups.len().max(1) as i32;
+        let names = self.groups.iter().map(|g| wrapped(&g.label, width - 6 * DENSITY));
+        let names = names.collect::<std::io::Result<Vec<_>>>().map_err(unmeasured)?;
+        let rows = names.iter().map(Vec::len).max().unwrap_or(1) as i32;
+        let foot = listed.iter().chain(&self.foot).map(|line| wrapped(line, SIZE.0 - RIGHT - LEFT));
+        let foot = foot.collect::<std::io::Result<Vec<_>>>().map_err(unmeasured)?.concat();
+        let (names_end, below) = (34 + 18 * rows, 36 + 18 * rows + 20 * foot.len() as i32);
+        let (names_end, below) = (names_end * DENSITY, below * DENSITY);
+        let frame = self.frame(30 * DENSITY, SIZE.1 - 54 * DENSITY);
+        let size = (SIZE.0, SIZE.1 - 54 * DENSITY + below);
+        let heading = Heading { title: self.title.clone(), notes: self.notes.clone() };
+        let paths = draw(folder, &self.stem, size, &heading, |canvas| {
+            frame.draw_y(canvas)?;
+            self.draw_line(canvas, &frame)?;
+            let width = f64::from(frame.right - frame.left) / self.groups.len().max(1) as f64;
+            for (i, (group, lines)) in self.groups.iter().zip(&names).enumerate() {
+                let left = f64::from(frame.left) + width * i as f64;
+                if i > 0 {
+                    let x = left as i32;
+                    canvas.line(vec![(x, frame.top), (x, frame.bottom)], FAINT, DENSITY)?;
+                }
+                let name =
+                    |j: usize| if letters { self.places[j].clone() } else { (j + 1).to_string() };
+                group.draw(canvas, &frame, (left, width), name)?;
+                for (row, line) in lines.iter().enumerate() {
+                    let y = frame.bottom + (26 + 18 * row as i32) * DENSITY;
+                    let at = ((left + width / 2.0) as i32, y);
+                    canvas.text(at, line, SMALL, BLACK, Anchor::TopCentre)?;
+                }
+            }
+            for (i, line) in foot.iter().enumerate() {
+                let y = frame.bottom + names_end + 20 * i as i32 * DENSITY;
+                canvas.text((LEFT, y), line, SMALL, GREY, Anchor::TopLeft)?;
+            }
+            Ok(())
+        })?;
+        Ok(Rendered::Written(paths))
+    }
+
+    fn frame(&self, top: i32, bottom: i32) -> Frame {
+        let dots = self.groups.iter().flat_map(|g| &g.dots).flat_map(Dot::reach);
+        let all: Vec<f64> = dots.chain(self.groups.iter().filter_map(|g| g.mark)).collect();
+        let positive = all.iter().copied().filter(|v| *v > 0.0);
+        let high = all.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let y = match self.scale {
+            Scale::Linear | Scale::Symmetric(_) => {
+                let low = all.iter().copied().fold(f64::INFINITY, f64::min);
+                let margin = 0.06 * (high - low).max(1e-9);
+                Axis::new(Scale::Linear, low - margin, high + margin, self.label.clone())
+            }
+            Scale::Log => {
+                let low = positive.fold(f64::INFINITY, f64::min);
+                let margin = (high / low).max(1.01).powf(0.06);
+                Axis::new(Scale::Log, low / margin, high * margin, self.label.clone())
+            }
+        };
+        let x = Axis::new(Scale::Linear, 0.0, 1.0, "");
+        Frame { left: LEFT, top, right: SIZE.0 - RIGHT, bottom, x, y }
+    }
+
+    fn draw_line(&self, canvas: &Canvas<'_>, frame: &Frame) -> Result<()> {
+        let Some((name, value)) = &self.line else { return Ok(()) };
+        let text = format!("{name} {}", short((value * 1000.0).round() / 1000.0));
+        let y = frame.y_at(*value);
+        let inside = (frame.top..frame.bottom).contains(&y) && y != frame.top;
+        let above = frame.top - 10 * DENSITY;
+        if !inside {
+            let text = format!("{text} (off the axis)");
+            return canvas.text((frame.right, above), &text, SMALL, BLACK, Anchor::Right);
+        }
+        canvas.dashes((frame.left, frame.right), y, BLACK)?;
+        let width = canvas.text_width(&text, SMALL)?;
+        canvas.text((frame.right, above), &text, SMALL, BLACK, Anchor::Right)?;
+        let end = frame.right - width - 8 * DENSITY;
+        canvas.dashes((end - 40 * DENSITY, end), above, BLACK)
+    }
+}
+
+impl Group {
+    /// Draws the dots between `left` and `left + width`, with the places' names below and the mark across.
+    fn draw(
+        &self,
+        canvas: &Canvas<'_>,
+        frame: &Frame,
+        (left, width): (f64, f64),
+        place: impl Fn(usize) -> String,
+    ) -> Result<()> {
+        let count = self.dots.len().max(1) as f64;
+        let step = (width * 0.88 / count).min(WIDEST_STEP);
+        let start = left + (width - step * count) / 2.0;
+        if let Some(mark) = self.mark {
+            let y = frame.y_at(mark);
+            let ends = [left as i32 + 6, (left + width) as i32 - 6];
+            canvas.line(vec![(ends[0], y), (ends[1], y)], BLACK, 2 * DENSITY)?;
+        }
+        for (j, dot) in self.dots.iter().enumerate() {
+            let x = (start + step * (j as f64 + 0.5)) as i32;
+            self.draw_dot(canvas, frame, x, dot)?;
+            let below = (x, frame.bottom + 5 * DENSITY);
+            canvas.text(below, &place(j), SMALL, GREY, Anchor::TopCentre)?;
+        }
+        Ok(())
+    }
+
+    fn draw_dot(&self, canvas: &Canvas<'_>, frame: &Frame, x: i32, dot: &Dot) -> Result<()> {
+        let Some((value, reach)) = dot.extent() else {
+            return draw_diverged(canvas, (x, frame.bottom), dot.diverged);
+        };
+        let (color, y) = (self.color, frame.y_at(value));
+        let ends = [value - reach, value + reach].map(|v| frame.y_at(v));
+        if let Some(best) = dot.best {
+            let y = frame.y_at(best);
+            let ends = [x - 6 * DENSITY, x + 6 * DENSITY];
+            canvas.line(vec![(ends[0], y), (ends[1], y)], BLACK, 2 * DENSITY)?;
+        }
+        if dot.is_single() {
+            if reach > 0.0 {
+                canvas.line(vec![(x, ends[0]), (x, ends[1])], GREY, DENSITY)?;
+            }
+            canvas.dot((x, y), 5 * DENSITY, color)?;
+            canvas.dot((x, y), 3 * DENSITY, WHITE)?;
+        } else {
+            canvas.line(vec![(x, ends[0]), (x, ends[1])], color, 2 * DENSITY)?;
+            for end in ends {
+                let half = 4 * DENSITY;
+                canvas.line(vec![(x - half, end), (x + half, end)], color, 2 * DENSITY)?;
+            }
+            canvas.dot((x, y), 5 * DENSITY, color)?;
+            // Beside the mean, which would hide them.
+            for seed in &dot.values {
+                canvas.dot((x + 8 * DENSITY, frame.y_at(*seed)), 3 * DENSITY / 2, BLACK)?;
+            }
+        }
+        draw_diverged(canvas, (x, ends[1].min(y)), dot.diverged)
+    }
+}
+
+/// A cross above `at` for runs that diverged, with their number where there are several.
+fn draw_diverged(canvas: &Canvas<'_>, (x, y): (i32, i32), runs: usize) -> Result<()> {
+    let text = match runs {
+        0 => return Ok(()),
+        1 => "×".to_string(),
+        n => format!("{n}×"),
+    };
+    canvas.text((x, y - 4 * DENSITY), &text, LABEL, BLACK, Anchor::BottomCentre)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(dots: Vec<Dot>) -> Vec<Group> {
+        vec![Group { label: String::new(), color: BLACK, dots, mark: None }]
+    }
+
+    #[test]
+    fn one_run_is_not_said_to_be_several() {
+        let single = Dot { values: vec![2.0], ..Dot::default() };
+        assert!(single.is_single() && single.extent() == Some((2.0, 0.0)));
+        let seeds = Dot { values: vec![2.0, 4.0], spread: 0.5, ..Dot::default() };
+        assert!(!seeds.is_single() && seeds.extent() == Some((3.0, 1.0)));
+        assert_eq!(Dot::default().extent(), None);
+        let text = DotChart::legend(&of(vec![single]), "splits");
+        assert!(
+            text.contains("n = 1") && !text.contains("seeds") && !text.contains("thin lines"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn runs_that_diverged_are_said_beside_those_that_did_not() {
+        let seeds = Dot { values: vec![2.0, 4.0], ..Dot::default() };
+        let said =
+            |diverged| DotChart::legend(&of(vec![Dot { diverged, ..seeds.clone() }]), "splits");
+        assert!(!said(0).contains("diverged") && said(1).contains("diverged"));
+    }
+
+    #[test]
+    fn the_axis_reaches_from_the_smallest_value_to_the_largest() {
+        let values = [4.0, 9.0, 40.0].map(|v| Dot { values: vec![v], ..Dot::default() });
+        let chart = DotChart {
+            stem: String::new(),
+            title: String::new(),
+            notes: Vec::new(),
+            scale: Scale::Log,
+            label: String::new(),
+            places: Vec::new(),
+            groups: of(values.to_vec()),
+            line: Some(("real data".into(), 0.05)),
+            foot: Vec::new(),
+        };
+        let frame = chart.frame(0, 1000);
+        assert!((900..1000).contains(&frame.y_at(4.0)) && frame.y_at(40.0) > 0);
+        assert_eq!(frame.y_at(0.05), 1000, "the real data do not stretch it");
+    }
+}
