@@ -18,7 +18,6 @@ pub mod loss;
 pub mod model;
 pub mod norm;
 pub mod ops;
-mod provenance;
 pub mod regularizer;
 pub mod replay;
 pub mod rng;
@@ -30,7 +29,6 @@ pub mod trainer;
 pub use candle_core::{DType, Device, Tensor, Var};
 pub use device::parse_device;
 pub use error::{Error, Result, status_after};
-pub use provenance::cpu_model;
 
 /// The instruction set that the CPU kernels use on this machine; bits are the same within one.
 pub fn instruction_set() -> &'static str {

@@ -11,7 +11,7 @@ use sngan_core::trainer::{cost, measure};
 use sngan_eval::fid::frechet_distance;
 use sngan_eval::{Inception, Moments, Preparation, Statistics};
 use sngan_experiment::method::Method;
-use sngan_experiment::{RunDir, RunSpec};
+use sngan_experiment::{RunDir, RunSpec, machine};
 use std::path::Path;
 use std::time::Instant;
 
@@ -145,14 +145,5 @@ fn number(value: &serde_json::Value) -> f64 {
 
 /// The most memory this process has held, in MB of 2²⁰ bytes; `None` where the system does not tell.
 fn peak_rss_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let kib: f64 = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?
-        .trim()
-        .strip_suffix("kB")?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(kib / 1024.0)
+    machine::peak_memory().map(|bytes| bytes as f64 / (1024.0 * 1024.0))
 }

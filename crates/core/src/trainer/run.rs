@@ -3,13 +3,13 @@
 use super::{Trainer, Update};
 use crate::checkpoint;
 use crate::model::Place;
-use crate::{Error, Result, generate, provenance, status_after};
+use crate::{Error, Result, generate, status_after};
 use candle_core::Device;
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::records::{
     FORMAT_VERSION, LogRecord, Provenance, Record, Segment, Source, Status, TimingRecord, finite,
 };
-use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, run_dir};
+use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, machine, run_dir};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -140,7 +140,7 @@ fn segment(from: u64, device: &Device, options: &TrainOptions) -> Segment {
             candle_core::DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
         },
         threads: options.threads,
-        cpu: provenance::cpu_model(),
+        cpu: machine::cpu_model(),
         instruction_set: sngan_kernels::Isa::best().name().into(),
     }
 }
