@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Figure10) -> Result<Ended> {
         version: FORMAT_VERSION,
         sngan: env!("CARGO_PKG_VERSION").into(),
         cpu: machine::cpu_model(),
-        instruction_set: sngan_core::instruction_set().to_string(),
+        instruction_set: sngan_tensor::instruction_set().to_string(),
         threads: rayon::current_num_threads(),
         batch: arguments.batch,
         width_divisor: arguments.width_divisor,

@@ -96,6 +96,7 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
             progress.println("no scores: the experiment names no backbone, or none that is here")
         }
         Event::Started { .. } => {}
+        Event::Warning { run, warning } => progress.warn(&format!("{run}: {warning}")),
         Event::Progress { run, gen_update, .. } => {
             work.done(run, *gen_update);
             progress.set(work.position(), || run.clone());

@@ -2,10 +2,10 @@
 
 use super::labels::needed;
 use super::{Labels, Mode, NORM_EPS, Parameters, Place, RUNNING_DECAY, find, init};
-use crate::ops::{self, FeatureMap};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::arch::Norm;
+use sngan_tensor::ops::{self, FeatureMap};
 use std::collections::BTreeMap;
 
 /// Batch normalization of `[N, C, H, W]` over (N, H, W): trained γ and β, `[C]` or, conditional, `[classes, C]`; running averages `[C]`.
@@ -74,14 +74,8 @@ impl BatchNorm {
             (gamma, beta) = (labels.rows(&gamma)?, labels.rows(&beta)?);
         }
         if mode == Mode::Eval {
-            return ops::batch_norm_with(
-                x,
-                &gamma,
-                &beta,
-                [&self.running_mean, &self.running_var],
-                NORM_EPS,
-                slope,
-            );
+            let running = [&self.running_mean, &self.running_var];
+            return Ok(ops::batch_norm_with(x, &gamma, &beta, running, NORM_EPS, slope)?);
         }
         let (y, mean, var) = ops::batch_norm(x, Some(&gamma), &beta, NORM_EPS, slope)?;
         let [n, _, h, w] = x.dims()?;

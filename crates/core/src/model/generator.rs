@@ -3,12 +3,12 @@
 use super::batch_norm::BatchNorm;
 use super::plan::{Node, Pass, Plan, walk};
 use super::{Labels, Mode, Parameters, Place, find, init};
-use crate::ops::{self, FeatureMap, Finish};
-use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{Activation, LayerKind, LayerSpec, PointSpec, Z_DIM};
+use sngan_tensor::ops::{self, FeatureMap, Finish};
+use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 struct GeneratorLayer {
@@ -162,7 +162,8 @@ impl Generator {
             return Err(Error::Invalid("the generator's first layer is not dense".into()));
         };
         let x = layers[0].dense(n, z, labels, parameters, mode, place)?;
-        walk(rest, &x, &mut Forward { layers, points, labels, parameters, mode })?.to_tensor()
+        let mut pass = Forward { layers, points, labels, parameters, mode };
+        Ok(walk(rest, &x, &mut pass)?.to_tensor()?)
     }
 }
 
@@ -185,7 +186,7 @@ impl Pass for Forward<'_> {
         let slope = point.spec.activation.slope();
         match &mut point.batch_norm {
             Some(bn) => bn.forward(x, self.labels, self.parameters, self.mode, slope),
-            None => ops::activation(x, slope),
+            None => Ok(ops::activation(x, slope)?),
         }
     }
 
@@ -217,7 +218,7 @@ impl GeneratorLayer {
                 .forward(&features, labels, parameters, mode, self.spec.activation.slope())?
                 .to_tensor()?;
         }
-        FeatureMap::of(place.arm, &x.reshape((n, c, h, w))?)
+        Ok(FeatureMap::of(place.arm, &x.reshape((n, c, h, w))?)?)
     }
 
     fn forward(
@@ -249,6 +250,6 @@ impl GeneratorLayer {
             None => x,
             Some(bn) => bn.forward(&x, labels, parameters, mode, slope)?,
         };
-        if self.spec.activation == Activation::Tanh { ops::tanh(&x) } else { Ok(x) }
+        Ok(if self.spec.activation == Activation::Tanh { ops::tanh(&x)? } else { x })
     }
 }

@@ -2,13 +2,13 @@
 
 use super::{NORM_EPS, Parameters, Place, init};
 use crate::norm::{Iterate, WeightNorm};
-use crate::ops::{self, Arm, FeatureMap, Finish};
-use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::arch::{LayerKind, LayerSpec, Norm, PointSpec};
 use sngan_experiment::method::{Normalization, Regularizer};
 use sngan_experiment::{LayerCorrection, RunSpec};
+use sngan_tensor::ops::{self, Arm, FeatureMap, Finish};
+use sngan_tensor::rng::Streams;
 
 /// Normalization of a feature map, with its trained β `[C]`.
 #[derive(Debug, Clone)]
@@ -107,13 +107,11 @@ impl PostNorm {
 
     /// Normalizes `x` and applies the activation with `slope`; `beta` is this update's.
     fn forward(&self, x: &FeatureMap, beta: Option<&Tensor>, slope: f64) -> Result<FeatureMap> {
-        match (self, beta) {
-            (PostNorm::Batch(_), Some(beta)) => {
-                Ok(ops::batch_norm(x, None, beta, NORM_EPS, slope)?.0)
-            }
-            (PostNorm::Layer(_), Some(beta)) => ops::layer_norm(x, beta, NORM_EPS, slope),
-            _ => ops::activation(x, slope),
-        }
+        Ok(match (self, beta) {
+            (PostNorm::Batch(_), Some(beta)) => ops::batch_norm(x, None, beta, NORM_EPS, slope)?.0,
+            (PostNorm::Layer(_), Some(beta)) => ops::layer_norm(x, beta, NORM_EPS, slope)?,
+            _ => ops::activation(x, slope)?,
+        })
     }
 
     /// Refuses a layer whose output is no piecewise linear function of its input.
@@ -152,7 +150,7 @@ impl DiscriminatorPoint {
     /// The directional derivative along `t` where the output was `of`.
     pub(super) fn tangent(&self, t: &FeatureMap, of: &FeatureMap) -> Result<FeatureMap> {
         self.post.piecewise_linear()?;
-        ops::mask(t, of, self.spec.activation.slope())
+        Ok(ops::mask(t, of, self.spec.activation.slope())?)
     }
 }
 
@@ -243,18 +241,20 @@ impl DiscriminatorLayer {
     }
 
     fn linear(&self, w: &LayerWeights, x: &FeatureMap, finish: Finish<'_>) -> Result<FeatureMap> {
-        match self.spec.kind {
+        Ok(match self.spec.kind {
             LayerKind::Conv { stride, padding, .. } => {
-                ops::conv2d(x, &w.effective, stride, padding, finish)
+                ops::conv2d(x, &w.effective, stride, padding, finish)?
             }
             LayerKind::Deconv { stride, padding, .. } => {
-                ops::conv_transpose2d(x, &w.effective, stride, padding, finish)
+                ops::conv_transpose2d(x, &w.effective, stride, padding, finish)?
             }
-            LayerKind::Dense { .. } | LayerKind::Embedding { .. } => Err(Error::Invalid(format!(
-                "layer {}: only the head reads features",
-                self.spec.name
-            ))),
-        }
+            LayerKind::Dense { .. } | LayerKind::Embedding { .. } => {
+                return Err(Error::Invalid(format!(
+                    "layer {}: only the head reads features",
+                    self.spec.name
+                )));
+            }
+        })
     }
 
     pub(super) fn forward(&self, w: &LayerWeights, x: &FeatureMap) -> Result<FeatureMap> {

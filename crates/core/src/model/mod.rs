@@ -57,19 +57,23 @@ pub struct Place {
     /// f32 to train; f64 for oracles.
     pub dtype: DType,
     /// Which arm of the operations is used.
-    pub arm: crate::ops::Arm,
+    pub arm: sngan_tensor::ops::Arm,
 }
 
 impl Place {
     /// f32 on `device`, with the default arm.
     pub fn new(device: &Device) -> Place {
-        let arm = if device.is_cpu() { crate::ops::Arm::Ours } else { crate::ops::Arm::Candle };
+        let arm = if device.is_cpu() {
+            sngan_tensor::ops::Arm::Ours
+        } else {
+            sngan_tensor::ops::Arm::Candle
+        };
         Place { device: device.clone(), dtype: DType::F32, arm }
     }
 
     /// The oracle: f64 on the CPU through Candle's operations.
     pub fn oracle() -> Place {
-        Place { device: Device::Cpu, dtype: DType::F64, arm: crate::ops::Arm::Candle }
+        Place { device: Device::Cpu, dtype: DType::F64, arm: sngan_tensor::ops::Arm::Candle }
     }
 
     /// A tensor of f32 draws, in this place's type.
