@@ -4,7 +4,7 @@ use crate::Result;
 use candle_core::{Device, Tensor, Var};
 use sngan_eval::ScorerSpec;
 use sngan_eval::scorer::weights::{Shapes, Tensors};
-use sngan_tensor::ops::{self, Arm, FeatureMap, Finish};
+use sngan_tensor::ops::{self, Activation, Arm, FeatureMap, Finish};
 use sngan_tensor::rng::Streams;
 
 /// Batch normalization's ε.
@@ -93,8 +93,13 @@ impl TrainedNetwork {
         for (spec, layer) in self.spec.convolutions.iter().zip(&mut self.layers) {
             // The bias is batch normalization's β already.
             let linear = spec.apply(&x, &layer.weight, Finish::Linear)?;
-            let (normalized, mean, variance) =
-                ops::batch_norm(&linear, Some(&layer.gamma), &layer.beta, BN_EPS, 0.0)?;
+            let (normalized, mean, variance) = ops::batch_norm(
+                &linear,
+                Some(&layer.gamma),
+                &layer.beta,
+                BN_EPS,
+                Activation::Relu,
+            )?;
             move_towards(&mut layer.mean, &mean.to_vec1()?);
             move_towards(&mut layer.variance, &variance.to_vec1()?);
             x = normalized;

@@ -1,13 +1,13 @@
 //! The generator: dense, transposed convolutions or residual blocks with batch normalization and ReLU, a last convolution and tanh.
 
-use super::batch_norm::BatchNorm;
 use super::plan::{Node, Pass, Plan, walk};
 use super::{Labels, Mode, Parameters, Place, find, init};
+use super::{batch_norm::BatchNorm, piecewise_linear};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::RunSpec;
-use sngan_experiment::arch::{Activation, LayerKind, LayerSpec, PointSpec, Z_DIM};
-use sngan_tensor::ops::{self, FeatureMap, Finish};
+use sngan_experiment::arch::{self, LayerKind, LayerSpec, PointSpec, Z_DIM};
+use sngan_tensor::ops::{self, Activation, FeatureMap, Finish};
 use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
@@ -183,10 +183,10 @@ impl Pass for Forward<'_> {
 
     fn point(&mut self, i: usize, x: &FeatureMap) -> Result<FeatureMap> {
         let point = &mut self.points[i];
-        let slope = point.spec.activation.slope();
+        let activation = piecewise_linear(point.spec.activation);
         match &mut point.batch_norm {
-            Some(bn) => bn.forward(x, self.labels, self.parameters, self.mode, slope),
-            None => Ok(ops::activation(x, slope)?),
+            Some(bn) => bn.forward(x, self.labels, self.parameters, self.mode, activation),
+            None => Ok(ops::activation(x, activation)?),
         }
     }
 
@@ -214,9 +214,8 @@ impl GeneratorLayer {
             ops::dense(place.arm, z, &parameters.of(&self.weight), &parameters.of(&self.bias))?;
         if let Some(bn) = &mut self.batch_norm {
             let features = FeatureMap::of(place.arm, &x.reshape((n, c * h * w, 1, 1))?)?;
-            x = bn
-                .forward(&features, labels, parameters, mode, self.spec.activation.slope())?
-                .to_tensor()?;
+            let activation = piecewise_linear(self.spec.activation);
+            x = bn.forward(&features, labels, parameters, mode, activation)?.to_tensor()?;
         }
         Ok(FeatureMap::of(place.arm, &x.reshape((n, c, h, w))?)?)
     }
@@ -228,10 +227,11 @@ impl GeneratorLayer {
         parameters: Parameters,
         mode: Mode,
     ) -> Result<FeatureMap> {
-        let (weight, bias, slope) =
-            (parameters.of(&self.weight), parameters.of(&self.bias), self.spec.activation.slope());
-        let finish =
-            Finish::BiasActivation(&bias, if self.batch_norm.is_some() { 1.0 } else { slope });
+        let (weight, bias) = (parameters.of(&self.weight), parameters.of(&self.bias));
+        let activation = piecewise_linear(self.spec.activation);
+        // Batch normalization, where it follows, comes before the activation.
+        let first = if self.batch_norm.is_some() { Activation::Identity } else { activation };
+        let finish = Finish::BiasActivation(&bias, first);
         let x = match self.spec.kind {
             LayerKind::Conv { stride, padding, .. } => {
                 ops::conv2d(x, &weight, stride, padding, finish)?
@@ -248,8 +248,8 @@ impl GeneratorLayer {
         };
         let x = match &mut self.batch_norm {
             None => x,
-            Some(bn) => bn.forward(&x, labels, parameters, mode, slope)?,
+            Some(bn) => bn.forward(&x, labels, parameters, mode, activation)?,
         };
-        Ok(if self.spec.activation == Activation::Tanh { ops::tanh(&x)? } else { x })
+        Ok(if self.spec.activation == arch::Activation::Tanh { ops::tanh(&x)? } else { x })
     }
 }

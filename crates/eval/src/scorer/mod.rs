@@ -10,7 +10,7 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use sngan_data::Images;
-use sngan_tensor::ops::{self, Arm, FeatureMap, Finish};
+use sngan_tensor::ops::{self, Activation, Arm, FeatureMap, Finish};
 use std::path::Path;
 
 /// Images a forward pass takes. Every pass has exactly this shape, so an image's features depend neither on how many are scored after it
@@ -155,7 +155,7 @@ impl Scorer {
         let arm = Arm::of(&images);
         let mut x = FeatureMap::of(arm, &images)?;
         for (layer, (weight, bias)) in self.spec.convolutions.iter().zip(&self.convolutions) {
-            x = layer.apply(&x, weight, Finish::BiasActivation(bias, 0.0))?;
+            x = layer.apply(&x, weight, Finish::BiasActivation(bias, Activation::Relu))?;
         }
         let pool = ops::mean_pool(&x)?;
         let logits = ops::dense(arm, &pool, &self.dense.0, &self.dense.1)?;

@@ -1,9 +1,9 @@
 //! Features of whole images, such as a label's embedding, beside the channels of their feature map.
 
 use super::feature_map::{Element, FeatureMap, Map, by_dtype, number, with_slice};
-use super::node::{no_input, served};
+use super::node::{self, Gradients, MapGradient, Values};
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use sngan_kernels::{Buffer, append as kernel};
 use std::sync::Arc;
 
@@ -32,26 +32,11 @@ fn ours<T: Element>(x: &Map, features: &Tensor, e: usize) -> Result<FeatureMap> 
         kernel::forward(size, T::values(&x.data)?, features, &mut y);
         Ok(())
     })?;
-    let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
-    Map::record::<T>(
-        "append",
-        [n, c + e, h, w],
-        Arc::new(T::data(y)),
-        None,
-        [&handle, features, &none],
-        move |[handle, features, _], dy| {
-            let mut dx = Buffer::<T>::arbitrary(size.len());
-            let mut de = vec![number::<T>(0.0); features.elem_count()];
-            kernel::backward(size, dy, &mut dx, &mut de);
-            if handle.track_op() {
-                x.receive(dx)?;
-            }
-            let de = if features.track_op() {
-                Some(Tensor::from_vec(de, features.shape(), &Device::Cpu)?)
-            } else {
-                None
-            };
-            Ok([served(handle)?, de, None])
-        },
-    )
+    let values = Values { dims: [n, c + e, h, w], data: Arc::new(T::data(y)), mask: None };
+    node::map::<T, _, 1, 1>("append", [x], [features], values, move |call| {
+        let mut dx = Buffer::<T>::arbitrary(size.len());
+        let mut de = vec![number::<T>(0.0); call.tensors[0].elem_count()];
+        kernel::backward(size, call.dy, &mut dx, &mut de);
+        Ok(Gradients { maps: [Some(MapGradient::Values(dx))], tensors: [Some(de)] })
+    })
 }

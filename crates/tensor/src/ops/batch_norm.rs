@@ -1,8 +1,9 @@
 //! Batch normalization, with the statistics of the batch or given ones, and the activation that follows it. γ and β are the channels', or,
 //! for conditional batch normalization, each image's: the rows of its class.
 
+use super::activation::Activation;
 use super::feature_map::{Element, FeatureMap, Map, by_dtype, number, with_optional, with_slice};
-use super::node::{Gradients, no_input, served};
+use super::node::{self, Call, Gradients, MapGradient, Values};
 use super::pointwise::activate;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -10,8 +11,8 @@ use sngan_kernels::batch_norm::{self as kernel, Statistics};
 use sngan_kernels::{Buffer, conditional_norm};
 use std::sync::Arc;
 
-/// `act((x − mean) / √(var + eps) · γ + β)` for `x` `[N, C, H, W]`, statistics over (N, H, W), `gamma` (1 when absent) and `beta` `[C]`, or
-/// both `[N, C]`; `act` is the identity for `slope` 1, ReLU for 0. Returns y, and, detached, the batch's mean and *biased* variance `[C]`.
+/// `activation((x − mean) / √(var + eps) · γ + β)` for `x` `[N, C, H, W]`, statistics over (N, H, W), `gamma` (1 when absent) and `beta` `[C]`, or
+/// both `[N, C]`. Returns y, and, detached, the batch's mean and *biased* variance `[C]`.
 ///
 /// # Errors
 /// When the shapes do not fit.
@@ -20,12 +21,14 @@ pub fn batch_norm(
     gamma: Option<&Tensor>,
     beta: &Tensor,
     eps: f64,
-    slope: f64,
+    activation: Activation,
 ) -> Result<(FeatureMap, Tensor, Tensor)> {
     check(x, gamma, beta)?;
     match x {
-        FeatureMap::Candle(x) => composed(x, gamma, beta, eps, slope),
-        FeatureMap::Ours(map) => by_dtype!(map.dtype, T, ours::<T>(map, gamma, beta, eps, slope)),
+        FeatureMap::Candle(x) => composed(x, gamma, beta, eps, activation),
+        FeatureMap::Ours(map) => {
+            by_dtype!(map.dtype, T, ours::<T>(map, gamma, beta, eps, activation))
+        }
     }
 }
 
@@ -58,7 +61,7 @@ fn composed(
     gamma: Option<&Tensor>,
     beta: &Tensor,
     eps: f64,
-    slope: f64,
+    activation: Activation,
 ) -> Result<(FeatureMap, Tensor, Tensor)> {
     let (n, _, h, w) = x.dims4()?;
     let count = (n * h * w) as f64;
@@ -70,7 +73,7 @@ fn composed(
     if let Some(gamma) = gamma {
         y = y.broadcast_mul(&over_the_plane(gamma)?)?;
     }
-    let y = activate(&y.broadcast_add(&over_the_plane(beta)?)?, slope)?;
+    let y = activate(&y.broadcast_add(&over_the_plane(beta)?)?, activation)?;
     Ok((FeatureMap::Candle(y), mean.flatten_all()?.detach(), var.flatten_all()?.detach()))
 }
 
@@ -79,7 +82,7 @@ fn ours<T: Element>(
     gamma: Option<&Tensor>,
     beta: &Tensor,
     eps: f64,
-    slope: f64,
+    activation: Activation,
 ) -> Result<(FeatureMap, Tensor, Tensor)> {
     let channels = x.dims[1];
     let (mut mean, mut var) = (vec![number::<T>(0.0); channels], vec![number::<T>(0.0); channels]);
@@ -88,7 +91,8 @@ fn ours<T: Element>(
         Tensor::from_slice(&mean, channels, &Device::Cpu)?,
         Tensor::from_slice(&var, channels, &Device::Cpu)?,
     );
-    let y = normalize(x, gamma, beta, Known { mean, var, of: Statistics::OfBatch, eps }, slope)?;
+    let y =
+        normalize(x, gamma, beta, Known { mean, var, of: Statistics::OfBatch, eps }, activation)?;
     Ok((y, tensors.0, tensors.1))
 }
 
@@ -105,7 +109,7 @@ fn normalize<T: Element>(
     gamma: Option<&Tensor>,
     beta: &Tensor,
     known: Known<T>,
-    slope: f64,
+    activation: Activation,
 ) -> Result<FeatureMap> {
     let (mut y, by_image) = (Buffer::<T>::arbitrary(x.size().len()), beta.rank() == 2);
     with_optional(gamma, |gamma| {
@@ -120,7 +124,7 @@ fn normalize<T: Element>(
                         beta,
                         statistics,
                         known.eps,
-                        number(slope),
+                        number(activation.slope()),
                         &mut y,
                     );
                 }
@@ -131,7 +135,7 @@ fn normalize<T: Element>(
                     statistics.0,
                     statistics.1,
                     known.eps,
-                    number(slope),
+                    number(activation.slope()),
                     &mut y,
                 ),
             }
@@ -139,26 +143,33 @@ fn normalize<T: Element>(
         })
     })?;
     let data = Arc::new(T::data(y));
-    let mask = (slope != 1.0).then(|| (data.clone(), slope));
-    let (none, with_gamma) = (no_input()?, gamma.is_some());
-    let (x, handle, gamma) = (x.clone(), x.handle.clone(), gamma.unwrap_or(&none));
-    Map::record::<T>("batch-norm", x.dims, data, mask, [&handle, gamma, beta], move |inputs, dy| {
-        gradients(&x, with_gamma, inputs, &known, dy)
-    })
+    let values = Values { dims: x.dims, mask: activation.mask(&data), data };
+    match gamma {
+        Some(gamma) => {
+            node::map::<T, _, 1, 2>("batch-norm", [x], [gamma, beta], values, move |call| {
+                let (dx, dgamma, dbeta) = gradients(&call, Some(call.tensors[0]), &known)?;
+                Ok(Gradients { maps: [Some(dx)], tensors: [Some(dgamma), Some(dbeta)] })
+            })
+        }
+        None => node::map::<T, _, 1, 1>("batch-norm", [x], [beta], values, move |call| {
+            let (dx, _, dbeta) = gradients(&call, None, &known)?;
+            Ok(Gradients { maps: [Some(dx)], tensors: [Some(dbeta)] })
+        }),
+    }
 }
 
-fn gradients<T: Element>(
-    x: &Map,
-    with_gamma: bool,
-    [handle, gamma, beta]: [&Tensor; 3],
+/// Those of the map, of γ and of β, which is the last of the tensors.
+fn gradients<T: Element, const N: usize>(
+    call: &Call<'_, T, 1, N>,
+    gamma: Option<&Tensor>,
     known: &Known<T>,
-    dy: &[T],
-) -> candle_core::Result<Gradients> {
+) -> candle_core::Result<(MapGradient<T>, Vec<T>, Vec<T>)> {
+    let (x, beta, dy) = (&call.maps[0], call.tensors[N - 1], call.dy);
     let mut dx = Buffer::<T>::arbitrary(dy.len());
     let (mut dgamma, mut dbeta) =
         (vec![number::<T>(0.0); beta.elem_count()], vec![number::<T>(0.0); beta.elem_count()]);
     let statistics = (&known.mean[..], &known.var[..], known.of);
-    with_optional(with_gamma.then_some(gamma), |gamma| {
+    with_optional(gamma, |gamma| {
         let values = T::values(&x.data)?;
         match gamma {
             Some(gamma) if beta.rank() == 2 => {
@@ -188,13 +199,7 @@ fn gradients<T: Element>(
         }
         Ok(())
     })?;
-    if handle.track_op() {
-        x.receive(dx)?;
-    }
-    let asked = |t: &Tensor, d: Vec<T>| {
-        if t.track_op() { Tensor::from_vec(d, t.shape(), &Device::Cpu).map(Some) } else { Ok(None) }
-    };
-    Ok([served(handle)?, asked(gamma, dgamma)?, asked(beta, dbeta)?])
+    Ok((MapGradient::Values(dx), dgamma, dbeta))
 }
 
 /// [`batch_norm`] with given statistics `[C]`, such as running averages, as constants.
@@ -207,7 +212,7 @@ pub fn batch_norm_with(
     beta: &Tensor,
     [mean, var]: [&Tensor; 2],
     eps: f64,
-    slope: f64,
+    activation: Activation,
 ) -> Result<FeatureMap> {
     check(x, Some(gamma), beta)?;
     let (mean, var) = (mean.detach(), var.detach());
@@ -217,12 +222,12 @@ pub fn batch_norm_with(
             let y = x
                 .broadcast_sub(&over_the_plane(&mean)?)?
                 .broadcast_mul(&over_the_plane(&scale)?)?;
-            Ok(FeatureMap::Candle(activate(&y.broadcast_add(&over_the_plane(beta)?)?, slope)?))
+            Ok(FeatureMap::Candle(activate(&y.broadcast_add(&over_the_plane(beta)?)?, activation)?))
         }
         FeatureMap::Ours(map) => by_dtype!(map.dtype, T, {
             let host = |t: &Tensor| with_slice::<T, _>(t, |s| Ok(s.to_vec()));
             let known = Known { mean: host(&mean)?, var: host(&var)?, of: Statistics::Given, eps };
-            normalize::<T>(map, Some(gamma), beta, known, slope)
+            normalize::<T>(map, Some(gamma), beta, known, activation)
         }),
     }
 }

@@ -1,10 +1,11 @@
 //! Convolution and transposed convolution, with what follows them in the same pass.
 
+use super::activation::Activation;
 use super::feature_map::{Element, FeatureMap, Map, by_dtype, number, with_optional, with_slice};
-use super::node::{Gradients, no_input, served};
+use super::node::{self, Call, Gradients, MapGradient, Values};
 use super::pointwise::{bias_activation, tangent};
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use sngan_kernels::conv::{self, Epilogue};
 use sngan_kernels::{Buffer, ConvShape, sums};
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 pub enum Finish<'a> {
     /// Nothing.
     Linear,
-    /// `a > 0 ? a : slope·a` with `a = result + bias` `[O]`; `slope` 1 is the identity, 0 ReLU.
-    BiasActivation(&'a Tensor, f64),
-    /// The directional derivative of an activation whose output was this map: the result where it is positive, else `slope` times the result.
-    Tangent(&'a FeatureMap, f64),
+    /// The activation of the result plus a bias `[O]`.
+    BiasActivation(&'a Tensor, Activation),
+    /// The directional derivative of an activation whose output was this map: the result where the map is positive, and elsewhere the result
+    /// times the activation's slope there.
+    Tangent(&'a FeatureMap, Activation),
 }
 
 /// Cross-correlation of `x` `[N, C, H, W]` with `w` `[O, C, k, k]`, zero padding on each side → `[N, O, H', W']`.
@@ -85,8 +87,8 @@ pub fn conv_transpose2d(
 fn finish_candle(y: &Tensor, finish: Finish<'_>) -> Result<FeatureMap> {
     Ok(FeatureMap::Candle(match finish {
         Finish::Linear => y.clone(),
-        Finish::BiasActivation(bias, slope) => bias_activation(y, bias, slope)?,
-        Finish::Tangent(FeatureMap::Candle(of), slope) => tangent(y, of, slope)?,
+        Finish::BiasActivation(bias, activation) => bias_activation(y, bias, activation)?,
+        Finish::Tangent(FeatureMap::Candle(of), activation) => tangent(y, of, activation)?,
         Finish::Tangent(FeatureMap::Ours(_), _) => return Err(Error::MixedArms),
     }))
 }
@@ -136,8 +138,8 @@ fn ours<T: Element>(linear: Linear, x: &Map, w: &Tensor, finish: Finish<'_>) -> 
     let mut y = Buffer::<T>::arbitrary(dims.iter().product());
     let (bias, of) = match finish {
         Finish::Linear => (None, None),
-        Finish::BiasActivation(bias, slope) => (Some((bias, slope)), None),
-        Finish::Tangent(FeatureMap::Ours(of), slope) => (None, Some((of.data.clone(), slope))),
+        Finish::BiasActivation(bias, activation) => (Some((bias, activation)), None),
+        Finish::Tangent(FeatureMap::Ours(of), activation) => (None, activation.mask(&of.data)),
         Finish::Tangent(FeatureMap::Candle(_), _) => return Err(Error::MixedArms),
     };
     let input = T::values(&x.data)?;
@@ -147,8 +149,8 @@ fn ours<T: Element>(linear: Linear, x: &Map, w: &Tensor, finish: Finish<'_>) -> 
                 (Some((of, slope)), _) => {
                     Epilogue::Mask { of: T::values(of)?, slope: number(*slope) }
                 }
-                (None, Some((_, slope))) => {
-                    Epilogue::BiasActivation { bias: b, slope: number(slope) }
+                (None, Some((_, activation))) => {
+                    Epilogue::BiasActivation { bias: b, slope: number(activation.slope()) }
                 }
                 (None, None) => Epilogue::None,
             };
@@ -157,55 +159,57 @@ fn ours<T: Element>(linear: Linear, x: &Map, w: &Tensor, finish: Finish<'_>) -> 
         })
     })?;
     let data = Arc::new(T::data(y));
-    let mask = match (of, bias) {
-        (Some(of), _) => Some(of),
-        (None, Some((_, slope))) if slope != 1.0 => Some((data.clone(), slope)),
-        _ => None,
-    };
-    let none = no_input()?;
-    let (x, handle, bias) = (x.clone(), x.handle.clone(), bias.map_or(&none, |b| b.0));
-    Map::record::<T>("convolution", dims, data, mask, [&handle, w, bias], move |inputs, dy| {
-        gradients(linear, &x, inputs, dy)
-    })
+    let mask = of.or_else(|| bias.and_then(|(_, activation)| activation.mask(&data)));
+    let values = Values { dims, data, mask };
+    match bias {
+        Some((bias, _)) => {
+            node::map::<T, _, 1, 2>("convolution", [x], [w, bias], values, move |call| {
+                let (dx, dw) = gradients(linear, &call)?;
+                let db = call.asks_tensor[1].then(|| bias_gradient(call.tensors[1], call.dy));
+                Ok(Gradients { maps: [dx], tensors: [dw, db] })
+            })
+        }
+        None => node::map::<T, _, 1, 1>("convolution", [x], [w], values, move |call| {
+            let (dx, dw) = gradients(linear, &call)?;
+            Ok(Gradients { maps: [dx], tensors: [dw] })
+        }),
+    }
 }
 
-/// Those of [`ours`]. Gradients that nobody asked for (frozen D in G's update, images in D's update) are not computed.
-fn gradients<T: Element>(
+/// Gradients of a map and a weight.
+type OfLayer<T> = (Option<MapGradient<T>>, Option<Vec<T>>);
+
+/// Those of [`ours`] in the map and the weight. What nobody asked for (frozen D in G's update, images in D's update) is not computed.
+fn gradients<T: Element, const N: usize>(
     linear: Linear,
-    x: &Map,
-    [handle, w, bias]: [&Tensor; 3],
-    dy: &[T],
-) -> candle_core::Result<Gradients> {
-    if handle.track_op() {
-        let mut dx = Buffer::<T>::arbitrary(x.size().len());
+    call: &Call<'_, T, 1, N>,
+) -> candle_core::Result<OfLayer<T>> {
+    let (x, w, dy) = (&call.maps[0], call.tensors[0], call.dy);
+    let mut dx = None;
+    if call.asks_map[0] {
+        let mut values = Buffer::<T>::arbitrary(x.size().len());
         with_slice(w, |w| {
             let epilogue = match &x.mask {
                 Some((of, slope)) => Epilogue::Mask { of: T::values(of)?, slope: number(*slope) },
                 None => Epilogue::None,
             };
-            linear.grad_input(dy, w, epilogue, &mut dx);
+            linear.grad_input(dy, w, epilogue, &mut values);
             Ok(())
         })?;
-        x.gradient.add(dx)?;
+        dx = Some(MapGradient::BeforeActivation(values));
     }
     let mut dw = None;
-    if w.track_op() {
+    if call.asks_tensor[0] {
         let mut values = vec![number::<T>(0.0); w.elem_count()];
         linear.grad_weight(T::values(&x.data)?, dy, &mut values);
-        dw = Some(Tensor::from_vec(values, w.shape(), &Device::Cpu)?);
+        dw = Some(values);
     }
-    Ok([served(handle)?, dw, grad_bias(bias, dy)?])
+    Ok((dx, dw))
 }
 
-/// A bias's gradient, where it was asked for.
-pub(super) fn grad_bias<T: Element>(
-    bias: &Tensor,
-    dy: &[T],
-) -> candle_core::Result<Option<Tensor>> {
-    if !bias.track_op() {
-        return Ok(None);
-    }
+/// A bias's gradient.
+pub(super) fn bias_gradient<T: Element>(bias: &Tensor, dy: &[T]) -> Vec<T> {
     let mut db = vec![number::<T>(0.0); bias.elem_count()];
     sums::columns(dy, &mut db);
-    Tensor::from_vec(db, bias.shape(), &Device::Cpu).map(Some)
+    db
 }

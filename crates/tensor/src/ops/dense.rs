@@ -1,11 +1,11 @@
 //! Fully connected layers and matrix products.
 
 use super::Arm;
-use super::conv::grad_bias;
+use super::conv::bias_gradient;
 use super::feature_map::{Element, FeatureMap, Map, by_dtype, number, slice, with_slice};
-use super::node::{no_input, record, served};
+use super::node::{self, Gradients, MapGradient};
 use crate::Result;
-use candle_core::{CpuStorage, CustomOp2, Device, Layout, Shape, Tensor, WithDType};
+use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor, WithDType};
 use sngan_kernels::plane::{self, MapSize};
 use sngan_kernels::{Buffer, activation, matmul};
 
@@ -108,11 +108,12 @@ fn add_bias<T: Element>(y: &Tensor, bias: &Tensor) -> Result<Tensor> {
             Ok(())
         })
     })?;
-    let value = (T::to_cpu_storage_owned(sum), y.shape().clone());
-    Ok(record("bias", [y, bias, &no_input()?], value, |[y, bias, _], grad| {
-        let db = with_slice::<T, _>(grad, |g| grad_bias(bias, g))?;
-        Ok([y.track_op().then(|| grad.clone()), db, None])
-    })?)
+    node::tensor::<T, _, 0, 2>("bias", [], [y, bias], (sum, y.shape()), |call| {
+        let [asks_y, asks_bias] = call.asks_tensor;
+        let dy = asks_y.then(|| call.dy.to_vec());
+        let db = asks_bias.then(|| bias_gradient(call.tensors[1], call.dy));
+        Ok(Gradients { maps: [], tensors: [dy, db] })
+    })
 }
 
 /// The dense layer with one output on a feature map, read as `[N, C·H·W]`: `w` `[1, C·H·W]`, `bias` `[1]` (0 when absent) → `[N]`.
@@ -146,27 +147,25 @@ fn head_ours<T: Element>(x: &Map, size: MapSize, w: &Tensor) -> Result<Tensor> {
         plane::head(size, T::values(&x.data)?, w, &mut y);
         Ok(())
     })?;
-    let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
-    let value = (T::to_cpu_storage_owned(y), Shape::from(size.images));
-    Ok(record("head", [&handle, w, &none], value, move |[handle, w, _], grad| {
-        with_slice::<T, _>(grad, |g| {
-            if handle.track_op() {
-                let mut dx = Buffer::<T>::arbitrary(size.len());
-                with_slice(w, |w| {
-                    plane::head_grad_input(size, g, w, &mut dx);
-                    Ok(())
-                })?;
-                x.receive(dx)?;
-            }
-            let mut dw = None;
-            if w.track_op() {
-                let mut values = vec![number::<T>(0.0); w.elem_count()];
-                plane::head_grad_weight(size, T::values(&x.data)?, g, &mut values);
-                dw = Some(Tensor::from_vec(values, w.shape(), &Device::Cpu)?);
-            }
-            Ok([served(handle)?, dw, None])
-        })
-    })?)
+    node::tensor::<T, _, 1, 1>("head", [x], [w], (y, size.images), move |call| {
+        let (w, dy) = (call.tensors[0], call.dy);
+        let mut dx = None;
+        if call.asks_map[0] {
+            let mut values = Buffer::<T>::arbitrary(size.len());
+            with_slice(w, |w| {
+                plane::head_grad_input(size, dy, w, &mut values);
+                Ok(())
+            })?;
+            dx = Some(MapGradient::Values(values));
+        }
+        let mut dw = None;
+        if call.asks_tensor[0] {
+            let mut values = vec![number::<T>(0.0); w.elem_count()];
+            plane::head_grad_weight(size, T::values(&call.maps[0].data)?, dy, &mut values);
+            dw = Some(values);
+        }
+        Ok(Gradients { maps: [dx], tensors: [dw] })
+    })
 }
 
 /// `A·Aᵀ` of a matrix `[m, n]` → `[m, m]`.

@@ -1,9 +1,9 @@
 //! What flows from layer to layer.
 
-use super::node::{handle_value, no_input, record, served};
-use super::{Arm, pattern};
+use super::Arm;
+use super::node::{self, Gradients, Values};
 use crate::Result;
-use candle_core::{CpuStorage, DType, Device, Layout, Shape, Tensor, WithDType, bail};
+use candle_core::{CpuStorage, DType, Layout, Tensor, WithDType, bail};
 use sngan_kernels::plane::{self, MapSize};
 use sngan_kernels::{Buffer, matvec};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -155,30 +155,6 @@ impl Map {
         let [images, channels, height, width] = self.dims;
         MapSize { pixels: height * width, images, channels }
     }
-
-    /// A map with `data` as a function of `inputs`; `backward` gets the inputs and the map's gradient, and serves the inputs' slots.
-    pub(super) fn record<T: Element>(
-        name: &'static str,
-        dims: [usize; 4],
-        data: Arc<Data>,
-        mask: Option<(Arc<Data>, f64)>,
-        inputs: [&Tensor; 3],
-        backward: impl Fn([&Tensor; 3], &[T]) -> candle_core::Result<super::node::Gradients>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Result<FeatureMap> {
-        let gradient = Slot::default();
-        let slot = gradient.clone();
-        let handle = record(name, inputs, handle_value(), move |inputs, _| match slot.take() {
-            Some(dy) => backward(inputs, T::values(&dy)?),
-            // Nobody used this map; what it was made from still expects word.
-            None => Ok([served(inputs[0])?, served(inputs[1])?, served(inputs[2])?]),
-        })?;
-        let map = Map { dims, dtype: T::DTYPE, data, mask, handle, gradient };
-        pattern::made::<T>(&map)?;
-        Ok(FeatureMap::Ours(map))
-    }
 }
 
 impl FeatureMap {
@@ -221,47 +197,32 @@ impl FeatureMap {
 
 fn from_images<T: Element>(images: &Tensor) -> Result<FeatureMap> {
     let (n, c, h, w) = images.dims4()?;
-    let (size, shape) = (MapSize { pixels: h * w, images: n, channels: c }, images.shape().clone());
+    let size = MapSize { pixels: h * w, images: n, channels: c };
     let mut data = Buffer::<T>::arbitrary(size.len());
     with_slice(images, |x| {
         plane::from_images(size, x, &mut data);
         Ok(())
     })?;
-    let none = no_input()?;
-    Map::record::<T>(
-        "from-images",
-        [n, c, h, w],
-        Arc::new(T::data(data)),
-        None,
-        [images, &none, &none],
-        move |inputs, dy| {
-            if !inputs[0].track_op() {
-                return Ok([None, None, None]);
-            }
-            let mut dx = vec![number::<T>(0.0); dy.len()];
-            plane::to_images(size, dy, &mut dx);
-            Ok([Some(Tensor::from_vec(dx, &shape, &Device::Cpu)?), None, None])
-        },
-    )
+    let values = Values { dims: [n, c, h, w], data: Arc::new(T::data(data)), mask: None };
+    node::map::<T, _, 0, 1>("from-images", [], [images], values, move |call| {
+        let gradient = || {
+            let mut dx = vec![number::<T>(0.0); call.dy.len()];
+            plane::to_images(size, call.dy, &mut dx);
+            dx
+        };
+        Ok(Gradients { maps: [], tensors: [call.asks_tensor[0].then(gradient)] })
+    })
 }
 
 fn to_images<T: Element>(map: &Map) -> Result<Tensor> {
     let size = map.size();
     let mut images = vec![number::<T>(0.0); size.len()];
     plane::to_images(size, T::values(&map.data)?, &mut images);
-    let (none, x) = (no_input()?, map.clone());
-    let value = (T::to_cpu_storage_owned(images), Shape::from(map.dims.to_vec()));
-    Ok(record("to-images", [&map.handle, &none, &none], value, move |inputs, grad| {
-        if inputs[0].track_op() {
-            let mut dx = Buffer::<T>::arbitrary(size.len());
-            with_slice(grad, |g| {
-                plane::from_images(size, g, &mut dx);
-                Ok(())
-            })?;
-            x.receive(dx)?;
-        }
-        Ok([served(inputs[0])?, None, None])
-    })?)
+    node::unary_to_tensor::<T>("to-images", map, (images, map.dims.to_vec()), move |_, dy| {
+        let mut dx = Buffer::<T>::arbitrary(size.len());
+        plane::from_images(size, dy, &mut dx);
+        Ok(dx)
+    })
 }
 
 impl Map {

@@ -5,6 +5,7 @@
 //! outputs are tensors. Tests force either arm, so the logic of the CUDA arm runs on the CPU too. Every operation is differentiable once by
 //! Candle's autograd.
 
+mod activation;
 mod append;
 mod batch_norm;
 mod conv;
@@ -19,6 +20,7 @@ mod residual;
 mod spectral;
 mod upsample;
 
+pub use activation::Activation;
 pub use append::append;
 pub use batch_norm::{batch_norm, batch_norm_with};
 pub use conv::{Finish, conv_transpose2d, conv2d};

@@ -1,9 +1,9 @@
 //! Means of 2x2 pixels, and means and sums over the whole plane.
 
-use super::feature_map::{Element, FeatureMap, Map, by_dtype, number, with_slice};
-use super::node::{no_input, record, served};
+use super::feature_map::{Element, FeatureMap, Map, by_dtype, number};
+use super::node::{self, Values};
 use crate::{Error, Result};
-use candle_core::{Shape, Tensor};
+use candle_core::Tensor;
 use sngan_kernels::{Buffer, plane, pool};
 use std::sync::Arc;
 
@@ -30,22 +30,12 @@ fn average_ours<T: Element>(x: &Map) -> Result<FeatureMap> {
     let (w, pixel) = (w / 2, n * c);
     let mut y = Buffer::<T>::arbitrary(x.size().len() / 4);
     pool::average(w, pixel, T::values(&x.data)?, &mut y);
-    let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
-    Map::record::<T>(
-        "average-pool",
-        [n, c, h / 2, w],
-        Arc::new(T::data(y)),
-        None,
-        [&handle, &none, &none],
-        move |inputs, dy| {
-            if inputs[0].track_op() {
-                let mut dx = Buffer::<T>::arbitrary(4 * dy.len());
-                pool::average_backward(w, pixel, dy, &mut dx);
-                x.receive(dx)?;
-            }
-            Ok([served(inputs[0])?, None, None])
-        },
-    )
+    let values = Values { dims: [n, c, h / 2, w], data: Arc::new(T::data(y)), mask: None };
+    node::unary::<T>("average-pool", x, values, move |_, dy| {
+        let mut dx = Buffer::<T>::arbitrary(4 * dy.len());
+        pool::average_backward(w, pixel, dy, &mut dx);
+        Ok(dx)
+    })
 }
 
 /// The mean over the plane: `[N, C, H, W]` → `[N, C]`.
@@ -77,17 +67,10 @@ fn plane_ours<T: Element>(x: &Map, divisor: f64) -> Result<Tensor> {
     let size = x.size();
     let mut y = vec![number::<T>(0.0); size.images * size.channels];
     plane::sum(size, divisor, T::values(&x.data)?, &mut y);
-    let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
-    let value = (T::to_cpu_storage_owned(y), Shape::from((size.images, size.channels)));
-    Ok(record("plane-pool", [&handle, &none, &none], value, move |[handle, ..], grad| {
-        if handle.track_op() {
-            let mut dx = Buffer::<T>::arbitrary(size.len());
-            with_slice(grad, |g| {
-                plane::sum_backward(size, divisor, g, &mut dx);
-                Ok(())
-            })?;
-            x.receive(dx)?;
-        }
-        Ok([served(handle)?, None, None])
-    })?)
+    let value = (y, (size.images, size.channels));
+    node::unary_to_tensor::<T>("plane-pool", x, value, move |_, dy| {
+        let mut dx = Buffer::<T>::arbitrary(size.len());
+        plane::sum_backward(size, divisor, dy, &mut dx);
+        Ok(dx)
+    })
 }

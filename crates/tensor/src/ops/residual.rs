@@ -1,7 +1,7 @@
 //! The sum at the end of a residual block.
 
 use super::feature_map::{Element, FeatureMap, Map, by_dtype, number};
-use super::node::{no_input, served};
+use super::node::{self, Gradients, MapGradient, Values};
 use crate::{Error, Result};
 use sngan_kernels::{Buffer, matvec};
 use std::sync::Arc;
@@ -24,21 +24,9 @@ fn ours<T: Element>(a: &Map, b: &Map) -> Result<FeatureMap> {
     let mut y = Buffer::<T>::arbitrary(a.size().len());
     let one = number::<T>(1.0);
     matvec::combine(one, T::values(&a.data)?, one, T::values(&b.data)?, &mut y);
-    let (none, a, b) = (no_input()?, a.clone(), b.clone());
-    let (first, second) = (a.handle.clone(), b.handle.clone());
-    Map::record::<T>(
-        "add",
-        a.dims,
-        Arc::new(T::data(y)),
-        None,
-        [&first, &second, &none],
-        move |inputs, dy| {
-            for (map, handle) in [(&a, inputs[0]), (&b, inputs[1])] {
-                if handle.track_op() {
-                    map.receive(Buffer::of(dy))?;
-                }
-            }
-            Ok([served(inputs[0])?, served(inputs[1])?, None])
-        },
-    )
+    let values = Values { dims: a.dims, data: Arc::new(T::data(y)), mask: None };
+    node::map::<T, _, 2, 0>("add", [a, b], [], values, |call| {
+        let gradient = |asked: bool| asked.then(|| MapGradient::Values(Buffer::of(call.dy)));
+        Ok(Gradients { maps: call.asks_map.map(gradient), tensors: [] })
+    })
 }

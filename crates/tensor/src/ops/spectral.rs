@@ -2,7 +2,7 @@
 
 use super::Arm;
 use super::feature_map::{Element, by_dtype, number, with_slice};
-use super::node::{no_input, record};
+use super::node::{self, Gradients};
 use crate::Result;
 use candle_core::{Device, Tensor, WithDType};
 use sngan_kernels::matvec;
@@ -102,32 +102,24 @@ fn divide_ours<T: Element>(weight: &Tensor, singular: &Singular) -> Result<Tenso
         matvec::combine(number(inverse), w, number::<T>(0.0), w, &mut normalized);
         Ok(())
     })?;
-    let (none, singular) = (no_input()?, singular.clone());
-    let value = (T::to_cpu_storage_owned(normalized), weight.shape().clone());
-    Ok(record("spectral-norm", [weight, &none, &none], value, move |[w, ..], grad| {
-        if !w.track_op() {
-            return Ok([None, None, None]);
+    let (value, singular) = ((normalized, weight.shape()), singular.clone());
+    node::tensor::<T, _, 0, 1>("spectral-norm", [], [weight], value, move |call| {
+        if !call.asks_tensor[0] {
+            return Ok(Gradients { maps: [], tensors: [None] });
         }
+        let (w, g) = (call.tensors[0], call.dy);
         let mut dw = vec![number::<T>(0.0); w.elem_count()];
         with_slice::<T, _>(w, |w| {
-            with_slice::<T, _>(grad, |g| {
-                with_slice::<T, _>(&singular.u, |u| {
-                    with_slice::<T, _>(&singular.v, |v| {
-                        // (G − ⟨G, W̄⟩ u vᵀ)/σ.
-                        let lambda = matvec::dot(g, w) * inverse;
-                        matvec::add_rank_one(
-                            number(inverse),
-                            g,
-                            number(-lambda * inverse),
-                            u,
-                            v,
-                            &mut dw,
-                        );
-                        Ok(())
-                    })
+            with_slice::<T, _>(&singular.u, |u| {
+                with_slice::<T, _>(&singular.v, |v| {
+                    // (G − ⟨G, W̄⟩ u vᵀ)/σ.
+                    let lambda = matvec::dot(g, w) * inverse;
+                    let factor = number(-lambda * inverse);
+                    matvec::add_rank_one(number(inverse), g, factor, u, v, &mut dw);
+                    Ok(())
                 })
             })
         })?;
-        Ok([Some(Tensor::from_vec(dw, w.shape(), &Device::Cpu)?), None, None])
-    })?)
+        Ok(Gradients { maps: [], tensors: [Some(dw)] })
+    })
 }

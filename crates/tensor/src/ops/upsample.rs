@@ -4,7 +4,7 @@
 //! shortcut and residual read the same tensor would get a wrong gradient, depending on the order of the graph.
 
 use super::feature_map::{Element, FeatureMap, Map, by_dtype};
-use super::node::{no_input, served};
+use super::node::{self, Values};
 use crate::Result;
 use sngan_kernels::{Buffer, plane};
 use std::sync::Arc;
@@ -29,20 +29,10 @@ fn ours<T: Element>(x: &Map) -> Result<FeatureMap> {
     let [n, c, h, w] = x.dims;
     let mut y = Buffer::<T>::arbitrary(4 * x.size().len());
     plane::upsample(w, n * c, T::values(&x.data)?, &mut y);
-    let (none, x, handle) = (no_input()?, x.clone(), x.handle.clone());
-    Map::record::<T>(
-        "upsample",
-        [n, c, 2 * h, 2 * w],
-        Arc::new(T::data(y)),
-        None,
-        [&handle, &none, &none],
-        move |inputs, dy| {
-            if inputs[0].track_op() {
-                let mut dx = Buffer::<T>::arbitrary(dy.len() / 4);
-                plane::upsample_backward(w, n * c, dy, &mut dx);
-                x.receive(dx)?;
-            }
-            Ok([served(inputs[0])?, None, None])
-        },
-    )
+    let values = Values { dims: [n, c, 2 * h, 2 * w], data: Arc::new(T::data(y)), mask: None };
+    node::unary::<T>("upsample", x, values, move |_, dy| {
+        let mut dx = Buffer::<T>::arbitrary(dy.len() / 4);
+        plane::upsample_backward(w, n * c, dy, &mut dx);
+        Ok(dx)
+    })
 }

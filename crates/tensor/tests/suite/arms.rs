@@ -1,7 +1,7 @@
 use crate::support::layer::mapped;
-use crate::support::{F32_ROUNDING, F64_ROUNDING, distance, draw};
+use crate::support::{ACTIVATIONS, F32_ROUNDING, F64_ROUNDING, KINKED, LEAKY, distance, draw};
 use candle_core::{DType, Tensor, Var};
-use sngan_tensor::ops::{self, Arm, FeatureMap, Finish};
+use sngan_tensor::ops::{self, Activation, Arm, FeatureMap, Finish};
 
 /// Runs `f` in both arms and types on the same inputs, comparing the result and every input's gradient.
 fn compare(name: &str, shapes: &[&[usize]], f: impl Fn(Arm, &[Tensor]) -> Tensor) {
@@ -54,12 +54,13 @@ fn convolutions() {
 #[test]
 fn layers_in_a_row_with_bias_and_activation() {
     // The second layer's gradient goes through the first one's activation.
-    for slope in [0.0, 0.1, 1.0] {
+    for activation in ACTIVATIONS {
         let shapes: [&[usize]; 5] = [&[3, 2, 8, 8], &[8, 2, 3, 3], &[8], &[5, 8, 4, 4], &[5]];
-        compare(&format!("row{slope}"), &shapes, |arm, t| {
+        compare(&format!("row{activation:?}"), &shapes, |arm, t| {
             mapped(arm, &t[0], |x| {
-                let x = ops::conv2d(x, &t[1], 1, 1, Finish::BiasActivation(&t[2], slope)).unwrap();
-                ops::conv2d(&x, &t[3], 2, 1, Finish::BiasActivation(&t[4], slope))
+                let x =
+                    ops::conv2d(x, &t[1], 1, 1, Finish::BiasActivation(&t[2], activation)).unwrap();
+                ops::conv2d(&x, &t[3], 2, 1, Finish::BiasActivation(&t[4], activation))
             })
         });
     }
@@ -69,23 +70,24 @@ fn layers_in_a_row_with_bias_and_activation() {
 fn one_map_for_two_consumers() {
     compare("twice", &[&[2, 3, 6, 6], &[4, 3, 3, 3], &[4], &[2, 4, 3, 3], &[2]], |arm, t| {
         let x = FeatureMap::of(arm, &t[0]).unwrap();
-        let y = ops::conv2d(&x, &t[1], 1, 1, Finish::BiasActivation(&t[2], 0.1)).unwrap();
-        let z = ops::conv2d(&y, &t[3], 1, 1, Finish::BiasActivation(&t[4], 0.1)).unwrap();
+        let y = ops::conv2d(&x, &t[1], 1, 1, Finish::BiasActivation(&t[2], LEAKY)).unwrap();
+        let z = ops::conv2d(&y, &t[3], 1, 1, Finish::BiasActivation(&t[4], LEAKY)).unwrap();
         Tensor::cat(&[y.to_tensor().unwrap(), z.to_tensor().unwrap()], 1).unwrap()
     });
 }
 
 #[test]
 fn tangents() {
-    for slope in [0.0, 0.1] {
+    for activation in KINKED {
         compare("tangent", &[&[2, 3, 6, 6], &[4, 3, 3, 3], &[2, 4, 3, 3]], |arm, t| {
             let primal = |n: usize| {
                 FeatureMap::of(arm, &draw(&format!("primal{n}"), &[2, n, 6, 6], t[0].dtype()))
                     .unwrap()
             };
             mapped(arm, &t[0], |x| {
-                let x = ops::conv2d(x, &t[1], 1, 1, Finish::Tangent(&primal(4), slope)).unwrap();
-                ops::conv2d(&x, &t[2], 1, 1, Finish::Tangent(&primal(2), slope))
+                let x =
+                    ops::conv2d(x, &t[1], 1, 1, Finish::Tangent(&primal(4), activation)).unwrap();
+                ops::conv2d(&x, &t[2], 1, 1, Finish::Tangent(&primal(2), activation))
             })
         });
     }
@@ -115,12 +117,12 @@ fn pooling_appending_and_adding() {
     });
     compare("add", &[&[3, 5, 4, 6], &[3, 5, 4, 6]], |arm, t| {
         mapped(arm, &t[0], |x| {
-            ops::add(&ops::activation(x, 0.1).unwrap(), &FeatureMap::of(arm, &t[1]).unwrap())
+            ops::add(&ops::activation(x, LEAKY).unwrap(), &FeatureMap::of(arm, &t[1]).unwrap())
         })
     });
     compare("mask", &[&[3, 5, 4, 6]], |arm, t| {
         let of = FeatureMap::of(arm, &draw("of", &[3, 5, 4, 6], t[0].dtype())).unwrap();
-        mapped(arm, &t[0], |x| ops::mask(x, &of, 0.1))
+        mapped(arm, &t[0], |x| ops::mask(x, &of, LEAKY))
     });
 }
 
@@ -132,41 +134,44 @@ fn operations_refuse_maps_that_do_not_fit() {
         assert!(ops::add(&map(&[1, 2, 4, 4]), &map(&[1, 3, 4, 4])).is_err());
         assert!(ops::append(&map(&[2, 2, 4, 4]), &draw("e", &[3, 2], DType::F32)).is_err());
         let (gamma, beta) = (draw("gamma", &[3, 2], DType::F32), draw("beta", &[2], DType::F32));
-        assert!(ops::batch_norm(&map(&[3, 2, 4, 4]), Some(&gamma), &beta, 2e-5, 1.0).is_err());
+        assert!(
+            ops::batch_norm(&map(&[3, 2, 4, 4]), Some(&gamma), &beta, 2e-5, Activation::Identity)
+                .is_err()
+        );
     }
 }
 
 #[test]
 fn pointwise_functions() {
     compare("tanh", &[&[2, 3, 4, 4]], |arm, t| mapped(arm, &t[0], ops::tanh));
-    for slope in [0.0, 0.1, 1.0] {
+    for activation in ACTIVATIONS {
         compare("activation", &[&[2, 3, 4, 4]], |arm, t| {
-            mapped(arm, &t[0], |x| ops::activation(x, slope))
+            mapped(arm, &t[0], |x| ops::activation(x, activation))
         });
     }
 }
 
 #[test]
 fn normalizations() {
-    for slope in [0.0, 0.1, 1.0] {
+    for activation in ACTIVATIONS {
         compare("bn", &[&[3, 2, 4, 4], &[2], &[2]], |arm, t| {
-            mapped(arm, &t[0], |x| Ok(ops::batch_norm(x, Some(&t[1]), &t[2], 2e-5, slope)?.0))
+            mapped(arm, &t[0], |x| Ok(ops::batch_norm(x, Some(&t[1]), &t[2], 2e-5, activation)?.0))
         });
         compare("conditional-bn", &[&[3, 2, 4, 4], &[3, 2], &[3, 2]], |arm, t| {
-            mapped(arm, &t[0], |x| Ok(ops::batch_norm(x, Some(&t[1]), &t[2], 2e-5, slope)?.0))
+            mapped(arm, &t[0], |x| Ok(ops::batch_norm(x, Some(&t[1]), &t[2], 2e-5, activation)?.0))
         });
         compare("bn-no-gamma", &[&[3, 2, 4, 4], &[2]], |arm, t| {
-            mapped(arm, &t[0], |x| Ok(ops::batch_norm(x, None, &t[1], 2e-5, slope)?.0))
+            mapped(arm, &t[0], |x| Ok(ops::batch_norm(x, None, &t[1], 2e-5, activation)?.0))
         });
         compare("ln", &[&[3, 2, 4, 4], &[2]], |arm, t| {
-            mapped(arm, &t[0], |x| ops::layer_norm(x, &t[1], 2e-5, slope))
+            mapped(arm, &t[0], |x| ops::layer_norm(x, &t[1], 2e-5, activation))
         });
     }
     let x = draw("x", &[3, 2, 4, 4], DType::F64);
     let (gamma, beta) = (draw("gamma", &[2], DType::F64), draw("beta", &[2], DType::F64));
     let of = |arm, gamma: &Tensor, beta: &Tensor| {
         let (y, mean, var) =
-            ops::batch_norm(&FeatureMap::of(arm, &x).unwrap(), Some(gamma), beta, 2e-5, 0.1)
+            ops::batch_norm(&FeatureMap::of(arm, &x).unwrap(), Some(gamma), beta, 2e-5, LEAKY)
                 .unwrap();
         // The batch's own statistics, given: the same.
         let again = ops::batch_norm_with(
@@ -175,7 +180,7 @@ fn normalizations() {
             beta,
             [&mean, &var],
             2e-5,
-            0.1,
+            LEAKY,
         )
         .unwrap();
         assert!(distance(&again.to_tensor().unwrap(), &y.to_tensor().unwrap()) < F64_ROUNDING);
@@ -197,7 +202,7 @@ fn the_derivative_at_zero_is_the_slope() {
             &Tensor::zeros((1, 1, 1, 2), DType::F64, &candle_core::Device::Cpu).unwrap(),
         )
         .unwrap();
-        let y = mapped(arm, x.as_tensor(), |x| ops::activation(x, 0.1));
+        let y = mapped(arm, x.as_tensor(), |x| ops::activation(x, LEAKY));
         let grads = y.sum_all().unwrap().backward().unwrap();
         assert_eq!(
             grads.get(&x).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap(),

@@ -1,9 +1,9 @@
 //! Every operation with a backward pass of its own against finite differences in f64, and the trap in Candle's autograd that would change
 //! a result without an error.
 
-use crate::support::{check_gradient, draw, layer, scalar};
+use crate::support::{KINKED, LEAKY, check_gradient, draw, layer, scalar};
 use candle_core::{DType, Tensor, Var};
-use sngan_tensor::ops::{self, Arm, FeatureMap, Finish};
+use sngan_tensor::ops::{self, Activation, Arm, FeatureMap, Finish};
 
 /// Both arms' gradients of Σ c·f(inputs) in every input.
 fn check(name: &str, shapes: &[&[usize]], f: impl Fn(Arm, &[Tensor]) -> Tensor) {
@@ -42,11 +42,11 @@ fn convolutions_and_dense() {
 
 #[test]
 fn activations_and_normalizations() {
-    for slope in [0.0, 0.1] {
+    for activation in KINKED {
         check("bias-activation", &[&[2, 3, 4, 4], &[3]], |arm, t| {
-            layer::bias_activation(arm, &t[0], &t[1], slope)
+            layer::bias_activation(arm, &t[0], &t[1], activation)
         });
-        check("activation", &[&[2, 3, 4, 4]], |arm, t| layer::activation(arm, &t[0], slope));
+        check("activation", &[&[2, 3, 4, 4]], |arm, t| layer::activation(arm, &t[0], activation));
     }
     check("tanh", &[&[2, 3, 2, 2]], |arm, t| layer::tanh(arm, &t[0]));
     check("batch-norm", &[&[3, 2, 3, 3], &[2], &[2]], |arm, t| {
@@ -70,7 +70,7 @@ fn pooling_and_appended_features() {
     check("product", &[&[3, 5], &[2, 5]], |arm, t| ops::product(arm, &t[0], &t[1]).unwrap());
     check("mask", &[&[2, 3, 2, 2]], |arm, t| {
         let of = FeatureMap::of(arm, &draw("of", &[2, 3, 2, 2], DType::F64)).unwrap();
-        layer::mapped(arm, &t[0], |x| ops::mask(x, &of, 0.1))
+        layer::mapped(arm, &t[0], |x| ops::mask(x, &of, LEAKY))
     });
 }
 
@@ -82,9 +82,9 @@ fn a_residual_block_that_pools_on_both_branches() {
         &[&[2, 2, 4, 4], &[3, 2, 3, 3], &[3, 2, 1, 1], &[2], &[2, 2, 1, 1]],
         |arm, t| {
             layer::mapped(arm, &t[0], |x| {
-                let x = ops::conv2d(x, &t[4], 1, 0, Finish::BiasActivation(&t[3], 0.1))?;
+                let x = ops::conv2d(x, &t[4], 1, 0, Finish::BiasActivation(&t[3], LEAKY))?;
                 let residual = ops::average_pool(&ops::conv2d(
-                    &ops::activation(&x, 0.0)?,
+                    &ops::activation(&x, Activation::Relu)?,
                     &t[1],
                     1,
                     1,

@@ -1,8 +1,8 @@
 //! One operation or block at a time against PyTorch's, from tests/fixtures/operations.safetensors (made by operations.py).
 
-use crate::support::{F32_ROUNDING, F64_ROUNDING, committed, distance, layer};
+use crate::support::{F32_ROUNDING, F64_ROUNDING, LEAKY, committed, distance, layer};
 use candle_core::{DType, Tensor, Var};
-use sngan_tensor::ops::Arm;
+use sngan_tensor::ops::{Activation, Arm};
 
 /// Each arm in both types, with what its rounding may do.
 const PLACES: [(Arm, DType, f64); 4] = [
@@ -42,11 +42,11 @@ fn linear_maps() {
 
 #[test]
 fn activations_also_at_zero() {
-    for (name, slope) in [("relu", 0.0), ("leaky-relu", 0.1)] {
-        check(name, &["x", "b"], |arm, t| layer::bias_activation(arm, &t[0], &t[1], slope));
+    for (name, activation) in [("relu", Activation::Relu), ("leaky-relu", LEAKY)] {
+        check(name, &["x", "b"], |arm, t| layer::bias_activation(arm, &t[0], &t[1], activation));
         check(name, &["x", "b"], |arm, t| {
             let b = t[1].reshape((1, 3, 1, 1)).unwrap();
-            layer::activation(arm, &t[0].broadcast_add(&b).unwrap(), slope)
+            layer::activation(arm, &t[0].broadcast_add(&b).unwrap(), activation)
         });
     }
     check("tanh", &["x"], |arm, t| layer::tanh(arm, &t[0]));
@@ -74,7 +74,7 @@ fn upsampling_whose_input_is_shared() {
 fn discriminators_residual_blocks() {
     let conv = |arm: Arm, x: &Tensor, w: &Tensor| layer::conv(arm, x, w, 1);
     let residual = |arm: Arm, x: &Tensor, t: &[Tensor]| {
-        conv(arm, &layer::activation(arm, &conv(arm, x, &t[1]), 0.0), &t[2])
+        conv(arm, &layer::activation(arm, &conv(arm, x, &t[1]), Activation::Relu), &t[2])
     };
     check("first-block", &["x", "w1", "w2", "s"], |arm, t| {
         (layer::average_pool(arm, &residual(arm, &t[0], t))
@@ -82,11 +82,11 @@ fn discriminators_residual_blocks() {
         .unwrap()
     });
     check("down-block", &["x", "w1", "w2", "s"], |arm, t| {
-        let residual = residual(arm, &layer::activation(arm, &t[0], 0.0), t);
+        let residual = residual(arm, &layer::activation(arm, &t[0], Activation::Relu), t);
         (layer::average_pool(arm, &residual) + layer::average_pool(arm, &conv(arm, &t[0], &t[3])))
             .unwrap()
     });
     check("same-block", &["x", "w1", "w2"], |arm, t| {
-        (residual(arm, &layer::activation(arm, &t[0], 0.0), t) + &t[0]).unwrap()
+        (residual(arm, &layer::activation(arm, &t[0], Activation::Relu), t) + &t[0]).unwrap()
     });
 }

@@ -1,6 +1,7 @@
 //! What several tests share.
 
 use candle_core::{DType, Device, Tensor, Var};
+use sngan_tensor::ops::Activation;
 use sngan_tensor::rng::Streams;
 use sngan_tensor::tensor_file::{self, Types};
 use std::collections::BTreeMap;
@@ -14,6 +15,13 @@ pub(crate) const F32_ROUNDING: f64 = 2e-5;
 /// Relative error of a sum of some hundred f64 terms.
 const ROUNDED_SUM: f64 = 3e-15;
 const STEP: f64 = 1e-6;
+
+/// Those that networks have.
+pub(crate) const ACTIVATIONS: [Activation; 3] = [Activation::Relu, LEAKY, Activation::Identity];
+/// Those that are not linear.
+pub(crate) const KINKED: [Activation; 2] = [Activation::Relu, LEAKY];
+/// The paper's.
+pub(crate) const LEAKY: Activation = Activation::LeakyRelu(0.1);
 
 /// ε of batch and layer normalization in these tests.
 pub(crate) const NORM_EPS: f64 = 2e-5;
@@ -78,7 +86,7 @@ pub(crate) fn check_gradient(name: &str, var: &Var, grad: &Tensor, f: impl Fn() 
 pub(crate) mod layer {
     use super::NORM_EPS;
     use candle_core::Tensor;
-    use sngan_tensor::ops::{self, Arm, FeatureMap, Finish};
+    use sngan_tensor::ops::{self, Activation, Arm, FeatureMap, Finish};
 
     /// `f` on the feature map of `x`.
     pub(crate) fn mapped(
@@ -102,15 +110,22 @@ pub(crate) mod layer {
     }
 
     /// Bias and activation as a convolution's last step: here of the identity, a 1x1 kernel.
-    pub(crate) fn bias_activation(arm: Arm, x: &Tensor, bias: &Tensor, slope: f64) -> Tensor {
+    pub(crate) fn bias_activation(
+        arm: Arm,
+        x: &Tensor,
+        bias: &Tensor,
+        activation: Activation,
+    ) -> Tensor {
         let c = x.dim(1).unwrap();
         let identity =
             Tensor::eye(c, x.dtype(), x.device()).unwrap().reshape((c, c, 1, 1)).unwrap();
-        mapped(arm, x, |x| ops::conv2d(x, &identity, 1, 0, Finish::BiasActivation(bias, slope)))
+        mapped(arm, x, |x| {
+            ops::conv2d(x, &identity, 1, 0, Finish::BiasActivation(bias, activation))
+        })
     }
 
-    pub(crate) fn activation(arm: Arm, x: &Tensor, slope: f64) -> Tensor {
-        mapped(arm, x, |x| ops::activation(x, slope))
+    pub(crate) fn activation(arm: Arm, x: &Tensor, activation: Activation) -> Tensor {
+        mapped(arm, x, |x| ops::activation(x, activation))
     }
 
     pub(crate) fn tanh(arm: Arm, x: &Tensor) -> Tensor {
@@ -118,11 +133,13 @@ pub(crate) mod layer {
     }
 
     pub(crate) fn batch_norm(arm: Arm, x: &Tensor, gamma: &Tensor, beta: &Tensor) -> Tensor {
-        mapped(arm, x, |x| Ok(ops::batch_norm(x, Some(gamma), beta, NORM_EPS, 1.0)?.0))
+        mapped(arm, x, |x| {
+            Ok(ops::batch_norm(x, Some(gamma), beta, NORM_EPS, Activation::Identity)?.0)
+        })
     }
 
     pub(crate) fn layer_norm(arm: Arm, x: &Tensor, beta: &Tensor) -> Tensor {
-        mapped(arm, x, |x| ops::layer_norm(x, beta, NORM_EPS, 1.0))
+        mapped(arm, x, |x| ops::layer_norm(x, beta, NORM_EPS, Activation::Identity))
     }
 
     pub(crate) fn average_pool(arm: Arm, x: &Tensor) -> Tensor {
