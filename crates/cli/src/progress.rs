@@ -112,6 +112,14 @@ impl Progress {
         }
     }
 
+    /// Prints a warning above the bar, on standard error.
+    pub(crate) fn warn(&self, warning: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("warning: {warning}")),
+            None => eprintln!("warning: {warning}"),
+        }
+    }
+
     /// Removes the bar.
     pub(crate) fn finish(&self) {
         if let Some(bar) = &self.bar {

@@ -3,13 +3,13 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
 use divan::Bencher;
-use sngan_core::Device;
 use sngan_core::model::Place;
-use sngan_core::ops::{self, Arm};
-use sngan_core::rng::Streams;
 use sngan_core::trainer::{SingleUpdates, made_up_images};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
+use sngan_tensor::Device;
+use sngan_tensor::ops::{self, Arm};
+use sngan_tensor::rng::Streams;
 
 fn main() {
     // As the binary does: Candle's own pool would spin beside ours.
@@ -58,7 +58,7 @@ fn g_update(bencher: Bencher<'_, '_>, case: Case) {
 fn power_iteration(bencher: Bencher<'_, '_>) {
     let tensor = |name: &str, shape: &[usize]| {
         let draws = Streams::new(0).normal(name, 0, shape.iter().product());
-        sngan_core::Tensor::from_vec(draws, shape, &Device::Cpu).unwrap()
+        sngan_tensor::Tensor::from_vec(draws, shape, &Device::Cpu).unwrap()
     };
     let table = RunSpec { side: 32, ..RunSpec::paper(Method::Sn) }.layers().unwrap();
     let weights: Vec<_> = table

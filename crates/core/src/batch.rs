@@ -1,12 +1,12 @@
 //! What an update draws: noise, labels, real batches, and how their bytes become D's inputs.
 
 use crate::model::{Labels, Place};
-use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::Tensor;
 use sngan_data::ImageSource;
 use sngan_experiment::arch::Z_DIM;
 use sngan_experiment::{Latent, Pixels, RunSpec};
+use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 /// Where an update's inputs come from. Generator updates and D's rounds are counted from 0.

@@ -1,16 +1,16 @@
 //! Checkpoints: one safetensors file with every tensor of the state, and a JSON file beside it that holds its checksum and is written last.
 //!
 //! A checkpoint exists when its JSON does. What is not a tensor follows from the number of generator updates: random streams are
-//! counter-based ([`crate::rng`]), so their positions are recorded for people, not needed to resume.
+//! counter-based ([`sngan_tensor::rng`]), so their positions are recorded for people, not needed to resume.
 
-use crate::tensor_file::{self, Types};
-use crate::{Error, Result};
+use crate::{Error, Result, Warning};
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use sngan_experiment::RunDir;
 use sngan_experiment::records::Record;
+use sngan_experiment::{RunDir, RunSpec};
 use sngan_experiment::{atomic, run_dir};
+use sngan_tensor::tensor_file::{self, Types};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -62,7 +62,7 @@ fn paths(dir: &RunDir, gen_updates: u64) -> (PathBuf, PathBuf) {
 /// # Errors
 /// Those of the tensor library.
 pub fn encode(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
-    tensor_file::encode(tensors, DType::F32)
+    Ok(tensor_file::encode(tensors, DType::F32)?)
 }
 
 /// Decodes what [`encode`] wrote.
@@ -71,8 +71,22 @@ pub fn encode(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
 /// When `bytes` are no safetensors or hold another type than f32; the message names `path`.
 pub fn decode(path: &Path, bytes: &[u8], device: &Device) -> Result<BTreeMap<String, Tensor>> {
     let tensors = tensor_file::decode(bytes, Types::F32, |_| true);
-    let tensors = tensors.map_err(|reason| Error::Checkpoint { path: path.into(), reason })?;
+    let tensors =
+        tensors.map_err(|e| Error::Checkpoint { path: path.into(), reason: e.to_string() })?;
     tensors.into_iter().map(|(name, t)| Ok((name, t.to_device(device)?))).collect()
+}
+
+/// Whether a file is large enough for the networks of `spec`, asked before they are made: a spec in a file's metadata may promise anything.
+pub(crate) fn holds_networks(bytes: &[u8], spec: &RunSpec) -> std::result::Result<(), String> {
+    let layers = spec.layers().map_err(|e| e.to_string())?;
+    let parameters = layers.generator_parameters() + layers.discriminator_parameters();
+    if bytes.len() / size_of::<f32>() < parameters {
+        return Err(format!(
+            "has {} bytes, too few for the {parameters} parameters of its spec's networks",
+            bytes.len()
+        ));
+    }
+    Ok(())
 }
 
 /// Writes a checkpoint; `metadata.sha256` is filled in. Older ones beyond the newest two and the horizons are removed.
@@ -156,15 +170,19 @@ pub fn any(dir: &RunDir) -> Result<bool> {
     Ok(!newest_first(dir)?.is_empty())
 }
 
-/// The newest good checkpoint of a run; a corrupt one is skipped with a warning on standard error.
+/// The newest good checkpoint of a run; `warn` is told of each corrupt one that is skipped.
 ///
 /// # Errors
 /// When the folder cannot be listed.
-pub fn latest(dir: &RunDir, device: &Device) -> Result<Option<Checkpoint>> {
+pub fn latest(
+    dir: &RunDir,
+    device: &Device,
+    warn: &mut dyn FnMut(Warning),
+) -> Result<Option<Checkpoint>> {
     for json in newest_first(dir)? {
         match load(&json, device) {
             Ok(checkpoint) => return Ok(Some(checkpoint)),
-            Err(e) => eprintln!("warning: {e}; trying the one before it"),
+            Err(e) => warn(Warning::Checkpoint { reason: e.to_string() }),
         }
     }
     Ok(None)
@@ -199,7 +217,9 @@ mod tests {
         }
         let kept: Vec<_> = newest_first(&dir).unwrap();
         assert_eq!(kept.len(), 3);
-        let newest = latest(&dir, &Device::Cpu).unwrap().unwrap();
+        let mut warnings = Vec::new();
+        let mut latest = || latest(&dir, &Device::Cpu, &mut |w| warnings.push(w)).unwrap().unwrap();
+        let newest = latest();
         assert_eq!(newest.gen_updates, 5);
         assert_eq!(newest.tensors["a"].to_vec1::<f32>().unwrap(), [5.0, 2.0]);
 
@@ -208,7 +228,10 @@ mod tests {
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&file, bytes).unwrap();
         assert!(load(&file, &Device::Cpu).unwrap_err().to_string().contains("checksum"));
-        assert_eq!(latest(&dir, &Device::Cpu).unwrap().unwrap().gen_updates, 4);
+        assert_eq!(latest().gen_updates, 4);
+        let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+        let text = warning.to_string();
+        assert!(text.contains("checksum") && text.ends_with("trying the one before it"), "{text}");
     }
 
     #[test]

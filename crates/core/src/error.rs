@@ -7,18 +7,18 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A tensor operation failed.
+    /// Candle refused an operation.
     #[error(transparent)]
-    Tensor(#[from] candle_core::Error),
+    Candle(#[from] candle_core::Error),
+    /// An operation, decomposition, optimizer or file of the tensor floor failed.
+    #[error(transparent)]
+    Tensor(#[from] sngan_tensor::Error),
     /// A spec, record or run directory was refused.
     #[error(transparent)]
     Experiment(#[from] sngan_experiment::Error),
     /// Training data could not be read.
     #[error(transparent)]
     Data(#[from] sngan_data::Error),
-    /// A kernel refused its shapes.
-    #[error(transparent)]
-    Kernel(#[from] sngan_kernels::Error),
     /// A checkpoint is corrupt or of another run.
     #[error("checkpoint {path}: {reason}")]
     Checkpoint {
@@ -27,27 +27,9 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// A file of `torch.save` is cut, corrupt or not one.
-    #[error("failed to read {path}, offset {offset}: {reason}")]
-    TorchFile {
-        /// The file concerned.
-        path: PathBuf,
-        /// Byte offset in the file, as near as it is known.
-        offset: u64,
-        /// What is there, and what should be.
-        reason: String,
-    },
     /// Whoever watches a training failed, such as at scoring its samples.
     #[error(transparent)]
     Observer(Box<dyn std::error::Error + Send + Sync>),
-    /// A device was asked for that this build or machine does not have.
-    #[error("device `{name}`: {reason}")]
-    Device {
-        /// The name given.
-        name: String,
-        /// What to do.
-        reason: String,
-    },
     /// A file could not be encoded or written.
     #[error("failed to write {path}: {reason}")]
     Write {

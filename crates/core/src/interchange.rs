@@ -12,9 +12,7 @@ use crate::model::{
     Discriminator, DiscriminatorLayer, Generator, Labels, LayerWeights, Mode, Parameters, Place,
 };
 use crate::norm::Iterate;
-use crate::rng::Streams;
-use crate::tensor_file::{self, Types, refused};
-use crate::{Error, Result};
+use crate::{Error, Result, Warning};
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::Error as _;
@@ -24,6 +22,8 @@ use sngan_experiment::arch::Z_DIM;
 use sngan_experiment::method::Normalization;
 use sngan_experiment::records::{FORMAT_VERSION, Provenance, Record, Status};
 use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic};
+use sngan_tensor::rng::Streams;
+use sngan_tensor::tensor_file::{self, Types};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -63,15 +63,16 @@ fn of_any_version<'de, D: Deserializer<'de>>(
     found.pop().ok_or_else(|| D::Error::custom("no provenance"))
 }
 
-/// Writes the newest good checkpoint of the run folder `source`, or the checkpoint file `source` inside a run folder, as `out`.
+/// Writes the newest good checkpoint of the run folder `source`, or the checkpoint file `source` inside a run folder, as `out`; `warn` is told
+/// of newer ones that are corrupt.
 ///
 /// # Errors
 /// When there is no checkpoint, or it does not fit the run's spec.
-pub fn export(source: &Path, out: &Path) -> Result<Exchange> {
+pub fn export(source: &Path, out: &Path, warn: &mut dyn FnMut(Warning)) -> Result<Exchange> {
     let refuse = |reason: &str| Error::Checkpoint { path: source.into(), reason: reason.into() };
     let (dir, checkpoint) = if source.is_dir() {
         let dir = RunDir::new(source);
-        let newest = checkpoint::latest(&dir, &Device::Cpu)?;
+        let newest = checkpoint::latest(&dir, &Device::Cpu, warn)?;
         (dir, newest.ok_or_else(|| refuse("the run has no good checkpoint"))?)
     } else {
         let run = source
@@ -274,11 +275,15 @@ pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
         serde_json::to_string(&header).map_err(|e| Error::Invalid(format!("metadata: {e}")))?;
     let views = buffers
         .iter()
-        .map(|(name, dtype, shape, bytes)| {
-            Ok((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(refused)?))
-        })
+        .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), view(*dtype, shape, bytes)?)))
         .collect::<Result<Vec<_>>>()?;
-    safetensors::serialize(views, Some(HashMap::from([(HEADER.into(), header)]))).map_err(refused)
+    let file = safetensors::serialize(views, Some(HashMap::from([(HEADER.into(), header)])));
+    Ok(file.map_err(sngan_tensor::Error::from)?)
+}
+
+/// A tensor of the file from its bytes.
+fn view<'a>(dtype: Dtype, shape: &[usize], bytes: &'a [u8]) -> Result<TensorView<'a>> {
+    Ok(TensorView::new(dtype, shape.to_vec(), bytes).map_err(sngan_tensor::Error::from)?)
 }
 
 /// The run in `bytes`, a file that [`encode`] made, or one that PyTorch wrote with the same names and metadata.
@@ -340,9 +345,9 @@ fn read(path: &Path, bytes: &[u8]) -> Result<(Header, BTreeMap<String, Tensor>)>
         )));
     }
     header.spec.validate()?;
-    tensor_file::holds_networks(bytes, &header.spec).map_err(refuse)?;
+    checkpoint::holds_networks(bytes, &header.spec).map_err(refuse)?;
     let tensors =
         tensor_file::decode(bytes, Types::F32, |name| !name.ends_with(".num_batches_tracked"))
-            .map_err(refuse)?;
+            .map_err(|e| refuse(e.to_string()))?;
     Ok((header, tensors))
 }

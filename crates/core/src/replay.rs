@@ -3,13 +3,14 @@
 //! A case is one safetensors file: initial state by checkpoint name, the inputs of every update, and under the metadata key `spec` the
 //! complete spec as JSON.
 
+use crate::checkpoint;
 use crate::model::Place;
-use crate::tensor_file::{self, Types};
 use crate::trainer::Trainer;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::SafeTensors;
 use sngan_experiment::{RunSpec, atomic};
+use sngan_tensor::tensor_file::{self, Types};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -37,7 +38,7 @@ pub fn read(path: &Path) -> Result<Case> {
     let spec: RunSpec =
         serde_json::from_str(text).map_err(|e| refuse(format!("metadata `spec`: {e}")))?;
     spec.validate()?;
-    tensor_file::holds_networks(&bytes, &spec).map_err(refuse)?;
+    checkpoint::holds_networks(&bytes, &spec).map_err(refuse)?;
     Ok(Case { spec, tensors: tensors(path, &bytes)? })
 }
 
@@ -47,7 +48,7 @@ pub fn read(path: &Path) -> Result<Case> {
 /// When `bytes` are no safetensors, or a tensor has another type.
 pub fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
     let tensors = tensor_file::decode(bytes, Types::F32AndF64, |_| true);
-    tensors.map_err(|reason| Error::Invalid(format!("{}: {reason}", path.display())))
+    tensors.map_err(|e| Error::Invalid(format!("{}: {e}", path.display())))
 }
 
 /// Runs every update of `case` on `place`. Returns the final state by checkpoint name, both Adams' moments (`adam.m.…`, `adam.v.…`), and

@@ -6,8 +6,8 @@ use crate::moments::Few;
 use crate::samples::{BLOCK, Samples};
 use crate::{Error, Result, ms_ssim as similarity};
 use rayon::prelude::*;
-use sngan_core::rng::Streams;
 use sngan_experiment::ProtocolName;
+use sngan_tensor::rng::Streams;
 
 /// The choice of pairs is part of the protocol, so its seed is fixed.
 const PAIR_SEED: u64 = 0;

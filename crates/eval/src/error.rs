@@ -2,22 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-/// What can go wrong while scoring images or training the scorer.
+/// What can go wrong while scoring images.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file or a record.
     #[error(transparent)]
     Experiment(#[from] sngan_experiment::Error),
-    /// Networks and kernels.
+    /// Operations of the networks, and files of PyTorch's.
     #[error(transparent)]
-    Core(#[from] sngan_core::Error),
+    Tensor(#[from] sngan_tensor::Error),
     /// Images of a data set.
     #[error(transparent)]
     Data(#[from] sngan_data::Error),
-    /// Tensors.
+    /// Candle refused an operation.
     #[error(transparent)]
-    Tensor(#[from] candle_core::Error),
+    Candle(#[from] candle_core::Error),
+    /// Whoever makes the images that are scored failed.
+    #[error(transparent)]
+    Samples(Box<dyn std::error::Error + Send + Sync>),
     /// A score plan names a backbone that does not exist.
     #[error("unknown backbone `{name}`; known: {}", crate::Backbone::names().join(", "))]
     UnknownBackbone {

@@ -106,7 +106,7 @@ fn square_root(matrix: &Mat<f64>) -> Result<Mat<f64>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use sngan_core::rng::Streams;
+    use sngan_tensor::rng::Streams;
 
     /// Square roots of eigenvalues: an error of 1e-16 in an eigenvalue near 0 is one of 1e-8 in its root; a few of them, of traces near 1.
     const ROOTED: f64 = 1e-6;

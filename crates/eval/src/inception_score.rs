@@ -1,8 +1,8 @@
 //! The inception score, `exp(E_x KL(p(y|x) ‖ p(y)))` (Salimans et al., 2016; Appendix B.1), of a classifier's logits.
 
 use crate::{Error, Result};
-use sngan_core::rng::Streams;
 use sngan_experiment::protocol::Sets;
+use sngan_tensor::rng::Streams;
 
 /// The order in which samples fall into splits is part of the protocol, so its seed is fixed.
 const SHUFFLE_SEED: u64 = 0;

@@ -6,7 +6,7 @@ use crate::{Error, Result, Rows};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
-use sngan_core::rng::Streams;
+use sngan_tensor::rng::Streams;
 
 /// The choice of subsets is part of the protocol, so its seed is fixed.
 const SUBSET_SEED: u64 = 0;

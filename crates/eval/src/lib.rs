@@ -24,7 +24,7 @@ pub mod precision_recall;
 mod real;
 mod rows;
 mod samples;
-mod scorer;
+pub mod scorer;
 mod statistics;
 
 pub use backbone::{Backbone, BackboneFeatures, BackboneOptions, Logits};
@@ -36,6 +36,6 @@ pub use inception::{Inception, InceptionFeatures, Preparation, Taps};
 pub use moments::{Few, Moments};
 pub use real::{Real, StatisticsProvenance, make_statistics, read_statistics};
 pub use rows::Rows;
-pub use samples::{BLOCK, Draw, DrawnSamples, Samples, SourceSamples};
-pub use scorer::{Features, Recipe, SCORERS, Scorer, ScorerSpec, Training, train_scorer};
+pub use samples::{BLOCK, Samples, SourceSamples};
+pub use scorer::{Features, Recipe, SCORERS, Scorer, ScorerSpec};
 pub use statistics::{Statistics, write_statistics};

@@ -214,7 +214,7 @@ impl MomentsSum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sngan_core::rng::Streams;
+    use sngan_tensor::rng::Streams;
 
     fn samples(n: usize, dim: usize) -> Vec<f32> {
         Streams::new(1).normal("moments", 0, n * dim)

@@ -146,7 +146,7 @@ fn compare(a: &Plane, b: &Plane) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sngan_core::rng::Streams;
+    use sngan_tensor::rng::Streams;
 
     fn image(name: &str, side: usize) -> Vec<u8> {
         Streams::new(6)

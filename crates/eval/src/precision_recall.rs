@@ -104,7 +104,7 @@ fn squared_distances(x: MatRef<'_, f64>, y: MatRef<'_, f64>) -> Mat<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sngan_core::rng::Streams;
+    use sngan_tensor::rng::Streams;
 
     #[test]
     fn on_a_line_by_hand() {

@@ -2,11 +2,10 @@
 
 use crate::Result;
 use rayon::prelude::*;
-use sngan_core::generate::Request;
-use sngan_core::rng::Streams;
 use sngan_data::ImageSource;
+use sngan_experiment::ProtocolName;
 use sngan_experiment::protocol::Sets;
-use sngan_experiment::{ProtocolName, RunSpec};
+use sngan_tensor::rng::Streams;
 
 /// Byte images `[3, side, side]` in an order of their own.
 pub trait Samples {
@@ -139,51 +138,5 @@ impl Samples for SourceSamples<'_> {
             self.source.read(*i as usize, &mut image).map(|()| image)
         };
         Ok(chosen.par_iter().map(read).collect::<sngan_data::Result<Vec<_>>>()?.concat())
-    }
-}
-
-/// What [`DrawnSamples`] draws with: a checkpoint, or a training at work.
-pub type Draw<'a> = dyn FnMut(Request) -> sngan_core::Result<Vec<u8>> + 'a;
-
-/// A generator's samples, by the streams of a run's seed.
-pub struct DrawnSamples<'a> {
-    spec: &'a RunSpec,
-    draw: &'a mut Draw<'a>,
-}
-
-impl<'a> DrawnSamples<'a> {
-    /// Samples of the run `spec`, drawn by `draw`.
-    pub fn new(spec: &'a RunSpec, draw: &'a mut Draw<'a>) -> DrawnSamples<'a> {
-        DrawnSamples { spec, draw }
-    }
-}
-
-impl Samples for DrawnSamples<'_> {
-    fn name(&self) -> &str {
-        "generated images"
-    }
-
-    fn side(&self) -> usize {
-        self.spec.side
-    }
-
-    fn classes(&self) -> usize {
-        self.spec.n_classes
-    }
-
-    fn class_names(&self) -> Option<&[String]> {
-        None
-    }
-
-    fn available(&self, _class: Option<u32>) -> Option<usize> {
-        None
-    }
-
-    fn bytes(&self) -> &'static str {
-        "truncate"
-    }
-
-    fn read(&mut self, first: usize, n: usize, class: Option<u32>) -> Result<Vec<u8>> {
-        Ok((self.draw)(Request { first, n, seed: self.spec.seed, class })?)
     }
 }

@@ -63,7 +63,7 @@ fn weights_and_outputs_are_those_that_scores_were_taken_with() {
         assert_eq!(Scorer::embedded(name).unwrap().sha256(), weights, "{name}");
         let readme = include_str!("../assets/README.md");
         assert!(readme.contains(weights), "assets/README.md has another hash of {name}");
-        if sngan_core::instruction_set() != "avx512f" {
+        if sngan_tensor::instruction_set() != "avx512f" {
             println!(
                 "{name}: the outputs' bits are recorded for AVX-512 alone, which this machine lacks"
             );

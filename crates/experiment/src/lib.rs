@@ -7,6 +7,7 @@ pub mod benchmark;
 mod error;
 mod file;
 mod lock;
+pub mod machine;
 pub mod method;
 pub mod protocol;
 pub mod records;

@@ -1,12 +1,11 @@
 //! What a plan's runs are scored with.
 
+use crate::samples::DrawnSamples;
 use crate::{Error, ImageSets, Result};
-use sngan_core::Device;
 use sngan_core::generate::{self, Request};
-use sngan_eval::{
-    Backbone, BackboneOptions, DrawnSamples, Evaluator, EvaluatorOptions, Real, Samples,
-};
+use sngan_eval::{Backbone, BackboneOptions, Evaluator, EvaluatorOptions, Real, Samples};
 use sngan_experiment::{Dataset, Plan, ProtocolName, RunSpec, ScorePlan, run_dir};
+use sngan_tensor::Device;
 use std::path::Path;
 
 /// The evaluator of `score` for runs on `dataset` at `side` pixels; `None` where nothing is scored, or the plan leaves the choice of the

@@ -7,6 +7,7 @@ mod error;
 mod evaluator;
 mod images;
 mod run;
+mod samples;
 mod score;
 mod shard;
 mod status;

@@ -3,12 +3,13 @@
 use crate::evaluator::evaluator;
 use crate::score::{score_during, score_run, spectra_of_run};
 use crate::{Error, ImageSets, Result, Shard};
-use sngan_core::Device;
-use sngan_core::trainer::{Outcome, TrainOptions, train_locked};
+use sngan_core::Warning;
+use sngan_core::trainer::{self, Outcome, TrainOptions, train_locked};
 use sngan_data::ImageSource;
 use sngan_eval::Evaluator;
 use sngan_experiment::records::{PlanRecord, Record, ScoreRecord, Source, Status};
 use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, one_at_a_time, run_dir};
+use sngan_tensor::Device;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -50,6 +51,13 @@ pub enum Event {
     Started {
         /// Folder name.
         run: String,
+    },
+    /// Something about a run is not as it should be, and it goes on.
+    Warning {
+        /// Folder name.
+        run: String,
+        /// What.
+        warning: Warning,
     },
     /// A generator update is done.
     Progress {
@@ -378,6 +386,7 @@ impl Sweep<'_> {
         dir: &RunDir,
         spec: &RunSpec,
     ) -> Result<(Outcome, Vec<ScoreRecord>)> {
+        let mut warn = |warning| (self.events)(&Event::Warning { run: dir.name(), warning });
         let outcome = train_locked(
             lock,
             spec,
@@ -392,9 +401,16 @@ impl Sweep<'_> {
                 held_out: self.images.held_out_of(spec),
             },
             self.stop,
-            &mut |p, trainer| {
+            &mut |event| {
+                let (p, trainer) = match event {
+                    trainer::Event::Warning(warning) => {
+                        warn(warning);
+                        return Ok(());
+                    }
+                    trainer::Event::Update(p, trainer) => (p, trainer),
+                };
                 if let Some(evaluator) = &self.evaluator {
-                    score_during(dir, spec, evaluator, self.plan.score.eval_every, p, trainer)?;
+                    score_during(dir, spec, evaluator, self.plan.score.eval_every, &p, trainer)?;
                 }
                 (self.events)(&Event::Progress {
                     run: dir.name(),
@@ -408,10 +424,10 @@ impl Sweep<'_> {
             return Ok((outcome, Vec::new()));
         }
         let scores = match &self.evaluator {
-            Some(evaluator) => score_run(dir, spec, evaluator, self.device, &|_, _| ())?,
+            Some(evaluator) => score_run(dir, spec, evaluator, self.device, &|_, _| (), &mut warn)?,
             None => Vec::new(),
         };
-        spectra_of_run(dir, spec)?;
+        spectra_of_run(dir, spec, &mut warn)?;
         Ok((outcome, scores))
     }
 

@@ -1,12 +1,14 @@
 //! Scoring a run: its newest checkpoint, or its generator while it trains.
 
+use crate::samples::DrawnSamples;
 use crate::{Error, Result};
 use sngan_core::generate::Request;
 use sngan_core::trainer::{Progress, Trainer};
-use sngan_core::{Device, checkpoint, generate, spectrum};
-use sngan_eval::{DrawnSamples, Evaluator, Samples};
+use sngan_core::{Warning, checkpoint, generate, spectrum};
+use sngan_eval::{Evaluator, Samples};
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{ProtocolName, RunDir, RunSpec, run_dir};
+use sngan_tensor::Device;
 
 /// Why a run cannot be looked at.
 fn no_checkpoint(dir: &RunDir) -> String {
@@ -17,7 +19,7 @@ fn no_checkpoint(dir: &RunDir) -> String {
 }
 
 /// Scores of the newest checkpoint by all of the evaluator's protocols; what is recorded already is not taken again, what is new is appended
-/// to `scores.jsonl`. Of a run whose checkpoints were removed, to save space, the recorded ones.
+/// to `scores.jsonl`. Of a run whose checkpoints were removed, to save space, the recorded ones. `warn` is told of corrupt checkpoints.
 ///
 /// Samples come from the stream `sample` of the run's seed, with G in evaluation mode.
 ///
@@ -29,8 +31,9 @@ pub fn score_run(
     evaluator: &Evaluator,
     device: &Device,
     progress: &sngan_eval::Progress<'_>,
+    warn: &mut dyn FnMut(Warning),
 ) -> Result<Vec<ScoreRecord>> {
-    let checkpoint = checkpoint::latest(dir, device)?;
+    let checkpoint = checkpoint::latest(dir, device, warn)?;
     let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
     let mut draw = |request: Request| match &checkpoint {
         Some(checkpoint) => generate::images_of(spec, checkpoint, device, request),
@@ -88,12 +91,13 @@ fn score_missing(
     Ok(evaluator.names().iter().filter_map(|name| known(name).or_else(|| new.next())).collect())
 }
 
-/// Writes `spectrum.jsonl`, where it is not there: the squared singular values of every layer of D at the newest checkpoint.
+/// Writes `spectrum.jsonl`, where it is not there: the squared singular values of every layer of D at the newest checkpoint; `warn` is
+/// told of corrupt ones.
 ///
 /// # Errors
 /// No good checkpoint; weights that are not finite.
-pub fn spectra_of_run(dir: &RunDir, spec: &RunSpec) -> Result<()> {
-    let checkpoint = checkpoint::latest(dir, &Device::Cpu)?;
+pub fn spectra_of_run(dir: &RunDir, spec: &RunSpec, warn: &mut dyn FnMut(Warning)) -> Result<()> {
+    let checkpoint = checkpoint::latest(dir, &Device::Cpu, warn)?;
     let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
     if dir.spectra()?.first().is_some_and(|s| s.gen_updates == gen_updates) {
         return Ok(());

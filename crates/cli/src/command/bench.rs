@@ -6,12 +6,12 @@ use crate::args::{BenchFid, BenchInception, BenchUpdate, Machine};
 use anyhow::Result;
 use serde_json::json;
 use sngan_core::model::Place;
-use sngan_core::rng::Streams;
 use sngan_core::trainer::{cost, measure};
 use sngan_eval::fid::frechet_distance;
 use sngan_eval::{Inception, Moments, Preparation, Statistics};
 use sngan_experiment::method::Method;
-use sngan_experiment::{RunDir, RunSpec};
+use sngan_experiment::{RunDir, RunSpec, machine};
+use sngan_tensor::rng::Streams;
 use std::path::Path;
 use std::time::Instant;
 
@@ -39,7 +39,7 @@ pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
     )?;
     let result = json!({
         "sngan": env!("CARGO_PKG_VERSION"),
-        "instruction_set": sngan_core::instruction_set(),
+        "instruction_set": sngan_tensor::instruction_set(),
         "threads": threads,
         "size": arguments.size,
         "batch": arguments.batch,
@@ -73,7 +73,7 @@ pub(crate) fn run(run: &Path, machine: &Machine) -> Result<Ended> {
         "{}",
         json!({
             "update_s": cost.update, "logging_s": cost.logging, "checkpoint_bytes": cost.checkpoint, "peak_rss_mb": peak_rss_mb(),
-            "threads": rayon::current_num_threads(), "instruction_set": sngan_core::instruction_set(),
+            "threads": rayon::current_num_threads(), "instruction_set": sngan_tensor::instruction_set(),
         })
     );
     Ok(Ended::Well)
@@ -100,7 +100,7 @@ pub(crate) fn inception(arguments: &BenchInception) -> Result<Ended> {
     }
     let result = json!({
         "sngan": env!("CARGO_PKG_VERSION"),
-        "instruction_set": sngan_core::instruction_set(),
+        "instruction_set": sngan_tensor::instruction_set(),
         "threads": rayon::current_num_threads(),
         "size": arguments.size,
         "images": arguments.images,
@@ -145,14 +145,5 @@ fn number(value: &serde_json::Value) -> f64 {
 
 /// The most memory this process has held, in MB of 2²⁰ bytes; `None` where the system does not tell.
 fn peak_rss_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let kib: f64 = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?
-        .trim()
-        .strip_suffix("kB")?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(kib / 1024.0)
+    machine::peak_memory().map(|bytes| bytes as f64 / (1024.0 * 1024.0))
 }

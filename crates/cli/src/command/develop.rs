@@ -1,14 +1,16 @@
 //! What those need who check or extend the networks: `replay`, `export`, `import`, `model summary`.
 
+use super::warn;
 use crate::Ended;
 use crate::args::{Networks, Precision};
 use anyhow::Result;
+use sngan_core::interchange;
 use sngan_core::model::Place;
 use sngan_core::replay as replaying;
-use sngan_core::{Device, interchange};
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{Activation, LayerKind, LayerSpec, Norm, Pooling, Step};
 use sngan_experiment::method::Method;
+use sngan_tensor::Device;
 use std::path::Path;
 
 pub(crate) fn replay(case: &Path, out: &Path, precision: Precision) -> Result<Ended> {
@@ -30,7 +32,7 @@ pub(crate) fn replay(case: &Path, out: &Path, precision: Precision) -> Result<En
 }
 
 pub(crate) fn export(source: &Path, out: &Path) -> Result<Ended> {
-    let exchange = interchange::export(source, out)?;
+    let exchange = interchange::export(source, out, &mut warn)?;
     println!(
         "{}: {} after {} updates",
         out.display(),

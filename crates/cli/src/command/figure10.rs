@@ -9,7 +9,7 @@ use sngan_core::trainer::measure;
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::FORMAT_VERSION;
-use sngan_experiment::{RunSpec, atomic};
+use sngan_experiment::{RunSpec, atomic, machine};
 
 /// The figure's methods.
 const METHODS: [Method; 4] = [Method::WganGp, Method::WeightNorm, Method::Sn, Method::Vanilla];
@@ -55,8 +55,8 @@ pub(crate) fn run(arguments: &Figure10) -> Result<Ended> {
     let record = UpdateTimings {
         version: FORMAT_VERSION,
         sngan: env!("CARGO_PKG_VERSION").into(),
-        cpu: sngan_core::cpu_model(),
-        instruction_set: sngan_core::instruction_set().to_string(),
+        cpu: machine::cpu_model(),
+        instruction_set: sngan_tensor::instruction_set().to_string(),
         threads: rayon::current_num_threads(),
         batch: arguments.batch,
         width_divisor: arguments.width_divisor,

@@ -5,10 +5,10 @@ use super::source::run_and_checkpoint;
 use crate::Ended;
 use crate::args::{Generate, Interpolate};
 use anyhow::{Context, Result, bail};
-use sngan_core::Device;
 use sngan_core::checkpoint::Checkpoint;
 use sngan_core::generate::{self, Interpolation, Path, Request};
 use sngan_experiment::{RunSpec, atomic};
+use sngan_tensor::Device;
 
 /// Where images come from, once it is known that they can be made and written.
 struct Prepared {

@@ -1,5 +1,6 @@
 //! What can be done with finished runs: `spectra`, `sigma`, `collect`, `unpack`.
 
+use super::warn;
 use crate::Ended;
 use anyhow::{Context, Result, bail};
 use sngan_experiment::RunDir;
@@ -46,7 +47,7 @@ pub(crate) fn unpack(collection: &Path, out: &Path) -> Result<Ended> {
 pub(crate) fn spectra(runs: &[PathBuf]) -> Result<Ended> {
     for run in runs {
         let dir = RunDir::new(run);
-        sngan_sweep::spectra_of_run(&dir, &dir.spec()?)?;
+        sngan_sweep::spectra_of_run(&dir, &dir.spec()?, &mut warn)?;
         println!("{}", dir.spectrum_path().display());
         for s in dir.spectra()? {
             let total: f64 = s.squared.iter().sum();

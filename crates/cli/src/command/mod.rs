@@ -23,6 +23,7 @@ use crate::Ended;
 use crate::args::{Arguments, Bench, Command, Data, Format, Machine, Model, Scorer};
 use anyhow::{Context, Result};
 use clap::CommandFactory;
+use sngan_core::Warning;
 
 /// Runs a command; one that computes a single thing does it inside a pool with the number of threads asked for. Entering the pool once costs
 /// nothing, entering it for every kernel two context switches each.
@@ -109,6 +110,11 @@ fn threads(asked: usize) -> usize {
     if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, |n| n.get()) }
 }
 
-fn device(machine: &Machine) -> Result<sngan_core::Device> {
-    Ok(sngan_core::parse_device(&machine.device)?)
+/// Tells of what is not as it should be, beside the output.
+fn warn(warning: Warning) {
+    eprintln!("warning: {warning}");
+}
+
+fn device(machine: &Machine) -> Result<sngan_tensor::Device> {
+    Ok(sngan_tensor::parse_device(&machine.device)?)
 }

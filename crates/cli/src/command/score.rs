@@ -1,7 +1,7 @@
 //! `sngan score` and `sngan stats`.
 
-use super::device;
 use super::sweep::describe;
+use super::{device, warn};
 use crate::Ended;
 use crate::args::score::{MetricName, Network, Score, Stats};
 use crate::args::{DataFolder, Machine};
@@ -138,7 +138,9 @@ fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
     if arguments.network.backbone.is_none() {
         eprintln!("scored through {}; --backbone chooses another", evaluator.backbone().name());
     }
-    with_progress(|progress| Ok(sngan_sweep::score_run(dir, &spec, &evaluator, &device, progress)?))
+    with_progress(|progress| {
+        Ok(sngan_sweep::score_run(dir, &spec, &evaluator, &device, progress, &mut warn)?)
+    })
 }
 
 fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> {

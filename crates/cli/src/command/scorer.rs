@@ -4,8 +4,9 @@ use crate::Ended;
 use crate::args::{CheckScorer, Scorer, TrainScorer};
 use anyhow::{Result, ensure};
 use sngan_data::{Images, Split, fetch, load, load_idx};
-use sngan_eval::{Recipe, SCORERS, ScorerSpec, Training, train_scorer};
+use sngan_eval::{Recipe, SCORERS, ScorerSpec};
 use sngan_experiment::Dataset;
+use sngan_scorer::{Training, train_scorer};
 use std::path::{Path, PathBuf};
 
 pub(crate) fn run(arguments: &Scorer) -> Result<Ended> {

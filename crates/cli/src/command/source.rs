@@ -1,9 +1,10 @@
 //! What a path on the command line stands for.
 
+use super::warn;
 use anyhow::{Context, Result};
-use sngan_core::Device;
 use sngan_core::checkpoint::{self, Checkpoint};
 use sngan_experiment::{RunDir, RunSpec};
+use sngan_tensor::Device;
 use std::path::Path;
 
 /// The spec and checkpoint, where the path is a run's folder (then its newest good one) or a file in its `checkpoints/`.
@@ -14,7 +15,7 @@ pub(crate) fn run_and_checkpoint(
     if path.is_dir() {
         let dir = RunDir::new(path);
         let spec = dir.spec()?;
-        let checkpoint = checkpoint::latest(&dir, device)?
+        let checkpoint = checkpoint::latest(&dir, device, &mut warn)?
             .with_context(|| format!("{} has no good checkpoint", path.display()))?;
         return Ok(Some((spec, checkpoint)));
     }

@@ -4,11 +4,11 @@ use super::source::run_and_checkpoint;
 use crate::Ended;
 use crate::args::SpectrumOf;
 use anyhow::{Context, Result};
-use sngan_core::Device;
 use sngan_core::checkpoint::Checkpoint;
 use sngan_core::spectrum::{Analysis, FileSpectra, analyse, of_file};
 use sngan_data::Split;
 use sngan_experiment::RunSpec;
+use sngan_tensor::Device;
 
 pub(crate) fn run(arguments: &SpectrumOf) -> Result<Ended> {
     match run_and_checkpoint(&arguments.path, &Device::Cpu)? {

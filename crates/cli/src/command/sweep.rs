@@ -6,7 +6,7 @@ use crate::progress::{Position, Progress};
 use crate::{Ended, experiments, signals};
 use anyhow::{Result, bail};
 use sngan_experiment::records::{ScoreRecord, Status};
-use sngan_experiment::{Plan, RunDir, RunSpec};
+use sngan_experiment::{Plan, RunDir, RunSpec, machine};
 use sngan_sweep::{Event, SweepOptions};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -102,6 +102,7 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
             runs.join(", ")
         )),
         Event::Started { .. } => {}
+        Event::Warning { run, warning } => progress.warn(&format!("{run}: {warning}")),
         Event::Progress { run, gen_update, .. } => {
             work.done(run, *gen_update);
             progress.set(work.position(), || run.clone());
@@ -158,14 +159,7 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
 
 /// Three quarters of the bytes that the system says are free; no bound where it does not say.
 fn free_memory() -> u64 {
-    let available = |text: String| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-    };
-    std::fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(available)
-        .map_or(u64::MAX, |kib| kib * 1024 / 4 * 3)
+    machine::available_memory().map_or(u64::MAX, |bytes| bytes / 4 * 3)
 }
 
 /// What a sweep would do with each run.

@@ -5,7 +5,7 @@ use crate::args::Train;
 use crate::progress::{Position, Progress};
 use crate::{Ended, experiments, signals};
 use anyhow::{Context, Result, bail};
-use sngan_core::trainer::{Outcome, TrainOptions, train};
+use sngan_core::trainer::{Event, Outcome, TrainOptions, train};
 use sngan_data::{Split, open};
 use sngan_eval::{Backbone, Evaluator};
 use sngan_experiment::{RunDir, RunSpec, ScorePlan};
@@ -43,16 +43,23 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     let every = arguments.eval_every.or(score.as_ref().map(|s| s.eval_every)).unwrap_or(0);
     let evaluator =
         if every > 0 { evaluator(&spec, score, &arguments.data.data_dir)? } else { None };
-    let outcome =
-        train(&out, &spec, images.as_ref(), &device, &options, &stop, &mut |p, trainer| {
-            if let Some(evaluator) = &evaluator {
-                sngan_sweep::score_during(&RunDir::new(&out), &spec, evaluator, every, p, trainer)?;
+    let outcome = train(&out, &spec, images.as_ref(), &device, &options, &stop, &mut |event| {
+        let (p, trainer) = match event {
+            Event::Warning(warning) => {
+                progress.warn(&warning.to_string());
+                return Ok(());
             }
-            progress.set(Position::even(p.gen_update, Some(p.total)), || {
-                format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g)
-            });
-            Ok(())
+            Event::Update(p, trainer) => (p, trainer),
+        };
+        if let Some(evaluator) = &evaluator {
+            let dir = RunDir::new(&out);
+            sngan_sweep::score_during(&dir, &spec, evaluator, every, &p, trainer)?;
+        }
+        progress.set(Position::even(p.gen_update, Some(p.total)), || {
+            format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g)
         });
+        Ok(())
+    });
     progress.finish();
     Ok(match outcome? {
         Outcome::Completed => {

@@ -1,6 +1,6 @@
 //! Inputs from valid ones: bits, bytes, lengths, numbers and words changed, parts cut, doubled and exchanged.
 
-use sngan_core::rng::Streams;
+use sngan_tensor::rng::Streams;
 
 /// Inputs are no longer than this.
 const LONGEST: usize = 1 << 16;

@@ -4,13 +4,14 @@ use crate::targets::folder;
 use crate::wrap::{self, Tensors};
 use image::{ImageFormat, RgbImage};
 use sngan_core::checkpoint::{self, Checkpoint, Metadata};
+use sngan_core::interchange;
 use sngan_core::model::Place;
 use sngan_core::trainer::{Trainer, made_up_images};
-use sngan_core::{Device, interchange};
 use sngan_data::pack::{self, Options};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{Provenance, Record, Segment};
 use sngan_experiment::{RunDir, RunSpec, atomic};
+use sngan_tensor::Device;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -328,6 +329,6 @@ pub(crate) fn pack_pixels() -> Vec<Vec<u8>> {
 
 /// What PyTorch wrote, in both formats.
 pub(crate) fn torch_files() -> Vec<Vec<u8>> {
-    let old = include_bytes!("../../../core/tests/fixtures/torch-file-old.pth");
-    vec![old.to_vec(), include_bytes!("../../../core/tests/fixtures/torch-file-zip.pth").to_vec()]
+    let old = include_bytes!("../../../tensor/tests/fixtures/torch-file-old.pth");
+    vec![old.to_vec(), include_bytes!("../../../tensor/tests/fixtures/torch-file-zip.pth").to_vec()]
 }

@@ -2,8 +2,7 @@
 
 use crate::engine::Target;
 use crate::{seeds, wrap};
-use sngan_core::torch_file::TorchFile;
-use sngan_core::{Device, checkpoint, interchange, replay};
+use sngan_core::{checkpoint, interchange, replay};
 use sngan_data::pack::Packed;
 use sngan_data::parse::{self, Demands};
 use sngan_eval::Statistics;
@@ -11,6 +10,8 @@ use sngan_eval::input::ArrayImages;
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::records::PlanRecord;
 use sngan_experiment::{ExperimentFile, RunDir, run_dir};
+use sngan_tensor::Device;
+use sngan_tensor::torch_file::TorchFile;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -1,6 +1,6 @@
 //! Images between two points: of z, or of a conditional generator's classes.
 
-use super::{check_classes, to_bytes};
+use super::check_classes;
 use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
 use crate::ema::sampled;
@@ -8,6 +8,7 @@ use crate::model::{Generator, Labels, Mode, Parameters, Place};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use sngan_experiment::RunSpec;
+use sngan_tensor::bytes::to_bytes;
 use std::collections::BTreeMap;
 
 /// What changes along a row.
@@ -79,7 +80,8 @@ pub fn interpolate(
                     .as_ref()
                     .map(|c| Labels::new(vec![c[row]; request.steps], spec.n_classes, &place))
                     .transpose()?;
-                to_bytes(&g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?)
+                let images = g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
+                Ok(to_bytes(&images)?)
             })
         }
         Path::Class { from, to } => {
@@ -90,7 +92,8 @@ pub fn interpolate(
             let labels = Labels::new((0..request.steps as u32).collect(), request.steps, &place)?;
             rows(request, |row| {
                 let z = ends.narrow(0, 2 * row, 1)?.repeat((request.steps, 1))?;
-                to_bytes(&g.forward(&z, Some(&labels), Parameters::Frozen, Mode::Eval)?)
+                let images = g.forward(&z, Some(&labels), Parameters::Frozen, Mode::Eval)?;
+                Ok(to_bytes(&images)?)
             })
         }
     }

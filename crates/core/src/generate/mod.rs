@@ -10,30 +10,14 @@ use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
 use crate::ema::sampled;
 use crate::model::{Generator, Labels, Mode, Parameters, Place};
-use crate::rng::Streams;
 use crate::{Error, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::Device;
 use sngan_experiment::RunSpec;
+use sngan_tensor::bytes::to_bytes;
+use sngan_tensor::rng::Streams;
 
 /// Images per forward pass: fixed, so that memory is bounded and bits do not depend on how many are asked for.
 const CHUNK: usize = 100;
-
-/// Images in [−1, 1] to bytes by the authors' rule: clip(127.5·x + 127.5, 0, 255), truncated.
-///
-/// # Errors
-/// Those of the tensor library.
-pub fn to_bytes(images: &Tensor) -> Result<Vec<u8>> {
-    let values =
-        images.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1::<f32>()?;
-    // NaN becomes 0 and is caught as divergence before images are drawn.
-    Ok(values.into_iter().map(byte).collect())
-}
-
-/// The byte of one value in [−1, 1], by the rule of [`to_bytes`].
-pub fn byte(value: f32) -> u8 {
-    // `as` saturates and truncates.
-    (127.5 * value + 127.5) as u8
-}
 
 /// Which samples are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,15 +120,4 @@ pub(crate) fn draw(
         bytes.extend(to_bytes(&g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?)?);
     }
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_are_clipped_and_truncated() {
-        let x = Tensor::new(&[-2.0f32, -1.0, 0.0, 0.999, 1.0, 3.0], &Device::Cpu).unwrap();
-        assert_eq!(to_bytes(&x).unwrap(), [0, 0, 127, 254, 255, 255]);
-    }
 }

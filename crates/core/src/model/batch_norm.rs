@@ -2,10 +2,10 @@
 
 use super::labels::needed;
 use super::{Labels, Mode, NORM_EPS, Parameters, Place, RUNNING_DECAY, find, init};
-use crate::ops::{self, FeatureMap};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::arch::Norm;
+use sngan_tensor::ops::{self, Activation, FeatureMap};
 use std::collections::BTreeMap;
 
 /// Batch normalization of `[N, C, H, W]` over (N, H, W): trained γ and β, `[C]` or, conditional, `[classes, C]`; running averages `[C]`.
@@ -59,14 +59,14 @@ impl BatchNorm {
         Ok(())
     }
 
-    /// Normalizes `x` and applies the activation with `slope`.
+    /// Normalizes `x` and applies the activation.
     pub(super) fn forward(
         &mut self,
         x: &FeatureMap,
         labels: Option<&Labels>,
         parameters: Parameters,
         mode: Mode,
-        slope: f64,
+        activation: Activation,
     ) -> Result<FeatureMap> {
         let (mut gamma, mut beta) = (parameters.of(&self.gamma), parameters.of(&self.beta));
         if gamma.rank() == 2 {
@@ -74,16 +74,10 @@ impl BatchNorm {
             (gamma, beta) = (labels.rows(&gamma)?, labels.rows(&beta)?);
         }
         if mode == Mode::Eval {
-            return ops::batch_norm_with(
-                x,
-                &gamma,
-                &beta,
-                [&self.running_mean, &self.running_var],
-                NORM_EPS,
-                slope,
-            );
+            let running = [&self.running_mean, &self.running_var];
+            return Ok(ops::batch_norm_with(x, &gamma, &beta, running, NORM_EPS, activation)?);
         }
-        let (y, mean, var) = ops::batch_norm(x, Some(&gamma), &beta, NORM_EPS, slope)?;
+        let (y, mean, var) = ops::batch_norm(x, Some(&gamma), &beta, NORM_EPS, activation)?;
         let [n, _, h, w] = x.dims()?;
         let count = (n * h * w) as f64;
         let unbiased = (var * (count / (count - 1.0).max(1.0)))?;

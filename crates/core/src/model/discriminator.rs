@@ -5,13 +5,13 @@ use super::layer::{DiscriminatorLayer, DiscriminatorPoint, Weights};
 use super::plan::{Node, Pass, Plan, walk};
 use super::{Labels, Parameters, Place, find};
 use crate::norm::Iterate;
-use crate::ops::{self, FeatureMap};
-use crate::rng::Streams;
 use crate::spectrum::Concentration;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::arch::{LabelHead, LayerSpec, Pooling};
 use sngan_experiment::{LayerCorrection, RunSpec};
+use sngan_tensor::ops::{self, FeatureMap};
+use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 /// A forward pass: D's outputs, and what the tangent pass needs of it.
@@ -227,11 +227,11 @@ impl Discriminator {
 
     /// The last map's features `[N, C]`, where the head reads them.
     fn pooled(&self, last: &FeatureMap) -> Result<Option<Tensor>> {
-        match (self.head.pooling, self.head.labels) {
-            (Pooling::Flatten, HeadLabels::None) => Ok(None),
-            (Pooling::Flatten | Pooling::Sum, _) => ops::sum_pool(last).map(Some),
-            (Pooling::Mean, _) => ops::mean_pool(last).map(Some),
-        }
+        Ok(match (self.head.pooling, self.head.labels) {
+            (Pooling::Flatten, HeadLabels::None) => None,
+            (Pooling::Flatten | Pooling::Sum, _) => Some(ops::sum_pool(last)?),
+            (Pooling::Mean, _) => Some(ops::mean_pool(last)?),
+        })
     }
 
     /// D's outputs `[N]`: the dense layer's, with the projection's ⟨embedding, features⟩.
@@ -266,10 +266,11 @@ impl Discriminator {
     /// Layer `i` on features `[N, C]`.
     fn dense(&self, weights: &Weights, i: usize, features: &Tensor, bias: Bias) -> Result<Tensor> {
         let w = &weights.layers[i];
-        match &w.bias {
-            Some(b) if bias == Bias::Added => ops::dense(self.place.arm, features, &w.effective, b),
-            _ => ops::product(self.place.arm, features, &w.effective),
-        }
+        let arm = self.place.arm;
+        Ok(match &w.bias {
+            Some(b) if bias == Bias::Added => ops::dense(arm, features, &w.effective, b)?,
+            _ => ops::product(arm, features, &w.effective)?,
+        })
     }
 
     /// Exact σ(W̄) and effective rank by layer name, of the weights that `weights` holds.
@@ -314,7 +315,8 @@ impl Pass for Forward<'_> {
     }
 
     fn concat(&mut self, i: usize, x: &FeatureMap) -> Result<FeatureMap> {
-        ops::append(x, &needed(self.labels)?.rows(&self.weights.layers[i].effective)?)
+        let rows = needed(self.labels)?.rows(&self.weights.layers[i].effective)?;
+        Ok(ops::append(x, &rows)?)
     }
 }
 
@@ -345,9 +347,8 @@ impl Pass for Tangent<'_> {
     fn concat(&mut self, i: usize, t: &FeatureMap) -> Result<FeatureMap> {
         let [n, ..] = t.dims()?;
         let embedding = &self.weights.layers[i].effective;
-        ops::append(
-            t,
-            &Tensor::zeros((n, embedding.dim(1)?), embedding.dtype(), embedding.device())?,
-        )
+        let constant = (n, embedding.dim(1)?);
+        let zeros = Tensor::zeros(constant, embedding.dtype(), embedding.device())?;
+        Ok(ops::append(t, &zeros)?)
     }
 }

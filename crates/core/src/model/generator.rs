@@ -1,14 +1,14 @@
 //! The generator: dense, transposed convolutions or residual blocks with batch normalization and ReLU, a last convolution and tanh.
 
-use super::batch_norm::BatchNorm;
 use super::plan::{Node, Pass, Plan, walk};
 use super::{Labels, Mode, Parameters, Place, find, init};
-use crate::ops::{self, FeatureMap, Finish};
-use crate::rng::Streams;
+use super::{batch_norm::BatchNorm, piecewise_linear};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::RunSpec;
-use sngan_experiment::arch::{Activation, LayerKind, LayerSpec, PointSpec, Z_DIM};
+use sngan_experiment::arch::{self, LayerKind, LayerSpec, PointSpec, Z_DIM};
+use sngan_tensor::ops::{self, Activation, FeatureMap, Finish};
+use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 struct GeneratorLayer {
@@ -162,7 +162,8 @@ impl Generator {
             return Err(Error::Invalid("the generator's first layer is not dense".into()));
         };
         let x = layers[0].dense(n, z, labels, parameters, mode, place)?;
-        walk(rest, &x, &mut Forward { layers, points, labels, parameters, mode })?.to_tensor()
+        let mut pass = Forward { layers, points, labels, parameters, mode };
+        Ok(walk(rest, &x, &mut pass)?.to_tensor()?)
     }
 }
 
@@ -182,10 +183,10 @@ impl Pass for Forward<'_> {
 
     fn point(&mut self, i: usize, x: &FeatureMap) -> Result<FeatureMap> {
         let point = &mut self.points[i];
-        let slope = point.spec.activation.slope();
+        let activation = piecewise_linear(point.spec.activation);
         match &mut point.batch_norm {
-            Some(bn) => bn.forward(x, self.labels, self.parameters, self.mode, slope),
-            None => ops::activation(x, slope),
+            Some(bn) => bn.forward(x, self.labels, self.parameters, self.mode, activation),
+            None => Ok(ops::activation(x, activation)?),
         }
     }
 
@@ -213,11 +214,10 @@ impl GeneratorLayer {
             ops::dense(place.arm, z, &parameters.of(&self.weight), &parameters.of(&self.bias))?;
         if let Some(bn) = &mut self.batch_norm {
             let features = FeatureMap::of(place.arm, &x.reshape((n, c * h * w, 1, 1))?)?;
-            x = bn
-                .forward(&features, labels, parameters, mode, self.spec.activation.slope())?
-                .to_tensor()?;
+            let activation = piecewise_linear(self.spec.activation);
+            x = bn.forward(&features, labels, parameters, mode, activation)?.to_tensor()?;
         }
-        FeatureMap::of(place.arm, &x.reshape((n, c, h, w))?)
+        Ok(FeatureMap::of(place.arm, &x.reshape((n, c, h, w))?)?)
     }
 
     fn forward(
@@ -227,10 +227,11 @@ impl GeneratorLayer {
         parameters: Parameters,
         mode: Mode,
     ) -> Result<FeatureMap> {
-        let (weight, bias, slope) =
-            (parameters.of(&self.weight), parameters.of(&self.bias), self.spec.activation.slope());
-        let finish =
-            Finish::BiasActivation(&bias, if self.batch_norm.is_some() { 1.0 } else { slope });
+        let (weight, bias) = (parameters.of(&self.weight), parameters.of(&self.bias));
+        let activation = piecewise_linear(self.spec.activation);
+        // Batch normalization, where it follows, comes before the activation.
+        let first = if self.batch_norm.is_some() { Activation::Identity } else { activation };
+        let finish = Finish::BiasActivation(&bias, first);
         let x = match self.spec.kind {
             LayerKind::Conv { stride, padding, .. } => {
                 ops::conv2d(x, &weight, stride, padding, finish)?
@@ -247,8 +248,8 @@ impl GeneratorLayer {
         };
         let x = match &mut self.batch_norm {
             None => x,
-            Some(bn) => bn.forward(&x, labels, parameters, mode, slope)?,
+            Some(bn) => bn.forward(&x, labels, parameters, mode, activation)?,
         };
-        if self.spec.activation == Activation::Tanh { ops::tanh(&x) } else { Ok(x) }
+        Ok(if self.spec.activation == arch::Activation::Tanh { ops::tanh(&x)? } else { x })
     }
 }

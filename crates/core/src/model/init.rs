@@ -2,9 +2,9 @@
 
 use super::Place;
 use crate::Result;
-use crate::rng::Streams;
 use candle_core::{Tensor, Var};
 use sngan_experiment::arch::{Init, LayerKind, LayerSpec};
+use sngan_tensor::rng::Streams;
 
 /// A weight from the stream `init.<name>`: as the layer's table says, with a normal distribution's spread times `spread`, or a random
 /// orthonormal operator.
@@ -21,7 +21,7 @@ pub(super) fn weight(
     let columns = shape[1..].iter().product::<usize>();
     let stream = format!("init.{name}");
     let values = if orthonormal {
-        crate::decomposition::orthonormal(
+        sngan_tensor::decomposition::orthonormal(
             rows,
             columns,
             &streams.normal(&stream, 0, rows * columns),

@@ -1,14 +1,14 @@
 //! A layer of the discriminator: raw weight, its normalization as a value, and what follows.
 
-use super::{NORM_EPS, Parameters, Place, init};
+use super::{NORM_EPS, Parameters, Place, init, piecewise_linear};
 use crate::norm::{Iterate, WeightNorm};
-use crate::ops::{self, Arm, FeatureMap, Finish};
-use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use sngan_experiment::arch::{LayerKind, LayerSpec, Norm, PointSpec};
 use sngan_experiment::method::{Normalization, Regularizer};
 use sngan_experiment::{LayerCorrection, RunSpec};
+use sngan_tensor::ops::{self, Activation, Arm, FeatureMap, Finish};
+use sngan_tensor::rng::Streams;
 
 /// Normalization of a feature map, with its trained β `[C]`.
 #[derive(Debug, Clone)]
@@ -105,15 +105,20 @@ impl PostNorm {
         }
     }
 
-    /// Normalizes `x` and applies the activation with `slope`; `beta` is this update's.
-    fn forward(&self, x: &FeatureMap, beta: Option<&Tensor>, slope: f64) -> Result<FeatureMap> {
-        match (self, beta) {
+    /// Normalizes `x` and applies the activation; `beta` is this update's.
+    fn forward(
+        &self,
+        x: &FeatureMap,
+        beta: Option<&Tensor>,
+        activation: Activation,
+    ) -> Result<FeatureMap> {
+        Ok(match (self, beta) {
             (PostNorm::Batch(_), Some(beta)) => {
-                Ok(ops::batch_norm(x, None, beta, NORM_EPS, slope)?.0)
+                ops::batch_norm(x, None, beta, NORM_EPS, activation)?.0
             }
-            (PostNorm::Layer(_), Some(beta)) => ops::layer_norm(x, beta, NORM_EPS, slope),
-            _ => ops::activation(x, slope),
-        }
+            (PostNorm::Layer(_), Some(beta)) => ops::layer_norm(x, beta, NORM_EPS, activation)?,
+            _ => ops::activation(x, activation)?,
+        })
     }
 
     /// Refuses a layer whose output is no piecewise linear function of its input.
@@ -146,13 +151,13 @@ impl DiscriminatorPoint {
     }
 
     pub(super) fn forward(&self, beta: Option<&Tensor>, x: &FeatureMap) -> Result<FeatureMap> {
-        self.post.forward(x, beta, self.spec.activation.slope())
+        self.post.forward(x, beta, piecewise_linear(self.spec.activation))
     }
 
     /// The directional derivative along `t` where the output was `of`.
     pub(super) fn tangent(&self, t: &FeatureMap, of: &FeatureMap) -> Result<FeatureMap> {
         self.post.piecewise_linear()?;
-        ops::mask(t, of, self.spec.activation.slope())
+        Ok(ops::mask(t, of, piecewise_linear(self.spec.activation))?)
     }
 }
 
@@ -243,27 +248,34 @@ impl DiscriminatorLayer {
     }
 
     fn linear(&self, w: &LayerWeights, x: &FeatureMap, finish: Finish<'_>) -> Result<FeatureMap> {
-        match self.spec.kind {
+        Ok(match self.spec.kind {
             LayerKind::Conv { stride, padding, .. } => {
-                ops::conv2d(x, &w.effective, stride, padding, finish)
+                ops::conv2d(x, &w.effective, stride, padding, finish)?
             }
             LayerKind::Deconv { stride, padding, .. } => {
-                ops::conv_transpose2d(x, &w.effective, stride, padding, finish)
+                ops::conv_transpose2d(x, &w.effective, stride, padding, finish)?
             }
-            LayerKind::Dense { .. } | LayerKind::Embedding { .. } => Err(Error::Invalid(format!(
-                "layer {}: only the head reads features",
-                self.spec.name
-            ))),
-        }
+            LayerKind::Dense { .. } | LayerKind::Embedding { .. } => {
+                return Err(Error::Invalid(format!(
+                    "layer {}: only the head reads features",
+                    self.spec.name
+                )));
+            }
+        })
     }
 
     pub(super) fn forward(&self, w: &LayerWeights, x: &FeatureMap) -> Result<FeatureMap> {
-        let slope = self.spec.activation.slope();
-        let finish =
-            |slope| w.bias.as_ref().map_or(Finish::Linear, |b| Finish::BiasActivation(b, slope));
+        let activation = piecewise_linear(self.spec.activation);
+        let finish = |activation| match &w.bias {
+            Some(bias) => Finish::BiasActivation(bias, activation),
+            None => Finish::Linear,
+        };
         match self.post {
-            PostNorm::None if w.bias.is_some() => self.linear(w, x, finish(slope)),
-            _ => self.post.forward(&self.linear(w, x, finish(1.0))?, w.beta.as_ref(), slope),
+            PostNorm::None if w.bias.is_some() => self.linear(w, x, finish(activation)),
+            _ => {
+                let x = self.linear(w, x, finish(Activation::Identity))?;
+                self.post.forward(&x, w.beta.as_ref(), activation)
+            }
         }
     }
 
@@ -275,7 +287,6 @@ impl DiscriminatorLayer {
         of: &FeatureMap,
     ) -> Result<FeatureMap> {
         self.post.piecewise_linear()?;
-        let slope = self.spec.activation.slope();
-        self.linear(w, t, if slope == 1.0 { Finish::Linear } else { Finish::Tangent(of, slope) })
+        self.linear(w, t, Finish::Tangent(of, piecewise_linear(self.spec.activation)))
     }
 }

@@ -15,6 +15,8 @@ pub use layer::{DiscriminatorLayer, DiscriminatorPoint, LayerWeights, PostNorm, 
 
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor, Var};
+use sngan_experiment::arch;
+use sngan_tensor::ops::{self, Arm};
 use std::collections::BTreeMap;
 
 /// ε of batch and layer normalization (the authors' code).
@@ -49,6 +51,15 @@ impl Parameters {
     }
 }
 
+/// What an operation applies of a layer's activation; tanh is an operation of its own, after it.
+fn piecewise_linear(activation: arch::Activation) -> ops::Activation {
+    match activation {
+        arch::Activation::Identity | arch::Activation::Tanh => ops::Activation::Identity,
+        arch::Activation::Relu => ops::Activation::Relu,
+        arch::Activation::LeakyRelu { slope } => ops::Activation::LeakyRelu(slope),
+    }
+}
+
 /// Where a network's tensors live.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -57,19 +68,19 @@ pub struct Place {
     /// f32 to train; f64 for oracles.
     pub dtype: DType,
     /// Which arm of the operations is used.
-    pub arm: crate::ops::Arm,
+    pub arm: Arm,
 }
 
 impl Place {
     /// f32 on `device`, with the default arm.
     pub fn new(device: &Device) -> Place {
-        let arm = if device.is_cpu() { crate::ops::Arm::Ours } else { crate::ops::Arm::Candle };
+        let arm = if device.is_cpu() { Arm::Ours } else { Arm::Candle };
         Place { device: device.clone(), dtype: DType::F32, arm }
     }
 
     /// The oracle: f64 on the CPU through Candle's operations.
     pub fn oracle() -> Place {
-        Place { device: Device::Cpu, dtype: DType::F64, arm: crate::ops::Arm::Candle }
+        Place { device: Device::Cpu, dtype: DType::F64, arm: Arm::Candle }
     }
 
     /// A tensor of f32 draws, in this place's type.

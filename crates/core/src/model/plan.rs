@@ -1,8 +1,8 @@
 //! A network's table of steps as a plan: which layer, by number, comes when. Every pass over a network walks the same plan.
 
 use crate::Result;
-use crate::ops::{self, FeatureMap};
 use sngan_experiment::arch::{LayerSpec, PointSpec, Step};
+use sngan_tensor::ops::{self, FeatureMap};
 
 /// One step of a plan; numbers count layers and points in the order in which a pass comes to them.
 #[derive(Debug, Clone)]

@@ -11,9 +11,9 @@ pub use spectral::SpectralNorm;
 pub use weight::RowNorm;
 
 use crate::Result;
-use crate::ops::Arm;
 use candle_core::Tensor;
 use sngan_experiment::method::Normalization;
+use sngan_tensor::ops::Arm;
 
 /// Keeps norms off zero, as the authors' code does.
 pub(crate) const NORM_EPS: f64 = 1e-12;
@@ -77,7 +77,7 @@ impl WeightNorm {
             WeightNorm::Row(_) => Ok(Some(weight::row_norms(weight)?.flatten_all()?)),
             WeightNorm::Frobenius(_) => Ok(Some(frobenius::norm(weight)?.reshape(1)?)),
             WeightNorm::Spectral(_) => {
-                let sigma = crate::decomposition::sigma_max(weight)?;
+                let sigma = sngan_tensor::decomposition::sigma_max(weight)?;
                 Ok(Some(Tensor::new(&[sigma], weight.device())?.to_dtype(weight.dtype())?))
             }
         }

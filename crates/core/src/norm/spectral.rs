@@ -2,8 +2,8 @@
 
 use super::{Iterate, NORM_EPS};
 use crate::Result;
-use crate::ops::{self, Arm};
 use candle_core::Tensor;
+use sngan_tensor::ops::{self, Arm};
 
 /// Eq. (8) with Algorithm 1's power iteration. The only state is `u`, the estimate of the first *left* singular vector.
 #[derive(Debug, Clone)]
@@ -40,6 +40,6 @@ impl SpectralNorm {
         let singular =
             ops::power_iteration(arm, weight, &self.u, iterate == Iterate::Once, NORM_EPS)?;
         self.u = singular.u.clone();
-        ops::divide_by_sigma(arm, weight, &singular)
+        Ok(ops::divide_by_sigma(arm, weight, &singular)?)
     }
 }

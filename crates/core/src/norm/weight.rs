@@ -2,8 +2,8 @@
 
 use super::NORM_EPS;
 use crate::Result;
-use crate::decomposition::matrix;
 use candle_core::Tensor;
+use sngan_tensor::decomposition::matrix;
 
 /// Eq. (25) (Salimans & Kingma 2016, without g).
 #[derive(Debug, Clone, Copy)]

@@ -1,10 +1,10 @@
 //! Orthonormal regularization (Brock et al. 2016).
 
 use crate::Result;
-use crate::decomposition::matrix;
 use crate::model::Discriminator;
-use crate::ops::{self, Arm};
 use candle_core::{DType, Tensor};
+use sngan_tensor::decomposition::matrix;
+use sngan_tensor::ops::{self, Arm};
 
 /// The regularizer's value and a scalar of the graph whose gradient in D's weights is the regularizer's.
 pub struct Penalty {

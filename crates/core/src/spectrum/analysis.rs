@@ -1,11 +1,10 @@
 //! Everything that can be said of a discriminator's spectra at one moment: singular values, operator norms, bounds on its Lipschitz constant.
 
-use super::{Boundary, Geometry, circular_norm, entropy, operator_norm, singular_values};
+use super::{Boundary, Geometry, circular_norm, entropy, operator_norm};
 use crate::batch::Batches;
 use crate::checkpoint::Checkpoint;
 use crate::model::{Discriminator, Parameters, Place, Weights};
 use crate::norm::Iterate;
-use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor, Var};
 use serde::Serialize;
@@ -13,6 +12,8 @@ use sngan_data::ImageSource;
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{HeadSpec, LabelHead, LayerKind, LayerSpec, Norm, Pooling, Step};
 use sngan_experiment::method::Normalization;
+use sngan_tensor::decomposition::singular_values;
+use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 /// Images per backward pass.

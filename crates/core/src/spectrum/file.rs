@@ -1,12 +1,12 @@
 //! Spectra of anybody's weights: safetensors, or what `torch.save` wrote.
 
 use super::Spectrum;
-use crate::decomposition::matrix;
-use crate::torch_file::{TorchData, TorchFile};
 use crate::{Error, Result};
 use candle_core::safetensors::Load;
 use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
+use sngan_tensor::decomposition::matrix;
+use sngan_tensor::torch_file::{TorchData, TorchFile};
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -5,7 +5,6 @@ mod file;
 mod fourier;
 mod operator;
 
-pub use crate::decomposition::{sigma_max, singular_values};
 pub use analysis::{Analysis, GradientNorms, LayerAnalysis, Spectrum, analyse};
 pub use file::{FileSpectra, NamedSpectrum, of_file};
 pub use fourier::circular_norm;
@@ -13,13 +12,13 @@ pub use operator::{Boundary, Geometry, operator_norm};
 
 use crate::Result;
 use crate::checkpoint::Checkpoint;
-use crate::decomposition::squared_singular_values;
 use crate::model::Discriminator;
 use crate::norm::Iterate;
-use crate::ops::Arm;
 use candle_core::Tensor;
 use sngan_experiment::RunSpec;
 use sngan_experiment::records::{FORMAT_VERSION, SpectrumRecord, spectral_entropy, stable_rank};
+use sngan_tensor::decomposition::{singular_values, squared_singular_values};
+use sngan_tensor::ops::Arm;
 
 /// What the log keeps of a weight's spectrum.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +35,7 @@ impl Concentration {
     /// Of a weight of two or more dimensions, by the smaller Gram matrix.
     ///
     /// # Errors
-    /// As [`singular_values`].
+    /// As [`sngan_tensor::decomposition::singular_values`].
     pub fn of(weight: &Tensor) -> Result<Concentration> {
         let squares = squared_singular_values(weight)?;
         let largest = squares.last().copied().unwrap_or(0.0);
@@ -79,8 +78,8 @@ pub fn of_checkpoint(spec: &RunSpec, checkpoint: &Checkpoint) -> Result<Vec<Spec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Streams;
     use candle_core::{DType, Device};
+    use sngan_tensor::rng::Streams;
 
     #[test]
     fn concentration_is_that_of_all_singular_values() {

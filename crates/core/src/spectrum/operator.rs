@@ -1,8 +1,8 @@
 //! The norm of a convolution as an operator on images, which σ of its weight matrix only bounds up to a factor (footnote 3 of the paper).
 
-use crate::rng::Streams;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
+use sngan_tensor::rng::Streams;
 
 /// What lies beyond an image's border.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +127,8 @@ fn wrapped(x: &Tensor, axis: usize, p: usize) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spectrum::{circular_norm, singular_values};
+    use crate::spectrum::circular_norm;
+    use sngan_tensor::decomposition::singular_values;
 
     fn weight(shape: (usize, usize, usize, usize)) -> Tensor {
         let n = shape.0 * shape.1 * shape.2 * shape.3;

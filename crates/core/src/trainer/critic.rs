@@ -5,10 +5,10 @@ use super::updates::host;
 use crate::batch::{Batches, Noise};
 use crate::model::{Mode, Parameters, Weights};
 use crate::norm::Iterate;
-use crate::rng::Streams;
 use crate::{Error, Result, loss};
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
+use sngan_tensor::rng::Streams;
 
 /// Training images, held-out ones and generated ones, as many of each; fewer where a set is smaller. The gap between the first two is small
 /// beside the spread of D's outputs, so a few hundred images would show mostly which ones were drawn.

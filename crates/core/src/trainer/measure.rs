@@ -2,10 +2,10 @@
 
 use super::{Details, Trainer, Update};
 use crate::model::Place;
-use crate::rng::Streams;
 use crate::{Error, Result};
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
+use sngan_tensor::rng::Streams;
 use std::time::Instant;
 
 /// Made-up training images to measure with; a time does not depend on what they show.

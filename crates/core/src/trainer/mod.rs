@@ -7,22 +7,22 @@ mod updates;
 
 pub use critic::CriticLoss;
 pub use measure::{Cost, SingleUpdates, UpdateTimes, cost, made_up_images, measure};
-pub use run::{Observer, Outcome, Progress, TrainOptions, train, train_locked};
+pub use run::{Event, Observer, Outcome, Progress, TrainOptions, train, train_locked};
 
-use crate::adam::{Adam, AdamConfig};
 use crate::batch::Draws;
 use crate::checkpoint::{Checkpoint, Metadata};
 use crate::ema::{Ema, sampled};
 use crate::model::{Discriminator, Generator, Parameters, Place};
 use crate::norm::Iterate;
-use crate::rng::Streams;
 use crate::spectrum::Concentration;
-use crate::{Result, generate};
+use crate::{Result, Warning, generate};
 use candle_core::{DType, Tensor};
 use critic::Critic;
 use sngan_data::{ImageSource, Images};
-use sngan_experiment::RunSpec;
 use sngan_experiment::records::{FORMAT_VERSION, finite};
+use sngan_experiment::{AdamEpsilon, RunSpec};
+use sngan_tensor::adam::{Adam, AdamConfig, Epsilon};
+use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 /// What one update found out.
@@ -154,7 +154,11 @@ impl<'a> Trainer<'a> {
         let streams = Streams::new(spec.seed);
         let generator = Generator::new(spec, &streams, place)?;
         let discriminator = Discriminator::new(spec, &streams, place)?;
-        let RunSpec { lr, beta1, beta2, adam_eps: eps, adam_epsilon: epsilon, .. } = *spec;
+        let RunSpec { lr, beta1, beta2, adam_eps: eps, adam_epsilon, .. } = *spec;
+        let epsilon = match adam_epsilon {
+            AdamEpsilon::Corrected => Epsilon::Corrected,
+            AdamEpsilon::Chainer => Epsilon::Chainer,
+        };
         let config = AdamConfig { lr, beta1, beta2, eps, epsilon };
         Ok(Trainer {
             adam_g: Adam::new(config, generator.vars())?,
@@ -287,17 +291,21 @@ impl<'a> Trainer<'a> {
             adam_steps: [self.adam_g.steps(), self.adam_d.steps()],
             run_id: self.spec.id(),
             sha256: String::new(),
-            instruction_set: sngan_kernels::Isa::best().name().into(),
+            instruction_set: sngan_tensor::instruction_set().into(),
             streams: streams.into_iter().map(|(k, v)| (k.to_string(), v)).collect(),
             horizon: self.gen_updates == self.spec.gen_updates,
         }
     }
 
-    /// Continues from a checkpoint of the same run.
+    /// Continues from a checkpoint of the same run; `warn` is told where its bits will not be those of an undisturbed run.
     ///
     /// # Errors
     /// When the checkpoint is of another run or lacks a tensor.
-    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+    pub fn restore(
+        &mut self,
+        checkpoint: &Checkpoint,
+        warn: &mut dyn FnMut(Warning),
+    ) -> Result<()> {
         let metadata = &checkpoint.metadata;
         if metadata.run_id != self.spec.id() {
             return Err(crate::Error::Invalid(format!(
@@ -306,12 +314,9 @@ impl<'a> Trainer<'a> {
                 self.spec.id()
             )));
         }
-        if metadata.instruction_set != sngan_kernels::Isa::best().name() {
-            eprintln!(
-                "warning: resuming on {} a run trained on {}: it continues, but not bit-identically",
-                sngan_kernels::Isa::best().name(),
-                metadata.instruction_set
-            );
+        let here = sngan_tensor::instruction_set();
+        if metadata.instruction_set != here {
+            warn(Warning::InstructionSet { trained: metadata.instruction_set.clone(), here });
         }
         self.generator.load(&checkpoint.tensors)?;
         self.discriminator.load(&checkpoint.tensors)?;

@@ -3,13 +3,13 @@
 use super::{Trainer, Update};
 use crate::checkpoint;
 use crate::model::Place;
-use crate::{Error, Result, generate, provenance, status_after};
+use crate::{Error, Result, Warning, generate, status_after};
 use candle_core::Device;
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::records::{
     FORMAT_VERSION, LogRecord, Provenance, Record, Segment, Source, Status, TimingRecord, finite,
 };
-use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, run_dir};
+use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, machine, run_dir};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,7 +54,7 @@ pub enum Outcome {
     },
 }
 
-/// Told to the observer after every generator update.
+/// How far a run is after a generator update.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     /// Generator updates done.
@@ -67,9 +67,17 @@ pub struct Progress {
     pub loss_g: f64,
 }
 
-/// Called after every generator update, before the checkpoint that may follow it: what it makes of the trainer's samples is neither lost nor,
-/// if it looks at what it has written before, doubled when the run is cut off and resumed. Its errors end the run.
-pub type Observer<'a> = dyn FnMut(&Progress, &mut Trainer<'_>) -> Result<()> + 'a;
+/// What a training tells its observer.
+pub enum Event<'e, 't> {
+    /// Something is not as it should be, and the run goes on.
+    Warning(Warning),
+    /// A generator update is done, and the checkpoint that may follow it is not yet written: what the observer makes of the trainer's samples
+    /// is neither lost nor, if it looks at what it has written before, doubled when the run is cut off and resumed.
+    Update(Progress, &'e mut Trainer<'t>),
+}
+
+/// Told of a training as it goes on. Its errors end the run.
+pub type Observer<'a> = dyn FnMut(Event<'_, '_>) -> Result<()> + 'a;
 
 /// Trains `spec` in the folder `dir`, or continues what is there from the newest good checkpoint; bits do not depend on interruptions
 /// or on the number of threads of the current rayon pool. A finished run is left as it is.
@@ -140,8 +148,8 @@ fn segment(from: u64, device: &Device, options: &TrainOptions) -> Segment {
             candle_core::DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
         },
         threads: options.threads,
-        cpu: provenance::cpu_model(),
-        instruction_set: sngan_kernels::Isa::best().name().into(),
+        cpu: machine::cpu_model(),
+        instruction_set: sngan_tensor::instruction_set().into(),
     }
 }
 
@@ -167,9 +175,7 @@ impl Session<'_> {
         if let Some(held_out) = &self.options.held_out {
             trainer.watch(images, held_out)?;
         }
-        if let Some(checkpoint) = checkpoint::latest(self.dir, device)? {
-            trainer.restore(&checkpoint)?;
-        }
+        self.resume(&mut trainer, device, observer)?;
         self.dir.cut_log(trainer.gen_updates())?;
         self.dir.begin_segment(segment(trainer.gen_updates(), device, self.options))?;
         self.dir.write_status(Status::Running, trainer.gen_updates(), None)?;
@@ -196,7 +202,7 @@ impl Session<'_> {
                 loss_d: update.loss_d,
                 loss_g: update.loss_g,
             };
-            observer(&progress, &mut trainer)?;
+            observer(Event::Update(progress, &mut trainer))?;
             if self.options.sample_every > 0
                 && next.is_multiple_of(self.options.sample_every)
                 && !last
@@ -213,7 +219,23 @@ impl Session<'_> {
         Ok(Outcome::Completed)
     }
 
-    /// The outcome of a run that needs no more work.
+    /// Goes on from the newest good checkpoint, where there is one.
+    fn resume(
+        &self,
+        trainer: &mut Trainer<'_>,
+        device: &Device,
+        observer: &mut Observer<'_>,
+    ) -> Result<()> {
+        let mut warnings = Vec::new();
+        let mut warn = |warning| warnings.push(warning);
+        let newest = checkpoint::latest(self.dir, device, &mut warn)?;
+        let restored = newest.map_or(Ok(()), |c| trainer.restore(&c, &mut warn));
+        // What was wrong is told also where it is why the run cannot go on.
+        warnings.into_iter().try_for_each(|warning| observer(Event::Warning(warning)))?;
+        restored
+    }
+
+    /// The outcome of a run that needs no more work. What is wrong with its checkpoints is told when it is resumed.
     fn finished(&self, device: &Device) -> Result<Option<Outcome>> {
         let Some(s) = self.dir.status()? else { return Ok(None) };
         let horizon = self.spec.gen_updates;
@@ -223,7 +245,7 @@ impl Session<'_> {
             Status::Completed if s.gen_updates >= horizon => {
                 let kept = checkpoint::any(self.dir)?;
                 let good = !kept
-                    || checkpoint::latest(self.dir, device)?
+                    || checkpoint::latest(self.dir, device, &mut |_| ())?
                         .is_some_and(|c| c.gen_updates >= horizon);
                 good.then_some(Outcome::Completed)
             }

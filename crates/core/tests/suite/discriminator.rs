@@ -4,10 +4,10 @@ use sngan_core::loss;
 use sngan_core::model::{Discriminator, Parameters, Place};
 use sngan_core::norm::Iterate;
 use sngan_core::regularizer::{gradient_penalty, orthonormal};
-use sngan_core::rng::Streams;
 use sngan_experiment::arch::Conditioning;
 use sngan_experiment::method::{Method, Normalization, Regularizer};
 use sngan_experiment::{RunSpec, WidthCorrection};
+use sngan_tensor::rng::Streams;
 
 /// Larger weights and γ than the initial ones, so that every path carries signal.
 fn network(spec: &RunSpec, place: &Place) -> Discriminator {

@@ -10,11 +10,11 @@ use serde_json::Value;
 use sngan_core::loss;
 use sngan_core::model::{Discriminator, Generator, Mode, Parameters, Place};
 use sngan_core::norm::Iterate;
-use sngan_core::ops::{Arm, Pattern};
-use sngan_core::rng::Streams;
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::Architecture;
 use sngan_experiment::method::Method;
+use sngan_tensor::ops::{Arm, Pattern};
+use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 /// How much larger than PyTorch's our error may be.

@@ -35,7 +35,7 @@ fn trained(dir: &Path, spec: &RunSpec) {
         &Device::Cpu,
         &options,
         &AtomicBool::new(false),
-        &mut |_, _| Ok(()),
+        &mut |_| Ok(()),
     )
     .unwrap();
 }
@@ -70,7 +70,7 @@ fn what_is_exported_and_imported_is_the_same_to_the_bit() {
             folder.path().join("again.safetensors"),
         );
         trained(&run, &spec);
-        let exported = interchange::export(&run, &file).unwrap();
+        let exported = interchange::export(&run, &file, &mut |_| ()).unwrap();
         let lock = FolderLock::take(&back).unwrap();
         assert!(interchange::import(&file, &back).unwrap_err().to_string().contains("in use"));
         drop(lock);
@@ -79,7 +79,7 @@ fn what_is_exported_and_imported_is_the_same_to_the_bit() {
         let mut named = spec.clone();
         named.name_truly();
         assert_eq!(dir.spec().unwrap(), named);
-        let imported = checkpoint::latest(&dir, &Device::Cpu).unwrap().unwrap();
+        let imported = checkpoint::latest(&dir, &Device::Cpu, &mut |_| ()).unwrap().unwrap();
         assert_eq!(imported.metadata, exported.checkpoint.metadata, "{:?}", spec.method);
         assert!(
             encode(&imported.tensors).unwrap() == encode(&exported.checkpoint.tensors).unwrap(),
@@ -87,7 +87,8 @@ fn what_is_exported_and_imported_is_the_same_to_the_bit() {
             spec.method
         );
         // A checkpoint file will do as well, and the same run gives the same bytes.
-        interchange::export(&back.join("checkpoints/00000002.safetensors"), &again).unwrap();
+        interchange::export(&back.join("checkpoints/00000002.safetensors"), &again, &mut |_| ())
+            .unwrap();
         assert!(
             std::fs::read(&file).unwrap() == std::fs::read(&again).unwrap(),
             "{:?}",
@@ -113,12 +114,13 @@ fn an_imported_run_continues_as_the_original_would() {
     let short = RunSpec { gen_updates: 3, gamma: true, ..tiny(Method::Sn) };
     let long = RunSpec { gen_updates: 6, ..short.clone() };
     trained(&run, &short);
-    interchange::export(&run, &file).unwrap();
+    interchange::export(&run, &file, &mut |_| ()).unwrap();
     interchange::import(&file, &back).unwrap();
     for dir in [&run, &back] {
         trained(dir, &long);
     }
-    let last = |dir| checkpoint::latest(&RunDir::new(dir), &Device::Cpu).unwrap().unwrap();
+    let last =
+        |dir| checkpoint::latest(&RunDir::new(dir), &Device::Cpu, &mut |_| ()).unwrap().unwrap();
     let (a, b) = (last(run), last(back));
     assert_eq!((a.gen_updates, b.gen_updates), (6, 6));
     assert!(encode(&a.tensors).unwrap() == encode(&b.tensors).unwrap());
@@ -141,7 +143,7 @@ fn file(spec: &RunSpec) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("torch.safetensors");
     trained(&folder.path().join("run"), spec);
-    interchange::export(&folder.path().join("run"), &out).unwrap();
+    interchange::export(&folder.path().join("run"), &out, &mut |_| ()).unwrap();
     std::fs::read(out).unwrap()
 }
 

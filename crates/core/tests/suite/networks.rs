@@ -8,11 +8,11 @@ use sngan_core::loss;
 use sngan_core::model::{Discriminator, Generator, Labels, Mode, Parameters, Place};
 use sngan_core::norm::Iterate;
 use sngan_core::regularizer::gradient_penalty;
-use sngan_core::rng::Streams;
 use sngan_core::trainer::Trainer;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Method, Normalization, Regularizer};
 use sngan_experiment::{Dataset, RunSpec};
+use sngan_tensor::rng::Streams;
 
 const WAYS: [Conditioning; 4] =
     [Conditioning::None, Conditioning::Concat, Conditioning::Projection, Conditioning::AcGan];

@@ -1,9 +1,9 @@
 use crate::support::{F64_ROUNDING, check_gradient, draw, scalar, values};
 use candle_core::{DType, Var};
 use sngan_core::norm::{Iterate, WeightNorm};
-use sngan_core::ops::Arm;
-use sngan_core::spectrum::{sigma_max, singular_values};
 use sngan_experiment::method::Normalization;
+use sngan_tensor::decomposition::{sigma_max, singular_values};
+use sngan_tensor::ops::Arm;
 
 /// After so many iterations a 4x18 Gaussian matrix's u is a singular vector to rounding.
 const CONVERGED: usize = 2000;

@@ -7,11 +7,11 @@ use crate::support::{
 };
 use candle_core::{Device, Tensor};
 use sngan_core::model::Place;
-use sngan_core::ops::Pattern;
 use sngan_core::replay::{self, Case};
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::{AdamEpsilon, PowerIteration};
+use sngan_tensor::ops::Pattern;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 

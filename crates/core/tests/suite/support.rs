@@ -2,11 +2,11 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use sngan_core::replay;
-use sngan_core::rng::Streams;
 use sngan_data::Images;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::Method;
 use sngan_experiment::{Dataset, RunSpec};
+use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -152,65 +152,5 @@ pub(crate) fn images(n: usize, side: usize) -> Images {
         pixels,
         labels,
         classes: (0..CLASSES).map(|c| c.to_string()).collect(),
-    }
-}
-
-/// The operations as tests of single layers call them: tensors `[N, C, H, W]` in and out, whatever a network passes between its layers.
-pub(crate) mod layer {
-    use candle_core::Tensor;
-    use sngan_core::model::NORM_EPS;
-    use sngan_core::ops::{self, Arm, FeatureMap, Finish};
-
-    /// `f` on the feature map of `x`.
-    pub(crate) fn mapped(
-        arm: Arm,
-        x: &Tensor,
-        f: impl Fn(&FeatureMap) -> sngan_core::Result<FeatureMap>,
-    ) -> Tensor {
-        f(&FeatureMap::of(arm, x).unwrap()).unwrap().to_tensor().unwrap()
-    }
-
-    pub(crate) fn conv(arm: Arm, x: &Tensor, w: &Tensor, stride: usize) -> Tensor {
-        mapped(arm, x, |x| ops::conv2d(x, w, stride, (w.dim(3).unwrap() - 1) / 2, Finish::Linear))
-    }
-
-    pub(crate) fn deconv(arm: Arm, x: &Tensor, w: &Tensor) -> Tensor {
-        mapped(arm, x, |x| ops::conv_transpose2d(x, w, 2, 1, Finish::Linear))
-    }
-
-    pub(crate) fn dense(arm: Arm, x: &Tensor, w: &Tensor, bias: &Tensor) -> Tensor {
-        ops::dense(arm, x, w, bias).unwrap()
-    }
-
-    /// Bias and activation as a convolution's last step: here of the identity, a 1x1 kernel.
-    pub(crate) fn bias_activation(arm: Arm, x: &Tensor, bias: &Tensor, slope: f64) -> Tensor {
-        let c = x.dim(1).unwrap();
-        let identity =
-            Tensor::eye(c, x.dtype(), x.device()).unwrap().reshape((c, c, 1, 1)).unwrap();
-        mapped(arm, x, |x| ops::conv2d(x, &identity, 1, 0, Finish::BiasActivation(bias, slope)))
-    }
-
-    pub(crate) fn activation(arm: Arm, x: &Tensor, slope: f64) -> Tensor {
-        mapped(arm, x, |x| ops::activation(x, slope))
-    }
-
-    pub(crate) fn tanh(arm: Arm, x: &Tensor) -> Tensor {
-        mapped(arm, x, ops::tanh)
-    }
-
-    pub(crate) fn batch_norm(arm: Arm, x: &Tensor, gamma: &Tensor, beta: &Tensor) -> Tensor {
-        mapped(arm, x, |x| Ok(ops::batch_norm(x, Some(gamma), beta, NORM_EPS, 1.0)?.0))
-    }
-
-    pub(crate) fn layer_norm(arm: Arm, x: &Tensor, beta: &Tensor) -> Tensor {
-        mapped(arm, x, |x| ops::layer_norm(x, beta, NORM_EPS, 1.0))
-    }
-
-    pub(crate) fn average_pool(arm: Arm, x: &Tensor) -> Tensor {
-        mapped(arm, x, ops::average_pool)
-    }
-
-    pub(crate) fn upsample(arm: Arm, x: &Tensor) -> Tensor {
-        mapped(arm, x, ops::upsample)
     }
 }

@@ -4,8 +4,7 @@ use sngan_core::checkpoint::{self, Checkpoint, encode};
 use sngan_core::generate;
 use sngan_core::model::{Discriminator, Parameters, Place};
 use sngan_core::norm::Iterate;
-use sngan_core::rng::Streams;
-use sngan_core::trainer::{Outcome, TrainOptions, train};
+use sngan_core::trainer::{Event, Outcome, TrainOptions, train};
 use sngan_data::Images;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Loss, Method};
@@ -13,6 +12,7 @@ use sngan_experiment::records::{Source, Status};
 use sngan_experiment::{
     ClipCorrection, FolderLock, Latent, LrDecay, PowerIteration, RunDir, RunSpec, WidthCorrection,
 };
+use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +32,8 @@ fn run(dir: &Path, spec: &RunSpec, threads: usize, stop_after: Option<u64>) -> O
     let images = images(10, spec.side);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
-        train(dir, spec, &images, &Device::Cpu, &OPTIONS, &stop, &mut |p, trainer| {
+        train(dir, spec, &images, &Device::Cpu, &OPTIONS, &stop, &mut |event| {
+            let Event::Update(p, trainer) = event else { return Ok(()) };
             if stop_after.is_some() {
                 // Whoever looks at samples must not change what is trained.
                 trainer.samples(3)?;
@@ -49,7 +50,7 @@ fn run(dir: &Path, spec: &RunSpec, threads: usize, stop_after: Option<u64>) -> O
 /// The final checkpoint's bytes and the log's.
 fn bits(dir: &Path) -> (Vec<u8>, Vec<u8>) {
     let dir = RunDir::new(dir);
-    let last = checkpoint::latest(&dir, &Device::Cpu).unwrap().unwrap();
+    let last = checkpoint::latest(&dir, &Device::Cpu, &mut |_| ()).unwrap().unwrap();
     (encode(&last.tensors).unwrap(), std::fs::read(dir.log_path()).unwrap())
 }
 
@@ -97,7 +98,9 @@ fn conditional_runs_with_schedules_resume_to_the_bit() {
         assert_eq!(run(&at("cut"), &spec, 2, Some(3)), Outcome::Interrupted { gen_updates: 3 });
         assert_eq!(run(&at("cut"), &spec, 2, None), Outcome::Completed);
         assert!(bits(&at("one")) == bits(&at("cut")), "{architecture:?}");
-        let last = checkpoint::latest(&RunDir::new(at("one")), &Device::Cpu).unwrap().unwrap();
+        let last = checkpoint::latest(&RunDir::new(at("one")), &Device::Cpu, &mut |_| ())
+            .unwrap()
+            .unwrap();
         let (average, now) =
             (&last.tensors["ema.generator.dense.weight"], &last.tensors["generator.dense.weight"]);
         assert!(distance(average, now) > 1e-4, "the average lags behind");
@@ -129,7 +132,7 @@ fn images_that_do_not_fit_leave_no_run_behind() {
         let options = TrainOptions { held_out: Some(Arc::new(held_out)), ..OPTIONS };
         let (images, stop) = (images(10, spec.side), AtomicBool::new(false));
         let message =
-            train(folder.path(), spec, &images, &Device::Cpu, &options, &stop, &mut |_, _| Ok(()))
+            train(folder.path(), spec, &images, &Device::Cpu, &options, &stop, &mut |_| Ok(()))
                 .unwrap_err()
                 .to_string();
         let dir = RunDir::new(folder.path());
@@ -163,7 +166,7 @@ fn held_out_images_are_watched_without_a_trace() {
         &Device::Cpu,
         &watched,
         &AtomicBool::new(false),
-        &mut |_, _| Ok(()),
+        &mut |_| Ok(()),
     )
     .unwrap();
     assert!(bits(&at("alone")).0 == bits(&at("watched")).0);
@@ -189,7 +192,7 @@ fn a_folder_in_use_is_refused_and_left_alone() {
             &Device::Cpu,
             &OPTIONS,
             &AtomicBool::new(false),
-            &mut |_, _| Ok(()),
+            &mut |_| Ok(()),
         )
     };
     assert!(train().unwrap_err().to_string().contains("in use"));
@@ -288,7 +291,9 @@ fn corrected(spec: RunSpec) -> RunSpec {
 fn largest_weights(spec: &RunSpec) -> BTreeMap<String, f64> {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), spec, 1, None);
-    let last = checkpoint::latest(&RunDir::new(folder.path()), &Device::Cpu).unwrap().unwrap();
+    let last = checkpoint::latest(&RunDir::new(folder.path()), &Device::Cpu, &mut |_| ())
+        .unwrap()
+        .unwrap();
     let convolution = |name: &str| {
         Some(name.strip_prefix("discriminator.conv")?.strip_suffix(".weight")?.to_string())
     };
@@ -324,7 +329,7 @@ fn what_is_logged_leaves_no_trace() {
             let options = TrainOptions { log_every, ..OPTIONS };
             let stop = AtomicBool::new(false);
             let images = images(10, spec.side);
-            train(&dir, &spec, &images, &Device::Cpu, &options, &stop, &mut |_, _| Ok(())).unwrap();
+            train(&dir, &spec, &images, &Device::Cpu, &options, &stop, &mut |_| Ok(())).unwrap();
             (bits(&dir).0, RunDir::new(dir).log().unwrap())
         };
         let ((often, long), (never, short)) = (at(1), at(1000));

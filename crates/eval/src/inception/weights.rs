@@ -5,8 +5,8 @@ use crate::{Error, Result};
 use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
-use sngan_core::torch_file::{TorchData, TorchFile};
 use sngan_kernels::filter::{Filter, FilterShape};
+use sngan_tensor::torch_file::{TorchData, TorchFile};
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Images that somebody else made: a folder of pictures, or an array in a file of NumPy or safetensors.
 //!
 //! Bytes are taken as they are. Floats are read as a generator's outputs in [−1, 1] and become bytes by the one rule of this project
-//! ([`sngan_core::generate::byte`]); values that do not look like that are refused, never stretched.
+//! ([`sngan_tensor::bytes::byte`]); values that do not look like that are refused, never stretched.
 
 mod array;
 mod folder;

@@ -1,18 +1,16 @@
 //! Scorers: small classifiers whose features and class probabilities stand in for Inception's where its weights are absent.
 
 mod spec;
-mod train;
-mod weights;
+pub mod weights;
 
-pub use spec::{SCORERS, ScorerSpec};
-pub use train::{Recipe, Training, train_scorer};
+pub use spec::{Convolution, Input, Recipe, SCORERS, ScorerSpec};
 
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use sngan_core::ops::{self, Arm, FeatureMap, Finish};
 use sngan_data::Images;
+use sngan_tensor::ops::{self, Activation, Arm, FeatureMap, Finish};
 use std::path::Path;
 
 /// Images a forward pass takes. Every pass has exactly this shape, so an image's features depend neither on how many are scored after it
@@ -49,7 +47,7 @@ impl Scorer {
         Scorer::from_bytes(spec, &format!("the embedded {name}"), spec.weights)
     }
 
-    /// Reads a safetensors file as [`train_scorer`] writes it.
+    /// Reads a safetensors file as `sngan scorer train` writes it.
     ///
     /// # Errors
     /// [`Error::Weights`] naming the tensor that is missing, left over, misshapen or not finite.
@@ -59,11 +57,10 @@ impl Scorer {
     }
 
     /// A scorer from the bytes of a safetensors file; `origin` is for messages.
-    pub(crate) fn from_bytes(
-        spec: &'static ScorerSpec,
-        origin: &str,
-        bytes: &[u8],
-    ) -> Result<Scorer> {
+    ///
+    /// # Errors
+    /// As [`Scorer::load`].
+    pub fn from_bytes(spec: &'static ScorerSpec, origin: &str, bytes: &[u8]) -> Result<Scorer> {
         let mut tensors = weights::decode(origin, bytes, &spec.tensor_shapes())?;
         let mut take = |name: String| {
             tensors
@@ -158,7 +155,7 @@ impl Scorer {
         let arm = Arm::of(&images);
         let mut x = FeatureMap::of(arm, &images)?;
         for (layer, (weight, bias)) in self.spec.convolutions.iter().zip(&self.convolutions) {
-            x = layer.apply(&x, weight, Finish::BiasActivation(bias, 0.0))?;
+            x = layer.apply(&x, weight, Finish::BiasActivation(bias, Activation::Relu))?;
         }
         let pool = ops::mean_pool(&x)?;
         let logits = ops::dense(arm, &pool, &self.dense.0, &self.dense.1)?;
@@ -182,7 +179,7 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::weights::{Tensors, encode};
     use super::*;
-    use sngan_core::rng::Streams;
+    use sngan_tensor::rng::Streams;
 
     fn spec() -> &'static ScorerSpec {
         SCORERS[0]

@@ -1,11 +1,26 @@
 //! Which scorers there are, and their layers: convolutions, each with bias and ReLU, the mean over the plane, and a dense layer to class
 //! logits.
 
-use super::train::Recipe;
 use crate::{Error, Result};
 use candle_core::Tensor;
-use sngan_core::ops::{self, FeatureMap, Finish};
+use serde::{Deserialize, Serialize};
 use sngan_experiment::Dataset;
+use sngan_tensor::ops::{self, FeatureMap, Finish};
+
+/// What the training of a scorer chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Adam's α at the start; it falls to 0 as half a cosine wave.
+    pub lr: f64,
+    /// Each update first multiplies the weights, but not biases, γ and β, by 1 − α · this (Loshchilov & Hutter's decoupled weight decay).
+    pub weight_decay: f64,
+    /// Share of the target probability that is spread evenly over all classes.
+    pub label_smoothing: f64,
+    /// Images are shifted by up to so many pixels each way.
+    pub shift: usize,
+}
 
 /// A scorer: its network, the images it was made for, and how it is trained.
 #[derive(Debug)]
@@ -21,16 +36,16 @@ pub struct ScorerSpec {
     /// The training that its weights came from.
     pub recipe: Recipe,
     /// What the first convolution reads.
-    pub(crate) input: Input,
+    pub input: Input,
     /// From the image to the pooled features.
-    pub(crate) convolutions: &'static [Convolution],
+    pub convolutions: &'static [Convolution],
     /// The committed weights; assets/README.md tells how they were made.
     pub(crate) weights: &'static [u8],
 }
 
 /// What a network sees of byte images `[N, 3, side, side]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Input {
+pub enum Input {
     /// `[N, 1, side, side]` in [−1, 1]: the mean of the channels over 127.5, minus 1. Beyond the border it is black.
     Grey,
     /// `[N, 3, side, side]` in [−1, 1]: the bytes over 127.5, minus 1. Beyond the border it is mid-grey, 0.
@@ -39,12 +54,17 @@ pub(crate) enum Input {
 
 /// A convolution of a scorer; padding is 1.
 #[derive(Debug)]
-pub(crate) struct Convolution {
-    pub(crate) name: &'static str,
-    pub(crate) input: usize,
-    pub(crate) output: usize,
-    pub(crate) kernel: usize,
-    pub(crate) stride: usize,
+pub struct Convolution {
+    /// Name of its tensors in a weights file.
+    pub name: &'static str,
+    /// Channels in.
+    pub input: usize,
+    /// Channels out.
+    pub output: usize,
+    /// Side of the kernel.
+    pub kernel: usize,
+    /// Pixels from one place of the kernel to the next.
+    pub stride: usize,
 }
 
 /// A convolution that keeps the side: kernel 3, stride 1.
@@ -147,7 +167,7 @@ impl ScorerSpec {
     }
 
     /// Every tensor of a weights file with its shape.
-    pub(crate) fn tensor_shapes(&self) -> Vec<(String, Vec<usize>)> {
+    pub fn tensor_shapes(&self) -> Vec<(String, Vec<usize>)> {
         let mut shapes = Vec::new();
         for layer in self.convolutions {
             shapes.push((format!("{}.weight", layer.name), layer.weight_shape().to_vec()));
@@ -161,24 +181,22 @@ impl ScorerSpec {
 
 impl Convolution {
     /// `[out, in, k, k]`.
-    pub(crate) fn weight_shape(&self) -> [usize; 4] {
+    pub fn weight_shape(&self) -> [usize; 4] {
         [self.output, self.input, self.kernel, self.kernel]
     }
 
     /// `[N, in, H, W]` → `[N, out, H/stride, W/stride]`.
-    pub(crate) fn apply(
-        &self,
-        x: &FeatureMap,
-        weight: &Tensor,
-        finish: Finish<'_>,
-    ) -> Result<FeatureMap> {
+    ///
+    /// # Errors
+    /// When the shapes do not fit.
+    pub fn apply(&self, x: &FeatureMap, weight: &Tensor, finish: Finish<'_>) -> Result<FeatureMap> {
         Ok(ops::conv2d(x, weight, self.stride, 1, finish)?)
     }
 }
 
 impl Input {
     /// Channels of the floats.
-    pub(crate) fn channels(self) -> usize {
+    pub fn channels(self) -> usize {
         match self {
             Input::Grey => 1,
             Input::Colour => 3,
@@ -186,7 +204,7 @@ impl Input {
     }
 
     /// What stands beyond an image's border, and in images that only fill a batch up.
-    pub(crate) fn blank(self) -> f32 {
+    pub fn blank(self) -> f32 {
         match self {
             Input::Grey => -1.0,
             Input::Colour => 0.0,
@@ -194,7 +212,7 @@ impl Input {
     }
 
     /// Byte images `[N, 3, side, side]` with `area` pixels → floats `[N, channels, side, side]`.
-    pub(crate) fn floats(self, bytes: &[u8], area: usize) -> Vec<f32> {
+    pub fn floats(self, bytes: &[u8], area: usize) -> Vec<f32> {
         match self {
             Input::Grey => bytes
                 .chunks_exact(3 * area)

@@ -6,17 +6,20 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, HashMap};
 
 /// Tensors by name.
-pub(super) type Tensors = BTreeMap<String, Tensor>;
+pub type Tensors = BTreeMap<String, Tensor>;
 
 /// Names and shapes of the tensors of a file.
-pub(super) type Shapes = Vec<(String, Vec<usize>)>;
+pub type Shapes = Vec<(String, Vec<usize>)>;
 
 /// Key of the one metadata entry that [`encode`] may write.
 const NOTE: &str = "training";
 
 /// A file of `tensors`, with `note` in its header. At most one entry stands there, for safetensors writes several in no fixed order; so equal
 /// arguments give equal bytes.
-pub(super) fn encode(tensors: &Tensors, note: Option<String>) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// Those of the tensor library.
+pub fn encode(tensors: &Tensors, note: Option<String>) -> Result<Vec<u8>> {
     let refused = |e: safetensors::SafeTensorError| Error::weights("memory", e);
     let mut raw = Vec::new();
     for (name, t) in tensors {
@@ -33,7 +36,10 @@ pub(super) fn encode(tensors: &Tensors, note: Option<String>) -> Result<Vec<u8>>
 }
 
 /// Every tensor of a file, checked against `shapes`; `origin` is for messages.
-pub(super) fn decode(origin: &str, bytes: &[u8], shapes: &Shapes) -> Result<Tensors> {
+///
+/// # Errors
+/// [`Error::Weights`] naming the tensor that is missing, left over, misshapen or not finite.
+pub fn decode(origin: &str, bytes: &[u8], shapes: &Shapes) -> Result<Tensors> {
     let cut = |e| {
         Error::weights(
             origin,
@@ -76,8 +82,11 @@ pub(super) fn decode(origin: &str, bytes: &[u8], shapes: &Shapes) -> Result<Tens
     Ok(tensors)
 }
 
-/// The note that [`encode`] wrote.
-pub(super) fn note(origin: &str, bytes: &[u8]) -> Result<String> {
+/// The note that [`encode`] wrote; `origin` is for messages.
+///
+/// # Errors
+/// A file that is damaged or has no note.
+pub fn note(origin: &str, bytes: &[u8]) -> Result<String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| Error::weights(origin, e))?;
     let note = header.metadata().as_ref().and_then(|entries| entries.get(NOTE)).cloned();
     note.ok_or_else(|| Error::weights(origin, format!("its header has no entry `{NOTE}`")))

@@ -188,17 +188,6 @@ pub enum Activation {
     Tanh,
 }
 
-impl Activation {
-    /// The slope on the negative side: 0 for ReLU, 1 for the identity (tanh is applied after it).
-    pub fn slope(self) -> f64 {
-        match self {
-            Activation::LeakyRelu { slope } => slope,
-            Activation::Relu => 0.0,
-            Activation::Identity | Activation::Tanh => 1.0,
-        }
-    }
-}
-
 impl LayerKind {
     /// Elements of the weight.
     pub fn weights(self) -> usize {

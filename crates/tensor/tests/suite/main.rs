@@ -1,0 +1,9 @@
+//! Integration tests of the tensor floor.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers may")]
+
+mod adam; // five steps in both arms against PyTorch's and Chainer's
+mod arms; // each operation's two arms against each other
+mod finite_differences; // each operation with a backward pass of its own
+mod operations; // single operations against PyTorch's
+mod support; // draws, finite differences, named tolerances
