@@ -40,6 +40,16 @@ spectral-stability:
     {{ sngan }} figures runs/spectral-stability-quick
     {{ sngan }} sigma runs/spectral-stability-quick/runs/* --from 100
 
+# Licenses, sources and crates that must not come in (deny.toml); advisories need a database from GitHub: just advisories
+deny:
+    command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
+    cargo deny --all-features check licenses bans sources
+
+# Known vulnerabilities of what is built in; skipped with a reason where their database cannot be fetched
+advisories:
+    command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
+    cargo deny check advisories || { cargo deny fetch db > /dev/null 2>&1 && exit 1 || echo "skipped: the database of advisories could not be fetched"; }
+
 # The whole grid's plumbing at tiny size, from training to figures
 smoke out="runs/smoke":
     {{ sngan }} sweep table1 --scale smoke --out {{ out }}
@@ -61,7 +71,7 @@ kill-sweep kills="20" seed="0":
 
 # Run all tests, with cargo-nextest where it is installed
 test:
-    if cargo nextest --version > /dev/null 2>&1; then cargo nextest run --release --workspace; else cargo test --release --workspace; fi
+    if cargo nextest --version > /dev/null 2>&1; then cargo nextest run --release --workspace && cargo test --doc --release --workspace; else cargo test --release --workspace; fi
 
 # Feed every reader inputs that nobody meant to write; `target` is a part of a reader's name (crates/cli/tests/fuzz)
 fuzz inputs="1000000" target="":
@@ -76,6 +86,7 @@ check:
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
+    cargo package --workspace --no-verify --allow-dirty --quiet
 
 # Type-check the feature `cuda` without a CUDA toolkit
 check-cuda:

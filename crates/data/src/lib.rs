@@ -1,5 +1,14 @@
 //! Data sets as byte images: readers for CIFAR-10, STL-10, IDX and image folders, packs for folders that memory cannot hold, the embedded
 //! Fashion-MNIST, and checked downloads.
+//!
+//! ```
+//! use sngan_data::{ImageSource, Split, load};
+//! use sngan_experiment::Dataset;
+//!
+//! let images = load(Dataset::FashionMnist, Split::HeldOut, 16, None)?;
+//! assert_eq!((images.len(), images.side(), images.classes().len()), (2000, 16, 10));
+//! # Ok::<(), sngan_data::Error>(())
+//! ```
 
 mod archive;
 mod cifar10;

@@ -5,6 +5,18 @@
 //! references and protocols by name, sends images through the network once, block by block, and stamps every score with its whole protocol,
 //! so that scores taken differently never meet in one column. Backbones are Inception-v3, which published scores are taken through, and
 //! [`SCORERS`], small classifiers; scores through those are comparable with each other only.
+//!
+//! ```
+//! use sngan_eval::{Moments, fid::frechet_distance};
+//!
+//! // Features of three images, two numbers each; the second set is the first moved by 3.
+//! let a = Moments::of(&[0.0, 0.0, 1.0, 0.0, 0.0, 1.0], 2)?;
+//! let b = Moments::of(&[3.0, 0.0, 4.0, 0.0, 3.0, 1.0], 2)?;
+//! assert!((frechet_distance(&a, &b)? - 9.0).abs() < 1e-9);
+//! # Ok::<(), sngan_eval::Error>(())
+//! ```
+//!
+//! `examples/fid_of_folders.rs` is the FID of two folders of images.
 
 mod backbone;
 mod cache;

@@ -1,5 +1,16 @@
 //! Experiments without tensors: files that name methods, settings and sizes ([`ExperimentFile`]), the complete [`RunSpec`]s
 //! they expand to, and the [`RunDir`] that holds each run's records. Every other crate of the workspace stands on this one.
+//!
+//! ```
+//! use sngan_experiment::{built_in, method::Method};
+//!
+//! let table1 = built_in("table1").expect("an experiment of that name")?;
+//! let plan = table1.plan("quick")?;
+//! assert_eq!(plan.specs.len(), 8 * 6);
+//! let sn = plan.specs.iter().filter(|spec| spec.method == Method::Sn);
+//! assert!(sn.clone().all(|spec| spec.width_divisor == 8));
+//! # Ok::<(), sngan_experiment::Error>(())
+//! ```
 
 pub mod arch;
 pub mod atomic;

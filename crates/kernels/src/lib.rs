@@ -3,6 +3,13 @@
 //! Feature maps are `[H, W, N, C]`, dense: channels innermost, then images. Every kernel overwrites its outputs and gives the same bits on
 //! any number of threads: work is split by shape alone, and partial sums are added in a fixed order. Kernels run on rayon's current pool
 //! and on the widest instruction set of the machine ([`Isa`]).
+//!
+//! ```
+//! // [2, 3] times [3, 1].
+//! let (a, b, mut c) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.0, -1.0], [0.0; 2]);
+//! sngan_kernels::matmul::nn(2, 1, 3, &a, &b, &mut c);
+//! assert_eq!(c, [-2.0, -2.0]);
+//! ```
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 

@@ -4,6 +4,22 @@
 //! [`ScoredSweep::read`] reads a sweep's folder, [`tables()`] and [`figures()`] list every table and figure of the paper, and
 //! [`Artefact::render`] makes one. A figure is one file in `figure/` and one line in its list; what it draws is a
 //! chart of curves, grouped bars or a grid of samples, on a canvas that is SVG (text as outlines) and PNG at once.
+//!
+//! ```
+//! use sngan_experiment::records::Metric;
+//! use sngan_plot::ScoredSweep;
+//!
+//! # let results = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");
+//! # if !results.exists() { return Ok(()) }
+//! // A folder of runs, or a collection of their records such as the committed ones.
+//! let sweep = ScoredSweep::read(&results.join("table1-narrow"))?;
+//! let fid: Vec<f64> = sweep.cell("SN", "C").filter_map(|run| run.last(Metric::Fid)).collect();
+//! println!("SN at C: {fid:?}");
+//! # assert_eq!(fid.len(), 3);
+//! # Ok::<(), sngan_plot::Error>(())
+//! ```
+//!
+//! `examples/read_records.rs` reads what a sweep left behind.
 
 mod artefact;
 mod bars;

@@ -1,5 +1,18 @@
 //! How the scorers that stand in for Inception are trained: Adam under a cosine schedule, flips and shifts, batch normalization that the
 //! written weights have absorbed.
+//!
+//! ```no_run
+//! use sngan_data::{Split, load};
+//! use sngan_eval::ScorerSpec;
+//! use sngan_experiment::Dataset;
+//! use sngan_scorer::{Training, train_scorer};
+//!
+//! let images = load(Dataset::FashionMnist, Split::Train, 28, None)?;
+//! let spec = ScorerSpec::named("scorer-fashion")?;
+//! let training = Training { train: &images, validation: None, recipe: spec.recipe, seed: 0 };
+//! train_scorer(spec, &training, "scorer.safetensors".as_ref(), &mut |line| println!("{line}"))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod batches;
 mod error;

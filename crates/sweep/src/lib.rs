@@ -2,6 +2,26 @@
 //!
 //! The output folder holds `plan.json`, `ceiling.jsonl` (the real data's own scores) and `runs/<run>/`. Everything that is there and fits is
 //! kept; what is missing is done.
+//!
+//! ```no_run
+//! use sngan_sweep::{SweepOptions, Shard};
+//! use std::{path::Path, sync::atomic::AtomicBool};
+//!
+//! let plan = sngan_experiment::built_in("table1").expect("an experiment of that name")?.plan("smoke")?;
+//! let options = SweepOptions {
+//!     threads: 2,
+//!     retry_failed: false,
+//!     memory: u64::MAX,
+//!     shard: Shard::WHOLE,
+//!     source: Default::default(),
+//!     extend: false,
+//! };
+//! let (out, stop) = (Path::new("runs/table1-smoke"), AtomicBool::new(false));
+//! let summary =
+//!     sngan_sweep::run(&plan, out, None, &sngan_tensor::Device::Cpu, &options, &stop, &|_| ())?;
+//! println!("{} runs completed", summary.completed);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod error;
 mod evaluator;

@@ -2,6 +2,16 @@
 //! ([`adam`]), exact decompositions ([`decomposition`]), and files of tensors, ours ([`tensor_file`]) and PyTorch's ([`torch_file`]).
 //!
 //! The crate knows no network, no run and no metric: what is trained or scored stands on it and not beside it.
+//!
+//! ```
+//! use sngan_tensor::rng::Streams;
+//!
+//! // A draw is a function of seed, stream and index: nothing is consumed, so nothing need be restored.
+//! let streams = Streams::new(0);
+//! let z = streams.normal("z", 7, 128);
+//! assert_eq!(z, Streams::new(0).normal("z", 7, 128));
+//! assert_ne!(z, streams.normal("z", 8, 128));
+//! ```
 
 pub mod adam;
 pub mod bytes;

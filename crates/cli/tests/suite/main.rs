@@ -7,5 +7,6 @@ mod data; // packing, and training from a pack
 mod figures; // tables, figures, claims, reports
 mod interruption; // kills, signals, resumption
 mod score; // images of any origin, statistics, and runs by named protocols
+mod snapshots; // of screens
 mod support; // a folder with a tiny experiment
 mod sweep; // from an experiment file to figures

@@ -7,7 +7,7 @@ use sngan_experiment::records::Metric;
 use std::path::Path;
 
 /// The embedded experiments/claims.toml.
-pub(super) const CLAIMS: &str = include_str!("../../../../experiments/claims.toml");
+pub(super) const CLAIMS: &str = include_str!("../../claims.toml");
 
 /// The paper's claims and how they are decided.
 #[derive(Debug, Clone, Deserialize)]

@@ -9,6 +9,7 @@ mod figures;
 mod records;
 mod report;
 mod sizes; // of runs in tables
+mod snapshots;
 mod statistics; // against SciPy
 mod support;
 mod training;
