@@ -30,7 +30,7 @@ impl Position {
 }
 
 /// Counts pieces of work, such as `updates` or `bytes`.
-pub(crate) struct Progress {
+pub(crate) struct Meter {
     bar: Option<ProgressBar>,
     unit: &'static str,
     /// Whether plain lines go to standard error, because standard output is for another program.
@@ -45,8 +45,8 @@ struct State {
     last_line: Instant,
 }
 
-impl Progress {
-    pub(crate) fn new(unit: &'static str) -> Progress {
+impl Meter {
+    pub(crate) fn new(unit: &'static str) -> Meter {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(STEPS as u64);
             bar.set_style(
@@ -56,7 +56,7 @@ impl Progress {
             bar
         });
         let now = Instant::now();
-        Progress {
+        Meter {
             bar,
             unit,
             beside: false,
@@ -66,8 +66,8 @@ impl Progress {
     }
 
     /// The same with plain lines on standard error.
-    pub(crate) fn beside_the_output(unit: &'static str) -> Progress {
-        Progress { beside: true, ..Progress::new(unit) }
+    pub(crate) fn beside_the_output(unit: &'static str) -> Meter {
+        Meter { beside: true, ..Meter::new(unit) }
     }
 
     /// The first call says where the work is taken up; `message` is only made when it is shown.
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn rate_and_time_left_count_only_what_this_process_did() {
-        let mut progress = Progress::new("updates");
+        let mut progress = Meter::new("updates");
         progress.started = Instant::now() - Duration::from_secs(10);
         let first = Position::even(50, Some(200));
         let line = progress.line(Position::even(100, Some(200)), first, "x");
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn bytes_are_shown_for_people() {
-        let progress = Progress::new("bytes");
+        let progress = Meter::new("bytes");
         let line =
             progress.line(Position::even(1 << 20, Some(3 << 20)), Position::even(0, None), "");
         assert!(line.starts_with("1.00 MiB/3.00 MiB, "), "{line}");

@@ -1,7 +1,7 @@
 //! ImageNet: a folder `train/<synset>/*.JPEG` (and `val/<synset>/`), packed once, then trained from.
 
 use crate::folder::Listing;
-use crate::pack::{self, Options, Packed, Progress};
+use crate::pack::{self, Options, PackProgress, Packed};
 use crate::{Error, ImageSource, Result, Split};
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ pub fn pack(
     from: &Path,
     out: &Path,
     options: Options,
-    progress: &mut dyn FnMut(&str, Progress),
+    progress: &mut dyn FnMut(&str, PackProgress),
 ) -> Result<Vec<Packed>> {
     let one = |part: &&str| {
         pack::pack(

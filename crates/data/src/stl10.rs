@@ -24,15 +24,15 @@ const CLASSES: [&str; 10] =
     ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
 
 /// Files of a part: images, and labels where it has any.
-pub(crate) struct Part {
+pub(crate) struct Subset {
     images: &'static str,
     labels: Option<&'static str>,
     n: usize,
 }
 
-const UNLABELED: Part = Part { images: "unlabeled_X.bin", labels: None, n: 100_000 };
-const TRAIN: Part = Part { images: "train_X.bin", labels: Some("train_y.bin"), n: 5_000 };
-const TEST: Part = Part { images: "test_X.bin", labels: Some("test_y.bin"), n: 8_000 };
+const UNLABELED: Subset = Subset { images: "unlabeled_X.bin", labels: None, n: 100_000 };
+const TRAIN: Subset = Subset { images: "train_X.bin", labels: Some("train_y.bin"), n: 5_000 };
+const TEST: Subset = Subset { images: "test_X.bin", labels: Some("test_y.bin"), n: 8_000 };
 
 /// Reads a split from `data_dir/stl10_binary` at `side` pixels: the 100,000 unlabeled images; a fixed 10,000 of them as reference; the 8,000
 /// labeled test images, which no training sees.
@@ -60,7 +60,7 @@ pub(crate) fn check(data_dir: &Path) -> Result<Vec<String>> {
         .collect()
 }
 
-fn check_part(folder: &Path, part: &Part) -> Result<String> {
+fn check_part(folder: &Path, part: &Subset) -> Result<String> {
     open(folder, part)?;
     match part.labels {
         None => Ok(format!("{} images", part.n)),
@@ -74,7 +74,7 @@ fn check_part(folder: &Path, part: &Part) -> Result<String> {
 
 fn read_part(
     folder: &Path,
-    part: &Part,
+    part: &Subset,
     name: &str,
     chosen: Option<&[u32]>,
     side: usize,
@@ -90,7 +90,7 @@ fn read_part(
 }
 
 /// The images' file, which must have exactly the bytes of its images.
-fn open(folder: &Path, part: &Part) -> Result<File> {
+fn open(folder: &Path, part: &Subset) -> Result<File> {
     let path = folder.join(part.images);
     if !path.exists() {
         return Err(Error::Missing {
@@ -155,7 +155,7 @@ fn rows(columns: &[u8]) -> Vec<u8> {
     rows
 }
 
-fn read_labels(folder: &Path, part: &Part) -> Result<Vec<u32>> {
+fn read_labels(folder: &Path, part: &Subset) -> Result<Vec<u32>> {
     let path = folder.join(part.labels.unwrap_or_default());
     let file = File::open(&path).map_err(Error::io("read", &path))?;
     let mut bytes = Vec::new();
@@ -234,8 +234,8 @@ mod tests {
         folder
     }
 
-    const THREE: Part = Part { images: "x.bin", labels: Some("y.bin"), n: 3 };
-    const MANY: Part = Part { images: "x.bin", labels: None, n: 300 };
+    const THREE: Subset = Subset { images: "x.bin", labels: Some("y.bin"), n: 3 };
+    const MANY: Subset = Subset { images: "x.bin", labels: None, n: 300 };
 
     #[test]
     fn planes_are_turned_from_columns_to_rows() {

@@ -1,6 +1,6 @@
 //! Scores within classes: their mean over the classes, and the standard deviation (ddof 0) over them.
 
-use crate::collect::{Pass, Progress, Wanted};
+use crate::collect::{BlockProgress, Pass, Wanted};
 use crate::fid::frechet_distance;
 use crate::moments::Few;
 use crate::samples::{BLOCK, Samples};
@@ -35,7 +35,7 @@ pub(crate) fn ms_ssim(
     samples: &mut dyn Samples,
     n: usize,
     pairs: usize,
-    progress: &Progress<'_>,
+    progress: &BlockProgress<'_>,
 ) -> Result<(f64, Option<f64>)> {
     let (classes, side) = (samples.classes(), samples.side());
     let image = 3 * side * side;
@@ -89,7 +89,7 @@ pub(crate) fn intra_fid(
     samples: &mut dyn Samples,
     n: usize,
     real: &mut dyn Samples,
-    progress: &Progress<'_>,
+    progress: &BlockProgress<'_>,
 ) -> Result<(f64, Option<f64>)> {
     let counterparts = counterparts(samples, real)?;
     let mut distances = Vec::with_capacity(counterparts.len());

@@ -10,7 +10,7 @@ use sngan_experiment::ProtocolName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Told how many of how many images are done.
-pub type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
+pub type BlockProgress<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 /// What a pass is to bring; each of the first so many images.
 #[derive(Debug, Clone, Default)]
@@ -92,7 +92,7 @@ impl Pass<'_> {
         samples: &mut dyn Samples,
         class: Option<u32>,
         wanted: &Wanted,
-        progress: &Progress<'_>,
+        progress: &BlockProgress<'_>,
     ) -> Result<Collected> {
         let total = wanted.total();
         let of = || {

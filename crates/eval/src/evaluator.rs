@@ -1,7 +1,7 @@
 //! Scores under named protocols: one backbone, its references, and images to be scored.
 
 use crate::cache::FeatureCache;
-use crate::collect::{Collected, Pass, Progress, Wanted};
+use crate::collect::{BlockProgress, Collected, Pass, Wanted};
 use crate::fid::frechet_distance;
 use crate::kid::kernel_distance;
 use crate::moments::Few;
@@ -73,7 +73,7 @@ impl Evaluator {
         side: usize,
         options: EvaluatorOptions,
         real: &mut dyn FnMut(Against) -> Result<Real>,
-        progress: &Progress<'_>,
+        progress: &BlockProgress<'_>,
     ) -> Result<Evaluator> {
         let mut evaluator =
             Evaluator { backbone, names: names.to_vec(), side, references: Vec::new(), options };
@@ -130,7 +130,12 @@ impl Evaluator {
     }
 
     /// Brings one real side to what the protocols need of it.
-    fn gather(&self, against: Against, real: Real, progress: &Progress<'_>) -> Result<Gathered> {
+    fn gather(
+        &self,
+        against: Against,
+        real: Real,
+        progress: &BlockProgress<'_>,
+    ) -> Result<Gathered> {
         let source = match real {
             Real::Images(source) => source,
             Real::Statistics(path) => {
@@ -235,7 +240,7 @@ impl Evaluator {
         names: &[ProtocolName],
         samples: &mut dyn Samples,
         gen_updates: u64,
-        progress: &Progress<'_>,
+        progress: &BlockProgress<'_>,
     ) -> Result<Vec<ScoreRecord>> {
         if samples.side() != self.side {
             let reason = format!(
@@ -309,7 +314,7 @@ impl Evaluator {
         &self,
         name: ProtocolName,
         samples: &mut dyn Samples,
-        progress: &Progress<'_>,
+        progress: &BlockProgress<'_>,
     ) -> Result<(f64, Option<f64>)> {
         let per_class = classes::per_class(name, samples)?;
         match name {
@@ -341,7 +346,7 @@ impl Evaluator {
     pub fn ceiling(
         &self,
         train: &dyn ImageSource,
-        progress: &Progress<'_>,
+        progress: &BlockProgress<'_>,
     ) -> Result<Vec<ScoreRecord>> {
         self.score(
             &self.ceiling_names(train),

@@ -41,7 +41,7 @@ mod statistics;
 
 pub use backbone::{Backbone, BackboneFeatures, BackboneOptions, Logits};
 pub use cache::FeatureCache;
-pub use collect::Progress;
+pub use collect::BlockProgress;
 pub use error::{Error, Result};
 pub use evaluator::{Evaluator, EvaluatorOptions};
 pub use inception::{Inception, InceptionFeatures, Preparation, Taps};

@@ -5,11 +5,11 @@ use crate::input::name_of;
 use crate::moments::Few;
 use crate::samples::SourceSamples;
 use crate::statistics::{Statistics, write_statistics};
-use crate::{Backbone, Error, Moments, Progress, Result};
+use crate::{Backbone, BlockProgress, Error, Moments, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sngan_data::{ImageSource, Split};
-use sngan_experiment::protocol::Part;
+use sngan_experiment::protocol::ReferenceKind;
 use sngan_experiment::records::{FORMAT_VERSION, Reference};
 use sngan_experiment::{Dataset, atomic, records, run_dir};
 use std::path::{Path, PathBuf};
@@ -33,13 +33,13 @@ impl Real {
     /// Missing or malformed files.
     pub fn of_dataset(
         dataset: Dataset,
-        part: Part,
+        part: ReferenceKind,
         side: usize,
         data_dir: Option<&Path>,
     ) -> Result<Real> {
         let split = match part {
-            Part::Train => Split::Train,
-            Part::Test => Split::HeldOut,
+            ReferenceKind::Train => Split::Train,
+            ReferenceKind::Test => Split::HeldOut,
             _ => Split::Reference,
         };
         Ok(Real::Images(sngan_data::open(dataset, split, side, data_dir)?))
@@ -149,7 +149,7 @@ pub(crate) fn collect_real(
     reference: &Reference,
     wanted: &Wanted,
     folder: Option<&Path>,
-    progress: &Progress<'_>,
+    progress: &BlockProgress<'_>,
 ) -> Result<Collected> {
     // Kept statistics may be of too few images: another call may have allowed that.
     wanted
@@ -252,7 +252,7 @@ pub fn make_statistics(
     few: Few,
     cache: Option<&crate::FeatureCache>,
     out: &Path,
-    progress: &Progress<'_>,
+    progress: &BlockProgress<'_>,
 ) -> Result<StatisticsProvenance> {
     StatisticsProvenance::beside(out)?;
     let n = source.len();

@@ -164,7 +164,7 @@ fn a_score_carries_its_whole_protocol() {
             .to_string()
             .contains("load the reference at side 16")
     );
-    // Part of a set is another reference than the whole.
+    // ReferenceKind of a set is another reference than the whole.
     let part = self::evaluator("fid_100_ref1k", 32);
     let part = score(&part, &reference).unwrap()[0].protocol.reference.clone().unwrap();
     assert!(part.n == 1000 && part.sha256 != reference.sha256(), "{part:?}");

@@ -11,7 +11,7 @@
 //! | `intra-fid_50k_train50k` | mean over the classes of the FID within a class; counts are of all classes together |
 //! | `ms-ssim_10k_pairs100` | mean over the classes of the MS-SSIM of 100 random pairs of a class; 10,000 images in all |
 //!
-//! A count is a number of images, `5k` for 5,000. What is compared with is one of [`Part`]'s names, followed by its number of images.
+//! A count is a number of images, `5k` for 5,000. What is compared with is one of [`ReferenceKind`]'s names, followed by its number of images.
 
 use crate::records::{Metric, count};
 use crate::{Error, Result};
@@ -21,7 +21,7 @@ use std::str::FromStr;
 
 /// The real images that a protocol compares with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Part {
+pub enum ReferenceKind {
     /// `ref`: the data set's reference images, which no training sees but on STL-10.
     Reference,
     /// `test`: its test images.
@@ -34,28 +34,33 @@ pub enum Part {
     Statistics,
 }
 
-impl Part {
+impl ReferenceKind {
     /// Every part.
-    pub const ALL: [Part; 5] =
-        [Part::Reference, Part::Test, Part::Train, Part::Images, Part::Statistics];
+    pub const ALL: [ReferenceKind; 5] = [
+        ReferenceKind::Reference,
+        ReferenceKind::Test,
+        ReferenceKind::Train,
+        ReferenceKind::Images,
+        ReferenceKind::Statistics,
+    ];
 
     /// Its name within a protocol's.
     pub fn name(self) -> &'static str {
         match self {
-            Part::Reference => "ref",
-            Part::Test => "test",
-            Part::Train => "train",
-            Part::Images => "images",
-            Part::Statistics => "stats",
+            ReferenceKind::Reference => "ref",
+            ReferenceKind::Test => "test",
+            ReferenceKind::Train => "train",
+            ReferenceKind::Images => "images",
+            ReferenceKind::Statistics => "stats",
         }
     }
 }
 
-/// A part and how many of its images are taken, by a seeded choice where it has more; 0 for [`Part::Statistics`].
+/// A part and how many of its images are taken, by a seeded choice where it has more; 0 for [`ReferenceKind::Statistics`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Against {
     /// The part.
-    pub part: Part,
+    pub part: ReferenceKind,
     /// Number of images.
     pub n: usize,
 }
@@ -288,12 +293,12 @@ fn read_sets(text: &str) -> std::result::Result<Sets, String> {
 }
 
 fn read_against(text: &str) -> std::result::Result<Against, String> {
-    if text == Part::Statistics.name() {
-        return Ok(Against { part: Part::Statistics, n: 0 });
+    if text == ReferenceKind::Statistics.name() {
+        return Ok(Against { part: ReferenceKind::Statistics, n: 0 });
     }
-    let found = Part::ALL
+    let found = ReferenceKind::ALL
         .into_iter()
-        .filter(|p| *p != Part::Statistics)
+        .filter(|p| *p != ReferenceKind::Statistics)
         .find_map(|part| Some((part, text.strip_prefix(part.name())?)));
     let (part, n) = found.ok_or_else(|| {
         format!("`{text}` names no real images, such as test10k, train50k or ref2k")
@@ -304,7 +309,7 @@ fn read_against(text: &str) -> std::result::Result<Against, String> {
 /// What is compared with, where statistics alone would not do.
 fn read_images(text: &str) -> std::result::Result<Against, String> {
     match read_against(text)? {
-        Against { part: Part::Statistics, .. } => {
+        Against { part: ReferenceKind::Statistics, .. } => {
             Err("statistics serve FID alone; this needs images".into())
         }
         against => Ok(against),
@@ -314,7 +319,7 @@ fn read_images(text: &str) -> std::result::Result<Against, String> {
 impl fmt::Display for Against {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.part {
-            Part::Statistics => f.write_str(self.part.name()),
+            ReferenceKind::Statistics => f.write_str(self.part.name()),
             part => write!(f, "{}{}", part.name(), count(self.n as u64)),
         }
     }

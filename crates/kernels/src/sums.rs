@@ -51,7 +51,7 @@ impl<T: Real> Terms<'_, T> {
     }
 }
 
-struct Part<'a, T> {
+struct Chunk<'a, T> {
     terms: Terms<'a, T>,
     channels: usize,
     rows: std::ops::Range<usize>,
@@ -59,7 +59,7 @@ struct Part<'a, T> {
     sums: &'a mut [f64],
 }
 
-impl<T: Real> Kernel<T> for Part<'_, T> {
+impl<T: Real> Kernel<T> for Chunk<'_, T> {
     #[inline(always)]
     fn run<S: Simd<T = T>>(self) {
         let mut lanes = [T::ZERO; 16];
@@ -105,7 +105,7 @@ pub(crate) fn per_channel_by<T: Real>(
     partial.par_chunks_mut(2 * channels).enumerate().for_each(|(i, sums)| {
         T::run(
             Isa::best(),
-            Part { terms, channels, rows: i * chunk..((i + 1) * chunk).min(rows), sums },
+            Chunk { terms, channels, rows: i * chunk..((i + 1) * chunk).min(rows), sums },
         );
     });
     let mut total = vec![0.0; 2 * channels];

@@ -47,12 +47,12 @@ pub struct Artefact {
     /// What it is made from.
     pub source: Source,
     /// Writes it as the request says.
-    pub render: fn(&Request<'_>) -> Result<Rendered>,
+    pub render: fn(&Materials<'_>) -> Result<Rendered>,
 }
 
 /// What to make an artefact from, and where to.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct Materials<'a> {
     /// The sweeps' records.
     pub sweeps: &'a [ScoredSweep],
     /// Timings of updates.
@@ -63,7 +63,7 @@ pub struct Request<'a> {
     pub compare: bool,
 }
 
-impl Request<'_> {
+impl Materials<'_> {
     /// Makes a part of an artefact from each sweep, and skips it for the first reason where no sweep has enough.
     pub(crate) fn each(
         &self,
@@ -159,7 +159,7 @@ pub fn render_all(out: &Path, compare: bool) -> Result<Vec<(&'static str, Render
         for artefact in list.iter().filter(|a| a.shows(&sweeps[0].plan)) {
             all.push((
                 artefact.id,
-                (artefact.render)(&Request {
+                (artefact.render)(&Materials {
                     sweeps: &sweeps,
                     timings: None,
                     folder: &folder,

@@ -43,7 +43,7 @@ mod series;
 pub mod statistics;
 mod table;
 
-pub use artefact::{Artefact, Rendered, Request, Source, Whose, find, render_all, sweep};
+pub use artefact::{Artefact, Materials, Rendered, Source, Whose, find, render_all, sweep};
 pub use dead_critic::{Critic, DeadCritic, dead_critics};
 pub use error::{Error, Result};
 pub use scored::{Run, ScoredSweep};

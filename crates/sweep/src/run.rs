@@ -205,7 +205,7 @@ pub fn is_busy(out: &Path) -> bool {
     FolderLock::is_taken(out)
 }
 
-/// Writes what the folder is for, or adds to it; sweeps that begin together do so one after the other, lest one write over another's runs.
+/// Writes what the folder is for, or adds to it; sweeps that begin together take turns, so that none writes over another's runs.
 /// Returns the runs that were planned before and have begun, but are planned no longer.
 fn write_plan(plan: &Plan, out: &Path, extend: bool) -> Result<Vec<String>> {
     let path = out.join("plan.json");

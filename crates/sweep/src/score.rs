@@ -30,7 +30,7 @@ pub fn score_run(
     spec: &RunSpec,
     evaluator: &Evaluator,
     device: &Device,
-    progress: &sngan_eval::Progress<'_>,
+    progress: &sngan_eval::BlockProgress<'_>,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<Vec<ScoreRecord>> {
     let checkpoint = checkpoint::latest(dir, device, warn)?;
@@ -69,7 +69,7 @@ fn score_missing(
     evaluator: &Evaluator,
     samples: &mut dyn Samples,
     gen_updates: u64,
-    progress: &sngan_eval::Progress<'_>,
+    progress: &sngan_eval::BlockProgress<'_>,
 ) -> Result<Vec<ScoreRecord>> {
     let recorded = dir.scores()?;
     let bytes = samples.bytes();

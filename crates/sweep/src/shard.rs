@@ -3,7 +3,7 @@
 use sngan_experiment::RunSpec;
 use std::str::FromStr;
 
-/// Part `index` of `count`, counted from 1, as in `2/4`.
+/// ReferenceKind `index` of `count`, counted from 1, as in `2/4`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     index: usize,

@@ -2,7 +2,7 @@
 
 use crate::Ended;
 use crate::args::{Data, DataSet, Pack, PackName};
-use crate::progress::{Position, Progress};
+use crate::progress::{Meter, Position};
 use anyhow::Result;
 use sngan_data::{ImageSource, fetch, imagenet, pack, sources};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &Data) -> Result<Ended> {
             println!("imagenet comes from a folder: sngan data pack imagenet --from DIR");
         }
         Data::Fetch(a) => {
-            let progress = Progress::new("bytes");
+            let progress = Meter::new("bytes");
             let result = fetch::fetch(&a.name, &a.data_dir, &mut |done, total| {
                 progress.set(Position::even(done, total), || a.name.clone());
             });
@@ -39,7 +39,7 @@ fn verify(arguments: &DataSet) -> Result<Vec<String>> {
     if arguments.name != "imagenet" {
         return Ok(fetch::verify(&arguments.name, &arguments.data_dir)?);
     }
-    let progress = Progress::new("images");
+    let progress = Meter::new("images");
     let report = imagenet::verify(&arguments.data_dir, &mut |done, total| {
         progress.set(Position::even(done, Some(total)), String::new)
     });
@@ -60,13 +60,13 @@ fn pack_imagenet(arguments: &Pack) -> Result<()> {
         strict: arguments.strict,
     };
     // A bar for each part: their files differ in number.
-    let mut bar: Option<(String, Progress)> = None;
+    let mut bar: Option<(String, Meter)> = None;
     let packs = imagenet::pack(&arguments.from, &out, options, &mut |part, at| {
         if bar.as_ref().is_none_or(|(of, _)| of != part) {
             if let Some((_, previous)) = bar.take() {
                 previous.finish();
             }
-            bar = Some((part.to_string(), Progress::new("files")));
+            bar = Some((part.to_string(), Meter::new("files")));
         }
         if let Some((_, bar)) = &bar {
             bar.set(Position::even(at.done, Some(at.total)), || {

@@ -5,7 +5,7 @@ use crate::args::Draw;
 use crate::{Ended, experiments};
 use anyhow::{Result, bail};
 use sngan_experiment::{former_scale, todays_scale};
-use sngan_plot::{Artefact, Rendered, Request, Source, sweep};
+use sngan_plot::{Artefact, Materials, Rendered, Source, sweep};
 use std::path::{Path, PathBuf};
 
 /// What is to be drawn, and its records; `kind` is what the command is called.
@@ -65,7 +65,7 @@ pub(super) fn intention(arguments: &Draw, kind: &str, folder: Option<&Path>) -> 
 /// Draws one figure or writes one table; `kind` is what the command is called.
 pub(crate) fn draw(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<Ended> {
     let (artefact, records) = read(arguments, kind, folder)?;
-    let request = Request {
+    let request = Materials {
         sweeps: &records.sweeps,
         timings: records.timings.as_ref(),
         folder: &arguments.out,

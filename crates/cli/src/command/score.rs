@@ -5,7 +5,7 @@ use super::{device, warn};
 use crate::Ended;
 use crate::args::score::{MetricName, Network, Score, Stats};
 use crate::args::{DataFolder, Machine};
-use crate::progress::{Position, Progress};
+use crate::progress::{Meter, Position};
 use anyhow::{Result, bail};
 use sngan_data::ImageSource;
 use sngan_eval::input::{self, ArrayImages, Layout};
@@ -13,7 +13,7 @@ use sngan_eval::kid::distinct_subsets;
 use sngan_eval::{
     Backbone, Evaluator, EvaluatorOptions, Real, SourceSamples, Statistics, make_statistics,
 };
-use sngan_experiment::protocol::{Against, Part, Sets};
+use sngan_experiment::protocol::{Against, ReferenceKind, Sets};
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{Dataset, ProtocolName, RunDir};
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ const PAIRS: usize = 100;
 
 /// Where real images come from.
 enum Reference {
-    Dataset(Dataset, Part),
+    Dataset(Dataset, ReferenceKind),
     Images(PathBuf),
     Statistics(PathBuf),
 }
@@ -122,7 +122,7 @@ fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
     let spec = dir.spec()?;
     let reference = match &arguments.reference {
         Some(text) => Some(parse_reference(text)?),
-        None => Some(Reference::Dataset(spec.dataset, Part::Reference)),
+        None => Some(Reference::Dataset(spec.dataset, ReferenceKind::Reference)),
     };
     let device = device(&arguments.machine)?;
     let names =
@@ -218,7 +218,7 @@ fn warn_of_left_out(path: &Path) -> Result<()> {
 
 fn of_dataset(
     dataset: Dataset,
-    part: Part,
+    part: ReferenceKind,
     side: usize,
     data_dir: &Path,
 ) -> Result<Box<dyn ImageSource>> {
@@ -229,8 +229,8 @@ fn of_dataset(
 }
 
 /// Runs a scoring with a bar of its own.
-fn with_progress<T>(work: impl FnOnce(&sngan_eval::Progress<'_>) -> Result<T>) -> Result<T> {
-    let bar = Progress::beside_the_output("images");
+fn with_progress<T>(work: impl FnOnce(&sngan_eval::BlockProgress<'_>) -> Result<T>) -> Result<T> {
+    let bar = Meter::beside_the_output("images");
     let result =
         work(&|done, total| bar.set(Position::even(done as u64, Some(total as u64)), String::new));
     bar.finish();
@@ -259,13 +259,16 @@ fn evaluator(
         statistics: statistics_folder(&arguments.data),
     };
     let mut real = |against: Against| match (&reference, against.part) {
-        (Some(Reference::Dataset(dataset, _)), Part::Reference | Part::Test | Part::Train) => {
-            Real::of_dataset(*dataset, against.part, side, Some(data_dir))
-        }
-        (Some(Reference::Images(path)), Part::Images) => {
+        (
+            Some(Reference::Dataset(dataset, _)),
+            ReferenceKind::Reference | ReferenceKind::Test | ReferenceKind::Train,
+        ) => Real::of_dataset(*dataset, against.part, side, Some(data_dir)),
+        (Some(Reference::Images(path)), ReferenceKind::Images) => {
             Ok(Real::Images(input::open(path, layout)?))
         }
-        (Some(Reference::Statistics(path)), Part::Statistics) => Ok(Real::Statistics(path.clone())),
+        (Some(Reference::Statistics(path)), ReferenceKind::Statistics) => {
+            Ok(Real::Statistics(path.clone()))
+        }
         _ => Err(sngan_eval::Error::Input {
             what: "reference",
             reason: format!(
@@ -290,9 +293,9 @@ fn against(
             Against { part: *part, n: of_dataset(*dataset, *part, side, data_dir)?.len() }
         }
         Reference::Images(path) => {
-            Against { part: Part::Images, n: input::open(path, layout)?.len() }
+            Against { part: ReferenceKind::Images, n: input::open(path, layout)?.len() }
         }
-        Reference::Statistics(_) => Against { part: Part::Statistics, n: 0 },
+        Reference::Statistics(_) => Against { part: ReferenceKind::Statistics, n: 0 },
     })
 }
 
@@ -378,13 +381,15 @@ fn parse_reference(text: &str) -> Result<Reference> {
     if path.exists() {
         return Ok(Reference::Images(path.into()));
     }
-    let (name, part) = text.split_once(':').unwrap_or((text, Part::Reference.name()));
+    let (name, part) = text.split_once(':').unwrap_or((text, ReferenceKind::Reference.name()));
     let Ok(dataset) = serde_json::from_value::<Dataset>(name.into()) else {
         bail!(
             "`{text}` is neither a file or folder nor a data set: fashion-mnist, cifar10, stl10, imagenet, folder"
         );
     };
-    let known = [Part::Reference, Part::Test, Part::Train].into_iter().find(|p| p.name() == part);
+    let known = [ReferenceKind::Reference, ReferenceKind::Test, ReferenceKind::Train]
+        .into_iter()
+        .find(|p| p.name() == part);
     match known {
         Some(part) => Ok(Reference::Dataset(dataset, part)),
         None => bail!("`{text}`: a data set's parts are ref, test and train"),

@@ -2,7 +2,7 @@
 
 use super::{device, threads};
 use crate::args::Sweep;
-use crate::progress::{Position, Progress};
+use crate::progress::{Meter, Position};
 use crate::{Ended, experiments, signals};
 use anyhow::{Result, bail};
 use sngan_experiment::records::{ScoreRecord, Status};
@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
     let specs = sngan_sweep::runs_of(&plan, options.shard);
 
     let work = Work::new(&specs, &out)?;
-    let progress = Progress::new("updates");
+    let progress = Meter::new("updates");
     progress.set(work.position(), String::new);
     let ended = AtomicU64::new(0);
     let events = |event: &Event| {

@@ -2,7 +2,7 @@
 
 use super::device;
 use crate::args::Train;
-use crate::progress::{Position, Progress};
+use crate::progress::{Meter, Position};
 use crate::{Ended, experiments, signals};
 use anyhow::{Context, Result, bail};
 use sngan_core::trainer::{Event, Outcome, TrainOptions, train};
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
         images.name(),
         spec.gen_updates
     );
-    let progress = Progress::new("updates");
+    let progress = Meter::new("updates");
     let every = arguments.eval_every.or(score.as_ref().map(|s| s.eval_every)).unwrap_or(0);
     let evaluator =
         if every > 0 { evaluator(&spec, score, &arguments.data.data_dir)? } else { None };

@@ -13,7 +13,7 @@ pub(super) const LARGEST_SIDE: usize = 4096;
 /// What a pack is made from, and how: decides its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
+pub struct PackPlan {
     /// Version of the format.
     pub version: u32,
     /// Data set and split, such as `imagenet:train`.
@@ -35,7 +35,7 @@ pub struct Plan {
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// What was packed.
-    pub plan: Plan,
+    pub plan: PackPlan,
     /// Images in the pack.
     pub images: u64,
     /// Files that gave no image.
@@ -44,7 +44,7 @@ pub struct Header {
     pub sha256: String,
 }
 
-impl Plan {
+impl PackPlan {
     /// Bytes of one image.
     pub(super) fn image_bytes(&self) -> usize {
         3 * self.side * self.side
@@ -133,7 +133,7 @@ impl Header {
 }
 
 /// The identity of a pack: SHA-256 of side, classes and index, in hex.
-pub(super) fn identity(plan: &Plan, index: &[u8]) -> String {
+pub(super) fn identity(plan: &PackPlan, index: &[u8]) -> String {
     let mut hash = Sha256::new();
     hash.update((plan.side as u64).to_le_bytes());
     hash.update((plan.classes.len() as u64).to_le_bytes());

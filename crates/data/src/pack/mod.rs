@@ -7,9 +7,9 @@ mod header;
 mod read;
 mod write;
 
-pub use header::{Header, Plan};
+pub use header::{Header, PackPlan};
 pub use read::Packed;
-pub use write::{Options, Progress, Rejected, pack};
+pub use write::{Options, PackProgress, Rejected, pack};
 
 /// Written last: a pack without it does not exist.
 const HEADER: &str = "pack.json";

@@ -1,6 +1,6 @@
 //! Making a pack. A kill at any moment costs at most the chunk under way: the same call takes it up again and ends in the same bytes.
 
-use super::header::{Header, LARGEST_SIDE, Plan, hex, identity};
+use super::header::{Header, LARGEST_SIDE, PackPlan, hex, identity};
 use super::read::Packed;
 use super::{HEADER, INDEX, PIXELS, PLAN, RECORD, REJECTED, VERSION};
 use crate::decode::{Defect, Demands, square};
@@ -32,7 +32,7 @@ pub struct Options {
 
 /// How far a pack is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct PackProgress {
     /// Files looked at.
     pub done: u64,
     /// Files in all.
@@ -64,7 +64,7 @@ pub fn pack(
     name: &str,
     out: &Path,
     options: Options,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(PackProgress),
 ) -> Result<Packed> {
     if options.side == 0 || options.side > LARGEST_SIDE {
         return Err(Error::Invalid(format!(
@@ -101,14 +101,14 @@ fn in_the_way(folder: &Path) -> Error {
     ))
 }
 
-fn plan(listing: &Listing, name: &str, options: Options) -> Plan {
+fn plan(listing: &Listing, name: &str, options: Options) -> PackPlan {
     let mut hash = Sha256::new();
     for (label, file) in &listing.files {
         hash.update(label.to_le_bytes());
         hash.update((file.len() as u64).to_le_bytes());
         hash.update(file.as_encoded_bytes());
     }
-    Plan {
+    PackPlan {
         version: VERSION,
         name: name.into(),
         side: options.side,
@@ -124,7 +124,7 @@ struct Session<'a> {
     from: &'a Path,
     listing: &'a Listing,
     folder: PathBuf,
-    plan: Plan,
+    plan: PackPlan,
     options: Options,
     pixels: File,
     index: File,
@@ -138,13 +138,13 @@ impl<'a> Session<'a> {
         from: &'a Path,
         listing: &'a Listing,
         folder: &Path,
-        plan: Plan,
+        plan: PackPlan,
         options: Options,
     ) -> Result<Session<'a>> {
         let path = folder.join(PLAN);
         if path.exists() {
             let text = fs::read(&path).map_err(Error::io("read", &path))?;
-            if serde_json::from_slice::<Plan>(&text).ok().as_ref() != Some(&plan) {
+            if serde_json::from_slice::<PackPlan>(&text).ok().as_ref() != Some(&plan) {
                 // One that holds no image yet keeps nothing of the other files or options.
                 if fs::metadata(folder.join(INDEX)).is_ok_and(|m| m.len() > 0) {
                     return Err(in_the_way(folder));
@@ -180,7 +180,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn run(&mut self, progress: &mut dyn FnMut(Progress)) -> Result<()> {
+    fn run(&mut self, progress: &mut dyn FnMut(PackProgress)) -> Result<()> {
         let listing = self.listing;
         for chunk in listing.files[(self.done as usize).min(listing.files.len())..]
             .chunks((CHUNK_BYTES / self.plan.image_bytes()).clamp(1, CHUNK))
@@ -190,7 +190,7 @@ impl<'a> Session<'a> {
                 .map(|(label, file)| self.decode(*label, file))
                 .collect::<Result<_>>()?;
             self.append(decoded)?;
-            progress(Progress {
+            progress(PackProgress {
                 done: self.done,
                 total: self.plan.files,
                 rejected: self.rejected.len() as u64,

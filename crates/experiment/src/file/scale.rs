@@ -1,7 +1,7 @@
 //! The scales of an experiment: its own, and those of experiments/scales.toml that files share.
 
 use super::{built_in, once};
-use crate::protocol::{Part, ProtocolName};
+use crate::protocol::{ProtocolName, ReferenceKind};
 use crate::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -126,7 +126,9 @@ impl ScorePlan {
     /// Refuses what an experiment file cannot ask for.
     pub(super) fn validate(&self) -> Result<()> {
         let given = |p: &&ProtocolName| {
-            p.against().is_some_and(|a| matches!(a.part, Part::Images | Part::Statistics))
+            p.against().is_some_and(|a| {
+                matches!(a.part, ReferenceKind::Images | ReferenceKind::Statistics)
+            })
         };
         if let Some(name) = self.protocols.iter().find(given) {
             let reason = format!(

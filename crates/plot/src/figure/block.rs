@@ -1,6 +1,6 @@
 //! Figure 8: the residual blocks, drawn from the layer table that the networks are built from.
 
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, draw};
 use crate::{Rendered, Result};
 use sngan_experiment::arch::{Activation, Architecture, BlockSpec, LayerKind, Norm, Sizes, Step};
@@ -24,7 +24,7 @@ struct Drawn {
     block: BlockSpec,
 }
 
-pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     let blocks = blocks()?;
     let longest = blocks.iter().map(|b| boxes(&b.block.residual).len()).max().unwrap_or(0) as i32;
     let size = (blocks.len() as i32 * COLUMN, TOP + (longest + 2) * STEP + 20 * DENSITY);

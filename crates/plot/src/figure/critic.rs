@@ -1,7 +1,7 @@
 //! Figure 15: (a) D's loss on training and held-out images, (b) learning curves, WGAN-GP with and without reparametrization.
 
 use super::learning_curve::{curves, updates_axis};
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series, Stroke};
 use crate::scored::{Run, ScoredSweep};
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 const PAPERS_BEST: &str =
     "The paper's best scores during training on CIFAR-10: w/ SN 7.28, w/ WN 7.04, WGAN-GP 6.69";
 
-pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|sweep| {
         let c = shown(sweep);
         let losses = losses(&c)?;

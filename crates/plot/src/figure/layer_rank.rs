@@ -3,7 +3,7 @@
 
 use super::learning_curve::updates_axis;
 use super::logs::Logs;
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::scored::{SHOWN_SETTING, ScoredSweep};
@@ -38,12 +38,12 @@ const STABLE: Rank = Rank {
 };
 
 /// exp of the entropy of the squared singular values' shares.
-pub(crate) fn effective(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn effective(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| draw(c, request.folder, &EFFECTIVE))
 }
 
 /// The sum of the squared singular values over the largest.
-pub(crate) fn stable(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn stable(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| draw(c, request.folder, &STABLE))
 }
 

@@ -1,6 +1,6 @@
 //! Figures 5 and 13: inception score over the updates, SN beside orthonormal regularization.
 
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Mark, Panel, Point, Series};
 use crate::scored::{Run, ScoredSweep};
@@ -10,12 +10,12 @@ use sngan_experiment::records::Metric;
 use std::collections::BTreeMap;
 
 /// Figure 5: labels enter D by concatenation.
-pub(crate) fn fig5(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn fig5(request: &Materials<'_>) -> Result<Rendered> {
     render(request, "fig5", "learning curves, conditional by concatenation")
 }
 
 /// Figure 13: (a) without labels, (b) with the projection discriminator.
-pub(crate) fn fig13(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn fig13(request: &Materials<'_>) -> Result<Rendered> {
     render(
         request,
         "fig13",
@@ -23,7 +23,7 @@ pub(crate) fn fig13(request: &Request<'_>) -> Result<Rendered> {
     )
 }
 
-fn render(request: &Request<'_>, stem: &str, title: &str) -> Result<Rendered> {
+fn render(request: &Materials<'_>, stem: &str, title: &str) -> Result<Rendered> {
     let scored: Vec<&ScoredSweep> = request
         .sweeps
         .iter()

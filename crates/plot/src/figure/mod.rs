@@ -16,7 +16,7 @@ mod training;
 
 pub(crate) use samples::drawn as drawn_samples;
 
-use crate::artefact::{Artefact, Request, Source, Whose};
+use crate::artefact::{Artefact, Materials, Source, Whose};
 use crate::{Rendered, Result};
 
 const PAPERS: Source = Source::Sweeps(Whose::Papers);
@@ -27,7 +27,7 @@ const fn figure(
     id: &'static str,
     title: &'static str,
     source: Source,
-    render: fn(&Request<'_>) -> Result<Rendered>,
+    render: fn(&Materials<'_>) -> Result<Rendered>,
 ) -> Artefact {
     Artefact { id, title, source, render }
 }

@@ -1,6 +1,6 @@
 //! Figure 14: sets of squared singular values that a normalization admits. How the paper draws them is unsaid; here uniformly from the set.
 
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::random::Stream;
@@ -11,7 +11,7 @@ const VALUES: usize = 50;
 /// Sets of them.
 const SETS: usize = 8;
 
-pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     let chart = Chart {
         stem: "fig14".into(),
         title: "Figure 14: possible sets of squared singular values under SN and WN".into(),

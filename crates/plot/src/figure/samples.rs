@@ -1,6 +1,6 @@
 //! Figures 6, 7 and 12: samples of single runs.
 
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::artefact::find;
 use crate::canvas::DENSITY;
 use crate::records::RunRecords;
@@ -39,7 +39,7 @@ pub(crate) fn drawn<'a>(
 }
 
 /// Figure 6.
-pub(crate) fn fig6(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn fig6(request: &Materials<'_>) -> Result<Rendered> {
     let methods = [Method::WganGp, Method::WeightNorm, Method::Sn];
     request.each(|c| {
         settings(c, request.folder, "fig6", &methods, "no run of WGAN-GP, WN or SN has samples")
@@ -47,7 +47,7 @@ pub(crate) fn fig6(request: &Request<'_>) -> Result<Rendered> {
 }
 
 /// Figure 12.
-pub(crate) fn fig12(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn fig12(request: &Materials<'_>) -> Result<Rendered> {
     let methods = [Method::GanGp, Method::LayerNorm, Method::BatchNorm];
     request.each(|c| {
         settings(c, request.folder, "fig12", &methods, "no run of GAN-GP, LN or BN has samples")
@@ -103,7 +103,7 @@ fn settings(
 }
 
 /// Figure 7: one large grid.
-pub(crate) fn fig7(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn fig7(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| {
         let best = c.representative(Method::Sn).or_else(|| {
             c.runs.iter().filter(|r| r.spec.family() == Method::Sn).min_by_key(|r| r.spec.seed)

@@ -1,6 +1,6 @@
 //! Figures 4 and 11: SN's inception score and another method's against one key of the spec.
 
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Point, Series};
 use crate::scored::{Run, ScoredSweep, repetitions};
@@ -29,7 +29,7 @@ struct Figure {
 }
 
 /// D's last convolution: the paper's orthonormal regularization falls beyond size 1.
-pub(crate) fn fig4(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn fig4(request: &Materials<'_>) -> Result<Rendered> {
     let figure = Figure {
         stem: "fig4",
         title: "inception score against the size of D's last convolution",
@@ -49,7 +49,7 @@ pub(crate) fn fig4(request: &Request<'_>) -> Result<Rendered> {
 }
 
 /// Updates of D for one of G: the paper's weight normalization falls with their number.
-pub(crate) fn fig11(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn fig11(request: &Materials<'_>) -> Result<Rendered> {
     let figure = Figure {
         stem: "fig11",
         title: "inception score against n_dis",
@@ -66,7 +66,7 @@ pub(crate) fn fig11(request: &Request<'_>) -> Result<Rendered> {
 }
 
 impl Figure {
-    fn render(&self, request: &Request<'_>) -> Result<Rendered> {
+    fn render(&self, request: &Materials<'_>) -> Result<Rendered> {
         request.each(|c| {
             let Some(protocol) = c.protocol(Metric::Is) else {
                 return Ok(Rendered::Skipped("no run has a score".into()));

@@ -1,6 +1,6 @@
 //! Figures 1 and 2, and the same of other metrics: a dot for each setting, grouped by method.
 
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::chart::{color, method_color};
 use crate::describe::paper_name;
 use crate::dots::{Dot, DotChart, Group};
@@ -42,7 +42,7 @@ struct PapersBest<'a> {
 }
 
 /// Figure 1.
-pub(crate) fn inception_score(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn inception_score(request: &Materials<'_>) -> Result<Rendered> {
     let scores = Scores {
         id: "fig1".into(),
         metric: Metric::Is,
@@ -53,7 +53,7 @@ pub(crate) fn inception_score(request: &Request<'_>) -> Result<Rendered> {
 }
 
 /// Figure 2, on a logarithmic axis.
-pub(crate) fn fid(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn fid(request: &Materials<'_>) -> Result<Rendered> {
     let scores = Scores {
         id: "fig2".into(),
         metric: Metric::Fid,
@@ -64,7 +64,7 @@ pub(crate) fn fid(request: &Request<'_>) -> Result<Rendered> {
 }
 
 /// The same of every other metric that runs have scores in, a figure each; nothing where there is none.
-pub(crate) fn others(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn others(request: &Materials<'_>) -> Result<Rendered> {
     let mut written = Vec::new();
     for c in request.sweeps {
         for metric in c.metrics() {

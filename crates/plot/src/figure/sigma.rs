@@ -1,6 +1,6 @@
 //! Figure 9: the exact largest singular value of each normalized convolution of D, over the generator updates.
 
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Mark, Panel, Series};
 use crate::scored::{Run, SHOWN_SETTING, ScoredSweep};
@@ -13,7 +13,7 @@ use std::path::Path;
 type Sigma = fn(&LogRecord) -> &BTreeMap<String, Option<f64>>;
 
 /// Writes `fig9` (after one unsaved power iteration, the authors' way) and `fig9_sigma_forward` (as D's last forward used it).
-pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| one(c, request.folder))
 }
 

@@ -1,6 +1,6 @@
 //! Figure 3: squared singular values of D's convolutions, scaled so that the largest is 1.
 
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::scored::ScoredSweep;
@@ -24,7 +24,7 @@ struct Curve {
     layers: Vec<SpectrumRecord>,
 }
 
-pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| one(c, request.folder))
 }
 

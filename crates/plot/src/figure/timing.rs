@@ -1,6 +1,6 @@
 //! Figure 10: wall time of 100 generator updates, by method.
 
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::bars::{Bar, BarChart, Group};
 use crate::chart::method_color;
 use crate::statistics::mean;
@@ -9,7 +9,7 @@ use sngan_experiment::method::Method;
 
 const METHODS: [Method; 4] = [Method::WganGp, Method::WeightNorm, Method::Sn, Method::Vanilla];
 
-pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     let Some(t) = request.timings else {
         return Ok(Rendered::Skipped("no timings; `sngan bench figure10` takes them".into()));
     };

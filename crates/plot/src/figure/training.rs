@@ -3,7 +3,7 @@
 
 use super::learning_curve::updates_axis;
 use super::logs::Logs;
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::scored::{Run, ScoredSweep};
@@ -58,7 +58,7 @@ const COLUMNS: [Column; 4] = [
 ];
 
 /// Writes `training_A` and so on, one figure a setting.
-pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| {
         let mut written = Vec::new();
         for setting in c.settings() {

@@ -1,7 +1,7 @@
 //! Tables 3–6: the networks, printed from the tables that they are built from.
 
 use super::cell::{Cell, Grid, write};
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::{Rendered, Result};
 use sngan_experiment::arch::{
     Activation, ArchSpec, Architecture, Conditioning, HeadSpec, LayerKind, LayerSpec, Norm,
@@ -9,13 +9,13 @@ use sngan_experiment::arch::{
 };
 
 /// Table 3 at the paper's two sides.
-pub(crate) fn table3(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn table3(request: &Materials<'_>) -> Result<Rendered> {
     let variants = [("CIFAR-10", Sizes::new(32, 1)), ("STL-10", Sizes::new(48, 1))];
     render(request, ("table3", "Table 3: the standard CNN"), Architecture::StandardCnn, &variants)
 }
 
 /// Table 4.
-pub(crate) fn table4(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn table4(request: &Materials<'_>) -> Result<Rendered> {
     render(
         request,
         ("table4", "Table 4: the ResNet for CIFAR-10"),
@@ -25,7 +25,7 @@ pub(crate) fn table4(request: &Request<'_>) -> Result<Rendered> {
 }
 
 /// Table 5.
-pub(crate) fn table5(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn table5(request: &Materials<'_>) -> Result<Rendered> {
     render(
         request,
         ("table5", "Table 5: the ResNet for STL-10"),
@@ -35,7 +35,7 @@ pub(crate) fn table5(request: &Request<'_>) -> Result<Rendered> {
 }
 
 /// Table 6 without labels, with the concatenated embedding, and with the projection.
-pub(crate) fn table6(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn table6(request: &Materials<'_>) -> Result<Rendered> {
     let plain = Sizes::new(128, 1);
     let labelled = |conditioning| Sizes { conditioning, n_classes: 1000, ..plain };
     let variants = [
@@ -52,7 +52,7 @@ pub(crate) fn table6(request: &Request<'_>) -> Result<Rendered> {
 }
 
 fn render(
-    request: &Request<'_>,
+    request: &Materials<'_>,
     (id, title): (&str, &str),
     architecture: Architecture,
     variants: &[(&str, Sizes)],

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// Runs that may share columns.
-pub(super) struct Part {
+pub(super) struct SizeGroup {
     /// Their sizes in words, for a heading.
     pub(super) sizes: String,
     /// The sweeps, with these runs alone; those without any are left out.
@@ -44,7 +44,7 @@ fn clip_correction(spec: &RunSpec) -> Option<&'static str> {
 }
 
 /// The runs of all sweeps by their sizes, none of which a column may mix. Sweeps without runs stay as they are.
-pub(super) fn parts(sweeps: &[ScoredSweep]) -> Vec<Part> {
+pub(super) fn parts(sweeps: &[ScoredSweep]) -> Vec<SizeGroup> {
     let runs = || sweeps.iter().flat_map(|c| &c.runs);
     let mut parts = Vec::new();
     for these in runs().map(sizes).collect::<BTreeSet<Sizes>>() {
@@ -64,7 +64,7 @@ pub(super) fn parts(sweeps: &[ScoredSweep]) -> Vec<Part> {
         }
     }
     if parts.is_empty() {
-        parts.push(Part { sizes: "no run has begun".into(), sweeps: sweeps.to_vec() });
+        parts.push(SizeGroup { sizes: "no run has begun".into(), sweeps: sweeps.to_vec() });
     }
     parts
 }
@@ -83,7 +83,7 @@ fn part(
     sweeps: &[ScoredSweep],
     (sizes, width, clip): (Sizes, Option<&str>, Option<&str>),
     member: impl Fn(&Run) -> bool,
-) -> Part {
+) -> SizeGroup {
     let kept = sweeps.iter().filter_map(|c| {
         let runs: Vec<Run> = c.runs.iter().filter(|r| member(r)).cloned().collect();
         (!runs.is_empty()).then(|| ScoredSweep { runs, ..c.clone() })
@@ -97,7 +97,7 @@ fn part(
     let twice = kept.iter().flat_map(|c| &c.runs).any(|r| r.twice);
     let more = if twice { format!(" (2x: {})", 2 * updates) } else { String::new() };
     words.push(format!("{updates} updates{more}"));
-    Part { sizes: words.join(", "), sweeps: kept }
+    SizeGroup { sizes: words.join(", "), sweeps: kept }
 }
 
 /// A grid with only the columns whose place is kept.

@@ -3,7 +3,7 @@
 use super::cell::{Cell, Grid, Which, quoted, status, write};
 use super::sizes;
 use super::table2::best_setting;
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::describe::paper_name;
 use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result, paper};
@@ -14,7 +14,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// Writes `table1.md` for people and `table1.csv`, one row per run, for programs.
-pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| one(c, request.folder))
 }
 

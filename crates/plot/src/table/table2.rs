@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, Grid, Which, list, write};
 use super::sizes;
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::describe::paper_name;
 use crate::paper::{self, Table2Row};
 use crate::scored::{Run, ScoredSweep, differences, repetitions};
@@ -23,7 +23,7 @@ const COLUMNS: [(Metric, Dataset); 4] = [
 ];
 
 /// Writes `table2.md` and `table2.csv`.
-pub(crate) fn render(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     let sweeps = request.sweeps;
     if sweeps.iter().all(|c| c.runs.is_empty()) {
         return Ok(Rendered::Skipped("no run has begun".into()));

@@ -3,7 +3,7 @@
 use super::cell::{Cell, Grid, Which, list, write};
 use super::sizes;
 use super::table2::shared_protocol;
-use crate::artefact::Request;
+use crate::artefact::Materials;
 use crate::paper::{self, VariantRow};
 use crate::scored::{Run, ScoredSweep, best_heading, repetitions};
 use crate::statistics::summary;
@@ -14,17 +14,17 @@ use sngan_experiment::method::Normalization;
 use sngan_experiment::records::Metric;
 
 /// Table 7.
-pub(crate) fn table7(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn table7(request: &Materials<'_>) -> Result<Rendered> {
     render(request, ("table7", "Table 7 — WGAN-GP with reparametrized weights"), &paper::table7()?)
 }
 
 /// Table 8.
-pub(crate) fn table8(request: &Request<'_>) -> Result<Rendered> {
+pub(crate) fn table8(request: &Materials<'_>) -> Result<Rendered> {
     render(request, ("table8", "Table 8 — the same with labels (AC-WGAN-GP)"), &paper::table8()?)
 }
 
 fn render(
-    request: &Request<'_>,
+    request: &Materials<'_>,
     (id, title): (&str, &str),
     rows: &[VariantRow],
 ) -> Result<Rendered> {

@@ -8,7 +8,7 @@ use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::records::{LogRecord, Metric, ScoreRecord};
-use sngan_plot::{Rendered, Request, ScoredSweep, Source, Whose, figures, find};
+use sngan_plot::{Materials, Rendered, ScoredSweep, Source, Whose, figures, find};
 use sngan_plot::{render_all, report, tables};
 use std::path::{Path, PathBuf};
 
@@ -65,7 +65,8 @@ pub(crate) fn drawn(
     timings: Option<&UpdateTimings>,
     folder: &Path,
 ) -> Vec<PathBuf> {
-    match (find(id).unwrap().render)(&Request { sweeps, timings, folder, compare: true }).unwrap() {
+    match (find(id).unwrap().render)(&Materials { sweeps, timings, folder, compare: true }).unwrap()
+    {
         Rendered::Written(paths) => paths,
         Rendered::Skipped(reason) => panic!("{id}: {reason}"),
     }
@@ -398,7 +399,7 @@ fn table_2_takes_rows_from_several_sweeps_and_refuses_mixed_protocols() {
     other.iter_mut().for_each(|s| s.protocol.n_samples = 7);
     write_lines(&dir.scores_path(), &other);
     let sweeps = read();
-    let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: false };
+    let request = Materials { sweeps: &sweeps, timings: None, folder: out.path(), compare: false };
     let message = (find("table2").unwrap().render)(&request).unwrap_err().to_string();
     assert!(message.contains("n_samples: 100 → 7"), "{message}");
 }
@@ -435,7 +436,7 @@ fn timings_become_bars_and_ratios() {
     };
     let svg = text(&drawn("fig10", &[], Some(&timings), out.path()));
     assert!(svg.contains("2 threads of a CPU (avx2)"), "{}", &svg[..600]);
-    let nothing = Request { sweeps: &[], timings: None, folder: out.path(), compare: false };
+    let nothing = Materials { sweeps: &[], timings: None, folder: out.path(), compare: false };
     assert!(
         matches!((find("fig10").unwrap().render)(&nothing).unwrap(), Rendered::Skipped(why) if why.contains("sngan bench figure10"))
     );

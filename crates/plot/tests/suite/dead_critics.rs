@@ -4,7 +4,7 @@ use crate::support::{Folder, log, score, spec, write_lines};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
-use sngan_plot::{Rendered, Request, ScoredSweep, dead_critics, find, report};
+use sngan_plot::{Materials, Rendered, ScoredSweep, dead_critics, find, report};
 
 /// Three runs of WGAN-GP, of which the last has no gradient, and three of SN; all score alike.
 fn folder(untrained: bool) -> Folder {
@@ -54,7 +54,7 @@ fn tables_and_the_report_count_dead_critics() {
     let folder = folder(true);
     let sweeps = [ScoredSweep::read(folder.path()).unwrap()];
     let out = tempfile::tempdir().unwrap();
-    let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: false };
+    let request = Materials { sweeps: &sweeps, timings: None, folder: out.path(), compare: false };
     let Rendered::Written(paths) = (find("table1").unwrap().render)(&request).unwrap() else {
         panic!("table1 was not written")
     };

@@ -5,7 +5,7 @@ use crate::support::{Folder, score, spec};
 use sngan_experiment::arch::Architecture;
 use sngan_experiment::method::{Loss, Method};
 use sngan_experiment::{RunSpec, WidthCorrection};
-use sngan_plot::{Request, ScoredSweep, find};
+use sngan_plot::{Materials, ScoredSweep, find};
 
 /// The grid below a heading that has these words, from a table's text.
 fn below(table: &str, heading: &str) -> String {
@@ -132,7 +132,8 @@ fn rows_under_other_labels_are_neither_pooled_nor_counted_twice() {
     let drawn = |folder: &Folder| {
         let sweeps = [ScoredSweep::read(folder.path()).unwrap()];
         let out = tempfile::tempdir().unwrap();
-        let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: true };
+        let request =
+            Materials { sweeps: &sweeps, timings: None, folder: out.path(), compare: true };
         let rendered = (find("table2").unwrap().render)(&request);
         rendered.map(|_| std::fs::read_to_string(out.path().join("table2.md")).unwrap())
     };
@@ -154,7 +155,7 @@ fn a_curve_against_a_key_has_no_runs_that_differ_in_another() {
     }
     let sweeps = [ScoredSweep::read(folder.path()).unwrap()];
     let out = tempfile::tempdir().unwrap();
-    let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: true };
+    let request = Materials { sweeps: &sweeps, timings: None, folder: out.path(), compare: true };
     let message = (find("fig4").unwrap().render)(&request).unwrap_err().to_string();
     assert!(message.contains("gen_ema"), "{message}");
 }

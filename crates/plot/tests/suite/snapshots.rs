@@ -4,7 +4,7 @@ use crate::support::{Folder, diverge, score, spec};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::{Loss, Method};
 use sngan_plot::claims::{answer, claims};
-use sngan_plot::{Request, ScoredSweep, find, report};
+use sngan_plot::{Materials, ScoredSweep, find, report};
 use std::path::Path;
 
 /// Three methods in two settings with three seeds, one run of which diverged, and a row at a width that was not made up for.
@@ -34,7 +34,7 @@ fn sweep() -> Folder {
 
 fn table(id: &str, sweeps: &[ScoredSweep]) -> String {
     let out = tempfile::tempdir().unwrap();
-    let request = Request { sweeps, timings: None, folder: out.path(), compare: true };
+    let request = Materials { sweeps, timings: None, folder: out.path(), compare: true };
     (find(id).unwrap().render)(&request).unwrap();
     std::fs::read_to_string(out.path().join(format!("{id}.md"))).unwrap()
 }

@@ -4,7 +4,7 @@ use crate::artefacts::{drawn, text};
 use crate::support::{Folder, log, score, spec, write_lines};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
-use sngan_plot::{Rendered, Request, ScoredSweep, find};
+use sngan_plot::{Materials, Rendered, ScoredSweep, find};
 
 #[test]
 fn stable_ranks_are_drawn_where_logs_hold_them_and_the_caption_names_the_others() {
@@ -23,7 +23,7 @@ fn stable_ranks_are_drawn_where_logs_hold_them_and_the_caption_names_the_others(
     let first = folder.path().join("runs").join(spec(Method::Sn, "C", 0).dir_name());
     write_lines(&first.join("log.jsonl"), &[older(1)]);
     let sweeps = read();
-    let request = Request { sweeps: &sweeps, timings: None, folder: out.path(), compare: true };
+    let request = Materials { sweeps: &sweeps, timings: None, folder: out.path(), compare: true };
     let skipped = (find("stable-rank").unwrap().render)(&request).unwrap();
     assert!(
         matches!(skipped, Rendered::Skipped(why) if why.contains("logged a layer's stable rank"))
