@@ -1,6 +1,6 @@
 //! Downloads: a cut one resumes, and nothing unverified gets its final name.
 
-use crate::sources::{Checksum, Remote, Source, source};
+use crate::sources::{Checksum, Reader, Remote, Source, source};
 use crate::{Error, Result, archive, cifar10, idx, stl10};
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -108,7 +108,7 @@ pub fn verify(name: &str, data_dir: &Path) -> Result<Vec<String>> {
             });
         }
     }
-    if source.name == "fashion-mnist" {
+    if source.reader == Reader::Idx {
         let folder = data_dir.join(source.folder);
         for (images, labels) in [(0, 1), (2, 3)] {
             let set = idx::load_idx(
@@ -123,14 +123,19 @@ pub fn verify(name: &str, data_dir: &Path) -> Result<Vec<String>> {
 
 /// What can be said of unpacked files without their archive.
 fn well_formed(source: &Source, data_dir: &Path) -> Result<Vec<String>> {
-    if source.name == "stl10" {
-        return stl10::check(data_dir);
+    match source.reader {
+        Reader::Stl10 => stl10::check(data_dir),
+        Reader::Cifar10 => {
+            let line = |split| {
+                cifar10::load(data_dir, split)
+                    .map(|images| format!("{}: {} well-formed images", images.name, images.len()))
+            };
+            [crate::Split::Train, crate::Split::Reference].into_iter().map(line).collect()
+        }
+        Reader::Idx | Reader::Weights => {
+            Ok(vec![format!("{}: its archive is needed to check it", source.name)])
+        }
     }
-    let line = |split| {
-        cifar10::load(data_dir, split)
-            .map(|images| format!("{}: {} well-formed images", images.name, images.len()))
-    };
-    [crate::Split::Train, crate::Split::Reference].into_iter().map(line).collect()
 }
 
 /// Where a data set's IDX training files are, for commands that read them.

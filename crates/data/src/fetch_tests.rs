@@ -71,7 +71,15 @@ fn made_up(body: &[u8], unpack: Option<Unpack>) -> Source {
         checksums,
         mirrors: &[],
     }]));
-    Source { name: "made-up", about: "", base: "", folder: "", files, unpack }
+    Source {
+        name: "made-up",
+        about: "",
+        base: "",
+        folder: "",
+        files,
+        unpack,
+        reader: Reader::Cifar10,
+    }
 }
 
 fn body() -> Vec<u8> {
@@ -217,7 +225,15 @@ fn a_mirror_serves_where_the_first_address_has_nothing() {
     let sha256: String = Sha256::digest(body()).iter().map(|b| format!("{b:02x}")).collect();
     let checksums = Box::leak(Box::new([Checksum::Sha256Prefix(leak(sha256[..8].to_string()))]));
     let files = Box::leak(Box::new([Remote { name: "f.pth", bytes: None, checksums, mirrors }]));
-    let source = Source { name: "made-up", about: "", base: "", folder: "", files, unpack: None };
+    let source = Source {
+        name: "made-up",
+        about: "",
+        base: "",
+        folder: "",
+        files,
+        unpack: None,
+        reader: Reader::Weights,
+    };
     fetch_source(&source, "http://127.0.0.1:9/", folder.path(), &mut |_, _| {}).unwrap();
     assert_eq!(fs::read(folder.path().join("f.pth")).unwrap(), body());
     assert_eq!(seen.lock().unwrap().len(), 1);

@@ -78,7 +78,9 @@ pub fn open(
 ) -> Result<Box<dyn ImageSource>> {
     match dataset {
         Dataset::ImageNet => Ok(Box::new(imagenet::open(needed(dataset, data_dir)?, split, side)?)),
-        _ => Ok(Box::new(load(dataset, split, side, data_dir)?)),
+        Dataset::FashionMnist | Dataset::Cifar10 | Dataset::Stl10 | Dataset::Folder => {
+            Ok(Box::new(load(dataset, split, side, data_dir)?))
+        }
     }
 }
 

@@ -62,6 +62,21 @@ pub struct Source {
     pub files: &'static [Remote],
     /// Archives are unpacked.
     pub unpack: Option<Unpack>,
+    /// What reads the files, and so can tell whether they are whole.
+    pub reader: Reader,
+}
+
+/// Who reads a source's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// CIFAR-10's binary batches.
+    Cifar10,
+    /// STL-10's binary files.
+    Stl10,
+    /// IDX files of images and labels.
+    Idx,
+    /// A network's weights.
+    Weights,
 }
 
 /// Every data set that can be fetched.
@@ -72,6 +87,7 @@ pub fn sources() -> &'static [Source] {
 const SOURCES: &[Source] = &[
     Source {
         name: "cifar10",
+        reader: Reader::Cifar10,
         about: "CIFAR-10, binary version: 60,000 32x32 images in 10 classes (Krizhevsky 2009)",
         base: "https://www.cs.toronto.edu/~kriz/",
         folder: "",
@@ -98,6 +114,7 @@ const SOURCES: &[Source] = &[
     },
     Source {
         name: "stl10",
+        reader: Reader::Stl10,
         about: "STL-10, binary version: 100,000 unlabeled and 13,000 labeled 96x96 images (Coates et al. 2011); 2.6 GB, 3.1 GB unpacked",
         base: "http://ai.stanford.edu/~acoates/stl10/",
         folder: "",
@@ -115,6 +132,7 @@ const SOURCES: &[Source] = &[
     },
     Source {
         name: "fashion-mnist",
+        reader: Reader::Idx,
         about: "Fashion-MNIST: 70,000 grey 28x28 images in 10 classes (Zalando, MIT license); needed only to train a scorer",
         base: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         folder: "fashion-mnist",
@@ -161,6 +179,7 @@ const SOURCES: &[Source] = &[
     },
     Source {
         name: "inception",
+        reader: Reader::Weights,
         about: "weights of Inception-v3 of 2015-12-05 (TensorFlow's graph, Apache License 2.0), as pytorch-fid converted them; 96 MB",
         base: "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/",
         folder: "inception",

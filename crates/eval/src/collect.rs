@@ -147,7 +147,7 @@ impl Pass<'_> {
         let dim = self.backbone.pool_dim();
         match self.few {
             Few::Refused if n <= dim => Err(Error::TooFewSamples { of: of(), n, dim }),
-            _ => Ok(()),
+            Few::Refused | Few::Allowed => Ok(()),
         }
     }
 

@@ -121,7 +121,12 @@ impl Evaluator {
                 );
                 Err(Error::input("ms-ssim", reason))
             }
-            _ => Ok(()),
+            ProtocolName::Is { .. }
+            | ProtocolName::Kid { .. }
+            | ProtocolName::Precision { .. }
+            | ProtocolName::Recall { .. }
+            | ProtocolName::MsSsim { .. }
+            | ProtocolName::IntraFid { .. } => Ok(()),
         }
     }
 
@@ -226,7 +231,9 @@ impl Evaluator {
             ProtocolName::IntraFid { .. } => {
                 self.reference(name).is_ok_and(|r| r.rank_deficient).then_some("rank-deficient")
             }
-            _ => None,
+            ProtocolName::Kid { .. }
+            | ProtocolName::Precision { .. }
+            | ProtocolName::Recall { .. } => None,
         };
         stamp.map(String::from).into_iter().collect()
     }
@@ -321,7 +328,12 @@ impl Evaluator {
             ProtocolName::MsSsim { pairs, .. } => {
                 classes::ms_ssim(samples, per_class, pairs, progress)
             }
-            _ => {
+            ProtocolName::Is { .. }
+            | ProtocolName::Fid { .. }
+            | ProtocolName::Kid { .. }
+            | ProtocolName::Precision { .. }
+            | ProtocolName::Recall { .. }
+            | ProtocolName::IntraFid { .. } => {
                 let reference = self.reference(name)?;
                 let source = reference.source.as_deref().ok_or_else(|| {
                     Error::input("protocol", format!("`{name}` needs real images"))

@@ -40,7 +40,9 @@ impl Real {
         let split = match part {
             ReferenceKind::Train => Split::Train,
             ReferenceKind::Test => Split::HeldOut,
-            _ => Split::Reference,
+            ReferenceKind::Reference | ReferenceKind::Images | ReferenceKind::Statistics => {
+                Split::Reference
+            }
         };
         Ok(Real::Images(sngan_data::open(dataset, split, side, data_dir)?))
     }

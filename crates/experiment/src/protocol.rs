@@ -182,7 +182,11 @@ impl ProtocolName {
         match self {
             ProtocolName::Is { sets: Sets::Splits(n) | Sets::Independent(n), .. }
             | ProtocolName::Kid { subsets: n, .. } => n,
-            _ => 1,
+            ProtocolName::Fid { .. }
+            | ProtocolName::Precision { .. }
+            | ProtocolName::Recall { .. }
+            | ProtocolName::MsSsim { .. }
+            | ProtocolName::IntraFid { .. } => 1,
         }
     }
 
@@ -216,7 +220,13 @@ impl ProtocolName {
             {
                 Err(format!("{} images have no neighbour number {k}", samples.min(against.n)))
             }
-            _ => Ok(self),
+            ProtocolName::Is { .. }
+            | ProtocolName::Fid { .. }
+            | ProtocolName::Kid { .. }
+            | ProtocolName::Precision { .. }
+            | ProtocolName::Recall { .. }
+            | ProtocolName::MsSsim { .. }
+            | ProtocolName::IntraFid { .. } => Ok(self),
         }
     }
 
@@ -320,7 +330,10 @@ impl fmt::Display for Against {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.part {
             ReferenceKind::Statistics => f.write_str(self.part.name()),
-            part => write!(f, "{}{}", part.name(), count(self.n as u64)),
+            part @ ReferenceKind::Reference
+            | part @ ReferenceKind::Test
+            | part @ ReferenceKind::Train
+            | part @ ReferenceKind::Images => write!(f, "{}{}", part.name(), count(self.n as u64)),
         }
     }
 }

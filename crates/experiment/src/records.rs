@@ -376,7 +376,10 @@ impl Metric {
 
     /// Whether a larger value is a better one.
     pub fn higher_is_better(self) -> bool {
-        matches!(self, Metric::Is | Metric::Precision | Metric::Recall)
+        match self {
+            Metric::Is | Metric::Precision | Metric::Recall => true,
+            Metric::Fid | Metric::Kid | Metric::MsSsim | Metric::IntraFid => false,
+        }
     }
 }
 

@@ -120,7 +120,9 @@ impl ArrayImages {
     fn bytes(&self, i: usize) -> sngan_data::Result<Vec<u8>> {
         match self.numbers {
             Numbers::U8 => self.raw(i),
-            _ => Ok(self.values(i)?.into_iter().map(|x| byte(x as f32)).collect()),
+            Numbers::F32 | Numbers::F64 => {
+                Ok(self.values(i)?.into_iter().map(|x| byte(x as f32)).collect())
+            }
         }
     }
 }

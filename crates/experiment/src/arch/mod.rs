@@ -115,7 +115,9 @@ impl Sizes {
     fn gen_norm(&self) -> Norm {
         match self.conditioning {
             Conditioning::None => Norm::Batch,
-            _ => Norm::ConditionalBatch { classes: self.n_classes },
+            Conditioning::Concat | Conditioning::Projection | Conditioning::AcGan => {
+                Norm::ConditionalBatch { classes: self.n_classes }
+            }
         }
     }
 
@@ -297,7 +299,11 @@ impl Architecture {
                 "last_conv_factor",
                 "is not 1, but only the standard CNN has a seventh convolution",
             )),
-            _ => resnet::layers(self, sizes),
+            Architecture::ResnetCifar10
+            | Architecture::ResnetStl10
+            | Architecture::ResnetImagenet
+            | Architecture::Resnet64
+            | Architecture::ResnetGulrajani => resnet::layers(self, sizes),
         }
     }
 }

@@ -63,13 +63,15 @@ fn table(architecture: Architecture) -> Table {
             pooling: Pooling::Mean,
             dense_bias,
         },
-        _ => Table {
-            generator: (256, &[256, 256, 256]),
-            down: &[128, 128],
-            keep: &[128, 128],
-            pooling,
-            dense_bias: false,
-        },
+        Architecture::StandardCnn | Architecture::StandardCnnCgl | Architecture::ResnetCifar10 => {
+            Table {
+                generator: (256, &[256, 256, 256]),
+                down: &[128, 128],
+                keep: &[128, 128],
+                pooling,
+                dense_bias: false,
+            }
+        }
     }
 }
 

@@ -28,7 +28,14 @@ pub(super) fn layers(architecture: Architecture, sizes: &Sizes) -> Result<ArchSp
         Architecture::StandardCnnCgl => {
             Version { widths: [64, 128, 128, 256, 256, 512, 512], slope: 0.2, cgl: true }
         }
-        _ => Version { widths: [64, 64, 128, 128, 256, 256, 512], slope: 0.1, cgl: false },
+        Architecture::StandardCnn
+        | Architecture::ResnetCifar10
+        | Architecture::ResnetStl10
+        | Architecture::ResnetImagenet
+        | Architecture::Resnet64
+        | Architecture::ResnetGulrajani => {
+            Version { widths: [64, 64, 128, 128, 256, 256, 512], slope: 0.1, cgl: false }
+        }
     };
     let (discriminator, head) = discriminator(&version, sizes)?;
     Ok(ArchSpec { side: sizes.side, generator: generator(&version, sizes), discriminator, head })

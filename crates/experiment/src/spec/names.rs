@@ -121,7 +121,16 @@ impl RunSpec {
     fn derived_label(&self) -> String {
         match self.method {
             Method::Custom => self.custom_label(),
-            method => method.label().into(),
+            method @ Method::WeightClipping
+            | method @ Method::GanGp
+            | method @ Method::WganGp
+            | method @ Method::BatchNorm
+            | method @ Method::LayerNorm
+            | method @ Method::WeightNorm
+            | method @ Method::FrobeniusNorm
+            | method @ Method::Orthonormal
+            | method @ Method::Sn
+            | method @ Method::Vanilla => method.label().into(),
         }
     }
 
@@ -130,7 +139,7 @@ impl RunSpec {
         match self.width_correction {
             WidthCorrection::InitialStd => INITIAL_WEIGHTS,
             _ if self.lacks_correction() => UNCORRECTED,
-            _ => "",
+            WidthCorrection::None | WidthCorrection::Multiplier => "",
         }
     }
 

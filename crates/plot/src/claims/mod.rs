@@ -117,7 +117,7 @@ fn untested(parts: &[PartAnswer]) -> Option<String> {
         .iter()
         .filter_map(|p| match &p.verdict {
             Verdict::NotTested(why) => Some(why.as_str()),
-            _ => None,
+            Verdict::Yes | Verdict::No | Verdict::Open => None,
         })
         .collect();
     (!reasons.is_empty()).then(|| reasons.into_iter().collect::<Vec<_>>().join("; "))
@@ -207,7 +207,9 @@ impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Verdict::NotTested(why) => write!(f, "not tested: {why}"),
-            answered => f.write_str(answered.word()),
+            answered @ Verdict::Yes | answered @ Verdict::No | answered @ Verdict::Open => {
+                f.write_str(answered.word())
+            }
         }
     }
 }
@@ -220,7 +222,7 @@ impl Answer {
             Verdict::NotTested(_) => "not tested",
             // No number of seeds might bring these together.
             Verdict::Open if said("yes") && said("no") => "open: its parts disagree",
-            _ => self.verdict.word(),
+            Verdict::Yes | Verdict::No | Verdict::Open => self.verdict.word(),
         }
     }
 }

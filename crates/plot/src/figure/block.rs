@@ -88,7 +88,9 @@ fn boxes(steps: &[Step]) -> Vec<String> {
                     LayerKind::Conv { input, output, kernel, .. } => {
                         format!("conv {kernel}×{kernel}, {input} → {output}")
                     }
-                    _ => layer.name.clone(),
+                    LayerKind::Dense { .. }
+                    | LayerKind::Deconv { .. }
+                    | LayerKind::Embedding { .. } => layer.name.clone(),
                 });
                 texts.extend(point(layer.norm, layer.activation));
             }

@@ -93,7 +93,7 @@ fn panel(c: &ScoredSweep, letter: &str) -> Result<Panel> {
     let range = match conditioning {
         Conditioning::None => (10.0, 16.0),
         Conditioning::Projection => (10.0, 30.0),
-        _ => (10.0, 22.0),
+        Conditioning::Concat | Conditioning::AcGan => (10.0, 22.0),
     };
     Ok(Panel {
         title: letter.to_string()
