@@ -30,6 +30,7 @@ mod dead_critic;
 mod describe;
 mod dots;
 mod error;
+mod evenness;
 mod figure;
 mod frame;
 mod ink;
@@ -46,6 +47,7 @@ mod table;
 pub use artefact::{Artefact, Materials, Rendered, Source, Whose, find, render_all, sweep};
 pub use dead_critic::{Critic, DeadCritic, dead_critics};
 pub use error::{Error, Result};
+pub use evenness::{Evenness, Repeated, evenness, evenness_lines, repeated};
 pub use scored::{Run, ScoredSweep};
 
 /// Every figure of the paper.

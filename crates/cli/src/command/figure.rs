@@ -5,7 +5,10 @@ use crate::args::Draw;
 use crate::{Ended, experiments};
 use anyhow::{Result, bail};
 use sngan_experiment::{former_scale, todays_scale};
-use sngan_plot::{Artefact, Materials, Rendered, Source, sweep};
+use sngan_plot::{
+    Artefact, Materials, Rendered, ScoredSweep, Source, evenness_lines, repeated, sweep,
+};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What is to be drawn, and its records; `kind` is what the command is called.
@@ -154,13 +157,44 @@ fn sweep_folder(name: &str, arguments: &Draw) -> PathBuf {
 
 /// Writes all of a sweep's tables and figures.
 pub(crate) fn all(out: &Path, compare: bool) -> Result<Ended> {
+    let (mut tables, mut figures) = (Vec::new(), Vec::new());
     for (id, rendered) in sngan_plot::render_all(out, compare)? {
         match rendered {
-            Rendered::Written(paths) => {
-                paths.iter().for_each(|p| println!("{id}: {}", p.display()))
-            }
+            Rendered::Written(_) if id.starts_with("table") => tables.push(id),
+            Rendered::Written(_) => figures.push(id),
             Rendered::Skipped(reason) => println!("{id}: skipped, {reason}"),
         }
     }
+    for (kind, ids) in [("tables", tables), ("figures", figures)] {
+        println!("{}: {}", out.join(kind).display(), ids.join(" "));
+    }
+    summarize(out)?;
     Ok(Ended::Well)
+}
+
+/// What the scores are, in a screen: how even each row is, whether the runs repeat the committed ones, where to look next.
+fn summarize(out: &Path) -> Result<()> {
+    let sweep = ScoredSweep::read(out)?;
+    let lines = evenness_lines(&sweep);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    println!();
+    lines.iter().for_each(|line| println!("{line}"));
+    let seeds: BTreeSet<u64> = sweep.runs.iter().map(|r| r.spec.seed).collect();
+    if seeds.len() == 1 {
+        println!("One seed: these numbers differ by chance too, and answer no claim.");
+    }
+    let committed = Path::new("results").join(format!("{}-{}", sweep.plan.name, sweep.plan.scale));
+    if records::has_any(&committed) && committed.canonicalize()? != out.canonicalize()? {
+        let r = repeated(&sweep, &ScoredSweep::read(&committed)?);
+        println!(
+            "Beside {}: {} runs with the same scores, bit by bit;",
+            committed.display(),
+            r.equal
+        );
+        println!("{} with others, {} that are not there.", r.different, r.new);
+    }
+    println!("Next: `sngan report {}`, one page with claims, figures and specs", out.display());
+    Ok(())
 }

@@ -47,7 +47,9 @@ fn a_killed_sweep_restarts_where_it_was_and_ends_in_the_same_tables_and_figures(
     assert!(said.contains("4 completed, 2 diverged, 0 failed"), "{said}");
     for out in ["whole", "cut"] {
         let said = folder.expect(0, &format!("figures {out}"));
-        assert!(said.contains("fig1.svg") && said.contains("table1.md"), "{said}");
+        assert!(said.contains("figures: fig1 ") && said.contains("tables: table1"), "{said}");
+        assert!(said.contains("One seed") && said.lines().count() <= 25, "{said}");
+        assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
     }
     let (whole, cut) = (contents(&folder.path("whole")), contents(&folder.path("cut")));
     assert_eq!(

@@ -17,7 +17,7 @@ pub use definitions::{
     Claim, ClaimsFile, Definitions, EachScore, Part, Score, claims, definitions, parse,
 };
 pub use finding::{Comparison, Finding};
-pub(crate) use text::{comparison_text, notes, part_text};
+pub(crate) use text::{columns, notes};
 
 use crate::statistics::{Decision, PValues, holm_claims};
 use crate::{Error, Result, ScoredSweep};

@@ -3,7 +3,7 @@
 use super::definitions::ClaimsFile;
 use super::evidence::TIMINGS;
 use super::finding::Comparison;
-use super::{Answer, Answers, PartAnswer};
+use super::{Answer, Answers};
 use crate::ScoredSweep;
 use crate::statistics::{COVERED, PValues, Procedure};
 use sngan_experiment::benchmark::UpdateTimings;
@@ -75,27 +75,9 @@ fn value_text(c: &Comparison) -> String {
     }
 }
 
-/// `SN − WN, ln FID: -0.250, 95 % interval -0.430 to -0.070, needs below 0, p 0.003 for yes, n = 3`.
-pub(crate) fn comparison_text(c: &Comparison) -> String {
-    let mut text = value_text(c);
-    if c.interval.is_some() {
-        let _ = write!(text, ", 95 % interval {}", interval_text(c));
-    }
-    if c.needs.is_some() {
-        let _ = write!(text, ", needs {}", c.needs_text());
-    }
-    if let Some(p) = c.p {
-        let _ = write!(text, ", p {}", p_text(p));
-    }
-    text + &format!(", n = {}", c.n)
-}
-
-/// The line of a part: its answer, and what decided it.
-pub(crate) fn part_text(part: &PartAnswer) -> String {
-    match part.finding.as_ref().and_then(|f| f.comparisons.first()) {
-        Some(first) => format!("{}. {}", part.verdict, comparison_text(first)),
-        None => part.verdict.to_string(),
-    }
+/// Statistic, what it must be, its interval, n.
+pub(crate) fn columns(c: &Comparison) -> [String; 4] {
+    [value_text(c), c.needs_text(), interval_text(c), c.n.to_string()]
 }
 
 /// What the answers mean and what their intervals are worth, once for all.

@@ -1,7 +1,7 @@
-//! The paper's claims and their answers on the page.
+//! The paper's claims and their answers on the page: one table, a claim's parts below it.
 
 use super::html::{escape, paragraph};
-use crate::claims::{Answer, Answers, PartAnswer, comparison_text, notes, part_text};
+use crate::claims::{Answer, Answers, Comparison, PartAnswer, columns, notes};
 use std::fmt::Write;
 
 /// What was run, every claim with its parts, and what the intervals are worth.
@@ -14,45 +14,58 @@ pub(super) fn body(answers: &Answers) -> String {
         "A claim holds where all its parts do; how each is decided stands in \
          experiments/claims.toml.",
     );
+    text += "<div class=\"scroll\"><table class=\"claims\"><thead><tr>";
+    for name in ["", "claim", "answer", "statistic", "needs", "95 % interval", "n"] {
+        let _ = write!(text, "<th scope=\"col\">{name}</th>");
+    }
+    text += "</tr></thead><tbody>\n";
     for answer in &answers.answers {
         claim(&mut text, answer);
     }
+    text += "</tbody></table></div>\n";
     text += &notes(answers).iter().map(|line| paragraph(line)).collect::<String>();
     text
 }
 
 fn claim(text: &mut String, answer: &Answer) {
     let class = answer.verdict.word();
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "<div class=\"claim {class}\"><p>{}. {}</p><p class=\"verdict {class}\">{}</p><ul>",
+        "<tr class=\"claim\"><td>{}</td><td>{}</td><td class=\"verdict {class}\">{}</td><td></td><td></td><td></td><td></td></tr>",
         answer.number,
         escape(&answer.text),
         answer.verdict_text()
     );
-    for part in &answer.parts {
-        part_lines(text, part);
-    }
-    *text += "</ul></div>\n";
+    answer.parts.iter().for_each(|part| part_row(text, part));
 }
 
-fn part_lines(text: &mut String, part: &PartAnswer) {
-    let _ = write!(
+fn part_row(text: &mut String, part: &PartAnswer) {
+    let comparisons = part.finding.as_ref().map_or(&[][..], |f| f.comparisons.as_slice());
+    let first = comparisons.first().map(columns).unwrap_or_default();
+    let [statistic, needs, interval, n] = first.map(|cell| escape(&cell));
+    let class = part.verdict.word();
+    let _ = writeln!(
         text,
-        "<li>{} — <span class=\"verdict {}\">{}</span>",
+        "<tr><td></td><td>{}</td><td class=\"verdict {class}\">{}</td><td>{statistic}{}</td><td>{needs}</td>\
+         <td class=\"number\">{interval}</td><td class=\"number\">{n}</td></tr>",
         escape(&part.says),
-        part.verdict.word(),
-        escape(&part_text(part))
+        escape(&part.verdict.to_string()),
+        beside(part, comparisons)
     );
-    let Some(finding) = &part.finding else {
-        *text += "</li>";
-        return;
-    };
-    let further = finding.comparisons.iter().skip(1).map(comparison_text);
-    let lines: Vec<String> = further.chain(finding.beside.iter().cloned()).collect();
-    if !lines.is_empty() {
-        let items: String = lines.iter().map(|line| format!("<li>{}</li>", escape(line))).collect();
-        let _ = write!(text, "<details><summary>Beside it</summary><ul>{items}</ul></details>");
+}
+
+/// The other comparisons and what is said beside them, folded away.
+fn beside(part: &PartAnswer, comparisons: &[Comparison]) -> String {
+    let further = comparisons.iter().skip(1).map(|c| {
+        let [statistic, needs, interval, n] = columns(c);
+        let interval = if interval.is_empty() { interval } else { format!(", {interval}") };
+        format!("{statistic} (needs {needs}){interval}, n = {n}")
+    });
+    let said = part.finding.iter().flat_map(|f| f.beside.iter().cloned());
+    let items: String =
+        further.chain(said).map(|line| format!("<li>{}</li>", escape(&line))).collect();
+    if items.is_empty() {
+        return String::new();
     }
-    *text += "</li>";
+    format!("<details><summary>more</summary><ul>{items}</ul></details>")
 }

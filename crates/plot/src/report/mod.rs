@@ -5,12 +5,14 @@ mod html;
 mod provenance;
 
 use crate::claims::{Answers, answer, claims as papers_claims, definitions};
-use crate::scored::best_heading;
+use crate::evenness::evenness;
 use crate::table::{Cell, Grid};
 use crate::{Artefact, Rendered, Result, ScoredSweep, figures, render_all, table};
 use html::{escape, paragraph, section, table as html_table};
 use sngan_experiment::benchmark::UpdateTimings;
+use sngan_experiment::records::Metric;
 use sngan_experiment::{Error as ExperimentError, atomic};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -37,9 +39,11 @@ fn page(
     answers: &Answers,
     rendered: &[(&'static str, Rendered)],
 ) -> Result<String> {
+    let first = |id: &str| FIRST.contains(&id);
     let sections = [
+        ("verdict", "What it shows", verdict(c) + &figures_body(rendered, first)?),
         ("claims", "Claims", claims::body(answers)),
-        ("figures", "Figures", figures_body(rendered)?),
+        ("figures", "Further figures", figures_body(rendered, |id| !first(id))?),
         ("scores", "Scores, ours and the paper's", scores_body(c)?),
         ("runs", "Runs", dead_critics(c)? + &html_table(&runs(c))),
         ("spec", "Specs and provenance", provenance::body(c)?),
@@ -90,10 +94,56 @@ fn dead_critics(c: &ScoredSweep) -> Result<String> {
     )))
 }
 
-/// The figures that were drawn, and why others were not.
-fn figures_body(rendered: &[(&'static str, Rendered)]) -> Result<String> {
+/// Figures that stand on the first screen: the samples, and the spectra.
+const FIRST: [&str; 2] = ["fig6", "fig3"];
+
+/// How even each row is over the settings.
+fn verdict(c: &ScoredSweep) -> String {
+    let rows = evenness(c);
+    let Some(protocol) = c.protocol(Metric::Fid).filter(|_| !rows.is_empty()) else {
+        return paragraph("No run has an FID.");
+    };
+    let caption = format!(
+        "fid[{}] over {}: how good a row is where it is best and where it is worst (lower is better)",
+        protocol.backbone,
+        c.describe_settings()
+    );
+    let header =
+        ["method", "level", "best", "worst", "worst / best", "runs", "diverged, dead or silent"];
+    let mut grid = Grid::new(caption, &header);
+    for r in rows {
+        let at = |(setting, value): &(String, f64)| Cell {
+            text: format!("{value:.2} at {setting}"),
+            value: Some(*value),
+        };
+        grid.rows.push(vec![
+            Cell::text(r.label.as_str()),
+            r.level.map_or_else(Cell::none, |level| Cell::number(level, 2)),
+            at(&r.best),
+            at(&r.worst),
+            Cell::number(r.worst.1 / r.best.1, 1),
+            Cell::number(r.runs as f64, 0),
+            Cell::number((r.diverged + r.silent) as f64, 0),
+        ]);
+    }
+    let seeds = c.runs.iter().map(|r| r.spec.seed).collect::<BTreeSet<_>>().len();
+    let chance = match seeds {
+        1 => "One seed: these numbers differ by chance too, and answer no claim.".to_string(),
+        n => format!(
+            "Means over up to {n} seeds; what may be concluded from them stands below, claim by claim."
+        ),
+    };
+    html_table(&grid)
+        + &paragraph(&format!("Level: the geometric mean over the settings. {chance}"))
+}
+
+/// The figures that were drawn, and why others were not, of those whose id is `wanted`.
+fn figures_body(
+    rendered: &[(&'static str, Rendered)],
+    wanted: impl Fn(&str) -> bool,
+) -> Result<String> {
     let mut text = String::new();
-    for Artefact { id, title, .. } in figures() {
+    for Artefact { id, title, .. } in figures().iter().filter(|a| wanted(a.id)) {
         let Some((_, rendered)) = rendered.iter().find(|(i, _)| i == id) else { continue };
         match rendered {
             Rendered::Skipped(reason) => {
@@ -120,7 +170,7 @@ fn figures_body(rendered: &[(&'static str, Rendered)]) -> Result<String> {
             }
         }
     }
-    Ok(if text.is_empty() { paragraph("No figure is drawn from this experiment.") } else { text })
+    Ok(text)
 }
 
 fn scores_body(c: &ScoredSweep) -> Result<String> {
@@ -152,10 +202,10 @@ fn runs(c: &ScoredSweep) -> Grid {
             metric.name(),
             c.protocol(*metric).map_or("", |p| p.backbone.as_str())
         );
-        grid.header.extend([
-            format!("{name}, last"),
-            format!("{name}, {}", best_heading(std::slice::from_ref(c), *metric)),
-        ]);
+        grid.header.push(format!("{name}, last"));
+        if c.scored_during_training(*metric) {
+            grid.header.push(format!("{name}, best"));
+        }
     }
     for run in &c.runs {
         let s = &run.spec;
@@ -169,11 +219,11 @@ fn runs(c: &ScoredSweep) -> Grid {
         ];
         row.push(Cell::status(&[run]));
         for metric in &metrics {
-            let best = run.best(*metric).filter(|_| c.scored_during_training(*metric));
-            row.extend(
-                [run.last(*metric), best]
-                    .map(|v| v.map_or_else(Cell::none, |v| Cell::number(v, 3))),
-            );
+            let number = |v: Option<f64>| v.map_or_else(Cell::none, |v| Cell::number(v, 3));
+            row.push(number(run.last(*metric)));
+            if c.scored_during_training(*metric) {
+                row.push(number(run.best(*metric)));
+            }
         }
         grid.rows.push(row);
     }
