@@ -63,12 +63,13 @@ pub fn evenness_lines(c: &ScoredSweep) -> Vec<String> {
     let Some(protocol) = c.protocol(Metric::Fid).filter(|_| !rows.is_empty()) else {
         return Vec::new();
     };
+    let heading = |settings: String| {
+        format!("FID over {settings} through {}, lower is better", protocol.backbone)
+    };
+    let named = heading(c.describe_settings());
+    let counted = heading(format!("{} settings", c.settings().len()));
     let mut lines = vec![
-        format!(
-            "FID over {} through {}, lower is better",
-            c.describe_settings(),
-            protocol.backbone
-        ),
+        if named.chars().count() <= 80 { named } else { counted },
         format!("{:<26}{:>7}{:>11}{:>11}{:>12}", "", "level", "best", "worst", "worst/best"),
     ];
     for r in &rows {
