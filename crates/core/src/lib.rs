@@ -9,6 +9,7 @@ mod batch;
 pub mod checkpoint;
 mod ema;
 mod error;
+mod fresh;
 pub mod generate;
 pub mod interchange;
 pub mod loss;
@@ -21,4 +22,5 @@ pub mod trainer;
 mod warning;
 
 pub use error::{Error, Result, status_after};
+pub use fresh::Fresh;
 pub use warning::Warning;
