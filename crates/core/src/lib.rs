@@ -3,7 +3,7 @@
 //!
 //! [`trainer::train`] runs a [`sngan_experiment::RunSpec`] in a run directory. Below it, [`model`] holds the paper's networks,
 //! [`norm`] and [`regularizer`] the methods it compares; operations, random streams, Adam and files of tensors are [`sngan_tensor`]'s.
-//! The crate knows no metric.
+//! [`nn`] has the same spectral normalization as layers for networks of one's own, made with candle-nn. The crate knows no metric.
 
 mod batch;
 pub mod checkpoint;
@@ -14,6 +14,7 @@ pub mod generate;
 pub mod interchange;
 pub mod loss;
 pub mod model;
+pub mod nn;
 pub mod norm;
 pub mod regularizer;
 pub mod replay;
