@@ -1,8 +1,9 @@
 //! An exponential moving average of the generator, from which samples are drawn where a run asks for it.
 
 use crate::Result;
-use crate::model::{Generator, Place, find};
+use crate::model::{Generator, TensorSource};
 use candle_core::Tensor;
+use candle_nn::init::ZERO;
 use std::collections::BTreeMap;
 
 /// What its tensors' names begin with in a checkpoint: `ema.generator.…`.
@@ -46,9 +47,9 @@ impl Ema {
     }
 
     /// Puts back what [`Ema::state`] gave.
-    pub(crate) fn load(&mut self, tensors: &BTreeMap<String, Tensor>, place: &Place) -> Result<()> {
+    pub(crate) fn load(&mut self, source: &TensorSource) -> Result<()> {
         for (name, t) in &mut self.tensors {
-            *t = find(tensors, &format!("{PREFIX}{name}"), t.shape(), place)?;
+            *t = source.get(t.shape(), &format!("{PREFIX}{name}"), ZERO)?;
         }
         Ok(())
     }

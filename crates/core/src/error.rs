@@ -43,6 +43,16 @@ pub enum Error {
     Invalid(String),
 }
 
+impl From<Error> for candle_core::Error {
+    /// For what implements Candle's traits, whose errors are Candle's.
+    fn from(error: Error) -> candle_core::Error {
+        match error {
+            Error::Candle(error) => error,
+            other => candle_core::Error::wrap(other),
+        }
+    }
+}
+
 /// The status of a run that an error ended: `failed`, but `interrupted` where a file or disk that failed is at the root, rather than what a file
 /// holds or a number, for then another try may succeed.
 pub fn status_after(error: &(dyn std::error::Error + 'static)) -> Status {

@@ -10,10 +10,12 @@
 use crate::checkpoint::{self, Checkpoint, Metadata};
 use crate::model::{
     Discriminator, DiscriminatorLayer, Generator, Labels, LayerWeights, Mode, Parameters, Place,
+    TensorSource,
 };
 use crate::norm::Iterate;
 use crate::{Error, Result, Warning};
 use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -158,9 +160,8 @@ fn place_in_file(spec: &RunSpec, name: &str) -> String {
 
 /// The names of a checkpoint's tensors, with their shapes.
 fn expected(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
-    let (streams, place) = (Streams::new(spec.seed), Place::new(&Device::Cpu));
-    let (g, d) =
-        (Generator::new(spec, &streams, &place)?, Discriminator::new(spec, &streams, &place)?);
+    let source = TensorSource::of(VarBuilder::zeros(DType::F32, &Device::Cpu));
+    let (g, d) = (Generator::new(spec, &source)?, Discriminator::new(spec, &source)?);
     let mut shapes: BTreeMap<_, _> =
         g.state().into_iter().chain(d.state()).map(|(k, t)| (k, t.dims().to_vec())).collect();
     if spec.gen_ema > 0.0 {
@@ -238,8 +239,8 @@ fn check(spec: &RunSpec, g: &mut Generator, d: &Discriminator) -> Result<BTreeMa
 /// When the checkpoint does not fit the spec.
 pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
     let Exchange { spec, provenance, checkpoint } = exchange;
-    let mut g = Generator::from_tensors(spec, &checkpoint.tensors, &Place::new(&Device::Cpu))?;
-    let d = Discriminator::from_tensors(spec, &checkpoint.tensors)?;
+    let source = TensorSource::given(&checkpoint.tensors, &Place::new(&Device::Cpu));
+    let (mut g, d) = (Generator::new(spec, &source)?, Discriminator::new(spec, &source)?);
     let mut tensors: BTreeMap<_, _> =
         checkpoint.tensors.iter().map(|(name, t)| (place_in_file(spec, name), t.clone())).collect();
     tensors.extend(derived(spec, &d)?);
@@ -307,7 +308,8 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
         }
         state.insert(name, t);
     }
-    for (key, follows) in derived(&spec, &Discriminator::from_tensors(&spec, &state)?)? {
+    let d = Discriminator::new(&spec, &TensorSource::given(&state, &Place::new(&Device::Cpu)))?;
+    for (key, follows) in derived(&spec, &d)? {
         let t = tensors.remove(&key).ok_or_else(|| refuse(format!("has no tensor `{key}`")))?;
         let far = t.dims() != follows.dims() || {
             let largest = follows.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;

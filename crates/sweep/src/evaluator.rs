@@ -2,7 +2,7 @@
 
 use crate::samples::DrawnSamples;
 use crate::{Error, ImageSets, Result};
-use sngan_core::generate::{self, Request};
+use sngan_core::generate::Sampler;
 use sngan_eval::{Backbone, BackboneOptions, Evaluator, EvaluatorOptions, Real, Samples};
 use sngan_experiment::{Dataset, Plan, ProtocolName, RunSpec, ScorePlan, run_dir};
 use sngan_tensor::Device;
@@ -71,8 +71,7 @@ fn write_untrained(
     device: &Device,
 ) -> Result<()> {
     let spec = RunSpec { seed: 0, ..spec.clone() };
-    let mut draw = |request: Request| generate::untrained(&spec, device, request);
-    let mut samples = DrawnSamples::new(&spec, &mut draw);
+    let mut samples = DrawnSamples::new(&spec, || Sampler::untrained(&spec, device));
     let known = run_dir::untrained(out)?;
     let is_known = |name: &ProtocolName| {
         let protocol = evaluator.protocol(*name, samples.bytes());

@@ -1,22 +1,35 @@
 //! What an evaluator is given to score of a run: its generator's samples.
 
-use sngan_core::generate::Request;
+use sngan_core::generate::{Request, Sampler};
 use sngan_eval::Samples;
 use sngan_experiment::RunSpec;
 
-/// What [`DrawnSamples`] draws with: a checkpoint, or a training at work.
-pub(crate) type Draw<'a> = dyn FnMut(Request) -> sngan_core::Result<Vec<u8>> + 'a;
+/// Makes the generator of a checkpoint, or lends that of a training at work.
+type Make<'a> = dyn FnOnce() -> sngan_core::Result<Sampler<'a>> + 'a;
 
-/// A generator's samples, by the streams of a run's seed.
+/// A generator's samples, by the streams of a run's seed. The generator is made when the first are asked for, and once.
 pub(crate) struct DrawnSamples<'a> {
     spec: &'a RunSpec,
-    draw: &'a mut Draw<'a>,
+    make: Option<Box<Make<'a>>>,
+    sampler: Option<Sampler<'a>>,
 }
 
 impl<'a> DrawnSamples<'a> {
-    /// Samples of the run `spec`, drawn by `draw`.
-    pub(crate) fn new(spec: &'a RunSpec, draw: &'a mut Draw<'a>) -> DrawnSamples<'a> {
-        DrawnSamples { spec, draw }
+    /// Samples of the run `spec` from the generator that `make` makes.
+    pub(crate) fn new(
+        spec: &'a RunSpec,
+        make: impl FnOnce() -> sngan_core::Result<Sampler<'a>> + 'a,
+    ) -> DrawnSamples<'a> {
+        DrawnSamples { spec, make: Some(Box::new(make)), sampler: None }
+    }
+
+    fn draw(&mut self, request: Request) -> sngan_core::Result<Vec<u8>> {
+        if let Some(make) = self.make.take() {
+            self.sampler = Some(make()?);
+        }
+        let sampler = self.sampler.as_mut();
+        let unmade = || sngan_core::Error::Invalid("the generator could not be made".into());
+        sampler.ok_or_else(unmade)?.draw(request)
     }
 }
 
@@ -46,7 +59,7 @@ impl Samples for DrawnSamples<'_> {
     }
 
     fn read(&mut self, first: usize, n: usize, class: Option<u32>) -> sngan_eval::Result<Vec<u8>> {
-        (self.draw)(Request { first, n, seed: self.spec.seed, class })
+        self.draw(Request { first, n, seed: self.spec.seed, class })
             .map_err(|e| sngan_eval::Error::Samples(Box::new(e)))
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::samples::DrawnSamples;
 use crate::{Error, Result};
-use sngan_core::generate::Request;
+use sngan_core::generate::Sampler;
 use sngan_core::trainer::{Progress, Trainer};
-use sngan_core::{Warning, checkpoint, generate, spectrum};
+use sngan_core::{Warning, checkpoint, spectrum};
 use sngan_eval::{Evaluator, Samples};
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{ProtocolName, RunDir, RunSpec, run_dir};
@@ -35,11 +35,11 @@ pub fn score_run(
 ) -> Result<Vec<ScoreRecord>> {
     let checkpoint = checkpoint::latest(dir, device, warn)?;
     let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
-    let mut draw = |request: Request| match &checkpoint {
-        Some(checkpoint) => generate::images_of(spec, checkpoint, device, request),
+    let mut samples = DrawnSamples::new(spec, || match &checkpoint {
+        Some(checkpoint) => Sampler::of_checkpoint(spec, checkpoint, device),
         None => Err(sngan_core::Error::Invalid(no_checkpoint(dir))),
-    };
-    score_missing(dir, evaluator, &mut DrawnSamples::new(spec, &mut draw), gen_updates, progress)
+    });
+    score_missing(dir, evaluator, &mut samples, gen_updates, progress)
 }
 
 /// Scores a run while it trains, after every `every` generator updates; for the trainer's observer. The bits of the training stay the same,
@@ -58,8 +58,7 @@ pub fn score_during(
     if every == 0 || !at.gen_update.is_multiple_of(every) {
         return Ok(());
     }
-    let mut draw = |request: Request| trainer.samples_of(request);
-    let mut samples = DrawnSamples::new(spec, &mut draw);
+    let mut samples = DrawnSamples::new(spec, || trainer.sampler());
     let scored = score_missing(dir, evaluator, &mut samples, at.gen_update, &|_, _| ());
     scored.map(|_| ()).map_err(|e| sngan_core::Error::Observer(Box::new(e)))
 }

@@ -4,7 +4,7 @@ use super::check_classes;
 use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
 use crate::ema::sampled;
-use crate::model::{Generator, Labels, Mode, Parameters, Place};
+use crate::model::{Generator, Labels, Mode, Parameters, Place, TensorSource};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use sngan_experiment::RunSpec;
@@ -69,7 +69,7 @@ pub fn interpolate(
                 Some(class) => Some(vec![class; request.rows]),
                 None => drawn.map(|labels| labels.classes().to_vec()),
             };
-            let mut g = Generator::from_tensors(spec, &tensors, &place)?;
+            let mut g = Generator::new(spec, &TensorSource::given(&tensors, &place))?;
             rows(request, |row| {
                 let z = between(
                     &ends.narrow(0, 2 * row, 1)?,
@@ -88,7 +88,7 @@ pub fn interpolate(
             let tables = class_tables(spec, &tensors, [from, to], request.steps)?;
             // Each step is a class of its own to a generator with as many classes as there are steps.
             let spec = RunSpec { n_classes: request.steps, ..spec.clone() };
-            let mut g = Generator::from_tensors(&spec, &tables, &place)?;
+            let mut g = Generator::new(&spec, &TensorSource::given(&tables, &place))?;
             let labels = Labels::new((0..request.steps as u32).collect(), request.steps, &place)?;
             rows(request, |row| {
                 let z = ends.narrow(0, 2 * row, 1)?.repeat((request.steps, 1))?;

@@ -2,22 +2,16 @@
 
 mod interpolation;
 mod output;
+mod sampler;
 
 pub use interpolation::{Interpolation, Path, interpolate};
 pub use output::{check, write, write_grid};
+pub use sampler::Sampler;
 
-use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
-use crate::ema::sampled;
-use crate::model::{Generator, Labels, Mode, Parameters, Place};
 use crate::{Error, Result};
 use candle_core::Device;
 use sngan_experiment::RunSpec;
-use sngan_tensor::bytes::to_bytes;
-use sngan_tensor::rng::Streams;
-
-/// Images per forward pass: fixed, so that memory is bounded and bits do not depend on how many are asked for.
-const CHUNK: usize = 100;
 
 /// Which samples are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,45 +73,5 @@ pub fn images_of(
     device: &Device,
     request: Request,
 ) -> Result<Vec<u8>> {
-    let place = Place::new(device);
-    let mut g = Generator::from_tensors(spec, &sampled(&checkpoint.tensors), &place)?;
-    draw(&mut g, spec, request, &place)
-}
-
-/// [`images_of`] from the run's generator before its first update.
-///
-/// # Errors
-/// When the spec's sizes do not fit its architecture, or there is no such class.
-pub fn untrained(spec: &RunSpec, device: &Device, request: Request) -> Result<Vec<u8>> {
-    let place = Place::new(device);
-    let mut g = Generator::new(spec, &Streams::new(spec.seed), &place)?;
-    draw(&mut g, spec, request, &place)
-}
-
-/// [`images_of`] from a generator in memory.
-pub(crate) fn draw(
-    g: &mut Generator,
-    spec: &RunSpec,
-    request: Request,
-    place: &Place,
-) -> Result<Vec<u8>> {
-    check_classes(spec, request.class)?;
-    if !request.first.is_multiple_of(CHUNK) {
-        return Err(Error::Invalid(format!(
-            "samples were asked for from number {}; it must be a multiple of {CHUNK}",
-            request.first
-        )));
-    }
-    let noise = Noise::new(spec, request.seed);
-    let mut bytes = Vec::with_capacity(request.n.saturating_mul(3 * spec.side * spec.side));
-    for (i, start) in (0..request.n).step_by(CHUNK).enumerate() {
-        let (chunk, count) = ((request.first / CHUNK + i) as u64, CHUNK.min(request.n - start));
-        let z = noise.z("sample", chunk, count, place)?;
-        let labels = match request.class {
-            Some(class) => Some(Labels::new(vec![class; count], spec.n_classes, place)?),
-            None => noise.labels("sample.y", chunk, count, place)?,
-        };
-        bytes.extend(to_bytes(&g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?)?);
-    }
-    Ok(bytes)
+    Sampler::of_checkpoint(spec, checkpoint, device)?.draw(request)
 }

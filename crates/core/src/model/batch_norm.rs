@@ -1,12 +1,12 @@
 //! The generator's batch normalization, with one γ and β for all images or those of each image's class.
 
 use super::labels::needed;
-use super::{Labels, Mode, NORM_EPS, Parameters, Place, RUNNING_DECAY, find, init};
+use super::{Labels, Mode, NORM_EPS, Parameters, RUNNING_DECAY, TensorSource};
 use crate::{Error, Result};
-use candle_core::{Tensor, Var};
+use candle_core::{Shape, Tensor, Var};
+use candle_nn::init::{ONE, ZERO};
 use sngan_experiment::arch::Norm;
 use sngan_tensor::ops::{self, Activation, FeatureMap};
-use std::collections::BTreeMap;
 
 /// Batch normalization of `[N, C, H, W]` over (N, H, W): trained γ and β, `[C]` or, conditional, `[classes, C]`; running averages `[C]`.
 pub(super) struct BatchNorm {
@@ -17,21 +17,23 @@ pub(super) struct BatchNorm {
 }
 
 impl BatchNorm {
-    /// A fresh one over `channels`, where the table has one: γ 1, β 0, averages 0 and 1.
-    pub(super) fn new(norm: Norm, channels: usize, place: &Place) -> Result<Option<BatchNorm>> {
-        let rows = match norm {
+    /// That of the layer of `source` over `channels`, where the table has one; a fresh one has γ 1, β 0, averages 0 and 1.
+    pub(super) fn new(
+        norm: Norm,
+        channels: usize,
+        source: &TensorSource,
+    ) -> Result<Option<BatchNorm>> {
+        let parameters: Shape = match norm {
             Norm::None | Norm::ByMethod => return Ok(None),
-            Norm::Batch => None,
-            Norm::ConditionalBatch { classes } => Some(classes),
+            Norm::Batch => channels.into(),
+            Norm::ConditionalBatch { classes } => (classes, channels).into(),
         };
-        let var = |value: f32| {
-            let t = init::constant(value, rows.unwrap_or(1) * channels, place)?;
-            let t = if let Some(rows) = rows { t.reshape((rows, channels))? } else { t };
-            Ok::<_, Error>(Var::from_tensor(&t)?)
-        };
-        let (running_mean, running_var) =
-            (init::constant(0.0, channels, place)?, init::constant(1.0, channels, place)?);
-        Ok(Some(BatchNorm { gamma: var(1.0)?, beta: var(0.0)?, running_mean, running_var }))
+        Ok(Some(BatchNorm {
+            gamma: source.var(parameters.clone(), "bn.gamma", ONE)?,
+            beta: source.var(parameters, "bn.beta", ZERO)?,
+            running_mean: source.get(channels, "bn.running_mean", ZERO)?.detach(),
+            running_var: source.get(channels, "bn.running_var", ONE)?.detach(),
+        }))
     }
 
     /// γ and β, by their parts' names.
@@ -42,21 +44,6 @@ impl BatchNorm {
     /// The running averages, by their parts' names.
     pub(super) fn averages(&self) -> [(&'static str, &Tensor); 2] {
         [("bn.running_mean", &self.running_mean), ("bn.running_var", &self.running_var)]
-    }
-
-    /// Puts back the running averages of the layer with the name `prefix`.
-    pub(super) fn load_averages(
-        &mut self,
-        prefix: &str,
-        tensors: &BTreeMap<String, Tensor>,
-        place: &Place,
-    ) -> Result<()> {
-        let get = |part: &str, t: &Tensor| {
-            find(tensors, &format!("{prefix}.bn.{part}"), t.shape(), place)
-        };
-        self.running_mean = get("running_mean", &self.running_mean)?;
-        self.running_var = get("running_var", &self.running_var)?;
-        Ok(())
     }
 
     /// Normalizes `x` and applies the activation.

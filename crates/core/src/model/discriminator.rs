@@ -3,7 +3,7 @@
 use super::labels::needed;
 use super::layer::{DiscriminatorLayer, DiscriminatorPoint, Weights};
 use super::plan::{Node, Pass, Plan, walk};
-use super::{Labels, Parameters, Place, find};
+use super::{Labels, Parameters, Place, TensorSource};
 use crate::norm::Iterate;
 use crate::spectrum::Concentration;
 use crate::{Error, Result};
@@ -11,7 +11,6 @@ use candle_core::{Tensor, Var};
 use sngan_experiment::arch::{LabelHead, LayerSpec, Pooling};
 use sngan_experiment::{LayerCorrection, RunSpec};
 use sngan_tensor::ops::{self, FeatureMap};
-use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 /// A forward pass: D's outputs, and what the tangent pass needs of it.
@@ -53,11 +52,11 @@ pub struct Discriminator {
 }
 
 impl Discriminator {
-    /// A fresh network from the streams `init.discriminator.<layer>` and `u.<layer>`.
+    /// D of `spec` with the tensors `discriminator.…` of `source`.
     ///
     /// # Errors
-    /// When the spec's sizes do not fit the architecture.
-    pub fn new(spec: &RunSpec, streams: &Streams, place: &Place) -> Result<Discriminator> {
+    /// When the spec's sizes do not fit the architecture, or a tensor is missing or misshapen.
+    pub fn new(spec: &RunSpec, source: &TensorSource) -> Result<Discriminator> {
         let table = spec.layers()?;
         let mut plan = Plan::of(table.discriminator);
         let dense = plan.layers.len();
@@ -68,37 +67,21 @@ impl Discriminator {
             Some(LabelHead::Classifier(_)) => HeadLabels::Classifier(dense + 1),
         };
         plan.layers.extend(table.head.labels.map(|labels| labels.layer().clone()));
+        let source = source.at("discriminator");
         let corrections = spec.width_corrections()?;
         let layer = |layer: LayerSpec| {
             let correction = corrections.get(&layer.name).copied();
             let correction = correction.unwrap_or(LayerCorrection::NONE);
-            DiscriminatorLayer::new(spec, layer, correction, streams, place)
+            DiscriminatorLayer::new(spec, layer, correction, &source)
         };
-        let point = |point| DiscriminatorPoint::new(point, spec.normalization, place);
+        let point = |point| DiscriminatorPoint::new(point, spec.normalization, &source);
         Ok(Discriminator {
             layers: plan.layers.into_iter().map(layer).collect::<Result<_>>()?,
             points: plan.points.into_iter().map(point).collect::<Result<_>>()?,
             nodes: plan.nodes,
             head: Head { pooling: table.head.pooling, dense, labels },
-            place: place.clone(),
+            place: source.place().clone(),
         })
-    }
-
-    /// A network with a checkpoint's tensors, f32 on the CPU.
-    ///
-    /// # Errors
-    /// When a tensor is missing or misshapen.
-    pub fn from_tensors(
-        spec: &RunSpec,
-        tensors: &BTreeMap<String, Tensor>,
-    ) -> Result<Discriminator> {
-        let mut d = Discriminator::new(
-            spec,
-            &Streams::new(spec.seed),
-            &Place::new(&candle_core::Device::Cpu),
-        )?;
-        d.load(tensors)?;
-        Ok(d)
     }
 
     /// Names and variables of all trained parameters, in a fixed order.
@@ -123,27 +106,6 @@ impl Discriminator {
             }
         }
         state
-    }
-
-    /// Puts back what [`Discriminator::state`] gave.
-    ///
-    /// # Errors
-    /// When a tensor is missing or misshapen.
-    pub fn load(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-        for (name, var) in self.vars() {
-            var.set(&find(tensors, &name, var.shape(), &self.place)?)?;
-        }
-        for layer in &mut self.layers {
-            if let Some(shape) = layer.norm.u().map(|u| u.shape().clone()) {
-                layer.norm.set_u(find(
-                    tensors,
-                    &format!("discriminator.{}.u", layer.spec.name),
-                    &shape,
-                    &self.place,
-                )?);
-            }
-        }
-        Ok(())
     }
 
     /// Normalizes every weight, once for all forward passes that share them.

@@ -1,14 +1,14 @@
 //! The generator: dense, transposed convolutions or residual blocks with batch normalization and ReLU, a last convolution and tanh.
 
 use super::plan::{Node, Pass, Plan, walk};
-use super::{Labels, Mode, Parameters, Place, find, init};
+use super::{Labels, Mode, Parameters, Place, TensorSource, init};
 use super::{batch_norm::BatchNorm, piecewise_linear};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
+use candle_nn::init::ZERO;
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{self, LayerKind, LayerSpec, PointSpec, Z_DIM};
 use sngan_tensor::ops::{self, Activation, FeatureMap, Finish};
-use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 struct GeneratorLayer {
@@ -33,52 +33,31 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A fresh network from the streams `init.generator.<layer>`.
+    /// G of `spec` with the tensors `generator.…` of `source`.
     ///
     /// # Errors
-    /// When the spec's sizes do not fit the architecture.
-    pub fn new(spec: &RunSpec, streams: &Streams, place: &Place) -> Result<Generator> {
+    /// When the spec's sizes do not fit the architecture, or a tensor is missing or misshapen.
+    pub fn new(spec: &RunSpec, source: &TensorSource) -> Result<Generator> {
         let plan = Plan::of(spec.layers()?.generator);
+        let source = source.at("generator");
         let layers = plan.layers.into_iter().map(|layer| {
-            let outputs = layer.kind.outputs();
-            let batch_norm = BatchNorm::new(layer.norm, outputs, place)?;
-            let weight = init::weight(
-                &layer,
-                &format!("generator.{}", layer.name),
-                false,
-                1.0,
-                streams,
-                place,
-            )?;
-            let bias = Var::from_tensor(&init::constant(0.0, outputs, place)?)?;
+            let (source, outputs) = (source.at(&layer.name), layer.kind.outputs());
+            let weight = init::weight(&layer, 1.0, &source)?;
+            let bias = source.var(outputs, "bias", ZERO)?;
+            let batch_norm = BatchNorm::new(layer.norm, outputs, &source)?;
             Ok(GeneratorLayer { spec: layer, weight, bias, batch_norm })
         });
         let point = |spec: PointSpec| {
-            Ok(GeneratorPoint {
-                batch_norm: BatchNorm::new(spec.norm, spec.output[0], place)?,
-                spec,
-            })
+            let source = source.at(&spec.name);
+            let batch_norm = BatchNorm::new(spec.norm, spec.output[0], &source)?;
+            Ok(GeneratorPoint { batch_norm, spec })
         };
         Ok(Generator {
             layers: layers.collect::<Result<_>>()?,
             points: plan.points.into_iter().map(point).collect::<Result<_>>()?,
             nodes: plan.nodes,
-            place: place.clone(),
+            place: source.place().clone(),
         })
-    }
-
-    /// A network with a checkpoint's tensors, on `place`.
-    ///
-    /// # Errors
-    /// When a tensor is missing or misshapen.
-    pub fn from_tensors(
-        spec: &RunSpec,
-        tensors: &BTreeMap<String, Tensor>,
-        place: &Place,
-    ) -> Result<Generator> {
-        let mut g = Generator::new(spec, &Streams::new(spec.seed), place)?;
-        g.load(tensors)?;
-        Ok(g)
     }
 
     /// Every batch normalization with its prefix in a checkpoint.
@@ -119,25 +98,6 @@ impl Generator {
             state.extend(bn.averages().map(|(part, t)| (format!("{prefix}.{part}"), t.clone())));
         }
         state
-    }
-
-    /// Puts back what [`Generator::state`] gave.
-    ///
-    /// # Errors
-    /// When a tensor is missing or misshapen.
-    pub fn load(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-        for (name, var) in self.vars() {
-            var.set(&find(tensors, &name, var.shape(), &self.place)?)?;
-        }
-        let layers = self.layers.iter_mut().map(|l| (&l.spec.name, &mut l.batch_norm));
-        for (name, bn) in
-            layers.chain(self.points.iter_mut().map(|p| (&p.spec.name, &mut p.batch_norm)))
-        {
-            if let Some(bn) = bn {
-                bn.load_averages(&format!("generator.{name}"), tensors, &self.place)?;
-            }
-        }
-        Ok(())
     }
 
     /// G(z) for `z` `[N, 128]`. In [`Mode::Train`] the running averages move (decay 0.9, unbiased variance).

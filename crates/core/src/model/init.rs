@@ -1,49 +1,36 @@
-//! Initial parameters: what the layer table says, from the stream of the layer's name.
+//! Initial weights: what the layer table says, as hints to the source of tensors.
 
-use super::Place;
+use super::TensorSource;
 use crate::Result;
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Var};
 use sngan_experiment::arch::{Init, LayerKind, LayerSpec};
-use sngan_tensor::rng::Streams;
+use sngan_tensor::decomposition;
 
-/// A weight from the stream `init.<name>`: as the layer's table says, with a normal distribution's spread times `spread`, or a random
-/// orthonormal operator.
-pub(super) fn weight(
-    layer: &LayerSpec,
-    name: &str,
-    orthonormal: bool,
-    spread: f64,
-    streams: &Streams,
-    place: &Place,
-) -> Result<Var> {
-    let shape = layer.kind.weight_shape();
-    let rows = shape[0];
-    let columns = shape[1..].iter().product::<usize>();
-    let stream = format!("init.{name}");
-    let values = if orthonormal {
-        sngan_tensor::decomposition::orthonormal(
-            rows,
-            columns,
-            &streams.normal(&stream, 0, rows * columns),
-        )?
-    } else {
-        match layer.init {
-            Init::Normal { std } => streams
-                .normal(&stream, 0, rows * columns)
-                .into_iter()
-                .map(|w| w * (std * spread) as f32)
-                .collect(),
-            Init::GlorotUniform { gain } => {
-                let bound = glorot_bound(layer.kind, gain);
-                streams
-                    .uniform(&stream, 0, rows * columns)
-                    .into_iter()
-                    .map(|u| ((2.0 * f64::from(u) - 1.0) * bound) as f32)
-                    .collect()
-            }
+/// N(0, 1), which what follows from draws is made of.
+pub(super) const STANDARD_NORMAL: candle_nn::Init =
+    candle_nn::Init::Randn { mean: 0.0, stdev: 1.0 };
+
+/// The weight of a layer; a fresh one as the layer's table says, with a normal distribution's spread times `spread`.
+pub(super) fn weight(layer: &LayerSpec, spread: f64, source: &TensorSource) -> Result<Var> {
+    let hint = match layer.init {
+        Init::Normal { std } => candle_nn::Init::Randn { mean: 0.0, stdev: std * spread },
+        Init::GlorotUniform { gain } => {
+            let bound = glorot_bound(layer.kind, gain);
+            candle_nn::Init::Uniform { lo: -bound, up: bound }
         }
     };
-    Ok(Var::from_tensor(&place.tensor(values, shape)?)?)
+    source.var(layer.kind.weight_shape(), "weight", hint)
+}
+
+/// The weight of a layer; a fresh one is a random orthonormal operator.
+pub(super) fn orthonormal(layer: &LayerSpec, source: &TensorSource) -> Result<Var> {
+    let shape = layer.kind.weight_shape();
+    source.var_or(shape.clone(), "weight", || {
+        let draws = source.get(shape.clone(), "weight", STANDARD_NORMAL)?.flatten_from(1)?;
+        let (rows, columns) = draws.dims2()?;
+        let draws = draws.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        source.place().tensor(decomposition::orthonormal(rows, columns, &draws)?, shape)
+    })
 }
 
 /// gain·√(6/(fan_in + fan_out)), where a convolution's fans count the taps of its kernel.
@@ -57,17 +44,14 @@ fn glorot_bound(kind: LayerKind, gain: f64) -> f64 {
     gain * (6.0 / fans as f64).sqrt()
 }
 
-/// `n` values, all `value`.
-pub(super) fn constant(value: f32, n: usize, place: &Place) -> Result<Tensor> {
-    place.tensor(vec![value; n], n)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Place;
     use sngan_experiment::RunSpec;
     use sngan_experiment::arch::Architecture;
     use sngan_experiment::method::Method;
+    use sngan_tensor::rng::Streams;
 
     /// Standard deviation of n draws: within 5 of its own standard errors, which are at most σ/√n.
     fn spread_is(w: &[f32], std: f64) {
@@ -78,11 +62,11 @@ mod tests {
 
     #[test]
     fn every_layer_starts_with_its_tables_spread() {
-        let place = Place::new(&candle_core::Device::Cpu);
+        let source = TensorSource::fresh(Streams::new(1), &Place::new(&candle_core::Device::Cpu));
         for architecture in [Architecture::StandardCnn, Architecture::ResnetCifar10] {
             let spec = RunSpec { architecture, width_divisor: 4, ..RunSpec::paper(Method::Sn) };
             for layer in spec.layers().unwrap().discriminator_layers() {
-                let w = weight(layer, &layer.name, false, 1.0, &Streams::new(1), &place).unwrap();
+                let w = weight(layer, 1.0, &source.at(&layer.name)).unwrap();
                 let w: Vec<f32> = w.flatten_all().unwrap().to_vec1().unwrap();
                 match layer.init {
                     Init::Normal { std } => spread_is(&w, std),

@@ -1,14 +1,14 @@
 //! A layer of the discriminator: raw weight, its normalization as a value, and what follows.
 
-use super::{NORM_EPS, Parameters, Place, init, piecewise_linear};
-use crate::norm::{Iterate, WeightNorm};
+use super::{NORM_EPS, Parameters, TensorSource, init, piecewise_linear};
+use crate::norm::{Iterate, WeightNorm, unit};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
+use candle_nn::init::ZERO;
 use sngan_experiment::arch::{LayerKind, LayerSpec, Norm, PointSpec};
 use sngan_experiment::method::{Normalization, Regularizer};
 use sngan_experiment::{LayerCorrection, RunSpec};
 use sngan_tensor::ops::{self, Activation, Arm, FeatureMap, Finish};
-use sngan_tensor::rng::Streams;
 
 /// Normalization of a feature map, with its trained β `[C]`.
 #[derive(Debug, Clone)]
@@ -87,9 +87,14 @@ impl Weights {
 }
 
 impl PostNorm {
-    /// The method's normalization over `channels` where the table gives it a place.
-    fn new(norm: Norm, method: Normalization, channels: usize, place: &Place) -> Result<PostNorm> {
-        let beta = || Ok::<_, Error>(Var::from_tensor(&init::constant(0.0, channels, place)?)?);
+    /// The method's normalization over `channels` where the table gives it a place; a fresh β is 0.
+    fn new(
+        norm: Norm,
+        method: Normalization,
+        channels: usize,
+        source: &TensorSource,
+    ) -> Result<PostNorm> {
+        let beta = || source.var(channels, "beta", ZERO);
         Ok(match method {
             Normalization::Batch if norm == Norm::ByMethod => PostNorm::Batch(beta()?),
             Normalization::Layer if norm == Norm::ByMethod => PostNorm::Layer(beta()?),
@@ -138,16 +143,15 @@ fn scaled(tensor: Tensor, factor: f64) -> Result<Tensor> {
 }
 
 impl DiscriminatorPoint {
-    /// A fresh point.
+    /// The point `spec` of the network `source`.
     pub(super) fn new(
         spec: PointSpec,
         method: Normalization,
-        place: &Place,
+        source: &TensorSource,
     ) -> Result<DiscriminatorPoint> {
-        Ok(DiscriminatorPoint {
-            post: PostNorm::new(spec.norm, method, spec.output[0], place)?,
-            spec,
-        })
+        let source = source.at(&spec.name);
+        let post = PostNorm::new(spec.norm, method, spec.output[0], &source)?;
+        Ok(DiscriminatorPoint { post, spec })
     }
 
     pub(super) fn forward(&self, beta: Option<&Tensor>, x: &FeatureMap) -> Result<FeatureMap> {
@@ -162,41 +166,32 @@ impl DiscriminatorPoint {
 }
 
 impl DiscriminatorLayer {
-    /// A fresh layer from the streams `init.discriminator.<layer>` and `u.<layer>`.
+    /// The layer `layer` of the network `source`. Fresh: W as its table says, u an isotropic draw of length 1, γ so that W̃ = W, biases 0.
     pub(super) fn new(
         spec: &RunSpec,
         layer: LayerSpec,
         correction: LayerCorrection,
-        streams: &Streams,
-        place: &Place,
+        source: &TensorSource,
     ) -> Result<DiscriminatorLayer> {
-        let name = format!("discriminator.{}", layer.name);
+        let source = source.at(&layer.name);
         let outputs = layer.kind.outputs();
-        let weight = init::weight(
-            &layer,
-            &name,
-            spec.regularizer == Regularizer::Orthonormal,
-            correction.initial,
-            streams,
-            place,
-        )?;
+        let weight = if spec.regularizer == Regularizer::Orthonormal {
+            init::orthonormal(&layer, &source)?
+        } else {
+            init::weight(&layer, correction.initial, &source)?
+        };
         let rows = weight.dim(0)?;
-        let u = place.tensor(streams.normal(&format!("u.{}", layer.name), 0, rows), rows)?;
-        let norm = WeightNorm::new(spec.normalization, &u)?;
-        let gamma = if spec.gamma {
-            let gamma = norm.initial_gamma(&weight)?;
-            gamma
-                .map(|g| Ok::<_, Error>(Var::from_tensor(&scaled(g, correction.gamma)?)?))
-                .transpose()?
-        } else {
-            None
+        let norm = WeightNorm::new(spec.normalization, || {
+            let drawn = || unit(&source.get(rows, "u", init::STANDARD_NORMAL)?);
+            source.get_or(rows, "u", drawn)
+        })?;
+        let gamma = |n| {
+            let drawn = || scaled(norm.initial_gamma(&weight)?, correction.gamma);
+            source.var_or(n, "gamma", drawn)
         };
-        let post = PostNorm::new(layer.norm, spec.normalization, outputs, place)?;
-        let bias = if layer.bias {
-            Some(Var::from_tensor(&init::constant(0.0, outputs, place)?)?)
-        } else {
-            None
-        };
+        let gamma = norm.gammas(rows).filter(|_| spec.gamma).map(gamma).transpose()?;
+        let post = PostNorm::new(layer.norm, spec.normalization, outputs, &source)?;
+        let bias = layer.bias.then(|| source.var(outputs, "bias", ZERO)).transpose()?;
         Ok(DiscriminatorLayer { spec: layer, weight, bias, norm, gamma, correction, post })
     }
 

@@ -7,17 +7,18 @@ mod init;
 mod labels;
 mod layer;
 mod plan;
+mod source;
 
 pub use discriminator::{Discriminator, Trace};
 pub use generator::Generator;
 pub use labels::Labels;
 pub use layer::{DiscriminatorLayer, DiscriminatorPoint, LayerWeights, PostNorm, Weights};
+pub use source::TensorSource;
 
-use crate::{Error, Result};
+use crate::Result;
 use candle_core::{DType, Device, Tensor, Var};
 use sngan_experiment::arch;
 use sngan_tensor::ops::{self, Arm};
-use std::collections::BTreeMap;
 
 /// ε of batch and layer normalization (the authors' code).
 pub const NORM_EPS: f64 = 2e-5;
@@ -91,24 +92,4 @@ impl Place {
     ) -> Result<Tensor> {
         Ok(Tensor::from_vec(values, shape.into(), &self.device)?.to_dtype(self.dtype)?)
     }
-}
-
-/// Finds `key` with `shape` in a checkpoint's tensors, moved to `place`.
-pub(crate) fn find(
-    tensors: &BTreeMap<String, Tensor>,
-    key: &str,
-    shape: &candle_core::Shape,
-    place: &Place,
-) -> Result<Tensor> {
-    let t = tensors
-        .get(key)
-        .ok_or_else(|| Error::Invalid(format!("the checkpoint has no tensor `{key}`")))?;
-    if t.shape() != shape {
-        return Err(Error::Invalid(format!(
-            "the checkpoint's `{key}` is {:?}; the network needs {:?}",
-            t.dims(),
-            shape.dims()
-        )));
-    }
-    Ok(t.to_device(&place.device)?.to_dtype(place.dtype)?)
 }

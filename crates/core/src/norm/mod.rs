@@ -7,7 +7,7 @@ mod spectral;
 mod weight;
 
 pub use frobenius::FrobeniusNorm;
-pub use spectral::SpectralNorm;
+pub use spectral::{SpectralNorm, unit};
 pub use weight::RowNorm;
 
 use crate::Result;
@@ -41,16 +41,16 @@ pub enum WeightNorm {
 }
 
 impl WeightNorm {
-    /// The normalization of a fresh layer; `u` `[d_out]` is an isotropic normal draw that only SN uses.
+    /// The normalization of a layer; `u`, which SN alone asks for, makes its `[d_out]` of length 1.
     ///
     /// # Errors
-    /// Those of the tensor library.
-    pub fn new(kind: Normalization, u: &Tensor) -> Result<WeightNorm> {
+    /// Those of `u`.
+    pub fn new(kind: Normalization, u: impl FnOnce() -> Result<Tensor>) -> Result<WeightNorm> {
         Ok(match kind {
             Normalization::None | Normalization::Batch | Normalization::Layer => WeightNorm::None,
             Normalization::Weight => WeightNorm::Row(RowNorm),
             Normalization::Frobenius => WeightNorm::Frobenius(FrobeniusNorm),
-            Normalization::Spectral => WeightNorm::Spectral(SpectralNorm::new(u)?),
+            Normalization::Spectral => WeightNorm::Spectral(SpectralNorm::new(&u()?)),
         })
     }
 
@@ -67,18 +67,27 @@ impl WeightNorm {
         }
     }
 
-    /// What γ starts from so that γ·W̄ = W (Eq. 32): `[1]` for SN (the exact σ) and Frobenius, `[d_out]` for rows; `None` without normalization.
+    /// How many γ a layer with `rows` rows has: one for SN and Frobenius, one each for rows; `None` without normalization.
+    pub fn gammas(&self, rows: usize) -> Option<usize> {
+        match self {
+            WeightNorm::None => None,
+            WeightNorm::Row(_) => Some(rows),
+            WeightNorm::Frobenius(_) | WeightNorm::Spectral(_) => Some(1),
+        }
+    }
+
+    /// What γ starts from so that γ·W̄ = W (Eq. 32): `[1]` for SN (the exact σ) and Frobenius, `[d_out]` for rows; a 1 without normalization.
     ///
     /// # Errors
     /// Those of the tensor library and of the decomposition.
-    pub fn initial_gamma(&self, weight: &Tensor) -> Result<Option<Tensor>> {
+    pub fn initial_gamma(&self, weight: &Tensor) -> Result<Tensor> {
         match self {
-            WeightNorm::None => Ok(None),
-            WeightNorm::Row(_) => Ok(Some(weight::row_norms(weight)?.flatten_all()?)),
-            WeightNorm::Frobenius(_) => Ok(Some(frobenius::norm(weight)?.reshape(1)?)),
+            WeightNorm::None => Ok(Tensor::ones(1, weight.dtype(), weight.device())?),
+            WeightNorm::Row(_) => Ok(weight::row_norms(weight)?.flatten_all()?),
+            WeightNorm::Frobenius(_) => Ok(frobenius::norm(weight)?.reshape(1)?),
             WeightNorm::Spectral(_) => {
                 let sigma = sngan_tensor::decomposition::sigma_max(weight)?;
-                Ok(Some(Tensor::new(&[sigma], weight.device())?.to_dtype(weight.dtype())?))
+                Ok(Tensor::new(&[sigma], weight.device())?.to_dtype(weight.dtype())?)
             }
         }
     }
@@ -88,13 +97,6 @@ impl WeightNorm {
         match self {
             WeightNorm::Spectral(n) => Some(n.u()),
             _ => None,
-        }
-    }
-
-    /// Puts back a stored `u`.
-    pub fn set_u(&mut self, u: Tensor) {
-        if let WeightNorm::Spectral(n) = self {
-            n.set_u(u);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Boundary, Geometry, circular_norm, entropy, operator_norm};
 use crate::batch::Batches;
 use crate::checkpoint::Checkpoint;
-use crate::model::{Discriminator, Parameters, Place, Weights};
+use crate::model::{Discriminator, Parameters, Place, TensorSource, Weights};
 use crate::norm::Iterate;
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor, Var};
@@ -98,7 +98,8 @@ pub fn analyse(
     checkpoint: &Checkpoint,
     images: Option<(&dyn ImageSource, usize)>,
 ) -> Result<Analysis> {
-    let mut d = Discriminator::from_tensors(spec, &checkpoint.tensors)?;
+    let source = TensorSource::given(&checkpoint.tensors, &Place::new(&Device::Cpu));
+    let mut d = Discriminator::new(spec, &source)?;
     let weights = d.weights(Parameters::Frozen, Iterate::Frozen)?;
     let layers = d
         .layers

@@ -12,9 +12,9 @@ pub use operator::{Boundary, Geometry, operator_norm};
 
 use crate::Result;
 use crate::checkpoint::Checkpoint;
-use crate::model::Discriminator;
+use crate::model::{Discriminator, Place, TensorSource};
 use crate::norm::Iterate;
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use sngan_experiment::RunSpec;
 use sngan_experiment::records::{FORMAT_VERSION, SpectrumRecord, spectral_entropy, stable_rank};
 use sngan_tensor::decomposition::{singular_values, squared_singular_values};
@@ -57,7 +57,8 @@ fn entropy(squares: &[f64]) -> f64 {
 /// # Errors
 /// When the checkpoint does not fit the spec.
 pub fn of_checkpoint(spec: &RunSpec, checkpoint: &Checkpoint) -> Result<Vec<SpectrumRecord>> {
-    let mut d = Discriminator::from_tensors(spec, &checkpoint.tensors)?;
+    let source = TensorSource::given(&checkpoint.tensors, &Place::new(&Device::Cpu));
+    let mut d = Discriminator::new(spec, &source)?;
     let mut records = Vec::new();
     for layer in &mut d.layers {
         let raw = layer.weight.as_tensor().detach();
@@ -78,7 +79,7 @@ pub fn of_checkpoint(spec: &RunSpec, checkpoint: &Checkpoint) -> Result<Vec<Spec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{DType, Device};
+    use candle_core::DType;
     use sngan_tensor::rng::Streams;
 
     #[test]

@@ -12,10 +12,11 @@ pub use run::{Event, Observer, Outcome, Progress, TrainOptions, train, train_loc
 use crate::batch::Draws;
 use crate::checkpoint::{Checkpoint, Metadata};
 use crate::ema::{Ema, sampled};
-use crate::model::{Discriminator, Generator, Parameters, Place};
+use crate::generate::{self, Sampler};
+use crate::model::{Discriminator, Generator, Parameters, Place, TensorSource};
 use crate::norm::Iterate;
 use crate::spectrum::Concentration;
-use crate::{Result, Warning, generate};
+use crate::{Result, Warning};
 use candle_core::{DType, Tensor};
 use critic::Critic;
 use sngan_data::{ImageSource, Images};
@@ -122,7 +123,8 @@ impl<'a> Trainer<'a> {
     /// When the spec is out of range, or the images have another side or number of classes.
     pub fn new(spec: &RunSpec, images: &'a dyn ImageSource, place: &Place) -> Result<Trainer<'a>> {
         fits(spec, images)?;
-        Trainer::with_draws(spec, Draws::random(spec, images), place)
+        let source = TensorSource::fresh(Streams::new(spec.seed), place);
+        Trainer::with_source(spec, Draws::random(spec, images), &source)
     }
 
     /// Measures D's loss on `held_out` images too, at the cadence of the detailed measurements ([`Details::critic`]); no bits of the
@@ -142,18 +144,14 @@ impl<'a> Trainer<'a> {
         place: &Place,
     ) -> Result<Trainer<'static>> {
         spec.validate()?;
-        let mut trainer = Trainer::with_draws(spec, Draws::Recorded(BTreeMap::new()), place)?;
-        trainer.generator.load(&tensors)?;
-        trainer.discriminator.load(&tensors)?;
-        trainer.ema = Ema::new(spec.gen_ema, &trainer.generator)?;
-        trainer.draws = Draws::Recorded(tensors);
-        Ok(trainer)
+        let recorded = Draws::Recorded(tensors.clone());
+        Trainer::with_source(spec, recorded, &TensorSource::given(&tensors, place))
     }
 
-    fn with_draws(spec: &RunSpec, draws: Draws<'a>, place: &Place) -> Result<Trainer<'a>> {
-        let streams = Streams::new(spec.seed);
-        let generator = Generator::new(spec, &streams, place)?;
-        let discriminator = Discriminator::new(spec, &streams, place)?;
+    /// A run whose networks are those of `source`, with an optimizer at its start.
+    fn with_source(spec: &RunSpec, draws: Draws<'a>, source: &TensorSource) -> Result<Trainer<'a>> {
+        let generator = Generator::new(spec, source)?;
+        let discriminator = Discriminator::new(spec, source)?;
         let RunSpec { lr, beta1, beta2, adam_eps: eps, adam_epsilon, .. } = *spec;
         let epsilon = match adam_epsilon {
             AdamEpsilon::Corrected => Epsilon::Corrected,
@@ -168,7 +166,7 @@ impl<'a> Trainer<'a> {
             generator,
             discriminator,
             draws,
-            place: place.clone(),
+            place: source.place().clone(),
             spec: spec.clone(),
             gen_updates: 0,
         })
@@ -245,16 +243,19 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// As [`Trainer::samples`]; a class of a generator that is not conditional.
     pub fn samples_of(&mut self, request: generate::Request) -> Result<Vec<u8>> {
+        self.sampler()?.draw(request)
+    }
+
+    /// What [`Trainer::samples_of`] draws with, for several requests; a moving average's network is made once.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub fn sampler(&mut self) -> Result<Sampler<'_>> {
         match &self.ema {
-            None => generate::draw(&mut self.generator, &self.spec, request, &self.place),
+            None => Ok(Sampler::lent(&mut self.generator, &self.spec, &self.place)),
             Some(ema) => {
-                let tensors = sampled(&ema.state().collect());
-                generate::draw(
-                    &mut Generator::from_tensors(&self.spec, &tensors, &self.place)?,
-                    &self.spec,
-                    request,
-                    &self.place,
-                )
+                let average = sampled(&ema.state().collect());
+                Sampler::new(&self.spec, &TensorSource::given(&average, &self.place))
             }
         }
     }
@@ -297,41 +298,44 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Continues from a checkpoint of the same run; `warn` is told where its bits will not be those of an undisturbed run.
+    /// A run at a checkpoint of it; `warn` is told where its bits will not be those of an undisturbed run.
     ///
     /// # Errors
-    /// When the checkpoint is of another run or lacks a tensor.
-    pub fn restore(
-        &mut self,
+    /// As [`Trainer::new`]; when the checkpoint is of another run or lacks a tensor.
+    pub fn resume(
+        spec: &RunSpec,
+        images: &'a dyn ImageSource,
+        place: &Place,
         checkpoint: &Checkpoint,
         warn: &mut dyn FnMut(Warning),
-    ) -> Result<()> {
+    ) -> Result<Trainer<'a>> {
+        fits(spec, images)?;
         let metadata = &checkpoint.metadata;
-        if metadata.run_id != self.spec.id() {
+        if metadata.run_id != spec.id() {
             return Err(crate::Error::Invalid(format!(
                 "the checkpoint is of run {}, the spec of run {}",
                 metadata.run_id,
-                self.spec.id()
+                spec.id()
             )));
         }
         let here = sngan_tensor::instruction_set();
         if metadata.instruction_set != here {
             warn(Warning::InstructionSet { trained: metadata.instruction_set.clone(), here });
         }
-        self.generator.load(&checkpoint.tensors)?;
-        self.discriminator.load(&checkpoint.tensors)?;
-        if let Some(ema) = &mut self.ema {
-            ema.load(&checkpoint.tensors, &self.place)?;
+        let source = TensorSource::given(&checkpoint.tensors, place);
+        let mut trainer = Trainer::with_source(spec, Draws::random(spec, images), &source)?;
+        if let Some(ema) = &mut trainer.ema {
+            ema.load(&source)?;
         }
         let moments = checkpoint
             .tensors
             .iter()
             .filter_map(|(k, t)| Some((k.strip_prefix("adam.")?.to_string(), t.clone())))
             .collect();
-        self.adam_g.restore(metadata.adam_steps[0], &moments)?;
-        self.adam_d.restore(metadata.adam_steps[1], &moments)?;
-        self.gen_updates = checkpoint.gen_updates;
-        Ok(())
+        trainer.adam_g.restore(metadata.adam_steps[0], &moments)?;
+        trainer.adam_d.restore(metadata.adam_steps[1], &moments)?;
+        trainer.gen_updates = checkpoint.gen_updates;
+        Ok(trainer)
     }
 }
 

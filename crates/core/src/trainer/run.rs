@@ -171,11 +171,10 @@ impl Session<'_> {
         if let Some(outcome) = self.finished(device)? {
             return Ok(outcome);
         }
-        let mut trainer = Trainer::new(self.spec, images, &Place::new(device))?;
+        let mut trainer = self.trainer(images, device, observer)?;
         if let Some(held_out) = &self.options.held_out {
             trainer.watch(images, held_out)?;
         }
-        self.resume(&mut trainer, device, observer)?;
         self.dir.cut_log(trainer.gen_updates())?;
         self.dir.begin_segment(segment(trainer.gen_updates(), device, self.options))?;
         self.dir.write_status(Status::Running, trainer.gen_updates(), None)?;
@@ -219,20 +218,22 @@ impl Session<'_> {
         Ok(Outcome::Completed)
     }
 
-    /// Goes on from the newest good checkpoint, where there is one.
-    fn resume(
+    /// The run at its newest good checkpoint, or at its start where there is none.
+    fn trainer<'a>(
         &self,
-        trainer: &mut Trainer<'_>,
+        images: &'a dyn ImageSource,
         device: &Device,
         observer: &mut Observer<'_>,
-    ) -> Result<()> {
-        let mut warnings = Vec::new();
+    ) -> Result<Trainer<'a>> {
+        let (mut warnings, place) = (Vec::new(), Place::new(device));
         let mut warn = |warning| warnings.push(warning);
-        let newest = checkpoint::latest(self.dir, device, &mut warn)?;
-        let restored = newest.map_or(Ok(()), |c| trainer.restore(&c, &mut warn));
+        let trainer = match checkpoint::latest(self.dir, device, &mut warn)? {
+            Some(newest) => Trainer::resume(self.spec, images, &place, &newest, &mut warn),
+            None => Trainer::new(self.spec, images, &place),
+        };
         // What was wrong is told also where it is why the run cannot go on.
         warnings.into_iter().try_for_each(|warning| observer(Event::Warning(warning)))?;
-        restored
+        trainer
     }
 
     /// The outcome of a run that needs no more work. What is wrong with its checkpoints is told when it is resumed.

@@ -1,7 +1,7 @@
 use crate::support::{F32_ROUNDING, F64_ROUNDING, check_gradient, distance, draw, tiny};
 use candle_core::{DType, Tensor};
 use sngan_core::loss;
-use sngan_core::model::{Discriminator, Parameters, Place};
+use sngan_core::model::{Discriminator, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
 use sngan_core::regularizer::{gradient_penalty, orthonormal};
 use sngan_experiment::arch::Conditioning;
@@ -11,7 +11,7 @@ use sngan_tensor::rng::Streams;
 
 /// Larger weights and γ than the initial ones, so that every path carries signal.
 fn network(spec: &RunSpec, place: &Place) -> Discriminator {
-    let d = Discriminator::new(spec, &Streams::new(3), place).unwrap();
+    let d = Discriminator::new(spec, &TensorSource::fresh(Streams::new(3), place)).unwrap();
     for (name, var) in d.vars() {
         let draws = draw(&name, var.dims(), place.dtype);
         let corrected =
@@ -138,7 +138,9 @@ fn our_arm_gives_candles_gradients() {
 #[test]
 fn a_width_correction_multiplies_what_the_divisor_cut() {
     let place = Place::oracle();
-    let of = |spec: &RunSpec| Discriminator::new(spec, &Streams::new(3), &place).unwrap();
+    let of = |spec: &RunSpec| {
+        Discriminator::new(spec, &TensorSource::fresh(Streams::new(3), &place)).unwrap()
+    };
     for method in Method::ALL {
         let plain = tiny(method);
         let root = (plain.width_divisor as f64).sqrt();

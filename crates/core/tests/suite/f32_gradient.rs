@@ -6,15 +6,15 @@
 
 use crate::support::{fixtures, values};
 use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
 use serde_json::Value;
 use sngan_core::loss;
-use sngan_core::model::{Discriminator, Generator, Mode, Parameters, Place};
+use sngan_core::model::{Discriminator, Generator, Mode, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::Architecture;
 use sngan_experiment::method::Method;
 use sngan_tensor::ops::{Arm, Pattern};
-use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 /// How much larger than PyTorch's our error may be.
@@ -104,14 +104,13 @@ struct Networks {
 impl Networks {
     /// With the state of a draw.
     fn of(spec: &RunSpec, seed: u64, place: Place) -> Networks {
-        let streams = Streams::new(0);
-        let mut g = Generator::new(spec, &streams, &place).unwrap();
-        let mut d = Discriminator::new(spec, &streams, &place).unwrap();
-        let drawn = |state: BTreeMap<String, Tensor>| {
-            state.into_iter().map(|(k, t)| (k.clone(), value(&k, seed, &t))).collect()
-        };
-        g.load(&drawn(g.state())).unwrap();
-        d.load(&drawn(d.state())).unwrap();
+        let zeros = TensorSource::of(VarBuilder::zeros(place.dtype, &place.device));
+        let mut state = Generator::new(spec, &zeros).unwrap().state();
+        state.extend(Discriminator::new(spec, &zeros).unwrap().state());
+        let drawn = state.into_iter().map(|(k, t)| (k.clone(), value(&k, seed, &t))).collect();
+        let source = TensorSource::given(&drawn, &place);
+        let g = Generator::new(spec, &source).unwrap();
+        let d = Discriminator::new(spec, &source).unwrap();
         Networks { g, d, place }
     }
 

@@ -4,7 +4,7 @@ use crate::support::{F32_ROUNDING, distance, images, smallest, tiny, values};
 use candle_core::{DType, Device, Tensor};
 use sngan_core::checkpoint::{self, encode};
 use sngan_core::interchange::{self, decode};
-use sngan_core::model::{Discriminator, Generator, Labels, Mode, Parameters, Place};
+use sngan_core::model::{Discriminator, Generator, Labels, Mode, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
 use sngan_core::trainer::{TrainOptions, train};
 use sngan_experiment::arch::{Architecture, Conditioning};
@@ -229,7 +229,8 @@ fn the_check_is_what_the_exported_weights_give() {
         let bytes = file(&spec);
         let (tensors, _) = open(&bytes);
         let state = decode(Path::new("f"), &bytes).unwrap().checkpoint.tensors;
-        let mut g = Generator::from_tensors(&spec, &state, &Place::new(&Device::Cpu)).unwrap();
+        let mut g =
+            Generator::new(&spec, &TensorSource::given(&state, &Place::new(&Device::Cpu))).unwrap();
         let labels = tensors.get("check.y").map(|y| {
             let classes = values(y).into_iter().map(|y| y as u32).collect();
             Labels::new(classes, spec.n_classes, &Place::new(&Device::Cpu)).unwrap()
@@ -240,7 +241,9 @@ fn the_check_is_what_the_exported_weights_give() {
         assert_eq!(values(&images), values(&tensors["check.images"]));
         // A discriminator that normalizes nothing.
         let plain = RunSpec { normalization: Normalization::None, gamma: false, ..spec.clone() };
-        let mut d = Discriminator::from_tensors(&plain, &tensors).unwrap();
+        let mut d =
+            Discriminator::new(&plain, &TensorSource::given(&tensors, &Place::new(&Device::Cpu)))
+                .unwrap();
         let weights = d.weights(Parameters::Frozen, Iterate::Frozen).unwrap();
         let outputs = d.forward(&weights, &tensors["check.x"], labels.as_ref()).unwrap().outputs;
         assert!(

@@ -4,8 +4,8 @@
 use crate::support::{F32_ROUNDING, F64_ROUNDING, committed, distance, tiny, values};
 use candle_core::{DType, Device, Tensor, Var};
 use sngan_core::loss::{self, LossGrad};
-use sngan_core::model::{Discriminator, Generator, Mode, Parameters, Place};
-use sngan_core::norm::{Iterate, WeightNorm};
+use sngan_core::model::{Discriminator, Generator, Mode, Parameters, Place, TensorSource};
+use sngan_core::norm::{Iterate, WeightNorm, unit};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::{Loss, Method, Normalization};
 use sngan_tensor::decomposition::sigma_max;
@@ -67,7 +67,7 @@ fn generator_in_training_and_evaluation_with_its_running_averages() {
     let all = fixture();
     let spec = RunSpec { width_divisor: 64, ..tiny(Method::Sn) };
     for (place, tolerance) in places() {
-        let mut g = Generator::new(&spec, &Streams::new(0), &place).unwrap();
+        let g = Generator::new(&spec, &TensorSource::fresh(Streams::new(0), &place)).unwrap();
         let mut state = g.state();
         state.extend(
             all.iter()
@@ -75,7 +75,7 @@ fn generator_in_training_and_evaluation_with_its_running_averages() {
                 .map(|(k, t)| (k.clone(), t.clone()))
                 .collect::<Vec<_>>(),
         );
-        g.load(&state).unwrap();
+        let mut g = Generator::new(&spec, &TensorSource::given(&state, &place)).unwrap();
         for (step, mode) in [Mode::Train, Mode::Train, Mode::Eval].into_iter().enumerate() {
             let input = |kind: &str| {
                 all[&format!("generator.{kind}.{step}")].to_dtype(place.dtype).unwrap()
@@ -124,14 +124,11 @@ fn weights_normalized_by_rows_and_by_frobenius() {
     for (name, kind) in
         [("weight-norm", Normalization::Weight), ("frobenius-norm", Normalization::Frobenius)]
     {
-        let fresh =
-            |dtype| WeightNorm::new(kind, &Tensor::ones(4, dtype, &Device::Cpu).unwrap()).unwrap();
-        check(name, &["w"], |p, t| {
-            fresh(p.dtype).normalize(p.arm, &t[0], Iterate::Frozen).unwrap()
-        });
+        let of = || WeightNorm::new(kind, || unreachable!("SN alone has a u")).unwrap();
+        check(name, &["w"], |p, t| of().normalize(p.arm, &t[0], Iterate::Frozen).unwrap());
         let all = fixture();
         let w = all[&format!("{name}.w")].to_dtype(DType::F64).unwrap();
-        let gamma = fresh(DType::F64).initial_gamma(&w).unwrap().unwrap();
+        let gamma = of().initial_gamma(&w).unwrap();
         assert!(distance(&gamma, &all[&format!("{name}.initial_gamma")]) < F64_ROUNDING, "{name}");
     }
 }
@@ -140,11 +137,8 @@ fn weights_normalized_by_rows_and_by_frobenius() {
 fn spectral_norm_over_three_forwards() {
     let all = fixture();
     for (place, tolerance) in places() {
-        let mut norm = WeightNorm::new(
-            Normalization::Spectral,
-            &all["spectral-norm.u"].to_dtype(place.dtype).unwrap(),
-        )
-        .unwrap();
+        let u = all["spectral-norm.u"].to_dtype(place.dtype).unwrap();
+        let mut norm = WeightNorm::new(Normalization::Spectral, || unit(&u)).unwrap();
         for k in 0..3 {
             let at = |kind: &str| &all[&format!("spectral-norm.{kind}.{k}")];
             let w = var(&all, &format!("spectral-norm.w.{k}"), place.dtype);
@@ -166,7 +160,7 @@ fn spectral_norm_over_three_forwards() {
             );
             let sigma = sigma_max(w.as_tensor()).unwrap();
             assert!((sigma - values(at("sigma"))[0]).abs() < tolerance * sigma, "{sigma}");
-            let gamma = values(&norm.initial_gamma(w.as_tensor()).unwrap().unwrap());
+            let gamma = values(&norm.initial_gamma(w.as_tensor()).unwrap());
             assert!((gamma[0] - sigma).abs() < tolerance * sigma, "γ starts at σ");
         }
     }
@@ -175,7 +169,7 @@ fn spectral_norm_over_three_forwards() {
 /// A discriminator whose first layer has four channels.
 fn narrow(normalization: Normalization, gamma: bool, place: &Place) -> Discriminator {
     let spec = RunSpec { width_divisor: 16, normalization, gamma, ..tiny(Method::Vanilla) };
-    Discriminator::new(&spec, &Streams::new(0), place).unwrap()
+    Discriminator::new(&spec, &TensorSource::fresh(Streams::new(0), place)).unwrap()
 }
 
 #[test]
@@ -201,7 +195,8 @@ fn a_layer_of_the_discriminator_with_every_weight_normalization_and_multiplier()
                 }
                 if let Some(u) = all.get(&format!("{name}.u")) {
                     // The network's u has length 1; an iteration starts from its direction alone.
-                    d.layers[0].norm.set_u(u.to_dtype(place.dtype).unwrap());
+                    let u = u.to_dtype(place.dtype).unwrap();
+                    d.layers[0].norm = WeightNorm::new(normalization, || Ok(u)).unwrap();
                 }
                 let weights = d.weights(Parameters::Tracked, Iterate::Once).unwrap();
                 let x = var(&all, &format!("{name}.x"), place.dtype);

@@ -7,6 +7,7 @@ mod f32_gradient; // our f32 gradients at full width beside PyTorch's
 mod interchange; // to PyTorch's names and back
 mod layers; // single layers of D, G, weight normalizations and losses against PyTorch's
 mod networks; // every architecture with every kind of label
+mod nn; // layers for networks of one's own
 mod normalization; // W̄, ∂/∂W and σ of every weight normalization
 mod replay; // whole updates against PyTorch's
 mod second_derivative; // the trap in Candle's autograd that a penalty could fall into

@@ -5,7 +5,7 @@ use crate::support::{
 };
 use candle_core::{DType, Device, Tensor, Var};
 use sngan_core::loss;
-use sngan_core::model::{Discriminator, Generator, Labels, Mode, Parameters, Place};
+use sngan_core::model::{Discriminator, Generator, Labels, Mode, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
 use sngan_core::regularizer::gradient_penalty;
 use sngan_core::trainer::Trainer;
@@ -96,7 +96,7 @@ fn case_name(spec: &RunSpec) -> String {
 fn discriminators_gradients_match_finite_differences() {
     let place = Place::oracle();
     for spec in d_cases() {
-        let d = Discriminator::new(&spec, &Streams::new(3), &place).unwrap();
+        let d = Discriminator::new(&spec, &TensorSource::fresh(Streams::new(3), &place)).unwrap();
         set(d.vars(), place.dtype);
         let grads = d_loss(&spec, &d, &place).1.backward().unwrap();
         let mut nonzero = 0;
@@ -136,7 +136,7 @@ fn generators_gradients_match_finite_differences() {
     ];
     for (architecture, way) in cases {
         let spec = smallest(Method::Sn, architecture, way);
-        let mut g = Generator::new(&spec, &Streams::new(3), &place).unwrap();
+        let mut g = Generator::new(&spec, &TensorSource::fresh(Streams::new(3), &place)).unwrap();
         set(g.vars(), place.dtype);
         let grads = g_value(&spec, &mut g, &place).backward().unwrap();
         for (name, var) in g.vars() {
@@ -159,8 +159,10 @@ fn our_arm_gives_candles_outputs_and_gradients() {
                 ..smallest(Method::WganGp, architecture, way)
             };
             let networks = [&ours, &oracle].map(|place| {
-                let d = Discriminator::new(&spec, &Streams::new(3), place).unwrap();
-                let mut g = Generator::new(&spec, &Streams::new(3), place).unwrap();
+                let d = Discriminator::new(&spec, &TensorSource::fresh(Streams::new(3), place))
+                    .unwrap();
+                let mut g =
+                    Generator::new(&spec, &TensorSource::fresh(Streams::new(3), place)).unwrap();
                 set(d.vars().into_iter().chain(g.vars()).collect(), place.dtype);
                 let grads = [
                     d_loss(&spec, &d, place).1.backward().unwrap(),
@@ -284,8 +286,9 @@ fn labels_change_what_conditional_networks_make() {
     let place = Place::new(&Device::Cpu);
     for way in [Conditioning::Concat, Conditioning::Projection] {
         let spec = smallest(Method::Sn, Architecture::ResnetCifar10, way);
-        let mut d = Discriminator::new(&spec, &Streams::new(3), &place).unwrap();
-        let mut g = Generator::new(&spec, &Streams::new(3), &place).unwrap();
+        let mut d =
+            Discriminator::new(&spec, &TensorSource::fresh(Streams::new(3), &place)).unwrap();
+        let mut g = Generator::new(&spec, &TensorSource::fresh(Streams::new(3), &place)).unwrap();
         set(d.vars().into_iter().chain(g.vars()).collect(), place.dtype);
         let weights = d.weights(Parameters::Frozen, Iterate::Frozen).unwrap();
         let (x, z) = (draw("x", &[1, 3, 8, 8], DType::F32), draw("z", &[1, 128], DType::F32));

@@ -2,7 +2,7 @@
 
 use crate::support::{check_gradient, draw, scalar, tiny};
 use candle_core::{DType, Var};
-use sngan_core::model::{Discriminator, Parameters, Place};
+use sngan_core::model::{Discriminator, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
 use sngan_core::regularizer::gradient_penalty;
 use sngan_experiment::method::Method;
@@ -13,7 +13,7 @@ use sngan_tensor::rng::Streams;
 fn the_penaltys_gradient_in_the_parameters_is_not_lost() {
     let place = Place::oracle();
     let spec = tiny(Method::WganGp);
-    let mut d = Discriminator::new(&spec, &Streams::new(3), &place).unwrap();
+    let mut d = Discriminator::new(&spec, &TensorSource::fresh(Streams::new(3), &place)).unwrap();
     for (name, var) in d.vars() {
         var.set(&(draw(&name, var.dims(), DType::F64) * 0.4).unwrap()).unwrap();
     }

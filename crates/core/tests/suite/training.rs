@@ -2,7 +2,7 @@ use crate::support::{distance, images, smallest, tiny};
 use candle_core::{Device, Tensor};
 use sngan_core::checkpoint::{self, Checkpoint, encode};
 use sngan_core::generate;
-use sngan_core::model::{Discriminator, Parameters, Place};
+use sngan_core::model::{Discriminator, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
 use sngan_core::trainer::{Event, Outcome, TrainOptions, train};
 use sngan_data::Images;
@@ -356,7 +356,9 @@ fn the_log_measures_the_weights_that_the_last_forward_used() {
         let spec = RunSpec { n_dis: 1, gen_updates: 1, ..tiny(method) };
         run(folder.path(), &spec, 1, None);
         let place = Place::new(&Device::Cpu);
-        let mut d = Discriminator::new(&spec, &Streams::new(spec.seed), &place).unwrap();
+        let mut d =
+            Discriminator::new(&spec, &TensorSource::fresh(Streams::new(spec.seed), &place))
+                .unwrap();
         let weights = d.weights(Parameters::Frozen, Iterate::Frozen).unwrap();
         let initial = d.spectra(&weights).unwrap();
         let log = RunDir::new(folder.path()).log().unwrap();
