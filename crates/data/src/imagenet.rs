@@ -48,7 +48,8 @@ pub fn pack(
         )
     };
     let parts = parts(from)?;
-    // The second part is checked before the first is packed; packing checks the first itself.
+    // List the second part before the first is packed, so that its defects show early. Packing
+    // lists the first.
     parts.iter().skip(1).try_for_each(|part| Listing::of(&from.join(part)).map(drop))?;
     parts.iter().map(one).collect()
 }
