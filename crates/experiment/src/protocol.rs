@@ -111,7 +111,7 @@ pub enum ProtocolName {
         samples: usize,
         /// Real ones.
         against: Against,
-        /// Which neighbour's distance is a ball's radius.
+        /// Which neighbor's distance is a ball's radius.
         k: usize,
     },
     /// k-NN recall.
@@ -120,7 +120,7 @@ pub enum ProtocolName {
         samples: usize,
         /// Real ones.
         against: Against,
-        /// Which neighbour's distance is a ball's radius.
+        /// Which neighbor's distance is a ball's radius.
         k: usize,
     },
     /// MS-SSIM within classes.

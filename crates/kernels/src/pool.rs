@@ -3,8 +3,8 @@
 use crate::Real;
 use rayon::prelude::*;
 
-/// The mean over each 2x2 pixels of lines of `2·width` pixels of `pixel` elements: `[2H, 2·width,
-/// …]` → `[H, width, …]`.
+/// The mean over each 2x2 pixels of lines of `2·width` pixels of `pixel` elements:
+/// `[2H, 2·width, …]` → `[H, width, …]`.
 ///
 /// # Panics
 /// When a slice's length does not fit.

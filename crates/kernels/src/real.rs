@@ -123,7 +123,8 @@ real!(f64, 8, |_, kernel| portable(kernel), |_| Isa::Portable, f64::tanh);
 
 /// tanh without branches or calls, so that loops over it vectorize; within two units in the last place.
 ///
-/// With t = e^(2x) − 1 it is t/(t + 2), and with 2x = n·ln 2 + r, |r| ≤ ln 2 / 2, t is 2ⁿ·(eʳ − 1) + (2ⁿ − 1), which loses nothing near 0.
+/// With t = e^(2x) − 1 it is t/(t + 2). With 2x = n·ln 2 + r, |r| ≤ ln 2 / 2, t is
+/// 2ⁿ·(eʳ − 1) + (2ⁿ − 1), which loses nothing near 0.
 #[inline(always)]
 fn tanh_f32(x: f32) -> f32 {
     // Above 9.1, tanh rounds to 1.

@@ -25,8 +25,8 @@ impl ScoredSweep {
         }
     }
 
-    /// What was run, for a line above the results: `scale narrow, CIFAR-10, side 32, width/4, batch
-    /// 64, 10000 updates, scored by inception`.
+    /// What was run, for a line above the results:
+    /// `scale narrow, CIFAR-10, side 32, width/4, batch 64, 10000 updates, scored by inception`.
     pub fn conditions(&self) -> String {
         let protocols = self.metrics().into_iter().filter_map(|m| self.protocol(m));
         let backbones = distinct(protocols.map(|p| p.backbone.as_str()));

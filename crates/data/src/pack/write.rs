@@ -25,8 +25,8 @@ const CHUNK_BYTES: usize = 256 << 20;
 pub struct Options {
     /// Height and width of the packed images, pixels.
     pub side: usize,
-    /// Images with a shorter side than this, pixels, are left out: the authors' preprocessing uses
-    /// 256. 0 leaves out none.
+    /// Images with a shorter side than this, pixels, are left out; 0 leaves out none. The authors'
+    /// preprocessing uses 256.
     pub min_side: u32,
     /// Whether a file that cannot be decoded is an error instead of a line in `rejected.json`.
     pub strict: bool,

@@ -146,8 +146,8 @@ pub(super) fn map<T: Real>(
     });
 }
 
-/// The contribution of some lines of the side with many channels to the weight gradient: `[tap ·
-/// few + channel][row]`.
+/// The contribution of some lines of the side with many channels to the weight gradient:
+/// `[tap · few + channel][row]`.
 struct WeightPart<'a, T> {
     /// Lists, for a pixel of the side with many channels, those of the side with few.
     maps: Maps,

@@ -1,8 +1,9 @@
 //! Winograd's minimal filtering in one dimension; two dimensions are its product with itself.
 //!
 //! A tile of INPUT source values gives OUTPUT target values. Both are transformed to points, where
-//! the convolution is a pointwise product: `target = output(Σ over phases of input(source) ⊙
-//! weight(taps))`. Arrays have room for the longest; unused elements are zero.
+//! the convolution is a pointwise product:
+//! `target = output(Σ over phases of input(source) ⊙ weight(taps))`. Arrays have room for the
+//! longest; unused elements are zero.
 
 #![allow(
     clippy::undocumented_unsafe_blocks,

@@ -17,7 +17,7 @@ const SIDE: usize = 3;
 pub struct Windows {
     /// Distance between windows.
     pub stride: usize,
-    /// Number of pixels of the first window that are outside the plane, at most 1.
+    /// Lines and columns of the first window that are outside the plane, at most 1.
     pub padding: usize,
 }
 
