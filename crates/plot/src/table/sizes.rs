@@ -18,7 +18,7 @@ pub(super) struct SizeGroup {
 /// What all runs of a column have in common. It orders the tables: the widest, longest runs first.
 type Sizes = (usize, Reverse<usize>, Reverse<u64>);
 
-/// Width divisor, batch and updates; updates are those of a row of 1x updates.
+/// Width divisor, batch and updates; a run of 2x updates counts with half of them.
 fn sizes(run: &Run) -> Sizes {
     let spec = &run.spec;
     let updates = if run.twice { spec.gen_updates / 2 } else { spec.gen_updates };
