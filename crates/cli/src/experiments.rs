@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(file.plan("smoke").unwrap().specs.len(), 48);
         assert_eq!(file.plan("narrow").unwrap().specs.len(), 8 * 6 * 3);
         assert_eq!(file.plan("wide").unwrap().specs.len(), 8 * 6);
-        // Its name before there was `wide`.
+        // Its name before `wide` was added.
         assert_eq!(file.plan("cpu").unwrap().specs, file.plan("narrow").unwrap().specs);
         let sizes = |s: &RunSpec| (s.width_divisor, s.gen_updates, s.width_correction);
         for spec in file.plan("narrow").unwrap().specs {

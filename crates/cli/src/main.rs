@@ -10,11 +10,12 @@ use clap::Parser;
 use sngan_experiment::records::Source;
 use std::process::ExitCode;
 
-// Candle allocates every gradient of a weight anew; an allocator that keeps large blocks spares page faults.
+// Candle allocates a new buffer for every gradient of a weight; an allocator that keeps large
+// blocks avoids page faults.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What the program was built from, as its build script found out.
+/// The source that the program was built from, as found by its build script.
 pub(crate) const SOURCE: Source = Source {
     commit: option_env!("SNGAN_COMMIT"),
     dirty: match option_env!("SNGAN_DIRTY") {
@@ -37,12 +38,13 @@ pub(crate) enum Ended {
 }
 
 fn main() -> ExitCode {
-    // Candle spreads its own element-wise operations over a pool of spinning threads, which run beside ours and take their cores. This
-    // variable is the only way to size it; our pools are given their sizes explicitly.
-    // SAFETY: no other thread exists yet.
+    // Candle runs its element-wise operations on a pool of spinning threads, which run beside ours
+    // and take their cores. This variable is the only way to set the pool's size; our pools are
+    // given their sizes explicitly. SAFETY: no other thread exists yet.
     unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
-    // Rust ignores SIGPIPE and then panics when a reader such as `head` has gone; end quietly instead, as other tools do.
-    // SAFETY: sets a signal's default action before anything else happens.
+    // Rust ignores SIGPIPE and then panics when a reader such as `head` has gone; end quietly
+    // instead, like other tools. SAFETY: sets a signal's default action before anything else
+    // happens.
     #[cfg(unix)]
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
@@ -60,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// An error with its causes, but for those that the message before them repeats.
+/// An error with its causes, except those that the message before them already contains.
 fn in_one_line(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

@@ -10,12 +10,12 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// Parts of a bar.
 const STEPS: f64 = 1000.0;
 
-/// How far something is.
+/// The progress of something.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Position {
     /// Pieces done.
     pub(crate) done: u64,
-    /// Pieces in all, where known.
+    /// Total number of pieces, if known.
     pub(crate) total: Option<u64>,
     /// Share of the work that is done, in [0, 1]: pieces may differ in cost.
     pub(crate) share: f64,
@@ -40,7 +40,8 @@ pub(crate) struct Meter {
 }
 
 struct State {
-    /// Where this process took the work up: what was done before says nothing about its speed.
+    /// Where this process started or resumed the work: work done before says nothing about its
+    /// speed.
     first: Option<Position>,
     last_line: Instant,
 }
@@ -70,7 +71,7 @@ impl Meter {
         Meter { beside: true, ..Meter::new(unit) }
     }
 
-    /// The first call says where the work is taken up; `message` is only made when it is shown.
+    /// The first call sets where the work is resumed; `message` is only computed when it is shown.
     pub(crate) fn set(&self, at: Position, message: impl FnOnce() -> String) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let first = *state.first.get_or_insert(at);
@@ -142,7 +143,7 @@ mod tests {
             line.starts_with("100/200 updates, 5.0/s, 20 seconds left") && line.ends_with("  x"),
             "{line}"
         );
-        // A tenth of the work, in half of the pieces: the rest is dear.
+        // A tenth of the work, in half of the pieces: the rest is expensive.
         let line = progress.line(
             Position { done: 100, total: Some(200), share: 0.1 },
             Position::even(0, None),

@@ -1,4 +1,4 @@
-//! Taking files out of a checked archive.
+//! Extracting files from a checked archive.
 
 use crate::sources::{Source, Unpack};
 use crate::{Error, Result};
@@ -11,7 +11,7 @@ use std::path::Path;
 /// Bytes copied or compared at a time.
 const BLOCK: usize = 1 << 16;
 
-/// Unpacks what is not there yet, each file whole or not at all.
+/// Unpacks missing files, each whole or not at all.
 pub(crate) fn unpack(archive: &Path, unpack: &Unpack, data_dir: &Path) -> Result<()> {
     let folder = data_dir.join(unpack.folder);
     if unpack.files.iter().all(|f| folder.join(f).exists()) {
@@ -31,7 +31,7 @@ pub(crate) fn unpack(archive: &Path, unpack: &Unpack, data_dir: &Path) -> Result
     })
 }
 
-/// Compares every unpacked file with the archive's.
+/// Compares every unpacked file with the one in the archive.
 pub(crate) fn compare(
     archive: &Path,
     unpack: &Unpack,

@@ -13,8 +13,9 @@ const RECORDS: usize = 10_000;
 const CLASSES: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-/// SHA-256 of the files of a copy that was made from JPEG images (quality 75): training batches 1 to 5, then the test images. Scores against
-/// it are not comparable with published ones, so its name says what it is.
+/// SHA-256 of the files of a copy made from JPEG images (quality 75): training batches 1 to 5, then
+/// the test images. Scores against it are not comparable with published ones, so it has its own
+/// name.
 const JPEG_COPY: [&str; 6] = [
     "f2864180fce86ab4106016a49ea527cd9376db11e43effbeb9f2b263de915c0a",
     "c52397bf76420e25e54c7ae21dfb41892d86a23f4d1ee338e7196744af969132",
@@ -24,7 +25,7 @@ const JPEG_COPY: [&str; 6] = [
     "e420470369763955674e5899909a2b8f3e34c22a6a0d169eba4ff593475cf974",
 ];
 
-/// Files of a split, each with the checksum that it has in the JPEG copy.
+/// Files of a split, each with its checksum in the JPEG copy.
 fn files(data_dir: &Path, split: Split) -> Vec<(PathBuf, &'static str)> {
     let folder = data_dir.join(FOLDER);
     let (training, test) = JPEG_COPY.split_at(5);
@@ -37,7 +38,8 @@ fn files(data_dir: &Path, split: Split) -> Vec<(PathBuf, &'static str)> {
     }
 }
 
-/// Reads the 50,000 training or 10,000 test images from `data_dir/cifar-10-batches-bin`. The set's name says so where they are the JPEG copy.
+/// Reads the 50,000 training or 10,000 test images from `data_dir/cifar-10-batches-bin`. The set's
+/// name says if they are the JPEG copy.
 pub(crate) fn load(data_dir: &Path, split: Split) -> Result<Images> {
     let (mut pixels, mut labels, mut jpeg_copy) = (Vec::new(), Vec::new(), true);
     for (file, sum) in files(data_dir, split) {
@@ -67,7 +69,8 @@ pub(crate) fn images(name: &str, pixels: Vec<u8>, labels: Vec<u32>) -> Result<Im
     Images::new(name.into(), SIDE, pixels, labels, CLASSES.map(String::from).into())
 }
 
-/// Appends the images of a file that must hold exactly `records` of them: a file cut between two records is no CIFAR-10 either.
+/// Appends the images of a file that must hold exactly `records` of them: a file cut between two
+/// records is also invalid.
 pub(crate) fn parse(
     file: &Path,
     bytes: &[u8],

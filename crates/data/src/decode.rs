@@ -1,17 +1,17 @@
-//! A JPEG or PNG file to byte planes: decode, crop the centre square, resize.
+//! A JPEG or PNG file to byte planes: decode, crop the center square, resize.
 
 use crate::images::to_planes;
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 use std::io::Cursor;
 
-/// What an image may cost, and how small it may be.
+/// Limits on an image's memory and size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demands {
     /// Images with a shorter side than this, pixels, are refused; 0 refuses none.
     pub min_side: u32,
-    /// An image may decode to this many bytes plus [`Demands::PER_BYTE`] for each byte of its file: a small file that claims to be a huge
-    /// image is refused before memory is taken.
+    /// An image may decode to this many bytes plus [`Demands::PER_BYTE`] for each byte of its file:
+    /// a small file that claims to be a huge image is refused before memory is allocated.
     pub bytes: u64,
 }
 
@@ -46,8 +46,8 @@ pub enum Defect {
     },
 }
 
-/// Decodes a JPEG or PNG, crops the centre square and resizes it by antialiased bilinear interpolation; `[3, side, side]`. Grey becomes three
-/// equal channels, transparency is dropped.
+/// Decodes a JPEG or PNG, crops the center square and resizes it by antialiased bilinear
+/// interpolation; `[3, side, side]`. Gray becomes three equal channels; transparency is dropped.
 ///
 /// # Errors
 /// A cut, corrupt or unknown format; an image smaller or larger than `demands` allow.
@@ -78,7 +78,7 @@ pub fn square(bytes: &[u8], side: usize, demands: Demands) -> Result<Vec<u8>, De
     Ok(to_planes(&imageops::resize(&square, side as u32, side as u32, FilterType::Triangle)))
 }
 
-/// The decoder's own errors outside, ours inside.
+/// The outer result holds the decoder's errors, the inner one ours.
 fn decode(
     cursor: &mut Cursor<&[u8]>,
     length: u64,
@@ -90,7 +90,7 @@ fn decode(
     let mut reader = ImageReader::new(cursor).with_guessed_format()?;
     reader.limits(limits);
     let decoder = reader.into_decoder()?;
-    // Said here for every format: not every decoder minds the limit.
+    // Checked here for every format, because not every decoder respects the limit.
     let (width, height) = decoder.dimensions();
     let needed = decoder.total_bytes();
     if needed > allowed {
@@ -105,7 +105,8 @@ fn decode(
     Ok(Ok(DynamicImage::from_decoder(decoder)?.into_rgb8()))
 }
 
-/// Whether a JPEG's last scan is not closed by an end marker. The decoder fills what is missing with grey and says nothing.
+/// Whether a JPEG's last scan lacks its end marker. The decoder fills the missing part with gray
+/// and reports no error.
 fn is_cut_jpeg(bytes: &[u8]) -> bool {
     let last = |marker: u8| bytes.windows(2).rposition(|w| *w == [0xff, marker]);
     let (start_of_scan, end_of_image) = (last(0xda), last(0xd9));

@@ -1,4 +1,5 @@
-//! The embedded default: Fashion-MNIST's 10,000 test images (MIT license, Zalando SE), so that nothing need be downloaded.
+//! The embedded default: Fashion-MNIST's 10,000 test images (MIT license, Zalando SE), so that
+//! nothing has to be downloaded.
 
 use crate::{Images, Result, Split, idx};
 use std::path::Path;
@@ -9,7 +10,7 @@ const LABELS: &[u8] = include_bytes!("../assets/t10k-labels-idx1-ubyte.gz");
 /// Of the 10,000 images the first 8,000 train GANs; the last 2,000 are the reference.
 const TRAIN: usize = 8_000;
 
-/// A split at 28x28, grey replicated to three channels.
+/// A split at 28x28, gray replicated to three channels.
 pub(crate) fn fashion_mnist(split: Split) -> Result<Images> {
     let all = idx::parse_pair(
         "",

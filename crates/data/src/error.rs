@@ -16,14 +16,14 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A file's content is not what its format asks for.
+    /// A file's content does not fit its format.
     #[error("{path}, offset {offset}: {reason}")]
     Malformed {
         /// The file concerned.
         path: PathBuf,
         /// Byte offset in the (decompressed) file.
         offset: u64,
-        /// What is there, and what should be.
+        /// What was found, and what was expected.
         reason: String,
     },
     /// An image could not be decoded.
@@ -36,7 +36,7 @@ pub enum Error {
         /// The decoder's reason.
         reason: String,
     },
-    /// A data set is not where it should be.
+    /// A data set is not in its place.
     #[error("{what} is not in {path}: {remedy}")]
     Missing {
         /// The data set.
@@ -51,9 +51,9 @@ pub enum Error {
         "failed to fetch {url}: {reason}. Offline, put the file at {path} by hand, then run the same `sngan data fetch {name}` again, which checks and unpacks it"
     )]
     Fetch {
-        /// Where from.
+        /// The address.
         url: String,
-        /// Why.
+        /// The reason.
         reason: String,
         /// Where the file belongs.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! Downloads: a cut one resumes, and nothing unverified gets its final name.
+//! Downloads: an interrupted one resumes, and nothing unverified gets its final name.
 
 use crate::sources::{Checksum, Reader, Remote, Source, source};
 use crate::{Error, Result, archive, cifar10, idx, stl10};
@@ -9,9 +9,10 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Downloads what is missing of `name` into `data_dir`, checks it, and unpacks archives. A file put there by hand is checked and used.
+/// Downloads the missing files of `name` into `data_dir`, checks them, and unpacks archives. A file
+/// put there by hand is checked and used.
 ///
-/// `progress` gets bytes so far and in all, where known.
+/// `progress` gets the bytes so far and the total, if known.
 ///
 /// # Errors
 /// No connection (the message says which file to put where), a wrong checksum, an archive that lacks a file.
@@ -46,7 +47,8 @@ fn fetch_source(
     Ok(())
 }
 
-/// Downloads `remote` from the first of its addresses that has it; the first one's error where none has.
+/// Downloads `remote` from the first of its addresses that has it; if none has, returns the first
+/// one's error.
 fn download(
     source: &Source,
     base: &str,
@@ -69,10 +71,11 @@ pub fn inception_weights(data_dir: &Path) -> PathBuf {
     data_dir.join("inception/pt_inception-2015-12-05-6726825d.pth")
 }
 
-/// Checks what is in `data_dir` of `name`: checksums of the downloads, and unpacked files against them. Returns a line for each.
+/// Checks the files of `name` in `data_dir`: checksums of the downloads, and unpacked files against
+/// them. Returns a line for each.
 ///
 /// # Errors
-/// A missing file, a wrong checksum, an unpacked file that differs from the archive's.
+/// A missing file, a wrong checksum, an unpacked file that differs from the one in the archive.
 pub fn verify(name: &str, data_dir: &Path) -> Result<Vec<String>> {
     let source = source(name)?;
     let mut report = Vec::new();
@@ -121,7 +124,7 @@ pub fn verify(name: &str, data_dir: &Path) -> Result<Vec<String>> {
     Ok(report)
 }
 
-/// What can be said of unpacked files without their archive.
+/// What can be checked of unpacked files without their archive.
 fn well_formed(source: &Source, data_dir: &Path) -> Result<Vec<String>> {
     match source.reader {
         Reader::Stl10 => stl10::check(data_dir),
@@ -182,7 +185,7 @@ fn digests(path: &Path) -> Result<(String, String)> {
     Ok((hex(&md5.finalize()), hex(&sha256.finalize())))
 }
 
-/// How long a server may say nothing before the download counts as cut.
+/// How long a server may send nothing before the download counts as interrupted.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Download<'a> {
@@ -202,7 +205,8 @@ impl Download<'_> {
         }
     }
 
-    /// Fetches into `<name>.partial`, continuing one that is there, checks it, and gives it its name.
+    /// Fetches into `<name>.partial`, continuing an existing one, checks it, and gives it its final
+    /// name.
     fn run(&self, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
         let partial = self.path.with_file_name(format!("{}.partial", self.remote.name));
         let have = fs::metadata(&partial).map_or(0, |m| m.len());
@@ -210,7 +214,7 @@ impl Download<'_> {
             self.transfer(&partial, have, progress)?;
         }
         if let Err(e) = check(self.source, self.remote, &partial) {
-            // What cannot become right by resuming must not stay to be resumed.
+            // A file that resuming cannot repair must not be kept for resuming.
             fs::remove_file(&partial).map_err(Error::io("remove", &partial))?;
             return Err(self.error(format!("{e} (the download was removed)")));
         }

@@ -13,7 +13,7 @@ enum Server {
     Ranges,
     /// Sends everything, whatever was asked for.
     NoRanges,
-    /// Closes the connection after so many bytes.
+    /// Closes the connection after this many bytes.
     Cuts(usize),
 }
 

@@ -1,4 +1,4 @@
-//! Image folders: one subfolder a class, JPEG or PNG files; centre crop, then resize.
+//! Image folders: one subfolder per class, JPEG or PNG files; center crop, then resize.
 
 use crate::decode::{Defect, Demands, square};
 use crate::{Error, Images, Result, Split};
@@ -39,18 +39,18 @@ pub fn load_classes(folder: &Path, side: usize) -> Result<Images> {
 /// The image files of a folder of class subfolders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing {
-    /// Names of the subfolders, sorted: a class's label is its place here.
+    /// Names of the subfolders, sorted: a class's label is its index here.
     pub(crate) classes: Vec<String>,
     /// Label and file name of each image, by class, then by name.
     pub(crate) files: Vec<(u32, OsString)>,
 }
 
 impl Listing {
-    /// Lists JPEG and PNG files by their extension. Names that begin with a dot, of folders and of files, are those of tools and are not
-    /// looked at.
+    /// Lists JPEG and PNG files by their extension. Folders and files whose names begin with a dot
+    /// belong to tools and are ignored.
     ///
     /// # Errors
-    /// No class folder, an empty one, one whose name is no UTF-8.
+    /// No class folder, an empty one, one whose name is not UTF-8.
     pub(crate) fn of(folder: &Path) -> Result<Listing> {
         let mut listing = Listing { classes: Vec::new(), files: Vec::new() };
         for class in entries(folder)?.into_iter().filter(|p| p.is_dir()) {

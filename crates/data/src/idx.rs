@@ -25,7 +25,8 @@ pub(crate) const FASHION_CLASSES: [&str; 10] = [
     "ankle boot",
 ];
 
-/// Reads a pair of IDX files of square grey images and labels below 10; grey is replicated to three channels.
+/// Reads a pair of IDX files of square gray images and labels below 10; gray is replicated to three
+/// channels.
 ///
 /// # Errors
 /// Wrong magic, length or label, truncated gzip: each names file and offset.
@@ -83,8 +84,8 @@ pub(crate) fn parse_pair(
     )
 }
 
-/// Dimensions and the bytes after the header, checked against each other. What is compressed is inflated no further than the header
-/// promises, and one that promises more than [`LIMIT`] not at all.
+/// Dimensions and the bytes after the header, checked against each other. Compressed data is
+/// inflated no further than the header declares, and not at all if that is more than [`LIMIT`].
 fn parse(path: &Path, bytes: &[u8], magic: u32) -> Result<(Vec<usize>, Vec<u8>)> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
         return parse_stream(path, MultiGzDecoder::new(bytes), magic);

@@ -10,7 +10,7 @@ pub fn folder(data_dir: &Path, side: usize) -> PathBuf {
     data_dir.join(format!("imagenet-{side}"))
 }
 
-/// The parts of ImageNet that the folder `from` has: `train`, and `val` where it is there.
+/// The parts of ImageNet that the folder `from` has: `train`, and `val` if it exists.
 ///
 /// # Errors
 /// No `train` folder.
@@ -27,8 +27,8 @@ pub fn parts(from: &Path) -> Result<Vec<&'static str>> {
     Ok(parts)
 }
 
-/// Packs `from/train` and, where it is there, `from/val` into `out/train` and `out/val`; `progress` gets the part's name too. Returns the
-/// packs.
+/// Packs `from/train` and, if it exists, `from/val` into `out/train` and `out/val`; `progress` also
+/// gets the part's name. Returns the packs.
 ///
 /// # Errors
 /// Those of [`parts`] and of [`pack::pack`].
@@ -48,7 +48,8 @@ pub fn pack(
         )
     };
     let parts = parts(from)?;
-    // A defect of the second is better known before the first is packed, which lists its own files.
+    // List the second part before the first is packed, so that its defects show early. Packing
+    // lists the first.
     parts.iter().skip(1).try_for_each(|part| Listing::of(&from.join(part)).map(drop))?;
     parts.iter().map(one).collect()
 }
@@ -72,15 +73,16 @@ pub(crate) fn open(data_dir: &Path, split: Split, side: usize) -> Result<Packed>
     Packed::open(&folder.join(part))
 }
 
-/// Reads and checks every pack of ImageNet in `data_dir`; `progress` gets images so far and in all of a pack. Returns a line for each.
+/// Reads and checks every pack of ImageNet in `data_dir`; `progress` gets a pack's images so far
+/// and in total. Returns a line for each pack.
 ///
 /// # Errors
-/// No pack, or the first file or image that is not what was packed.
+/// No pack, or the first file or image that differs from what was packed.
 pub fn verify(data_dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<String>> {
     let mut report = Vec::new();
     let entries = match std::fs::read_dir(data_dir) {
         Ok(entries) => Some(entries),
-        // A folder that is not there holds no pack.
+        // A missing folder holds no pack.
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
         Err(e) => return Err(Error::io("list", data_dir)(e)),
     };

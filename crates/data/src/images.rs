@@ -93,7 +93,7 @@ impl Images {
         Images { side, pixels, ..self.clone() }
     }
 
-    /// Images `range`, as a set of their own.
+    /// The images in `range`, as a separate set.
     ///
     /// # Panics
     /// When the range is out of bounds.

@@ -1,5 +1,5 @@
-//! Data sets as byte images: readers for CIFAR-10, STL-10, IDX and image folders, packs for folders that memory cannot hold, the embedded
-//! Fashion-MNIST, and checked downloads.
+//! Data sets as byte images: readers for CIFAR-10, STL-10, IDX and image folders, packs for folders
+//! too large for memory, the embedded Fashion-MNIST, and checked downloads.
 //!
 //! ```
 //! use sngan_data::{ImageSource, Split, load};
@@ -42,8 +42,8 @@ pub enum Split {
     /// What FID compares with: CIFAR-10's test images, 10,000 of STL-10's unlabeled ones, Fashion-MNIST's 2,000 held-out ones, ImageNet's
     /// `val`, a folder's `test` or `val`.
     Reference,
-    /// Images that no training sees: the reference, but for STL-10, whose reference is a part of what is trained on, the 8,000 labeled test
-    /// images.
+    /// Images that are not trained on: the reference. For STL-10, whose reference is also trained
+    /// on, these are the 8,000 labeled test images.
     HeldOut,
 }
 
@@ -66,7 +66,8 @@ pub fn load(
     }
 }
 
-/// A split to train from, at `side` pixels: in memory, but for ImageNet, which is read from its pack image by image.
+/// A split to train from, at `side` pixels: in memory, except for ImageNet, which is read from its
+/// pack image by image.
 ///
 /// # Errors
 /// As [`load`].

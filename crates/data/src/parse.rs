@@ -1,5 +1,5 @@
-//! The readers on bytes that are in memory already: for programs that do not keep data sets in the folders that [`crate::load`] knows, and
-//! for tests that feed them anything.
+//! The readers on bytes in memory: for programs that do not keep data sets in the folders of
+//! [`crate::load`], and for tests that feed them arbitrary bytes.
 
 use crate::{Images, Result, cifar10, idx, stl10};
 use std::path::Path;

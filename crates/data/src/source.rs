@@ -1,10 +1,11 @@
-//! What training draws its images from: a set in memory, or one packed on disk that memory could not hold.
+//! The source of training images: a set in memory, or one packed on disk because it is too large
+//! for memory.
 
 use crate::{Images, Result};
 
 /// Byte images `[3, side, side]` with labels, read one at a time.
 ///
-/// [`Images`] holds all of them in memory; [`crate::pack::Packed`] reads each from disk when it is asked for.
+/// [`Images`] holds all of them in memory; [`crate::pack::Packed`] reads each from disk on request.
 pub trait ImageSource: std::fmt::Debug + Send + Sync {
     /// Data set and split, such as `imagenet:train`.
     fn name(&self) -> &str;
@@ -21,7 +22,7 @@ pub trait ImageSource: std::fmt::Debug + Send + Sync {
     /// Appends image `i`, `[3, side, side]`, RGB planes, 0–255, to `out`.
     ///
     /// # Errors
-    /// When the image cannot be read, or is no longer what was packed.
+    /// When the image cannot be read, or no longer equals what was packed.
     ///
     /// # Panics
     /// When there is no such image.

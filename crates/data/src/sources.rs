@@ -5,11 +5,11 @@ use crate::{Error, Result, cifar10, stl10};
 /// A checksum, in lower-case hex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checksum {
-    /// MD5, where the publisher gives nothing better.
+    /// MD5, if the publisher gives nothing better.
     Md5(&'static str),
     /// SHA-256.
     Sha256(&'static str),
-    /// The first eight digits of the SHA-256, where the publisher put no more into the file's name.
+    /// The first eight digits of the SHA-256, if the publisher put no more into the file's name.
     Sha256Prefix(&'static str),
 }
 
@@ -28,15 +28,15 @@ impl std::fmt::Display for Checksum {
 pub struct Remote {
     /// Its name, here and below the source's address.
     pub name: &'static str,
-    /// Size in bytes, where the publisher states it.
+    /// Size in bytes, if the publisher states it.
     pub bytes: Option<u64>,
     /// Any one of these must match.
     pub checksums: &'static [Checksum],
-    /// Whole addresses of the same bytes, tried in turn where the source's own gives nothing.
+    /// Full addresses of the same bytes, tried in turn if the source's own gives nothing.
     pub mirrors: &'static [&'static str],
 }
 
-/// What becomes of an archive.
+/// How an archive is unpacked.
 #[derive(Debug, Clone, Copy)]
 pub struct Unpack {
     /// Folder in the archive and below the data folder.
@@ -62,11 +62,11 @@ pub struct Source {
     pub files: &'static [Remote],
     /// Archives are unpacked.
     pub unpack: Option<Unpack>,
-    /// What reads the files, and so can tell whether they are whole.
+    /// The reader of the files, which can check that they are whole.
     pub reader: Reader,
 }
 
-/// Who reads a source's files.
+/// The readers of a source's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
     /// CIFAR-10's binary batches.
@@ -198,7 +198,7 @@ const SOURCES: &[Source] = &[
 /// The data set of this name.
 ///
 /// # Errors
-/// No such set; ImageNet, which is not fetched.
+/// An unknown set; ImageNet, which is not fetched.
 pub(crate) fn source(name: &str) -> Result<&'static Source> {
     if name == "imagenet" {
         return Err(Error::Invalid(

@@ -1,4 +1,5 @@
-//! STL-10's binary version: 96x96 images as three planes, each stored column by column, and label bytes from 1 to 10 in files of their own.
+//! STL-10's binary version: 96x96 images as three planes, each stored column by column, and label
+//! bytes from 1 to 10 in separate files.
 
 use crate::images::resize_one;
 use crate::{Error, Images, Result, Split};
@@ -14,16 +15,18 @@ pub(crate) const FOLDER: &str = "stl10_binary";
 const SIDE: usize = 96;
 /// Bytes of an image.
 const IMAGE: usize = 3 * SIDE * SIDE;
-/// Images read before they are resized: 7 MB, so that the 2.76 GB of unlabeled images never stand in memory at once.
+/// Images read before they are resized: 7 MB, so that the 2.76 GB of unlabeled images are never in
+/// memory at once.
 const CHUNK: usize = 256;
-/// Images of FID's reference: the paper scores against 10,000 real images, and the authors used the unlabeled ones alone.
+/// Images of FID's reference: the paper scores against 10,000 real images, and the authors used
+/// only the unlabeled ones.
 const REFERENCE: usize = 10_000;
 /// Seeds the choice of the reference.
 const REFERENCE_SEED: &[u8] = b"sngan stl10 reference 0";
 const CLASSES: [&str; 10] =
     ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
 
-/// Files of a part: images, and labels where it has any.
+/// Files of a part: images, and labels if it has any.
 pub(crate) struct Subset {
     images: &'static str,
     labels: Option<&'static str>,
@@ -34,8 +37,8 @@ const UNLABELED: Subset = Subset { images: "unlabeled_X.bin", labels: None, n: 1
 const TRAIN: Subset = Subset { images: "train_X.bin", labels: Some("train_y.bin"), n: 5_000 };
 const TEST: Subset = Subset { images: "test_X.bin", labels: Some("test_y.bin"), n: 8_000 };
 
-/// Reads a split from `data_dir/stl10_binary` at `side` pixels: the 100,000 unlabeled images; a fixed 10,000 of them as reference; the 8,000
-/// labeled test images, which no training sees.
+/// Reads a split from `data_dir/stl10_binary` at `side` pixels: the 100,000 unlabeled images; a
+/// fixed 10,000 of them as reference; the 8,000 labeled test images, which are not trained on.
 pub(crate) fn load(data_dir: &Path, split: Split, side: usize) -> Result<Images> {
     let folder = data_dir.join(FOLDER);
     match split {
@@ -51,7 +54,7 @@ pub(crate) fn load(data_dir: &Path, split: Split, side: usize) -> Result<Images>
     }
 }
 
-/// A line about each part that is there, for `sngan data verify`.
+/// A line about each existing part, for `sngan data verify`.
 pub(crate) fn check(data_dir: &Path) -> Result<Vec<String>> {
     let folder = data_dir.join(FOLDER);
     [UNLABELED, TRAIN, TEST]
@@ -159,7 +162,7 @@ fn read_labels(folder: &Path, part: &Subset) -> Result<Vec<u32>> {
     let path = folder.join(part.labels.unwrap_or_default());
     let file = File::open(&path).map_err(Error::io("read", &path))?;
     let mut bytes = Vec::new();
-    // One more than there should be is enough to see that the file is too long.
+    // One byte more than expected is enough to see that the file is too long.
     file.take(part.n as u64 + 1).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
     parse_labels(&path, &bytes, part.n)
 }
@@ -196,8 +199,8 @@ pub(crate) fn parse(
     Images::new("stl10".into(), side, pixels, classes, CLASSES.map(String::from).into())
 }
 
-/// `k` of `n` images, in increasing order: those with the smallest hashes of seed and index. A choice that no library's random generator can
-/// change.
+/// `k` of `n` images, in increasing order: those with the smallest hashes of seed and index. The
+/// choice does not depend on a library's random generator.
 fn reference(n: usize, k: usize) -> Vec<u32> {
     let hash = |i: u32| {
         let mut hash = Sha256::new();

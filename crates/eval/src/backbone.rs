@@ -5,10 +5,10 @@ use sngan_data::fetch;
 use sngan_experiment::{Dataset, ScorePlan};
 use std::path::{Path, PathBuf};
 
-/// Which of Inception's logits the Inception score is taken on.
+/// Which of Inception's logits the inception score uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Logits {
-    /// Without the dense layer's bias, as the authors of the score and torch-fidelity do.
+    /// Without the dense layer's bias, like the authors of the score and torch-fidelity.
     #[default]
     Unbiased,
     /// With it; scores are stamped `logit-bias`.
@@ -31,33 +31,35 @@ pub struct BackboneOptions {
 /// A network that gives features and class logits.
 #[derive(Debug)]
 pub enum Backbone {
-    /// A small classifier; scores through it are comparable with each other only.
+    /// A small classifier; scores from it are comparable only with each other.
     Scorer(Scorer),
-    /// Inception-v3 of 2015-12-05, which the scores are defined by.
+    /// Inception-v3 of 2015-12-05, which defines the scores.
     Inception(Box<Inception>, Logits),
-    /// No network, for what is taken of pixels.
+    /// No network, for metrics on pixels.
     Absent,
 }
 
-/// What a backbone says about N images.
+/// The outputs of a backbone for N images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackboneFeatures {
-    /// `[N, pool]`: what distances are taken on.
+    /// `[N, pool]`: the features used for distances.
     pub pool: Vec<f32>,
-    /// `[N, classes]`: what the inception score is taken on.
+    /// `[N, classes]`: the logits used for the inception score.
     pub logits: Vec<f32>,
 }
 
 impl Backbone {
     /// Inception's name on the command line and in experiment files.
     pub const INCEPTION: &str = "inception";
-    /// Name of whichever there is: Inception if its weights are in the data folder, else the data set's scorer, else none.
+    /// Name of the available one: Inception if its weights are in the data folder, else the data
+    /// set's scorer, else none.
     pub const INCEPTION_OR_SCORER: &str = "inception-or-scorer";
 
-    /// The backbone `name` for images of `dataset`; `None` for `none`, and where `inception-or-scorer` finds neither.
+    /// The backbone `name` for images of `dataset`; `None` for `none`, and if `inception-or-scorer`
+    /// finds neither.
     ///
     /// # Errors
-    /// An unknown name; weights that are missing or another network's.
+    /// An unknown name; weights that are missing or belong to another network.
     pub fn named(
         name: &str,
         dataset: Dataset,
@@ -112,7 +114,7 @@ impl Backbone {
         }
     }
 
-    /// SHA-256 of its weights file, in hex; empty where there is none.
+    /// SHA-256 of its weights file, in hex; empty if there is none.
     pub fn sha256(&self) -> &str {
         match self {
             Backbone::Scorer(scorer) => scorer.sha256(),
@@ -121,7 +123,7 @@ impl Backbone {
         }
     }
 
-    /// Features that distances are taken on.
+    /// Number of features used for distances.
     pub fn pool_dim(&self) -> usize {
         match self {
             Backbone::Scorer(scorer) => scorer.spec().features(),
@@ -130,7 +132,7 @@ impl Backbone {
         }
     }
 
-    /// Classes that the inception score is taken on.
+    /// Number of classes used for the inception score.
     pub fn classes(&self) -> usize {
         match self {
             Backbone::Scorer(scorer) => scorer.spec().classes,
@@ -139,7 +141,7 @@ impl Backbone {
         }
     }
 
-    /// How images of `side` come to the network, as protocols record it.
+    /// How images of `side` are brought to the network's input size, as recorded in protocols.
     pub fn resize(&self, side: usize) -> String {
         match self {
             Backbone::Scorer(scorer) => scorer.resize(side),
@@ -148,7 +150,7 @@ impl Backbone {
         }
     }
 
-    /// What sets scores of logits apart.
+    /// What distinguishes scores on logits.
     pub(crate) fn logit_stamp(&self) -> Option<&'static str> {
         matches!(self, Backbone::Inception(_, Logits::Biased)).then_some("logit-bias")
     }
@@ -156,7 +158,7 @@ impl Backbone {
     /// Features and logits of `bytes`, `[N, 3, side, side]`.
     ///
     /// # Errors
-    /// When the length is no multiple of an image, a kernel fails, or there is no network.
+    /// When the length is not a multiple of an image, a kernel fails, or there is no network.
     pub fn features(&self, bytes: &[u8], side: usize) -> Result<BackboneFeatures> {
         match self {
             Backbone::Scorer(scorer) => {
@@ -185,14 +187,14 @@ impl Backbone {
 }
 
 impl BackboneOptions {
-    /// Where Inception's weights are looked for.
+    /// Where Inception's weights are looked up.
     fn inception_weights(&self) -> Option<PathBuf> {
         self.weights
             .clone()
             .or_else(|| self.data_dir.as_deref().map(|dir: &Path| fetch::inception_weights(dir)))
     }
 
-    /// What to do where no file of Inception's weights is.
+    /// What to do if there is no file of Inception's weights.
     fn no_inception(&self) -> Error {
         let path = self.inception_weights();
         let place =

@@ -1,7 +1,9 @@
-//! Features on disk: a scoring that was cut off takes them up again, and the same images are never put through a network twice.
+//! Features on disk: an interrupted scoring continues from them, and the same images never go
+//! through a network twice.
 //!
-//! A file holds the features of one block of images and is named by the SHA-256 of the images' bytes and of all that the features depend on,
-//! so it serves whoever meets the same block again, and nothing need be said about where images came from.
+//! A file holds the features of one block of images. Its name is the SHA-256 of the images' bytes
+//! and of everything else that the features depend on. So it serves any later scoring of the same
+//! block, wherever the images come from.
 
 use crate::backbone::{Backbone, BackboneFeatures};
 use crate::{Error, Result};
@@ -17,12 +19,13 @@ pub struct FeatureCache {
 }
 
 impl FeatureCache {
-    /// The folder `folder`, which need not exist yet.
+    /// A cache in `folder`, which need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> FeatureCache {
         FeatureCache { folder: folder.into() }
     }
 
-    /// [`Backbone::features`], from the folder where they are in it, else computed and put there. A damaged file is computed again.
+    /// [`Backbone::features`], read from the folder if they are there, else computed and stored. A
+    /// damaged file is computed again.
     ///
     /// # Errors
     /// As [`Backbone::features`]; a file that cannot be written.
@@ -108,7 +111,7 @@ mod tests {
         };
         assert_eq!(files().len(), 1);
 
-        // What is read is what the file says.
+        // The features read are those in the file.
         let other = BackboneFeatures { pool: vec![7.0; first.pool.len()], ..first.clone() };
         std::fs::write(&files()[0], encode(&other, 2).unwrap()).unwrap();
         assert_eq!(cache.features(&backbone, &images, 16).unwrap(), other);

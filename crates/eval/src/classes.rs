@@ -12,7 +12,7 @@ use sngan_tensor::rng::Streams;
 /// The choice of pairs is part of the protocol, so its seed is fixed.
 const PAIR_SEED: u64 = 0;
 
-/// Images of each class: the protocol's number is of all classes together.
+/// Images of each class: the protocol's number is the total over all classes.
 pub(crate) fn per_class(name: ProtocolName, samples: &dyn Samples) -> Result<usize> {
     let classes = samples.classes();
     if classes == 0 {
@@ -30,7 +30,8 @@ pub(crate) fn per_class(name: ProtocolName, samples: &dyn Samples) -> Result<usi
     }
 }
 
-/// Mean similarity of `pairs` random pairs of different images of each class, of which `n` are looked at.
+/// Mean similarity of `pairs` random pairs of different images of each class, chosen among `n`
+/// images per class.
 pub(crate) fn ms_ssim(
     samples: &mut dyn Samples,
     n: usize,
@@ -83,7 +84,8 @@ fn check_available(samples: &dyn Samples, class: u32, n: usize) -> Result<()> {
     }
 }
 
-/// Mean of the FIDs within classes. On the real side a class may have no more images than there are features, but two at least.
+/// Mean of the FIDs within classes. On the real side a class may have no more images than there are
+/// features, but needs at least two.
 pub(crate) fn intra_fid(
     pass: &Pass<'_>,
     samples: &mut dyn Samples,
@@ -110,7 +112,8 @@ pub(crate) fn intra_fid(
     Ok(mean_and_std(&distances))
 }
 
-/// The real class of each class of `samples`: the one of the same name, or where those have numbers alone, of the same number.
+/// The real class of each class of `samples`: the one of the same name or, if those only have
+/// numbers, of the same number.
 fn counterparts(samples: &dyn Samples, real: &dyn Samples) -> Result<Vec<u32>> {
     let (Some(ours), Some(theirs)) = (samples.class_names(), real.class_names()) else {
         return match (samples.classes(), real.classes()) {

@@ -1,4 +1,4 @@
-//! One pass over images: through the network once, into everything that scores are made of.
+//! One pass over images: through the network once, collecting everything that scores need.
 
 use crate::backbone::{Backbone, BackboneFeatures};
 use crate::cache::FeatureCache;
@@ -9,10 +9,10 @@ use crate::{Error, Result, Rows};
 use sngan_experiment::ProtocolName;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Told how many of how many images are done.
+/// Called with the number of images done and their total.
 pub type BlockProgress<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
-/// What a pass is to bring; each of the first so many images.
+/// What a pass should collect, each from this many of the first images.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
     pub(crate) moments: BTreeSet<usize>,
@@ -21,7 +21,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// What the protocols `names`, those within classes left out, need of generated images.
+    /// What the protocols `names`, except those within classes, need of generated images.
     pub(crate) fn of(names: &[ProtocolName]) -> Wanted {
         let mut wanted = Wanted::default();
         for name in names {
@@ -46,7 +46,7 @@ impl Wanted {
     }
 }
 
-/// What a pass brought.
+/// What a pass collected.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
     moments: BTreeMap<usize, Moments>,
@@ -67,7 +67,7 @@ impl Collected {
         self.scores.get(&name).ok_or_else(|| missing("logits", name.samples()))
     }
 
-    /// Moments that were not taken in a pass but read.
+    /// Moments that were read, not collected in a pass.
     pub(crate) fn of_moments(n: usize, moments: Moments) -> Collected {
         Collected { moments: BTreeMap::from([(n, moments)]), ..Collected::default() }
     }
@@ -86,7 +86,7 @@ pub(crate) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Collects `wanted` of `samples`, of one class where it is named.
+    /// Collects `wanted` from `samples`, of only one class if `class` is given.
     pub(crate) fn collect(
         &self,
         samples: &mut dyn Samples,
@@ -107,7 +107,7 @@ impl Pass<'_> {
                 format!("{}: {available} are there; the protocol needs {total}", of()),
             ));
         }
-        // Before the images go through the network, which takes the time.
+        // Checked before the images go through the network, which takes most of the time.
         wanted.moments.iter().try_for_each(|n| self.check_enough(*n, of))?;
         let dim = self.backbone.pool_dim();
         let mut moments = wanted
@@ -142,7 +142,7 @@ impl Pass<'_> {
         Ok(Collected { moments, rows, scores })
     }
 
-    /// Refuses moments of too few images of what `of` says.
+    /// Refuses moments of too few images; `of` names these in the error.
     pub(crate) fn check_enough(&self, n: usize, of: impl Fn() -> String) -> Result<()> {
         let dim = self.backbone.pool_dim();
         match self.few {

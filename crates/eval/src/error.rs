@@ -9,7 +9,7 @@ pub enum Error {
     /// A file or a record.
     #[error(transparent)]
     Experiment(#[from] sngan_experiment::Error),
-    /// Operations of the networks, and files of PyTorch's.
+    /// Operations of the networks, and PyTorch files.
     #[error(transparent)]
     Tensor(#[from] sngan_tensor::Error),
     /// Images of a data set.
@@ -18,7 +18,7 @@ pub enum Error {
     /// Candle refused an operation.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
-    /// Whoever makes the images that are scored failed.
+    /// The source of the scored images failed.
     #[error(transparent)]
     Samples(Box<dyn std::error::Error + Send + Sync>),
     /// A score plan names a backbone that does not exist.
@@ -27,10 +27,10 @@ pub enum Error {
         /// The name given.
         name: String,
     },
-    /// A weights file is not what the network needs.
+    /// A weights file does not fit the network.
     #[error("failed to load scorer weights from {origin}: {reason}")]
     Weights {
-        /// The file, or such as `the embedded scorer-fashion`.
+        /// The file, or for example `the embedded scorer-fashion`.
         origin: String,
         /// The tensor concerned and what is wrong with it.
         reason: String,
@@ -54,7 +54,7 @@ pub enum Error {
         /// Feature dimension.
         dim: usize,
     },
-    /// A file with images or statistics is not what it should be.
+    /// A file with images or statistics is not valid.
     #[error("{path}: {reason}")]
     File {
         /// The file or folder concerned.
@@ -62,7 +62,7 @@ pub enum Error {
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// An input of the wrong size, or with numbers that are not finite.
+    /// An input with a wrong size, or with numbers that are not finite.
     #[error("{what}: {reason}")]
     Input {
         /// The input concerned.

@@ -19,28 +19,30 @@ use std::path::PathBuf;
 
 /// Stream of the order in which real images are scored as if generated; part of the protocol.
 const CEILING: &str = "ceiling";
-/// What protocols of pixels record as their network.
+/// What protocols on pixels record as their network.
 static NO_NETWORK: Backbone = Backbone::Absent;
 
-/// What an evaluator may do.
+/// Options of an evaluator.
 #[derive(Debug, Clone)]
 pub struct EvaluatorOptions {
-    /// Whether FID is taken of no more images than features; such scores are stamped `few-samples`.
+    /// Whether FID is allowed for no more images than features; such scores are stamped
+    /// `few-samples`.
     pub few: Few,
-    /// Where features are kept.
+    /// The folder for features.
     pub cache: Option<FeatureCache>,
-    /// Where references' statistics are kept.
+    /// The folder for references' statistics.
     pub statistics: Option<PathBuf>,
 }
 
 impl Default for EvaluatorOptions {
-    /// Too few images are refused; nothing is kept.
+    /// Refuses too few images and stores nothing.
     fn default() -> EvaluatorOptions {
         EvaluatorOptions { few: Few::Refused, cache: None, statistics: None }
     }
 }
 
-/// Scores images of one side through one backbone. One serves all runs of a sweep, from any thread.
+/// Scores images of one side with one backbone. One evaluator serves all runs of a sweep, from any
+/// thread.
 #[derive(Debug)]
 pub struct Evaluator {
     backbone: Backbone,
@@ -56,17 +58,19 @@ struct Gathered {
     against: Against,
     record: Reference,
     collected: Collected,
-    /// Kept where scores look at each class on its own.
+    /// Present if scores use each class separately.
     source: Option<Box<dyn ImageSource>>,
     /// Whether a class has no more images than there are features.
     rank_deficient: bool,
 }
 
 impl Evaluator {
-    /// An evaluator for the protocols `names` on images of `side` pixels; `real` is asked once for each real side that they need.
+    /// An evaluator for the protocols `names` on images of `side` pixels; `real` is called once for
+    /// each real side that they need.
     ///
     /// # Errors
-    /// Counts that no score can be taken with, said before hours of training; references that are missing or have another side.
+    /// Counts from which no score can be computed, reported before hours of training; references
+    /// that are missing or have another side.
     pub fn new(
         backbone: Backbone,
         names: &[ProtocolName],
@@ -88,7 +92,7 @@ impl Evaluator {
         Ok(evaluator)
     }
 
-    /// The protocols asked for.
+    /// The requested protocols.
     pub fn names(&self) -> &[ProtocolName] {
         &self.names
     }
@@ -134,7 +138,7 @@ impl Evaluator {
         Pass { backbone: &self.backbone, cache: self.options.cache.as_ref(), few: self.options.few }
     }
 
-    /// Brings one real side to what the protocols need of it.
+    /// Prepares what the protocols need of one real side.
     fn gather(
         &self,
         against: Against,
@@ -146,7 +150,7 @@ impl Evaluator {
             Real::Statistics(path) => {
                 let (statistics, provenance) = read_statistics(&path, &self.backbone, self.side)?;
                 let record = reference_of_statistics(&path, &statistics, provenance.as_ref());
-                // Foreign files do not say how many images they are of.
+                // Files from other programs do not record their number of images.
                 if provenance.is_some() {
                     self.pass().check_enough(record.n, || path.display().to_string())?;
                 }
@@ -212,18 +216,18 @@ impl Evaluator {
         }
     }
 
-    /// What a protocol sends images through; MS-SSIM looks at pixels.
+    /// The network of a protocol; MS-SSIM uses pixels.
     fn network(&self, name: ProtocolName) -> Option<&Backbone> {
         (!name.of_pixels()).then_some(&self.backbone)
     }
 
-    /// What sets a score apart from others of its protocol.
+    /// What distinguishes a score from others of its protocol.
     fn stamps(&self, name: ProtocolName) -> Vec<String> {
         let dim = self.backbone.pool_dim();
         let few = |n: usize| n > 0 && n <= dim;
         let stamp = match name {
             ProtocolName::Is { .. } => self.backbone.logit_stamp(),
-            // Statistics' own number of images stands in their record alone.
+            // Statistics' number of images is only in their own record.
             ProtocolName::Fid { samples, .. } => (few(samples)
                 || self.reference(name).is_ok_and(|r| few(r.record.n)))
             .then_some("few-samples"),
@@ -241,7 +245,8 @@ impl Evaluator {
     /// Scores `samples` by the protocols `names`, which are among those the evaluator was made for, after `gen_updates` generator updates.
     ///
     /// # Errors
-    /// Images of another side, too few of them or none with classes where a protocol needs those; numbers that are not finite.
+    /// Images of another side; too few images, or none with classes if a protocol needs them;
+    /// numbers that are not finite.
     pub fn score(
         &self,
         names: &[ProtocolName],
@@ -349,9 +354,10 @@ impl Evaluator {
         }
     }
 
-    /// The real data's own scores: images of `train`, after a seeded shuffle, scored as if generated, and recorded under the generated images'
-    /// protocol (`truncate`), beside whose scores they stand. Protocols that need more images than
-    /// there are, or classes where there are none, are left out.
+    /// The real data's own scores: images of `train`, after a seeded shuffle, scored as if
+    /// generated, and recorded under the generated images' protocol (`truncate`), because they are
+    /// shown beside those scores. Protocols that need more images than there are, or classes that
+    /// are missing, are left out.
     ///
     /// # Errors
     /// As [`Evaluator::score`].
@@ -368,7 +374,7 @@ impl Evaluator {
         )
     }
 
-    /// The protocols that [`Evaluator::ceiling`] scores `train` by.
+    /// The protocols that [`Evaluator::ceiling`] uses to score `train`.
     pub fn ceiling_names(&self, train: &dyn ImageSource) -> Vec<ProtocolName> {
         let possible = |name: &ProtocolName| {
             name.samples() <= train.len() && !(name.within_classes() && train.classes().len() < 2)

@@ -2,9 +2,11 @@
 //!
 //! `FID = |μ₁ − μ₂|² + tr S₁ + tr S₂ − 2 tr (S₁ S₂)^½`.
 //!
-//! The last trace is the sum of the square roots of the eigenvalues of `S₁ S₂`. With a Cholesky factor `S₁ = L Lᵀ` these are the eigenvalues
-//! of `Lᵀ S₂ L`, which is symmetric: one factor and one decomposition without vectors. Where neither covariance has a factor, because both are
-//! singular, `S₁^½ S₂ S₁^½` serves, which costs a second decomposition. Neither needs the usual fudge term on the diagonal.
+//! The last trace is the sum of the square roots of the eigenvalues of `S₁ S₂`. With a Cholesky
+//! factor `S₁ = L Lᵀ` these are the eigenvalues of `Lᵀ S₂ L`, which is symmetric: one factorization
+//! and one decomposition without vectors. If neither covariance has a factor, because both are
+//! singular, `S₁^½ S₂ S₁^½` is used instead, which costs a second decomposition. Neither needs the
+//! usual fudge term on the diagonal.
 
 use crate::moments::PANEL;
 use crate::{Error, Moments, Result};
@@ -16,7 +18,7 @@ use rayon::prelude::*;
 /// The distance, at least 0 (rounding can bring the sum below).
 ///
 /// # Errors
-/// When the dimensions differ or an eigen-decomposition does not converge.
+/// When the dimensions differ or an eigendecomposition does not converge.
 pub fn frechet_distance(a: &Moments, b: &Moments) -> Result<f64> {
     if a.dim() != b.dim() {
         return Err(Error::input(
@@ -46,16 +48,18 @@ fn trace(matrix: &Mat<f64>) -> f64 {
     (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum()
 }
 
-/// The lower triangular factor with zeros above its diagonal; `None` where the matrix is not positive definite.
+/// The lower triangular factor with zeros above its diagonal; `None` if the matrix is not positive
+/// definite.
 fn cholesky(matrix: &Mat<f64>) -> Option<Mat<f64>> {
     let factor = matrix.llt(Side::Lower).ok()?;
     let l = factor.L();
-    // A pivot of zero need not end the factorization.
+    // A zero pivot does not always end the factorization.
     let finite = (0..l.ncols()).all(|j| l.col(j).iter().all(|x| x.is_finite()) && l[(j, j)] > 0.0);
     finite.then(|| Mat::from_fn(l.nrows(), l.ncols(), |i, j| if i < j { 0.0 } else { l[(i, j)] }))
 }
 
-/// The lower triangle of `Lᵀ S L` by columns, panel by panel of them; each is computed on one thread, so bits do not depend on their number.
+/// The lower triangle of `Lᵀ S L` by columns, in panels of columns. Each panel is computed on one
+/// thread, so bits do not depend on the number of threads.
 fn between(l: MatRef<'_, f64>, s: MatRef<'_, f64>) -> Vec<f64> {
     let dim = l.nrows();
     let mut values = vec![0.0; dim * dim];
@@ -153,7 +157,7 @@ mod tests {
         let b = Moments::new(vec![0.0; 3], &[0.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0]).unwrap();
         assert!((distance(&a, &b) - 5.0).abs() < ROOTED);
         assert!(distance(&a, &a) < ROOTED);
-        // One of the two has a factor, whichever side it stands on: Σ (√s₁ − √s₂)² again.
+        // One of the two has a factor, on either side: Σ (√s₁ − √s₂)² again.
         let whole =
             Moments::new(vec![0.0; 3], &[9.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]).unwrap();
         assert!((distance(&a, &whole) - (4.0 + 1.0 + 1.0)).abs() < ROOTED);

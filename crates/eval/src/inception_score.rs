@@ -16,7 +16,7 @@ pub struct InceptionScore {
     pub std: f64,
 }
 
-/// Scores `logits`, `[N, classes]`, of `N / sets` images each with independent sets, or of all N in splits.
+/// Scores `logits`, `[N, classes]`: independent sets of `N / sets` images each, or all N in splits.
 ///
 /// # Errors
 /// As [`ScoreSum`]'s.
@@ -31,12 +31,12 @@ pub fn inception_score(logits: &[f32], classes: usize, sets: Sets) -> Result<Inc
     sum.finish()
 }
 
-/// What an inception score is made of, summed over a stream of logits.
+/// The sums of an inception score over a stream of logits.
 #[derive(Debug, Clone)]
 pub struct ScoreSum {
     classes: usize,
     sets: Vec<SetSum>,
-    /// To which set each sample belongs.
+    /// The set of each sample.
     set_of: Vec<u32>,
     n: usize,
 }
@@ -52,11 +52,12 @@ struct SetSum {
 }
 
 impl ScoreSum {
-    /// Sums for `samples` images a set. Splits are contiguous parts, whose sizes differ by at most one, of a seeded shuffle: it matters for real
-    /// data, whose files may be sorted by class; for generated samples it changes nothing in distribution.
+    /// Sums for `samples` images per set. Splits are contiguous parts of a seeded shuffle; their
+    /// sizes differ by at most one. The shuffle matters for real data, whose files may be sorted by
+    /// class; for generated samples it does not change the distribution.
     ///
     /// # Errors
-    /// When there are fewer samples than splits, or nothing at all.
+    /// When there are fewer samples than splits, or none.
     pub fn new(samples: usize, sets: Sets, classes: usize) -> Result<ScoreSum> {
         let (count, set_of) = match sets {
             Sets::Splits(splits) => (splits, splits_of(samples, splits)),
@@ -76,7 +77,7 @@ impl ScoreSum {
     /// Adds `logits`, `[n, classes]`; those beyond the number of samples are left out.
     ///
     /// # Errors
-    /// When the length is no multiple of the classes, or a logit is not finite.
+    /// When the length is not a multiple of the classes, or a logit is not finite.
     pub fn add(&mut self, logits: &[f32]) -> Result<()> {
         let classes = self.classes;
         if !logits.len().is_multiple_of(classes) {
@@ -117,7 +118,7 @@ impl ScoreSum {
     }
 }
 
-/// To which split each sample belongs: splits are contiguous in the shuffled order.
+/// The split of each sample: splits are contiguous in the shuffled order.
 fn splits_of(samples: usize, splits: usize) -> Vec<u32> {
     let mut split_of = vec![0; samples];
     let order = Streams::new(SHUFFLE_SEED).permutation("inception-score", 0, samples);
@@ -137,17 +138,18 @@ impl SetSum {
             let log_p = f64::from(*x) - f64::from(max) - log_sum;
             let p = log_p.exp();
             *m += p;
-            // Continued by 0 where p underflows.
+            // Continued with 0 where p underflows.
             self.negative_entropy += if p > 0.0 { p * log_p } else { 0.0 };
         }
         self.n += 1;
     }
 
-    /// `exp` of the mean KL divergence from the set's own marginal: the marginal's entropy less the mean of the samples'.
+    /// `exp` of the mean KL divergence from the set's own marginal: the marginal's entropy minus
+    /// the mean of the samples'.
     fn score(&self) -> f64 {
         let n = self.n as f64;
         let log = |m: &f64| if *m > 0.0 { m / n * (m / n).ln() } else { 0.0 };
-        // Never negative, but for rounding.
+        // Never negative except by rounding.
         (self.negative_entropy / n - self.marginal.iter().map(log).sum::<f64>()).max(0.0).exp()
     }
 }
@@ -193,7 +195,8 @@ mod tests {
 
     #[test]
     fn spread_over_splits_has_ddof_0() {
-        // One sample a split scores 1; two different certain samples score 2. Three samples, two splits: {1, 2} or {1, 1}, by the shuffle.
+        // One sample per split scores 1; two different certain samples score 2. Three samples, two
+        // splits: {1, 2} or {1, 1}, by the shuffle.
         let score = inception_score(&[1e4, 0.0, 0.0, 1e4, 0.0, 1e4], 2, Sets::Splits(2)).unwrap();
         let possible = [(1.0, 0.0), (1.5, 0.5)];
         assert!(possible.iter().any(|(m, s)| (score.mean - m).abs() < ROUNDING && (score.std - s).abs() < ROUNDING), "{score:?}");

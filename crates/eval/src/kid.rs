@@ -1,6 +1,7 @@
-//! The kernel inception distance (Bińkowski et al., 2018): the squared maximum mean discrepancy between generated and real features under the
-//! cubic kernel `k(x, y) = (xᵀy/dim + 1)³`, by its unbiased estimator, which may be negative. The mean is over random subsets, for the
-//! estimator costs the square of their size.
+//! The kernel inception distance (Bińkowski et al., 2018): the squared maximum mean discrepancy
+//! between generated and real features under the cubic kernel `k(x, y) = (xᵀy/dim + 1)³`, by its
+//! unbiased estimator, which may be negative. The mean is over random subsets, because the
+//! estimator's cost is quadratic in their size.
 
 use crate::{Error, Result, Rows};
 use faer::linalg::matmul::matmul;
@@ -16,12 +17,13 @@ const SUBSET_SEED: u64 = 0;
 pub struct KernelDistance {
     /// Mean.
     pub mean: f64,
-    /// Standard deviation; none of a single subset.
+    /// Standard deviation; none for a single subset.
     pub std: Option<f64>,
 }
 
-/// The distance between rows of either side, over `subsets` subsets of `size` rows of each, drawn without replacement within a subset. Where
-/// `size` is all rows of both sides, the subsets would be equal, and one serves.
+/// The distance between rows of either side, over `subsets` subsets of `size` rows of each, drawn
+/// without replacement within a subset. If `size` is all rows of both sides, the subsets would be
+/// equal, and only one is used.
 ///
 /// # Errors
 /// When the dimensions differ, or a side has fewer than `size` rows, or a subset fewer than two.
@@ -65,7 +67,8 @@ pub fn kernel_distance(
     Ok(KernelDistance { mean, std: (subsets > 1).then(|| variance.sqrt()) })
 }
 
-/// How many of `subsets` subsets of `size` can differ: where `size` is all rows of both sides, they are the same one.
+/// How many of `subsets` subsets of `size` can differ: if `size` is all rows of both sides, they
+/// are all the same.
 pub fn distinct_subsets(subsets: usize, size: usize, sides: [usize; 2]) -> usize {
     if sides == [size; 2] { subsets.min(1) } else { subsets }
 }
@@ -80,7 +83,7 @@ fn discrepancy(x: MatRef<'_, f64>, y: MatRef<'_, f64>) -> f64 {
     within(x) + within(y) - 2.0 * kernel_sum(x, y) / (x.ncols() * y.ncols()) as f64
 }
 
-/// The kernel of two features' product.
+/// The kernel, from the product of two features.
 fn cubic(product: f64, dim: usize) -> f64 {
     (product / dim as f64 + 1.0).powi(3)
 }
@@ -108,7 +111,7 @@ mod tests {
         let (x, y) = (Rows::of(&[0.0, 1.0], 1).unwrap(), Rows::of(&[1.0, 2.0], 1).unwrap());
         let score = kernel_distance(&x, &y, 3, 2).unwrap();
         assert!((score.mean - (1.0 + 27.0 - 2.0 * 37.0 / 4.0)).abs() < 1e-12, "{score:?}");
-        // Three subsets of everything are one.
+        // Three subsets of all rows are one.
         assert_eq!((score.std, score), (None, kernel_distance(&x, &y, 1, 2).unwrap()));
     }
 

@@ -1,10 +1,13 @@
-//! Scores of generated images: inception score, FID, KID, precision and recall, and within classes FID and MS-SSIM.
+//! Scores of generated images: inception score, FID, KID, precision and recall, and FID and MS-SSIM
+//! within classes.
 //!
-//! Two ideas carry the crate. A *metric* is a function of plain numbers ([`inception_score`] of logits, [`fid`] of moments, [`kid`] and
-//! [`precision_recall`] of features, [`ms_ssim`] of pixels) that knows no network. An [`Evaluator`] binds the metrics to a [`Backbone`],
-//! references and protocols by name, sends images through the network once, block by block, and stamps every score with its whole protocol,
-//! so that scores taken differently never meet in one column. Backbones are Inception-v3, which published scores are taken through, and
-//! [`SCORERS`], small classifiers; scores through those are comparable with each other only.
+//! The crate has two main concepts. A *metric* is a function of plain numbers ([`inception_score`]
+//! of logits, [`fid`] of moments, [`kid`] and [`precision_recall`] of features, [`ms_ssim`] of
+//! pixels) and does not depend on a network. An [`Evaluator`] binds the metrics to a [`Backbone`],
+//! references and protocols by name. It sends images through the network once, block by block, and
+//! records every score with its whole protocol, so that scores under different protocols never
+//! share a column. Backbones are Inception-v3, the network of published scores, and [`SCORERS`],
+//! small classifiers whose scores are comparable only with each other.
 //!
 //! ```
 //! use sngan_eval::{Moments, fid::frechet_distance};
@@ -16,7 +19,7 @@
 //! # Ok::<(), sngan_eval::Error>(())
 //! ```
 //!
-//! `examples/fid_of_folders.rs` is the FID of two folders of images.
+//! `examples/fid_of_folders.rs` computes the FID of two folders of images.
 
 mod backbone;
 mod cache;

@@ -1,14 +1,14 @@
 //! Mean and covariance of features, from a stream of them.
 //!
-//! Rows are gathered into blocks of a fixed number, and blocks are summed in order, so the same rows in the same order give the same bits
-//! however they were handed over and whatever number of threads work.
+//! Rows are gathered into blocks of a fixed size, and blocks are summed in order. So the same rows
+//! in the same order give the same bits, for any division into calls and any number of threads.
 
 use crate::{Error, Result};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-/// Rows of a block: enough for the product to be worth its call, few enough to wait in memory.
+/// Rows per block: enough to make the product efficient, few enough to keep in memory.
 const BLOCK: usize = 256;
 /// Columns of a panel of a product; each is computed on one thread.
 pub(crate) const PANEL: usize = 256;
@@ -24,15 +24,16 @@ impl Moments {
     /// Moments of `features`, `[N, dim]`; the covariance has ddof 1.
     ///
     /// # Errors
-    /// [`Error::TooFewSamples`] when `N ≤ dim`: the covariance would be singular by construction. Also when the length is no multiple of
-    /// `dim`, or a feature is not finite.
+    /// [`Error::TooFewSamples`] when `N ≤ dim`: the covariance would be singular by construction.
+    /// Also when the length is not a multiple of `dim`, or a feature is not finite.
     pub fn of(features: &[f32], dim: usize) -> Result<Moments> {
         let mut sum = MomentsSum::new(dim)?;
         sum.add(features)?;
         sum.finish(Few::Refused)
     }
 
-    /// Moments given as numbers: `mean`, `[dim]`, and a symmetric `covariance`, `[dim, dim]` by rows.
+    /// Moments from given numbers: `mean`, `[dim]`, and a symmetric `covariance`, `[dim, dim]` by
+    /// rows.
     ///
     /// # Errors
     /// When the lengths do not fit, a number is not finite, or the covariance is not symmetric or has a negative variance.
@@ -77,27 +78,28 @@ impl Moments {
     }
 }
 
-/// Whether moments of no more samples than features are taken.
+/// Whether moments of no more samples than features are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Few {
     /// No: their covariance is singular by construction, and FID is far above that of more samples.
     Refused,
-    /// Yes, of two at least; the score is to be stamped.
+    /// Yes, with at least two; the score must be stamped.
     Allowed,
 }
 
-/// Sums that [`Moments`] are made of.
+/// Sums from which [`Moments`] are computed.
 #[derive(Debug, Clone)]
 pub struct MomentsSum {
     dim: usize,
     n: usize,
-    /// Mean of the first block: what is subtracted before squares are summed, so that none of their digits are lost.
+    /// Mean of the first block, subtracted before squares are summed to avoid cancellation.
     origin: Vec<f64>,
     /// Σ (x − origin).
     sum: Vec<f64>,
-    /// Σ (x − origin)(x − origin)ᵀ, `[dim, dim]` by columns; what stands above the diagonal's panels is not used.
+    /// Σ (x − origin)(x − origin)ᵀ, `[dim, dim]` by columns; values above the diagonal's panels are
+    /// not used.
     products: Vec<f64>,
-    /// Rows that wait for their block to be full.
+    /// Rows of the block that is not yet full.
     waiting: Vec<f64>,
 }
 
@@ -123,7 +125,7 @@ impl MomentsSum {
     /// Adds `rows`, `[n, dim]`.
     ///
     /// # Errors
-    /// When the length is no multiple of the dimension, or a feature is not finite.
+    /// When the length is not a multiple of the dimension, or a feature is not finite.
     pub fn add(&mut self, rows: &[f32]) -> Result<()> {
         let dim = self.dim;
         if !rows.len().is_multiple_of(dim) {
@@ -158,7 +160,7 @@ impl MomentsSum {
         self.n == 0
     }
 
-    /// Sums the waiting rows.
+    /// Sums the pending rows.
     fn close_block(&mut self) {
         let dim = self.dim;
         let mut rows = std::mem::take(&mut self.waiting);
@@ -193,7 +195,8 @@ impl MomentsSum {
     /// The moments of all rows added; the covariance has ddof 1.
     ///
     /// # Errors
-    /// [`Error::TooFewSamples`] when there are no more rows than features, or where that is allowed, fewer than two.
+    /// [`Error::TooFewSamples`] when there are no more rows than features or, if that is allowed,
+    /// fewer than two.
     pub fn finish(mut self, few: Few) -> Result<Moments> {
         let (n, dim) = (self.n, self.dim);
         if n < 2 || (few == Few::Refused && n <= dim) {

@@ -1,15 +1,21 @@
-//! Multi-scale structural similarity (Wang et al., 2003) of two images, 1 for equal ones: averaged over random pairs within a class it is the
-//! paper's measure of mode collapse (Section 4.2), lower for more varied images.
+//! Multi-scale structural similarity (Wang et al., 2003) of two images, 1 for equal ones. Averaged
+//! over random pairs within a class, it is the paper's measure of mode collapse (Section 4.2):
+//! lower for more varied images.
 //!
-//! Definition: on five scales, each half the one before (means over 2x2 pixels), the luminance, contrast and structure of either image are
-//! compared under a Gaussian window of 11x11 pixels, σ 1.5, at every place where it lies wholly in the image; the means over the plane are
-//! raised to [`WEIGHTS`] and multiplied, luminance at the last scale only. Each colour channel is compared alone, on 0–255 with K₁ 0.01 and
-//! K₂ 0.03; the score is the channels' mean, as in TensorFlow's `ssim_multiscale` and in pytorch-msssim.
+//! Definition: there are five scales, each half the one before (means over 2x2 pixels). On each,
+//! the luminance, contrast and structure of the two images are compared under a Gaussian window of
+//! 11x11 pixels, σ 1.5, wherever it lies wholly in the image. The means over the plane are raised
+//! to [`WEIGHTS`] and multiplied, with luminance only at the last scale. Each color channel is
+//! compared alone, on 0–255 with K₁ 0.01 and K₂ 0.03; the score is the channels' mean, as in
+//! TensorFlow's `ssim_multiscale` and in pytorch-msssim.
 //!
-//! Those libraries refuse sides under 161, where the window does not fit the last scale: they pad planes of odd side before they halve them. Here
-//! such a plane loses its last line, so the window fits from side 176 on. Below, as in the script that the measure was first taken with on
-//! GANs' 128x128 images (Odena et al., 2017), the window shrinks to the plane's side, σ in proportion ([`shrinks`] tells, and protocols are
-//! stamped). All five scales stay, so that the weights mean the same at every side; below 16 pixels nothing is left of the last. A mean contrast below 0, which a fractional power cannot take, counts as 0.
+//! Those libraries pad planes of odd side before they halve them, and refuse sides under 161, at
+//! which the window does not fit the last scale. Here such a plane loses its last line, so the
+//! window fits from side 176 on. Below that, the window shrinks to the plane's side, and σ in
+//! proportion ([`shrinks`] tells, and protocols are stamped). So does the script that first applied
+//! the measure to GANs' 128x128 images (Odena et al., 2017). All five scales stay, so the weights
+//! mean the same at every side; below 16 pixels nothing is left of the last scale. A mean contrast
+//! below 0, which has no fractional power, counts as 0.
 
 use crate::{Error, Result};
 
@@ -21,7 +27,7 @@ const WINDOW: usize = 11;
 const SIGMA: f64 = 1.5;
 /// (K₁·255)² and (K₂·255)².
 const C: [f64; 2] = [(0.01 * 255.0) * (0.01 * 255.0), (0.03 * 255.0) * (0.03 * 255.0)];
-/// The least side that five scales leave a pixel of.
+/// The smallest side at which the fifth scale still has a pixel.
 pub const LEAST_SIDE: usize = 16;
 
 /// Whether the window shrinks on the last scale of images of this side.
@@ -65,7 +71,7 @@ fn channel(mut a: Plane, mut b: Plane) -> f64 {
     product
 }
 
-/// A square of numbers.
+/// A square plane of numbers.
 struct Plane {
     side: usize,
     values: Vec<f64>,
@@ -76,7 +82,7 @@ impl Plane {
         Plane { side, values: bytes.iter().map(|b| f64::from(*b)).collect() }
     }
 
-    /// Number by number of two planes.
+    /// Combines two planes elementwise.
     fn zip(&self, other: &Plane, f: impl Fn(f64, f64) -> f64) -> Plane {
         Plane {
             side: self.side,
@@ -127,7 +133,7 @@ fn window(side: usize) -> Vec<f64> {
     values.into_iter().map(|v| v / sum).collect()
 }
 
-/// Means over the plane of the similarity, and of its contrast and structure alone.
+/// Means over the plane of the similarity, and of only its contrast and structure.
 fn compare(a: &Plane, b: &Plane) -> (f64, f64) {
     let window = window(a.side);
     let smooth = |plane: &Plane| plane.windowed(&window);

@@ -1,4 +1,5 @@
-//! Headers of NumPy's arrays, from files that may be anything: what a header claims costs no memory before it is there.
+//! Headers of NumPy's arrays, from untrusted files: no memory is allocated for data that a header
+//! claims before the data is read.
 
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 use std::io::{Cursor, Read};
@@ -40,7 +41,7 @@ impl Numbers {
     }
 }
 
-/// What stands before an array's numbers.
+/// The header before an array's numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) numbers: Numbers,
@@ -51,10 +52,10 @@ pub(crate) struct Header {
     pub(crate) length: u64,
 }
 
-/// Reads a header; the reader then stands at the first number.
+/// Reads a header; the reader is then at the first number.
 ///
 /// # Errors
-/// What is wrong with it, to be read after the file's name.
+/// What is wrong with it, as text to follow the file's name.
 pub(crate) fn header(reader: &mut impl Read) -> Result<Header, String> {
     let bad =
         |e: &dyn std::fmt::Display| format!("is no NumPy array ({e}); write or copy it again");
@@ -74,7 +75,8 @@ pub(crate) fn header(reader: &mut impl Read) -> Result<Header, String> {
     let mut bytes = [&start[..], &length[..width]].concat();
     bytes.resize(bytes.len() + text, 0);
     reader.read_exact(&mut bytes[8 + width..]).map_err(|e| bad(&e))?;
-    // The parser's time doubles with each bracket within another; a plain array has those of its dictionary and of its shape.
+    // The parser's time doubles with each nested bracket; a plain array only has those of its
+    // dictionary and of its shape.
     if bytes[8 + width..].iter().filter(|b| b"([{".contains(b)).count() > 2 {
         return Err(bad(&"its header nests values; arrays of records are not read here"));
     }
@@ -109,7 +111,7 @@ fn numbers(dtype: &DType) -> Result<Numbers, String> {
     found.map_err(|found| wrong_numbers(&found))
 }
 
-/// Said of numbers that are none of those that are read here.
+/// The message for unsupported number types.
 pub(crate) fn wrong_numbers(found: &str) -> String {
     format!(
         "holds {found}; images are uint8 in 0..=255, or float32 or float64 in [-1, 1], statistics float32 or float64, little-endian"

@@ -1,6 +1,7 @@
-//! Precision and recall by nearest neighbours (Kynkäänniemi et al., 2019). Around each sample of a set stands a ball that reaches to its k-th
-//! nearest neighbour in the set; the balls together stand for the set's manifold. Precision is the share of generated samples on the real
-//! manifold, recall the share of real samples on the generated one.
+//! Precision and recall by nearest neighbors (Kynkäänniemi et al., 2019). Each sample of a set has
+//! a ball whose radius is the distance to its k-th nearest neighbor in the set; the balls together
+//! represent the set's manifold. Precision is the share of generated samples on the real manifold,
+//! and recall is the share of real samples on the generated one.
 
 use crate::{Error, Result, Rows};
 use faer::linalg::matmul::matmul;
@@ -11,7 +12,8 @@ use std::ops::Range;
 /// Samples of a tile of distances.
 const TILE: usize = 500;
 
-/// The share of `points` that lie in at least one ball of `balls`: precision with real balls and generated points, recall the other way round.
+/// The share of `points` that lie in at least one ball of `balls`: precision with real balls and
+/// generated points, recall the other way around.
 ///
 /// # Errors
 /// When the dimensions differ, or there are no more than `k` balls.
@@ -48,7 +50,7 @@ fn tiles(n: usize) -> Vec<Range<usize>> {
     (0..n).step_by(TILE).map(|start| start..(start + TILE).min(n)).collect()
 }
 
-/// Squared distances from samples `own` to their k-th nearest neighbours.
+/// Squared distances from samples `own` to their k-th nearest neighbors.
 fn squared_radii(rows: &Rows, own: Range<usize>, k: usize) -> Result<Vec<f64>> {
     let columns = rows.columns(own.clone())?;
     let mut nearest = vec![vec![f64::INFINITY; k]; own.len()];
@@ -108,11 +110,11 @@ mod tests {
 
     #[test]
     fn on_a_line_by_hand() {
-        // Nearest neighbours of {0, 1, 10}: radii 1, 1, 9, so the balls cover [−1, 2] and [1, 19].
+        // Nearest neighbors of {0, 1, 10}: radii 1, 1, 9, so the balls cover [−1, 2] and [1, 19].
         let balls = Rows::of(&[0.0, 1.0, 10.0], 1).unwrap();
         let points = Rows::of(&[-1.5, -0.5, 1.5, 18.0, 20.0], 1).unwrap();
         assert_eq!(coverage(&balls, &points, 1).unwrap(), 3.0 / 5.0);
-        // Second neighbours: radii 10, 9, 10.
+        // Second neighbors: radii 10, 9, 10.
         assert_eq!(coverage(&balls, &points, 2).unwrap(), 1.0);
         assert!(
             coverage(&balls, &points, 3).unwrap_err().to_string().contains("no neighbour number 3")

@@ -1,4 +1,5 @@
-//! The real side of a score: images of a data set, folder or file, or statistics that were taken of them before.
+//! The real side of a score: images of a data set, folder or file, or statistics computed from them
+//! earlier.
 
 use crate::collect::{Collected, Pass, Wanted};
 use crate::input::name_of;
@@ -14,15 +15,15 @@ use sngan_experiment::records::{FORMAT_VERSION, Reference};
 use sngan_experiment::{Dataset, atomic, records, run_dir};
 use std::path::{Path, PathBuf};
 
-/// Stream of the choice of reference images where a part has more than the protocol takes.
+/// Stream of the choice of reference images if a part has more than the protocol takes.
 const CHOICE: &str = "reference";
 
-/// What generated images are compared with.
+/// The real side that generated images are compared with.
 #[derive(Debug)]
 pub enum Real {
-    /// Images, of which the protocol's number is taken by a seeded choice.
+    /// Images; a seeded choice takes the protocol's number of them.
     Images(Box<dyn ImageSource>),
-    /// A file of statistics, for FID alone.
+    /// A file of statistics, only for FID.
     Statistics(PathBuf),
 }
 
@@ -48,7 +49,7 @@ impl Real {
     }
 }
 
-/// What statistics are of, beside them as JSON: `F.json` for `F.npz`. Paths do not stand here.
+/// The provenance of statistics, as JSON beside them: `F.json` for `F.npz`. It holds no paths.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatisticsProvenance {
     /// [`FORMAT_VERSION`].
@@ -63,14 +64,14 @@ pub struct StatisticsProvenance {
     pub backbone: String,
     /// SHA-256 of its weights.
     pub backbone_sha256: String,
-    /// How images came to it.
+    /// How images were preprocessed for it.
     pub resize: String,
     /// How floats became bytes, as [`Samples::bytes`](crate::Samples::bytes).
     #[serde(default = "given")]
     pub bytes: String,
 }
 
-/// What files say that were written before they said how floats became bytes: none was there.
+/// The value for files older than this key: their images were bytes.
 fn given() -> String {
     "given".into()
 }
@@ -96,7 +97,7 @@ impl StatisticsProvenance {
         }
     }
 
-    /// Reads what stands beside `statistics`, if anything does.
+    /// Reads the file beside `statistics`, if there is one.
     fn beside(statistics: &Path) -> Result<Option<StatisticsProvenance>> {
         let path = StatisticsProvenance::path(statistics);
         if !path.is_file() {
@@ -120,7 +121,7 @@ impl StatisticsProvenance {
     }
 }
 
-/// The images that a protocol takes of `source`, by record.
+/// The images that a protocol takes from `source`, by index.
 pub(crate) fn reference_of(source: &dyn ImageSource, n: usize) -> Result<Reference> {
     if n > source.len() {
         let reason = format!(
@@ -144,7 +145,8 @@ pub(crate) fn chosen(source: &dyn ImageSource, n: usize) -> SourceSamples<'_> {
     SourceSamples::choice(source, n, CHOICE)
 }
 
-/// Collects `wanted` of real images; where that is moments alone, from `folder`, if they were put there before and are whole.
+/// Collects `wanted` from real images. If only moments are wanted, takes them from `folder` if they
+/// were stored there and are whole.
 pub(crate) fn collect_real(
     pass: &Pass<'_>,
     source: &dyn ImageSource,
@@ -153,7 +155,7 @@ pub(crate) fn collect_real(
     folder: Option<&Path>,
     progress: &BlockProgress<'_>,
 ) -> Result<Collected> {
-    // Kept statistics may be of too few images: another call may have allowed that.
+    // Stored statistics may be of too few images, which another call may have allowed.
     wanted
         .moments
         .iter()
@@ -162,7 +164,7 @@ pub(crate) fn collect_real(
         StatisticsProvenance::new(reference.clone(), source.side(), "given", pass.backbone);
     let path =
         folder.filter(|_| wanted.rows.is_empty()).map(|folder| folder.join(file_name(&provenance)));
-    // As with kept features, a damaged file is made again.
+    // As with cached features, a damaged file is made again.
     let kept =
         path.as_deref().and_then(|path| read_statistics(path, pass.backbone, source.side()).ok());
     if let Some((statistics, _)) = kept.filter(|(_, found)| found.as_ref() == Some(&provenance)) {
@@ -175,7 +177,7 @@ pub(crate) fn collect_real(
     Ok(collected)
 }
 
-/// A name for the statistics that depends on all that they depend on.
+/// A name for the statistics that depends on everything they depend on.
 fn file_name(p: &StatisticsProvenance) -> String {
     let clean: String =
         p.images.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -193,16 +195,18 @@ fn save_statistics(
     moments: &Moments,
     provenance: &StatisticsProvenance,
 ) -> Result<()> {
-    // A provenance without statistics says nothing; statistics without provenance would be taken for anybody's.
+    // A provenance without statistics does no harm; statistics without provenance would be taken
+    // for those of any images.
     atomic::write_json(&StatisticsProvenance::path(path), provenance)?;
     write_statistics(path, moments)
 }
 
-/// Statistics that fit `backbone` and images of `side` pixels, and their provenance, where there is one.
+/// Statistics that fit `backbone` and images of `side` pixels, and their provenance, if there is
+/// one.
 ///
 /// # Errors
-/// [`Error::File`] when the file is damaged, has another number of features, or says that images of another side, another network or another
-/// resize made it.
+/// [`Error::File`] when the file is damaged, has another number of features, or records another
+/// image side, network or resize.
 pub fn read_statistics(
     path: &Path,
     backbone: &Backbone,
@@ -242,11 +246,12 @@ pub fn read_statistics(
     Ok((statistics, provenance))
 }
 
-/// Takes the statistics of all images of `source`, whose floats became bytes as `bytes` says, and writes them to `out`, with their provenance
-/// beside.
+/// Computes the statistics of all images of `source`, whose floats became bytes as `bytes` says,
+/// and writes them to `out`, with their provenance beside it.
 ///
 /// # Errors
-/// Images that cannot be read, too few of them unless `few` allows it, a file that cannot be written; one beside `out` that would be lost.
+/// Images that cannot be read, too few of them unless `few` allows it, a file that cannot be
+/// written; a file beside `out` that would be overwritten.
 pub fn make_statistics(
     backbone: &Backbone,
     source: &dyn ImageSource,

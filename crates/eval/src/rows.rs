@@ -1,4 +1,5 @@
-//! Features that a metric must look at again, kept in a temporary file: memory does not grow with their number.
+//! Features that a metric needs again, kept in a temporary file so that memory does not grow with
+//! their number.
 
 use crate::{Error, Result};
 use faer::Mat;
@@ -6,7 +7,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, PoisonError};
 
-/// Rows of features, `[N, dim]`, in an unnamed file that goes with its owner.
+/// Rows of features, `[N, dim]`, in an unnamed file that is removed with its owner.
 #[derive(Debug)]
 pub struct Rows {
     file: Mutex<File>,
@@ -39,7 +40,8 @@ impl Rows {
     /// Appends `rows`, `[n, dim]`.
     ///
     /// # Errors
-    /// When the length is no multiple of the dimension, a feature is not finite, or the file cannot be written.
+    /// When the length is not a multiple of the dimension, a feature is not finite, or the file
+    /// cannot be written.
     pub fn add(&mut self, rows: &[f32]) -> Result<()> {
         if !rows.len().is_multiple_of(self.dim) {
             return Err(Error::input(
@@ -85,7 +87,7 @@ impl Rows {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let mut place = None;
         for row in which {
-            // Neighbours are read without seeking.
+            // Adjacent rows are read without seeking.
             if place != Some(row) {
                 file.seek(SeekFrom::Start((row * size) as u64)).map_err(spill)?;
             }

@@ -1,4 +1,4 @@
-//! Where scored images come from, block by block.
+//! The source of scored images, block by block.
 
 use crate::Result;
 use rayon::prelude::*;
@@ -7,34 +7,36 @@ use sngan_experiment::ProtocolName;
 use sngan_experiment::protocol::Sets;
 use sngan_tensor::rng::Streams;
 
-/// Byte images `[3, side, side]` in an order of their own.
+/// Byte images `[3, side, side]` in a fixed order.
 pub trait Samples {
-    /// What messages call them.
+    /// Their name in messages.
     fn name(&self) -> &str;
 
     /// Height and width, pixels.
     fn side(&self) -> usize;
 
-    /// Number of classes that images can be asked for by; 0 where images have none.
+    /// Number of classes by which images can be requested; 0 if images have none.
     fn classes(&self) -> usize;
 
-    /// The classes' names; `None` where classes are numbers alone, which then are the data set's own.
+    /// The classes' names; `None` if classes are only numbers, which are then the data set's own.
     fn class_names(&self) -> Option<&[String]>;
 
-    /// How many images there are, of `class` alone where one is named; `None` where as many are made as are asked for.
+    /// The number of images, only of `class` if given; `None` if any number can be made.
     fn available(&self, class: Option<u32>) -> Option<usize>;
 
-    /// How floats became bytes, as protocols record it: `truncate`, or `given` where images were bytes.
+    /// How floats became bytes, as protocols record it: `truncate`, or `given` if images were
+    /// bytes.
     fn bytes(&self) -> &'static str;
 
-    /// Images `first..first + n`, of `class` alone where one is named. `first` is a multiple of [`BLOCK`].
+    /// Images `first..first + n`, only of `class` if given. `first` is a multiple of [`BLOCK`].
     ///
     /// # Errors
     /// Images that cannot be read or made.
     fn read(&mut self, first: usize, n: usize, class: Option<u32>) -> Result<Vec<u8>>;
 }
 
-/// Images of a block: a multiple of what every network takes at a time, so that an image's features do not depend on who asks.
+/// Images per block: a multiple of the number that every network takes at a time, so that an
+/// image's features do not depend on the caller.
 pub const BLOCK: usize = 500;
 
 /// Stream of the order in which given images are taken; part of the protocol.
@@ -62,7 +64,8 @@ impl<'a> SourceSamples<'a> {
         SourceSamples { source, order, bytes: "given" }
     }
 
-    /// All images in a seeded order from `stream`, so that the first so many are a choice among all; `bytes` as [`Samples::bytes`].
+    /// All images in a seeded order from `stream`, so that the first ones are a random choice among
+    /// all; `bytes` as [`Samples::bytes`].
     pub fn shuffled(
         source: &'a dyn ImageSource,
         bytes: &'static str,
@@ -71,8 +74,8 @@ impl<'a> SourceSamples<'a> {
         SourceSamples { source, order: Streams::new(0).permutation(stream, 0, source.len()), bytes }
     }
 
-    /// Images as protocols of these names take them: all of them in the source's order; in a seeded order where a protocol takes some of them
-    /// or looks at parts, for files may be sorted by class.
+    /// Images as protocols of these names take them: all of them in the source's order; in a seeded
+    /// order if a protocol takes some of them or uses parts, because files may be sorted by class.
     pub fn given(
         source: &'a dyn ImageSource,
         bytes: &'static str,
@@ -90,7 +93,7 @@ impl<'a> SourceSamples<'a> {
         }
     }
 
-    /// Images of the class that has the fewest.
+    /// The number of images of the smallest class.
     pub(crate) fn smallest_class(&self) -> usize {
         let (mut sizes, labels) = (vec![0; self.source.classes().len()], self.source.labels());
         self.order.iter().for_each(|i| sizes[labels[*i as usize] as usize] += 1);

@@ -1,4 +1,5 @@
-//! Reference statistics in NumPy's npz format: `mu`, `[dim]`, and `sigma`, `[dim, dim]`, as pytorch-fid and TTUR's code write and read them.
+//! Reference statistics in NumPy's npz format: `mu`, `[dim]`, and `sigma`, `[dim, dim]`, as written
+//! and read by pytorch-fid and TTUR's code.
 
 use crate::npy::{self, Numbers};
 use crate::{Error, Moments, Result};
@@ -35,7 +36,8 @@ impl Statistics {
     /// Reads `mu` and `sigma` of an npz file; f32 or f64, in either order of axes.
     ///
     /// # Errors
-    /// [`Error::File`]: a file that is cut, compressed in an unknown way, lacks an array, or holds numbers that are no mean and covariance.
+    /// [`Error::File`]: a file that is truncated, compressed in an unknown way, lacks an array, or
+    /// holds numbers that are not a mean and covariance.
     pub fn read(path: &Path) -> Result<Statistics> {
         let bytes = std::fs::read(path).map_err(sngan_experiment::Error::io("read", path))?;
         let moments = parse(&bytes).map_err(|reason| Error::file(path, reason))?;
@@ -98,7 +100,7 @@ fn numbers(
     Ok((shape, header.numbers.values(&bytes)))
 }
 
-/// Writes `moments` as pytorch-fid does, deflated; equal moments give equal bytes.
+/// Writes `moments` like pytorch-fid, deflated; equal moments give equal bytes.
 ///
 /// # Errors
 /// A file that cannot be written.

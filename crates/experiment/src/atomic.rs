@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// How the names of files and folders begin that are not complete yet.
+/// The beginning of the names of incomplete files and folders.
 const UNFINISHED: &str = ".unfinished-";
 
 /// Writes `bytes` beside `path`, syncs, and renames over it.
@@ -16,7 +16,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |file| file.write_all(bytes).map_err(Error::io("write", path)))
 }
 
-/// [`write()`] of what `fill` puts into the file, for contents that memory should not hold.
+/// Like [`write()`], with what `fill` puts into the file: for contents too large for memory.
 ///
 /// # Errors
 /// As [`write()`], and whatever `fill` returns.
@@ -31,7 +31,7 @@ pub fn write_with<E: From<Error>>(
         .map_err(Error::io("write", path))?;
     fill(file.as_file_mut())?;
     file.as_file().sync_all().map_err(Error::io("sync", path))?;
-    // A temporary file is private to its user; results are to be read by others.
+    // A temporary file is private to its user; others should be able to read results.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -43,10 +43,11 @@ pub fn write_with<E: From<Error>>(
     Ok(sync_folder(folder)?)
 }
 
-/// Makes the folder `path` of what `fill` writes into a folder beside it, which is then renamed: there is all of it or nothing.
+/// Makes the folder `path` from what `fill` writes into a folder beside it, which is then renamed:
+/// all of it appears, or nothing.
 ///
 /// # Errors
-/// Any I/O error, such as that `path` holds something already; and whatever `fill` returns.
+/// Any I/O error, also if `path` already holds something; and whatever `fill` returns.
 pub fn write_folder<E: From<Error>>(
     path: &Path,
     fill: impl FnOnce(&Path) -> std::result::Result<(), E>,
@@ -65,12 +66,12 @@ pub fn write_folder<E: From<Error>>(
     }
     sync_folder(folder.path())?;
     std::fs::rename(folder.path(), path).map_err(Error::io("rename", path))?;
-    // Nothing is there to be removed any more.
+    // The rename left nothing to remove.
     let _ = folder.keep();
     Ok(sync_folder(parent)?)
 }
 
-/// Whether a file or folder could be written at `path`, tried before long work for it; makes the folder that it goes into.
+/// Checks before long work that a file or folder can be written at `path`; makes its parent folder.
 ///
 /// # Errors
 /// Any I/O error, naming `path`.
@@ -83,7 +84,7 @@ pub fn try_place(path: &Path) -> Result<()> {
         .map_err(Error::io("write", path))
 }
 
-/// The folder that `path` is in, made if it is not there.
+/// The folder that `path` is in, created if it is missing.
 fn parent(path: &Path) -> Result<&Path> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -96,7 +97,8 @@ fn sync_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes what killed processes left unfinished in `folder` and the folders directly below it. Only for one who works there alone.
+/// Removes what killed processes left unfinished in `folder` and the folders directly below it.
+/// Only the sole process working there may call it.
 ///
 /// # Errors
 /// Any I/O error.
@@ -128,7 +130,7 @@ fn remove(path: &Path) -> Result<()> {
     removed.map_err(Error::io("remove", path))
 }
 
-/// [`write()`] of a value as pretty JSON with a final newline.
+/// Like [`write()`], with a value as pretty JSON and a final newline.
 ///
 /// # Errors
 /// As [`write()`].

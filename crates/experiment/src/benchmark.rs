@@ -1,4 +1,4 @@
-//! What `sngan bench figure10` leaves behind: the wall time of single updates.
+//! What `sngan bench figure10` writes: the wall-clock time of single updates.
 
 use crate::method::Method;
 use crate::records::Record;
@@ -17,17 +17,18 @@ pub struct UpdateTimings {
     pub instruction_set: String,
     /// Threads.
     pub threads: usize,
-    /// Images per update, of D (real, and as many generated) and of G.
+    /// Images per update: of D (real, and as many generated) and of G.
     pub batch: usize,
     /// Every width of the networks is divided by this.
     pub width_divisor: usize,
-    /// Updates of D for one of G.
+    /// Updates of D per update of G.
     pub n_dis: u32,
-    /// One entry a method and side.
+    /// One entry per method and side.
     pub entries: Vec<UpdateTiming>,
 }
 
-/// The measurements of one method at one side. Methods take turns, so that whatever else the machine does falls on all of them.
+/// The measurements of one method at one side. Methods take turns, so that other load on the
+/// machine affects all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UpdateTiming {
     /// The method.
@@ -43,7 +44,8 @@ pub struct UpdateTiming {
 impl Record for UpdateTimings {}
 
 impl UpdateTimings {
-    /// Seconds of 100 updates of G with their `n_dis` updates of D each, one value a round; empty for what was not measured.
+    /// Seconds of 100 updates of G, each with its `n_dis` updates of D: one value per round. Empty
+    /// if not measured.
     pub fn seconds_per_100(&self, method: Method, side: usize) -> Vec<f64> {
         let Some(entry) = self.entries.iter().find(|e| e.method == method && e.side == side) else {
             return Vec::new();

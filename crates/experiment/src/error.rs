@@ -16,7 +16,7 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A file was read but its content is not what it should be.
+    /// A file was read but its content is not valid.
     #[error("failed to parse {path}: {reason}")]
     Parse {
         /// The file concerned.
@@ -42,7 +42,7 @@ pub enum Error {
         /// `key: stored → asked` for each key that differs.
         differences: String,
     },
-    /// A run directory's run was trained on other images than those that are here now.
+    /// A run directory's run was trained on other images than the present ones.
     #[error(
         "{path} was trained on {found}; here is {asked}. Continue it with its own images, or use another --out"
     )]
@@ -51,7 +51,7 @@ pub enum Error {
         path: PathBuf,
         /// Its images: name and SHA-256.
         found: String,
-        /// Those at hand.
+        /// The present ones.
         asked: String,
     },
     /// Another run or sweep works in the folder.
@@ -60,7 +60,7 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// A name that no list knows.
+    /// A name that is not in its list.
     #[error("unknown {what} `{name}`; known: {known}")]
     Unknown {
         /// What kind of name, such as `scale`.

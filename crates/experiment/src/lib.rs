@@ -1,5 +1,6 @@
-//! Experiments without tensors: files that name methods, settings and sizes ([`ExperimentFile`]), the complete [`RunSpec`]s
-//! they expand to, and the [`RunDir`] that holds each run's records. Every other crate of the workspace stands on this one.
+//! Experiments without tensors: files that name methods, settings and sizes ([`ExperimentFile`]),
+//! the complete [`RunSpec`]s they expand to, and the [`RunDir`] that holds each run's records. All
+//! other crates of the workspace but `kernels` and `tensor` build on this one.
 //!
 //! ```
 //! use sngan_experiment::{built_in, method::Method};

@@ -5,13 +5,15 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The file that is locked; the system lets go of it however the process ends, so one left behind means nothing.
+/// The file that is locked. The system releases the lock however the process ends, so a leftover
+/// file means nothing.
 const NAME: &str = ".lock";
 
-/// How often, and how long apart, a lock is tried: [`FolderLock::is_taken`] of another process holds it for an instant.
+/// How often a lock is tried, and how long apart: [`FolderLock::is_taken`] in another process holds
+/// it for an instant.
 const TRIES: (u32, Duration) = (5, Duration::from_millis(10));
 
-/// A folder that this process works in while the value lives: alone, or together with others that share it.
+/// A folder that this process works in while the value lives: exclusively, or shared with others.
 #[derive(Debug)]
 pub struct FolderLock {
     folder: PathBuf,
@@ -29,10 +31,10 @@ impl FolderLock {
         Ok(lock)
     }
 
-    /// Joins whoever shares `folder`, which is created where it is missing.
+    /// Takes a shared lock of `folder`, which is created if it is missing.
     ///
     /// # Errors
-    /// [`Error::Busy`] when somebody works there alone.
+    /// [`Error::Busy`] when another process holds it exclusively.
     pub fn share(folder: &Path) -> Result<FolderLock> {
         FolderLock::lock(folder, File::try_lock_shared)
     }
@@ -57,7 +59,7 @@ impl FolderLock {
         &self.folder
     }
 
-    /// Whether anybody works in `folder`, alone or shared.
+    /// Whether any process works in `folder`, exclusively or shared.
     pub fn is_taken(folder: &Path) -> bool {
         File::open(folder.join(NAME))
             .is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
@@ -72,8 +74,9 @@ fn lock_file(folder: &Path, name: &str) -> Result<(PathBuf, File)> {
     Ok((path, file))
 }
 
-/// Does `work` on the file `path` while no other process does so: reading a record, adding to it and writing it again. Waits for whoever is
-/// at it; a lock file stands beside `path`, whose folder is created where it is missing.
+/// Does `work` on the file `path` while no other process does: for reading a record, adding to it
+/// and writing it again. Waits for other processes; the lock file is beside `path`, whose folder is
+/// created if it is missing.
 ///
 /// # Errors
 /// A lock file that cannot be made, and those of `work`.
@@ -126,7 +129,7 @@ mod tests {
         let add = |i: usize| {
             one_at_a_time(&path, || {
                 let found = std::fs::read_to_string(&path).unwrap_or_default();
-                // Long enough for another to read what this one has read.
+                // Long enough for another thread to read what this one has read.
                 std::thread::sleep(Duration::from_millis(2));
                 std::fs::write(&path, format!("{found}{i};")).map_err(Error::io("write", &path))
             })

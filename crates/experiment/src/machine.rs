@@ -1,8 +1,8 @@
-//! What Linux tells of the machine and of this process, from `/proc`; the one place that reads it.
+//! What Linux reports about the machine and this process in `/proc`; nothing else reads it.
 
 use std::path::Path;
 
-/// The CPU's model name, or the architecture where the system does not tell.
+/// The CPU's model name, or the architecture if the system does not report it.
 pub fn cpu_model() -> String {
     let name = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| model_name(&text));
     name.unwrap_or_else(|| std::env::consts::ARCH.to_string())
@@ -13,12 +13,13 @@ fn model_name(cpuinfo: &str) -> Option<String> {
     line.map(|(_, name)| name.trim().to_string())
 }
 
-/// Bytes of memory that processes may take before the system runs short; `None` where it does not tell.
+/// Bytes of memory that processes can take before the system runs short; `None` if it does not
+/// report them.
 pub fn available_memory() -> Option<u64> {
     read("/proc/meminfo".as_ref(), "MemAvailable")
 }
 
-/// The most bytes of memory that this process has held; `None` where the system does not tell.
+/// Peak bytes of memory of this process; `None` if the system does not report them.
 pub fn peak_memory() -> Option<u64> {
     read("/proc/self/status".as_ref(), "VmHWM")
 }

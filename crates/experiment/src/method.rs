@@ -20,7 +20,7 @@ pub enum Normalization {
     Spectral,
 }
 
-/// What is added to the discriminator's loss, or done to its weights after a step.
+/// What is added to the discriminator's loss, or applied to its weights after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Regularizer {
@@ -70,12 +70,13 @@ pub enum Method {
     Sn,
     /// No normalization and no regularizer.
     Vanilla,
-    /// Normalization, regularizer and loss are those of no method above; only runs have it, rows of a file start from one above.
+    /// Normalization, regularizer and loss match no method above. Only runs have it; rows of a file
+    /// start from one above.
     Custom,
 }
 
 impl Method {
-    /// All ten, in the order of the paper's Figure 1, the two that it lacks last.
+    /// All ten, in the order of the paper's Figure 1; the two that it lacks come last.
     pub const ALL: [Method; 10] = [
         Method::WeightClipping,
         Method::GanGp,
@@ -101,8 +102,8 @@ impl Method {
         named.unwrap_or(Method::Custom)
     }
 
-    /// The method that these values are a variant of, whatever the loss: that of the normalization, without one that of the regularizer.
-    /// Rows are coloured by it.
+    /// The method that these values are a variant of, whatever the loss: that of the normalization,
+    /// or without one that of the regularizer. It decides a row's color.
     pub fn family(normalization: Normalization, regularizer: Regularizer, loss: Loss) -> Method {
         match (normalization, regularizer, loss) {
             (Normalization::Batch, ..) => Method::BatchNorm,
@@ -122,7 +123,8 @@ impl Method {
         }
     }
 
-    /// What the method stands for: normalization, regularizer and loss. `Custom` stands for nothing of its own and starts as vanilla.
+    /// What the method stands for: normalization, regularizer and loss. `Custom` has no values of
+    /// its own and starts as vanilla.
     pub fn parts(self) -> (Normalization, Regularizer, Loss) {
         use {Loss::*, Normalization as N, Regularizer as R};
         match self {
@@ -178,7 +180,7 @@ impl Method {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
-    /// Adam's step size α.
+    /// Adam's learning rate α.
     pub lr: f64,
     /// Adam's β1.
     pub beta1: f64,

@@ -1,4 +1,4 @@
-//! Names of protocols: what a score is taken on, as one short value with a grammar.
+//! Names of protocols: how a score is computed, as one short value with a grammar.
 //!
 //! | name | what |
 //! |---|---|
@@ -7,11 +7,12 @@
 //! | `fid_5k_test10k` | FID of 5,000 images against the 10,000 test images (the paper's) |
 //! | `fid_50k_train50k` | FID of 50,000 images against the 50,000 training images |
 //! | `kid_5k_test10k_100x1k` | KID as the mean over 100 subsets of 1,000 images of either side |
-//! | `precision_10k_test10k_k3`, `recall_10k_test10k_k3` | precision and recall by the third nearest neighbour |
-//! | `intra-fid_50k_train50k` | mean over the classes of the FID within a class; counts are of all classes together |
+//! | `precision_10k_test10k_k3`, `recall_10k_test10k_k3` | precision and recall by the third nearest neighbor |
+//! | `intra-fid_50k_train50k` | mean over the classes of the FID within a class; counts are totals over all classes |
 //! | `ms-ssim_10k_pairs100` | mean over the classes of the MS-SSIM of 100 random pairs of a class; 10,000 images in all |
 //!
-//! A count is a number of images, `5k` for 5,000. What is compared with is one of [`ReferenceKind`]'s names, followed by its number of images.
+//! A count is a number of images, `5k` for 5,000. The real side is one of [`ReferenceKind`]'s
+//! names, followed by its number of images.
 
 use crate::records::{Metric, count};
 use crate::{Error, Result};
@@ -22,7 +23,7 @@ use std::str::FromStr;
 /// The real images that a protocol compares with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ReferenceKind {
-    /// `ref`: the data set's reference images, which no training sees but on STL-10.
+    /// `ref`: the data set's reference images, which are not trained on except on STL-10.
     Reference,
     /// `test`: its test images.
     Test,
@@ -30,7 +31,7 @@ pub enum ReferenceKind {
     Train,
     /// `images`: those of a folder or file that was named on the command line.
     Images,
-    /// `stats`: a file of statistics; how many images they are of, the file need not say.
+    /// `stats`: a file of statistics, which need not say how many images they are of.
     Statistics,
 }
 
@@ -65,16 +66,17 @@ pub struct Against {
     pub n: usize,
 }
 
-/// How the inception score's mean and standard deviation come about.
+/// How the inception score's mean and standard deviation are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Sets {
-    /// One set of images, shuffled by a fixed seed and cut into so many parts.
+    /// One set of images, shuffled by a fixed seed and cut into this many parts.
     Splits(usize),
-    /// So many sets, each drawn on its own and scored whole.
+    /// This many sets, each drawn independently and scored whole.
     Independent(usize),
 }
 
-/// A protocol by name: everything about a score but the backbone, the reference's identity and the images' way to the backbone.
+/// A protocol by name: everything about a score but the backbone, the reference's identity and the
+/// images' preprocessing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ProtocolName {
@@ -109,7 +111,7 @@ pub enum ProtocolName {
         samples: usize,
         /// Real ones.
         against: Against,
-        /// Which neighbour's distance is a ball's radius.
+        /// Which neighbor's distance is a ball's radius.
         k: usize,
     },
     /// k-NN recall.
@@ -118,7 +120,7 @@ pub enum ProtocolName {
         samples: usize,
         /// Real ones.
         against: Against,
-        /// Which neighbour's distance is a ball's radius.
+        /// Which neighbor's distance is a ball's radius.
         k: usize,
     },
     /// MS-SSIM within classes.
@@ -151,7 +153,7 @@ impl ProtocolName {
         }
     }
 
-    /// Generated images that it needs in all.
+    /// Number of generated images that it needs.
     pub fn samples(self) -> usize {
         match self {
             ProtocolName::Is { samples, sets: Sets::Independent(sets) } => samples * sets,
@@ -177,7 +179,7 @@ impl ProtocolName {
         }
     }
 
-    /// Splits, sets or subsets that the mean is over; 1 for others.
+    /// Number of splits, sets or subsets that the mean is over; 1 for others.
     pub fn repeats(self) -> usize {
         match self {
             ProtocolName::Is { sets: Sets::Splits(n) | Sets::Independent(n), .. }
@@ -190,17 +192,17 @@ impl ProtocolName {
         }
     }
 
-    /// Whether it looks at each class on its own, so that images need labels.
+    /// Whether it uses each class separately, so that images need labels.
     pub fn within_classes(self) -> bool {
         matches!(self, ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. })
     }
 
-    /// Whether it looks at pixels alone, with no network between.
+    /// Whether it uses only pixels and no network.
     pub fn of_pixels(self) -> bool {
         matches!(self, ProtocolName::MsSsim { .. })
     }
 
-    /// Refuses counts that no score can be taken with.
+    /// Refuses counts from which no score can be computed.
     fn check(self) -> std::result::Result<ProtocolName, String> {
         match self {
             ProtocolName::Is { samples, sets: Sets::Splits(splits) } if splits > samples => {
@@ -274,7 +276,7 @@ impl ProtocolName {
     }
 }
 
-/// Said when a name fits no pattern.
+/// The message for a name that fits no pattern.
 const EXAMPLES: &str = "it should be such as is_5k_x10, is_2k_split5, fid_5k_test10k, kid_5k_test10k_100x1k, precision_5k_test10k_k3, \
                         recall_5k_test10k_k3, ms-ssim_10k_pairs100 or intra-fid_50k_train50k";
 /// More images than this are a typing error.
@@ -316,7 +318,7 @@ fn read_against(text: &str) -> std::result::Result<Against, String> {
     Ok(Against { part, n: number(n)? })
 }
 
-/// What is compared with, where statistics alone would not do.
+/// The real side of a protocol that needs images, not only statistics.
 fn read_images(text: &str) -> std::result::Result<Against, String> {
     match read_against(text)? {
         Against { part: ReferenceKind::Statistics, .. } => {

@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Version of the run directory's layout, and of every record that has not changed since the first.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// A kind of record, with the version in which it is written. Each carries `version`; a reader brings older ones up to date and refuses
-/// newer ones.
+/// A kind of record, with the version in which it is written. Each record holds `version`; a reader
+/// upgrades older ones and refuses newer ones.
 pub trait Record: Serialize + DeserializeOwned {
     /// The version written today.
     const VERSION: u32 = FORMAT_VERSION;
 
-    /// What a record of an older version is today: one or several records; `None` for a version that never was.
+    /// Upgrades a record of an older version to one or several of today's; `None` for a version
+    /// that never existed.
     fn upgrade(version: u64, old: &Value) -> Option<Vec<Value>> {
         let _ = (version, old);
         None
@@ -52,7 +53,8 @@ impl Record for SpectrumRecord {}
 impl Record for PlanRecord {
     const VERSION: u32 = 2;
 
-    /// Version 1 left what of the paper a sweep reproduces to the experiment's name.
+    /// Version 1 did not record what a sweep reproduces of the paper; the experiment's name decided
+    /// it.
     fn upgrade(version: u64, old: &Value) -> Option<Vec<Value>> {
         if version != 1 {
             return None;
@@ -107,11 +109,11 @@ pub fn count(n: u64) -> String {
     if n > 0 && n.is_multiple_of(1000) { format!("{}k", n / 1000) } else { n.to_string() }
 }
 
-/// How a run ended, or that it has not.
+/// How a run ended, or that it has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// Under way, or killed without a chance to say so.
+    /// Under way, or killed without a chance to record it.
     Running,
     /// Reached its horizon.
     Completed,
@@ -139,18 +141,19 @@ pub struct StatusRecord {
 /// The source that a program was built from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Source {
-    /// The commit; unknown where it was built outside a git repository.
+    /// The commit; unknown if it was built outside a git repository.
     pub commit: Option<&'static str>,
     /// Whether files of the source differed from the commit's.
     pub dirty: Option<bool>,
 }
 
-/// `provenance.json`: what produced the run but does not belong to its spec. Paths and host names do not stand here.
+/// `provenance.json`: what produced the run but does not belong to its spec. It holds no paths or
+/// host names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// [`Provenance::VERSION`](Record::VERSION).
     pub version: u32,
-    /// Name of the training images, such as `cifar10-jpeg-copy:train`; empty in records of before it was kept.
+    /// Name of the training images, such as `cifar10-jpeg-copy:train`; empty in older records.
     #[serde(default)]
     pub dataset: String,
     /// SHA-256 of the training images' bytes.
@@ -161,16 +164,16 @@ pub struct Provenance {
     pub segments: Vec<Segment>,
 }
 
-/// Generator updates from `from` on, until the next segment's, and what made them.
+/// Generator updates from `from` on, up to the next segment, and what made them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Segment {
     /// Generator updates done when it began.
     pub from: u64,
     /// `sngan`'s version.
     pub sngan: String,
-    /// The commit it was built from; `null` where that is not known.
+    /// The commit it was built from; `null` if unknown.
     pub commit: Option<String>,
-    /// Whether the source differed from the commit; `null` where that is not known.
+    /// Whether the source differed from the commit; `null` if unknown.
     pub dirty: Option<bool>,
     /// `cpu` or `cuda:N`.
     pub device: String,
@@ -178,12 +181,13 @@ pub struct Segment {
     pub threads: usize,
     /// CPU model.
     pub cpu: String,
-    /// Instruction set the kernels chose; bits are promised within one.
+    /// Instruction set the kernels chose; bits are guaranteed within one.
     pub instruction_set: String,
 }
 
 impl Provenance {
-    /// Notes that `segment` makes the updates from its `from` on: what began later is gone, and the same maker goes on with its segment.
+    /// Records that `segment` makes the updates from its `from` on. Segments that began there or
+    /// later are dropped; the same maker continues its segment.
     pub fn begin(&mut self, segment: Segment) {
         self.segments.retain(|s| s.from < segment.from);
         let same = |last: &Segment| Segment { from: segment.from, ..last.clone() } == segment;
@@ -196,7 +200,7 @@ impl Provenance {
 impl Record for Provenance {
     const VERSION: u32 = 2;
 
-    /// Version 1 knew only the process that had taken the run up last.
+    /// Version 1 recorded only the process that last started or resumed the run.
     fn upgrade(version: u64, old: &Value) -> Option<Vec<Value>> {
         if version != 1 {
             return None;
@@ -224,8 +228,9 @@ pub struct LogRecord {
     pub gen_update: u64,
     /// D's adversarial loss, last round.
     pub loss_d: Option<f64>,
-    /// Penalty or regularizer term as it stands in D's loss, coefficient included, last round (0 without one): Eq. (29)–(31), or (14).
-    /// Old logs of orthonormal regularization lack a constant of it (docs/records.md).
+    /// Penalty or regularizer term of D's loss, including its coefficient, last round (0 without
+    /// one): Eq. (29)–(31), or (14). Old logs of orthonormal regularization differ by a constant
+    /// (docs/records.md).
     pub loss_reg: Option<f64>,
     /// G's loss.
     pub loss_g: Option<f64>,
@@ -241,13 +246,14 @@ pub struct LogRecord {
     pub sigma_forward: BTreeMap<String, Option<f64>>,
     /// Exact σ(W̄) after one unsaved power iteration (Figure 9), by layer.
     pub sigma_fig9: BTreeMap<String, Option<f64>>,
-    /// Effective rank of W̄ as D's last forward used it, by layer; empty in records of before it was kept.
+    /// Effective rank of W̄ as D's last forward used it, by layer; empty in older records.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub effective_rank: BTreeMap<String, Option<f64>>,
-    /// Stable rank ‖W̄‖_F²/σ₁² of W̄ as D's last forward used it, by layer; empty in records of before it was kept.
+    /// Stable rank ‖W̄‖_F²/σ₁² of W̄ as D's last forward used it, by layer; empty in older records.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stable_rank: BTreeMap<String, Option<f64>>,
-    /// Mean ‖∇D(x̂)‖₂ where the gradient penalty takes it, last round; not there without a penalty, and in records of before it was kept.
+    /// Mean ‖∇D(x̂)‖₂ at the gradient penalty's points, last round; absent without a penalty and in
+    /// older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grad_norm_x_hat: Option<f64>,
     /// The classifier's cross-entropy on real images, last round (AC-GAN).
@@ -256,23 +262,23 @@ pub struct LogRecord {
     /// The classifier's cross-entropy on generated images (AC-GAN).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_class_g: Option<f64>,
-    /// D's loss on fixed training images, where held-out ones were given.
+    /// D's loss on fixed training images, if held-out ones were given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critic_train: Option<f64>,
     /// D's loss on fixed held-out images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critic_held_out: Option<f64>,
-    /// Images of each kind in these two losses; not there without them, and in records of before it was kept
+    /// Images of each kind in these two losses; absent without them and in older records
     /// ([`LogRecord::images_of_critic`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critic_images: Option<u64>,
 }
 
-/// Images of each kind in the losses of records that do not say how many.
+/// Images of each kind in the losses of records without that number.
 const CRITIC_IMAGES: u64 = 256;
 
 impl LogRecord {
-    /// A record of an update with nothing in it yet.
+    /// An empty record of an update.
     pub fn empty(gen_update: u64) -> LogRecord {
         LogRecord {
             version: Self::VERSION,
@@ -297,15 +303,15 @@ impl LogRecord {
         }
     }
 
-    /// Images of each kind in `critic_train` and `critic_held_out`, where there is one of these. Of records that do not say it the most it
-    /// can have been: a smaller set gave fewer.
+    /// Images of each kind in `critic_train` and `critic_held_out`, if there is one of these. For
+    /// records without the number, it is the largest possible: a smaller set gave fewer.
     pub fn images_of_critic(&self) -> Option<u64> {
         self.critic_train.or(self.critic_held_out)?;
         Some(self.critic_images.unwrap_or(CRITIC_IMAGES))
     }
 }
 
-/// A line of `timing.jsonl`, the only place of wall-clock times.
+/// A line of `timing.jsonl`, the only record of wall-clock times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimingRecord {
     /// [`FORMAT_VERSION`].
@@ -374,7 +380,7 @@ impl Metric {
         }
     }
 
-    /// Whether a larger value is a better one.
+    /// Whether a larger value is better.
     pub fn higher_is_better(self) -> bool {
         match self {
             Metric::Is | Metric::Precision | Metric::Recall => true,
@@ -407,13 +413,14 @@ pub struct Protocol {
     pub n_samples: usize,
     /// Splits of the inception score, subsets of KID; 1 for others.
     pub n_splits: usize,
-    /// What was compared with; none for the inception score.
+    /// The real side; none for the inception score.
     pub reference: Option<Reference>,
     /// How images were brought to the backbone's side, such as `none` or `triangle 32→16`.
     pub resize: String,
-    /// How floats became bytes: `truncate`, or `given` where images were bytes.
+    /// How floats became bytes: `truncate`, or `given` if images were bytes.
     pub bytes: String,
-    /// Whatever else sets the score apart, such as `few-samples` or `logit-bias`; mostly empty.
+    /// Other things that make the score different, such as `few-samples` or `logit-bias`; mostly
+    /// empty.
     #[serde(default)]
     pub stamps: Vec<String>,
 }
@@ -429,7 +436,7 @@ pub struct ScoreRecord {
     pub metric: Metric,
     /// Its value; for the inception score the mean over splits. `null` when it is not finite.
     pub value: Option<f64>,
-    /// Standard deviation over splits or subsets (ddof 0), where there are any.
+    /// Standard deviation over splits or subsets (ddof 0), if there are any.
     pub std: Option<f64>,
     /// The protocol.
     pub protocol: Protocol,
@@ -459,8 +466,8 @@ pub fn spectral_entropy(squared: &[f64]) -> Option<f64> {
     Some(squared.iter().map(|s| s / total).filter(|p| *p > 0.0).map(|p| -p * p.ln()).sum())
 }
 
-/// Stable rank ‖W‖_F²/σ₁² of squared singular values in any order: the area under the curve that Figure 3 draws of them. `None` for an
-/// empty or vanishing spectrum.
+/// Stable rank ‖W‖_F²/σ₁² of squared singular values in any order: the area under the curve of them
+/// in Figure 3. `None` for an empty or vanishing spectrum.
 pub fn stable_rank(squared: &[f64]) -> Option<f64> {
     let largest = squared.iter().copied().fold(0.0, f64::max);
     let total: f64 = squared.iter().sum();
@@ -479,7 +486,7 @@ pub struct PlanRecord {
     /// The scale, by today's name.
     #[serde(deserialize_with = "scale_name")]
     pub scale: String,
-    /// What of the paper it reproduces; nothing in an experiment of one's own.
+    /// What it reproduces of the paper; `None` in your own experiment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paper: Option<Paper>,
     /// Folder names of all runs, in the experiment's order, each once.
@@ -491,7 +498,7 @@ fn scale_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     String::deserialize(deserializer).map(|name| todays_scale(&name).to_string())
 }
 
-/// A run that is listed twice would be counted as two.
+/// Refuses a run that is listed twice, because it would be counted as two.
 fn each_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let runs = Vec::<String>::deserialize(deserializer)?;
     let mut seen = BTreeSet::new();

@@ -18,12 +18,13 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// The folder `path`, which need not exist yet.
+    /// A run folder at `path`, which need not exist yet.
     pub fn new(path: impl Into<PathBuf>) -> RunDir {
         RunDir { path: path.into() }
     }
 
-    /// Creates the folder for `spec` with `spec.toml` and `provenance.json`, or opens the one that is there; its segments stay.
+    /// Creates the folder for `spec` with `spec.toml` and `provenance.json`, or opens an existing
+    /// one, which keeps its segments.
     ///
     /// # Errors
     /// [`Error::SpecChanged`] when the folder holds another spec (raising only `gen_updates` extends the run), [`Error::OtherImages`]
@@ -61,7 +62,7 @@ impl RunDir {
         Ok(dir)
     }
 
-    /// Writes down what makes the updates from now on ([`Provenance::begin`]).
+    /// Records what makes the updates from now on ([`Provenance::begin`]).
     ///
     /// # Errors
     /// Any I/O error, or a malformed provenance.
@@ -79,7 +80,7 @@ impl RunDir {
     pub fn path(&self) -> &Path {
         &self.path
     }
-    /// The folder's own name: what plans and events call the run.
+    /// The folder's own name, which identifies the run in plans and events.
     pub fn name(&self) -> String {
         self.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
     }
@@ -221,7 +222,8 @@ fn images(provenance: &Provenance) -> String {
     format!("{} with SHA-256 {}", provenance.dataset, provenance.dataset_sha256)
 }
 
-/// The real data's own scores in a sweep's folder: `ceiling.jsonl`, or what the first version wrote; empty where there are none.
+/// The real data's own scores in a sweep's folder: `ceiling.jsonl`, or the file that the first
+/// version wrote; empty if there are none.
 ///
 /// # Errors
 /// When a record is malformed.
@@ -241,7 +243,8 @@ pub const UNTRAINED: &str = "untrained.jsonl";
 /// The file that makes a folder a collection: a sweep's records in Parquet files, without run folders (docs/records.md).
 pub const COLLECTION: &str = "collection.json";
 
-/// The scores of a generator before its first update in a sweep's folder, by the protocols of its runs; empty where there are none.
+/// The scores of a generator before its first update in a sweep's folder, by the protocols of its
+/// runs; empty if there are none.
 ///
 /// # Errors
 /// When a record is malformed.
@@ -317,7 +320,8 @@ pub fn write_lines<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
     atomic::write(path, &text)
 }
 
-/// Appends one JSON line in a single write. A last line that a kill has cut short goes first: it would make the new one unreadable.
+/// Appends one JSON line in a single write. A last line that a kill cut short is removed first,
+/// because it would make the new one unreadable.
 ///
 /// # Errors
 /// Any I/O error.
@@ -337,7 +341,7 @@ pub fn append_line<T: Serialize>(path: &Path, row: &T) -> Result<()> {
     file.write_all(&text).map_err(Error::io("append to", path))
 }
 
-/// The length of a file up to and with its last line break.
+/// The length of a file up to and including its last line break.
 fn end_of_last_line(file: &mut File) -> std::io::Result<u64> {
     let mut end = file.seek(SeekFrom::End(0))?;
     let mut block = [0; 256];

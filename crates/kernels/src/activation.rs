@@ -5,10 +5,11 @@ use crate::simd::Simd;
 use crate::{Isa, Real};
 use rayon::prelude::*;
 
-/// Elements per task of pointwise work: large enough that a task costs more than its scheduling.
+/// Elements per task of pointwise work, enough that the work outweighs its scheduling.
 const CHUNK: usize = 1 << 15;
 
-/// `y = a > 0 ? a : slope·a` with `a = x + bias[column]` for rows of as many columns as `bias` has. `slope` 1 is the identity, 0 ReLU.
+/// `y = a > 0 ? a : slope·a` with `a = x + bias[column]` for rows with as many columns as `bias`.
+/// `slope` 1 is the identity, 0 ReLU.
 ///
 /// # Panics
 /// When a slice's length does not fit.
@@ -50,8 +51,8 @@ impl<T: Real> Kernel<T> for Mask<'_, T> {
     }
 }
 
-/// `y = x` where `of > 0`, else `slope·x`: with `of = x` the activation, with `of` an activation's output its derivative times `x`. At 0
-/// the derivative is `slope`.
+/// `y = x` where `of > 0`, else `slope·x`: with `of = x` this is the activation; with `of` an
+/// activation's output, its derivative times `x`. At 0 the derivative is `slope`.
 ///
 /// # Panics
 /// When the lengths differ.

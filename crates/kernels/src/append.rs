@@ -1,10 +1,11 @@
-//! Features of whole images beside the channels of their feature map.
+//! Appends features of whole images to the channels of their feature map.
 
 use crate::Real;
 use crate::plane::MapSize;
 use rayon::prelude::*;
 
-/// `y[p, n] = x[p, n] ‖ e[n]`: the features `e` `[N, E]` after the channels of every pixel; `s` is x's size.
+/// `y[p, n] = x[p, n] ‖ e[n]`: appends the features `e` `[N, E]` to the channels of every pixel;
+/// `s` is x's size.
 ///
 /// # Panics
 /// When a slice's length does not fit.
@@ -25,7 +26,8 @@ pub fn forward<T: Real>(s: MapSize, x: &[T], e: &[T], y: &mut [T]) {
     });
 }
 
-/// [`forward`]'s gradients: `dx` is the channels' part of `dy`, `de[n]` the sum of the features' over all pixels.
+/// [`forward`]'s gradients: `dx` is the channels' part of `dy`; `de[n]` is the sum of the features'
+/// part over all pixels.
 ///
 /// # Panics
 /// When a slice's length does not fit.
@@ -53,7 +55,7 @@ pub fn backward<T: Real>(s: MapSize, dy: &[T], dx: &mut [T], de: &mut [T]) {
     });
 }
 
-/// E of `[N, E]`.
+/// The E of `[N, E]`.
 fn features(s: MapSize, len: usize) -> usize {
     assert!(
         s.images > 0 && s.channels > 0 && len > 0 && len.is_multiple_of(s.images),

@@ -72,7 +72,8 @@ pub fn statistics<T: Real>(x: &[T], mean: &mut [T], var: &mut [T]) {
         channels > 0 && var.len() == channels && !x.is_empty() && x.len().is_multiple_of(channels),
         "batch norm over {channels} channels"
     );
-    // One pass around each channel's first value: values that are close to each other but far from 0 keep their digits.
+    // One pass, shifted by each channel's first value, so that values close to each other but far
+    // from 0 keep their digits.
     let (first, second) = per_channel(Terms::Shifted(x, &x[..channels]), channels);
     let count = (x.len() / channels) as f64;
     for (c, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
@@ -151,7 +152,8 @@ pub fn backward<T: Real>(
         let dg = dg[c] * inverse;
         (dbeta[c], dgamma[c]) = (T::from_f64(db[c]), T::from_f64(dg));
         let scale = gamma.map_or(1.0, |g| g[c].to_f64()) * inverse;
-        // dx = scale·(dy − mean(dy) − x̂·mean(dy·x̂)) as scale·dy + b·x + shift; the means are the statistics' share.
+        // dx = scale·(dy − mean(dy) − x̂·mean(dy·x̂)) as scale·dy + b·x + shift; the means come
+        // from the statistics.
         let (b, shift) = match of {
             Statistics::Given => (0.0, 0.0),
             Statistics::OfBatch => {

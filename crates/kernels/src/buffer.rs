@@ -1,4 +1,5 @@
-//! Large buffers that are kept and handed out again: fresh memory costs a page fault every 4 KiB, several times what a kernel costs.
+//! Large buffers that are kept and reused: fresh memory costs a page fault every 4 KiB, several
+//! times the cost of a kernel.
 
 use crate::Real;
 use std::collections::BTreeMap;
@@ -10,15 +11,15 @@ use std::sync::{Mutex, PoisonError};
 #[repr(C, align(64))]
 struct Line([u64; 8]);
 
-/// Free buffers by length in lines, and the lines held in all.
+/// Free buffers by length in lines, and the total number of lines held.
 type Free = (BTreeMap<usize, Vec<Vec<Line>>>, usize);
 
 static FREE: Mutex<Free> = Mutex::new((BTreeMap::new(), 0));
 
-/// What is held on to at most, in lines: 2 GiB.
+/// The maximum held, in lines: 2 GiB.
 const HELD: usize = 1 << 25;
 
-/// Numbers on a 64-byte boundary, handed out from a pool and given back when dropped.
+/// Numbers on a 64-byte boundary, taken from a pool and returned when dropped.
 pub struct Buffer<T: Real> {
     lines: Vec<Line>,
     len: usize,
@@ -26,7 +27,7 @@ pub struct Buffer<T: Real> {
 }
 
 impl<T: Real> Buffer<T> {
-    /// `len` numbers of arbitrary (finite or not) content: for outputs that are overwritten.
+    /// `len` numbers with arbitrary (maybe non-finite) content: for outputs that are overwritten.
     pub fn arbitrary(len: usize) -> Buffer<T> {
         let needed = (len * size_of::<T>()).div_ceil(size_of::<Line>());
         let lines = take(needed).unwrap_or_else(|| vec![Line::default(); needed]);
@@ -51,7 +52,7 @@ impl<T: Real> Buffer<T> {
 fn take(needed: usize) -> Option<Vec<Line>> {
     let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
     let (by_size, held) = &mut *free;
-    // A little too large is better than fresh.
+    // A slightly too large buffer is better than fresh memory.
     let size = by_size
         .range(needed..=needed + needed / 8)
         .find(|(_, list)| !list.is_empty())
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_dropped_buffer_is_handed_out_again_aligned() {
-        // A length that no other test asks for.
+        // A length that no other test uses.
         let len = 1_234_567;
         let mut first = Buffer::<f32>::arbitrary(len);
         first[len - 1] = 7.0;

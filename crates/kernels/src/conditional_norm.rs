@@ -1,8 +1,8 @@
-//! Batch normalization of `[H·W, N, C]` with γ and β of each image: what conditional batch normalization does once the rows of each image's
-//! class are chosen.
+//! Batch normalization of `[H·W, N, C]` with γ and β per image: conditional batch normalization
+//! after the rows of each image's class are chosen.
 //!
-//! A row of all images is a row of `N·C` columns, each with a multiplier and a shift of its own, so the passes over the map are those of
-//! plain batch normalization.
+//! A row of all images is a row of `N·C` columns, each with its own multiplier and shift, so the
+//! passes over the map are those of plain batch normalization.
 
 use crate::Real;
 use crate::batch_norm::{Statistics, affine};
@@ -71,7 +71,7 @@ pub fn backward<T: Real>(
     let means: Vec<T> = (0..columns).map(|i| mean[i % s.channels]).collect();
     let (db, dg) = per_channel_by(rows_per_task(s), Terms::Product(dy, x, &means), columns);
     let inverse: Vec<f64> = var.iter().map(|v| 1.0 / (v.to_f64() + eps).sqrt()).collect();
-    // Σ γ·dy and Σ γ·dy·x̂ of each channel: the statistics' share of dx.
+    // Σ γ·dy and Σ γ·dy·x̂ of each channel: the part of dx from the statistics.
     let (mut first, mut second) = (vec![0.0; s.channels], vec![0.0; s.channels]);
     for (i, g) in gamma.iter().enumerate() {
         let (c, g) = (i % s.channels, g.to_f64());

@@ -1,6 +1,6 @@
 //! The one error of this crate.
 
-/// A convolution whose sizes make no sense.
+/// A convolution with invalid sizes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,7 +21,7 @@ pub enum Error {
         /// Padding at each border.
         padding: usize,
     },
-    /// A filter whose sizes make no sense, or whose weights or bias do not have them.
+    /// A filter with invalid sizes, or whose weights or bias do not fit them.
     #[error(
         "filter: {shape} needs positive sizes, out_channels in sixteens, weights [out, in, height, width] and bias [out]; got {weights} and {bias} numbers"
     )]

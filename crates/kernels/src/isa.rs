@@ -11,7 +11,7 @@ pub enum Isa {
     Avx512,
     /// AVX2 and FMA: 8 lanes of f32.
     Avx2,
-    /// Whatever the compiler's target has: 8 lanes.
+    /// The compiler's target: 8 lanes.
     Portable,
 }
 
@@ -57,7 +57,7 @@ impl Isa {
         }
     }
 
-    /// The name that provenance records.
+    /// The name recorded in provenance.
     pub fn name(self) -> &'static str {
         match self {
             Isa::Avx512 => "avx512f",
@@ -69,7 +69,8 @@ impl Isa {
 
 /// Work that is compiled once for every instruction set.
 pub(crate) trait Kernel<T> {
-    /// Does it. Implementations are `#[inline(always)]`, so that they take on the features of the function that calls them.
+    /// Does the work. Implementations are `#[inline(always)]`, so that they inherit the target
+    /// features of the calling function.
     fn run<S: Simd<T = T>>(self);
 }
 

@@ -21,7 +21,7 @@ impl Sizes {
         self.images * self.channels
     }
 
-    /// Two sums over each image's elements, `f(row of a, row of b)` giving a row's share.
+    /// Two sums over each image's elements; `f(row of a, row of b)` gives a row's contribution.
     fn sums<T: Real>(
         self,
         a: &[T],

@@ -1,8 +1,9 @@
 //! CPU kernels on slices: convolutions, matrix products, bias and activation, normalizations, pooling, Adam. No tensors, no GANs.
 //!
-//! Feature maps are `[H, W, N, C]`, dense: channels innermost, then images. Every kernel overwrites its outputs and gives the same bits on
-//! any number of threads: work is split by shape alone, and partial sums are added in a fixed order. Kernels run on rayon's current pool
-//! and on the widest instruction set of the machine ([`Isa`]).
+//! Feature maps are `[H, W, N, C]`, dense: channels innermost, then images. Every kernel overwrites
+//! its outputs and gives the same bits on any number of threads: work is split by shape alone and
+//! partial sums are added in a fixed order. Kernels run on rayon's current pool and on the widest
+//! instruction set of the machine ([`Isa`]).
 //!
 //! ```
 //! // [2, 3] times [3, 1].

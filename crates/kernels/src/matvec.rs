@@ -1,4 +1,5 @@
-//! Products of a matrix `[rows, columns]` with vectors, as the power iteration needs them; bits do not depend on the number of threads.
+//! Products of a matrix `[rows, columns]` with vectors, for the power iteration; bits do not depend
+//! on the number of threads.
 
 use crate::isa::Kernel;
 use crate::simd::Simd;
@@ -20,7 +21,8 @@ impl<T: Real> Kernel<T> for Dots<'_, T> {
         for (row, y) in self.rows.chunks_exact(self.x.len()).zip(self.y) {
             // SAFETY: row and x have equal lengths.
             unsafe {
-                // Four sums: a dot product is otherwise bound by the latency of its additions.
+                // Four sums, because a dot product with one is limited by the latency of its
+                // additions.
                 let mut sums = [S::zero(); 4];
                 for i in (0..row.len()).step_by(4 * S::LANES) {
                     for (j, sum) in sums.iter_mut().enumerate() {
@@ -72,7 +74,7 @@ impl<T: Real> Kernel<T> for Combination<'_, T> {
             let row = &self.m[row * self.columns..];
             for i in (0..self.y.len()).step_by(S::LANES) {
                 let n = S::LANES.min(self.y.len() - i);
-                // SAFETY: `y` ends where this task's columns end, and the row goes at least as far.
+                // SAFETY: `y` ends where this task's columns end, and the row is at least as long.
                 unsafe {
                     let load = |s: *const T| S::load_first(s.add(i), n);
                     let v = S::fma(S::splat(*x), load(row.as_ptr()), load(self.y.as_ptr()));

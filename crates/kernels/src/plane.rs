@@ -1,4 +1,5 @@
-//! What connects feature maps `[H·W, N, C]` with vectors of features: other layouts, the last dense layer, sums over the plane.
+//! Operations between feature maps `[H·W, N, C]` and vectors of features: layout changes, the last
+//! dense layer, sums over the plane.
 
 use crate::Real;
 use rayon::prelude::*;
@@ -86,7 +87,7 @@ pub fn head<T: Real>(s: MapSize, x: &[T], w: &[T], y: &mut [T]) {
     });
 }
 
-/// A dot product: eight lanes over blocks of 512, beyond them in f64.
+/// A dot product: eight lanes within blocks of 512, and f64 across blocks.
 pub(crate) fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
     let block = |(a, b): (&[T], &[T])| block_dot(a, b);
     a.chunks(512).zip(b.chunks(512)).map(block).sum()
@@ -161,7 +162,8 @@ pub fn sum_backward<T: Real>(s: MapSize, divisor: f64, dy: &[T], dx: &mut [T]) {
         .for_each(|pixel| pixel.iter_mut().zip(dy).for_each(|(dx, dy)| *dx = *dy * share));
 }
 
-/// Nearest-neighbour upsampling by 2 of lines of `width` pixels of `pixel` elements: `[H, W, …]` → `[2H, 2W, …]`.
+/// Nearest-neighbor upsampling by 2 of lines of `width` pixels of `pixel` elements: `[H, W, …]` →
+/// `[2H, 2W, …]`.
 ///
 /// # Panics
 /// When a slice's length does not fit.
@@ -179,7 +181,7 @@ pub fn upsample<T: Real>(width: usize, pixel: usize, x: &[T], y: &mut [T]) {
     });
 }
 
-/// [`upsample`]'s gradient: the sum of each 2x2 pixels; `width` is still x's.
+/// [`upsample`]'s gradient: the sum over each 2x2 pixels; `width` is still x's.
 ///
 /// # Panics
 /// When a slice's length does not fit.

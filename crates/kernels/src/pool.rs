@@ -1,9 +1,10 @@
-//! The mean of each 2x2 pixels, as the discriminators' residual blocks use it on both of their branches.
+//! The mean over each 2x2 pixels, used on both branches of the discriminators' residual blocks.
 
 use crate::Real;
 use rayon::prelude::*;
 
-/// The mean of each 2x2 pixels of lines of `2·width` pixels of `pixel` elements: `[2H, 2·width, …]` → `[H, width, …]`.
+/// The mean over each 2x2 pixels of lines of `2·width` pixels of `pixel` elements:
+/// `[2H, 2·width, …]` → `[H, width, …]`.
 ///
 /// # Panics
 /// When a slice's length does not fit.

@@ -28,7 +28,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool
     row: usize,
     column: usize,
 ) {
-    // SAFETY: the caller's promise; row and column leave room for the tile.
+    // SAFETY: guaranteed by the caller; row and column leave room for the tile.
     unsafe {
         let c = p.c.add(row * p.c_row + column);
         let mut sums = [[S::zero(); NV]; MR];
@@ -72,7 +72,7 @@ unsafe fn strip<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: boo
     column: usize,
 ) {
     let mut row = 0;
-    // SAFETY: as of `tile`; each starts where it fits.
+    // SAFETY: as for `tile`; each starts where it fits.
     unsafe {
         while row + MR <= p.rows {
             tile::<S, MR, NV, TRANSPOSED>(p, row, column);
@@ -96,13 +96,14 @@ unsafe fn strip<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: boo
     }
 }
 
-/// The whole product with tiles of MR rows and NV vectors, and a last vector alone where the width asks for it.
+/// The whole product with tiles of MR rows and NV vectors, and single vectors at the end if the
+/// width needs them.
 #[inline(always)]
 pub(crate) unsafe fn rows_of<S: Simd, const MR: usize, const NV: usize, const TRANSPOSED: bool>(
     p: &Product<'_, S::T>,
 ) {
     let mut column = 0;
-    // SAFETY: as of `tile`; each starts where it fits.
+    // SAFETY: as for `tile`; each starts where it fits.
     unsafe {
         while column + NV * S::LANES <= p.width {
             strip::<S, MR, NV, TRANSPOSED>(p, column);
@@ -119,7 +120,7 @@ pub(crate) unsafe fn rows_of<S: Simd, const MR: usize, const NV: usize, const TR
 #[inline(always)]
 pub(crate) unsafe fn widest<S: Simd, const TRANSPOSED: bool>(p: &Product<'_, S::T>) {
     let mut column = 0;
-    // SAFETY: as of `tile`; each starts where it fits.
+    // SAFETY: as for `tile`; each starts where it fits.
     unsafe {
         while column + 4 * S::LANES <= p.width {
             strip::<S, 6, 4, TRANSPOSED>(p, column);

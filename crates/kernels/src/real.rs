@@ -1,4 +1,4 @@
-//! The two types of number that kernels know.
+//! The two number types of the kernels.
 
 use crate::Isa;
 use crate::isa::{Kernel, portable, run_f32};
@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
-/// f32, or f64 for oracles.
+/// f32, or f64 for reference results.
 pub trait Real:
     Copy
     + Send
@@ -28,7 +28,7 @@ pub trait Real:
     /// Rounds to this type.
     fn from_f64(x: f64) -> Self;
 
-    /// Widens without loss.
+    /// Widens losslessly.
     fn to_f64(self) -> f64;
 
     /// √x.
@@ -41,7 +41,7 @@ pub trait Real:
 pub(crate) mod sealed {
     use super::{Isa, Kernel};
 
-    /// What only this crate may know of a [`super::Real`].
+    /// The crate-private part of a [`super::Real`].
     #[allow(
         private_interfaces,
         private_bounds,
@@ -51,11 +51,11 @@ pub(crate) mod sealed {
         /// Runs a kernel on an instruction set; for f64 the set is always the portable one.
         fn run<K: Kernel<Self>>(isa: Isa, kernel: K);
 
-        /// The instruction set that is used where `isa` is asked for.
+        /// The instruction set that is used when `isa` is requested.
         fn isa(isa: Isa) -> Isa;
 
-        /// A buffer of this thread with `len` elements of arbitrary content on a 64-byte boundary, reused from call to call. `f` must not
-        /// ask for it again.
+        /// A buffer of this thread with `len` elements of arbitrary content on a 64-byte boundary,
+        /// reused from call to call. `f` must not request it again.
         fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [Self]) -> R) -> R;
     }
 }
@@ -123,18 +123,19 @@ real!(f64, 8, |_, kernel| portable(kernel), |_| Isa::Portable, f64::tanh);
 
 /// tanh without branches or calls, so that loops over it vectorize; within two units in the last place.
 ///
-/// With t = e^(2x) − 1 it is t/(t + 2), and with 2x = n·ln 2 + r, |r| ≤ ln 2 / 2, t is 2ⁿ·(eʳ − 1) + (2ⁿ − 1), which loses nothing near 0.
+/// With t = e^(2x) − 1 it is t/(t + 2). With 2x = n·ln 2 + r, |r| ≤ ln 2 / 2, t is
+/// 2ⁿ·(eʳ − 1) + (2ⁿ − 1), which loses nothing near 0.
 #[inline(always)]
 fn tanh_f32(x: f32) -> f32 {
-    // Beyond 9.1 tanh rounds to 1.
+    // Above 9.1, tanh rounds to 1.
     let x = x.clamp(-9.1, 9.1);
-    // Adding and taking away 1.5·2²³ rounds to the nearest integer.
+    // Adding and subtracting 1.5·2²³ rounds to the nearest integer.
     const ROUND: f32 = 12_582_912.0;
     let shifted = 2.0 * x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     // ln 2 in two parts, the first with few digits, so that n times it is exact.
     let r = 2.0 * x - n * 0.693_145_75 - n * 1.428_606_8e-6;
-    // eʳ − 1 by its series up to r⁷.
+    // eʳ − 1 from its series up to r⁷.
     let p = 1.0 / 5040.0;
     let p = p * r + 1.0 / 720.0;
     let p = p * r + 1.0 / 120.0;
@@ -142,7 +143,7 @@ fn tanh_f32(x: f32) -> f32 {
     let p = p * r + 1.0 / 6.0;
     let p = p * r + 0.5;
     let p = (p * r * r) + r;
-    // 2ⁿ by its exponent's bits; those of `shifted` end in n.
+    // 2ⁿ from its exponent bits; those of `shifted` end in n.
     let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0f32.to_bits()));
     let t = power * p + (power - 1.0);
     t / (t + 2.0)

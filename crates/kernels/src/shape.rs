@@ -4,7 +4,7 @@ use crate::Error;
 
 /// A convolution of `[in_h, in_w, batch, in_channels]` with `[out_channels, in_channels, kernel, kernel]`.
 ///
-/// A transposed convolution is described by the convolution that it is the adjoint of.
+/// A transposed convolution is described by the convolution whose adjoint it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvShape {
     /// Images.
@@ -87,7 +87,7 @@ impl ConvShape {
         self.out_channels * self.out_pixels()
     }
 
-    /// Products that an output value adds up: in_channels · kernel².
+    /// Products summed per output value: in_channels · kernel².
     pub(crate) fn taps(&self) -> usize {
         self.in_channels * self.kernel * self.kernel
     }

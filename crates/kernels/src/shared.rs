@@ -1,6 +1,6 @@
 //! Pointers that tasks of one kernel share.
 
-/// A slice that several tasks write at the same time, each to elements of its own.
+/// A slice that several tasks write at the same time, each to its own elements.
 pub(crate) struct SharedMut<T>(*mut T);
 
 impl<T> Clone for SharedMut<T> {
@@ -11,7 +11,8 @@ impl<T> Clone for SharedMut<T> {
 
 impl<T> Copy for SharedMut<T> {}
 
-// SAFETY: every use writes elements that no other task touches, as the place that makes one explains; T itself may go between threads.
+// SAFETY: every use writes elements that no other task touches, as explained where one is made; T
+// itself is Send.
 unsafe impl<T: Send> Send for SharedMut<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for SharedMut<T> {}

@@ -1,4 +1,4 @@
-//! Vectors of numbers as kernels see them, one implementation per instruction set.
+//! Vectors of numbers for kernels, with one implementation per instruction set.
 
 #![allow(
     clippy::undocumented_unsafe_blocks,
@@ -10,8 +10,8 @@ use crate::product::{Product, rows_of};
 
 /// A vector type and its arithmetic. Kernels are generic over it and are compiled once for each instruction set.
 ///
-/// Every function is unsafe for one reason: it may only run where the instruction set is present, which [`crate::Isa`] has detected before
-/// it calls any kernel. Pointers need no alignment.
+/// Every function is unsafe for one reason: it may only run if the instruction set is present.
+/// [`crate::Isa`] detects that before it calls any kernel. Pointers need no alignment.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// The element.
     type T: Real;
@@ -42,7 +42,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         unsafe { Self::splat(Self::T::ZERO) }
     }
 
-    /// Loads the first `n ≤ LANES` elements, the rest 0.
+    /// Loads the first `n ≤ LANES` elements; the rest are 0.
     #[inline(always)]
     unsafe fn load_first(p: *const Self::T, n: usize) -> Self::V {
         unsafe { if n == Self::LANES { Self::load(p) } else { Self::load_partial(p, n) } }
@@ -83,7 +83,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     }
 }
 
-/// Eight lanes without intrinsics: any machine, f32 and f64.
+/// Eight lanes without intrinsics, for any machine, f32 and f64.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable<T>(std::marker::PhantomData<T>);
 

@@ -1,4 +1,5 @@
-//! Sums over the rows of `[rows, channels]`: in f32 over blocks short enough to lose nothing, beyond them in f64, in a fixed order.
+//! Sums over the rows of `[rows, channels]`: in f32 within blocks short enough to stay accurate, in
+//! f64 across blocks, in a fixed order.
 
 use crate::isa::Kernel;
 use crate::simd::Simd;
@@ -7,15 +8,16 @@ use rayon::prelude::*;
 
 /// Rows per task.
 pub(crate) const CHUNK: usize = 1024;
-/// Rows summed in the element's own type.
+/// Rows per block, summed in the element's own type.
 const BLOCK: usize = 32;
 
-/// What is summed per channel, first and second sum.
+/// The first and second sum of each channel.
 #[derive(Clone, Copy)]
 pub(crate) enum Terms<'a, T> {
     /// Σp and nothing.
     Plain(&'a [T]),
-    /// Σ(x − shift) and Σ(x − shift)²: of values near `shift` `[channels]` nothing is lost to cancellation.
+    /// Σ(x − shift) and Σ(x − shift)²: values near `shift` `[channels]` lose nothing to
+    /// cancellation.
     Shifted(&'a [T], &'a [T]),
     /// Σp and Σp·(x − shift).
     Product(&'a [T], &'a [T], &'a [T]),
@@ -33,7 +35,7 @@ impl<T: Real> Terms<'_, T> {
     /// Safety: a whole vector lies within the slices from there.
     #[inline(always)]
     unsafe fn at<S: Simd<T = T>>(&self, channel: usize, offset: usize, n: usize) -> (S::V, S::V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let load = |s: &[T], at: usize| S::load_first(s.as_ptr().add(at), n);
             match *self {

@@ -1,4 +1,4 @@
-//! What can be made: the paper's tables and figures, each with what it is made from.
+//! The paper's tables and figures that can be made, each with its source.
 
 use crate::{Error, Result, ScoredSweep, figures, tables};
 use sngan_experiment::benchmark::UpdateTimings;
@@ -6,34 +6,35 @@ use sngan_experiment::experiments_of;
 use sngan_experiment::records::PlanRecord;
 use std::path::{Path, PathBuf};
 
-/// What became of one table or figure.
+/// The outcome for one table or figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rendered {
     /// The files written.
     Written(Vec<PathBuf>),
-    /// Why the records are not enough for it.
+    /// The reason why the records are not enough for it.
     Skipped(String),
 }
 
 /// What a table or figure is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The records of sweeps whose experiments name it in `[paper]`, as many of them as are there; some can be made of any sweep.
+    /// The records of the sweeps whose experiments name it in `[paper]`, as far as they exist; some
+    /// can be made from any sweep.
     Sweeps(Whose),
     /// The timings of `sngan bench figure10`.
     Timings,
-    /// The code alone: layer tables, or a simulation.
+    /// Only the code: layer tables, or a simulation.
     Code,
 }
 
-/// Whose sweeps something is made from.
+/// Which sweeps something is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// Those of the paper's experiments.
+    /// Sweeps of the paper's experiments.
     Papers,
-    /// Those too that reproduce nothing of the paper.
+    /// Also sweeps that reproduce nothing of the paper.
     Anybodys,
-    /// Any sweep's, whatever it reproduces.
+    /// Any sweep, whatever it reproduces.
     Everybodys,
 }
 
@@ -50,7 +51,7 @@ pub struct Artefact {
     pub render: fn(&Materials<'_>) -> Result<Rendered>,
 }
 
-/// What to make an artefact from, and where to.
+/// What to make an artefact from, and where to write it.
 #[derive(Debug, Clone, Copy)]
 pub struct Materials<'a> {
     /// The sweeps' records.
@@ -64,7 +65,8 @@ pub struct Materials<'a> {
 }
 
 impl Materials<'_> {
-    /// Makes a part of an artefact from each sweep, and skips it for the first reason where no sweep has enough.
+    /// Makes a part of an artefact from each sweep; if no sweep has enough records, skips it with
+    /// the first reason.
     pub(crate) fn each(
         &self,
         render: impl Fn(&ScoredSweep) -> Result<Rendered>,
@@ -107,8 +109,8 @@ impl Artefact {
         if matches!(self.source, Source::Sweeps(_)) { experiments_of(self.id) } else { Vec::new() }
     }
 
-    /// Whether it can be made from a sweep where that is asked for: from one that is for it, and from anybody's but for the tables of the
-    /// paper's rows.
+    /// Whether it can be made from a sweep on request: from one that is for it, or from any other
+    /// sweep except for the tables of the paper's rows.
     pub fn accepts(&self, plan: &PlanRecord) -> bool {
         let of_rows = self.source == Source::Sweeps(Whose::Papers) && self.id.starts_with("table");
         match (self.source, &plan.paper) {
@@ -118,7 +120,8 @@ impl Artefact {
         }
     }
 
-    /// Whether a sweep's report has it: one that is for it, or, of some, anybody's.
+    /// Whether a sweep's report includes it: if the sweep is for it; some artefacts are also for
+    /// other sweeps.
     pub fn shows(&self, plan: &PlanRecord) -> bool {
         match (self.source, &plan.paper) {
             (Source::Sweeps(Whose::Everybodys), _) | (Source::Sweeps(Whose::Anybodys), None) => {
@@ -147,7 +150,8 @@ pub fn find(id: &str) -> Result<&'static Artefact> {
     })
 }
 
-/// Writes every table of a sweep's experiment to `out/tables` and every figure to `out/figures`; returns each one's id and what became of it.
+/// Writes every table of a sweep's experiment to `out/tables` and every figure to `out/figures`;
+/// returns each one's id and outcome.
 ///
 /// # Errors
 /// Missing or malformed records, scores of different protocols, files that cannot be written.
@@ -168,7 +172,7 @@ pub fn render_all(out: &Path, compare: bool) -> Result<Vec<(&'static str, Render
             ));
         }
     }
-    // Of what any sweep has, there may be nothing to draw.
+    // An artefact that any sweep can have may have nothing to draw.
     all.retain(|(_, rendered)| *rendered != Rendered::Written(Vec::new()));
     Ok(all)
 }

@@ -1,4 +1,5 @@
-//! Grouped bars from 0: of several rounds the mean with its standard error and a dot for each.
+//! Grouped bars from 0. For several rounds, a bar shows the mean with its standard error, and a dot
+//! for each round.
 
 use crate::canvas::{
     Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LEGEND_ROW, SMALL, draw, legend_height,
@@ -14,10 +15,10 @@ const LEFT: i32 = 84 * DENSITY;
 /// Width of a bar where there is much room, units.
 const WIDEST_BAR: f64 = 40.0 * DENSITY as f64;
 
-/// What stands at a place of a group.
+/// One bar of a group.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Bar {
-    /// One value a round.
+    /// One value per round.
     pub(crate) values: Vec<f64>,
 }
 
@@ -33,7 +34,7 @@ pub(crate) struct BarChart {
     pub(crate) title: String,
     pub(crate) notes: Vec<String>,
     pub(crate) label: String,
-    /// Name and colour of the bar at each place of a group.
+    /// Name and color of the bar at each place of a group.
     pub(crate) places: Vec<(String, RGBColor)>,
     pub(crate) groups: Vec<Group>,
     /// Lines below the axis.
@@ -98,7 +99,8 @@ impl BarChart {
 }
 
 impl Group {
-    /// Draws the bars between `left` and `left + width` in the colours of their places, with the name below and the mark across.
+    /// Draws the bars between `left` and `left + width` in the colors of their places, with the
+    /// name below and the mark across.
     fn draw(
         &self,
         canvas: &Canvas<'_>,

@@ -1,4 +1,4 @@
-//! A figure's surface: size, colours, text and legend, and the two files it becomes.
+//! A figure's surface: size, colors, text and legend, and the two files that are written.
 
 use crate::ink::{self, Ink};
 use crate::{Error, Result};
@@ -20,7 +20,7 @@ pub(crate) const GREY: RGBColor = RGBColor(0x70, 0x70, 0x70);
 pub(crate) const FAINT: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
 pub(crate) const WHITE: RGBColor = RGBColor(0xff, 0xff, 0xff);
 
-/// Colours that stay apart for most colour-blind readers (Okabe and Ito), then a grey.
+/// Colors that most color-blind readers can tell apart (Okabe and Ito), then a gray.
 pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0xe6, 0x9f, 0x00),
@@ -32,13 +32,14 @@ pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(0x88, 0x22, 0x55),
 ];
 
-/// Units per pixel of the page: figures are drawn twice as large as they are shown, so that coordinates, which are whole, are fine enough.
+/// Units per pixel of the page. Figures are drawn twice as large as they are shown, so that whole
+/// coordinates are fine enough.
 pub(crate) const DENSITY: i32 = 2;
 /// Font sizes in units.
 pub(crate) const LABEL: i32 = 15 * DENSITY;
 pub(crate) const SMALL: i32 = 13 * DENSITY;
 
-/// Where a text's position is on it.
+/// Which point of a text its position refers to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Anchor {
     Left,
@@ -47,7 +48,7 @@ pub(crate) enum Anchor {
     TopLeft,
     TopCentre,
     BottomCentre,
-    /// Centred, reading upwards.
+    /// Centered, reading upward.
     Upwards,
 }
 
@@ -59,7 +60,8 @@ pub(crate) struct Canvas<'a> {
 
 type Point = (i32, i32);
 
-/// What stands above a figure, so that it can be understood alone: its name, then how its runs and scores were made.
+/// The heading of a figure, which makes it understandable alone: its name, then how its runs and
+/// scores were made.
 pub(crate) struct Heading {
     pub(crate) title: String,
     pub(crate) notes: Vec<String>,
@@ -73,7 +75,7 @@ pub(crate) fn text_width(text: &str, size: i32) -> std::io::Result<i32> {
     Ok(ink::text_width(text, f64::from(size))?.ceil() as i32)
 }
 
-/// A small text's lines, none wider than `width` units where its words allow that.
+/// A small text's lines, none wider than `width` units if its words allow that.
 pub(crate) fn wrapped(text: &str, width: i32) -> std::io::Result<Vec<String>> {
     let (mut lines, mut line) = (Vec::new(), String::new());
     for word in text.split(' ') {
@@ -142,7 +144,7 @@ pub(crate) fn draw(
     let image = image::RgbImage::from_raw(width, height, buffer)
         .ok_or_else(|| failed("the buffer has another size".into()))?;
     let mut png = Vec::new();
-    // Drawings are kept for good, and made in seconds: small before fast.
+    // Drawings are kept permanently and made in seconds, so size matters more than speed.
     image
         .write_with_encoder(PngEncoder::new_with_quality(
             &mut png,
@@ -179,7 +181,7 @@ impl Canvas<'_> {
         self.checked(self.area.draw(&PathElement::new(points, style)))
     }
 
-    /// A filled polygon that lets what is below it show.
+    /// A filled translucent polygon.
     pub(crate) fn shade(&self, points: Vec<Point>, color: RGBColor) -> Result<()> {
         self.checked(self.area.draw(&Polygon::new(points, color.mix(0.2))))
     }
@@ -198,7 +200,7 @@ impl Canvas<'_> {
         Ok(())
     }
 
-    /// A dashed line through several points, the dashes going on around corners.
+    /// A dashed line through several points; the dashes continue around corners.
     pub(crate) fn dashed_line(&self, points: &[Point], color: RGBColor, width: i32) -> Result<()> {
         const DASH: f64 = 7.0 * DENSITY as f64;
         let mut walked = 0.0;
@@ -212,7 +214,7 @@ impl Canvas<'_> {
             let mut from = 0.0;
             while from < length {
                 let phase = (walked + from) / DASH;
-                // A sliver that rounding leaves would not move on.
+                // A sliver left by rounding would make no progress.
                 let to = (from + ((phase.floor() + 1.0 - phase) * DASH).max(0.5)).min(length);
                 if phase.floor() as i64 % 2 == 0 {
                     self.line(vec![at(from), at(to)], color, width)?;
@@ -266,7 +268,7 @@ impl Canvas<'_> {
         text_width(text, size).map_err(|e| self.failed(&e))
     }
 
-    /// Entries in rows from `at`, none beyond `right`, each a coloured square and a name.
+    /// Entries in rows from `at`, none beyond `right`, each a colored square and a name.
     pub(crate) fn legend(
         &self,
         at: Point,
@@ -292,7 +294,7 @@ const SQUARE: i32 = 12 * DENSITY;
 /// Height of a row of a legend, units.
 pub(crate) const LEGEND_ROW: i32 = 22 * DENSITY;
 
-/// Where a legend's entries stand in `width` units: offset and row.
+/// Where a legend's entries go in `width` units: offset and row.
 fn legend_places(width: i32, entries: &[(String, RGBColor)]) -> std::io::Result<Vec<(i32, i32)>> {
     let (mut places, mut x, mut row) = (Vec::new(), 0, 0);
     for (name, _) in entries {

@@ -18,9 +18,9 @@ const RIGHT: i32 = 24 * DENSITY;
 const TITLE: i32 = 30 * DENSITY;
 const NO_TITLE: i32 = 10 * DENSITY;
 const BELOW: i32 = 56 * DENSITY;
-/// Height of the row of the series' figures above a panel.
+/// Height of the row of the series' numbers above a panel.
 const FIGURES: i32 = 20 * DENSITY;
-/// More points than this are a curve, not marks.
+/// More points than this are drawn as a curve, without marks.
 const MARKED: usize = 40;
 
 /// What an axis shows.
@@ -28,11 +28,11 @@ const MARKED: usize = 40;
 pub(crate) struct AxisSpec {
     pub(crate) scale: Scale,
     pub(crate) label: String,
-    /// The least range, widened where values ask for it; none: the values'.
+    /// The minimum range, widened if values need it; if none, the range of the values.
     pub(crate) range: Option<(f64, f64)>,
 }
 
-/// A horizontal dashed line and what it says.
+/// A horizontal dashed line and its label.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mark {
     pub(crate) y: f64,
@@ -71,7 +71,7 @@ impl AxisSpec {
         AxisSpec { scale: Scale::Log, label: label.into(), range: None }
     }
 
-    /// An axis over these values that is linear near 0 and logarithmic far from it on both sides, from `linear` on.
+    /// An axis over these values: linear near 0, and logarithmic on both sides from `linear` on.
     pub(crate) fn symmetric(
         label: impl Into<String>,
         linear: f64,
@@ -82,7 +82,8 @@ impl AxisSpec {
         AxisSpec { scale: Scale::Symmetric(linear), label: label.into(), range }
     }
 
-    /// The axis over `values`, with a little room at each end that the values decide: a line there must not lie on the plot's frame.
+    /// The axis over `values`. Ends that the values decide get a little room, so that a line there
+    /// does not lie on the plot's frame.
     fn axis(&self, values: impl Iterator<Item = f64>, room: f64) -> Axis {
         let (low, high) = ends(values);
         let pad = |low: f64, high: f64| {
@@ -106,7 +107,7 @@ impl AxisSpec {
     }
 }
 
-/// The least and the largest value.
+/// The smallest and the largest value.
 fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) =
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
@@ -114,7 +115,7 @@ fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
 }
 
 impl Chart {
-    /// Writes the figure; skipped where no series has a point.
+    /// Writes the figure; skipped if no series has a point.
     pub(crate) fn render(&self, folder: &Path) -> Result<Rendered> {
         let entries = self.entries();
         if entries.is_empty() {
@@ -139,7 +140,7 @@ impl Chart {
         Ok(Rendered::Written(paths))
     }
 
-    /// Names of series with points in the order in which they first appear, each with its colour.
+    /// Names of series with points in the order in which they first appear, each with its color.
     fn entries(&self) -> Vec<(String, RGBColor)> {
         let mut named: Vec<(&str, Option<usize>)> = Vec::new();
         for series in self.panels.iter().flat_map(|p| &p.series).filter(|s| !s.is_empty()) {
@@ -156,12 +157,13 @@ impl Chart {
     }
 }
 
-/// The colour of a method.
+/// The color of a method.
 pub(crate) fn method_color(method: Method) -> RGBColor {
     color(of_method(method))
 }
 
-/// The place of a method's colour in the palette: those that often stand together are far apart, and SN has the first.
+/// The index of a method's color in the palette. Methods that are often drawn together are far
+/// apart, and SN has the first.
 fn of_method(method: Method) -> usize {
     match method {
         Method::Sn => 0,
@@ -175,7 +177,7 @@ fn of_method(method: Method) -> usize {
     }
 }
 
-/// Colour of the entry with this number.
+/// Color of the entry with this number.
 pub(crate) fn color(index: usize) -> RGBColor {
     PALETTE[index % PALETTE.len()]
 }
@@ -209,7 +211,7 @@ impl Panel {
     ) -> Result<()> {
         let middle = (frame.left + frame.right) / 2;
         if self.series.is_empty() {
-            // What a panel without any curve has to say stands where they would.
+            // The note of a panel without curves goes where they would be.
             let at = (middle, (frame.top + frame.bottom) / 2);
             return canvas.text(at, &self.title, SMALL, GREY, Anchor::Centre);
         }
@@ -229,7 +231,7 @@ impl Panel {
             let at = (frame.left + i as i32 * slot, frame.top - FIGURES / 2);
             canvas.legend(at, i32::MAX, std::slice::from_ref(figure))?;
         }
-        // All bands first, so that none lies over a line.
+        // All bands first, so that none covers a line.
         for draw in [draw_band, draw_line] {
             for series in &self.series {
                 if let Some(color) = color_of(series) {
@@ -257,7 +259,7 @@ impl Panel {
         frame: &Frame,
         color_of: impl Fn(&Series) -> Option<RGBColor>,
     ) -> Result<()> {
-        // Series whose runs diverged at one place stand one above the other.
+        // Marks of series whose runs diverged at the same place are stacked.
         for (row, series) in self.series.iter().filter(|s| !s.diverged.is_empty()).enumerate() {
             let y = frame.bottom - (4 + 14 * row as i32) * DENSITY;
             for x in &series.diverged {
@@ -298,7 +300,7 @@ fn draw_line(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColo
         Stroke::Full => {}
     }
     if line.len() <= MARKED {
-        // Many points would hide their own line.
+        // Many marks would hide their own line.
         let radius = if line.len() > 12 { 2 } else { 4 } * DENSITY;
         for (at, point) in line.iter().zip(&series.points) {
             canvas.dot(*at, radius, color)?;

@@ -1,6 +1,6 @@
-//! Runs whose critic is dead: D tells real from generated images no more, or its gradient has
+//! Runs whose critic is dead: D no longer tells real from generated images, or its gradient has
 //! vanished, and G has learned nothing. No number diverges in such a run, and its score alone does
-//! not say why it is bad.
+//! not show why it is bad.
 
 use crate::Result;
 use crate::claims::definitions;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeadCritic {
-    /// Updates up to this one are not looked at.
+    /// Updates up to this one are ignored.
     pub after: u64,
     /// With a gradient penalty: mean ‖∇D(x̂)‖₂ below this.
     pub grad_norm: f64,
@@ -26,34 +26,34 @@ pub struct DeadCritic {
     pub penalty: f64,
     /// Without a penalty: |D(x) − D(G(z))| below this.
     pub difference: f64,
-    /// Least share of the logged updates that are so.
+    /// Minimum share of such logged updates.
     pub share: f64,
     /// The last FID is above this share of the untrained generator's.
     pub fid: f64,
 }
 
-/// How a run's critic fared.
+/// The state of a run's critic.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Critic {
-    /// Logged updates that were looked at, at least one.
+    /// Logged updates that were checked, at least one.
     pub updates: usize,
-    /// Those in which it told nothing.
+    /// Those in which it was silent.
     pub silent: usize,
-    /// Whether it is dead; `None` where that would take an FID of the run or of the untrained
-    /// generator that is not there, for an equilibrium looks the same in the log.
+    /// Whether it is dead. `None` if the FID of the run or of the untrained generator is missing
+    /// but needed, because an equilibrium looks the same in the log.
     pub dead: Option<bool>,
 }
 
 impl Critic {
-    /// The share of logged updates in which it told nothing.
+    /// The share of logged updates in which it was silent.
     pub fn share(&self) -> f64 {
         self.silent as f64 / self.updates as f64
     }
 }
 
 impl DeadCritic {
-    /// Judges a run by its log, its last FID and that of the untrained generator; `None` where the
-    /// log holds nothing to judge by.
+    /// Judges a run by its log, its last FID and that of the untrained generator; `None` if the log
+    /// has nothing to judge it by.
     pub fn judge(
         &self,
         spec: &RunSpec,
@@ -75,7 +75,7 @@ impl DeadCritic {
         Some(critic)
     }
 
-    /// Whether D told nothing in a logged update, where its record says.
+    /// Whether D was silent in a logged update, if its record tells.
     fn silent(&self, spec: &RunSpec, r: &LogRecord) -> Option<bool> {
         if spec.regularizer == Regularizer::GradientPenalty {
             let lambda = spec.penalty_lambda;
@@ -89,7 +89,7 @@ impl DeadCritic {
     }
 }
 
-/// How the critic of a completed run fared; `None` for another run, and where nothing was logged.
+/// The state of a completed run's critic; `None` for other runs, and if nothing was logged.
 pub(crate) fn critic(
     definition: &DeadCritic,
     run: &RunRecords,
@@ -103,8 +103,8 @@ pub(crate) fn critic(
     definition.judge(&run.spec, &run.log, fid.and_then(|s| s.value), f0)
 }
 
-/// The same for a run by itself: its last FID is the newest that the untrained generator has one
-/// to be held against.
+/// The same for a single run: its last FID is the newest one for which the untrained generator also
+/// has one.
 pub(crate) fn of_run(
     definition: &DeadCritic,
     run: &RunRecords,
@@ -117,11 +117,11 @@ pub(crate) fn of_run(
     critic(definition, run, fid, untrained)
 }
 
-/// The folder names of a sweep's completed runs whose critic is dead; none where the sweep has no
+/// The folder names of a sweep's completed runs whose critic is dead; none if the sweep has no
 /// scores of the untrained generator.
 ///
 /// # Errors
-/// A folder that is no sweep's, or a malformed record.
+/// A folder that does not belong to a sweep, or a malformed record.
 pub fn dead_critics(out: &Path) -> Result<BTreeSet<String>> {
     let definition = definitions()?.dead_critic;
     if records::plan(out).is_ok() && records::untrained(out)?.is_empty() {

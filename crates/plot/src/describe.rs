@@ -1,4 +1,4 @@
-//! Sweeps in words: what captions, headings and conditions say of the runs.
+//! Sweeps in words: what captions, headings and conditions say about the runs.
 
 use crate::scored::{Run, ScoredSweep};
 use sngan_experiment::records::Metric;
@@ -14,7 +14,7 @@ impl ScoredSweep {
         }
     }
 
-    /// `CIFAR-10`, or what stands in its place: `Fashion-MNIST in place of CIFAR-10`.
+    /// `CIFAR-10`, or its stand-in: `Fashion-MNIST in place of CIFAR-10`.
     pub(crate) fn data_name(&self) -> String {
         let ours = distinct(self.runs.iter().map(Run::data_name));
         match self.paper_dataset() {
@@ -25,8 +25,8 @@ impl ScoredSweep {
         }
     }
 
-    /// What was run, for a line above what is read from it: `scale narrow, CIFAR-10, side 32, width/4,
-    /// batch 64, 10000 updates, scored by inception`.
+    /// What was run, for a line above the results:
+    /// `scale narrow, CIFAR-10, side 32, width/4, batch 64, 10000 updates, scored by inception`.
     pub fn conditions(&self) -> String {
         let protocols = self.metrics().into_iter().filter_map(|m| self.protocol(m));
         let backbones = distinct(protocols.map(|p| p.backbone.as_str()));
@@ -46,7 +46,8 @@ impl ScoredSweep {
         )
     }
 
-    /// `full width`, or `width/4 (corrected where it matters)`: the widths, and what was done for the runs that a reduced one changes.
+    /// `full width`, or `width/4 (corrected where it matters)`: the widths, and how the runs that a
+    /// reduced one changes were corrected.
     fn widths(&self) -> String {
         let widths = distinct(self.runs.iter().map(|r| match r.spec.width_divisor {
             1 => "full width".to_string(),
@@ -63,7 +64,8 @@ impl ScoredSweep {
         if corrections.is_empty() { widths } else { format!("{widths} ({corrections})") }
     }
 
-    /// A caption's line about the runs: their data and sizes, and whether they only stand in for the paper's.
+    /// A caption's line about the runs: their data and sizes, and whether they are only a stand-in
+    /// for the paper's.
     pub fn describe_runs(&self) -> String {
         let ran = format!(
             "{} at side {}, {}, batch {}, {} updates ({}, {}).",
@@ -91,7 +93,8 @@ impl ScoredSweep {
         )
     }
 
-    /// The title of a table or figure: by its number in the paper where the runs are for it, else in words alone.
+    /// The title of a table or figure: with its number in the paper if the runs are for it, else
+    /// only in words.
     pub(crate) fn titled(&self, id: &str, words: &str) -> String {
         let number = |kind: &str| id.strip_prefix(kind)?.parse::<u32>().ok();
         match (number("fig"), number("table")) {
@@ -110,7 +113,7 @@ impl ScoredSweep {
         }
     }
 
-    /// A caption's line about the scores, where there are any.
+    /// A caption's line about the scores, if there are any.
     pub fn describe_scores(&self, metric: Metric) -> Option<String> {
         let p = self.protocol(metric)?;
         let reference = p
@@ -127,7 +130,7 @@ impl ScoredSweep {
         ))
     }
 
-    /// A caption's line about learning curves, where there are any.
+    /// A caption's line about learning curves, if there are any.
     pub fn describe_curves(&self, metric: Metric) -> Option<String> {
         let p = self.curve_protocol(metric)?;
         Some(format!(
@@ -136,7 +139,7 @@ impl ScoredSweep {
         ))
     }
 
-    /// A caption's line about the seeds, and what bands and whiskers of curves are.
+    /// A caption's line about the seeds, and the meaning of bands and whiskers.
     pub fn describe_seeds(&self) -> String {
         let of_row = |r: &Run| {
             self.runs

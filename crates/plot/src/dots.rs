@@ -1,5 +1,6 @@
-//! Values in groups as dots, each at a place with a letter: of several seeds the mean with its standard error and the seeds beside it, of one run
-//! an empty ring, so that it never looks like many. The axis reaches from the smallest value to the largest and no further.
+//! Values in groups as dots, each at a place with a letter. Several seeds give the mean with its
+//! standard error and the seeds beside it. A single run gives an empty ring, so that it never looks
+//! like several. The axis goes from the smallest value to the largest.
 
 use crate::canvas::{
     Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, WHITE, draw, wrapped,
@@ -13,19 +14,19 @@ use std::path::Path;
 const SIZE: (i32, i32) = (960 * DENSITY, 420 * DENSITY);
 const LEFT: i32 = 84 * DENSITY;
 const RIGHT: i32 = 20 * DENSITY;
-/// Distance of two places where there is much room, units.
+/// Distance of two places if there is much room, units.
 const WIDEST_STEP: f64 = 34.0 * DENSITY as f64;
 
-/// What stands at a place of a group: nothing, where no run has ended yet.
+/// What is drawn at a place of a group: nothing if no run has ended yet.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Dot {
-    /// One value a seed.
+    /// One value per seed.
     pub(crate) values: Vec<f64>,
     /// How far a single run's own measurements spread.
     pub(crate) spread: f64,
     /// Runs that diverged and so have no value.
     pub(crate) diverged: usize,
-    /// A second value, where it is another: the mean of the best scores during training.
+    /// A second value, if it differs: the mean of the best scores during training.
     pub(crate) best: Option<f64>,
 }
 
@@ -34,7 +35,7 @@ pub(crate) struct Group {
     pub(crate) label: String,
     pub(crate) color: RGBColor,
     pub(crate) dots: Vec<Dot>,
-    /// A value to draw a line at across the group.
+    /// A value at which a line is drawn across the group.
     pub(crate) mark: Option<f64>,
 }
 
@@ -48,7 +49,8 @@ pub(crate) struct DotChart {
     /// Name of each place of a group.
     pub(crate) places: Vec<String>,
     pub(crate) groups: Vec<Group>,
-    /// A value that the others are measured by, and its name: a dashed line, or a word above the plot where it is off the axis.
+    /// A reference value and its name: a dashed line, or a note above the plot if it is off the
+    /// axis.
     pub(crate) line: Option<(String, f64)>,
     /// Lines below the axis.
     pub(crate) foot: Vec<String>,
@@ -65,7 +67,7 @@ impl Dot {
         self.values.len() == 1
     }
 
-    /// Everything of it that the axis must hold.
+    /// Every value of it that the axis must include.
     fn reach(&self) -> Vec<f64> {
         let extent = self.extent().map_or_else(Vec::new, |(v, s)| vec![v, v - s, v + s]);
         extent.into_iter().chain(self.values.iter().copied()).chain(self.best).collect()
@@ -101,7 +103,7 @@ impl DotChart {
     /// Writes the figure.
     pub(crate) fn render(&self, folder: &Path) -> Result<Rendered> {
         let longest = self.places.iter().map(|p| p.chars().count()).max().unwrap_or(0);
-        // A letter stands below each place; longer names are numbered and listed.
+        // Each place has a letter below it; longer names are numbered and listed.
         let letters = longest <= 2;
         let listed: Vec<String> = if letters {
             Vec::new()
@@ -238,7 +240,7 @@ impl Group {
                 canvas.line(vec![(x - half, end), (x + half, end)], color, 2 * DENSITY)?;
             }
             canvas.dot((x, y), 5 * DENSITY, color)?;
-            // Beside the mean, which would hide them.
+            // Drawn beside the mean, which would hide them.
             for seed in &dot.values {
                 canvas.dot((x + 8 * DENSITY, frame.y_at(*seed)), 3 * DENSITY / 2, BLACK)?;
             }
@@ -247,7 +249,7 @@ impl Group {
     }
 }
 
-/// A cross above `at` for runs that diverged, with their number where there are several.
+/// A cross above `at` for runs that diverged, with their number if there are several.
 fn draw_diverged(canvas: &Canvas<'_>, (x, y): (i32, i32), runs: usize) -> Result<()> {
     let text = match runs {
         0 => return Ok(()),

@@ -9,7 +9,7 @@ pub enum Error {
     /// A record.
     #[error(transparent)]
     Experiment(#[from] sngan_experiment::Error),
-    /// A sweep's `plan.json` that is not there, or not whole.
+    /// A sweep's `plan.json` that is missing or malformed.
     #[error(
         "no whole plan in {path}: {reason}; `sngan sweep NAME --out FOLDER` writes one, and keeps finished runs; move away what is left of this one first"
     )]
@@ -29,7 +29,7 @@ pub enum Error {
         /// `key: the sweep's → the run's`.
         differences: String,
     },
-    /// Runs that would stand in one cell of a table, though they are no repetitions of each other.
+    /// Runs that would share a cell of a table, though they are not repetitions of each other.
     #[error(
         "{run} and {other} are both `{label}` in setting {setting}, {why}; give one of them a label of its own (`label` in the experiment file, or --set label=NAME), or keep them in different folders"
     )]
@@ -53,7 +53,7 @@ pub enum Error {
         /// The decoder's reason.
         reason: String,
     },
-    /// Records that do not become a table.
+    /// Records that cannot be made into a table, or read from one.
     #[error("failed to write the table {path}: {reason}")]
     Table {
         /// The file, or the table's name.
@@ -71,7 +71,7 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
-    /// A file where the folder of a sweep or a collection is wanted.
+    /// A file where the folder of a sweep or a collection is expected.
     #[error("{path} is a file; name the folder that it is in")]
     NoFolder {
         /// The file.
@@ -83,7 +83,7 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// A folder that is to be made, but is there.
+    /// A folder to be made that already exists.
     #[error("{path} is there already; name a folder that is not")]
     Occupied {
         /// The folder.

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::canvas::{Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, LABEL, SMALL};
 
-/// How an axis spreads its range.
+/// The scale of an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Scale {
     Linear,
@@ -47,7 +47,7 @@ impl Axis {
         share.clamp(0.0, 1.0)
     }
 
-    /// Values worth a label, in increasing order.
+    /// Values that get a label, in increasing order.
     pub(crate) fn ticks(&self) -> Vec<f64> {
         match self.scale {
             Scale::Linear => linear_ticks(self.low, self.high),
@@ -71,7 +71,7 @@ fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
     (first..).map(|i| i as f64 * step).take_while(|v| *v <= high + slack).collect()
 }
 
-/// Powers of ten, with 2 and 5 times them where there are few.
+/// Powers of ten, and 2 and 5 times them if there are few.
 fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     let factors: &[f64] = if (high / low).log10() < 3.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
@@ -79,8 +79,9 @@ fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     all.filter(|v| *v >= low * 0.999 && *v <= high * 1.001).collect()
 }
 
-/// 0 and powers of ten times `linear` on both sides: those of a short range, every second or third of a long one. A range with fewer than
-/// three of them is about linear and has a linear axis's.
+/// 0 and powers of ten times `linear` on both sides: all of them in a short range, every second or
+/// third in a long one. A range with fewer than three of them is nearly linear and gets the ticks
+/// of a linear axis.
 fn symmetric_ticks(low: f64, high: f64, linear: f64) -> Vec<f64> {
     let span = (high / linear).asinh() - (low / linear).asinh();
     let (first, step) = match span {
@@ -100,7 +101,7 @@ fn symmetric_ticks(low: f64, high: f64, linear: f64) -> Vec<f64> {
     if inside.len() < 3 { linear_ticks(low, high) } else { inside }
 }
 
-/// A number as short as it stays exact to six digits.
+/// The shortest form of a number that is exact to six digits.
 pub(crate) fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
     if rounded != 0.0 && (rounded.abs() < 1e-3 || rounded.abs() >= 1e6) {

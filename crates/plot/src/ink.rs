@@ -83,12 +83,12 @@ impl<'a> Ink<'a> {
         writeln!(self.svg.borrow_mut(), "{text}").map_err(failed)
     }
 
-    /// The pixels of a stroke, each with the share of it that is covered. The pixel backend's own wide lines are ragged, and thinner the
-    /// more they lean.
+    /// The pixels of a stroke, each with its covered share. The pixel backend's own wide lines are
+    /// ragged, and get thinner the more they slant.
     fn stroke(&mut self, path: &[BackendCoord], color: BackendColor, width: f32) -> Outcome {
         let reach = (width / 2.0).ceil() as i32 + 1;
         let (image_width, image_height) = self.pixels.get_size();
-        // First and one past the last pixel that a stretch between two coordinates may touch.
+        // The first pixel, and one past the last, that a segment between two coordinates may touch.
         let span = |a: i32, b: i32, size: u32| {
             ((a.min(b) - reach).max(0), (a.max(b) + reach).min(size as i32))
         };
@@ -147,7 +147,7 @@ impl<'a> Ink<'a> {
     }
 }
 
-/// How far a point is from a stretch.
+/// Distance of a point from a segment.
 fn distance((x, y): (f32, f32), a: BackendCoord, b: BackendCoord) -> f32 {
     let (ax, ay) = (a.0 as f32, a.1 as f32);
     let (dx, dy) = (b.0 as f32 - ax, b.1 as f32 - ay);
@@ -171,7 +171,7 @@ fn points(path: &[BackendCoord]) -> String {
     path.iter().map(|(x, y)| format!("{x},{y}")).collect::<Vec<_>>().join(" ")
 }
 
-/// The pixels' own errors as ours.
+/// The pixel backend's errors as ours.
 fn pixels<E: std::error::Error + Send + Sync>(result: Result<(), DrawingErrorKind<E>>) -> Outcome {
     result.map_err(failed)
 }
@@ -324,7 +324,7 @@ impl DrawingBackend for Ink<'_> {
             let Some(outlined) = self.font.outline_glyph(glyph) else { continue };
             let origin = outlined.px_bounds().min;
             outlined.draw(|x, y, coverage| {
-                // A pixel's centre is turned, so that quarter turns map pixels to pixels.
+                // The pixel's center is rotated, so that quarter turns map pixels to pixels.
                 let (x, y) = turn(origin.x + x as f32 + 0.5, origin.y + y as f32 + 0.5);
                 let color = style.color();
                 let color = BackendColor {

@@ -1,5 +1,5 @@
-//! Tables, figures, answers to the paper's claims and a report, from the records of sweeps and nothing else: the same records give the same
-//! bytes.
+//! Tables, figures, answers to the paper's claims and a report, made only from the records of
+//! sweeps. The same records give the same bytes.
 //!
 //! [`ScoredSweep::read`] reads a sweep's folder, [`tables()`] and [`figures()`] list every table and figure of the paper, and
 //! [`Artefact::render`] makes one. A figure is one file in `figure/` and one line in its list; what it draws is a
@@ -19,7 +19,7 @@
 //! # Ok::<(), sngan_plot::Error>(())
 //! ```
 //!
-//! `examples/read_records.rs` reads what a sweep left behind.
+//! `examples/read_records.rs` reads a sweep's records.
 
 mod artefact;
 mod bars;

@@ -1,4 +1,5 @@
-//! The paper's own numbers, all taken through Inception-v3: never on one axis or in one column with another backbone's.
+//! The paper's own numbers, all taken with Inception-v3. They never share an axis or a column with
+//! those of another backbone.
 
 use crate::describe::thousands;
 use crate::{Error, Result};
@@ -15,7 +16,7 @@ const TABLE_8: (&str, &str) = ("reference/table8.csv", include_str!("../referenc
 const IMAGENET: (&str, &str) =
     ("reference/imagenet.csv", include_str!("../reference/imagenet.csv"));
 
-/// A number with its spread, as far as the paper gives them.
+/// A number and its spread, if the paper gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Published {
     pub(crate) value: Option<f64>,
@@ -51,11 +52,11 @@ pub(crate) struct VariantRow {
     pub(crate) method: String,
     pub(crate) is: Published,
     pub(crate) fid: Option<f64>,
-    /// What the paper says of the row: `baseline`, `literature`, or why there are no numbers.
+    /// What the paper says about the row: `baseline`, `literature`, or why there are no numbers.
     pub(crate) note: String,
 }
 
-/// What is known of a model on ImageNet.
+/// What is known about a model on ImageNet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ImageNetRow {
     pub(crate) model: String,
@@ -103,7 +104,7 @@ impl Csv {
         }
     }
 
-    /// A cell that names one of several values, as specs do.
+    /// A cell with one of several named values, as in specs.
     fn name<T: DeserializeOwned>(&self, row: &(usize, Vec<&'static str>), key: &str) -> Result<T> {
         let text = self.cell(row, key)?;
         serde_json::from_value(text.into()).map_err(|e| Error::Reference {

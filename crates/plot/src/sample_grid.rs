@@ -24,7 +24,7 @@ pub(crate) struct SampleGrid<'a> {
     pub(crate) columns: Vec<String>,
     /// Row by row.
     pub(crate) cells: Vec<Option<&'a Run>>,
-    /// What stands below each cell, row by row; nothing below any where it is empty.
+    /// The text below each cell, row by row; empty for no text.
     pub(crate) captions: Vec<String>,
     /// Images in a row and a column of a cell.
     pub(crate) images: u32,
@@ -33,7 +33,7 @@ pub(crate) struct SampleGrid<'a> {
 }
 
 impl SampleGrid<'_> {
-    /// Writes the figure; skipped, with `missing` as the reason, where no run has samples.
+    /// Writes the figure; skipped, with `missing` as the reason, if no run has samples.
     pub(crate) fn render(&self, folder: &Path, missing: &str) -> Result<Rendered> {
         if !self.cells.iter().flatten().any(|r| r.records.samples.is_some()) {
             return Ok(Rendered::Skipped(missing.into()));

@@ -1,4 +1,4 @@
-//! A sweep's records as tables, figures and claims want them.
+//! A sweep's records as tables, figures and claims need them.
 
 use crate::dead_critic::{Critic, DeadCritic, critic};
 use crate::describe::paper_name;
@@ -11,25 +11,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The setting whose runs Figure 9 shows, and Figure 3 where there are no scores.
+/// The setting whose runs Figure 9 shows, and also Figure 3 if there are no scores.
 pub(crate) const SHOWN_SETTING: &str = "C";
 
 /// One run.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// All that it left behind.
+    /// Its records.
     pub records: Arc<RunRecords>,
-    /// Its spec; several settings named `custom` are told apart in it.
+    /// Its spec, in which several settings named `custom` have distinct names.
     pub spec: RunSpec,
-    /// Its scores at the spec's horizon, one a metric.
+    /// Its scores at the spec's horizon, one per metric.
     pub scores: Vec<ScoreRecord>,
-    /// Its scores up to the horizon under the protocols that the sweep has most of, by updates: learning curves.
+    /// Its scores up to the horizon under the sweep's most frequent protocols, by updates: learning
+    /// curves.
     pub curve: Vec<ScoreRecord>,
     /// Whether it has twice the updates of the other runs of its artefact, as its plan says (Table 2).
     pub(crate) twice: bool,
-    /// How its critic fared, `None` before it is completed and where nothing was logged.
+    /// The state of its critic; `None` before it is completed and if nothing was logged.
     pub critic: Option<Critic>,
-    /// SHA-256 of its training images, and their name, `None` in records of before it was kept.
+    /// SHA-256 of its training images, and their name; `None` in older records.
     images: (String, Option<String>),
 }
 
@@ -39,12 +40,12 @@ impl Run {
         self.scores.iter().find(|s| s.metric == metric)
     }
 
-    /// Its last score in `metric`, that at the spec's horizon.
+    /// Its last score in `metric`, at the spec's horizon.
     pub fn last(&self, metric: Metric) -> Option<f64> {
         self.score(metric)?.value
     }
 
-    /// Its score record in `metric` after `updates` updates, under the protocol of the sweep's.
+    /// Its score record in `metric` after `updates` updates, under the sweep's protocol.
     pub(crate) fn after(&self, metric: Metric, updates: u64) -> Option<&ScoreRecord> {
         if updates == self.spec.gen_updates {
             return self.score(metric);
@@ -64,7 +65,8 @@ impl Run {
         scored.chain(last.value).reduce(better)
     }
 
-    /// Whether it was scored in `metric` before its last update too, under the last one's protocol; else its best score is its last.
+    /// Whether it was also scored in `metric` before its last update, under the last one's
+    /// protocol; else its best score is its last.
     pub fn scored_during_training(&self, metric: Metric) -> bool {
         let Some(last) = self.score(metric) else { return false };
         self.curve.iter().any(|s| {
@@ -78,7 +80,8 @@ impl Run {
         points.filter_map(|s| Some((s.gen_updates as f64, s.value?))).collect()
     }
 
-    /// The set its training images are: `cifar10`, or what the reader found in its place, such as `cifar10-jpeg-copy`.
+    /// The data set of its training images: `cifar10`, or the one that the reader found instead,
+    /// such as `cifar10-jpeg-copy`.
     pub fn data(&self) -> &str {
         let set = self.images.1.as_deref().and_then(|name| name.split(':').next());
         set.filter(|set| set.starts_with(self.spec.dataset.name()))
@@ -90,7 +93,7 @@ impl Run {
         self.spec.dataset == dataset && self.data() == dataset.name()
     }
 
-    /// What the paper calls its data, with how they differ from the paper's files.
+    /// The paper's name for its data, and how they differ from the paper's files.
     pub(crate) fn data_name(&self) -> String {
         match self.data().strip_prefix(self.spec.dataset.name()) {
             Some("-jpeg-copy") => format!("{} (JPEG copy)", paper_name(self.spec.dataset)),
@@ -103,7 +106,8 @@ impl Run {
         self.critic.is_some_and(|c| c.dead == Some(true))
     }
 
-    /// Whether its critic was silent for long, and it is not known whether it is dead: the untrained generator was not scored.
+    /// Whether its critic was silent for long but it is unknown whether it is dead, because the
+    /// untrained generator was not scored.
     pub fn may_have_dead_critic(&self) -> bool {
         self.critic.is_some_and(|c| c.dead.is_none())
     }
@@ -124,7 +128,7 @@ impl Run {
     }
 }
 
-/// A sweep with the scores that can be held against each other: of each run one a metric, all taken alike.
+/// A sweep with comparable scores: for each run one per metric, all under the same protocol.
 #[derive(Debug, Clone)]
 pub struct ScoredSweep {
     /// The sweep's folder.
@@ -133,7 +137,7 @@ pub struct ScoredSweep {
     pub plan: PlanRecord,
     /// The real data's own scores.
     pub ceiling: Vec<ScoreRecord>,
-    /// Scores of the untrained generator; empty in sweeps from before they were taken.
+    /// Scores of the untrained generator; empty in older sweeps.
     pub untrained: Vec<ScoreRecord>,
     /// Runs in the plan's order; those that have not begun are left out.
     pub runs: Vec<Run>,
@@ -143,7 +147,8 @@ impl ScoredSweep {
     /// Reads the folder `out` of a sweep or of a collection.
     ///
     /// # Errors
-    /// No plan, a malformed record, scores of different protocols, or runs that are no repetitions of each other in one cell.
+    /// No plan, a malformed record, scores of different protocols, or runs in one cell that are not
+    /// repetitions of each other.
     pub fn read(out: &Path) -> Result<ScoredSweep> {
         let SweepRecords { path, plan, real: ceiling, untrained, runs } = SweepRecords::read(out)?;
         let mut expected: BTreeMap<Metric, Protocol> =
@@ -162,8 +167,8 @@ impl ScoredSweep {
         Ok(ScoredSweep { path, plan, ceiling, untrained, runs })
     }
 
-    /// Row names in the order of the paper's methods, those of one method as they first appear in the plan: a sweep that was made in parts
-    /// looks like one that was made at once.
+    /// Row names in the order of the paper's methods; those of one method as they first appear in
+    /// the plan. A sweep that was made in parts so looks like one that was made at once.
     pub fn labels(&self) -> Vec<&str> {
         let mut rows: Vec<(&str, Method)> = Vec::new();
         for spec in self.runs.iter().map(|r| &r.spec) {
@@ -180,7 +185,7 @@ impl ScoredSweep {
         self.runs.iter().find(|r| r.spec.label == label).map(|r| r.spec.family())
     }
 
-    /// The method whose colour a row has: a reparametrized one its normalization's.
+    /// The method whose color a row has: for a reparametrized row, that of its normalization.
     pub(crate) fn hue(&self, label: &str) -> Option<Method> {
         let spec = &self.runs.iter().find(|r| r.spec.label == label)?.spec;
         Some(match spec.normalization {
@@ -208,7 +213,8 @@ impl ScoredSweep {
     /// The run that stands for `method` in figures of single runs: the best inception score, else setting C's lowest seed.
     pub fn representative(&self, method: Method) -> Option<&Run> {
         let all = || self.runs.iter().filter(|r| r.spec.family() == method);
-        // A run whose reduced width was not made up for stands for the method only where there is no other.
+        // A run whose reduced width is not corrected represents the method only if there is no
+        // other.
         let any = all().any(|r| !r.spec.lacks_correction());
         let runs = || all().filter(move |r| !any || !r.spec.lacks_correction());
         let scored = runs().filter_map(|r| Some((r.score(Metric::Is)?.value?, r)));
@@ -218,7 +224,7 @@ impl ScoredSweep {
         })
     }
 
-    /// The metrics that its runs have scores in.
+    /// The metrics in which its runs have scores.
     pub fn metrics(&self) -> Vec<Metric> {
         Metric::ALL.into_iter().filter(|m| self.protocol(*m).is_some()).collect()
     }
@@ -238,17 +244,18 @@ impl ScoredSweep {
         self.ceiling.iter().find(|s| s.metric == metric)
     }
 
-    /// What of the paper its runs are for; nothing in an experiment of one's own.
+    /// What its runs reproduce of the paper; `None` in your own experiment.
     pub fn paper(&self) -> Option<&Paper> {
         self.plan.paper.as_ref()
     }
 
-    /// Whether it is the experiment of this name that reproduces a part of the paper: one's own may have the same name.
+    /// Whether it is the experiment of this name that reproduces a part of the paper; your own may
+    /// have the same name.
     pub(crate) fn reproduces(&self, experiment: &str) -> bool {
         self.paper().is_some() && self.plan.name == experiment
     }
 
-    /// A name of an artefact's files: with the part that its experiment has in it.
+    /// The file name of an artefact, with its experiment's part.
     pub fn stem(&self, id: &str) -> String {
         match self.paper().and_then(|p| p.part.as_ref()) {
             Some(part) => format!("{id}_{part}"),
@@ -256,12 +263,13 @@ impl ScoredSweep {
         }
     }
 
-    /// The data set whose paper numbers stand beside these runs.
+    /// The data set whose numbers in the paper are shown beside these runs.
     pub fn paper_dataset(&self) -> Option<Dataset> {
         Some(self.paper()?.dataset)
     }
 
-    /// Whether the scores in `metric` can stand on one axis with the paper's: its backbone and its data.
+    /// Whether the scores in `metric` can share an axis with the paper's: same backbone and same
+    /// data.
     pub fn comparable(&self, metric: Metric) -> bool {
         self.paper().is_some_and(|paper| {
             self.protocol(metric).is_some_and(|p| p.backbone == paper.backbone)
@@ -274,7 +282,7 @@ impl ScoredSweep {
         self.runs.iter().all(|r| r.is_on(dataset))
     }
 
-    /// Whether a run was, as [`Run::scored_during_training`] says.
+    /// Whether any run has [`Run::scored_during_training`].
     pub fn scored_during_training(&self, metric: Metric) -> bool {
         self.runs.iter().any(|r| r.scored_during_training(metric))
     }
@@ -286,14 +294,15 @@ impl ScoredSweep {
     }
 }
 
-/// The untrained generator's score to hold this one against: the newest in its metric under its
-/// protocol.
+/// The untrained generator's score to compare this one with: the newest in the same metric under
+/// the same protocol.
 pub(crate) fn untrained_score(untrained: &[ScoreRecord], score: &ScoreRecord) -> Option<f64> {
     let fits = |s: &&ScoreRecord| (s.metric, &s.protocol) == (score.metric, &score.protocol);
     untrained.iter().rev().find(fits)?.value
 }
 
-/// The heading of a column of these sweeps' best scores, with why it has none where runs were scored once.
+/// The heading of a column of these sweeps' best scores; if runs were scored only once, it says why
+/// the column is empty.
 pub(crate) fn best_heading(sweeps: &[ScoredSweep], metric: Metric) -> &'static str {
     match sweeps.iter().filter(|c| c.scored_during_training(metric)).count() {
         0 => "best (needs eval_every)",
@@ -302,7 +311,8 @@ pub(crate) fn best_heading(sweeps: &[ScoredSweep], metric: Metric) -> &'static s
     }
 }
 
-/// Adds to a setting's name that stands for several values, such as `custom`, those that tell them apart: `custom lr=0.0004`.
+/// If a setting's name has several sets of values, such as `custom`, adds the values that differ:
+/// `custom lr=0.0004`.
 fn tell_settings_apart(runs: &mut [Run]) {
     let values = |s: &RunSpec| {
         [("lr", s.lr), ("beta1", s.beta1), ("beta2", s.beta2), ("n_dis", f64::from(s.n_dis))]
@@ -324,10 +334,11 @@ fn tell_settings_apart(runs: &mut [Run]) {
     }
 }
 
-/// Runs that are to be pooled as repetitions: those that are the same under other names once. `apart` are keys that may differ.
+/// Runs to be pooled as repetitions; the same run under several names counts once. `apart` lists
+/// keys that may differ.
 ///
 /// # Errors
-/// [`Error::MixedRuns`] for two that differ in anything else than the seed.
+/// [`Error::MixedRuns`] for two that differ in anything but the seed.
 pub(crate) fn repetitions<'a>(
     runs: impl IntoIterator<Item = &'a Run>,
     apart: &[&str],
@@ -362,7 +373,8 @@ fn mixed(run: &Run, other: &Run, why: String) -> Error {
     }
 }
 
-/// Refuses runs of one label and setting that differ in more than their seed, or in nothing: they would be pooled as repetitions.
+/// Refuses runs of one label and setting that differ in more than their seed, or not at all,
+/// because they would be pooled as repetitions.
 fn refuse_mixed_cells(runs: &[Run]) -> Result<()> {
     let mut cells: BTreeMap<(&str, &str), Vec<&Run>> = BTreeMap::new();
     for run in runs {
@@ -384,7 +396,7 @@ fn refuse_mixed_cells(runs: &[Run]) -> Result<()> {
     Ok(())
 }
 
-/// Gives runs that kept no name of their images that of a run with the same ones.
+/// Gives a run without a recorded name of its images the name from a run with the same images.
 fn name_equal_images(runs: &mut [Run]) {
     let named: BTreeMap<String, String> =
         runs.iter().filter_map(|r| Some((r.images.0.clone(), r.images.1.clone()?))).collect();
@@ -393,7 +405,8 @@ fn name_equal_images(runs: &mut [Run]) {
     }
 }
 
-/// Leaves each metric's learning curves the protocol that the sweep has most scores of: a curve under two protocols would have a step.
+/// Keeps only each metric's most frequent protocol in learning curves, because a curve under two
+/// protocols would have a step.
 fn keep_commonest_protocol(runs: &mut [Run]) {
     let mut counts: BTreeMap<(Metric, Protocol), usize> = BTreeMap::new();
     for score in runs.iter().flat_map(|r| &r.curve) {
@@ -411,7 +424,7 @@ fn keep_commonest_protocol(runs: &mut [Run]) {
     }
 }
 
-/// The scores up to the horizon in order of updates, the newest of those that were taken twice.
+/// The scores up to the horizon in order of updates; of duplicates, the newest.
 fn curve(spec: &RunSpec, scores: &[ScoreRecord]) -> Vec<ScoreRecord> {
     let mut points: BTreeMap<(Metric, u64, &Protocol), &ScoreRecord> = BTreeMap::new();
     for score in scores.iter().filter(|s| s.gen_updates <= spec.gen_updates) {

@@ -1,10 +1,10 @@
-//! What charts draw: named lines of points, one for several seeds or one a seed.
+//! What charts draw: named lines of points, one for several seeds or one per seed.
 
 use crate::statistics::summary;
 use sngan_experiment::method::Method;
 use std::collections::BTreeMap;
 
-/// A point with the ends of its band, which are `y` where there is none.
+/// A point with the ends of its band, which are `y` if there is no band.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Point {
     pub(crate) x: f64,
@@ -16,27 +16,28 @@ pub(crate) struct Point {
 /// How a series' line is drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Stroke {
-    /// A line, with marks where there are few points.
+    /// A line, with marks if there are few points.
     #[default]
     Full,
     /// A dashed line without marks.
     Dashed,
-    /// A thin pale line without marks: one of several that a full one is the mean of.
+    /// A thin pale line without marks: one of several whose mean is a full line.
     Thin,
 }
 
-/// A named line. Series of one name have one colour in every panel.
+/// A named line. Series of one name have one color in every panel.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Series {
     pub(crate) name: String,
     pub(crate) points: Vec<Point>,
     /// How the line is drawn.
     pub(crate) stroke: Stroke,
-    /// A number that stands above the panel, beside the series' colour.
+    /// A number shown above the panel, beside the series' color.
     pub(crate) figure: Option<String>,
     /// Where runs diverged and so have no value: crosses at the foot of the panel.
     pub(crate) diverged: Vec<f64>,
-    /// The method whose runs these are: it has one colour in all figures, where no other series of the figure is of it.
+    /// The method whose runs these are: it has one color in all figures, if no other series of the
+    /// figure is of the same method.
     pub(crate) method: Option<Method>,
 }
 
@@ -46,7 +47,8 @@ impl Point {
         Point { x, y, low: y, high: y }
     }
 
-    /// The mean of several seeds' values with its standard error; of one seed without a band. `None` without values.
+    /// The mean of several seeds' values with its standard error; for one seed, without a band.
+    /// `None` without values.
     pub(crate) fn over_seeds(x: f64, values: &[f64]) -> Option<Point> {
         let s = summary(values)?;
         let reach = s.standard_error.unwrap_or(0.0);
@@ -80,8 +82,8 @@ impl Series {
         Series { name: name.into(), points, ..Series::default() }
     }
 
-    /// One series a seed, thin, and their mean at each x at which all seeds that have any value have one: a seed that ends early must not
-    /// bend the mean. A single seed has one full line.
+    /// One thin series per seed, and their mean at each x at which all seeds with any value have
+    /// one, so that a seed that ends early does not bend the mean. A single seed has one full line.
     pub(crate) fn seeds_and_mean(name: &str, seeds: &[Vec<(u64, f64)>]) -> Vec<Series> {
         let seeds: Vec<_> = seeds.iter().filter(|s| !s.is_empty()).collect();
         let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();

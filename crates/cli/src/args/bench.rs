@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// Time one update of D and one of G, on made-up images
+    /// Time one update of D and one of G, on synthetic images
     Update(BenchUpdate),
-    /// Time a generator update of a run with its rounds of D, plain and logged, on made-up images; prints JSON, as `plan` reads it
+    /// Time a generator update of a run with its rounds of D, plain and logged, on synthetic
+    /// images; prints JSON, as `plan` reads it
     Run {
         /// Run folder; only its spec.toml is read
         #[arg(value_name = "RUN")]
@@ -16,15 +17,15 @@ pub(crate) enum Bench {
         #[command(flatten)]
         machine: Machine,
     },
-    /// Time the updates that Figure 10 compares, and leave a record that it is drawn from
+    /// Time the updates that Figure 10 compares, and write the record that it is drawn from
     Figure10(Figure10),
-    /// Time Inception's features of made-up images
+    /// Time Inception's features of synthetic images
     Inception(BenchInception),
     /// Time FID of two files of statistics
     Fid(BenchFid),
 }
 
-/// How much of Figure 10 is measured.
+/// What is measured for Figure 10.
 #[derive(Debug, Args)]
 pub(crate) struct Figure10 {
     /// Folder of the record
@@ -39,10 +40,11 @@ pub(crate) struct Figure10 {
     /// Every width is divided by this
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) width_divisor: usize,
-    /// Rounds in which the methods take turns; what the machine does beside falls on all of them
+    /// Rounds in which the methods take turns, so that other load on the machine affects all of
+    /// them
     #[arg(long, default_value_t = 5)]
     pub(crate) rounds: usize,
-    /// Measured updates of each kind in a round, of which the median counts
+    /// Measured updates of each kind in a round; their median counts
     #[arg(long, default_value_t = 5)]
     pub(crate) repeat: usize,
     #[command(flatten)]
@@ -67,7 +69,7 @@ pub(crate) struct BenchInception {
     /// Weights: torch.save's file or safetensors
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: PathBuf,
-    /// Images a measurement takes
+    /// Images per measurement
     #[arg(long, default_value_t = 48)]
     pub(crate) images: usize,
     /// Image side, pixels

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 pub(crate) enum Data {
     /// List what can be fetched
     List,
-    /// Download, check and unpack a data set; a cut download resumes
+    /// Download, check and unpack a data set; an interrupted download resumes
     Fetch(DataSet),
     /// Check a data set's files
     Verify(DataSet),
-    /// Decode, crop and resize an image folder once, for training to read from; a pack that was cut is taken up where it was
+    /// Decode, crop and resize an image folder once, for training to read from; an interrupted pack
+    /// continues where it stopped
     Pack(Pack),
 }
 
@@ -20,7 +21,7 @@ pub(crate) enum Data {
 pub(crate) struct Pack {
     /// The data set
     pub(crate) name: PackName,
-    /// Folder with train/SYNSET/*.JPEG and, where there are validation images, val/SYNSET/*.JPEG
+    /// Folder with train/SYNSET/*.JPEG and, if there are validation images, val/SYNSET/*.JPEG
     #[arg(long, value_name = "DIR")]
     pub(crate) from: PathBuf,
     /// Side of the packed images, pixels
@@ -32,7 +33,7 @@ pub(crate) struct Pack {
     /// Folder of data sets
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data_dir: PathBuf,
-    /// Leave out images with a shorter side than this, pixels; the authors' preprocessing has 256
+    /// Leave out images with a shorter side than this, pixels; the authors' preprocessing uses 256
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) min_side: u32,
     /// End with an error at the first file that cannot be decoded, instead of listing it in rejected.json
@@ -60,9 +61,9 @@ pub(crate) struct DataSet {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Scorer {
-    /// Train a scorer and write its weights; run it again to continue one that was cut off
+    /// Train a scorer and write its weights; run it again to continue after an interruption
     Train(TrainScorer),
-    /// Print the embedded scorers' hashes, and their accuracies on images that no training saw
+    /// Print the embedded scorers' hashes, and their accuracies on images that were not trained on
     Check(CheckScorer),
 }
 
@@ -74,13 +75,14 @@ pub(crate) struct TrainScorer {
     /// Weights file to write [default: SCORER.safetensors]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Hold out the last N training images, and print the accuracy on them after each epoch; the test images then stay unread
+    /// Hold out the last N training images, and print the accuracy on them after each epoch; the
+    /// test images are then not read
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) hold_out: usize,
     /// Passes over the training images [default: the scorer's own]
     #[arg(long)]
     pub(crate) epochs: Option<usize>,
-    /// Adam's step size at the start [default: the scorer's own]
+    /// Adam's initial learning rate [default: the scorer's own]
     #[arg(long)]
     pub(crate) lr: Option<f64>,
     /// Decoupled weight decay [default: the scorer's own]

@@ -3,10 +3,10 @@
 use clap::Args;
 use std::path::PathBuf;
 
-/// Which table or figure, and what it is made from.
+/// Which table or figure, and its records.
 #[derive(Debug, Args)]
 pub(crate) struct Draw {
-    /// Its id, such as fig11 or table7; an unknown one is answered with all
+    /// Its id, such as fig11 or table7; for an unknown one, all ids are listed
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     /// Folders of records [default: EXPERIMENT-SCALE in --records of each experiment that it shows; for fig10 figure10]
@@ -21,7 +21,7 @@ pub(crate) struct Draw {
     /// Folder that the files go to
     #[arg(long, value_name = "DIR", default_value = "runs/drawn")]
     pub(crate) out: PathBuf,
-    /// Put the paper's published numbers beside ours, where there are any
+    /// Put the paper's published numbers beside ours, if there are any
     #[arg(long)]
     pub(crate) compare: bool,
 }

@@ -17,7 +17,8 @@ use std::path::PathBuf;
 
 /// Reproduces "Spectral Normalization for Generative Adversarial Networks" (Miyato et al., ICLR 2018).
 ///
-/// Experiments are found in --experiments, ./experiments, or else among those built into this binary.
+/// Experiments are looked up in --experiments, then in ./experiments, then among those built into
+/// this binary.
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -43,12 +44,12 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Train and score every run of an experiment, side by side; run it again to continue
     Sweep(Sweep),
-    /// Show where a sweep stands: updates, rate, time left and newest scores of every run
+    /// Show a sweep's progress: updates, rate, time left and newest scores of every run
     Status {
         /// The sweep's folder
         #[arg(value_name = "OUT")]
         out: PathBuf,
-        /// Show it again every so many seconds, as long as a sweep is at work
+        /// Show it again every this many seconds, as long as a sweep is running
         #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2")]
         watch: Option<u64>,
     },
@@ -63,7 +64,7 @@ pub(crate) enum Command {
         /// The sweep's folder
         #[arg(value_name = "OUT")]
         out: PathBuf,
-        /// Put the paper's published numbers beside ours, where there are any
+        /// Put the paper's published numbers beside ours, if there are any
         #[arg(long)]
         compare: bool,
     },
@@ -85,7 +86,7 @@ pub(crate) enum Command {
         /// The sweep's folder
         #[arg(value_name = "OUT")]
         out: PathBuf,
-        /// Further folders that claims may be answered from
+        /// Further folders with records for the claims
         #[arg(long, value_name = "OUT", num_args = 1..)]
         also: Vec<PathBuf>,
     },
@@ -97,11 +98,11 @@ pub(crate) enum Command {
         /// Each sweep's tables go to DIR/NAME, by the name of its folder [default: OUT/records]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
-        /// Write the tables as CSV too
+        /// Also write the tables as CSV
         #[arg(long)]
         csv: bool,
     },
-    /// Make the folders of a sweep's runs out of a collection: all but their checkpoints
+    /// Restore the folders of a sweep's runs from a collection, without checkpoints
     Unpack {
         /// The collection's folder
         #[arg(value_name = "COLLECTION")]
@@ -116,7 +117,8 @@ pub(crate) enum Command {
         #[arg(value_name = "RUN", required = true)]
         runs: Vec<PathBuf>,
     },
-    /// Analyse the weights of a discriminator, or of anybody's file: singular values, operator norms, bounds on the Lipschitz constant
+    /// Analyze the weights of a discriminator, or of any file: singular values, operator norms,
+    /// bounds on the Lipschitz constant
     Spectrum(SpectrumOf),
     /// Print the range of the logged sigma_forward, the exact largest singular value of each normalized layer
     Sigma {
@@ -132,7 +134,7 @@ pub(crate) enum Command {
         /// The case, a safetensors file
         #[arg(value_name = "CASE")]
         case: PathBuf,
-        /// Where the final state goes, f64 safetensors
+        /// Where to write the final state, f64 safetensors
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
         /// Candle's operations in f64, or this project's kernels in f32
@@ -144,7 +146,7 @@ pub(crate) enum Command {
         /// Run folder, or one of its checkpoint files
         #[arg(value_name = "RUN_OR_CHECKPOINT")]
         source: PathBuf,
-        /// Whose names and layouts
+        /// The program whose names and layouts are used
         #[arg(long, value_enum, default_value_t = Format::Pytorch)]
         format: Format,
         /// The safetensors file to write
@@ -154,7 +156,7 @@ pub(crate) enum Command {
     /// Measure this machine
     #[command(subcommand)]
     Bench(Bench),
-    /// Make a run folder of what `export` wrote
+    /// Make a run folder from a file that `export` wrote
     Import {
         /// A file that `export` wrote, or PyTorch with the same names and metadata
         #[arg(value_name = "FILE")]
@@ -225,7 +227,7 @@ pub(crate) enum Precision {
     F64,
 }
 
-/// More threads than this are a typing error, and would take longer to start than to work.
+/// More threads than this are a typing error, and would take longer to start than the work.
 const MOST_THREADS: usize = 1024;
 
 /// A number of threads.
@@ -239,7 +241,7 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "it is no count of at least 1".into())
 }
 
-/// Where and with what a command computes.
+/// The device and threads of a command.
 #[derive(Debug, Args)]
 pub(crate) struct Machine {
     /// cpu, cuda or cuda:N
@@ -250,7 +252,7 @@ pub(crate) struct Machine {
     pub(crate) threads: usize,
 }
 
-/// Where images come from.
+/// The source of images.
 #[derive(Debug, Args)]
 pub(crate) struct DataFolder {
     /// Folder of data sets that are not built in; for an image folder, the one that holds train/ and test/
@@ -263,7 +265,7 @@ pub(crate) struct SpectrumOf {
     /// A run folder, one of its checkpoint files, or another program's safetensors or .pth
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
-    /// Of a .pth that nests several, the dictionary to take
+    /// The dictionary to take from a .pth that nests several
     #[arg(long, value_name = "NAME")]
     pub(crate) state_dict: Option<String>,
     /// Images of a run's data set whose input gradients bound the Lipschitz constant from below; 0 for none
@@ -294,7 +296,7 @@ pub(crate) struct Generate {
     /// Only this class, of a conditional generator
     #[arg(long, value_name = "N")]
     pub(crate) class: Option<u32>,
-    /// Let each row go from one z to another (latent), or from --class to --to-class (class)
+    /// Make each row go from one z to another (latent), or from --class to --to-class (class)
     #[arg(long, value_enum)]
     pub(crate) interpolate: Option<Interpolate>,
     /// The class at the right end of each row
@@ -303,13 +305,14 @@ pub(crate) struct Generate {
     /// Images in a row
     #[arg(long, default_value_t = 8)]
     pub(crate) columns: usize,
-    /// Enlarge each pixel so many times
+    /// Enlarge each pixel this many times
     #[arg(long, default_value_t = 1)]
     pub(crate) zoom: usize,
     /// Seed of z and of the classes
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// A grid (FILE.png) or an array of bytes [N, H, W, 3] (FILE.npy), each replaced where it is there; else a new folder for one PNG each
+    /// A grid (FILE.png) or an array of bytes [N, H, W, 3] (FILE.npy); an existing file is
+    /// replaced. Any other name: a new folder with one PNG per image
     #[arg(long, value_name = "FILE_OR_DIR", default_value = "samples.png")]
     pub(crate) out: PathBuf,
     #[command(flatten)]

@@ -12,16 +12,17 @@ pub(crate) struct Train {
     /// Which sizes of the experiment file
     #[arg(long, default_value = "quick")]
     pub(crate) scale: String,
-    /// Of the experiment's rows, the one with this label or method (such as SN or weight-clipping)
+    /// The experiment's row with this label or method (such as SN or weight-clipping)
     #[arg(long, value_name = "NAME")]
     pub(crate) method: Option<String>,
-    /// Of the settings, this one (such as C)
+    /// The setting (such as C)
     #[arg(long)]
     pub(crate) setting: Option<String>,
-    /// Of the seeds, this one
+    /// The seed
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Change a value of the spec (lr=0.001, loss=hinge, dataset=folder); may be repeated. A wrong key is answered with all keys
+    /// Change a value of the spec (lr=0.001, loss=hinge, dataset=folder); may be repeated. For an
+    /// unknown key, all keys are listed
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// Run folder [default: runs/RUN]
@@ -33,8 +34,8 @@ pub(crate) struct Train {
     /// Generator updates between sample grids; 0 for the last only
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) sample_every: u64,
-    /// Generator updates between scores [default: the experiment's]; 0 for none. Of a spec.toml: is_2k_split5 and fid_2k_ref2k through the data
-    /// set's scorer
+    /// Generator updates between scores [default: the experiment's]; 0 for none. For a spec.toml:
+    /// is_2k_split5 and fid_2k_ref2k with the data set's scorer
     #[arg(long, value_name = "N")]
     pub(crate) eval_every: Option<u64>,
     #[command(flatten)]
@@ -67,7 +68,7 @@ impl std::str::FromStr for Seeds {
     }
 }
 
-/// A mistyped range must not plan for ever.
+/// A mistyped range must not plan forever.
 const MOST_SEEDS: usize = 1000;
 
 #[derive(Debug, Args)]
@@ -86,7 +87,7 @@ pub(crate) struct Plan {
     pub(crate) no_measure: bool,
     #[command(flatten)]
     pub(crate) machine: Machine,
-    /// Print every spec as JSON, one a line
+    /// Print every spec as JSON, one per line
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -102,7 +103,7 @@ pub(crate) struct Sweep {
     /// Output folder [default: runs/EXPERIMENT-SCALE]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Try runs again that failed before
+    /// Retry runs that failed before
     #[arg(long)]
     pub(crate) retry_failed: bool,
     /// Other seeds than the experiment's: a list such as 0,3,4 or a range such as 0..5, its end left out. Runs planned before stay planned
@@ -114,7 +115,8 @@ pub(crate) struct Sweep {
     /// Only this setting (such as C); may be repeated. Runs planned before stay planned
     #[arg(long, value_name = "NAME")]
     pub(crate) setting: Vec<String>,
-    /// Memory that runs side by side may need, in MB; with less, fewer go at a time [default: three quarters of what is free]
+    /// Memory that runs side by side may need, in MB; with less, fewer go at a time [default: three
+    /// quarters of the free memory]
     #[arg(long, value_name = "MB")]
     pub(crate) memory: Option<u64>,
     /// Only this part of the runs, such as 2/4 (counted from 1); several parts may work in one folder at once (docs/sweeps.md)

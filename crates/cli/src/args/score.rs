@@ -29,13 +29,14 @@ pub(crate) struct Score {
     /// Exact protocols instead, such as is_5k_x10,fid_5k_test10k (docs/evaluation-protocol.md)
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with = "metrics")]
     pub(crate) protocols: Option<Vec<ProtocolName>>,
-    /// Generated images of a run [default: 2000]; of images a seeded choice of so many [default: all]
+    /// Generated images of a run [default: 2000]; of given images, a seeded choice of this many
+    /// [default: all]
     #[arg(long, value_name = "N", conflicts_with = "protocols", value_parser = super::count)]
     pub(crate) samples: Option<usize>,
     /// Splits of the inception score
     #[arg(long, default_value_t = 5, value_name = "N", conflicts_with = "protocols", value_parser = super::count)]
     pub(crate) splits: usize,
-    /// Print each record as JSON, one a line
+    /// Print each record as JSON, one per line
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -51,7 +52,7 @@ pub(crate) struct Stats {
     /// DATASET or DATASET:ref, :test, :train; or a folder or file of images
     #[arg(value_name = "IMAGES")]
     pub(crate) images: String,
-    /// The .npz file to write, with mu and sigma; what they are of goes beside it as .json
+    /// The .npz file to write, with mu and sigma; a .json beside it describes their images
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// Side that a data set's images are loaded at, pixels
@@ -80,13 +81,14 @@ pub(crate) struct Network {
     /// Take the inception score on logits with bias; the score is stamped
     #[arg(long)]
     pub(crate) logit_bias: bool,
-    /// Axes of an array of images, where their sizes leave it open
+    /// Axes of an array of images, if their sizes leave them open
     #[arg(long, value_enum)]
     pub(crate) layout: Option<Axes>,
-    /// Take FID of no more images than features; the score is stamped
+    /// Allow FID of no more images than features; the score is stamped
     #[arg(long)]
     pub(crate) allow_few: bool,
-    /// Keep features in this folder: a scoring that was cut off continues, and nothing is computed twice
+    /// Keep features in this folder: an interrupted scoring continues, and nothing is computed
+    /// twice
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
 }
@@ -118,7 +120,7 @@ pub(crate) enum Axes {
 }
 
 impl MetricName {
-    /// As it is typed.
+    /// As it is typed on the command line.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
     }
@@ -140,7 +142,7 @@ impl Network {
         self.cache.as_ref().map(FeatureCache::new)
     }
 
-    /// The network itself; `default` is the name to take where none was given.
+    /// The network itself; `default` is the name used if none was given.
     pub(crate) fn load(
         &self,
         default: &str,

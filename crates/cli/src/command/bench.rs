@@ -15,7 +15,7 @@ use sngan_tensor::rng::Streams;
 use std::path::Path;
 use std::time::Instant;
 
-/// Updates of each kind before the first that is measured.
+/// Warm-up updates of each kind.
 const WARM_UP: usize = 2;
 
 pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
@@ -65,7 +65,7 @@ pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
     Ok(Ended::Well)
 }
 
-/// What a run of the folder `run` costs, as one JSON object.
+/// The cost of the run in folder `run`, as one JSON object.
 pub(crate) fn run(run: &Path, machine: &Machine) -> Result<Ended> {
     let spec = RunDir::new(run).spec()?;
     let cost = cost(&spec, &Place::new(&device(machine)?))?;
@@ -79,7 +79,7 @@ pub(crate) fn run(run: &Path, machine: &Machine) -> Result<Ended> {
     Ok(Ended::Well)
 }
 
-/// Median and least.
+/// Median and minimum.
 fn summary(times: &[f64]) -> serde_json::Value {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -143,7 +143,7 @@ fn number(value: &serde_json::Value) -> f64 {
     value.as_f64().unwrap_or(f64::NAN)
 }
 
-/// The most memory this process has held, in MB of 2²⁰ bytes; `None` where the system does not tell.
+/// Peak memory of this process, in MB of 2²⁰ bytes; `None` if the system does not report it.
 fn peak_rss_mb() -> Option<f64> {
     machine::peak_memory().map(|bytes| bytes as f64 / (1024.0 * 1024.0))
 }

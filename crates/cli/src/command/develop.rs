@@ -1,4 +1,4 @@
-//! What those need who check or extend the networks: `replay`, `export`, `import`, `model summary`.
+//! For checking or extending the networks: `replay`, `export`, `import`, `model summary`.
 
 use super::warn;
 use crate::Ended;
@@ -131,7 +131,7 @@ fn print_layer(layer: &LayerSpec) {
     );
 }
 
-/// One line; what has no name and no parameters is neither a layer nor a block.
+/// One line; a step without name and parameters is neither a layer nor a block.
 fn print_row(name: &str, what: &str, output: Option<[usize; 3]>, parameters: usize) {
     let output = output.map_or(String::new(), |[c, h, w]| format!("{c}x{h}x{w}"));
     let parameters = if parameters > 0 { parameters.to_string() } else { String::new() };

@@ -11,7 +11,7 @@ use sngan_plot::{
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What is to be drawn, and its records; `kind` is what the command is called.
+/// What to draw, and its records; `kind` is the command's name.
 fn read(
     arguments: &Draw,
     kind: &str,
@@ -32,7 +32,7 @@ fn read(
         Source::Code => true,
     };
     if !enough {
-        // A scale that no experiment has would be named by commands that cannot run.
+        // An unknown scale would otherwise end up in commands that cannot run.
         if let (true, Some(name)) = (arguments.from.is_empty(), artefact.experiments().first()) {
             experiments::find(name, folder)?.plan_with(&arguments.scale, None)?;
         }
@@ -65,7 +65,7 @@ pub(super) fn intention(arguments: &Draw, kind: &str, folder: Option<&Path>) -> 
     Ok(format!("write {} into {}", artefact.id, arguments.out.display()))
 }
 
-/// Draws one figure or writes one table; `kind` is what the command is called.
+/// Draws one figure or writes one table; `kind` is the command's name.
 pub(crate) fn draw(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<Ended> {
     let (artefact, records) = read(arguments, kind, folder)?;
     let request = Materials {
@@ -77,7 +77,7 @@ pub(crate) fn draw(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Resul
     match (artefact.render)(&request)? {
         Rendered::Written(paths) => {
             paths.iter().for_each(|p| println!("{}", p.display()));
-            // Half an artefact must not pass for the whole.
+            // A partial artefact must not pass for the whole.
             for name in without_records(artefact, arguments) {
                 eprintln!(
                     "{} lacks {name} at scale {}; to make its records: {}",
@@ -99,7 +99,7 @@ pub(crate) fn draw(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Resul
     Ok(Ended::Well)
 }
 
-/// The artefact's experiments that have no records where they are looked for by default.
+/// The artefact's experiments that have no records in their default folders.
 fn without_records(artefact: &Artefact, arguments: &Draw) -> Vec<&'static str> {
     let has_none = |name: &&str| {
         arguments.from.is_empty() && !records::has_any(&sweep_folder(name, arguments))
@@ -107,7 +107,8 @@ fn without_records(artefact: &Artefact, arguments: &Draw) -> Vec<&'static str> {
     artefact.experiments().into_iter().filter(has_none).collect()
 }
 
-/// What an experiment of the artefact lacks at the scale, where it has fewer methods than at others: no command there makes up for it.
+/// What an experiment of the artefact lacks at the scale, if it has fewer methods there than at
+/// others: no command at that scale can make it.
 fn lacking(artefact: &Artefact, arguments: &Draw, folder: Option<&Path>) -> Result<Option<String>> {
     for name in artefact.experiments().into_iter().filter(|_| arguments.from.is_empty()) {
         let file = experiments::find(name, folder)?;
@@ -131,7 +132,7 @@ fn lacking(artefact: &Artefact, arguments: &Draw, folder: Option<&Path>) -> Resu
     Ok(None)
 }
 
-/// The folders that were named, or those where the artefact's own commands leave their records.
+/// The given folders, or those where the artefact's own commands leave their records.
 fn folders(artefact: &Artefact, arguments: &Draw) -> Vec<PathBuf> {
     if !arguments.from.is_empty() {
         return arguments.from.clone();
@@ -146,7 +147,7 @@ fn folders(artefact: &Artefact, arguments: &Draw) -> Vec<PathBuf> {
     defaults.into_iter().filter(|folder| records::has_any(folder)).collect()
 }
 
-/// Where the records of an experiment are looked for by default: in the folder of the scale's name, or of one that it had.
+/// The default folder of an experiment's records, by the scale's name or its former name.
 fn sweep_folder(name: &str, arguments: &Draw) -> PathBuf {
     let folder = |scale: &str| arguments.records.join(format!("{name}-{scale}"));
     let today = todays_scale(&arguments.scale);

@@ -13,9 +13,9 @@ use sngan_experiment::{RunSpec, atomic, machine};
 
 /// The figure's methods.
 const METHODS: [Method; 4] = [Method::WganGp, Method::WeightNorm, Method::Sn, Method::Vanilla];
-/// Updates of D for one of G in the figure.
+/// Updates of D per update of G in the figure.
 const N_DIS: u32 = 5;
-/// Updates of each kind before the first that is measured.
+/// Warm-up updates of each kind.
 const WARM_UP: usize = 1;
 
 pub(crate) fn run(arguments: &Figure10) -> Result<Ended> {

@@ -10,7 +10,7 @@ use sngan_core::generate::{self, Interpolation, Path, Request};
 use sngan_experiment::{RunSpec, atomic};
 use sngan_tensor::Device;
 
-/// Where images come from, once it is known that they can be made and written.
+/// The source of images, after checking that they can be made and written.
 struct Prepared {
     spec: RunSpec,
     checkpoint: Checkpoint,

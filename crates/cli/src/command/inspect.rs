@@ -1,4 +1,4 @@
-//! What can be done with finished runs: `spectra`, `sigma`, `collect`, `unpack`.
+//! Commands on finished runs: `spectra`, `sigma`, `collect`, `unpack`.
 
 use super::warn;
 use crate::Ended;
@@ -36,7 +36,7 @@ pub(crate) fn collect(outs: &[PathBuf], out: Option<&Path>, csv: bool) -> Result
     Ok(Ended::Well)
 }
 
-/// Makes a sweep's folder out of a collection.
+/// Makes a sweep's folder from a collection.
 pub(crate) fn unpack(collection: &Path, out: &Path) -> Result<Ended> {
     let records = SweepRecords::read(collection)?;
     records::unpack(&records, out)?;

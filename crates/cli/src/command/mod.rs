@@ -25,8 +25,9 @@ use anyhow::{Context, Result};
 use clap::CommandFactory;
 use sngan_core::Warning;
 
-/// Runs a command; one that computes a single thing does it inside a pool with the number of threads asked for. Entering the pool once costs
-/// nothing, entering it for every kernel two context switches each.
+/// Runs a command. One that computes a single thing runs inside a pool with the requested number of
+/// threads. Entering the pool once costs nothing; entering it for every kernel costs two context
+/// switches each.
 pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
     if arguments.dry_run
         && let Some(writes) = dry_run::writes(&arguments)?
@@ -105,12 +106,12 @@ fn dispatch(arguments: Arguments) -> Result<Ended> {
     }
 }
 
-/// The number of threads asked for, or one per core.
+/// The requested number of threads, or one per core.
 fn threads(asked: usize) -> usize {
     if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, |n| n.get()) }
 }
 
-/// Tells of what is not as it should be, beside the output.
+/// Prints a warning beside the output.
 fn warn(warning: Warning) {
     eprintln!("warning: {warning}");
 }

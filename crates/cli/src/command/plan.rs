@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
     Ok(Ended::Well)
 }
 
-/// What a run costs.
+/// The cost of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Cost {
     seconds: f64,
@@ -81,10 +81,11 @@ struct Cost {
     disk: u64,
 }
 
-/// Measurements made so far; runs that differ in nothing that takes time share one.
+/// Measurements made so far; runs with the same cost share one.
 struct Measured<'a> {
     device: &'a str,
-    /// As many copies as the sweep will have runs side by side are measured at once, because they slow each other down.
+    /// As many copies are measured at once as the sweep will run side by side, because they slow
+    /// each other down.
     workers: usize,
     known: BTreeMap<String, Value>,
 }
@@ -108,7 +109,8 @@ impl Measured<'_> {
         })
     }
 
-    /// Runs `sngan bench run` in processes of their own, so that each one's peak memory is its own; the slowest counts.
+    /// Runs `sngan bench run` in separate processes, so that each has its own peak memory; the
+    /// slowest counts.
     fn measure(&self, spec: &RunSpec) -> Result<Value> {
         let folder = tempfile::tempdir().context("failed to make a temporary folder")?;
         atomic::write(&RunDir::new(folder.path()).spec_path(), toml::to_string(spec)?.as_bytes())?;
@@ -165,7 +167,8 @@ fn kind(spec: &RunSpec) -> Result<String> {
     Ok(value.to_string())
 }
 
-/// All runs: the time when the last of them ends if each worker takes the longest that is left, the memory of the dearest ones side by side.
+/// All runs: the time when the last one ends if each worker takes the longest remaining run, and
+/// the memory of the most expensive ones side by side.
 fn total(costs: &[Cost], workers: usize) -> Option<Cost> {
     let mut busy = vec![0.0f64; workers];
     let mut times: Vec<f64> = costs.iter().map(|c| c.seconds).collect();

@@ -1,4 +1,4 @@
-//! Reading the folders that tables, figures, claims and reports are made from.
+//! Reading the folders of records for tables, figures, claims and reports.
 
 use anyhow::{Result, bail};
 use sngan_experiment::benchmark::UpdateTimings;
@@ -11,7 +11,7 @@ pub(super) const TIMINGS_FOLDER: &str = "figure10";
 /// The record's file.
 pub(super) const TIMINGS: &str = "figure10.json";
 
-/// What several folders hold.
+/// The contents of several folders.
 #[derive(Default)]
 pub(super) struct Records {
     pub(super) sweeps: Vec<ScoredSweep>,
@@ -23,7 +23,7 @@ pub(super) fn has_any(folder: &Path) -> bool {
     folder.join("plan.json").exists() || folder.join(TIMINGS).exists()
 }
 
-/// Reads every folder's records; no two may be of one experiment.
+/// Reads every folder's records; no two may be of the same experiment.
 pub(super) fn read(folders: &[PathBuf]) -> Result<Records> {
     let mut records = Records::default();
     for folder in folders {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use sngan_plot::{claims, report};
 use std::path::{Path, PathBuf};
 
-/// Prints what the records say to each of the paper's claims.
+/// Prints the answer of the records to each of the paper's claims.
 pub(crate) fn claims(folders: &[PathBuf], only: &[u32]) -> Result<Ended> {
     let records = records::read(folders)?;
     let answers = claims::answer(&claims::claims()?, &records.sweeps, records.timings.as_ref())?;

@@ -23,9 +23,9 @@ use std::path::{Path, PathBuf};
 const SAMPLES: usize = 2000;
 /// KID's subsets, and the largest of them.
 const KID: (usize, usize) = (100, 1000);
-/// Neighbour of precision and recall.
+/// Neighbor of precision and recall.
 const NEAREST: usize = 3;
-/// Pairs of a class.
+/// Pairs per class.
 const PAIRS: usize = 100;
 
 /// Where real images come from.
@@ -105,7 +105,7 @@ pub(crate) fn intentions(arguments: &Score) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// What a pass through a network would keep.
+/// What a pass through a network would store.
 pub(crate) fn kept(network: &Network) -> Option<String> {
     network
         .cache
@@ -157,7 +157,7 @@ fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> 
         source.side(),
         arguments.samples.unwrap_or(source.len()),
     )?;
-    // Before the real images go through the network.
+    // Checked before the real images go through the network.
     if let Some(name) = names.iter().find(|name| name.samples() > source.len()) {
         bail!(
             "{images}: {} are there; the protocol needs {} (`{name}`)",
@@ -171,7 +171,8 @@ fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> 
     with_progress(|progress| Ok(evaluator.score(&names, &mut samples, 0, progress)?))
 }
 
-/// Refuses another device: it would draw from a generator, and networks that score run on the CPU.
+/// Refuses another device: a device only serves drawing from a generator, and scoring networks run
+/// on the CPU.
 fn on_the_cpu(machine: &Machine) -> Result<()> {
     if !device(machine)?.is_cpu() {
         bail!(
@@ -185,7 +186,7 @@ fn on_the_cpu(machine: &Machine) -> Result<()> {
 /// Images, and how they became bytes.
 fn open(images: &str, arguments: &Score) -> Result<(Box<dyn ImageSource>, &'static str)> {
     let path = Path::new(images);
-    // Whatever is neither there nor a data set's name was meant as a path.
+    // A text that neither exists nor is a data set's name was meant as a path.
     if let (false, Ok(Reference::Dataset(dataset, part))) = (path.exists(), parse_reference(images))
     {
         return Ok((of_dataset(dataset, part, arguments.side, &arguments.data.data_dir)?, "given"));
@@ -204,7 +205,7 @@ fn open_path(path: &Path, layout: Option<Layout>) -> Result<(Box<dyn ImageSource
     Ok((input::open(path, layout)?, "given"))
 }
 
-/// Says how many files of a folder nobody looks at.
+/// Says how many files of a folder are ignored.
 fn warn_of_left_out(path: &Path) -> Result<()> {
     let left_out = if path.is_dir() { input::left_out(path)? } else { 0 };
     if left_out > 0 {
@@ -228,7 +229,7 @@ fn of_dataset(
     }
 }
 
-/// Runs a scoring with a bar of its own.
+/// Runs a scoring with its own progress bar.
 fn with_progress<T>(work: impl FnOnce(&sngan_eval::BlockProgress<'_>) -> Result<T>) -> Result<T> {
     let bar = Meter::beside_the_output("images");
     let result =
@@ -281,7 +282,7 @@ fn evaluator(
     })
 }
 
-/// What `reference` is called in a protocol's name, with all of its images.
+/// The name of `reference` in a protocol's name, with all of its images.
 fn against(
     reference: &Reference,
     side: usize,
@@ -299,7 +300,8 @@ fn against(
     })
 }
 
-/// The protocols asked for, or of the metrics asked for, on `samples` images and all real ones.
+/// The requested protocols, or those of the requested metrics, on `samples` images and all real
+/// ones.
 fn names(
     arguments: &Score,
     reference: Option<&Reference>,
@@ -320,13 +322,13 @@ fn names(
             )?
         }
     };
-    // What is asked for twice is answered once.
+    // A duplicate request is answered once.
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(*name));
     Ok(names)
 }
 
-/// The protocols of the metrics asked for.
+/// The protocols of the requested metrics.
 fn protocols(
     arguments: &Score,
     against: Option<Against>,
@@ -366,7 +368,7 @@ fn protocols(
             }
             (MetricName::IntraFid, Some(against)) => ProtocolName::IntraFid { samples, against },
         };
-        // Written and read again, it is checked as one that was typed.
+        // Written and parsed again, it is checked like a typed one.
         names.push(name.to_string().parse()?);
     }
     Ok(names)

@@ -61,7 +61,8 @@ pub(crate) fn out(arguments: &TrainScorer) -> Result<PathBuf> {
     Ok(arguments.out.clone().unwrap_or_else(|| format!("{}.safetensors", spec.name).into()))
 }
 
-/// What a scorer learns; of Fashion-MNIST not the embedded images, which GANs here train on and are scored against.
+/// What a scorer learns; for Fashion-MNIST not the embedded images, which GANs here train on and
+/// are scored against.
 fn training_images(spec: &ScorerSpec, data_dir: &Path) -> Result<Images> {
     match spec.dataset {
         Dataset::FashionMnist => {
@@ -76,7 +77,7 @@ fn check(arguments: &CheckScorer) -> Result<Ended> {
     for spec in SCORERS {
         let scorer = sngan_eval::Scorer::embedded(spec.name)?;
         println!("{}, sha256 {}", spec.name, scorer.sha256());
-        // The hash alone is an answer too, so images that are not there are no failure.
+        // The hash alone is also an answer, so missing images are not a failure.
         if let Err(e) = print_accuracy(&scorer, &arguments.data.data_dir) {
             println!("accuracy not measured: {e:#}");
         }

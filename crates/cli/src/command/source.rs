@@ -1,4 +1,4 @@
-//! What a path on the command line stands for.
+//! The meaning of a path on the command line.
 
 use super::warn;
 use anyhow::{Context, Result};
@@ -7,7 +7,8 @@ use sngan_experiment::{RunDir, RunSpec};
 use sngan_tensor::Device;
 use std::path::Path;
 
-/// The spec and checkpoint, where the path is a run's folder (then its newest good one) or a file in its `checkpoints/`.
+/// The spec and checkpoint, if the path is a run's folder (then its newest good checkpoint) or a
+/// file in its `checkpoints/`.
 pub(crate) fn run_and_checkpoint(
     path: &Path,
     device: &Device,

@@ -86,7 +86,7 @@ fn print_analysis(analysis: &Analysis) {
     }
 }
 
-/// A number with five digits, of which none is a leading zero.
+/// A number with five significant digits.
 fn digits(x: f64) -> String {
     if x == 0.0 || (0.01..1e5).contains(&x) { format!("{x:.4}") } else { format!("{x:.4e}") }
 }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// Prints a table of the planned runs, once or as long as a sweep is at work.
+/// Prints a table of the planned runs, once or as long as a sweep is running.
 pub(crate) fn run(out: &Path, watch: Option<u64>) -> Result<Ended> {
     loop {
         let busy = sngan_sweep::is_busy(out);
@@ -58,7 +58,7 @@ fn word(run: &RunState, dead_critic: bool) -> &'static str {
         _ if dead_critic => "dead critic",
         None if run.at_work => "starting",
         None => "not begun",
-        // A killed process had no time to say so.
+        // A killed process had no time to record it.
         Some(_) if run.killed() => "killed",
         Some(s) => status_name(s.status),
     }

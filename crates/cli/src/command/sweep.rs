@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// A sweep as the command line describes it.
+/// A sweep as given on the command line.
 struct Asked {
     plan: Plan,
     out: PathBuf,
@@ -62,7 +62,8 @@ impl Asked {
     }
 }
 
-/// Keeps the specs that one of `names` fits, all of them where none are given. Each must fit one.
+/// Keeps the specs that match one of `names`, or all if none are given. Each name must match a
+/// spec.
 fn keep(
     specs: &mut Vec<RunSpec>,
     what: &str,
@@ -108,7 +109,7 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
             progress.set(work.position(), || run.clone());
         }
         Event::Ended { run, status, reason, scores } => {
-            // A run that diverged or failed leaves nothing to do either.
+            // A diverged or failed run also leaves nothing to do.
             if *status != Status::Interrupted {
                 work.done(run, u64::MAX);
             }
@@ -157,7 +158,8 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
     })
 }
 
-/// Three quarters of the bytes that the system says are free; no bound where it does not say.
+/// Three quarters of the bytes that the system reports as free; no bound if it does not report
+/// them.
 fn free_memory() -> u64 {
     machine::available_memory().map_or(u64::MAX, |bytes| bytes / 4 * 3)
 }
@@ -192,7 +194,8 @@ pub(crate) fn intention(dir: &RunDir, spec: &RunSpec, retry_failed: bool) -> Res
     })
 }
 
-/// What every run of a sweep has done, weighed by what an update of it costs: the dearest runs come first.
+/// The progress of every run of a sweep, weighted by the cost of its updates: the most expensive
+/// runs come first.
 struct Work {
     runs: Mutex<BTreeMap<String, Share>>,
 }
@@ -204,7 +207,7 @@ struct Share {
 }
 
 impl Work {
-    /// Starts from what the folder's records say.
+    /// Starts from the folder's records.
     fn new(specs: &[&RunSpec], out: &Path) -> Result<Work> {
         let mut runs = BTreeMap::new();
         for spec in specs {

@@ -12,7 +12,7 @@ use sngan_experiment::{RunDir, RunSpec, ScorePlan};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Cadences of a run given by its spec alone.
+/// Cadences of a run that is given only by its spec.
 const LOG_EVERY: u64 = 10;
 const CHECKPOINT_EVERY: u64 = 500;
 
@@ -85,7 +85,8 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     })
 }
 
-/// What a run is scored with during training: as its experiment says, else by two short protocols through its data set's scorer.
+/// How a run is scored during training: as its experiment says, else under two short protocols with
+/// its data set's scorer.
 fn evaluator(
     spec: &RunSpec,
     score: Option<ScorePlan>,
@@ -133,7 +134,7 @@ fn out(arguments: &Train, spec: &RunSpec) -> PathBuf {
     arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(spec.dir_name()))
 }
 
-/// A folder that holds a run is continued only when that was asked for.
+/// A folder that holds a run is continued only on request.
 fn refuse_unasked_resumption(out: &Path, resume: bool) -> Result<()> {
     if let Some(status) = RunDir::new(out).status()?
         && !resume
@@ -147,7 +148,7 @@ fn refuse_unasked_resumption(out: &Path, resume: bool) -> Result<()> {
     Ok(())
 }
 
-/// The one spec that the arguments name, and the experiment's cadences.
+/// The spec that the arguments name, and the experiment's cadences.
 fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<ScorePlan>)> {
     let (mut spec, score) = if Path::new(&arguments.experiment)
         .file_name()

@@ -1,4 +1,4 @@
-//! What stands in a pack's JSON files, and the check of its index.
+//! The contents of a pack's JSON files, and the check of its index.
 
 use super::{RECORD, VERSION};
 use crate::{Error, Result};
@@ -22,7 +22,7 @@ pub struct PackPlan {
     pub side: usize,
     /// Images with a shorter side than this are left out; 0 leaves out none.
     pub min_side: u32,
-    /// Names of the classes, sorted; a label is a place here.
+    /// Names of the classes, sorted; a label is an index here.
     pub classes: Vec<String>,
     /// Image files in the folder.
     pub files: u64,
@@ -55,7 +55,7 @@ impl Header {
     /// Reads `pack.json`; `path` is for messages.
     ///
     /// # Errors
-    /// Malformed JSON, another version, sizes that no pack has.
+    /// Malformed JSON, another version, invalid sizes.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Header> {
         let malformed = |reason: String| Error::malformed(path, 0, reason);
         let header: Header = serde_json::from_slice(bytes).map_err(|e| malformed(e.to_string()))?;
@@ -80,7 +80,7 @@ impl Header {
         Ok(header)
     }
 
-    /// Classes of which no file gave an image, where the index has these labels: nothing is learned of them.
+    /// Classes without an image, given the index's labels: nothing is learned about them.
     pub(super) fn classes_without_images(&self, labels: &[u32]) -> Vec<&str> {
         let present: BTreeSet<u32> = labels.iter().copied().collect();
         (0..)

@@ -1,7 +1,8 @@
-//! Packed image folders: what a data set of ImageNet's size is trained from. docs/data.md describes the files.
+//! Packed image folders, for training on a data set of ImageNet's size. docs/data.md describes the
+//! files.
 //!
-//! A folder of JPEG files is decoded, cropped and resized once ([`pack`]); training then reads single images from one file ([`Packed`]), so
-//! that memory holds labels and checksums alone.
+//! A folder of JPEG files is decoded, cropped and resized once ([`pack`]); training then reads
+//! single images from one file ([`Packed`]), so that memory holds only labels and checksums.
 
 mod header;
 mod read;
@@ -11,9 +12,9 @@ pub use header::{Header, PackPlan};
 pub use read::Packed;
 pub use write::{Options, PackProgress, Rejected, pack};
 
-/// Written last: a pack without it does not exist.
+/// Written last: without it, there is no pack.
 const HEADER: &str = "pack.json";
-/// What a pack under way is for.
+/// What a pack in progress is made from.
 const PLAN: &str = "plan.json";
 /// Records of [`RECORD`] bytes: label (u32, little-endian) and SHA-256 of the image's bytes.
 const INDEX: &str = "index.bin";

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// A header larger than this is none: ImageNet's has 20 kB.
+/// A larger file is not a header: ImageNet's has 20 kB.
 const HEADER_LIMIT: u64 = 16 << 20;
 
 /// A pack, opened.
@@ -30,7 +30,7 @@ impl Packed {
         let path = folder.join(HEADER);
         let header = Header::parse(&path, &read_up_to(&path, HEADER_LIMIT)?)?;
         let path = folder.join(INDEX);
-        // The length that the header promises is asked of the file system before memory is taken.
+        // The file's length is compared with the header before memory is allocated.
         let (length, expected) = (length(&path)?, header.images * RECORD as u64);
         if length != expected {
             return Err(Error::malformed(
@@ -59,15 +59,15 @@ impl Packed {
         &self.header
     }
 
-    /// Classes of which no file gave an image.
+    /// Classes without an image.
     pub fn classes_without_images(&self) -> Vec<&str> {
         self.header.classes_without_images(&self.labels)
     }
 
-    /// Reads every image and checks it; `progress` gets images so far and in all.
+    /// Reads every image and checks it; `progress` gets the images so far and the total.
     ///
     /// # Errors
-    /// The first image that is not what was packed.
+    /// The first image that differs from what was packed.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<()> {
         let mut image = Vec::new();
         for i in 0..self.len() {
@@ -152,7 +152,8 @@ fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
 }
 
-/// Fills `buffer` from `offset` on; every read names its place, so the moved position does not matter.
+/// Fills `buffer` from `offset` on; every read gives its offset, so the moved position does not
+/// matter.
 #[cfg(windows)]
 fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> std::io::Result<()> {
     while !buffer.is_empty() {

@@ -1,4 +1,5 @@
-//! Making a pack. A kill at any moment costs at most the chunk under way: the same call takes it up again and ends in the same bytes.
+//! Making a pack. A kill at any moment loses at most the current chunk: the same call continues and
+//! ends in the same bytes.
 
 use super::header::{Header, LARGEST_SIDE, PackPlan, hex, identity};
 use super::read::Packed;
@@ -14,9 +15,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Most files decoded between two writes to disk.
+/// Maximum number of files decoded between two writes to disk.
 const CHUNK: usize = 256;
-/// Most bytes of images decoded between two writes to disk, where that are fewer files.
+/// Maximum bytes of images decoded between two writes to disk, if these are fewer files.
 const CHUNK_BYTES: usize = 256 << 20;
 
 /// How to pack.
@@ -24,18 +25,19 @@ const CHUNK_BYTES: usize = 256 << 20;
 pub struct Options {
     /// Height and width of the packed images, pixels.
     pub side: usize,
-    /// Images with a shorter side than this, pixels, are left out: the authors' preprocessing has 256. 0 leaves out none.
+    /// Images with a shorter side than this, pixels, are left out; 0 leaves out none. The authors'
+    /// preprocessing uses 256.
     pub min_side: u32,
     /// Whether a file that cannot be decoded is an error instead of a line in `rejected.json`.
     pub strict: bool,
 }
 
-/// How far a pack is.
+/// The progress of a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackProgress {
-    /// Files looked at.
+    /// Files processed.
     pub done: u64,
-    /// Files in all.
+    /// Files in total.
     pub total: u64,
     /// Files that gave no image.
     pub rejected: u64,
@@ -45,20 +47,22 @@ pub struct PackProgress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rejected {
-    /// Its place among the folder's image files, from 0.
+    /// Its index among the folder's image files, from 0.
     pub file: u64,
     /// `<class>/<name>`.
     pub path: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// Packs the class subfolders of `from` into the folder `out`, as the set `name`, on the current rayon pool: centre crop, then antialiased
-/// bilinear resize, of bytes. Classes and files are in sorted order. A pack that is there already is opened.
+/// Packs the class subfolders of `from` into the folder `out`, as the set `name`, on the current
+/// rayon pool: center crop, then antialiased bilinear resize, of bytes. Classes and files are in
+/// sorted order. An existing pack is opened.
 ///
 /// # Errors
-/// A side outside of 1..=4096; a file that the disk or its permissions keep from being read; with [`Options::strict`] one that is no file or
-/// cannot be decoded; a full disk; a pack of other files or options in the way; another process packing into the same place.
+/// A side outside of 1..=4096; a file that cannot be read because of the disk or its permissions;
+/// with [`Options::strict`] one that is not a file or cannot be decoded; a full disk; an existing
+/// pack of other files or options; another process packing into the same place.
 pub fn pack(
     from: &Path,
     name: &str,
@@ -119,7 +123,8 @@ fn plan(listing: &Listing, name: &str, options: Options) -> PackPlan {
     }
 }
 
-/// A pack under way. On disk, pixels are ahead of the index and the list of rejected files is too, so what the index counts is complete.
+/// A pack in progress. On disk, pixels and the list of rejected files are ahead of the index, so
+/// everything that the index counts is complete.
 struct Session<'a> {
     from: &'a Path,
     listing: &'a Listing,
@@ -145,7 +150,7 @@ impl<'a> Session<'a> {
         if path.exists() {
             let text = fs::read(&path).map_err(Error::io("read", &path))?;
             if serde_json::from_slice::<PackPlan>(&text).ok().as_ref() != Some(&plan) {
-                // One that holds no image yet keeps nothing of the other files or options.
+                // A pack without an image has nothing that depends on the other files or options.
                 if fs::metadata(folder.join(INDEX)).is_ok_and(|m| m.len() > 0) {
                     return Err(in_the_way(folder));
                 }
@@ -291,19 +296,19 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether the name of an image is that of a folder or of a link to nothing: no file that would be there another time.
+/// Whether an image's name is a folder or a broken link, and so would not be a file on another try.
 fn is_no_file(e: &std::io::Error) -> bool {
     matches!(e.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory)
 }
 
-/// What became of a file.
+/// The outcome for a file.
 enum Decoded {
     Image { image: Vec<u8>, label: u32, digest: [u8; 32] },
     Rejected { path: String, reason: String },
 }
 
-/// How many files had been looked at when there were `images` images: a rejected file after the last of them may belong to a chunk that was
-/// never finished, and is looked at again.
+/// How many files had been processed when there were `images` images. A rejected file after the
+/// last of them may belong to a chunk that was never finished, and is processed again.
 fn looked_at(images: u64, rejected: &[Rejected]) -> u64 {
     let mut done = images;
     for r in rejected {

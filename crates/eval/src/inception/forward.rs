@@ -12,7 +12,7 @@ const HALVING: Windows = Windows { stride: 2, padding: 0 };
 /// A pool that keeps the plane's size.
 const SAME: Windows = Windows { stride: 1, padding: 1 };
 
-/// A map with its numbers, `[H, W, N, C]`.
+/// A feature map with its values, `[H, W, N, C]`.
 pub(super) struct Grid {
     plane: Plane,
     channels: usize,
@@ -46,7 +46,7 @@ impl Grid {
     }
 }
 
-/// A layer's output as a map of its own.
+/// A layer's output as a new map.
 fn apply(filter: &Filter, x: &Grid, finish: Finish) -> Grid {
     let channels = filter.shape().out_channels;
     let mut y = Grid::empty(filter.shape().output(x.plane), channels);
@@ -54,7 +54,7 @@ fn apply(filter: &Filter, x: &Grid, finish: Finish) -> Grid {
     y
 }
 
-/// A maximum pool's output as a map of its own.
+/// A maximum pool's output as a new map.
 fn maximum(windows: Windows, x: &Grid) -> Grid {
     let mut y = Grid::empty(windows.output(x.plane), x.channels);
     pool::maximum(windows, x.map(), y.part(0, x.channels));
@@ -78,7 +78,7 @@ fn block(block: &Block<Filter>, x: Grid) -> Grid {
     y
 }
 
-/// Writes a branch's channels of `y`, from `first` on, and says how many they are.
+/// Writes a branch's channels of `y`, from `first` on, and returns their number.
 fn branch(branch: &Branch<Filter>, x: &Grid, y: &mut Grid, first: usize) -> usize {
     match branch {
         Branch::Chain { trunk, heads } => {
@@ -117,7 +117,7 @@ fn branch(branch: &Branch<Filter>, x: &Grid, y: &mut Grid, first: usize) -> usiz
     }
 }
 
-/// The images of all `parts`, of which there is one at least, in one map.
+/// The images of all `parts` (at least one) in one map.
 fn beside(parts: Vec<Grid>) -> Grid {
     let (plane, channels) = (parts[0].plane, parts[0].channels);
     let images: usize = parts.iter().map(|part| part.plane.images).sum();
@@ -133,9 +133,10 @@ fn beside(parts: Vec<Grid>) -> Grid {
     all
 }
 
-/// The last map's mean over the plane, `[N, 2048]`, of the images of all `inputs`, which are of the same size but for their number. Each goes
-/// through the first layers alone, for the maps there are the widest. `tap` is shown the means of the maps before, of 64 (0), 192 (1) and
-/// 768 channels (2), if it asks; the first two input by input.
+/// The last map's mean over the plane, `[N, 2048]`, of the images of all `inputs`, whose sizes
+/// differ only in their number of images. Each input goes through the first layers alone, because
+/// the maps there are the largest. If `tap` is given, it gets the means of the earlier maps, of 64
+/// (0), 192 (1) and 768 channels (2); the first two input by input.
 pub(super) fn pool3(
     network: &Network<Filter>,
     inputs: impl Iterator<Item = Grid>,

@@ -1,11 +1,12 @@
-//! Inception-v3 of 2015-12-05, the network that the Inception score and FID are defined by.
+//! Inception-v3 of 2015-12-05, the network that defines the inception score and FID.
 //!
-//! It is TensorFlow's graph `classify_image_graph_def.pb`, which everybody who computes these scores with PyTorch reads from one file of
-//! converted weights, `pt_inception-2015-12-05-6726825d.pth`. Three things make it another network than later Inception-v3's: means over
-//! 3x3 pixels do not count pixels outside the plane, the last block takes a maximum where the others take a mean, and there are 1008
-//! classes. Batch normalization is folded into the filters when they are loaded.
+//! It is TensorFlow's graph `classify_image_graph_def.pb`. PyTorch programs read it from one file
+//! of converted weights, `pt_inception-2015-12-05-6726825d.pth`. It differs from later Inception-v3
+//! networks in three ways: means over 3x3 pixels do not count pixels outside the plane, the last
+//! block takes a maximum where the others take a mean, and there are 1008 classes. Batch
+//! normalization is folded into the filters when they are loaded.
 //!
-//! The same image gives the same bits whatever images come with it, on any number of threads.
+//! The same image gives the same bits, whatever the other images, on any number of threads.
 
 mod forward;
 mod network;
@@ -20,7 +21,7 @@ use forward::Grid;
 use std::path::Path;
 use weights::Weights;
 
-/// Images of a pass: enough rows for the products of the 8x8 maps.
+/// Images per pass: enough rows for the products of the 8x8 maps.
 const BATCH: usize = 24;
 /// Images that go through the first layers at a time: an image's maps there are up to four times as large as the largest later ones.
 const PART: usize = 8;
@@ -31,12 +32,12 @@ pub struct Inception {
     preparation: Preparation,
 }
 
-/// What the network says about N images.
+/// The network's outputs for N images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InceptionFeatures {
-    /// `[N, 2048]`, at least 0: the last map's mean over the plane, which FID is taken on.
+    /// `[N, 2048]`, at least 0: the last map's mean over the plane, used for FID.
     pub pool: Vec<f32>,
-    /// `[N, 1008]`: the dense layer's outputs without its bias, which the Inception score is taken on.
+    /// `[N, 1008]`: the dense layer's outputs without its bias, used for the inception score.
     pub logits: Vec<f32>,
 }
 
@@ -60,8 +61,8 @@ impl Inception {
     /// Reads the weights of `path`: torch.save's older or zip format, or safetensors, told apart by their first bytes.
     ///
     /// # Errors
-    /// A file that cannot be read or is none of these; a tensor that is missing, left over (but for `num_batches_tracked`), misshapen, not
-    /// f32 or not finite. The message names it.
+    /// A file that cannot be read or is none of these; a tensor that is missing, left over (except
+    /// `num_batches_tracked`), of the wrong shape, not f32 or not finite. The message names it.
     pub fn load(path: &Path, preparation: Preparation) -> Result<Inception> {
         Ok(Inception { weights: weights::load(path)?, preparation })
     }
@@ -76,7 +77,7 @@ impl Inception {
         self.preparation
     }
 
-    /// `[1008]`: what the logits lack of the dense layer's outputs.
+    /// `[1008]`: the dense layer's bias, which the logits leave out.
     pub fn logit_bias(&self) -> &[f32] {
         &self.weights.logit_bias
     }
@@ -84,7 +85,7 @@ impl Inception {
     /// Features and logits of `bytes`, `[N, 3, side, side]`.
     ///
     /// # Errors
-    /// When the length is no multiple of an image.
+    /// When the length is not a multiple of an image.
     pub fn features(&self, bytes: &[u8], side: usize) -> Result<InceptionFeatures> {
         let mut features = InceptionFeatures { pool: Vec::new(), logits: Vec::new() };
         for batch in batches(bytes, side)? {

@@ -1,22 +1,23 @@
-//! The network as a table: Inception-v3 as TensorFlow's graph of 2015-12-05 has it, which differs from later ones (see the comments).
-//! The table's layers are first names and shapes, then, once weights are loaded, filters.
+//! The network as a table: Inception-v3 as in TensorFlow's graph of 2015-12-05, which differs from
+//! later ones (see the comments). The table's layers are names and shapes at first, and filters
+//! once weights are loaded.
 
 use sngan_kernels::filter::FilterShape;
 
 /// A convolution without bias, followed by batch normalization and ReLU.
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
-    /// As weights files have it, such as `Mixed_5b.branch1x1`.
+    /// Its name in weights files, such as `Mixed_5b.branch1x1`.
     pub(super) name: String,
     pub(super) shape: FilterShape,
 }
 
-/// A way through a block. Its outputs are the next channels of the block's.
+/// A branch of a block. Its outputs are the block's next channels.
 #[derive(Clone, Debug)]
 pub(super) enum Branch<L> {
     /// Layers one after another; the last ones side by side, each on the trunk's output.
     Chain { trunk: Vec<L>, heads: Vec<L> },
-    /// The mean over 3x3, pixels outside the plane not counted, then a 1x1 layer.
+    /// The mean over 3x3, not counting pixels outside the plane, then a 1x1 layer.
     Mean(L),
     /// The maximum over 3x3, then a 1x1 layer.
     Maximum(L),
@@ -63,7 +64,8 @@ fn layer(
     Layer { name, shape: FilterShape { in_channels, out_channels, kernel, stride, padding } }
 }
 
-/// Layers of a block, named within it; all keep the plane's size but for stride 2, which does not pad.
+/// Layers of a block, named within it. All keep the plane's size except those with stride 2, which
+/// do not pad.
 struct Names<'a>(&'a str);
 
 impl Names<'_> {
@@ -154,7 +156,7 @@ fn mixed_7a() -> Block<Layer> {
     }
 }
 
-/// Mixed_7b and 7c, 8x8; `pool` makes the last branch, which is where they differ.
+/// Mixed_7b and 7c, 8x8; `pool` makes the last branch, in which they differ.
 fn mixed_7(name: &str, c: usize, pool: impl Fn(Layer) -> Branch<Layer>) -> Block<Layer> {
     let n = Names(name);
     let (wide, tall) = ((1, 3), (3, 1));
@@ -182,7 +184,8 @@ fn mixed_7(name: &str, c: usize, pool: impl Fn(Layer) -> Branch<Layer>) -> Block
     Block { branches, out_channels: POOL }
 }
 
-/// The table. Against torchvision's network: means do not count pixels outside the plane, Mixed_7c has a maximum where 7b has a mean.
+/// The table. Unlike torchvision's network, means do not count pixels outside the plane, and
+/// Mixed_7c has a maximum where 7b has a mean.
 pub(super) fn table() -> Network<Layer> {
     let stem = |name, channels, kernel, stride, padding| {
         layer("", name, channels, kernel, stride, padding)
@@ -249,7 +252,7 @@ impl<L> Network<L> {
         self.first.iter().chain(&self.second).chain(blocks).collect()
     }
 
-    /// The same network with `f` of each layer, called in the order of [`Network::layers`].
+    /// The same network with `f` applied to each layer, in the order of [`Network::layers`].
     pub(super) fn map<M, E>(self, mut f: impl FnMut(L) -> Result<M, E>) -> Result<Network<M>, E> {
         let blocks = |blocks: Vec<Block<L>>, f: &mut _| {
             let each = |b: Block<L>| {
@@ -281,7 +284,8 @@ mod tests {
         assert_eq!(layers.len(), 94);
         let names: std::collections::BTreeSet<_> = layers.iter().map(|l| &l.name).collect();
         assert_eq!(names.len(), 94);
-        // Weights, four numbers a channel, and the dense layer: 23,885,392 numbers in the published file.
+        // Weights, four numbers per channel, and the dense layer: 23,885,392 numbers in the
+        // published file.
         let numbers: usize = layers
             .iter()
             .map(|l| l.shape.out_channels * (l.shape.in_channels * l.shape.taps() + 4))

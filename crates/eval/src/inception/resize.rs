@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(input[0], -1.0);
     }
 
-    /// Positions differ from the libraries' in f32's last digits; on the range of [−1, 1].
+    /// Positions differ from the libraries' in the last digits of f32; errors on the range [−1, 1].
     const RESIZE: f32 = 1e-5;
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/inception.safetensors");
         let bytes = std::fs::read(path).unwrap();
         let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        // The lines and columns that the fixture keeps.
+        // The lines and columns in the fixture.
         let kept: Vec<usize> =
             (0..24).map(|i| (f64::from(i) * 298.0 / 23.0).round_ties_even() as usize).collect();
         for side in [16, 32, 33, 128, 320] {

@@ -22,7 +22,7 @@ pub(super) struct Weights {
     pub(super) dense: Filter,
     /// `[1008]`.
     pub(super) logit_bias: Vec<f32>,
-    /// Of the file, in hex.
+    /// SHA-256 of the file, in hex.
     pub(super) sha256: String,
 }
 
@@ -93,7 +93,7 @@ fn tensors(layer: &Layer) -> Vec<(String, Vec<usize>)> {
     std::iter::once(weight).chain(normalization).collect()
 }
 
-/// The network of a file's tensors, which must be exactly the network's.
+/// The network from a file's tensors, which must be exactly the network's.
 fn build(origin: &str, source: &Source<'_>, sha256: String) -> Result<Weights> {
     let table = table();
     let names = source.names();

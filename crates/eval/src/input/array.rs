@@ -11,9 +11,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Floats may lie this far outside [−1, 1], as another program's rounding leaves them; they are clipped.
+/// Floats may lie this far outside [−1, 1] because of another program's rounding; they are clipped.
 const SLACK: f64 = 0.05;
-/// Larger sides are no images of GANs but a mistaken axis.
+/// A larger side means a mistaken axis, not an image of a GAN.
 const LARGEST_SIDE: u64 = 8192;
 
 /// A file's array of N square images.
@@ -24,7 +24,7 @@ pub struct ArrayImages {
     array: Mutex<Array>,
     numbers: Numbers,
     layout: Layout,
-    /// 3, or 1 for grey, which becomes three equal channels.
+    /// 3, or 1 for gray, which becomes three equal channels.
     channels: usize,
     side: usize,
     /// Arrays have no labels: all images are of one class.
@@ -33,7 +33,7 @@ pub struct ArrayImages {
 }
 
 impl ArrayImages {
-    /// Opens the file and looks through it once, if it holds floats.
+    /// Opens the file and, if it holds floats, scans it once.
     ///
     /// # Errors
     /// [`Error::File`]: as [`super::open`].
@@ -64,12 +64,12 @@ impl ArrayImages {
         self.numbers != Numbers::U8
     }
 
-    /// Numbers of an image.
+    /// Number of values in an image.
     fn numbers_per_image(&self) -> usize {
         self.channels * self.side * self.side
     }
 
-    /// Image `i` as it lies in the file.
+    /// Image `i` as stored in the file.
     fn raw(&self, i: usize) -> sngan_data::Result<Vec<u8>> {
         let failed =
             |source| sngan_data::Error::Io { action: "read", path: self.path.clone(), source };
@@ -87,7 +87,7 @@ impl ArrayImages {
         Ok(self.numbers.values(&self.raw(i)?))
     }
 
-    /// Refuses floats that are no generator's outputs.
+    /// Refuses floats that cannot be a generator's outputs.
     fn check_floats(&self) -> Result<()> {
         let mut least = f64::INFINITY;
         for i in 0..self.labels.len() {
@@ -202,7 +202,8 @@ impl ImageSource for ArrayImages {
         let mut image = Vec::new();
         for i in 0..self.labels.len() {
             image.clear();
-            // An image that cannot be read is an error where it is scored; here it only changes the hash.
+            // An image that cannot be read is an error when it is scored; here it only changes the
+            // hash.
             if self.read(i, &mut image).is_ok() {
                 hash.update(&image);
             }

@@ -18,10 +18,11 @@ pub struct FolderImages {
 }
 
 impl FolderImages {
-    /// Lists the files and looks at the size of each.
+    /// Lists the files and reads the size of each.
     ///
     /// # Errors
-    /// [`Error::File`]: no image in the folder, one that cannot be read, is no square or has another size than the first.
+    /// [`Error::File`]: no image in the folder, or one that cannot be read, is not square or has
+    /// another size than the first.
     pub fn open(folder: &Path) -> Result<FolderImages> {
         let (mut files, mut labels, mut classes) = (Vec::new(), Vec::new(), Vec::new());
         let (folders, pictures): (Vec<PathBuf>, Vec<PathBuf>) =
@@ -58,7 +59,8 @@ impl FolderImages {
     }
 }
 
-/// Files of a folder and its subfolders that are neither JPEG nor PNG by their name, hidden ones not counted: nobody looks at them.
+/// Files of a folder and its subfolders that are neither JPEG nor PNG by their name, without hidden
+/// ones: they are ignored.
 ///
 /// # Errors
 /// A folder that cannot be listed.
@@ -150,7 +152,8 @@ impl ImageSource for FolderImages {
     fn sha256(&self) -> String {
         let mut hash = Sha256::new();
         for file in &self.files {
-            // A file that cannot be read is an error where it is scored; here it only changes the hash.
+            // A file that cannot be read is an error when it is scored; here it only changes the
+            // hash.
             hash.update(std::fs::read(file).unwrap_or_default());
         }
         hash.finalize().iter().map(|b| format!("{b:02x}")).collect()

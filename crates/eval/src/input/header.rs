@@ -1,4 +1,4 @@
-//! Where an array lies in a file, and what it is an array of.
+//! The place and type of an array in a file.
 
 use crate::npy::{self, Numbers, wrong_numbers};
 use crate::{Error, Result};
@@ -11,7 +11,7 @@ use zip::ZipArchive;
 /// A safetensors header longer than this is a damaged file.
 const LONGEST_HEADER: u64 = 100 << 20;
 
-/// An array that can be read at any place, in C order and little endian.
+/// An array with random access, in C order and little-endian.
 #[derive(Debug)]
 pub(super) struct Array {
     pub(super) file: File,
@@ -22,7 +22,7 @@ pub(super) struct Array {
 }
 
 impl Array {
-    /// The array of a `.npy`, `.npz` or `.safetensors` file, all of it there.
+    /// The array of a `.npy`, `.npz` or `.safetensors` file, checked to be complete.
     pub(super) fn open(path: &Path) -> Result<Array> {
         let file = File::open(path).map_err(sngan_experiment::Error::io("open", path))?;
         let extension =

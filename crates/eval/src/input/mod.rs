@@ -1,7 +1,8 @@
-//! Images that somebody else made: a folder of pictures, or an array in a file of NumPy or safetensors.
+//! Images made by other programs: a folder of pictures, or an array in a NumPy or safetensors file.
 //!
-//! Bytes are taken as they are. Floats are read as a generator's outputs in [−1, 1] and become bytes by the one rule of this project
-//! ([`sngan_tensor::bytes::byte`]); values that do not look like that are refused, never stretched.
+//! Bytes are taken as they are. Floats are read as a generator's outputs in [−1, 1] and become
+//! bytes by this project's single rule ([`sngan_tensor::bytes::byte`]). Other values are refused,
+//! never rescaled.
 
 mod array;
 mod folder;
@@ -23,11 +24,13 @@ pub enum Layout {
     Nchw,
 }
 
-/// Opens the images of `path`: a folder of JPEG and PNG files, or with class subfolders of them; or a `.npy`, `.npz` or `.safetensors` file.
-/// `layout` tells an array's axes where their sizes do not.
+/// Opens the images of `path`: a folder of JPEG and PNG files, or of class subfolders with such
+/// files; or a `.npy`, `.npz` or `.safetensors` file. `layout` gives an array's axes if their sizes
+/// leave them open.
 ///
 /// # Errors
-/// [`Error::File`], naming the file and what to do: nothing there, several sizes, numbers that are no pixels, a file that is cut.
+/// [`Error::File`], naming the file and what to do: no images, several sizes, numbers that are not
+/// pixels, a truncated file.
 pub fn open(path: &Path, layout: Option<Layout>) -> Result<Box<dyn ImageSource>> {
     if path.is_dir() {
         return Ok(Box::new(FolderImages::open(path)?));
@@ -41,7 +44,7 @@ pub fn open(path: &Path, layout: Option<Layout>) -> Result<Box<dyn ImageSource>>
     Ok(Box::new(ArrayImages::open(path, layout)?))
 }
 
-/// The name under which scores record images of `path`; where it lies on the machine does not stand there.
+/// The name under which scores record images of `path`, without its place on the machine.
 pub(crate) fn name_of(path: &Path) -> String {
     path.file_name().map_or_else(|| "images".into(), |name| name.to_string_lossy().into_owned())
 }

@@ -1,4 +1,5 @@
-//! Scorers: small classifiers whose features and class probabilities stand in for Inception's where its weights are absent.
+//! Scorers: small classifiers whose features and class probabilities stand in for Inception's if
+//! its weights are absent.
 
 mod spec;
 pub mod weights;
@@ -13,11 +14,11 @@ use sngan_data::Images;
 use sngan_tensor::ops::{self, Activation, Arm, FeatureMap, Finish};
 use std::path::Path;
 
-/// Images a forward pass takes. Every pass has exactly this shape, so an image's features depend neither on how many are scored after it
-/// nor on the number of threads.
+/// Images per forward pass. Every pass has exactly this number, so an image's features do not
+/// depend on how many are scored after it or on the number of threads.
 const BATCH: usize = 100;
 
-/// What a scorer says about N images.
+/// The outputs of a scorer for N images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Features {
     /// `[N, features]`, at least 0: the last convolution's mean over the plane.
@@ -38,7 +39,7 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    /// The scorer of this name, with the weights that are part of the program.
+    /// The scorer of this name, with the embedded weights.
     ///
     /// # Errors
     /// [`Error::UnknownBackbone`], or [`Error::Weights`] when the program was built with a file of another network.
@@ -88,7 +89,7 @@ impl Scorer {
         &self.sha256
     }
 
-    /// How images of `side` come to the scorer's own side, as protocols record it.
+    /// How images of `side` are brought to the scorer's own side, as recorded in protocols.
     pub fn resize(&self, side: usize) -> String {
         if side == self.spec.side {
             "none".into()
@@ -97,11 +98,12 @@ impl Scorer {
         }
     }
 
-    /// Features and logits of `bytes`, `[N, 3, side, side]`. The same images in the same order give the same bits however many threads
-    /// work, and an image's do not depend on those after it; its place in a batch may change the last digit.
+    /// Features and logits of `bytes`, `[N, 3, side, side]`. The same images in the same order give
+    /// the same bits on any number of threads, and an image's features do not depend on the images
+    /// after it. Its place in a batch may change the last digit.
     ///
     /// # Errors
-    /// When the length is no multiple of an image, or a kernel fails.
+    /// When the length is not a multiple of an image, or a kernel fails.
     pub fn features(&self, bytes: &[u8], side: usize) -> Result<Features> {
         let image = 3 * side * side;
         if image == 0 || !bytes.len().is_multiple_of(image) {
@@ -165,7 +167,7 @@ impl Scorer {
     }
 }
 
-/// Index of the largest value, the first among equals.
+/// Index of the largest value; the first of equal ones.
 fn arg_max(values: &[f64]) -> usize {
     (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
 }

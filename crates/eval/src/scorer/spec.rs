@@ -1,5 +1,5 @@
-//! Which scorers there are, and their layers: convolutions, each with bias and ReLU, the mean over the plane, and a dense layer to class
-//! logits.
+//! The scorers and their layers: convolutions, each with bias and ReLU, the mean over the plane,
+//! and a dense layer to class logits.
 
 use crate::{Error, Result};
 use candle_core::Tensor;
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use sngan_experiment::Dataset;
 use sngan_tensor::ops::{self, FeatureMap, Finish};
 
-/// What the training of a scorer chooses.
+/// Training parameters of a scorer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
     /// Passes over the training images.
     pub epochs: usize,
-    /// Adam's α at the start; it falls to 0 as half a cosine wave.
+    /// Adam's initial α; it decays to 0 along half a cosine wave.
     pub lr: f64,
     /// Each update first multiplies the weights, but not biases, γ and β, by 1 − α · this (Loshchilov & Hutter's decoupled weight decay).
     pub weight_decay: f64,
     /// Share of the target probability that is spread evenly over all classes.
     pub label_smoothing: f64,
-    /// Images are shifted by up to so many pixels each way.
+    /// Images are shifted by up to this many pixels in each direction.
     pub shift: usize,
 }
 
@@ -27,28 +27,29 @@ pub struct Recipe {
 pub struct ScorerSpec {
     /// The name under which protocols record it.
     pub name: &'static str,
-    /// The data set whose classes it tells apart.
+    /// The data set whose classes it predicts.
     pub dataset: Dataset,
     /// Side of the images it reads, in pixels; others are resized to it.
     pub side: usize,
     /// Number of classes, in the data set's order.
     pub classes: usize,
-    /// The training that its weights came from.
+    /// The training that produced its weights.
     pub recipe: Recipe,
     /// What the first convolution reads.
     pub input: Input,
     /// From the image to the pooled features.
     pub convolutions: &'static [Convolution],
-    /// The committed weights; assets/README.md tells how they were made.
+    /// The committed weights; assets/README.md says how they were made.
     pub(crate) weights: &'static [u8],
 }
 
-/// What a network sees of byte images `[N, 3, side, side]`.
+/// How byte images `[N, 3, side, side]` become a network's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// `[N, 1, side, side]` in [−1, 1]: the mean of the channels over 127.5, minus 1. Beyond the border it is black.
+    /// `[N, 1, side, side]` in [−1, 1]: the mean of the channels over 127.5, minus 1. Padding is
+    /// black.
     Grey,
-    /// `[N, 3, side, side]` in [−1, 1]: the bytes over 127.5, minus 1. Beyond the border it is mid-grey, 0.
+    /// `[N, 3, side, side]` in [−1, 1]: the bytes over 127.5, minus 1. Padding is mid-gray, 0.
     Colour,
 }
 
@@ -77,7 +78,7 @@ const fn halve(name: &'static str, input: usize, output: usize) -> Convolution {
     Convolution { name, input, output, kernel: 4, stride: 2 }
 }
 
-/// Fashion-MNIST in grey, 16x16 → 8x8 → 4x4; the widths keep the file under 1 MB.
+/// Fashion-MNIST in gray, 16x16 → 8x8 → 4x4; the widths keep the file under 1 MB.
 static FASHION: ScorerSpec = ScorerSpec {
     name: "scorer-fashion",
     dataset: Dataset::FashionMnist,
@@ -95,7 +96,8 @@ static FASHION: ScorerSpec = ScorerSpec {
     weights: include_bytes!("../../assets/scorer-fashion.safetensors"),
 };
 
-/// CIFAR-10 in colour, 32x32 → 16x16 → 8x8 → 4x4; the widths keep the file under 4 MB and take Winograd's kernels.
+/// CIFAR-10 in color, 32x32 → 16x16 → 8x8 → 4x4; the widths keep the file under 4 MB and allow the
+/// Winograd kernels.
 static CIFAR10: ScorerSpec = ScorerSpec {
     name: "scorer-cifar10",
     dataset: Dataset::Cifar10,
@@ -146,7 +148,7 @@ impl ScorerSpec {
         SCORERS.into_iter().find(|s| s.dataset.name() == name).ok_or_else(unknown)
     }
 
-    /// Pooled features, the ones FID is taken on: channels of the last convolution.
+    /// Number of pooled features, used for FID: channels of the last convolution.
     pub fn features(&self) -> usize {
         self.convolutions.last().map_or(0, |c| c.output)
     }
@@ -161,7 +163,7 @@ impl ScorerSpec {
         self.convolutions.iter().map(of).sum()
     }
 
-    /// Trained numbers: those of the weights file.
+    /// Number of trained parameters: those of the weights file.
     pub fn parameters(&self) -> usize {
         self.tensor_shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
@@ -203,7 +205,7 @@ impl Input {
         }
     }
 
-    /// What stands beyond an image's border, and in images that only fill a batch up.
+    /// The value of padding, and of images that only fill up a batch.
     pub fn blank(self) -> f32 {
         match self {
             Input::Grey => -1.0,
@@ -223,7 +225,7 @@ impl Input {
     }
 }
 
-/// Grey value of pixel `i` of a planar image.
+/// Gray value of pixel `i` of a planar image.
 fn grey(image: &[u8], area: usize, i: usize) -> f32 {
     let sum = u16::from(image[i]) + u16::from(image[area + i]) + u16::from(image[2 * area + i]);
     f32::from(sum) / 382.5 - 1.0
@@ -240,7 +242,7 @@ mod tests {
             for pair in spec.convolutions.windows(2) {
                 assert_eq!(pair[0].output, pair[1].input, "{}: {}", spec.name, pair[1].name);
             }
-            // Weights, and at most 64 bytes of header a tensor plus its own.
+            // Weights, and at most 64 bytes of header per tensor plus its own.
             let slack = 64 * (1 + spec.tensor_shapes().len()) + 64;
             assert!(
                 (4 * spec.parameters()..4 * spec.parameters() + 2 * slack)

@@ -1,4 +1,4 @@
-//! Tensors to safetensors bytes and back, strictly: exactly the tensors that are asked for, f32, finite.
+//! Tensors to safetensors bytes and back, strictly: exactly the requested tensors, f32, finite.
 
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -11,11 +11,11 @@ pub type Tensors = BTreeMap<String, Tensor>;
 /// Names and shapes of the tensors of a file.
 pub type Shapes = Vec<(String, Vec<usize>)>;
 
-/// Key of the one metadata entry that [`encode`] may write.
+/// Key of the only metadata entry that [`encode`] may write.
 const NOTE: &str = "training";
 
-/// A file of `tensors`, with `note` in its header. At most one entry stands there, for safetensors writes several in no fixed order; so equal
-/// arguments give equal bytes.
+/// A file of `tensors`, with `note` in its header. The header has at most one entry, because
+/// safetensors writes several in no fixed order. So equal arguments give equal bytes.
 ///
 /// # Errors
 /// Those of the tensor library.

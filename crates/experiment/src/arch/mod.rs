@@ -25,7 +25,8 @@ const CONCAT_DIM: usize = 128;
 pub enum Architecture {
     /// The standard CNN of Table 3.
     StandardCnn,
-    /// The standard CNN as the authors' own code for it has it: slope 0.2, a wider D, batch normalization and ReLU after G's dense layer.
+    /// The standard CNN of the authors' own code: slope 0.2, a wider D, batch normalization and
+    /// ReLU after G's dense layer.
     StandardCnnCgl,
     /// The ResNet for CIFAR-10, Table 4.
     ResnetCifar10,
@@ -46,8 +47,8 @@ pub enum Architecture {
 pub enum Conditioning {
     /// Labels are not used.
     None,
-    /// D appends an embedding of the label to its features after the third block that halves the side (the last one, where there are
-    /// fewer).
+    /// D appends an embedding of the label to its features after the third block that halves the
+    /// side (the last one if there are fewer).
     Concat,
     /// D adds ⟨embedding of the label, pooled features⟩ to its output (Miyato & Koyama 2018).
     Projection,
@@ -73,7 +74,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// An unconditional network of the tables' own proportions.
+    /// An unconditional network with the tables' own proportions.
     pub fn new(side: usize, width_divisor: usize) -> Sizes {
         let (dis_width_factor, last_conv_factor) = (1.0, 1.0);
         Sizes {
@@ -96,7 +97,8 @@ impl Sizes {
         self.scaled("dis_width_factor", full, self.dis_width_factor)
     }
 
-    /// `full` times D's factors over the divisor, which must be whole; `key` is the factor to blame.
+    /// `full` times D's factor, over the divisor. The result must be whole; `key` names the factor
+    /// in the error.
     fn scaled(&self, key: &'static str, full: usize, factor: f64) -> Result<usize> {
         let width = full as f64 * factor / self.width_divisor as f64;
         if width >= 1.0 && width.fract() == 0.0 {
@@ -111,7 +113,8 @@ impl Sizes {
         ))
     }
 
-    /// What follows a convolution of G's blocks: batch normalization, with labels conditional.
+    /// What follows a convolution of G's blocks: batch normalization, conditional if there are
+    /// labels.
     fn gen_norm(&self) -> Norm {
         match self.conditioning {
             Conditioning::None => Norm::Batch,
@@ -170,12 +173,13 @@ pub struct ArchSpec {
 }
 
 impl ArchSpec {
-    /// Every layer of G that has a weight, in the order in which a forward pass comes to them (a block's residual before its shortcut).
+    /// Every layer of G that has a weight, in the order of a forward pass (a block's residual
+    /// before its shortcut).
     pub fn generator_layers(&self) -> Vec<&LayerSpec> {
         step::layers(&self.generator)
     }
 
-    /// Every layer of D that has a weight, in that order, the head's last.
+    /// Every layer of D that has a weight, in the same order; the head's layers come last.
     pub fn discriminator_layers(&self) -> Vec<&LayerSpec> {
         let mut layers = step::layers(&self.discriminator);
         layers.push(&self.head.dense);

@@ -1,4 +1,4 @@
-//! Table 3, and the same network as the authors' code for it has it.
+//! Table 3, and the same network as in the authors' code.
 
 use super::{
     Activation, ArchSpec, Architecture, Conditioning, HeadSpec, Init, LayerKind, LayerSpec, Norm,
@@ -12,7 +12,7 @@ const INIT: Init = Init::Normal { std: 0.02 };
 /// D's convolution whose input and output Figure 4 scales.
 const LAST: usize = 6;
 
-/// What the two versions differ in.
+/// How the two versions differ.
 struct Version {
     /// Output channels of D's seven convolutions at full width.
     widths: [usize; 7],

@@ -1,4 +1,4 @@
-//! What the tables are made of: layers, blocks, and what stands between them.
+//! What the tables are made of: layers, blocks, and the steps between them.
 
 use serde::Serialize;
 
@@ -9,9 +9,9 @@ pub enum Step {
     Layer(LayerSpec),
     /// A normalization and an activation that follow no layer.
     Point(PointSpec),
-    /// Nearest-neighbour upsampling by 2.
+    /// Nearest-neighbor upsampling by 2.
     Upsample,
-    /// The mean of each 2x2 pixels.
+    /// The mean over each 2x2 pixels.
     AveragePool,
     /// A residual block: the sum of two branches of its input.
     Block(BlockSpec),
@@ -32,7 +32,7 @@ pub struct BlockSpec {
     pub output: [usize; 3],
 }
 
-/// One layer with a weight; what follows it stands in `norm` and `activation`.
+/// One layer with a weight; `norm` and `activation` follow it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LayerSpec {
     /// Name of the layer, the prefix of its tensors' names (`conv0.weight`).
@@ -47,7 +47,8 @@ pub struct LayerSpec {
     pub norm: Norm,
     /// What follows the (normalized) output.
     pub activation: Activation,
-    /// `[C, H, W]` of what it hands on (`[features, 1, 1]` for vectors; with its features appended, for a [`Step::Concat`]).
+    /// `[C, H, W]` of its output (`[features, 1, 1]` for vectors; for a [`Step::Concat`], with its
+    /// features appended).
     pub output: [usize; 3],
 }
 
@@ -71,11 +72,12 @@ pub struct HeadSpec {
     pub pooling: Pooling,
     /// The dense layer with one output.
     pub dense: LayerSpec,
-    /// What labels add. It reads the mean over the plane where the head's pooling is the mean, else the sum.
+    /// What labels add. It reads the mean over the plane if the head's pooling is the mean, else
+    /// the sum.
     pub labels: Option<LabelHead>,
 }
 
-/// What is made of a feature map `[C, H, W]`.
+/// How a feature map `[C, H, W]` is reduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Pooling {
     /// `[C·H·W]`, everything.
@@ -168,7 +170,7 @@ pub enum Norm {
         /// Number of classes.
         classes: usize,
     },
-    /// D's: batch or layer normalization where the method is one of them, else nothing.
+    /// D's: batch or layer normalization if that is the method, else nothing.
     ByMethod,
 }
 
@@ -232,7 +234,7 @@ impl Norm {
 }
 
 impl LayerSpec {
-    /// A layer with bias and with nothing after it.
+    /// A layer with bias, followed by nothing.
     pub(super) fn bare(
         name: impl Into<String>,
         kind: LayerKind,
@@ -266,7 +268,7 @@ impl LayerSpec {
         self.kind.weights() + if self.bias { outputs } else { 0 } + self.norm.parameters(outputs)
     }
 
-    /// Multiply-adds of one forward pass of one image, bias and activation left out.
+    /// Multiply-adds of one forward pass of one image, without bias and activation.
     pub fn multiply_adds(&self) -> u64 {
         let [_, height, width] = self.output;
         let count = match self.kind {
@@ -291,7 +293,7 @@ impl LabelHead {
 }
 
 impl Step {
-    /// Number of trained parameters, those of a block's layers included.
+    /// Number of trained parameters, including those of a block's layers.
     pub fn parameters(&self) -> usize {
         match self {
             Step::Layer(layer) | Step::Concat(layer) => layer.parameters(),

@@ -1,4 +1,4 @@
-//! The experiment files that are part of the program: those of experiments/, whatever these are.
+//! The experiment files built into the program: all those in experiments/.
 
 use super::ExperimentFile;
 use crate::Result;
@@ -12,10 +12,10 @@ pub(super) const SETTINGS: &str = include_str!("../../experiments/settings.toml"
 /// The scales that files share.
 pub(super) const SCALES: &str = include_str!("../../experiments/scales.toml");
 
-/// Files of the folder that are no experiments.
+/// Files of the folder that are not experiments.
 const OTHERS: [&str; 3] = ["claims", "scales", "settings"];
 
-/// Names and texts, in the names' order.
+/// Names and texts, ordered by name.
 fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
     let mut files: Vec<_> = FOLDER
         .files()
@@ -32,7 +32,7 @@ pub fn built_in_names() -> Vec<&'static str> {
     files().map(|(name, _)| name).collect()
 }
 
-/// The built-in experiment of this name, where there is one.
+/// The built-in experiment of this name, if there is one.
 ///
 /// # Errors
 /// Never in a released build: a test expands each.
@@ -48,7 +48,7 @@ pub fn experiments_of(artefact: &str) -> Vec<&'static str> {
         .filter_map(|(name, _)| Some((paper(&name)?, name)))
         .filter(|(paper, _)| paper.has(artefact))
         .collect();
-    // Where it is the first of an experiment's artefacts, that experiment is the artefact's own.
+    // An experiment that lists the artefact first is the artefact's own.
     names.sort_by_key(|(paper, name)| {
         let own = paper.artefacts.first().is_some_and(|first| first == artefact);
         (paper.part.clone(), !own, *name)

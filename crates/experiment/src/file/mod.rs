@@ -20,7 +20,7 @@ use std::path::Path;
 pub struct ExperimentFile {
     /// Name of the experiment, also of its results folder.
     pub name: String,
-    /// One sentence for people.
+    /// One sentence for readers.
     pub title: String,
     /// Rows.
     pub methods: Vec<MethodRow>,
@@ -30,13 +30,13 @@ pub struct ExperimentFile {
     pub seeds: Vec<u64>,
     /// What every run shares: keys of [`RunSpec`].
     pub run: BTreeMap<String, toml::Value>,
-    /// What of the paper it reproduces; nothing in an experiment of one's own.
+    /// What it reproduces of the paper; `None` in your own experiment.
     pub paper: Option<Paper>,
     /// Sizes, by scale.
     pub scales: BTreeMap<String, Scale>,
 }
 
-/// An experiment file as it is written: its scales may leave out what a shared one has.
+/// An experiment file as written: its scales may leave out what a shared scale has.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -52,7 +52,8 @@ struct Written {
 }
 
 impl Written {
-    /// The file with complete scales; what stands twice in a list would be pooled as several runs.
+    /// The file with complete scales. Duplicates in a list are refused, because they would be
+    /// pooled as several runs.
     fn complete(self) -> std::result::Result<ExperimentFile, String> {
         once("methods", self.methods.iter().map(|r| &r.label))?;
         once("settings", &self.settings)?;
@@ -78,7 +79,7 @@ impl Written {
     }
 }
 
-/// A row: a method, and keys of [`RunSpec`] that differ from what the method stands for.
+/// A row: a method, and keys of [`RunSpec`] that differ from the method's values.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MethodRow {
@@ -100,11 +101,11 @@ pub struct Plan {
     pub title: String,
     /// The scale.
     pub scale: String,
-    /// What of the paper it reproduces.
+    /// What it reproduces of the paper.
     pub paper: Option<Paper>,
     /// One spec per run.
     pub specs: Vec<RunSpec>,
-    /// Whether D's loss on the data set's reference images is logged.
+    /// Whether D's loss on the data set's held-out images is logged.
     pub watch_held_out: bool,
     /// Logging and scoring.
     pub score: ScorePlan,
@@ -128,7 +129,7 @@ impl ExperimentFile {
         self.plan_with(scale_name, None)
     }
 
-    /// [`ExperimentFile::plan`] with other seeds than the file's, where some are given.
+    /// [`ExperimentFile::plan`] with `seeds` in place of the file's, if given.
     ///
     /// # Errors
     /// As [`ExperimentFile::plan`].
@@ -151,8 +152,9 @@ impl ExperimentFile {
         Ok(plan)
     }
 
-    /// [`ExperimentFile::plan_with`] before what has no effect on a run is put at `none`, for specs that are changed further: call
-    /// [`RunSpec::settle`] and [`RunSpec::validate`] then.
+    /// [`ExperimentFile::plan_with`] for specs that are changed further: corrections without effect
+    /// are not yet set to `none`. Call [`RunSpec::settle`] and [`RunSpec::validate`] after the
+    /// changes.
     ///
     /// # Errors
     /// Unknown scale, setting, label or key; a wrong type.
@@ -189,7 +191,7 @@ impl ExperimentFile {
         })
     }
 
-    /// A scale by its name or by one that it had.
+    /// A scale by its name or its former name.
     fn scale<'a>(&'a self, name: &'a str) -> Result<(&'a str, &'a Scale)> {
         let name = if self.scales.contains_key(name) { name } else { todays_scale(name) };
         let scale = self.scales.get(name).ok_or_else(|| Error::Unknown {
@@ -228,7 +230,7 @@ impl ExperimentFile {
         };
         let mut value =
             toml::Value::try_from(&base).map_err(|e| Error::parse(Path::new(&self.name), e))?;
-        // The narrowest wins: file, then scale, then row.
+        // The most specific wins: file, then scale, then row.
         for (key, v) in self.run.iter().chain(&scale.run).chain(&row.run) {
             let table =
                 value.as_table_mut().ok_or_else(|| Error::invalid("run", "is not a table"))?;
@@ -241,7 +243,8 @@ impl ExperimentFile {
             }
         }
         let spec: RunSpec = value.try_into().map_err(|e| Error::parse(Path::new(&self.name), e))?;
-        // Reading names the values; what was asked for must not be passed over.
+        // Reading a spec names its setting after the values; a setting that was asked for must not
+        // be silently replaced.
         let asked = row.run.get("setting").or(scale.run.get("setting")).or(self.run.get("setting"));
         match asked.and_then(toml::Value::as_str) {
             Some(asked) if asked != spec.setting => Err(Error::invalid(
@@ -256,7 +259,7 @@ impl ExperimentFile {
     }
 }
 
-/// Refuses a list in which something stands twice, by the list's name.
+/// Refuses a list with duplicates; the error names the list.
 fn once<T: Ord + std::fmt::Display>(
     list: &str,
     items: impl IntoIterator<Item = T>,
@@ -271,7 +274,8 @@ fn once<T: Ord + std::fmt::Display>(
     Ok(())
 }
 
-/// Table 1 of the paper, and the settings of other experiments that have names: the optimizer settings by name.
+/// The optimizer settings by name: Table 1 of the paper, and the named settings of other
+/// experiments.
 ///
 /// # Errors
 /// Never in a released build: the table is embedded.
@@ -349,7 +353,7 @@ mod tests {
             ("[0, 1]", "[0, 0, 0]", "seeds: `0`"),
             ("[\"A\", \"C\"]", "[\"A\", \"A\"]", "settings: `A`"),
             ("label = \"SN hinge\"", "label = \"SN\"", "methods: `SN`"),
-            // Another label, and a method's that the values make of it.
+            // A different label whose values derive the label of another row.
             (
                 "label = \"SN hinge\", method = \"sn\", run = { loss = \"hinge\" }",
                 "label = \"WN\", method = \"sn\"",

@@ -1,11 +1,12 @@
-//! What of the paper an experiment reproduces.
+//! What an experiment reproduces of the paper.
 
 use crate::protocol::ProtocolName;
 use crate::spec::Dataset;
 use serde::{Deserialize, Serialize};
 
-/// An experiment's `[paper]`: which of the paper's artefacts its runs are for, and what the paper's own runs are. A file without it is somebody's
-/// own experiment: nothing of the paper stands beside its scores.
+/// An experiment's `[paper]`: which of the paper's artefacts its runs are for, and what the paper's
+/// own runs are. A file without it is your own experiment: no numbers of the paper are shown beside
+/// its scores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Paper {
@@ -22,9 +23,10 @@ pub struct Paper {
     pub backbone: String,
     /// How the paper scores.
     pub protocols: Vec<ProtocolName>,
-    /// The tables and figures that the runs are for: the first is what a report shows the paper's numbers of.
+    /// The tables and figures that the runs are for. A report shows the paper's numbers of the
+    /// first.
     pub artefacts: Vec<String>,
-    /// Ends the files' names of artefacts that several experiments have a part in: `stl10`.
+    /// Ends the file names of artefacts that several experiments share: `stl10`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
 }

@@ -17,7 +17,8 @@ pub struct Scale {
     pub settings: Option<Vec<String>>,
     /// Instead of the file's seeds.
     pub seeds: Option<Vec<u64>>,
-    /// Whether D's loss on images that it is not trained on is logged too (Figure 15 a); it changes no trained bits.
+    /// Whether D's loss on held-out images is also logged (Figure 15 a); it changes no trained
+    /// bits.
     pub watch_held_out: bool,
     /// How runs are logged and scored.
     pub score: ScorePlan,
@@ -26,9 +27,10 @@ pub struct Scale {
 /// How a run is logged, checkpointed and scored; none of it changes the trained bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScorePlan {
-    /// Feature extractor: a scorer's name, `inception`, `inception-or-scorer` for whichever is there, or `none`.
+    /// Feature extractor: a scorer's name, `inception`, `inception-or-scorer` for the one that is
+    /// available, or `none`.
     pub backbone: String,
-    /// What is measured, and on how many images. With backbone `none` nothing is.
+    /// What is measured, and on how many images. With backbone `none` nothing is measured.
     pub protocols: Vec<ProtocolName>,
     /// Generator updates between scores during training; 0 for scores at the end only.
     pub eval_every: u64,
@@ -38,7 +40,7 @@ pub struct ScorePlan {
     pub checkpoint_every: u64,
 }
 
-/// A scale as a file has it: what it leaves out is that of the shared scale which it is `like`.
+/// A scale as written in a file: the shared scale that it is `like` gives what it leaves out.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
@@ -145,7 +147,7 @@ impl ScorePlan {
     }
 }
 
-/// The name that `narrow` had before there was `wide`.
+/// The name of `narrow` before `wide` was added.
 const NARROW_ONCE: &str = "cpu";
 
 /// What a scale is called today.
@@ -153,7 +155,7 @@ pub fn todays_scale(name: &str) -> &str {
     if name == NARROW_ONCE { "narrow" } else { name }
 }
 
-/// The name that a scale had before, where it had another.
+/// The former name of a scale, if it had one.
 pub fn former_scale(name: &str) -> Option<&'static str> {
     (name == todays_scale(NARROW_ONCE)).then_some(NARROW_ONCE)
 }

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// Keys that did not always exist, each with the value that versions without it stood for, as JSON. A spec without the key is read as
-/// having that value, and a key that stands at that value does not enter the identity, so runs of any age keep their names.
+/// Keys that were added later, each with the value that older versions implied, as JSON. A spec
+/// without the key is read with that value, and a key with that value does not enter the identity,
+/// so runs of any age keep their names.
 const ADDED: [(&str, &str); 14] = [
     ("conditioning", "\"none\""),
     ("n_classes", "0"),
@@ -53,7 +54,7 @@ impl<'de> Deserialize<'de> for RunSpec {
 }
 
 impl RunSpec {
-    /// Whether `gen_updates` decides more than when the run ends: a decaying α depends on it.
+    /// Whether `gen_updates` affects more than the end of the run: a decaying α depends on it.
     fn horizon_matters(&self) -> bool {
         self.lr_decay != LrDecay::Constant
     }
@@ -65,7 +66,8 @@ impl RunSpec {
         }
     }
 
-    /// The run's identity: 16 hex digits of the SHA-256 of every field but `gen_updates`, which counts where α decays.
+    /// The run's identity: 16 hex digits of the SHA-256 of every field but `gen_updates`, which
+    /// counts only if α decays.
     pub fn id(&self) -> String {
         let Names { label, method, setting } = self.names_in_id();
         let mut fields =
@@ -88,16 +90,16 @@ impl RunSpec {
         format!("{label}-{setting}-{}", self.name_end())
     }
 
-    /// What the names of the run's folder end in, whatever version named it.
+    /// The end of the run folder's name, the same in every version.
     fn name_end(&self) -> String {
         format!("s{}-{}", self.seed, &self.id()[..8])
     }
 
-    /// The run's folder in `runs`: the one that is there, though an earlier version may have named it otherwise, else
-    /// [`RunSpec::dir_name`].
+    /// The run's folder in `runs`: an existing one, even if an earlier version named it
+    /// differently, else [`RunSpec::dir_name`].
     ///
     /// # Errors
-    /// When `runs` is there and cannot be listed.
+    /// When `runs` exists and cannot be listed.
     pub fn folder_in(&self, runs: &Path) -> Result<PathBuf> {
         let named = runs.join(self.dir_name());
         if named.exists() || !runs.exists() {
@@ -113,7 +115,8 @@ impl RunSpec {
         Ok(found.into_iter().next().unwrap_or(named))
     }
 
-    /// `key: self → other` for every value that two repetitions of one run would share: all but the seed and what the identity is called.
+    /// `key: self → other` for every value that two repetitions of one run would share: all but the
+    /// seed and the identity's names.
     pub fn values_that_differ(&self, other: &RunSpec) -> Vec<String> {
         let repetition =
             |spec: &RunSpec| RunSpec { seed: 0, id_names: None, ..spec.clone() }.fields();
@@ -121,7 +124,8 @@ impl RunSpec {
         changes(&a, &b).into_iter().map(|(_, change)| change).collect()
     }
 
-    /// `key: self → other` for every value that decides what runs, whatever it is called: all but the seed, the names and the keys `apart`.
+    /// `key: self → other` for every value that affects the training: all but the seed, the names
+    /// and the keys `apart`.
     pub fn values_that_differ_but(&self, other: &RunSpec, apart: &[&str]) -> Vec<String> {
         const NAMES: [&str; 5] = ["label", "method", "setting", "id_names", "seed"];
         let counts = |key: &str| !NAMES.contains(&key) && !apart.contains(&key);
@@ -170,7 +174,7 @@ fn changes<'a>(a: &'a Map<String, Value>, b: &Map<String, Value>) -> Vec<(&'a st
         .collect()
 }
 
-/// Letters and digits in lower case, with single dashes for what is between them.
+/// Letters and digits in lower case; anything between them becomes a single dash.
 fn slug(name: &str) -> String {
     let name: String = name
         .to_lowercase()
@@ -258,8 +262,8 @@ mod tests {
         assert!(serde_json::from_value::<RunSpec>(old).unwrap_err().to_string().contains("seed"));
     }
 
-    /// Runs that were made before any key was added, with the values that their specs had then: their folders' names hold their identities.
-    /// The names before it are kept where they were true.
+    /// Runs made before any key was added, with the values that their specs had then. Their folder
+    /// names hold their identities. The names before the identity are kept if they were true.
     #[test]
     fn committed_runs_keep_their_names() {
         #[derive(serde::Deserialize)]

@@ -1,4 +1,4 @@
-//! A run's complete specification. Nothing is left to a default: every value stands in the file.
+//! A run's complete specification. Nothing is left to a default: the file holds every value.
 
 mod identity;
 mod names;
@@ -53,7 +53,7 @@ pub enum PowerIteration {
     PerForward,
 }
 
-/// Where Adam's ε stands.
+/// The place of Adam's ε.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AdamEpsilon {
@@ -83,11 +83,11 @@ pub enum Pixels {
     Plain,
 }
 
-/// What α does over the run.
+/// How α changes over the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LrDecay {
-    /// It stays.
+    /// It is constant.
     Constant,
     /// From `lr_decay_start` on it falls linearly, to 0 at `gen_updates` (which the last update does not reach).
     Linear,
@@ -103,9 +103,11 @@ pub enum Latent {
     Uniform,
 }
 
-/// Everything that decides a run's bits. Device, threads and logging cadence are not here but in the provenance.
+/// Everything that decides a run's bits. Device, threads and logging cadence are in the provenance
+/// instead.
 ///
-/// Reading one is strict but for the keys that did not always exist: a file without such a key has the value that older versions stood for.
+/// Reading one is strict, except for keys that were added later: a file without such a key gets the
+/// value that older versions implied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub struct RunSpec {
@@ -131,7 +133,7 @@ pub struct RunSpec {
     pub beta2: f64,
     /// Adam's ε.
     pub adam_eps: f64,
-    /// Where ε stands.
+    /// The place of ε.
     pub adam_epsilon: AdamEpsilon,
     /// D updates per G update.
     pub n_dis: u32,
@@ -177,7 +179,7 @@ pub struct RunSpec {
     pub last_conv_factor: f64,
     /// The distribution of z.
     pub latent: Latent,
-    /// What α does over the run.
+    /// How α changes over the run.
     pub lr_decay: LrDecay,
     /// Generator update from which α decays.
     pub lr_decay_start: u64,
@@ -187,11 +189,11 @@ pub struct RunSpec {
     pub dis_micro_batch: usize,
     /// The same of a G update.
     pub gen_micro_batch: usize,
-    /// What makes up for weights of D whose number `width_divisor` has cut; `none` where that changes nothing.
+    /// Corrects for the fan-in of D that `width_divisor` reduced; `none` if that changes nothing.
     pub width_correction: WidthCorrection,
-    /// What the correction makes of weight clipping's bound; `none` without clipping or correction.
+    /// How the correction changes weight clipping's bound; `none` without clipping or correction.
     pub clip_correction: ClipCorrection,
-    /// The names that the identity is taken under, where the values have others.
+    /// The names used in the identity, if the values have others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_names: Option<Names>,
 }
@@ -277,8 +279,9 @@ impl RunSpec {
         self.lr * end.saturating_sub(update) as f64 / end.saturating_sub(start).max(1) as f64
     }
 
-    /// Multiply-adds of the whole run, estimated from the layer table: a backward pass counts as two forward passes, D's in G's update as
-    /// one, the gradient penalty as five forward passes more. For planning; never a measured time.
+    /// Multiply-adds of the whole run, estimated from the layer table: a backward pass counts as
+    /// two forward passes, D's in G's update as one, the gradient penalty as five more forward
+    /// passes. For planning; not a measured time.
     ///
     /// # Errors
     /// As [`RunSpec::layers`].
@@ -294,8 +297,9 @@ impl RunSpec {
         Ok(self.gen_updates as f64 * (g_update + f64::from(self.n_dis) * d_update))
     }
 
-    /// Bytes of memory that a run needs besides its images, from the layer table and rather too many: weights with their moments and
-    /// gradients, the feature maps of the larger update with their gradients, and what every process holds. For planning.
+    /// Bytes of memory that a run needs besides its images, estimated from the layer table, a
+    /// little high: weights with their moments and gradients, the feature maps of the larger update
+    /// with their gradients, and what every process holds. For planning.
     ///
     /// # Errors
     /// As [`RunSpec::layers`].
@@ -313,7 +317,8 @@ impl RunSpec {
             pieces(self.batch, self.dis_micro_batch),
             pieces(self.gen_batch, self.gen_micro_batch),
         );
-        // Residual blocks keep what stands before and after each activation, upsampling and sum; the penalty has passes of its own.
+        // Residual blocks keep the maps before and after each activation, upsampling and sum; the
+        // penalty has its own passes.
         let steps = if matches!(
             self.architecture,
             Architecture::StandardCnn | Architecture::StandardCnnCgl
@@ -335,7 +340,7 @@ impl RunSpec {
     pub fn set(&mut self, key: &str, text: &str) -> Result<()> {
         let mut value = serde_json::to_value(&*self).unwrap_or_default();
         let map = value.as_object_mut().ok_or_else(|| Error::invalid("spec", "is not a table"))?;
-        // What earlier versions would have called the run is nobody's to choose.
+        // The names used by earlier versions cannot be set.
         let id_names = map.remove("id_names");
         if !map.contains_key(key) {
             let known = map.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -353,7 +358,7 @@ impl RunSpec {
             reason: e.to_string(),
         };
         let mut next = if key == "method" {
-            // A method stands for its parts; a later change may still be made to each of them.
+            // A method sets its parts; each part can still be changed later.
             let method: Method = serde_json::from_value(parsed).map_err(wrong)?;
             if method == Method::Custom {
                 let reason = "is `custom`, which stands for no values; change normalization, regularizer or loss";

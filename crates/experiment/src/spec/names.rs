@@ -1,5 +1,5 @@
-//! Names that follow from the values: a run is called what ran. What is no named method or setting is `custom`, unless a name of its own
-//! was given.
+//! Names that follow from the values: a run is named after what it runs. A method or setting
+//! without a name is `custom`, unless you gave it a name of your own.
 
 use super::{RunSpec, WidthCorrection};
 use crate::file::settings;
@@ -9,15 +9,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// What a setting is called whose values no name stands for.
+/// The name of a setting whose values have no name.
 pub const CUSTOM: &str = "custom";
 
-/// What ends the label of a run whose reduced width is not corrected, though a correction would change it.
+/// The end of the label of a run whose reduced width is not corrected, though a correction would
+/// change it.
 const UNCORRECTED: &str = ", uncorrected";
-/// What ends the label of a run whose reduced width is made up for in the initial weights alone.
+/// The end of the label of a run whose reduced width is corrected only in the initial weights.
 const INITIAL_WEIGHTS: &str = ", initial weights";
 
-/// Keys whose values no label speaks of: to change one of them leaves a row its own label.
+/// Keys that no label mentions: changing one of them keeps a row's own label.
 const NOT_IN_LABELS: [&str; 18] = [
     "label",
     "setting",
@@ -39,10 +40,11 @@ const NOT_IN_LABELS: [&str; 18] = [
     "lr_decay_start",
 ];
 
-/// The names under which a run's identity is taken, where its values have others.
+/// The names used in a run's identity, if its values have others.
 ///
-/// Earlier versions wrote the names of the row and setting that a run started from, whatever values were then changed, and took the
-/// identity with them. Kept, they let a run of any age keep its identity under the names that are true of it.
+/// Earlier versions wrote the names of the row and setting that a run started from, even if values
+/// were then changed, and hashed them into the identity. Keeping these names lets a run of any age
+/// keep its identity while it shows its true names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Names {
@@ -54,7 +56,8 @@ pub struct Names {
     pub setting: String,
 }
 
-/// Table 1 and the other settings that have names; empty only in a build whose embedded table does not parse, which a test excludes.
+/// Table 1 and the other named settings; empty only in a build whose embedded table does not parse,
+/// which a test rules out.
 static SETTINGS: LazyLock<BTreeMap<String, Setting>> =
     LazyLock::new(|| settings().unwrap_or_default());
 
@@ -73,24 +76,26 @@ impl RunSpec {
         Names { label: self.label.clone(), method: self.method, setting: self.setting.clone() }
     }
 
-    /// The names under which the identity is taken.
+    /// The names used in the identity.
     pub(super) fn names_in_id(&self) -> Names {
         self.id_names.clone().unwrap_or_else(|| self.names())
     }
 
-    /// Whether `name` is the row's label or method, in any case: as the values make it, or as the experiment file has it.
+    /// Whether `name` is the row's label or method, ignoring case: as derived from the values, or
+    /// as in the experiment file.
     pub fn is_of_row(&self, name: &str) -> bool {
         [self.names(), self.names_in_id()]
             .iter()
             .any(|names| names.label.eq_ignore_ascii_case(name) || names.method.name() == name)
     }
 
-    /// Whether `name` is the setting's, in any case: as the values make it, or as the experiment file has it.
+    /// Whether `name` is the setting's, ignoring case: as derived from the values, or as in the
+    /// experiment file.
     pub fn is_in_setting(&self, name: &str) -> bool {
         [self.names(), self.names_in_id()].iter().any(|n| n.setting.eq_ignore_ascii_case(name))
     }
 
-    /// Gives the run the names of its values; those it was written under stay its identity's.
+    /// Gives the run the names of its values; the names it was written with stay in its identity.
     pub fn name_truly(&mut self) {
         let asked = self.names_in_id();
         self.method = Method::of(self.normalization, self.gamma, self.regularizer, self.loss);
@@ -106,7 +111,7 @@ impl RunSpec {
         self.id_names = Some(asked).filter(|asked| *asked != self.names());
     }
 
-    /// The setting's name if it is true or the run's own, else that of its values, else `custom`.
+    /// The setting's name if it is true or your own, else the name of its values, else `custom`.
     fn true_setting(&self) -> String {
         let values = self.setting_values();
         let given = SETTINGS.get(&self.setting);
@@ -117,7 +122,8 @@ impl RunSpec {
         named.map_or_else(|| CUSTOM.into(), |(name, _)| name.clone())
     }
 
-    /// What the values are called: a method's label, or what departs from one: `SN, hinge`, `SN γ + GP, Wasserstein`.
+    /// The label that the values give: a method's, or one that names the differences: `SN, hinge`,
+    /// `SN γ + GP, Wasserstein`.
     fn derived_label(&self) -> String {
         match self.method {
             Method::Custom => self.custom_label(),
@@ -134,7 +140,7 @@ impl RunSpec {
         }
     }
 
-    /// What ends every label where a reduced width changes what the method is, and was not made up for by a multiplier.
+    /// The end of every label whose method a reduced width changes, if no multiplier corrects it.
     fn ending(&self) -> &'static str {
         match self.width_correction {
             WidthCorrection::InitialStd => INITIAL_WEIGHTS,
@@ -143,8 +149,8 @@ impl RunSpec {
         }
     }
 
-    /// Whether a label of one's own says nothing that is false: one that begins with a method's label must be of that method, but for what it
-    /// adds: `, hinge`, ` w/ SN`, ` γ`.
+    /// Whether your own label says nothing false: one that begins with a method's label must be of
+    /// that method, apart from what it adds: `, hinge`, ` w/ SN`, ` γ`.
     fn may_be_called(&self, label: &str, derived: &str) -> bool {
         let begun = |m: &&Method| {
             let rest = label.strip_prefix(m.label());
@@ -202,7 +208,8 @@ impl RunSpec {
         parts.join(" + ") + loss
     }
 
-    /// After `key` was set to `text` in what was `before`: drops names that spoke of the old value, and refuses one that is not true.
+    /// After `key` was set to `text` in `before`: drops names that described the old value, and
+    /// refuses one that is not true.
     pub(super) fn rename_after(&mut self, key: &str, text: &str, before: &RunSpec) -> Result<()> {
         let mut identity = before.names_in_id();
         match key {
@@ -244,13 +251,14 @@ impl RunSpec {
     }
 }
 
-/// A label without what the width adds to it.
+/// A label without the ending that the width adds.
 fn without_ending(label: &str) -> &str {
     let ends = [UNCORRECTED, INITIAL_WEIGHTS];
     ends.iter().find_map(|end| label.strip_suffix(end)).unwrap_or(label)
 }
 
-/// Whether a label says no more than the values do, and so must follow them: a method's own, or one that was derived.
+/// Whether a label says only what the values say, and so must follow them: a method's own label, or
+/// a derived one.
 fn is_derived(label: &str) -> bool {
     label.eq_ignore_ascii_case(CUSTOM)
         || Method::ALL
@@ -340,7 +348,7 @@ mod tests {
         assert_eq!(spec.setting, "mine");
     }
 
-    /// The identity of runs that earlier versions wrote under their row's names.
+    /// The identity of runs that earlier versions wrote with their row's names.
     #[test]
     fn old_names_are_corrected_and_the_identity_stays() {
         let old =

@@ -5,7 +5,7 @@ use crate::arch::Conditioning;
 use crate::method::{Normalization, Regularizer};
 use crate::{Error, Result};
 
-// No run comes near these; sizes computed from larger values would overflow.
+// No run comes near these limits; sizes computed from larger values would overflow.
 const LARGEST_BATCH: usize = 1 << 20;
 const LARGEST_SIDE: usize = 4096;
 const LARGEST_CLASSES: usize = 1 << 20;

@@ -1,9 +1,12 @@
-//! What a reduced width does to weights without normalization, and what makes up for it.
+//! What a reduced width does to weights without normalization, and what corrects it.
 //!
-//! N(0, 0.02²) and weight clipping's bound are absolute numbers of the full width. A layer with fan-in n and weights of standard deviation s
-//! passes on a signal of n·s²·0.505 times its input's square (leaky ReLU of slope 0.1), and as much of a gradient backwards; with n/k for n the
-//! gain falls by √k in each layer. A normalization does not care, so reduced widths would punish the methods without one for their width
-//! alone. W·√k, with W as at full width, has the full width's gain, and Adam's absolute step the full width's relative size.
+//! N(0, 0.02²) and weight clipping's bound are absolute numbers, chosen for the full width. A layer
+//! with fan-in n and weights of standard deviation s multiplies its input's mean square by
+//! n·s²·0.505 (leaky ReLU of slope 0.1), and the gradient's by the same factor in the backward
+//! pass. With n/k in place of n the gain falls by √k in each layer. A normalization removes this
+//! factor, so a reduced width would be a disadvantage only for the methods without one. W·√k, with
+//! W as at full width, has the full width's gain, and Adam's absolute step has the full width's
+//! relative size.
 
 use super::RunSpec;
 use crate::arch::{Init, LabelHead, LayerKind, LayerSpec, Norm, Step};
@@ -12,26 +15,29 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What makes up for a fan-in that `width_divisor` cut to a k-th, in D's layers that start from a normal distribution of fixed spread and
-/// have no normalization.
+/// Corrects for a fan-in that `width_divisor` divided by k, in D's layers that start from a normal
+/// distribution of fixed standard deviation and have no normalization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WidthCorrection {
     /// Nothing.
     None,
-    /// Initial weights times √k, and nothing later: Adam's steps are then √k smaller against the weights than at full width.
+    /// Only the initial weights times √k: relative to the weights, Adam's steps are then √k times
+    /// smaller than at full width.
     InitialStd,
-    /// The layer applies √k·W; the initial W stays. With γ (Eq. 32) its initial value is multiplied instead.
+    /// The layer applies √k·W; the initial W is unchanged. With γ (Eq. 32), its initial value is
+    /// multiplied instead.
     Multiplier,
 }
 
-/// What a width correction makes of weight clipping's bound on the weights that a corrected layer applies.
+/// How a width correction changes weight clipping's bound on the weights that a corrected layer
+/// applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClipCorrection {
-    /// It stays `clip`.
+    /// It is `clip`.
     None,
-    /// `clip`·√k: the bound's ratio to the initial spread is the full width's.
+    /// `clip`·√k: the bound's ratio to the initial standard deviation is the full width's.
     Root,
     /// `clip`·k: the bound on the layer's gain for an aligned signal is the full width's.
     Full,
@@ -51,7 +57,7 @@ pub struct LayerCorrection {
 }
 
 impl LayerCorrection {
-    /// Of a layer that is as at full width.
+    /// The factors of a layer that needs no correction.
     pub const NONE: LayerCorrection =
         LayerCorrection { forward: 1.0, initial: 1.0, gamma: 1.0, clip: 1.0 };
 }
@@ -67,7 +73,7 @@ fn fan_in(layer: &LayerSpec) -> usize {
     }
 }
 
-/// D's layers that sum over inputs; an appended embedding is looked up, and sums over nothing.
+/// D's layers that sum over inputs; an appended embedding is a lookup, not a sum.
 fn summing(steps: &[Step]) -> Vec<&LayerSpec> {
     steps
         .iter()
@@ -80,7 +86,8 @@ fn summing(steps: &[Step]) -> Vec<&LayerSpec> {
 }
 
 impl RunSpec {
-    /// By layer name, √k for D's layers whose fan-in the divisor cut and whose weights start from N(0, s²) of a fixed s.
+    /// By layer name, √k for D's layers whose fan-in the divisor reduced and whose weights start
+    /// from N(0, s²) with a fixed s.
     fn cut_layers(&self) -> Result<BTreeMap<String, (LayerSpec, f64)>> {
         let (here, full) = (self.layers()?, RunSpec { width_divisor: 1, ..self.clone() }.layers()?);
         let of = |arch: &crate::arch::ArchSpec| -> Vec<LayerSpec> {
@@ -101,7 +108,7 @@ impl RunSpec {
             .collect())
     }
 
-    /// Whether the method normalizes what `layer` makes, or its weight.
+    /// Whether the method normalizes the output of `layer`, or its weight.
     fn normalizes(&self, layer: &LayerSpec) -> bool {
         match self.normalization {
             Normalization::None => false,
@@ -110,12 +117,12 @@ impl RunSpec {
         }
     }
 
-    /// The correction of D's layers by name; what is not there stays as it is.
+    /// The correction of D's layers by name; layers not in the map are not corrected.
     ///
     /// # Errors
     /// As [`RunSpec::layers`].
     pub fn width_corrections(&self) -> Result<BTreeMap<String, LayerCorrection>> {
-        // Orthonormal operators follow the fan-in already, as Glorot's spread does.
+        // Orthonormal operators already scale with the fan-in, like Glorot's standard deviation.
         if self.width_correction == WidthCorrection::None
             || self.width_divisor == 1
             || self.regularizer == Regularizer::Orthonormal
@@ -148,12 +155,12 @@ impl RunSpec {
     /// Whether the width is reduced and not corrected, though [`WidthCorrection::Multiplier`] would change the run.
     pub fn lacks_correction(&self) -> bool {
         let corrected = RunSpec { width_correction: WidthCorrection::Multiplier, ..self.clone() };
-        // Sizes that make no network are refused elsewhere.
+        // Invalid sizes are refused elsewhere.
         self.width_correction == WidthCorrection::None
             && corrected.width_corrections().is_ok_and(|layers| !layers.is_empty())
     }
 
-    /// Puts a correction that changes nothing of this run at `none`, so that it enters no identity.
+    /// Sets a correction that changes nothing in this run to `none`, so that it enters no identity.
     ///
     /// # Errors
     /// As [`RunSpec::layers`].
@@ -169,7 +176,7 @@ impl RunSpec {
         Ok(())
     }
 
-    /// Refuses a correction that changes nothing: the same run would have two identities.
+    /// Refuses a correction that changes nothing, because the same run would have two identities.
     pub(super) fn validate_width(&self) -> Result<()> {
         let mut settled = self.clone();
         settled.settle()?;
@@ -255,7 +262,8 @@ mod tests {
         assert!(spec.width_corrections().unwrap().values().all(|f| f.forward == 2.0));
     }
 
-    /// The correction by itself changes no identity of SN, WN, Frobenius and orthonormal rows, of ResNets, and of anything at full width.
+    /// The correction alone does not change the identity of SN, WN, Frobenius and orthonormal rows,
+    /// of ResNets, or of any run at full width.
     #[test]
     fn where_nothing_changes_the_spec_says_none() {
         let unchanged =

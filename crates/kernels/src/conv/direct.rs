@@ -1,4 +1,5 @@
-//! Direct convolution: for each target pixel one batch-reduce product over its taps, with the images of the batch as rows. Any shape.
+//! Direct convolution: one batch-reduce product over the taps for each target pixel, with the
+//! images of the batch as rows. Works for any shape.
 
 use super::epilogue::Step;
 use super::maps::{Direction, Maps};
@@ -11,11 +12,12 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Images per product: a block of the result stays in the first-level cache until its epilogue.
+/// Images per product: a block of the result stays in the L1 cache until its epilogue.
 const ROWS: usize = 64;
 /// Target channels per panel of packed weights.
 const PANEL: usize = 64;
-/// Up to so many weights, their gradient is summed over parts of the image side by side; above, tap by tap.
+/// Up to this many weights, their gradient is summed over parts of the image in parallel; above,
+/// tap by tap.
 const SMALL: usize = 1 << 16;
 /// Parts of the image, for few weights.
 const PARTS: usize = 8;
@@ -25,7 +27,8 @@ pub(super) fn panel_width(channels: usize, lanes: usize) -> usize {
     channels.min(PANEL).next_multiple_of(lanes)
 }
 
-/// `w` as `[panel][tap][from channel][panel width]`, zero where a panel is wider than the channels left.
+/// `w` as `[panel][tap][from channel][panel width]`, zero where a panel is wider than the remaining
+/// channels.
 fn pack<T: Real>(maps: &Maps, w: &[T], width: usize) -> Vec<T> {
     let taps = maps.shape.kernel * maps.shape.kernel;
     let (from, to) = (maps.from.channels, maps.to.channels);
@@ -73,7 +76,7 @@ impl<T: Real> Kernel<T> for Line<'_, T> {
                         (a, self.packed.as_ptr().add((panel * taps + tap) * from.channels * width))
                     }));
                     let offset = ((self.y * to.width + x) * images + image) * to.channels + first;
-                    // SAFETY: the scratch holds ROWS rows of a panel, and this task alone writes this line's pixels of `to`.
+                    // SAFETY: the scratch holds ROWS rows of a panel, and only this task writes this line's pixels of `to`.
                     unsafe {
                         S::product(&Product {
                             rows,
@@ -125,7 +128,7 @@ pub(super) fn map<T: Real>(
     });
 }
 
-/// The share of some lines of y in the weight gradient, for some taps: `[tap][in][row]`.
+/// The contribution of some lines of y to the weight gradient, for some taps: `[tap][in][row]`.
 struct WeightPart<'a, T> {
     maps: Maps,
     x: &'a [T],
@@ -226,7 +229,8 @@ pub(super) fn add_parts<T: Real>(
     });
 }
 
-/// `values` with rows of `channels` padded with zeros to whole panels of `width`, and the length of a row then.
+/// `values` with rows of `channels` padded with zeros to whole panels of `width`, and the new
+/// length of a row.
 pub(super) fn whole_panels<T: Real>(
     values: &[T],
     channels: usize,

@@ -3,28 +3,30 @@
 use crate::Real;
 use crate::simd::Simd;
 
-/// Work fused into the end of a convolution, so that its result is not read again for it.
+/// Work fused into the end of a convolution, so that the result does not have to be read again.
 #[derive(Clone, Copy, Debug)]
 pub enum Epilogue<'a, T> {
-    /// The result as it is.
+    /// The unchanged result.
     None,
-    /// `a > 0 ? a : slope·a` with `a = result + bias[channel]`; no bias is a bias of 0. `slope` 1 is the identity, 0 ReLU.
+    /// `a > 0 ? a : slope·a` with `a = result + bias[channel]`; no bias means 0. `slope` 1 is the
+    /// identity, 0 ReLU.
     BiasActivation {
-        /// One per output channel.
+        /// One value per output channel.
         bias: Option<&'a [T]>,
         /// Slope on the negative side.
         slope: T,
     },
     /// The result where `of > 0`, else `slope` times the result: the derivative of an activation whose output was `of`, times the result.
     Mask {
-        /// As many as the result.
+        /// As many values as the result.
         of: &'a [T],
         /// Slope on the negative side.
         slope: T,
     },
 }
 
-/// An [`Epilogue`] as the inner loops see it: every field has a value, so that nothing undefined is looked at ahead of the choice.
+/// An [`Epilogue`] for the inner loops: every field has a value, so that nothing undefined is read
+/// before the choice.
 #[derive(Clone, Copy)]
 pub(super) struct Step<'a, T> {
     /// One per channel, or empty.
@@ -35,7 +37,7 @@ pub(super) struct Step<'a, T> {
 }
 
 impl<'a, T: Real> Epilogue<'a, T> {
-    /// Panics where a slice does not fit a result of `len` elements in `channels` channels.
+    /// Panics if a slice does not fit a result of `len` elements in `channels` channels.
     pub(super) fn step(&self, channels: usize, len: usize) -> Step<'a, T> {
         match *self {
             Epilogue::None => Step { bias: &[], of: &[], slope: T::from_f64(1.0) },
@@ -54,7 +56,8 @@ impl<'a, T: Real> Epilogue<'a, T> {
 impl<T: Real> Step<'_, T> {
     /// Applies it to the first `n` lanes of `v`, whose first element is at `offset` of the result and in `channel`.
     ///
-    /// Safety: `channel + n` and `offset + n` lie within the result that [`Epilogue::step`] has seen.
+    /// Safety: `channel + n` and `offset + n` lie within the result that [`Epilogue::step`] has
+    /// checked.
     #[inline(always)]
     pub(super) unsafe fn apply<S: Simd<T = T>>(
         &self,
@@ -63,7 +66,7 @@ impl<T: Real> Step<'_, T> {
         offset: usize,
         n: usize,
     ) -> S::V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let load = |p: *const T| S::load_first(p, n);
             if !self.of.is_empty() {

@@ -63,7 +63,8 @@ impl Maps {
         (from < size).then_some(from)
     }
 
-    /// Distances in `w` `[out, in, k, k]` between neighbouring target channels, and between source channels.
+    /// Distances in `w` `[out, in, k, k]` between adjacent target channels, and between source
+    /// channels.
     pub(super) fn weight_strides(&self) -> (usize, usize) {
         let taps = self.shape.kernel * self.shape.kernel;
         match self.direction {

@@ -1,10 +1,12 @@
 //! Convolution (cross-correlation) of feature maps `[H, W, N, C]` with weights `[out, in, k, k]`: forward, input gradient, weight gradient.
 //!
-//! The three maps are each other's adjoints. A transposed convolution is [`grad_input`] of the convolution it is the adjoint of; its
-//! input gradient is [`forward`], its weight gradient [`grad_weight`] with x and dy exchanged.
+//! The three maps are each other's adjoints. A transposed convolution is [`grad_input`] of the
+//! convolution whose adjoint it is. Its input gradient is [`forward`], and its weight gradient is
+//! [`grad_weight`] with x and dy exchanged.
 //!
-//! With channels innermost and the batch next, a pixel's values are a matrix of images by channels, and every convolution is a sum of plain
-//! products of such matrices. [`Choice`] says which algorithm computes them.
+//! With channels innermost and the batch next, a pixel's values are a matrix of images by channels,
+//! and every convolution is a sum of products of such matrices. [`Choice`] says which algorithm
+//! computes them.
 
 mod direct;
 mod epilogue;
@@ -37,7 +39,7 @@ pub fn forward<T: Real>(s: &ConvShape, x: &[T], w: &[T], epilogue: Epilogue<'_, 
     forward_by(Choice::of(s, Pass::Forward), s, x, w, epilogue, y);
 }
 
-/// [`forward`] by a given choice, for tests and measurements.
+/// [`forward`] with a given choice, for tests and measurements.
 ///
 /// # Panics
 /// As [`forward`], and when the choice does not fit the shape or the machine.
@@ -61,7 +63,7 @@ pub fn forward_by<T: Real>(
     }
 }
 
-/// The gradient of [`forward`] (without epilogue) with respect to x, through an epilogue of its own.
+/// The gradient of [`forward`] (without epilogue) with respect to x, through its own epilogue.
 ///
 /// # Panics
 /// When a slice's length does not fit the shape.
@@ -75,7 +77,7 @@ pub fn grad_input<T: Real>(
     grad_input_by(Choice::of(s, Pass::GradInput), s, dy, w, epilogue, dx);
 }
 
-/// [`grad_input`] by a given choice.
+/// [`grad_input`] with a given choice.
 ///
 /// # Panics
 /// As [`forward_by`].
@@ -107,7 +109,7 @@ pub fn grad_weight<T: Real>(s: &ConvShape, x: &[T], dy: &[T], dw: &mut [T]) {
     grad_weight_by(Choice::of(s, Pass::GradWeight), s, x, dy, dw);
 }
 
-/// [`grad_weight`] by a given choice.
+/// [`grad_weight`] with a given choice.
 ///
 /// # Panics
 /// As [`forward_by`].

@@ -1,6 +1,7 @@
-//! Convolution to few target channels: all taps' weights side by side as the columns of one product per source pixel, whose parts are then
-//! added up per target pixel. A panel of, say, 3 channels alone would leave most lanes of a vector empty. The weight gradient likewise
-//! takes all taps' few channels as the rows of one product.
+//! Convolution to few target channels: the weights of all taps are the columns of one product per
+//! source pixel, and its parts are then added up per target pixel. A panel of only 3 channels, for
+//! example, would leave most lanes of a vector empty. In the same way, the weight gradient takes
+//! the few channels of all taps as the rows of one product.
 
 use super::direct::{add_parts, panel_width, whole_panels};
 use super::epilogue::Step;
@@ -12,7 +13,7 @@ use crate::simd::Simd;
 use crate::{ConvShape, Isa, Real};
 use rayon::prelude::*;
 
-/// Images per task, and target lines: the products of their source lines stay in the second-level cache.
+/// Images per task, and target lines: the products of their source lines stay in the L2 cache.
 const ROWS: usize = 8;
 const LINES: usize = 16;
 
@@ -86,8 +87,9 @@ impl<T: Real> Kernel<T> for Strip<'_, T> {
             self.maps.sources(y, x, &mut sources);
             for row in 0..rows {
                 let at = ((y * to.width + x) * images + self.image + row) * to.channels;
-                // SAFETY: the scratch ends in a vector to spare, so that a load may reach beyond a tap's few channels; this task alone
-                // writes these lines of these images; there are fewer target channels than lanes.
+                // SAFETY: the scratch ends with a spare vector, so that a load may reach beyond a
+                // tap's few channels; only this task writes these lines of these images; there are
+                // fewer target channels than lanes.
                 unsafe {
                     let mut sum = S::zero();
                     for (pixel, tap) in &sources {
@@ -102,7 +104,7 @@ impl<T: Real> Kernel<T> for Strip<'_, T> {
     }
 }
 
-/// Whether so few target channels are worth stacking the taps.
+/// Whether there are few enough target channels to stack the taps.
 pub(super) fn fits(to_channels: usize, lanes: usize) -> bool {
     2 * to_channels <= lanes
 }
@@ -144,9 +146,10 @@ pub(super) fn map<T: Real>(
     });
 }
 
-/// The share of some lines of the side with many channels in the weight gradient: `[tap · few + channel][row]`.
+/// The contribution of some lines of the side with many channels to the weight gradient:
+/// `[tap · few + channel][row]`.
 struct WeightPart<'a, T> {
-    /// Lists, for a pixel of the wide side, those of the few side.
+    /// Lists, for a pixel of the side with many channels, those of the side with few.
     maps: Maps,
     few: &'a [T],
     /// Rows padded to whole panels.
@@ -159,7 +162,7 @@ struct WeightPart<'a, T> {
     scratch: &'a mut [T],
 }
 
-/// Images whose taps are gathered together.
+/// Number of images whose taps are gathered together.
 const GATHERED: usize = 64;
 
 impl<T: Real> Kernel<T> for WeightPart<'_, T> {
@@ -207,7 +210,8 @@ impl<T: Real> Kernel<T> for WeightPart<'_, T> {
     }
 }
 
-/// Elements from one gathered row to the next: four numbers are copied for a tap of three, so the last one needs room.
+/// Elements from one gathered row to the next: four values are copied for a tap of three, so the
+/// last tap needs room.
 fn stride(taps: usize, channels: usize) -> usize {
     taps * channels + 4
 }
@@ -235,8 +239,8 @@ fn gather<T: Real>(
         let start = (pixel * images + image) * channels;
         if channels <= 4 && start + count * channels + 4 <= few.len() {
             for (i, row) in rows.chunks_exact_mut(stride).enumerate() {
-                // SAFETY: four numbers lie there by the condition above, and a row has room for four from any tap on; what is too much
-                // is overwritten by the next tap.
+                // SAFETY: four numbers are there by the condition above, and a row has room for
+                // four from any tap on; the surplus is overwritten by the next tap.
                 unsafe {
                     row.as_mut_ptr()
                         .add(column)
@@ -254,7 +258,7 @@ fn gather<T: Real>(
     }
 }
 
-/// Parts of the image that are summed side by side.
+/// Parts of the image that are summed in parallel.
 const PARTS: usize = 8;
 
 /// The weight gradient of `shape`; slices have been checked, and one side's channels are few.
@@ -262,7 +266,7 @@ pub(super) fn grad_weight<T: Real>(isa: Isa, shape: &ConvShape, x: &[T], dy: &[T
     let isa = T::isa(isa);
     let few_is_x = shape.in_channels <= shape.out_channels;
     let (few, wide) = if few_is_x { (x, dy) } else { (dy, x) };
-    // A map from the few side to the wide one.
+    // A map from the side with few channels to the side with many.
     let maps = Maps::new(shape, if few_is_x { Direction::Forward } else { Direction::Adjoint });
     let (channels, wide_channels) = (maps.from.channels, maps.to.channels);
     let width = panel_width(wide_channels, isa.lanes());

@@ -1,4 +1,4 @@
-//! Which algorithm computes which convolution: by shape alone, so that bits depend on nothing else.
+//! Chooses the algorithm of a convolution by its shape alone, so that bits depend on nothing else.
 
 use super::stacked;
 use super::winograd::Blocks;
@@ -36,7 +36,7 @@ pub struct Choice {
     pub isa: Isa,
 }
 
-/// What a choice comes to for a shape.
+/// The kernel that a choice means for a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Direct,
@@ -47,7 +47,7 @@ pub(super) enum Kind {
     Resampling,
 }
 
-/// The Winograd tiling that fits: whole tiles of target pixels only.
+/// The Winograd tiling that fits: only whole tiles of target pixels.
 fn tiling(s: &ConvShape) -> Option<Kind> {
     let even = |n: usize| n.is_multiple_of(2);
     match (s.kernel, s.stride, s.padding) {
@@ -60,7 +60,8 @@ fn tiling(s: &ConvShape) -> Option<Kind> {
 impl Choice {
     /// The choice for a pass over a shape.
     pub fn of(s: &ConvShape, pass: Pass) -> Choice {
-        // Vectors as wide as divide both sides' channels; the 3-channel sides are padded to vectors of the other side's width.
+        // The widest vectors that divide both sides' channels; 3-channel sides are padded to
+        // vectors of the other side's width.
         let winograd = Choice {
             algorithm: Algorithm::Winograd,
             isa: Isa::dividing(gcd(s.in_channels, s.out_channels)),
@@ -106,9 +107,10 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// How the weight gradient's sum is cut up.
+/// How the weight gradient's sum is divided.
 pub(super) fn cut(s: &ConvShape) -> Cut {
-    // Few channels: several private sums. Many: they would not fit the caches, so panels are dealt out instead.
+    // With few channels there are several private sums. With many, these would not fit the caches,
+    // so panels are distributed instead.
     let panels = s.out_channels.div_ceil(64);
     if s.in_channels <= 128 {
         Cut { parts: 4, panels, tiles: 1 }

@@ -1,7 +1,9 @@
 //! Winograd's minimal filtering in one dimension; two dimensions are its product with itself.
 //!
-//! A tile of INPUT source values gives OUTPUT target values. Both are taken to points where the convolution is a pointwise product:
-//! `target = output(Σ over phases of input(source) ⊙ weight(taps))`. Arrays have room for the longest; what is not used is zero.
+//! A tile of INPUT source values gives OUTPUT target values. Both are transformed to points, where
+//! the convolution is a pointwise product:
+//! `target = output(Σ over phases of input(source) ⊙ weight(taps))`. Arrays have room for the
+//! longest; unused elements are zero.
 
 #![allow(
     clippy::undocumented_unsafe_blocks,
@@ -13,8 +15,9 @@ use crate::simd::Simd;
 /// Vectors of one line of a tile.
 pub(super) type Six<S> = [<S as Simd>::V; 6];
 
-/// Takes a square of vectors along both ways through a one-dimensional transform: `load` gives the value at (line, column) of `from` by
-/// `from`, `store` takes that of `to` by `to`, column after column. A macro, for closures would not take on their caller's target features.
+/// Applies a one-dimensional transform to a square of vectors along both directions. `load` gives
+/// the value at (line, column) of `from` by `from`, `store` takes that of `to` by `to`, column
+/// after column. It is a macro because closures would not inherit their caller's target features.
 macro_rules! both_ways {
     ($from:expr, $to:expr, $transform:expr, load($i:ident, $j:ident): $load:expr, store($k:ident, $l:ident, $value:ident): $store:expr $(,)?) => {{
         let mut columns = [[S::zero(); 6]; 6];
@@ -64,7 +67,7 @@ pub(super) trait Tiling: Copy + Send + Sync + 'static {
     unsafe fn weight<S: Simd>(w: Six<S>) -> Six<S>;
 }
 
-/// A tiling of a forward pass, with the adjoints that its weight gradient takes.
+/// A tiling of a forward pass, with the adjoints for its weight gradient.
 pub(super) trait Forward: Tiling {
     /// The adjoint of `output`: target values to points.
     unsafe fn output_adjoint<S: Simd>(y: Six<S>) -> Six<S>;
@@ -199,7 +202,8 @@ impl Forward for Down {
     }
 }
 
-/// The adjoint of [`Down`]: even and odd target values are two F(2, 2) over the same source, which share a point.
+/// The adjoint of [`Down`]: even and odd target values are two F(2, 2) over the same source that
+/// share a point.
 #[derive(Clone, Copy)]
 pub(super) struct Up;
 

@@ -1,4 +1,5 @@
-//! Winograd convolution over `[H, W, N, C]`: each transformed tile is a set of plain products over channels with images as rows.
+//! Winograd convolution over `[H, W, N, C]`: each transformed tile is a set of products over
+//! channels with images as rows.
 
 use super::epilogue::Step;
 use super::maps::{Direction, Maps};
@@ -13,7 +14,8 @@ use std::marker::PhantomData;
 
 /// Images per task.
 pub(super) const ROWS: usize = 64;
-/// Elements between the planes of different points beyond their size: equal powers of two would fall on the same cache sets.
+/// Padding between the planes of different points, in elements: equal powers of two would map to
+/// the same cache sets.
 pub(super) const PAD: usize = 80;
 
 /// The widest of 64, 32, 16, 8 that divides `channels` and is a multiple of `lanes`.
@@ -21,7 +23,8 @@ pub(super) fn block_of(channels: usize, lanes: usize) -> Option<usize> {
     [64, 32, 16, 8].into_iter().find(|b| channels.is_multiple_of(*b) && b.is_multiple_of(lanes))
 }
 
-/// Which channels stand where: a block of source channels is `depth` wide, a panel of target channels `width`.
+/// The layout of channels: a block of source channels is `depth` wide, a panel of target channels
+/// `width`.
 #[derive(Clone, Copy)]
 pub(super) struct Blocks {
     pub(super) depth: usize,
@@ -29,7 +32,7 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// Where whole vectors fill both sides.
+    /// The layout, if whole vectors fill both sides.
     pub(super) fn of(from: usize, to: usize, lanes: usize) -> Option<Blocks> {
         Some(Blocks { depth: block_of(from, lanes)?, width: block_of(to, lanes)? })
     }
@@ -65,7 +68,7 @@ impl<T: Real, K: Tiling> Kernel<T> for Weights<'_, T, K> {
                 }
             }
             let (panel, column) = (first / self.width, first % self.width);
-            // SAFETY: `gathered` holds taps vectors, and this task alone writes this from-channel of `u`.
+            // SAFETY: `gathered` holds taps vectors, and only this task writes this from-channel of `u`.
             unsafe {
                 both_ways!(
                     K::TAPS,
@@ -82,7 +85,7 @@ impl<T: Real, K: Tiling> Kernel<T> for Weights<'_, T, K> {
     }
 }
 
-/// Source pixels of a tile, [`OUTSIDE`] where the map has ended.
+/// Source pixels of a tile; [`OUTSIDE`] for pixels outside the map.
 pub(super) struct TilePixels {
     pixels: [usize; 36],
 }
@@ -108,7 +111,8 @@ impl TilePixels {
     }
 }
 
-/// Takes a tile of `from`, images `image..image + rows`, to its points: `v[point][block][v_rows][depth]`, rows from `v_row` on.
+/// Transforms a tile of `from`, images `image..image + rows`, to its points:
+/// `v[point][block][v_rows][depth]`, rows from `v_row` on.
 ///
 /// Safety: `v` holds the points, planes `plane` elements apart.
 #[inline(always)]
@@ -134,7 +138,7 @@ pub(super) unsafe fn transform_input<S: Simd, K: Tiling>(
     for row in 0..rows {
         for c in (0..channels).step_by(S::LANES) {
             let offset = row * channels + c;
-            // SAFETY: row and channel lie within the map's pixel; `v` is as the caller promises.
+            // SAFETY: row and channel lie within the map's pixel; `v` is as the caller guarantees.
             unsafe {
                 let target = v.add((c / depth * v_rows + v_row + row) * depth + c % depth);
                 both_ways!(
@@ -236,20 +240,20 @@ impl<T: Real, K: Tiling> Kernel<T> for Tile<'_, T, K> {
                     }
                 }
             }
-            // SAFETY: the planes were just written, and this task alone writes this tile's pixels of `to`.
+            // SAFETY: the planes were just written, and only this task writes this tile's pixels of `to`.
             unsafe { self.store::<S>(m, m_plane, rows, panel * width) }
         }
     }
 }
 
 impl<T: Real, K: Tiling> Tile<'_, T, K> {
-    /// Takes points to target pixels, through the epilogue.
+    /// Transforms points to target pixels, through the epilogue.
     #[inline(always)]
     unsafe fn store<S: Simd<T = T>>(&self, m: *const T, plane: usize, rows: usize, first: usize) {
         let (images, to, width) = (self.maps.shape.batch, self.maps.to, self.blocks.width);
         for row in 0..rows {
             for c in (0..width).step_by(S::LANES) {
-                // SAFETY: `m` holds POINTS² planes; this task alone writes this tile's pixels of `to`.
+                // SAFETY: `m` holds POINTS² planes; only this task writes this tile's pixels of `to`.
                 unsafe {
                     both_ways!(
                         K::POINTS,

@@ -1,4 +1,5 @@
-//! The weight gradient by Winograd's adjoint form: both sides' tiles at their points, one product per point.
+//! The weight gradient by Winograd's adjoint form: the tiles of both sides are transformed to
+//! points, with one product per point.
 
 use super::maps::{Direction, Maps};
 use super::tiling::{Forward, both_ways};
@@ -11,14 +12,14 @@ use crate::{Buffer, ConvShape, Isa, Real};
 use rayon::prelude::*;
 use std::marker::PhantomData;
 
-/// How the sum over tiles and images is cut up, by shape alone.
+/// How the sum over tiles and images is divided, by shape alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cut {
     /// Private sums over parts of the tiles.
     pub(super) parts: usize,
     /// Panels of target channels that one task computes from the same transformed source.
     pub(super) panels: usize,
-    /// Tiles transformed together: rows of a product are ROWS images of so many tiles.
+    /// Tiles transformed together: rows of a product are ROWS images of this many tiles.
     pub(super) tiles: usize,
 }
 
@@ -110,7 +111,7 @@ impl<T: Real, K: Forward> Kernel<T> for Task<'_, T, K> {
                         for block in 0..from.channels / depth {
                             let du =
                                 ((panel * points + point) * from.channels + block * depth) * width;
-                            // SAFETY: planes lie as computed; this task alone writes its panels of its part.
+                            // SAFETY: planes lie as computed; only this task writes its panels of its part.
                             unsafe {
                                 let a_block =
                                     v.add(point * v_plane + block * capacity * depth).cast_const();
@@ -139,7 +140,7 @@ impl<T: Real, K: Forward> Kernel<T> for Task<'_, T, K> {
 }
 
 impl<T: Real, K: Forward> Task<'_, T, K> {
-    /// One unit's dy at its points, `e[point][row][width]`.
+    /// One unit's dy, transformed to points: `e[point][row][width]`.
     #[inline(always)]
     unsafe fn transform_dy<S: Simd<T = T>>(
         &self,
@@ -169,7 +170,7 @@ impl<T: Real, K: Forward> Task<'_, T, K> {
     }
 }
 
-/// Adds up the parts of one from-channel and takes its points to taps, `dw[out][in][tap]`.
+/// Adds up the parts of one from-channel and transforms its points to taps, `dw[out][in][tap]`.
 struct Finish<'a, T, K> {
     maps: Maps,
     width: usize,
@@ -189,7 +190,7 @@ impl<T: Real, K: Forward> Kernel<T> for Finish<'_, T, K> {
         let mut gathered = [T::ZERO; 16 * 16];
         for first in (0..to).step_by(S::LANES) {
             let (panel, column) = (first / self.width, first % self.width);
-            // SAFETY: `du` holds the parts; `gathered` holds taps vectors; this task alone writes this from-channel of `dw`.
+            // SAFETY: `du` holds the parts; `gathered` holds taps vectors; only this task writes this from-channel of `dw`.
             unsafe {
                 both_ways!(
                     points,

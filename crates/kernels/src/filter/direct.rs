@@ -11,11 +11,11 @@ use crate::simd::Simd;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Rows of a product at most: its block of the result stays in the first-level cache.
+/// Maximum rows of a product: its block of the result stays in the L1 cache.
 const ROWS: usize = 96;
-/// Channels of a product's operands at most, so that its weights stay there too.
+/// Maximum channels of a product's operands, so that its weights also stay there.
 const DEPTH: usize = 128;
-/// Pixels that a task computes at least: a panel of weights is read once for all of them.
+/// Minimum pixels per task: a panel of weights is read once for all of them.
 const PIXELS: usize = 16;
 
 /// `[panel][tap][in][panel width]`.
@@ -45,7 +45,8 @@ struct Line<'a> {
     scratch: &'a mut [f32],
 }
 
-/// Target pixels next to each other that read the same taps, with those taps: (source pixel of the first, tap).
+/// Adjacent target pixels that read the same taps, with those taps: (source pixel of the first,
+/// tap).
 #[derive(Default)]
 struct Span {
     columns: Range<usize>,
@@ -71,7 +72,8 @@ impl Line<'_> {
         list
     }
 
-    /// The columns in spans of at most `longest` pixels; rows of neighbouring pixels are evenly spaced at stride 1 alone.
+    /// The columns in spans of at most `longest` pixels; rows of adjacent pixels are evenly spaced
+    /// only at stride 1.
     fn spans(&self, longest: usize) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         for column in self.columns.clone() {
@@ -105,7 +107,7 @@ impl Kernel<f32> for Line<'_> {
                 let all = span.columns.len() * images;
                 for start in (0..all).step_by(ROWS) {
                     let rows = start..(start + ROWS).min(all);
-                    // SAFETY: the scratch holds ROWS rows of a panel; this task alone writes these pixels of y.
+                    // SAFETY: the scratch holds ROWS rows of a panel; only this task writes these pixels of y.
                     unsafe {
                         self.sum::<S>(panel, span, rows.clone(), scratch, &mut blocks);
                         self.store::<S>(panel, pixel * images + start, rows.len(), scratch);
@@ -143,14 +145,14 @@ impl Line<'_> {
                 c: sums,
                 add,
             };
-            // SAFETY: the blocks reach over the rows of x and the packed panel; `sums` has room by the caller's promise.
+            // SAFETY: the blocks reach over the rows of x and the packed panel; `sums` has room as the caller guarantees.
             unsafe { S::product(&product) };
         };
         if span.sources.is_empty() {
-            // A product of nothing is 0.
+            // An empty product is 0.
             product(0, &[], false);
         }
-        // Few channels: several taps at once; many: one tap's in pieces.
+        // With few channels, several taps at once; with many, one tap in pieces.
         let (depth, together) = (channels.min(DEPTH), (DEPTH / channels).max(1));
         let mut add = false;
         for group in span.sources.chunks(together) {
@@ -167,7 +169,7 @@ impl Line<'_> {
         }
     }
 
-    /// Takes `rows` rows of sums to y, from row `row` on.
+    /// Stores `rows` rows of sums in y, from row `row` on.
     ///
     /// Safety: the sums are there, and no other task writes the rows.
     #[inline(always)]
@@ -180,7 +182,7 @@ impl Line<'_> {
     ) {
         for i in 0..rows {
             for c in (0..width).step_by(S::LANES) {
-                // SAFETY: the caller's promise; the panel's channels are y's.
+                // SAFETY: guaranteed by the caller; the panel's channels are y's.
                 unsafe {
                     let v = S::load(sums.add(i * width + c));
                     S::store(
@@ -198,7 +200,7 @@ pub(super) fn apply(filter: &Filter, x: Map<'_>, bias: Option<&[f32]>, y: &mut M
     let mut to = y.share();
     let mut x = x;
     if filter.shape.taps() == 1 && filter.shape.stride == 1 && filter.shape.padding == (0, 0) {
-        // Without neighbours the plane is one long line.
+        // A filter that reads only its own pixel can treat the plane as one long line.
         x.plane = super::Plane { height: 1, width: x.plane.pixels(), ..x.plane };
         to.plane = x.plane;
     }

@@ -1,8 +1,8 @@
-//! Feature maps `[H, W, N, C]`, or some neighbouring channels of wider ones.
+//! Feature maps `[H, W, N, C]`, or some adjacent channels of wider ones.
 
 use crate::shared::SharedMut;
 
-/// Sizes of a map but for its channels.
+/// Sizes of a map without its channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plane {
     /// H.
@@ -105,7 +105,7 @@ impl<'a> MapMut<'a> {
         self.channels
     }
 
-    /// The map for several tasks, each of which writes rows of its own.
+    /// The map for several tasks, each of which writes its own rows.
     pub(crate) fn share(&mut self) -> Target {
         Target { plane: self.plane, pitch: self.pitch, data: SharedMut::new(self.data) }
     }
@@ -124,7 +124,7 @@ impl Target {
     ///
     /// Safety: the row lies within the plane, and no other task writes it at the same time.
     pub(crate) unsafe fn row(&self, row: usize) -> *mut f32 {
-        // SAFETY: the caller's promise; the map was checked when it was made.
+        // SAFETY: guaranteed by the caller; the map was checked when it was made.
         unsafe { self.data.pointer().add(row * self.pitch) }
     }
 }

@@ -1,9 +1,10 @@
-//! Convolutions for inference: weights are packed once, inputs and outputs may be some of a wider map's channels, and bias and ReLU are
-//! part of the last step. Any kernel height and width, so that a network of 1x1, 1x7, 7x1, 3x3 and 5x5 filters runs on one of two
-//! algorithms, which [`Filter::new`] chooses by shape.
+//! Convolutions for inference. Weights are packed once, inputs and outputs may be some of a wider
+//! map's channels, and bias and ReLU are part of the last step. Kernels may have any height and
+//! width. A network of 1x1, 1x7, 7x1, 3x3 and 5x5 filters runs on two algorithms, which
+//! [`Filter::new`] chooses by shape.
 //!
-//! Each output is a sum in an order that the shape alone gives, so neither the number of images that share a call nor the number of
-//! threads changes a bit of it.
+//! Each output is a sum in an order given by the shape alone, so its bits do not depend on the
+//! number of images in a call or on the number of threads.
 
 mod direct;
 mod map;
@@ -35,12 +36,12 @@ pub struct FilterShape {
 }
 
 impl FilterShape {
-    /// Products per output value but for the borders.
+    /// Products per output value, except at the borders.
     pub fn taps(&self) -> usize {
         self.kernel.0 * self.kernel.1
     }
 
-    /// The plane that a plane is taken to.
+    /// The output plane for an input plane.
     ///
     /// # Panics
     /// When the kernel does not fit.
@@ -57,7 +58,7 @@ impl FilterShape {
     }
 }
 
-/// What a filter does to a sum before it stores it.
+/// What a filter does to a sum before storing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
     /// Nothing.
@@ -71,12 +72,13 @@ pub enum Finish {
 pub enum Method {
     /// One product per run of pixels over all taps; any shape.
     Direct,
-    /// Winograd's minimal filtering with 4 outputs a tile for kernel 3 and 7, 2 for kernel 5: stride 1, channels in sixteens.
+    /// Winograd's minimal filtering with 4 outputs per tile for kernels 3 and 7, 2 for kernel 5:
+    /// stride 1, channels a multiple of 16.
     Winograd,
 }
 
 impl Method {
-    /// What [`Filter::new`] takes.
+    /// The method that [`Filter::new`] chooses.
     pub fn of(shape: &FilterShape) -> Method {
         if Winograd::kind(shape).is_some() { Method::Winograd } else { Method::Direct }
     }
@@ -89,7 +91,7 @@ pub struct Filter {
     isa: Isa,
     panels: Panels,
     method: Method,
-    /// Weights as the method wants them.
+    /// Weights in the layout of the method.
     packed: Vec<f32>,
     bias: Vec<f32>,
 }
@@ -98,12 +100,12 @@ impl Filter {
     /// A filter of `weights`, `[out, in, kernel height, kernel width]`, and `bias`, `[out]`, on this machine's widest instruction set.
     ///
     /// # Errors
-    /// [`Error::Filter`] when a length does not fit or the shape is none.
+    /// [`Error::Filter`] when a length does not fit or the shape is invalid.
     pub fn new(shape: FilterShape, weights: &[f32], bias: &[f32]) -> Result<Filter, Error> {
         Filter::with(Method::of(&shape), Isa::best(), shape, weights, bias)
     }
 
-    /// [`Filter::new`] by a given method and instruction set, for tests and measurements.
+    /// [`Filter::new`] with a given method and instruction set, for tests and measurements.
     ///
     /// # Errors
     /// As [`Filter::new`], and when the method cannot compute the shape.

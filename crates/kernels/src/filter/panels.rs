@@ -1,20 +1,21 @@
-//! How output channels are dealt out to products.
+//! How output channels are distributed over products.
 
 use crate::simd::Simd;
 
-/// Channels come in vectors of so many, the widest instruction set's.
+/// Channels come in vectors of this many, as in the widest instruction set.
 pub(super) const VECTOR: usize = 16;
-/// Vectors of a panel at most: as many as the product's tiles are wide.
+/// Maximum vectors per panel: the width of the product's tiles.
 const WIDEST: usize = 4;
 
-/// Neighbouring output channels, computed together.
+/// Adjacent output channels, computed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Panel {
     pub(super) first: usize,
     pub(super) width: usize,
 }
 
-/// All output channels: as few panels as 4 vectors each allow, as equal in width as possible.
+/// All output channels, in as few panels of at most 4 vectors as possible, with widths as equal as
+/// possible.
 #[derive(Debug)]
 pub(super) struct Panels(Vec<Panel>);
 
@@ -38,7 +39,7 @@ impl Panels {
     }
 }
 
-/// `max(v + bias, 0)` for the channels from `channel` on, or `v` where there is no bias.
+/// `max(v + bias, 0)` for the channels from `channel` on, or `v` without a bias.
 ///
 /// Safety: a vector of `bias` begins at `channel`, and the instruction set of S is present.
 #[inline(always)]
@@ -47,7 +48,7 @@ pub(super) unsafe fn finish<S: Simd<T = f32>>(
     bias: Option<&[f32]>,
     channel: usize,
 ) -> S::V {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let Some(bias) = bias else { return v };
         let a = S::add(v, S::load(bias.as_ptr().add(channel)));

@@ -1,4 +1,5 @@
-//! Pooling over windows of 3x3 pixels, and the mean over the whole plane. Channels come in sixteens.
+//! Pooling over windows of 3x3 pixels, and the mean over the whole plane. The number of channels is
+//! a multiple of 16.
 
 use super::map::{Map, MapMut, Plane, Target};
 use super::panels::{VECTOR, finish};
@@ -11,17 +12,17 @@ use rayon::prelude::*;
 /// Side of a window.
 const SIDE: usize = 3;
 
-/// Where windows lie. Pixels outside the plane do not count, in no maximum and in no mean.
+/// The positions of windows. Pixels outside the plane do not count in any maximum or mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
     /// Distance between windows.
     pub stride: usize,
-    /// Pixels by which the first window begins outside the plane, at most 1.
+    /// Lines and columns of the first window that are outside the plane, at most 1.
     pub padding: usize,
 }
 
 impl Windows {
-    /// The plane that a plane is taken to.
+    /// The output plane for an input plane.
     ///
     /// # Panics
     /// When a window does not fit.
@@ -47,7 +48,8 @@ pub fn maximum(windows: Windows, x: Map<'_>, y: MapMut<'_>) {
 
 /// Each window's mean, per channel, then `max(mean + bias, 0)`.
 ///
-/// The mean of a filter's outputs is the filter of the means, so a filter without bias may come before, on whichever side has fewer channels.
+/// The mean of a filter's outputs is the filter of the means. So a filter without bias may be
+/// applied before or after, on the side with fewer channels.
 ///
 /// # Panics
 /// When the maps' or the bias's sizes do not fit.
@@ -56,7 +58,7 @@ pub fn mean_bias_relu(windows: Windows, x: Map<'_>, bias: &[f32], y: MapMut<'_>)
     each_line(windows, x, Of::Mean(bias), y);
 }
 
-/// What a window gives.
+/// The result of a window.
 #[derive(Clone, Copy)]
 enum Of<'a> {
     Maximum,
@@ -86,7 +88,7 @@ fn each_line(windows: Windows, x: Map<'_>, of: Of<'_>, mut y: MapMut<'_>) {
 }
 
 impl Line<'_> {
-    /// The pixels of window (y, column) that lie inside, as many as the second says.
+    /// The pixels of window (y, column) inside the plane, and their number.
     fn pixels(&self, column: usize) -> ([usize; SIDE * SIDE], usize) {
         let (mut pixels, mut n) = ([0; SIDE * SIDE], 0);
         for (i, j) in (0..SIDE).flat_map(|i| (0..SIDE).map(move |j| (i, j))) {
@@ -109,7 +111,7 @@ impl Kernel<f32> for Line<'_> {
             let (pixels, n) = self.pixels(column);
             for image in 0..images {
                 for c in (0..self.x.channels).step_by(S::LANES) {
-                    // SAFETY: pixels, images and channels lie within x; this task alone writes this line of y.
+                    // SAFETY: pixels, images and channels lie within x; only this task writes this line of y.
                     unsafe {
                         let at = |pixel: usize| {
                             S::load(
@@ -180,7 +182,7 @@ impl Kernel<f32> for Sums<'_> {
     }
 }
 
-/// The mean over the plane, `[N, C]`: a line's sum in f32, beyond it in f64.
+/// The mean over the plane, `[N, C]`: sums within a line are in f32, sums of lines in f64.
 ///
 /// # Panics
 /// When the sizes do not fit.

@@ -1,8 +1,10 @@
-//! Winograd's minimal filtering from its points (Cook and Toom): OUTPUT values of a filter with TAPS taps from OUTPUT + TAPS − 1
-//! products. `y = Aᵀ[(G·w) ⊙ (Bᵀ·d)]` with the matrices of Lagrange's interpolation at 0, ±a for each a of PAIRS, and infinity.
+//! Winograd's minimal filtering from its points (Cook and Toom): OUTPUT values of a filter with
+//! TAPS taps from OUTPUT + TAPS − 1 products. `y = Aᵀ[(G·w) ⊙ (Bᵀ·d)]` with the matrices of
+//! Lagrange interpolation at 0, ±a for each a of PAIRS, and infinity.
 //!
-//! Rounding grows with the points' spread. With PAIRS as below, sums over 192 channels of N(0, 1) after ReLU have a root mean square error
-//! of 1.2e-6 (F43), 1e-6 (F25) and 3e-6 (F47) of the result's; a plain sum in f32 has about 1e-6.
+//! Rounding grows with the spread of the points. With PAIRS as below, sums over 192 channels of
+//! N(0, 1) after ReLU have a relative root mean square error of 1.2e-6 (F43), 1e-6 (F25) and 3e-6
+//! (F47); a plain sum in f32 has about 1e-6.
 
 #![allow(
     clippy::undocumented_unsafe_blocks,
@@ -36,7 +38,7 @@ pub(super) trait Tiling: Copy + Send + Sync + 'static {
     /// G.
     const WEIGHT: Matrix = weight_matrix(Self::PAIRS, Self::TAPS);
 
-    /// Bᵀ·d. Of two rows at ±a the even coefficients are the same, the odd ones opposite.
+    /// Bᵀ·d. Two rows at ±a have the same even coefficients and opposite odd ones.
     #[inline(always)]
     unsafe fn input<S: Simd<T = f32>>(d: [S::V; LONGEST]) -> [S::V; LONGEST] {
         unsafe {
@@ -125,7 +127,8 @@ const fn input_matrix(pairs: &[f64]) -> Matrix {
     matrix
 }
 
-/// G: row i has the powers of its point over Π (point − other points), the last row the last power alone.
+/// G: row i has the powers of its point over Π (point − other points), the last row has only the
+/// last power.
 const fn weight_matrix(pairs: &[f64], taps: usize) -> Matrix {
     let finite = 2 * pairs.len() + 1;
     let mut matrix = [[0.0; LONGEST]; LONGEST];
@@ -210,7 +213,7 @@ pub(super) trait Tile: Copy + Send + Sync + 'static {
     const SOURCE: (usize, usize);
     /// Target pixels of a tile.
     const TARGET: (usize, usize);
-    /// Points; as many as source pixels.
+    /// Number of points; equal to that of source pixels.
     const POINTS: usize = Self::SOURCE.0 * Self::SOURCE.1;
 
     /// Source pixels to points, in place.
@@ -307,7 +310,7 @@ pub(super) struct Row<T>(std::marker::PhantomData<T>);
 #[derive(Clone, Copy)]
 pub(super) struct Column<T>(std::marker::PhantomData<T>);
 
-/// A tile in one direction is its tiling, whichever way it lies.
+/// A tile in one direction is its tiling, in either orientation.
 macro_rules! one_direction {
     ($tile:ident, $sizes:expr) => {
         impl<T: Tiling> Tile for $tile<T> {

@@ -1,4 +1,5 @@
-//! Winograd filters: tiles of all images are taken to points, where a filter is one plain product over channels per point.
+//! Winograd filters: tiles of all images are transformed to points, where a filter is one product
+//! over channels per point.
 
 use super::map::{Map, MapMut, Target};
 use super::panels::{Panel, Panels, VECTOR, finish};
@@ -12,9 +13,11 @@ use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Rows of a product that a task aims at: images of so many tiles that the weights are worth reading.
+/// Target number of rows of a task's product: images of enough tiles to make reading the weights
+/// worthwhile.
 const ROWS: usize = 48;
-/// Elements between the planes of different points beyond their size: equal powers of two would fall on the same cache sets.
+/// Padding between the planes of different points, in elements: equal powers of two would map to
+/// the same cache sets.
 const PAD: usize = 80;
 
 /// The shapes that have a tiling.
@@ -84,7 +87,7 @@ struct Task<'a, K> {
     to: Target,
     /// Tiles, line by line.
     tiles: Range<usize>,
-    /// Tiles of a line.
+    /// Tiles per line.
     wide: usize,
     scratch: &'a mut [f32],
     kind: PhantomData<K>,
@@ -96,7 +99,8 @@ fn scratch<K: Tile>(channels: usize, rows: usize, width: usize) -> (usize, usize
 }
 
 impl<K: Tile> Task<'_, K> {
-    /// The source of each of a tile's pixels: where its first image's channels lie, and 1, or zeros and 0 where the map has ended.
+    /// The source of each of a tile's pixels: the place of its first image's channels, and 1;
+    /// outside the map zeros, and 0.
     #[inline(always)]
     fn sources(&self, tile: usize, zeros: &[f32; VECTOR]) -> [(*const f32, usize); MOST] {
         let mut sources = [(zeros.as_ptr(), 0); MOST];
@@ -115,7 +119,7 @@ impl<K: Tile> Task<'_, K> {
         sources
     }
 
-    /// Takes the tile to its points, `v[point][row][channel]`, rows from `row` on.
+    /// Transforms the tile to its points, `v[point][row][channel]`, rows from `row` on.
     ///
     /// Safety: `v` holds the points, planes `plane` elements apart.
     #[inline(always)]
@@ -126,7 +130,7 @@ impl<K: Tile> Task<'_, K> {
         for image in 0..self.x.plane.images {
             for c in (0..channels).step_by(S::LANES) {
                 let offset = image * self.x.pitch + c;
-                // SAFETY: images and channels lie within the map; `v` is as the caller promises.
+                // SAFETY: images and channels lie within the map; `v` is as the caller guarantees.
                 unsafe {
                     let mut points = [S::zero(); MOST];
                     for (point, (source, inside)) in points.iter_mut().zip(sources).take(K::POINTS)
@@ -143,7 +147,7 @@ impl<K: Tile> Task<'_, K> {
         }
     }
 
-    /// Takes points `m[point][row][column]`, rows from `row` on, to the tile's target pixels.
+    /// Transforms points `m[point][row][column]`, rows from `row` on, to the tile's target pixels.
     ///
     /// Safety: `m` holds the points, planes `plane` elements apart, and no other task writes the tile.
     #[inline(always)]
@@ -161,7 +165,7 @@ impl<K: Tile> Task<'_, K> {
         let images = self.to.plane.images;
         for image in 0..images {
             for c in (0..width).step_by(S::LANES) {
-                // SAFETY: the caller's promise; the tile's first `rows` and `columns` lie within the map.
+                // SAFETY: guaranteed by the caller; the tile's first `rows` and `columns` lie within the map.
                 unsafe {
                     let source = m.add((row + image) * width + c);
                     let mut points = [S::zero(); MOST];
@@ -219,7 +223,7 @@ impl<K: Tile> Kernel<f32> for Task<'_, K> {
                 }
             }
             for (i, tile) in self.tiles.clone().enumerate() {
-                // SAFETY: the planes were just written, and this task alone writes its tiles.
+                // SAFETY: the planes were just written, and only this task writes its tiles.
                 unsafe { self.output::<S>(tile, m, i * images, m_plane, Panel { first, width }) };
             }
         }

@@ -8,7 +8,7 @@ use crate::statistics::{
 };
 use std::collections::BTreeSet;
 
-/// A row and the one that it is held against.
+/// A row and the one that it is compared with.
 pub(super) struct Pair<'n> {
     pub(super) row: &'n str,
     pub(super) other: &'n str,
@@ -26,12 +26,12 @@ pub(super) struct Best<'a> {
     pub(super) row: Row<'a>,
     /// Seeds that all its settings have.
     pub(super) seeds: Vec<u64>,
-    /// The setting of each seed, chosen by the others; empty where there are too few to choose by.
+    /// The setting of each seed, chosen by the other seeds; empty if there are too few to choose.
     pub(super) settings: Vec<&'a str>,
-    /// y of each seed there.
+    /// y of each seed in that setting.
     pub(super) theta: Vec<f64>,
     failures: Failures,
-    /// How many settings there were to choose from.
+    /// Number of settings to choose from.
     choices: usize,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Best<'a> {
         Ok(Best { row, seeds, settings, theta, failures, choices })
     }
 
-    /// `SN at D`, or at several where seeds disagree.
+    /// `SN at D`, or several settings if seeds disagree.
     pub(super) fn describe(&self) -> String {
         let settings: BTreeSet<&str> = self.settings.iter().copied().collect();
         let settings = settings.into_iter().collect::<Vec<_>>().join(" or ");
@@ -74,7 +74,8 @@ impl<'a> Best<'a> {
     }
 }
 
-/// Of each pair Δ at the best settings is below `bound`: 0 to beat, a margin not to be beaten.
+/// For each pair, Δ at the best settings is below `bound`: 0 for "beats", a margin for "is not
+/// beaten".
 pub(super) fn below(
     e: &Evidence<'_>,
     pairs: &[Pair<'_>],
@@ -113,7 +114,7 @@ pub(super) fn below(
     Ok(finding)
 }
 
-/// Δ at the best settings is above `bound`: the row gains no more than that.
+/// Δ at the best settings is above `bound`, so the row gains no more than that.
 pub(super) fn above(
     e: &Evidence<'_>,
     pair: &Pair<'_>,
@@ -172,7 +173,7 @@ fn compare(
     comparison
 }
 
-/// Δ of two rows' θ: by pairs of the seeds that both have, or Welch's.
+/// Δ of two rows' θ: paired over the seeds that both have, or Welch's.
 fn difference(a: &Best<'_>, b: &Best<'_>, floor: f64, pairs: bool) -> Option<Estimate> {
     if !pairs {
         return welch(&Cell::of(&a.theta, floor)?, &Cell::of(&b.theta, floor)?);

@@ -1,4 +1,4 @@
-//! What an update costs.
+//! The cost of an update.
 
 use super::evidence::{Evidence, Found, Stop};
 use super::finding::{Comparison, Finding};

@@ -1,4 +1,4 @@
-//! What experiments/claims.toml defines, for all claims and for each.
+//! The contents of experiments/claims.toml, for all claims and for each.
 
 use super::test::Test;
 use crate::{DeadCritic, Error, Result};
@@ -13,7 +13,7 @@ pub(super) const CLAIMS: &str = include_str!("../../claims.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimsFile {
-    /// What all claims are decided by.
+    /// Definitions shared by all claims.
     pub definitions: Definitions,
     /// The claims.
     pub claims: Vec<Claim>,
@@ -27,7 +27,7 @@ pub struct Claim {
     pub number: u32,
     /// What the paper says.
     pub text: String,
-    /// What must all hold.
+    /// The parts, which must all hold.
     pub parts: Vec<Part>,
 }
 
@@ -39,11 +39,11 @@ pub struct Part {
     pub says: String,
     /// The experiment whose runs decide it; `figure10` for timings.
     pub experiment: String,
-    /// How.
+    /// How it is decided.
     pub(super) test: Test,
 }
 
-/// What is fixed before the runs for all claims.
+/// Definitions for all claims, fixed before the runs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definitions {
@@ -51,13 +51,13 @@ pub struct Definitions {
     pub primary_scale: String,
     /// Generator updates after which scores count at the primary scale.
     pub horizon: u64,
-    /// The metric of parts that name none.
+    /// The default metric of a part.
     pub metric: Score,
     /// Factors by which scores may differ and still count as equal.
     pub margin: EachScore,
-    /// Variances of y over redrawn samples of one run: no variance over seeds counts as less.
+    /// Variances of y over redrawn samples of one run: the minimum for every variance over seeds.
     pub redraw_variance: EachScore,
-    /// Seeds, or rounds of timings, below which nothing is answered.
+    /// Minimum number of seeds, or of rounds of timings, for an answer.
     pub least_seeds: usize,
     /// Number of claims that p-values are adjusted for.
     pub claims: usize,
@@ -65,7 +65,7 @@ pub struct Definitions {
     pub dead_critic: DeadCritic,
 }
 
-/// A metric that claims can be decided by.
+/// A metric that can decide claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Score {
@@ -79,14 +79,14 @@ pub enum Score {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EachScore {
-    /// That of the FID.
+    /// The number for the FID.
     pub fid: f64,
-    /// That of the inception score.
+    /// The number for the inception score.
     pub is: f64,
 }
 
 impl Score {
-    /// The records' name for it.
+    /// Its name in records.
     pub fn metric(self) -> Metric {
         match self {
             Score::Fid => Metric::Fid,
@@ -112,7 +112,7 @@ impl Score {
 }
 
 impl EachScore {
-    /// The number of one of them.
+    /// The number for a metric.
     pub fn of(self, score: Score) -> f64 {
         match score {
             Score::Fid => self.fid,
@@ -129,7 +129,7 @@ pub fn claims() -> Result<ClaimsFile> {
     parse(Path::new("experiments/claims.toml"), CLAIMS)
 }
 
-/// What is defined for all claims.
+/// The definitions for all claims.
 ///
 /// # Errors
 /// As [`claims`].

@@ -10,7 +10,7 @@ use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::records::{LogRecord, Status};
 use std::collections::BTreeMap;
 
-/// What claims call the timings of `sngan bench figure10`.
+/// The name of the timings of `sngan bench figure10` in claims.
 pub(super) const TIMINGS: &str = "figure10";
 
 /// Why there is no answer.
@@ -35,7 +35,7 @@ impl From<sngan_experiment::Error> for Stop {
 
 pub(super) type Found<T> = Result<T, Stop>;
 
-/// What a part of a claim may look at.
+/// What a part of a claim may use.
 pub(super) struct Evidence<'a> {
     pub(super) definitions: &'a Definitions,
     pub(super) sweep: Option<&'a ScoredSweep>,
@@ -45,7 +45,7 @@ pub(super) struct Evidence<'a> {
 /// The runs of a row.
 #[derive(Debug, Clone)]
 pub(super) struct Row<'a> {
-    /// What tables call it.
+    /// Its name in tables.
     pub(super) label: String,
     pub(super) runs: Vec<&'a Run>,
 }
@@ -72,7 +72,7 @@ impl<'a> Row<'a> {
         settings
     }
 
-    /// Whether its runs of one seed begin with the networks that the other's do.
+    /// Whether its runs start from the same networks as the other's runs of the same seed.
     pub(super) fn begins_as(&self, other: &Row<'_>) -> bool {
         let alike = |a: &RunSpec| {
             let mut others = other.runs.iter().filter(|b| b.spec.seed == a.seed);
@@ -81,7 +81,8 @@ impl<'a> Row<'a> {
         self.runs.iter().all(|r| alike(&r.spec))
     }
 
-    /// That its scores may be held against the other's: data, networks, batches and updates are the same.
+    /// Checks that its scores may be compared with the other's: data, networks, batches and updates
+    /// are the same.
     pub(super) fn comparable(&self, other: &Row<'_>) -> Found<()> {
         let Some(first) = self.runs.first() else { return Ok(()) };
         for run in self.runs.iter().chain(&other.runs) {
@@ -98,7 +99,7 @@ impl<'a> Row<'a> {
         Ok(())
     }
 
-    /// How many of its runs failed or have a dead critic; nothing where none did.
+    /// How many of its runs failed or have a dead critic; empty if none did.
     pub(super) fn losses(&self) -> Option<String> {
         let count = |lost: fn(&Run) -> bool| self.runs.iter().filter(|r| lost(r)).count();
         let (failed, dead) = (count(Run::diverged), count(Run::has_dead_critic));
@@ -113,8 +114,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Whether two runs' initial networks compute the same: γ begins at what its normalization divides
-/// by, so that a reparametrized layer begins as the plain one.
+/// Whether two runs' initial networks compute the same. γ starts at the value that its
+/// normalization divides by, so a reparametrized layer starts as the plain one.
 fn begin_alike(a: &RunSpec, b: &RunSpec) -> bool {
     let plain = |s: &RunSpec| s.gamma || s.normalization == Normalization::None;
     let rest = |s: &RunSpec| RunSpec {
@@ -133,8 +134,8 @@ impl<'a> Evidence<'a> {
         self.sweep.ok_or_else(|| Stop::Missing("no records of the experiment were given".into()))
     }
 
-    /// The runs of a row, which is a label, or a method's name and then the label of its own: a row
-    /// that departs from the method in anything has another.
+    /// The runs of a row, given as a label, or as a method's name, which means the method's own
+    /// label: a row that differs from the method in anything has another label.
     pub(super) fn row(&self, name: &str) -> Found<Row<'a>> {
         let runs = &self.sweep()?.runs;
         let own = Method::ALL.iter().find(|m| m.name() == name).map(|m| m.label());
@@ -147,8 +148,8 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// The runs of a method under labels of their own, such as `SN n_dis 5`, but none whose reduced
-    /// width was not made up for.
+    /// The runs of a method under labels of their own, such as `SN n_dis 5`, except those whose
+    /// reduced width is not corrected.
     pub(super) fn all_of(&self, name: &str) -> Found<Row<'a>> {
         let runs = &self.sweep()?.runs;
         let fits =
@@ -161,7 +162,8 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Updates of G after which a run counts: the horizon at the primary scale, else its last.
+    /// The number of updates of G at which a run's score is taken: the horizon at the primary
+    /// scale, else its last update.
     pub(super) fn updates(&self, run: &Run) -> Found<u64> {
         let primary = self.sweep()?.plan.scale == self.definitions.primary_scale;
         let (horizon, planned) = (self.definitions.horizon, run.spec.gen_updates);
@@ -214,7 +216,7 @@ impl<'a> Evidence<'a> {
         row.at(setting)?.runs.iter().map(of).collect()
     }
 
-    /// The logs of a row's completed runs in a setting, by seed; they must reach update `to`.
+    /// The logs of a row's completed runs in a setting, by seed; each must reach update `to`.
     pub(super) fn logs(&self, row: &Row<'a>, to: u64) -> Found<BTreeMap<u64, &'a [LogRecord]>> {
         let mut logs = BTreeMap::new();
         for run in &row.runs {
@@ -239,7 +241,7 @@ fn ends_early(run: &Run, needed: u64) -> Stop {
     ))
 }
 
-/// The y alone.
+/// Only the y.
 pub(super) fn values(scores: &BySeed) -> Vec<f64> {
     scores.values().map(|s| s.y).collect()
 }

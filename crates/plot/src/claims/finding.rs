@@ -1,16 +1,16 @@
-//! What a test found: the comparisons it rests on, and what they say together.
+//! The result of a test: its comparisons, and their joint answer.
 
 use crate::statistics::{Claimed, Decision, Estimate, Fisher, Interval, PValues, Procedure};
 use std::collections::BTreeSet;
 
-/// One number that a part rests on: a difference of two rows, a slope, a share.
+/// One number that decides a part: a difference of two rows, a slope, a share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     /// What it is: `SN − WN, ln FID`.
     pub name: String,
-    /// The number; `None` where there are too few seeds for one.
+    /// The number; `None` if there are too few seeds.
     pub value: Option<f64>,
-    /// Its 95 % interval, not adjusted for anything.
+    /// Its unadjusted 95 % interval.
     pub interval: Option<Interval>,
     /// What the part needs of it.
     pub needs: Option<Claimed>,
@@ -18,27 +18,27 @@ pub struct Comparison {
     pub p: Option<PValues>,
     /// Seeds of the row that has fewest, or rounds of timings.
     pub n: usize,
-    /// Whether it is the logarithm of a ratio that people know better as the ratio.
+    /// Whether it is a logarithm that is easier to read as the ratio.
     pub ratio: bool,
 }
 
 /// What a test found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// What must all hold; the first decides.
+    /// The comparisons, which must all hold; the first decides.
     pub comparisons: Vec<Comparison>,
     /// The p-values of all together.
     pub p: PValues,
-    /// What is worth knowing beside it and decides nothing.
+    /// Further information that decides nothing.
     pub beside: Vec<String>,
-    /// What is missing for an answer, though something was found.
+    /// What is missing for an answer, even though there are results.
     pub missing: BTreeSet<String>,
-    /// How intervals were made whose coverage is known by simulation.
+    /// The kinds of its intervals whose coverage is known from simulation.
     pub procedures: Vec<Procedure>,
 }
 
 impl Comparison {
-    /// An estimate against what is needed of it; `value` is shown where there is no estimate.
+    /// An estimate against what is needed of it; `value` is shown if there is no estimate.
     pub(super) fn new(
         name: impl Into<String>,
         estimate: Option<Estimate>,
@@ -56,12 +56,12 @@ impl Comparison {
         }
     }
 
-    /// The same, to be shown as the ratio whose logarithm it is.
+    /// The same, shown as the ratio instead of its logarithm.
     pub(super) fn shown_as_ratio(self) -> Comparison {
         Comparison { ratio: true, ..self }
     }
 
-    /// Counts in place of an estimate; `p` is what Fisher's test says to the part.
+    /// Counts in place of an estimate; `p` is Fisher's test for the part.
     pub(super) fn of_counts(name: String, n: usize, p: Option<PValues>) -> Comparison {
         Comparison { name, value: None, interval: None, needs: None, p, n, ratio: false }
     }
@@ -91,12 +91,13 @@ pub(super) fn fails_more(test: Fisher) -> PValues {
 }
 
 impl Finding {
-    /// All of these must hold: p for yes is the largest of theirs. One that surely does not hold is
-    /// enough for no, but is sought among several: p for no is the smallest times their number. The
-    /// one that decides comes first; one without p-values can decide nothing and counts as 1.
+    /// All of these must hold, so p for yes is the largest of theirs. One that does not hold is
+    /// enough for no, but it is selected among several, so p for no is the smallest times their
+    /// number. The deciding one comes first. One without p-values decides nothing; its p counts as
+    /// 1.
     pub(super) fn all(mut comparisons: Vec<Comparison>, procedures: &[Procedure]) -> Finding {
         let p_of = |c: &Comparison| c.p.unwrap_or(PValues { yes: 1.0, no: 1.0 });
-        // Stable, so that of equal ones the first named stays first.
+        // The sort is stable, so among equal ones the first named stays first.
         comparisons.sort_by(|a, b| p_of(b).yes.total_cmp(&p_of(a).yes));
         let worst = |of: fn(PValues) -> f64, pick: fn(f64, f64) -> f64, start: f64| {
             comparisons.iter().map(|c| of(p_of(c))).fold(start, pick)
@@ -122,7 +123,8 @@ impl Finding {
         self.comparisons.iter().map(|c| c.n).min().unwrap_or(0)
     }
 
-    /// The same found with 2·F₀ in place of F₀: what is not so both ways is open.
+    /// Combines this with the finding for 2·F₀ in place of F₀: if their answers differ, the answer
+    /// is open.
     pub(super) fn repeated(mut self, doubled: &Finding) -> Finding {
         let (once, twice) = (self.p.decision(), doubled.p.decision());
         if once != twice {
@@ -132,7 +134,7 @@ impl Finding {
         self
     }
 
-    /// What it says by itself, not adjusted for the number of claims.
+    /// Its own answer, not adjusted for the number of claims.
     pub fn decision(&self) -> Decision {
         self.p.decision()
     }
@@ -157,7 +159,7 @@ mod tests {
         assert_eq!(of(&[0.001, 0.02]), (Decision::Yes, "0.02".into()));
         assert_eq!(of(&[0.001, 0.3]), (Decision::Open, "0.3".into()));
         assert_eq!(of(&[0.001, 0.99]), (Decision::No, "0.99".into()));
-        // One of three at 0.99 is no rarity.
+        // One of three at 0.99 is not rare.
         assert_eq!(of(&[0.5, 0.99, 0.5]), (Decision::Open, "0.99".into()));
         assert_eq!(Finding::all(Vec::new(), &[]).decision(), Decision::Open);
         let without = Finding::all(

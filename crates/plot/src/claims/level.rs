@@ -42,8 +42,8 @@ impl<'a> Grid<'a> {
     }
 }
 
-/// The level of a row over settings against each other row's. A row that is not there leaves the
-/// part untested, but the rest is shown.
+/// The level of a row over settings against that of each other row. A missing row leaves the part
+/// untested, but the rest is shown.
 pub(super) fn level(e: &Evidence<'_>, t: &Level, score: Score, doubled: bool) -> Found<Finding> {
     let scale = e.scale(score, doubled)?;
     let floor = e.definitions.redraw_variance.of(score);

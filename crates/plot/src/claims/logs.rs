@@ -1,4 +1,4 @@
-//! What the logs say: σ(W̄) of D's layers, and D's losses on held-out images.
+//! Tests on logs: σ(W̄) of D's layers, and D's losses on held-out images.
 
 use super::best::shared;
 use super::evidence::{Evidence, Found, Stop};
@@ -8,22 +8,22 @@ use sngan_experiment::records::LogRecord;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-/// The mean of values over seeds; without an error where they are all the same. `None` for one.
+/// The mean of values over seeds; without an error if all are the same. `None` for one value.
 pub(super) fn estimate(values: &[f64]) -> Option<Estimate> {
     let cell = Cell::of(values, 0.0)?;
     let exact = Estimate { value: cell.mean(), standard_error: 0.0, df: cell.df() };
     Some(cell.estimate().unwrap_or(exact))
 }
 
-/// Welch's difference of means; without an error where neither row varies.
+/// Welch's difference of means; without an error if neither row varies.
 pub(super) fn difference(a: &[f64], b: &[f64]) -> Option<Estimate> {
     let (a, b) = (Cell::of(a, 0.0)?, Cell::of(b, 0.0)?);
     let (value, df) = (a.mean() - b.mean(), a.df() + b.df());
     Some(welch(&a, &b).unwrap_or(Estimate { value, standard_error: 0.0, df }))
 }
 
-/// The σ(W̄) in a window of updates of the layers that fit. The first update's are left out: there
-/// u comes from a random vector, and every layer exceeds 1.
+/// The σ(W̄) of the matching layers in a window of updates. The first update is left out, because
+/// there u comes from a random vector and every layer exceeds 1.
 fn sigmas(
     log: &[LogRecord],
     window: &RangeInclusive<u64>,
@@ -37,7 +37,7 @@ fn sigmas(
         .collect()
 }
 
-/// One number of each seed, made of its σ(W̄) in a window.
+/// One number for each seed, computed from its σ(W̄) in a window.
 fn of_seeds(
     e: &Evidence<'_>,
     (row, setting): (&str, &str),
@@ -54,7 +54,7 @@ fn of_seeds(
     Ok(found.iter().map(|sigmas| of(sigmas)).collect())
 }
 
-/// The share of σ(W̄) near 1 is above another.
+/// The share of σ(W̄) near 1 is above a given share.
 pub(super) fn near_one(
     e: &Evidence<'_>,
     run: (&str, &str),
@@ -143,7 +143,7 @@ fn gaps(
     Ok(gaps)
 }
 
-/// A row's gap is below another's.
+/// A row's gap is below that of another row.
 pub(super) fn overfits_less(
     e: &Evidence<'_>,
     (row, against): (&str, &str),

@@ -25,14 +25,14 @@ use evidence::{Evidence, Stop, TIMINGS};
 use sngan_experiment::benchmark::UpdateTimings;
 use std::collections::BTreeSet;
 
-/// What the records say.
+/// The answer from the records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It holds.
     Yes,
     /// It does not.
     No,
-    /// The runs are too few to tell: other seeds might answer either way.
+    /// There are too few runs to tell: other seeds might give either answer.
     Open,
     /// The records are not enough, and why.
     NotTested(String),
@@ -47,7 +47,7 @@ pub struct PartAnswer {
     pub experiment: String,
     /// The answer.
     pub verdict: Verdict,
-    /// What it rests on; there may be something though it was not tested.
+    /// The results behind it; there may be some even if it was not tested.
     pub finding: Option<Finding>,
 }
 
@@ -60,24 +60,24 @@ pub struct Answer {
     pub text: String,
     /// The answer.
     pub verdict: Verdict,
-    /// The p-values that it follows from: the largest of its parts'. `None` where it was not tested.
+    /// The p-values that decide it: the largest of its parts'. `None` if it was not tested.
     pub p: Option<PValues>,
     /// Whether they are adjusted for the number of claims: at the primary scale.
     pub adjusted: bool,
-    /// Its parts'.
+    /// The answers to its parts.
     pub parts: Vec<PartAnswer>,
 }
 
 /// The answers to claims.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answers {
-    /// What was run, which holds for all answers: a line for each different condition.
+    /// What was run, for all answers: a line for each different condition.
     pub conditions: Vec<String>,
     /// The answers.
     pub answers: Vec<Answer>,
 }
 
-/// What the sweeps and timings say to each claim.
+/// The answer of the sweeps and timings to each claim.
 ///
 /// # Errors
 /// Malformed records.
@@ -92,7 +92,7 @@ pub fn answer(
     for claim in &file.claims {
         let of = |part: &Part| part.answer(definitions, sweeps, timings);
         let parts = claim.parts.iter().map(of).collect::<Result<Vec<_>>>()?;
-        // Timings have no scale: they stand beside the sweeps that are given.
+        // Timings have no scale; they count with the given sweeps.
         let primary = |p: &PartAnswer| match sweeps.iter().find(|c| c.reproduces(&p.experiment)) {
             Some(sweep) => is_primary(sweep),
             None => p.experiment == TIMINGS && sweeps.iter().all(is_primary),
@@ -111,7 +111,7 @@ pub fn answer(
     Ok(Answers { conditions: text::conditions(file, sweeps, timings), answers })
 }
 
-/// Which parts were not tested and why, once each reason.
+/// Which parts were not tested and why; each reason is listed once.
 fn untested(parts: &[PartAnswer]) -> Option<String> {
     let reasons: BTreeSet<&str> = parts
         .iter()
@@ -131,7 +131,7 @@ fn p_of_all(parts: &[PartAnswer]) -> Option<PValues> {
     PValues::largest(parts.iter().filter_map(|p| p.finding.as_ref()).map(|f| f.p))
 }
 
-/// Adjusts what was answered at the primary scale for the number of claims, and decides all.
+/// Adjusts the answers at the primary scale for the number of claims, and decides all claims.
 fn adjust(answers: &mut [Answer], claims: usize) {
     let of_primary: Vec<PValues> =
         answers.iter().filter(|a| a.adjusted).filter_map(|a| a.p).collect();
@@ -161,13 +161,13 @@ impl Part {
         Ok(PartAnswer { says, experiment, verdict, finding })
     }
 
-    /// What its test takes several of.
+    /// What its test needs several of: seeds or rounds.
     fn repeats(&self) -> &'static str {
         if self.experiment == TIMINGS { "round" } else { "seed" }
     }
 }
 
-/// The answer that follows from what was found, if it is enough.
+/// The answer that follows from the results, if they are enough.
 fn verdict(found: &Finding, least: usize, repeats: &str) -> Verdict {
     if !found.missing.is_empty() {
         let reasons: Vec<&str> = found.missing.iter().map(String::as_str).collect();
@@ -215,12 +215,12 @@ impl std::fmt::Display for Verdict {
 }
 
 impl Answer {
-    /// The answer, without the reasons that stand beside its parts.
+    /// The answer, without the reasons that are listed with its parts.
     pub fn verdict_text(&self) -> &'static str {
         let said = |word| self.parts.iter().any(|p| p.verdict.word() == word);
         match self.verdict {
             Verdict::NotTested(_) => "not tested",
-            // No number of seeds might bring these together.
+            // More seeds might not make these agree.
             Verdict::Open if said("yes") && said("no") => "open: its parts disagree",
             Verdict::Yes | Verdict::No | Verdict::Open => self.verdict.word(),
         }
@@ -228,7 +228,7 @@ impl Answer {
 }
 
 impl Answers {
-    /// Those with these numbers, or all where none is named. What is left out still counts in the
+    /// The claims with these numbers, or all if none is given. Omitted claims still count in the
     /// adjustment for the number of claims.
     ///
     /// # Errors
@@ -243,7 +243,7 @@ impl Answers {
         Ok(self)
     }
 
-    /// Those with a part about this experiment.
+    /// The claims with a part about this experiment.
     #[must_use]
     pub fn about(mut self, experiment: &str) -> Answers {
         self.answers.retain(|a| a.parts.iter().any(|p| p.experiment == experiment));

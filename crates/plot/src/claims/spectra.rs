@@ -34,7 +34,7 @@ pub(super) fn concentrates(
     Ok(finding)
 }
 
-/// ln of a layer's stable rank of each seed in its setting.
+/// ln of a layer's stable rank, for each seed in its setting.
 fn ranks(e: &Evidence<'_>, best: &Best<'_>, weights: &str, layer: &str) -> Found<Vec<f64>> {
     let mut ranks = Vec::new();
     for (seed, setting) in best.seeds.iter().zip(&best.settings) {

@@ -62,7 +62,7 @@ pub(super) struct Concentrates {
 }
 
 impl Test {
-    /// What the records say.
+    /// The finding from the records.
     pub(super) fn decide(&self, e: &Evidence<'_>) -> Found<Finding> {
         let twice = |metric: &Option<Score>, of: &dyn Fn(Score, bool) -> Found<Finding>| {
             let score = metric.unwrap_or(e.definitions.metric);

@@ -1,4 +1,4 @@
-//! The answers in words: what was run, a table, and what its intervals are worth.
+//! The answers in words: what was run, a table, and how often its intervals cover.
 
 use super::definitions::ClaimsFile;
 use super::evidence::TIMINGS;
@@ -10,8 +10,8 @@ use sngan_experiment::benchmark::UpdateTimings;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Under what the records were made that claims are answered from: one line where that is the same
-/// for all experiments, else a line for each that differs, with its experiments.
+/// The conditions of the records behind the answers: one line if they are the same for all
+/// experiments, else a line for each different condition, with its experiments.
 pub(super) fn conditions(
     file: &ClaimsFile,
     sweeps: &[ScoredSweep],
@@ -41,7 +41,7 @@ pub(super) fn conditions(
     lines
 }
 
-/// A number with three digits after the point, or with three in all where it is small.
+/// A number with three digits after the point, or with three significant digits if it is small.
 fn number(x: f64) -> String {
     match x.abs() {
         0.0 | 0.1.. => format!("{x:.3}"),
@@ -80,7 +80,7 @@ pub(crate) fn columns(c: &Comparison) -> [String; 4] {
     [value_text(c), c.needs_text(), interval_text(c), c.n.to_string()]
 }
 
-/// What the answers mean and what their intervals are worth, once for all.
+/// What the answers mean and how often their intervals cover, said once for all of them.
 pub(crate) fn notes(answers: &Answers) -> Vec<String> {
     let adjusted = answers.answers.iter().any(|a| a.adjusted);
     let holm = if adjusted {

@@ -8,11 +8,11 @@ use crate::statistics::{Claimed, Estimate, slope};
 use serde::Deserialize;
 use sngan_experiment::RunSpec;
 
-/// The key of a spec that a slope is taken against, on a logarithmic scale.
+/// The spec key that a slope is taken against, on a logarithmic scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Key {
-    /// D updates for one of G.
+    /// D updates per G update.
     NDis,
     /// Size of the standard CNN's last convolution.
     LastConvFactor,
@@ -48,7 +48,7 @@ struct Trend<'a> {
     slope: Estimate,
     /// ln of the largest over the smallest value of the key.
     range: f64,
-    /// Seeds of the value that has fewest.
+    /// Number of seeds of the value that has fewest.
     seeds: usize,
 }
 

@@ -13,11 +13,11 @@ const RESIDUAL: i32 = 96 * DENSITY;
 const SHORTCUT: i32 = 264 * DENSITY;
 const TOP: i32 = 70 * DENSITY;
 
-/// Whose blocks are drawn; the second has one that the first lacks.
+/// The networks whose blocks are drawn; the second has one that the first lacks.
 const CIFAR10: Architecture = Architecture::ResnetCifar10;
 const STL10: Architecture = Architecture::ResnetStl10;
 
-/// A block and where it stands.
+/// A block with its title and the text of its input.
 struct Drawn {
     title: String,
     input: String,
@@ -45,7 +45,8 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     Ok(Rendered::Written(paths))
 }
 
-/// G's block, and of D's the first, one that halves the side, one that keeps it, and one that keeps it and has more channels.
+/// G's block, and four of D's: the first, one that halves the side, one that keeps it, and one that
+/// keeps it and has more channels.
 fn blocks() -> Result<Vec<Drawn>> {
     let layers =
         |architecture: Architecture| architecture.layers(&Sizes::new(architecture.paper_side(), 1));
@@ -78,7 +79,7 @@ fn shape([channels, height, width]: [usize; 3]) -> String {
     format!("{channels}×{height}×{width}")
 }
 
-/// What a branch's boxes say, from the input on.
+/// The text of a branch's boxes, from the input on.
 fn boxes(steps: &[Step]) -> Vec<String> {
     let mut texts = Vec::new();
     for step in steps {

@@ -57,7 +57,7 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     })
 }
 
-/// How many images D's loss is of: records differ in it by their age.
+/// The number of images behind D's loss, which depends on the age of a record.
 fn images(c: &ScoredSweep) -> Result<String> {
     let mut counts = BTreeSet::new();
     for run in &c.runs {
@@ -72,7 +72,8 @@ fn images(c: &ScoredSweep) -> Result<String> {
 
 type Loss = fn(&LogRecord) -> Option<f64>;
 
-/// The sweep with the runs of the paper's figure alone: the standard CNN's, without Frobenius normalization, whose collapse Table 7 reports.
+/// The sweep with only the runs of the paper's figure: the standard CNN's, without Frobenius
+/// normalization, whose collapse Table 7 reports.
 fn shown(c: &ScoredSweep) -> ScoredSweep {
     let mut c = c.clone();
     c.runs.retain(|r| {
@@ -82,7 +83,7 @@ fn shown(c: &ScoredSweep) -> ScoredSweep {
     c
 }
 
-/// Two series a row: D's loss on images it is trained on, and on images it is not.
+/// Two series per row: D's loss on training images and on held-out images.
 fn losses(c: &ScoredSweep) -> Result<Vec<Series>> {
     let parts: [(Stroke, Loss); 2] =
         [(Stroke::Full, |r| r.critic_train), (Stroke::Dashed, |r| r.critic_held_out)];

@@ -1,5 +1,5 @@
-//! How many directions each convolution of D uses, over the updates and by method: Figure 3's question, asked all along the training. Not in
-//! the paper.
+//! How many directions each convolution of D uses, over the updates and by method: Figure 3's
+//! question, throughout the training. Not in the paper.
 
 use super::learning_curve::updates_axis;
 use super::logs::Logs;

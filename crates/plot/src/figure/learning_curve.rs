@@ -46,7 +46,7 @@ fn render(request: &Materials<'_>, stem: &str, title: &str) -> Result<Rendered> 
             }
         }
     }
-    // What holds for all panels names none.
+    // Lines that apply to all panels name none.
     let named = |(note, of): (String, Vec<&str>)| {
         if of.len() < letters.len() { of.concat() + &note } else { note }
     };
@@ -151,7 +151,7 @@ fn published_rows(conditioning: Conditioning) -> Result<Vec<paper::ImageNetRow>>
     Ok(paper::imagenet()?.into_iter().filter(|row| row.model == model).collect())
 }
 
-/// What is published of the networks of a sweep, and whether it can be compared.
+/// The published results for a sweep's networks, and whether they can be compared.
 fn published(c: &ScoredSweep) -> Result<Vec<String>> {
     let not = if c.comparable(Metric::Is) { "" } else { ", not comparable" };
     let rows = published_rows(conditioning(c))?;
@@ -162,7 +162,7 @@ fn published(c: &ScoredSweep) -> Result<Vec<String>> {
         let similarity = row
             .intra_class_ms_ssim
             .map_or_else(String::new, |s| format!(" (intra-class MS-SSIM {s})"));
-        // In brackets stands where numbers are from that are not shown.
+        // Brackets hold the source of numbers that are not shown.
         let source = row.source.split(" (").next().unwrap_or_default();
         format!(
             "Published for ImageNet{not}: {} has {} after {} updates{similarity}; from: {source}.",

@@ -1,4 +1,4 @@
-//! The logs of a setting's runs, row by row: what figures over the updates are drawn from.
+//! The logs of a setting's runs, row by row: the data of figures over the updates.
 
 use crate::scored::{Run, ScoredSweep};
 use sngan_experiment::records::LogRecord;

@@ -1,4 +1,5 @@
-//! Figure 14: sets of squared singular values that a normalization admits. How the paper draws them is unsaid; here uniformly from the set.
+//! Figure 14: sets of squared singular values that a normalization admits. The paper does not say
+//! how it draws them; here they are drawn uniformly from the set.
 
 use crate::artefact::Materials;
 use crate::canvas::DENSITY;

@@ -17,8 +17,9 @@ const IN_CELL: u32 = 4;
 /// The same of Figure 7.
 const IN_FIGURE_7: u32 = 8;
 
-/// The runs whose samples figures draw, and how many in a row and a column: of each row and setting the lowest seed, and where Figure 7 is made
-/// from the experiment all of SN's, of which it takes the best.
+/// The runs whose samples figures draw, and the images in a row and a column: for each row and
+/// setting the lowest seed. If Figure 7 is made from the experiment, also all of SN's runs, of
+/// which the figure takes the best.
 pub(crate) fn drawn<'a>(
     plan: &PlanRecord,
     runs: &'a [Arc<RunRecords>],
@@ -66,7 +67,7 @@ fn settings(
         c.runs.iter().any(|r| r.spec.label == label && r.spec.family() == method)
     };
     let labels = c.labels();
-    // The paper's order, which is another in each of its figures.
+    // The paper's order, which differs between its figures.
     let rows: Vec<&str> =
         methods.iter().flat_map(|m| labels.iter().copied().filter(|l| is_of(l, *m))).collect();
     let settings = c.settings();

@@ -1,4 +1,4 @@
-//! Figures 4 and 11: SN's inception score and another method's against one key of the spec.
+//! Figures 4 and 11: Inception score of SN and another method against one key of the spec.
 
 use crate::artefact::Materials;
 use crate::canvas::DENSITY;
@@ -9,7 +9,7 @@ use sngan_experiment::method::{Method, Setting};
 use sngan_experiment::records::Metric;
 use sngan_experiment::{RunSpec, settings};
 
-/// What one of the figures has of its own.
+/// What differs between the figures.
 struct Figure {
     stem: &'static str,
     title: &'static str,
@@ -19,12 +19,12 @@ struct Figure {
     field: &'static str,
     /// What one curve's runs share: the setting's values but for the key.
     setting: fn(&RunSpec) -> [f64; 4],
-    /// What of the setting's values a curve does not keep, for the title.
+    /// The setting's values that vary along a curve, for the title.
     aside: &'static str,
     methods: [Method; 2],
-    /// The paper's range of scores; stands where ours can be beside the paper's.
+    /// The paper's range of scores, used if ours can be compared with the paper's.
     range: (f64, f64),
-    /// What the paper shows, for it prints no numbers.
+    /// What the paper's figure shows, because the paper prints no numbers.
     papers: &'static str,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn fig4(request: &Materials<'_>) -> Result<Rendered> {
     figure.render(request)
 }
 
-/// Updates of D for one of G: the paper's weight normalization falls with their number.
+/// Updates of D per update of G: the paper's weight normalization falls with their number.
 pub(crate) fn fig11(request: &Materials<'_>) -> Result<Rendered> {
     let figure = Figure {
         stem: "fig11",
@@ -114,7 +114,8 @@ impl Figure {
         settings
     }
 
-    /// What a curve's setting is called: the first of the named ones that have its values, the key's aside, else as its runs are.
+    /// The name of a curve's setting: the first named one that has its values apart from the key,
+    /// else the name its runs have.
     fn setting_name(&self, c: &ScoredSweep, setting: [f64; 4]) -> String {
         let of = |s: &Setting| {
             let Setting { lr, beta1, beta2, n_dis } = *s;
@@ -168,7 +169,7 @@ impl Figure {
     }
 }
 
-/// What a caption says of the runs that have no score because they diverged.
+/// A caption's line about the runs that have no score because they diverged.
 fn diverged(c: &ScoredSweep) -> String {
     match c.runs.iter().filter(|r| r.diverged()).count() {
         0 => String::new(),

@@ -1,4 +1,4 @@
-//! Figures 1 and 2, and the same of other metrics: a dot for each setting, grouped by method.
+//! Figures 1 and 2, and the same for other metrics: a dot for each setting, grouped by method.
 
 use crate::artefact::Materials;
 use crate::chart::{color, method_color};
@@ -20,7 +20,7 @@ struct Scores {
     id: String,
     metric: Metric,
     scale: Scale,
-    /// What the paper has of it.
+    /// The paper's numbers for it.
     paper: Option<Papers>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn fid(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| scores.render(c, request.folder))
 }
 
-/// The same of every other metric that runs have scores in, a figure each; nothing where there is none.
+/// The same for every other metric with scores, one figure each; none if there are no others.
 pub(crate) fn others(request: &Materials<'_>) -> Result<Rendered> {
     let mut written = Vec::new();
     for c in request.sweeps {
@@ -95,7 +95,7 @@ impl Scores {
         let marks = self.marks(c, &labels)?;
         let mark =
             |label: &str| marks.iter().find(|m| on_axis && m.label == label).map(|m| m.value);
-        // One axis is for one size: a row of another says so.
+        // An axis is for one size; a row of another size says so.
         let all = sizes_of(&c.runs.iter().collect::<Vec<_>>());
         let sizes = |label: &str| {
             let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
@@ -107,7 +107,7 @@ impl Scores {
         };
         let methods: BTreeSet<&str> =
             labels.iter().filter_map(|l| c.method(l)).map(Method::name).collect();
-        // A method's own colour, unless several rows are of one.
+        // A method's own color, unless several rows belong to one method.
         let color_of = |i: usize, label: &str| match c.method(label) {
             Some(method) if methods.len() == labels.len() => method_color(method),
             _ => color(i),
@@ -143,14 +143,15 @@ impl Scores {
         format!("{words} of each method in each setting ({better} is better)")
     }
 
-    /// One value a seed; the spread of a single run is the score's own.
+    /// One value per seed; the spread of a single run is that of its score.
     fn dot(&self, runs: &[&Run]) -> Dot {
         let values: Vec<f64> = runs.iter().filter_map(|r| r.last(self.metric)).collect();
         let best: Vec<f64> = runs.iter().filter_map(|r| r.best(self.metric)).collect();
         Dot {
             spread: runs.iter().find_map(|r| r.score(self.metric)?.std).unwrap_or(0.0),
             diverged: runs.iter().filter(|r| r.diverged()).count(),
-            // The mean of the seeds' best scores during training, where it is not that of the last ones.
+            // The mean of the seeds' best scores during training, if it differs from that of the
+            // last ones.
             best: (best != values).then(|| mean(&best)),
             values,
         }
@@ -172,7 +173,8 @@ impl Scores {
         Ok(marks)
     }
 
-    /// The paper's values: what the black marks are, or, where its backbone is another, the numbers beside the plot.
+    /// The paper's values: the meaning of the black marks or, if its backbone is another, the
+    /// numbers beside the plot.
     fn foot(&self, c: &ScoredSweep, marks: &[PapersBest<'_>], on_axis: bool) -> Vec<String> {
         let (Some(dataset), Some(papers)) = (c.paper_dataset(), &self.paper) else {
             return Vec::new();

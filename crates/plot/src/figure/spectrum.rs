@@ -10,7 +10,7 @@ use sngan_experiment::method::Method;
 use sngan_experiment::records::{SpectrumRecord, stable_rank};
 use std::path::Path;
 
-/// WC's raw weights, WN's and SN's normalized ones, as the paper has it.
+/// WC's raw weights, and the normalized weights of WN and SN, as in the paper.
 const CURVES: [(Method, &str); 3] = [
     (Method::WeightClipping, "raw"),
     (Method::WeightNorm, "normalized"),

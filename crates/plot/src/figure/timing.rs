@@ -1,4 +1,4 @@
-//! Figure 10: wall time of 100 generator updates, by method.
+//! Figure 10: wall-clock time of 100 generator updates, by method.
 
 use crate::artefact::Materials;
 use crate::bars::{Bar, BarChart, Group};

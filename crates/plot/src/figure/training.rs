@@ -1,5 +1,6 @@
-//! How the training went: losses, D(x) − D(G(z)), penalty and gradient norms of every method of a setting, over the updates. A critic that
-//! passes nothing on shows here, not in its scores. Not in the paper.
+//! Training curves: losses, D(x) − D(G(z)), penalty and gradient norms of every method of a
+//! setting, over the updates. A critic without a gradient shows here, not in its scores. Not in the
+//! paper.
 
 use super::learning_curve::updates_axis;
 use super::logs::Logs;
@@ -15,10 +16,10 @@ use std::path::Path;
 /// A named curve of a panel.
 type Curve = (&'static str, fn(&LogRecord) -> Option<f64>);
 
-/// A column of panels, one a row of the sweep.
+/// A column of panels, one per row of the sweep.
 struct Column {
     label: &'static str,
-    /// Where the axis turns from linear to logarithmic: values far smaller are 0 to the reader.
+    /// Where the axis changes from linear to logarithmic; much smaller values look like 0.
     linear: f64,
     /// Whether all panels share one y axis, so that methods can be compared.
     shared: bool,
@@ -29,7 +30,7 @@ const COLUMNS: [Column; 4] = [
     Column {
         label: "losses",
         linear: 1.0,
-        // Losses of different kinds have nothing in common.
+        // Losses of different kinds are not comparable.
         shared: false,
         curves: &[("D", |r| r.loss_d), ("G", |r| r.loss_g)],
     },
@@ -57,7 +58,7 @@ const COLUMNS: [Column; 4] = [
     },
 ];
 
-/// Writes `training_A` and so on, one figure a setting.
+/// Writes `training_A` and so on, one figure per setting.
 pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| {
         let mut written = Vec::new();
@@ -111,7 +112,7 @@ fn one(c: &ScoredSweep, setting: &str, folder: &Path) -> Result<Rendered> {
     chart.render(folder)
 }
 
-/// The series of a panel: none where nothing was logged.
+/// The series of a panel: none if nothing was logged.
 fn curves(logs: &Logs<'_>, column: &Column) -> Vec<Series> {
     let mut series = Vec::new();
     for (name, value) in column.curves {
@@ -162,7 +163,7 @@ fn notes(c: &ScoredSweep, logs: &[Logs<'_>]) -> Vec<String> {
     notes
 }
 
-/// A setting's name as a part of a file's.
+/// A setting's name as a part of a file name.
 fn slug(setting: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
     setting.chars().map(plain).collect::<String>().to_lowercase()

@@ -1,4 +1,5 @@
-//! A collection: a sweep's records as a handful of Parquet files, for the road and for other programs. docs/records.md is their schema.
+//! A collection: a sweep's records as a few Parquet files, for transfer and for other programs.
+//! docs/records.md describes their schema.
 
 use super::columns::{Frame, Table};
 use super::{RunRecords, Samples, SweepRecords, tables};
@@ -32,7 +33,8 @@ pub(super) fn is_one(path: &Path) -> bool {
     path.join(MANIFEST).exists()
 }
 
-/// Writes `sweep` as a collection into `folder`, replacing one that is there; returns its files. A kind of record that no run has gets no file.
+/// Writes `sweep` as a collection into `folder`, replacing an existing one; returns its files. A
+/// kind of record that no run has gets no file.
 ///
 /// The samples are those that figures draw.
 ///
@@ -61,7 +63,7 @@ pub fn collect_into(sweep: &SweepRecords, folder: &Path) -> Result<Vec<PathBuf>>
         written.push(folder.join(name));
         atomic::write(&folder.join(name), bytes)?;
     }
-    // Written last: files that do not fit it were cut short, or do not belong together.
+    // Written last: files that do not match it were cut short, or do not belong together.
     let manifest = Manifest { version: FORMAT_VERSION, files: hashes };
     atomic::write_json(&folder.join(MANIFEST), &manifest)?;
     written.push(folder.join(MANIFEST));
@@ -131,10 +133,10 @@ pub(super) fn read(folder: &Path) -> Result<SweepRecords> {
     Ok(sweep)
 }
 
-/// A file's bytes, which must be those that were written with the others.
+/// A file's bytes, which must have the recorded hash.
 fn checked(folder: &Path, name: &str, expected: &str) -> Result<Vec<u8>> {
     let path = folder.join(name);
-    // The name came from a file.
+    // The name came from a file, so it is not trusted.
     if Path::new(name).file_name() != Some(name.as_ref()) {
         return Err(Error::collection(
             &folder.join(MANIFEST),

@@ -142,7 +142,7 @@ impl Frame {
         Ok(values.iter().map(|v| v.map(str::to_string)).collect())
     }
 
-    /// Text that no row lacks.
+    /// Text without null.
     pub(super) fn names(&self, name: &str) -> Result<Vec<String>> {
         let lacks = || self.error(format!("a row has no `{name}`"));
         self.text(name)?.into_iter().map(|v| v.ok_or_else(lacks)).collect()
@@ -152,7 +152,7 @@ impl Frame {
         Ok(self.column(name)?.u64().map_err(|e| self.error(e))?.iter().collect())
     }
 
-    /// Whole numbers that no row lacks.
+    /// Whole numbers without null.
     pub(super) fn counts(&self, name: &str) -> Result<Vec<u64>> {
         let lacks = || self.error(format!("a row has no `{name}`"));
         self.whole(name)?.into_iter().map(|v| v.ok_or_else(lacks)).collect()

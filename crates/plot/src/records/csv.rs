@@ -6,7 +6,8 @@ use polars::prelude::{CsvWriter, SerWriter};
 use sngan_experiment::atomic;
 use std::path::{Path, PathBuf};
 
-/// Writes the tables of `sweep` into `folder` as CSV; returns the files. A kind of record that no run has gets none.
+/// Writes the tables of `sweep` into `folder` as CSV; returns the files. A kind of record that no
+/// run has gets no file.
 ///
 /// # Errors
 /// A file that cannot be written.

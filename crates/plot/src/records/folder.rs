@@ -11,7 +11,7 @@ pub(super) fn read(out: &Path) -> Result<SweepRecords> {
     if out.is_file() {
         return Err(Error::NoFolder { path: out.into() });
     }
-    // A collection that lost its list must not be taken for a sweep without runs.
+    // A collection without its `collection.json` must not be taken for a sweep without runs.
     if out.join("runs.parquet").exists() && !out.join("runs").exists() {
         return Err(Error::collection(
             &out.join(run_dir::COLLECTION),
@@ -33,7 +33,7 @@ pub(super) fn read(out: &Path) -> Result<SweepRecords> {
 /// What a sweep's folder is for.
 ///
 /// # Errors
-/// [`Error::Plan`] where its file is not there or not whole.
+/// [`Error::Plan`] if its file is missing or malformed.
 pub(crate) fn plan(out: &Path) -> Result<PlanRecord> {
     let path = out.join("plan.json");
     run_dir::read_json(&path).map_err(|e| match e {
@@ -43,7 +43,7 @@ pub(crate) fn plan(out: &Path) -> Result<PlanRecord> {
     })
 }
 
-/// The untrained generator's scores in a sweep's folder; none in those from before they were taken.
+/// The untrained generator's scores in a sweep's folder; empty in older sweeps.
 pub(crate) fn untrained(out: &Path) -> Result<Vec<ScoreRecord>> {
     Ok(run_dir::untrained(out)?)
 }
@@ -51,7 +51,7 @@ pub(crate) fn untrained(out: &Path) -> Result<Vec<ScoreRecord>> {
 fn run(dir: &RunDir) -> Result<RunRecords> {
     let spec = dir.spec()?;
     let kept = dir.provenance_path().exists();
-    // An earlier grid must not stand beside finished runs.
+    // An earlier grid must not appear beside finished runs.
     let samples = dir.sample_path(spec.gen_updates);
     Ok(RunRecords {
         name: dir.name(),

@@ -1,4 +1,4 @@
-//! A sweep's records, wherever they lie: in the folders of its runs, or gathered in a collection of Parquet files.
+//! A sweep's records, from the folders of its runs or from a collection of Parquet files.
 
 mod collection;
 mod columns;
@@ -21,7 +21,7 @@ use sngan_experiment::records::{
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Everything that a sweep left behind but its weights.
+/// All records of a sweep, without weights.
 #[derive(Debug, Clone)]
 pub struct SweepRecords {
     /// The folder that they were read from.
@@ -30,13 +30,13 @@ pub struct SweepRecords {
     pub plan: PlanRecord,
     /// Scores of real data.
     pub real: Vec<ScoreRecord>,
-    /// Scores of the untrained generator; empty in sweeps from before they were taken.
+    /// Scores of the untrained generator; empty in older sweeps.
     pub untrained: Vec<ScoreRecord>,
     /// Runs in the plan's order; those that have not begun are left out.
     pub runs: Vec<Arc<RunRecords>>,
 }
 
-/// Everything that a run left behind but its weights.
+/// All records of a run, without weights.
 #[derive(Debug, Clone)]
 pub struct RunRecords {
     /// The run folder's name.
@@ -45,7 +45,7 @@ pub struct RunRecords {
     pub place: PathBuf,
     /// Its spec.
     pub spec: RunSpec,
-    /// What made it; `None` where that was not kept.
+    /// What made it; `None` if that was not recorded.
     pub provenance: Option<Provenance>,
     /// Its status, `None` before the first checkpoint.
     pub status: Option<StatusRecord>,
@@ -61,7 +61,8 @@ pub struct RunRecords {
     pub samples: Option<Samples>,
 }
 
-/// A picture with a grid of samples: 64 of them in a run's folder, in a collection those that figures draw.
+/// A picture with a grid of samples: 64 of them in a run's folder; in a collection, those that
+/// figures draw.
 #[derive(Debug, Clone)]
 pub enum Samples {
     /// The PNG file of a run's folder.
@@ -74,7 +75,7 @@ impl Samples {
     /// The picture.
     ///
     /// # Errors
-    /// [`Error::Image`] where it cannot be decoded.
+    /// [`Error::Image`] if it cannot be decoded.
     pub fn decode(&self) -> Result<RgbImage> {
         let (path, decoded) = match self {
             Samples::File(path) => (path, image::open(path)),

@@ -1,4 +1,4 @@
-//! Each kind of record as a table, and back: a kind's writer and reader stand together.
+//! Each kind of record as a table, and back. Each kind's writer and reader are next to each other.
 
 use super::columns::{Frame, Table};
 use super::{RunRecords, SweepRecords};
@@ -19,7 +19,7 @@ pub(super) type Runs = BTreeMap<String, RunRecords>;
 /// Adds what a table holds to a sweep or its runs.
 type Reader = fn(&Frame, &mut SweepRecords, &mut Runs) -> Result<()>;
 
-/// The tables by name, `runs` first, which the others' rows belong to.
+/// The tables by name. `runs` comes first, because the rows of the others belong to its rows.
 pub(super) const READERS: &[(&str, Reader)] = &[
     ("runs", read_runs),
     ("log", read_log),
@@ -62,7 +62,7 @@ fn from_word<T: DeserializeOwned>(frame: &Frame, text: &str) -> Result<T> {
     serde_json::from_value(text.into()).map_err(|e| frame.error(e))
 }
 
-/// How the runs stand, the keys of the specs that tables show, and the whole spec and provenance.
+/// The runs' status, the spec keys that tables show, and the whole spec and provenance.
 fn runs(sweep: &SweepRecords, name: &str) -> Result<Table> {
     let definition = definitions()?.dead_critic;
     let mut table = Table::default();
@@ -202,7 +202,8 @@ const LAYER_CELLS: &[LayerCell] = &[
     ("stable_rank", |r| &r.stable_rank, |r| &mut r.stable_rank),
 ];
 
-/// The log's numbers of D's layers, a row for each layer of each logged update: empty where it was not kept, NaN where it was not finite.
+/// The log's numbers of D's layers, a row for each layer of each logged update: null if not
+/// recorded, NaN if not finite.
 fn layers(sweep: &SweepRecords, name: &str) -> Table {
     let mut table = Table::default();
     for run in &sweep.runs {
@@ -228,7 +229,7 @@ fn read_layers(frame: &Frame, _: &mut SweepRecords, runs: &mut Runs) -> Result<(
         LAYER_CELLS.iter().map(|(name, _, _)| frame.real(name)).collect::<Result<Vec<_>>>()?;
     for (i, name) in names.iter().enumerate() {
         let log = &mut run(runs, frame, name)?.log;
-        // Rows are sorted by update, as the log's are.
+        // Rows are sorted by update, like the log.
         let at = log.partition_point(|r| r.gen_update < updates[i]);
         let record = log.get_mut(at).filter(|r| r.gen_update == updates[i]).ok_or_else(|| {
             frame.error(format!("run `{name}`: update {} is not in log.parquet", updates[i]))

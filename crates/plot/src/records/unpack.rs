@@ -5,11 +5,12 @@ use crate::{Error, Result};
 use sngan_experiment::{RunDir, atomic, run_dir};
 use std::path::Path;
 
-/// Makes the sweep's folder `out` again, with a folder for each run: everything but checkpoints, so that finished runs count as such and others
-/// begin anew. Records are written as today's versions.
+/// Restores the sweep's folder `out`, with a folder for each run: everything but checkpoints.
+/// Finished runs count as finished; others start from the beginning. Records are written in today's
+/// versions.
 ///
 /// # Errors
-/// `out` that is there already, or a file that cannot be written.
+/// An existing `out`, or a file that cannot be written.
 pub fn unpack(sweep: &SweepRecords, out: &Path) -> Result<()> {
     if out.exists() {
         return Err(Error::Occupied { path: out.into() });
@@ -48,7 +49,7 @@ fn run(run: &RunRecords, dir: &RunDir) -> Result<()> {
     Ok(atomic::write(&path, bytes)?)
 }
 
-/// A file of JSON lines; none for no lines.
+/// A file of JSON lines; no file without lines.
 fn lines<T: serde::Serialize>(path: &Path, rows: &[T]) -> Result<()> {
     if !rows.is_empty() {
         run_dir::write_lines(path, rows)?;

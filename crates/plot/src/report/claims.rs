@@ -4,7 +4,7 @@ use super::html::{escape, paragraph};
 use crate::claims::{Answer, Answers, Comparison, PartAnswer, columns, notes};
 use std::fmt::Write;
 
-/// What was run, every claim with its parts, and what the intervals are worth.
+/// What was run, every claim with its parts, and how often the intervals cover.
 pub(super) fn body(answers: &Answers) -> String {
     if answers.answers.is_empty() {
         return paragraph("No claim of the paper is about this experiment.");

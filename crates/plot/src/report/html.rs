@@ -1,9 +1,9 @@
-//! Text and tables as HTML. Every word from records passes [`escape`].
+//! Text and tables as HTML. All text from records passes through [`escape`].
 
 use crate::table::Grid;
 use std::fmt::Write;
 
-/// Text that holds no markup any more.
+/// Text with its markup escaped.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -47,7 +47,7 @@ pub(super) fn table(grid: &Grid) -> String {
     text + "</tbody></table></div>\n"
 }
 
-/// A section with a heading that links can reach.
+/// A section with a heading that can be linked to.
 pub(super) fn section(id: &str, title: &str, body: &str) -> String {
     format!("<section id=\"{id}\"><h2>{}</h2>\n{body}</section>\n", escape(title))
 }

@@ -1,4 +1,5 @@
-//! One page per experiment that needs nothing beside it: claims first, then figures, scores beside the paper's, specs and provenance.
+//! One self-contained page per experiment: claims first, then figures, scores beside the paper's,
+//! specs and provenance.
 
 mod claims;
 mod html;
@@ -66,7 +67,7 @@ fn page(
     ))
 }
 
-/// How many runs have a dead critic, and what that is.
+/// How many runs have a dead critic, and what that means.
 fn dead_critics(c: &ScoredSweep) -> Result<String> {
     let judged = c.runs.iter().filter(|r| r.critic.is_some()).count();
     let unknown = c.runs.iter().filter(|r| r.may_have_dead_critic()).count();
@@ -153,7 +154,7 @@ fn figures_body(
                 for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "svg")) {
                     let svg =
                         std::fs::read_to_string(path).map_err(ExperimentError::io("read", path))?;
-                    // Curves and bars can be turned dark; photographs cannot.
+                    // Curves and bars can be inverted for dark mode; photographs cannot.
                     let kind = if svg.contains("<image") { "photo" } else { "plot" };
                     let name = path
                         .file_name()
@@ -192,7 +193,7 @@ fn scores_body(c: &ScoredSweep) -> Result<String> {
     Ok(text)
 }
 
-/// One row a run.
+/// One row per run.
 fn runs(c: &ScoredSweep) -> Grid {
     let mut grid = Grid::new("", &["method", "setting", "seed", "updates", "status"]);
     let metrics = c.metrics();

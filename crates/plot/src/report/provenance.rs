@@ -7,7 +7,7 @@ use serde_json::Value;
 use sngan_experiment::{RunSpec, built_in};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The specs' values, those that all runs share first; the machines; the command.
+/// The specs' values, with those that all runs share first; the machines; the command.
 pub(super) fn body(c: &ScoredSweep) -> Result<String> {
     let (shared, differing) = specs(c);
     let mut text = paragraph("To run it again:");
@@ -30,7 +30,7 @@ pub(super) fn body(c: &ScoredSweep) -> Result<String> {
     Ok(text)
 }
 
-/// How many of the runs the command does not make any more, where it is a built-in experiment's.
+/// How many of the runs the command no longer makes, if it is for a built-in experiment.
 fn differing_from_today(c: &ScoredSweep) -> Option<String> {
     let file = built_in(&c.plan.name)?.ok()?;
     let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
@@ -72,7 +72,7 @@ fn specs(c: &ScoredSweep) -> (Grid, Grid) {
     (shared, differing)
 }
 
-/// What produced the runs, each distinct maker once; a run that several makers had a part in counts for each.
+/// What produced the runs, each distinct maker once; a run with several makers counts for each.
 fn machines(c: &ScoredSweep) -> Grid {
     let mut counts: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     for p in c.runs.iter().filter_map(|r| r.records.provenance.as_ref()) {

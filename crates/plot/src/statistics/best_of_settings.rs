@@ -1,11 +1,11 @@
-//! A row at its best setting, without taking the luck of the choice for merit.
+//! A row at its best setting, without counting the luck of the choice as merit.
 
 use super::mean;
 
 /// What a row reaches at settings chosen by other seeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BestOfSettings {
-    /// θ_j, one a seed: y of seed j in the setting that is best by the other seeds' mean.
+    /// θ_j, one per seed: y of seed j in the setting that is best by the other seeds' mean.
     pub theta: Vec<f64>,
     /// That setting of each seed.
     pub settings: Vec<usize>,
@@ -14,13 +14,13 @@ pub struct BestOfSettings {
 /// The values θ of a row, from y by setting and seed: `y[s][j]` is of seed j in setting s, lower
 /// being better.
 ///
-/// The setting with the least mean has it in part by luck, and its own values tell that luck
-/// again. A value of a seed that had no say in the choice does not, so each θ_j is unbiased for
-/// the row at a setting chosen by one seed fewer. The θ of two rows make two [`Cell`]s to be
-/// compared with [`welch`]; they share the seeds they were chosen by, which makes the interval too
-/// short where settings are about equal ([`COVERED`]). Of settings with one mean the first is
-/// taken. `None` without settings, for fewer than two seeds or settings of unequal numbers of
-/// seeds, and for values that are not finite.
+/// The setting with the smallest mean has it partly by luck, and its own values repeat that luck. A
+/// value of a seed that was not used in the choice does not, so each θ_j is unbiased for the row at
+/// a setting chosen by one seed fewer. The θ of two rows make two [`Cell`]s to be compared with
+/// [`welch`]. The θ share the seeds they were chosen by, which makes the interval too short if
+/// settings are about equal ([`COVERED`]). Among settings with equal means the first is taken.
+/// `None` without settings, for fewer than two seeds, for settings with unequal numbers of seeds,
+/// and for values that are not finite.
 ///
 /// [`Cell`]: super::Cell
 /// [`welch`]: super::welch
@@ -36,7 +36,7 @@ pub fn best_of_settings(y: &[Vec<f64>]) -> Option<BestOfSettings> {
     Some(BestOfSettings { theta, settings })
 }
 
-/// The setting with the least mean over the seeds but `left_out`.
+/// The setting with the smallest mean over the seeds except `left_out`.
 fn best_without(y: &[Vec<f64>], left_out: usize) -> Option<usize> {
     let others = |values: &[f64]| mean(&[&values[..left_out], &values[left_out + 1..]].concat());
     let means = y.iter().map(|values| others(values)).enumerate();
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_seed_has_no_say_in_its_own_setting() {
-        // Seed 0 alone makes the first setting look best; of it the second is taken.
+        // Only seed 0 makes the first setting look best; for seed 0 the second is taken.
         let y = [vec![-9.0, 2.0, 2.0], vec![1.0, 1.0, 1.0]];
         let best = best_of_settings(&y).unwrap();
         assert_eq!(best.settings, [1, 0, 0]);

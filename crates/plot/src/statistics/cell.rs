@@ -2,7 +2,7 @@
 
 use super::{Estimate, mean, variance};
 
-/// The values of a row's runs in one setting, one a seed: their number, mean and variance.
+/// The values of a row's runs in one setting, one per seed: their number, mean and variance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cell {
     n: usize,
@@ -12,10 +12,10 @@ pub struct Cell {
 
 impl Cell {
     /// The cell of these values. `floor` is v₀, the variance that a value has if its run is scored
-    /// again from other samples, in the square of the values' unit and not below 0: seeds cannot
-    /// differ by less, so s² becomes max(s², v₀). It takes effect where all runs end alike, at the
-    /// untrained generator's score above all, and would have no error otherwise. `None` for fewer
-    /// than two values, of which no variance is known, and for values that are not finite.
+    /// again from other samples, in the square of the values' unit and not below 0. Seeds cannot
+    /// differ by less, so s² becomes max(s², v₀). This matters if all runs end alike, mainly at the
+    /// untrained generator's score, and would otherwise have no error. `None` for fewer than two
+    /// values, whose variance is unknown, and for values that are not finite.
     pub fn of(values: &[f64], floor: f64) -> Option<Cell> {
         let variance = variance(values)?.max(floor);
         let usable = values.iter().all(|v| v.is_finite()) && floor >= 0.0;
@@ -48,7 +48,7 @@ impl Cell {
     }
 
     /// The mean with its error, to be compared with a threshold: Student's one-sample t with n − 1
-    /// degrees of freedom. `None` where the variance vanishes.
+    /// degrees of freedom. `None` if the variance vanishes.
     pub fn estimate(&self) -> Option<Estimate> {
         Estimate::of_sum(self.mean, &[self.variance_part()])
     }

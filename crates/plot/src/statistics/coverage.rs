@@ -1,8 +1,8 @@
-//! How often the intervals cover the true value where what they assume does not hold.
+//! How often the intervals cover the true value if their assumptions do not hold.
 
 use std::fmt;
 
-/// What an interval is of.
+/// What an interval estimates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Procedure {
     /// The difference of two rows' means in one setting, [`welch`](super::welch).
@@ -15,28 +15,28 @@ pub enum Procedure {
 }
 
 /// What is simulated. Values are normal with a standard deviation of 1, their mean is the same in
-/// every setting and both rows, and no variance is below a floor of 0.01, but for what is said.
+/// every setting and both rows, and no variance is below a floor of 0.01, except as stated.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Data {
     /// The first setting of row A has this standard deviation.
     NoisyCell(f64),
     /// The first setting of both rows is ahead of the others by this.
     OneSettingAhead(f64),
-    /// Each run of both rows fails with a chance of a fifth, this far above the others' mean.
+    /// Each run of both rows fails with probability 1/5, this far above the others' mean.
     BothFail(f64),
-    /// Each run of row A does, and none of row B; what is to be covered is the difference of the
-    /// means of all runs, failed ones too.
+    /// Each run of row A does, and none of row B; the true value is the difference of the means of
+    /// all runs, including failed ones.
     OneFails(f64),
 }
 
 /// Shares of nominal 95 % intervals that cover the true difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Covered {
-    /// What the intervals are of.
+    /// What the intervals estimate.
     pub procedure: Procedure,
-    /// What they were made from.
+    /// The simulated data.
     pub data: Data,
-    /// The share that covers with three seeds a row.
+    /// The share that covers with three seeds per row.
     pub at_3: f64,
     /// With five.
     pub at_5: f64,
@@ -50,9 +50,9 @@ const fn covered(procedure: Procedure, data: Data, at_3: f64, at_5: f64) -> Cove
 /// so to 0.0005 but for rounding, and a test here again with this crate's own code.
 ///
 /// The intervals are honest for unequal variances, and for failures that both rows share. They
-/// cannot speak of failures that were not seen: where a fifth of one row's runs fail far out, half
-/// of the rows of three seeds show none, and the interval then leaves the true mean out.
-/// At the best of several settings that are nearly even they are too short, more so for more seeds.
+/// cannot account for failures that were not seen: if a fifth of one row's runs fail far out, half
+/// of the rows of three seeds show none, and the interval then misses the true mean. At the best of
+/// several nearly equal settings they are too short, more so with more seeds.
 pub const COVERED: [Covered; 20] = {
     use Data::{BothFail, NoisyCell, OneFails, OneSettingAhead};
     use Procedure::{BestOfSettings, Level, Welch};
@@ -151,8 +151,8 @@ mod tests {
         }
     }
 
-    /// The share of intervals over `n` seeds that cover; p-values and intervals agree, and the
-    /// former need no quantile.
+    /// The share of intervals over `n` seeds that cover; p-values and intervals agree, and p-values
+    /// need no quantile.
     fn simulated(procedure: Procedure, data: Data, n: usize) -> f64 {
         let settings = if procedure == Procedure::Welch { 1 } else { SETTINGS };
         let truth = if let Data::OneFails(at) = data { FAILS * at } else { 0.0 };

@@ -1,12 +1,12 @@
-//! From an estimate and what is claimed of it to yes, no or open.
+//! From an estimate and a claim about it to yes, no or open.
 
 use super::{Estimate, Interval, LEVEL};
 use std::fmt;
 
-/// ln 1.10: rows whose mean ln FID differs by less count as equal where a claim needs equality.
+/// ln 1.10: rows whose mean ln FID differs by less count as equal if a claim needs equality.
 pub const MARGIN_FID: f64 = 0.095_310_179_804_324_87;
 
-/// ln 1.02: rows whose mean ln IS differs by less count as equal where a claim needs equality.
+/// ln 1.02: rows whose mean ln IS differs by less count as equal if a claim needs equality.
 pub const MARGIN_IS: f64 = 0.019_802_627_296_179_713;
 
 /// The answer to a claim or to a part of one.
@@ -16,27 +16,28 @@ pub enum Decision {
     Yes,
     /// It does not.
     No,
-    /// The runs are too few to tell: other seeds might answer either way.
+    /// There are too few runs to tell: other seeds might give either answer.
     Open,
 }
 
-/// What is claimed of the true value of an estimate.
+/// A claim about the true value of an estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Claimed {
     /// It is below this: yes if the interval's upper end is, no if its lower end is above.
     Below(f64),
     /// It is above this: yes if the interval's lower end is, no if its upper end is below.
     Above(f64),
-    /// It is from the first to the second: yes if both ends of the interval are, no if it lies
-    /// wholly outside. Its p for no is the smaller of the two sides', so for bounds close together
-    /// a wrong no has up to twice the chance [`LEVEL`].
+    /// It is between the first and the second: yes if both ends of the interval are, no if the
+    /// interval lies wholly outside. Its p for no is the smaller of the two sides', so if the
+    /// bounds are close together a wrong no has up to twice the probability [`LEVEL`].
     Within(f64, f64),
 }
 
-/// One-sided p-values of a claim. They add up to 1 or more, so that not both decide.
+/// One-sided p-values of a claim. They add up to 1 or more, so at most one of them decides.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PValues {
-    /// Of "it holds": how likely what was seen, or more of it, is where it just does not hold.
+    /// Of "it holds": how likely the observation, or a more extreme one, is if the claim just
+    /// fails.
     pub yes: f64,
     /// Of "it does not hold".
     pub no: f64,
@@ -47,8 +48,8 @@ impl Claimed {
     pub const BEATS: Claimed = Claimed::Below(0.0);
 
     /// "A holds against B", "B does not beat A", "A is not worse" of Δ = y_A − y_B: Δ is below a
-    /// margin ([`MARGIN_FID`], [`MARGIN_IS`]), which is above 0. Without a margin few seeds would
-    /// pass for agreement.
+    /// margin ([`MARGIN_FID`], [`MARGIN_IS`]), which is above 0. Without a margin, too few seeds
+    /// would count as agreement.
     pub fn unbeaten(margin: f64) -> Claimed {
         Claimed::Below(margin)
     }
@@ -65,7 +66,8 @@ impl Claimed {
         }
     }
 
-    /// What the 95 % interval says, alone among claims; the p-values of [`Claimed::p`] say the same.
+    /// The answer of the 95 % interval, not adjusted for other claims; the p-values of
+    /// [`Claimed::p`] give the same.
     pub fn decision(self, interval: Interval) -> Decision {
         let (holds, fails) = match self {
             Claimed::Below(x) => (interval.below(x), interval.above(x)),
@@ -90,15 +92,15 @@ impl fmt::Display for Claimed {
 }
 
 impl PValues {
-    /// Yes or no where one of them is below [`LEVEL`].
+    /// Yes or no if one of them is below [`LEVEL`].
     pub fn decision(self) -> Decision {
         Decision::new(self.yes < LEVEL, self.no < LEVEL)
     }
 
-    /// The largest p for yes and the largest p for no of several: of a claim's parts, which must
-    /// all say yes for it to say yes and all no for no; and of one part decided in several ways,
-    /// whose answer stands where it is the same in all ([`LogScale::doubled`]). A p that is NaN
-    /// counts as 1. `None` of none.
+    /// The largest p for yes and the largest p for no of several. They may be of a claim's parts,
+    /// which must all say yes for yes and all say no for no. They may also be of one part decided
+    /// in several ways, whose answer holds if it is the same in all ([`LogScale::doubled`]). A p
+    /// that is NaN counts as 1. `None` without any.
     ///
     /// [`LogScale::doubled`]: super::LogScale::doubled
     pub fn largest(of: impl IntoIterator<Item = PValues>) -> Option<PValues> {

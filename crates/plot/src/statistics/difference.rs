@@ -2,17 +2,17 @@
 
 use super::{Cell, Estimate};
 
-/// The difference of two means over seeds, A minus B, with B. L. Welch's allowance for variances
-/// that differ ("The generalization of 'Student's' problem when several different population
-/// variances are involved", Biometrika 34, 1947): with v = s²/n of each, SE² = v_A + v_B and
-/// df = (v_A + v_B)²/(v_A²/(n_A − 1) + v_B²/(n_B − 1)). `None` where both variances vanish.
+/// The difference of two means over seeds, A minus B, with B. L. Welch's correction for different
+/// variances ("The generalization of 'Student's' problem when several different population
+/// variances are involved", Biometrika 34, 1947): with v = s²/n of each, SE² = v_A + v_B and df =
+/// (v_A + v_B)²/(v_A²/(n_A − 1) + v_B²/(n_B − 1)). `None` if both variances vanish.
 pub fn welch(a: &Cell, b: &Cell) -> Option<Estimate> {
     Estimate::of_sum(a.mean() - b.mean(), &[a.variance_part(), b.variance_part()])
 }
 
 /// The mean of A minus B over seeds that both have: Student's t on the differences, with n − 1
-/// degrees of freedom. For rows whose runs of one seed begin with the same networks; otherwise
-/// nothing is shared, and pairing throws degrees of freedom away for nothing.
+/// degrees of freedom. For rows whose runs of one seed start from the same networks. Otherwise
+/// nothing is shared, and pairing only loses degrees of freedom.
 ///
 /// `a[j]` and `b[j]` are of the same seed. `floor` is the floor v₀ of one value's variance, as in
 /// [`Cell::of`]; a difference carries it twice. `None` for unequal lengths, fewer than two seeds,

@@ -2,8 +2,8 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// What a 95 % interval leaves out at each end, and below which a one-sided p-value decides: so a
-/// decision is what the interval says.
+/// The tail that a 95 % interval leaves out at each end, and the level below which a one-sided
+/// p-value decides. So decisions agree with the interval.
 pub const LEVEL: f64 = 0.025;
 
 /// The two ends of a 95 % interval.
@@ -27,22 +27,23 @@ impl Interval {
     }
 }
 
-/// A number estimated from seeds, whose error over its standard error follows Student's t.
+/// A number estimated from seeds; its error divided by its standard error follows Student's t.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// The number, in the unit of what was averaged: differences of y are logarithms of ratios.
+    /// The number, in the unit of the averaged values: differences of y are logarithms of ratios.
     pub value: f64,
     /// Its standard error, not below 0, in the same unit.
     pub standard_error: f64,
-    /// Degrees of freedom of the standard error, above 0; not whole where variances were combined.
+    /// Degrees of freedom of the standard error, above 0; not an integer if variances were
+    /// combined.
     pub df: f64,
 }
 
 impl Estimate {
-    /// A sum of independent means, from each one's variance and the degrees of freedom of that:
-    /// the variances add, and df = (Σv)²/Σ(v²/df) (F. E. Satterthwaite, "An approximate
-    /// distribution of estimates of variance components", Biometrics Bulletin 2, 1946). `None`
-    /// where all variances vanish: nothing is then known of the error.
+    /// A sum of independent means, from each one's variance and its degrees of freedom: the
+    /// variances add, and df = (Σv)²/Σ(v²/df) (F. E. Satterthwaite, "An approximate distribution of
+    /// estimates of variance components", Biometrics Bulletin 2, 1946). `None` if all variances
+    /// vanish, because nothing is then known about the error.
     pub(super) fn of_sum(value: f64, parts: &[(f64, f64)]) -> Option<Estimate> {
         let variance: f64 = parts.iter().map(|(v, _)| v).sum();
         let df = variance.powi(2) / parts.iter().map(|(v, df)| v * v / df).sum::<f64>();
@@ -61,8 +62,8 @@ impl Estimate {
     }
 
     /// One-sided p of "the true value is below `bound`": how likely an estimate at least this far
-    /// below is where the truth is `bound`. It is under 0.025 where the interval's upper end is
-    /// below `bound`, and only there.
+    /// below is if the true value is `bound`. It is under 0.025 exactly if the interval's upper end
+    /// is below `bound`.
     pub fn p_below(&self, bound: f64) -> f64 {
         lower_tail(self.t(bound), self.df)
     }
@@ -72,8 +73,8 @@ impl Estimate {
         lower_tail(-self.t(bound), self.df)
     }
 
-    /// Two-sided p of "the true value is not `shift`". It is under 0.05 where the interval leaves
-    /// `shift` out, and only there.
+    /// Two-sided p of "the true value is not `shift`". It is under 0.05 exactly if the interval
+    /// excludes `shift`.
     pub fn p_differs(&self, shift: f64) -> f64 {
         2.0 * lower_tail(-self.t(shift).abs(), self.df)
     }
@@ -81,13 +82,13 @@ impl Estimate {
     /// How many standard errors the value is above `bound`.
     fn t(&self, bound: f64) -> f64 {
         let distance = self.value - bound;
-        // Without an error any distance is sure, and none says nothing.
+        // Without an error, any distance is certain, and no distance tells nothing.
         if distance == 0.0 { 0.0 } else { distance / self.standard_error }
     }
 }
 
-/// P(T ≤ t) of Student's t; exact for small tails, which is why upper ones go through −t. NaN for
-/// an undefined t or no degrees of freedom.
+/// P(T ≤ t) of Student's t. It is exact for small lower tails, so upper tails use −t. NaN for an
+/// undefined t or no degrees of freedom.
 fn lower_tail(t: f64, df: f64) -> f64 {
     match StudentsT::new(0.0, 1.0, df) {
         Ok(student) if !t.is_nan() => student.cdf(t),
@@ -95,7 +96,7 @@ fn lower_tail(t: f64, df: f64) -> f64 {
     }
 }
 
-/// Where P(T ≤ t) is `share`, of Student's t; NaN for no degrees of freedom.
+/// The t at which P(T ≤ t) of Student's t is `share`; NaN for no degrees of freedom.
 fn quantile(share: f64, df: f64) -> f64 {
     StudentsT::new(0.0, 1.0, df).map_or(f64::NAN, |student| student.inverse_cdf(share))
 }

@@ -1,4 +1,5 @@
-//! Rows compared by how many of their runs failed: all that is left where every run of one did.
+//! Rows compared by how many of their runs failed, the only comparison left if every run of one
+//! failed.
 
 use super::{LogScore, PValues};
 use statrs::distribution::{Discrete, Hypergeometric};
@@ -53,8 +54,8 @@ impl Fisher {
 }
 
 /// Fisher's exact test of A's failures against B's; `None` for a row without runs or with more
-/// failures than runs. Three runs of three against none of three have a one-sided p of 0.05, which
-/// decides nothing; four against none of four have 0.014.
+/// failures than runs. Three of three runs against none of three have a one-sided p of 0.05, which
+/// decides nothing; four of four against none of four have 0.014.
 pub fn fisher(a: Failures, b: Failures) -> Option<Fisher> {
     if a.runs == 0 || b.runs == 0 || a.failed > a.runs || b.failed > b.runs {
         return None;
@@ -67,7 +68,7 @@ pub fn fisher(a: Failures, b: Failures) -> Option<Fisher> {
     let sum = |keep: &dyn Fn(u64, f64) -> bool| {
         outcomes.iter().filter(|(k, p)| keep(*k, *p)).map(|(_, p)| p).sum::<f64>().min(1.0)
     };
-    // Outcomes as likely as this one count however their probabilities were rounded.
+    // Outcomes as likely as this one count even if their probabilities were rounded.
     let likely = counts.pmf(a.failed) * (1.0 + 1e-7);
     Some(Fisher {
         fewer: sum(&|k, _| k <= a.failed),

@@ -1,16 +1,16 @@
-//! Allowance for the number of claims.
+//! Adjustment for the number of claims.
 
 use super::PValues;
 
 /// S. Holm's adjusted p-values ("A simple sequentially rejective multiple test procedure",
-/// Scandinavian Journal of Statistics 6, 1979): sorted upwards, the i-th of `m` (from 0) is
-/// multiplied by m − i, never below the one before it nor above 1. Rejecting where the adjusted p
-/// is below α keeps the chance of one or more false rejections among all m below α, however the
-/// tests depend on each other.
+/// Scandinavian Journal of Statistics 6, 1979): sorted in increasing order, the i-th of `m` (from
+/// 0) is multiplied by m − i, and is never below the one before it or above 1. Rejecting if the
+/// adjusted p is below α keeps the probability of one or more false rejections among all m below α,
+/// however the tests depend on each other.
 ///
-/// `m` is the number of claims fixed beforehand; those that were not tested count in it as if their
-/// p were 1, so that leaving one out gains nothing. It is at least the number given. A p that is
-/// NaN counts as 1. The order is that of `p`.
+/// `m` is the number of claims fixed beforehand. Untested claims count as if their p were 1, so
+/// leaving one out gains nothing. It is at least the number given. A p that is NaN counts as 1. The
+/// order is that of `p`.
 pub fn holm(p: &[f64], m: usize) -> Vec<f64> {
     let m = m.max(p.len());
     let known = |i: usize| if p[i].is_nan() { 1.0 } else { p[i] };
@@ -25,8 +25,8 @@ pub fn holm(p: &[f64], m: usize) -> Vec<f64> {
     adjusted
 }
 
-/// The p-values of claims adjusted for `m` of them, those for yes and those for no apart: they are
-/// two families, each held to its own one-sided level.
+/// The p-values of claims adjusted for `m` of them. Those for yes and those for no are adjusted
+/// separately: they are two families, each with its own one-sided level.
 pub fn holm_claims(claims: &[PValues], m: usize) -> Vec<PValues> {
     let yes = holm(&claims.iter().map(|c| c.yes).collect::<Vec<_>>(), m);
     let no = holm(&claims.iter().map(|c| c.no).collect::<Vec<_>>(), m);

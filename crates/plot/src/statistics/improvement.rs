@@ -15,7 +15,7 @@ pub fn probability_of_improvement(a: &[Vec<f64>], b: &[Vec<f64>]) -> Option<f64>
     Some(a.iter().zip(b).map(|(a, b)| share_of_pairs(a, b)).sum::<f64>() / a.len() as f64)
 }
 
-/// The share of pairs of which A's is lower.
+/// The share of pairs in which A's value is lower.
 fn share_of_pairs(a: &[f64], b: &[f64]) -> f64 {
     let score = |(a, b): (f64, f64)| {
         if a < b {

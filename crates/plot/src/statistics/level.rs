@@ -5,11 +5,11 @@ use super::{Cell, Estimate};
 /// By how much row A's level over settings is above row B's: Δ = (1/S) Σ_s (ȳ_As − ȳ_Bs).
 ///
 /// `a[s]` and `b[s]` are the rows' cells in the same setting. With v = s²/n of each of the 2S
-/// cells, SE² = (1/S²) Σ v, and the degrees of freedom are Satterthwaite's (1946) over these
-/// cells: (Σ v)²/Σ(v²/(n − 1)). The variances are not pooled: one noisy cell among quiet ones would
-/// be given the degrees of freedom of all, and the interval be too short. Settings are taken as
-/// they are, not as a sample of others: Δ says nothing of settings not run. `None` for unequal
-/// numbers of settings, for none, and where all variances vanish.
+/// cells, SE² = (1/S²) Σ v, and the degrees of freedom are Satterthwaite's (1946) over these cells:
+/// (Σ v)²/Σ(v²/(n − 1)). The variances are not pooled, because one noisy cell among quiet ones
+/// would get the degrees of freedom of all, and the interval would be too short. Settings are
+/// fixed, not a sample of others: Δ says nothing about settings that were not run. `None` for
+/// unequal numbers of settings, for none, and if all variances vanish.
 pub fn level(a: &[Cell], b: &[Cell]) -> Option<Estimate> {
     let settings = a.len() as f64;
     let difference: f64 = a.iter().zip(b).map(|(a, b)| a.mean() - b.mean()).sum();

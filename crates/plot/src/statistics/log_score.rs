@@ -1,13 +1,13 @@
-//! Scores on the scale on which rows are compared.
+//! Scores on the scale used to compare rows.
 
 use std::f64::consts::LN_2;
 
-/// How a score becomes y, of which lower is better: a logarithm, for seeds move scores by shares of
-/// themselves, and no worse than an untrained generator's, so that a run that failed counts as one
-/// that learned nothing.
+/// How a score becomes y, where lower is better. y is a logarithm, because seeds change scores in
+/// proportion to their size. It is no worse than an untrained generator's, so a failed run counts
+/// as one that learned nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LogScale {
-    /// 1 where a lower score is better, −1 where a higher one is.
+    /// 1 if a lower score is better, −1 if a higher one is.
     sign: f64,
     /// y of the untrained generator.
     worst: f64,
@@ -18,7 +18,7 @@ pub struct LogScale {
 pub struct LogScore {
     /// y, no greater than the untrained generator's; lower is better.
     pub y: f64,
-    /// Whether the run has no score to speak of and y stands for an untrained generator's.
+    /// Whether the run has no usable score and y is an untrained generator's.
     pub failed: bool,
 }
 
@@ -40,9 +40,9 @@ impl LogScale {
         worst.is_finite().then_some(LogScale { sign, worst })
     }
 
-    /// The same with 2·F₀ in place of F₀, or IS₀/2 in place of IS₀. Where a failed run is put is a
-    /// choice; what is decided both ways does not rest on it, and an answer that changes is open
-    /// ([`PValues::largest`]).
+    /// The same with 2·F₀ in place of F₀, or IS₀/2 in place of IS₀. The value given to a failed run
+    /// is a choice. An answer that is the same both ways does not depend on it, and an answer that
+    /// changes is open ([`PValues::largest`]).
     ///
     /// [`PValues::largest`]: super::PValues::largest
     #[must_use]
@@ -50,8 +50,8 @@ impl LogScale {
         LogScale { worst: self.worst + LN_2, ..self }
     }
 
-    /// y of a run. `score` is `None` for a run that diverged or was not scored; it failed, as does
-    /// one whose score is not finite or, which no score should be, not positive.
+    /// y of a run. `score` is `None` for a run that diverged or was not scored. Such a run failed,
+    /// and so did one whose score is not finite or not positive (which should not happen).
     pub fn of(self, score: Option<f64>) -> LogScore {
         match score.filter(|s| s.is_finite() && *s > 0.0) {
             Some(score) => LogScore { y: (self.sign * score.ln()).min(self.worst), failed: false },
@@ -59,7 +59,7 @@ impl LogScale {
         }
     }
 
-    /// The score that has this y: e^y of an FID, e^−y of an inception score.
+    /// The score that has this y: e^y for an FID, e^−y for an inception score.
     pub fn score(self, y: f64) -> f64 {
         (self.sign * y).exp()
     }

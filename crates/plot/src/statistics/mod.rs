@@ -1,13 +1,14 @@
-//! Statistics over runs: what claims are decided by, from numbers alone.
+//! Statistics over runs, which decide claims from numbers alone.
 //!
-//! What stands for a population here is the runs of one row that differ in their seed alone;
-//! images, splits and layers within a run are not independent and never count as more of them.
+//! The population here is the runs of one row that differ only in their seed. Images, splits and
+//! layers within a run are not independent and never count as further runs.
 //!
 //! The way from scores to an answer: [`LogScale`] makes a [`LogScore`] y of each run, lower being
 //! better; [`Cell`] is the mean and variance of y over the seeds of a row in one setting;
 //! [`welch`], [`level`], [`paired`] and [`Cell::estimate`] make an [`Estimate`] of it, which has an
-//! interval and p-values; [`Claimed`] compares it with what a claim needs, [`holm`] allows for the
-//! number of claims, and a [`Decision`] comes out. [`COVERED`] says what the intervals are worth.
+//! interval and p-values; [`Claimed`] compares it with what a claim needs; [`holm`] adjusts for the
+//! number of claims; and the result is a [`Decision`]. [`COVERED`] says how often the intervals
+//! cover.
 
 mod best_of_settings;
 mod cell;

@@ -3,8 +3,8 @@
 use super::{Estimate, mean};
 
 /// The least-squares slope of points (x, y), in units of y per unit of x, with its standard error
-/// √(Σ residual²/(n − 2)/Σ(x − x̄)²) and n − 2 degrees of freedom; the error is 0 where a line goes
-/// through all points. `None` for fewer than three points, or where all have one x.
+/// √(Σ residual²/(n − 2)/Σ(x − x̄)²) and n − 2 degrees of freedom; the error is 0 if a line goes
+/// through all points. `None` for fewer than three points, or if all have the same x.
 pub fn slope(points: &[(f64, f64)]) -> Option<Estimate> {
     let df = points.len().checked_sub(2).filter(|df| *df > 0)? as f64;
     let (x, y): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();

@@ -1,27 +1,27 @@
-//! How unevenly a row does over settings. Descriptive: no claim is decided by it.
+//! How much a row varies over settings. Descriptive: it decides no claim.
 
 use super::{Cell, mean, variance};
 
 /// How a row's means differ over settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
-    /// S² = max(0, Var_s(ȳ_s) − mean_s(s²/n)): the variance over settings of the true means, that
-    /// of the observed ones less what seeds alone put into it. In the square of y's unit.
+    /// S² = max(0, Var_s(ȳ_s) − mean_s(s²/n)): the variance over settings of the true means. It is
+    /// that of the observed means minus the contribution of seeds, in the square of y's unit.
     pub squared: f64,
     /// Standard deviation over settings of the observed means (ddof 1), in y's unit.
     pub sd_of_means: f64,
-    /// Which setting has the largest, so the worst, mean; of several, the first.
+    /// The setting with the largest, so the worst, mean; the first of several.
     pub worst_setting: usize,
     /// Its mean.
     pub worst_mean: f64,
 }
 
-/// The spread of a row's cells, one a setting; `None` for fewer than two settings.
+/// The spread of a row's cells, one per setting; `None` for fewer than two settings.
 pub fn spread(cells: &[Cell]) -> Option<Spread> {
     let means: Vec<f64> = cells.iter().map(Cell::mean).collect();
     let of_means = variance(&means)?;
     let of_seeds = mean(&cells.iter().map(Cell::variance_of_mean).collect::<Vec<_>>());
-    // Reversed, for `max_by` takes the last of equal ones.
+    // Reversed, because `max_by` takes the last of equal ones.
     let (worst_setting, worst_mean) =
         means.into_iter().enumerate().rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(Spread {

@@ -7,7 +7,7 @@ pub struct Summary {
     pub n: usize,
     /// Mean.
     pub mean: f64,
-    /// Standard deviation (ddof 1) over √n; `None` for one seed, of which no spread is known.
+    /// Standard deviation (ddof 1) over √n; `None` for one seed, whose spread is unknown.
     pub standard_error: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Tables 3–6: the networks, printed from the tables that they are built from.
+//! Tables 3–6: the networks, printed from the layer tables that they are built from.
 
 use super::cell::{Cell, Grid, write};
 use crate::artefact::Materials;

@@ -1,4 +1,4 @@
-//! What stands in a cell of a table of scores, and tables as Markdown and CSV.
+//! Cells of tables of scores, and tables as Markdown and CSV.
 
 use crate::scored::Run;
 use crate::statistics::summary;
@@ -7,7 +7,7 @@ use sngan_experiment::atomic;
 use sngan_experiment::records::{Metric, Status};
 use std::path::Path;
 
-/// A cell: what people read, and the number it is sorted by.
+/// A cell: its text, and the number it is sorted by.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Cell {
     pub(crate) text: String,
@@ -27,7 +27,7 @@ pub(crate) struct Grid {
 pub(crate) enum Which {
     /// At the horizon.
     Last,
-    /// The best up to it.
+    /// The best up to the horizon.
     Best,
 }
 
@@ -37,7 +37,7 @@ impl Cell {
         Cell { text: text.into(), value: None }
     }
 
-    /// A cell of words or of one number, which it is then sorted by.
+    /// A cell of words or of one number, by which it is then sorted.
     pub(crate) fn parsed(text: String) -> Cell {
         Cell { value: text.parse().ok().filter(|v: &f64| v.is_finite()), text }
     }
@@ -74,7 +74,7 @@ impl Cell {
         }
     }
 
-    /// How the runs of a row stand.
+    /// The status of a row's runs.
     pub(crate) fn status(runs: &[&Run]) -> Cell {
         let words = |r: &&Run| if r.has_dead_critic() { "dead critic".into() } else { status(r) };
         let mut all: Vec<String> = runs.iter().map(words).collect();
@@ -147,7 +147,7 @@ impl Grid {
     }
 }
 
-/// A cell as CSV wants it: in quotes where it holds a comma, quote or line break.
+/// A cell in CSV: quoted if it holds a comma, quote or line break.
 pub(crate) fn quoted(name: &str) -> String {
     if name.contains([',', '"', '\n']) {
         format!("\"{}\"", name.replace('"', "\"\""))

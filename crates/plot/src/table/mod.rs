@@ -67,11 +67,11 @@ pub(crate) const LIST: &[Artefact] = &[
     },
 ];
 
-/// The tables of one sweep's scores, ours beside the paper's where it has numbers.
+/// The tables of one sweep's scores, ours beside the paper's if it has numbers.
 pub(crate) fn grids(c: &ScoredSweep) -> Result<Vec<Grid>> {
     let one = std::slice::from_ref(c);
     let mut grids = table1::grids(c)?;
-    // What the experiment is first of all for.
+    // The first of the experiment's artefacts.
     match c.paper().and_then(|p| p.artefacts.first()).map(String::as_str) {
         Some("table1") => grids.extend(table1::beside(c)?),
         Some("table2") => grids.extend(table2::grids(one)?),

@@ -1,5 +1,5 @@
-//! Scores share a column where only what the rows name tells their runs apart: runs of other widths, corrections of it, batches or horizons
-//! stand in tables of their own.
+//! Scores share a column only if their runs differ in nothing but what the rows name. Runs of other
+//! widths, width corrections, batches or horizons have their own tables.
 
 use super::cell::{Cell, Grid};
 use crate::scored::{Run, ScoredSweep};
@@ -11,21 +11,22 @@ use std::collections::BTreeSet;
 pub(super) struct SizeGroup {
     /// Their sizes in words, for a heading.
     pub(super) sizes: String,
-    /// The sweeps, with these runs alone; those without any are left out.
+    /// The sweeps, with only these runs; sweeps without any are left out.
     pub(super) sweeps: Vec<ScoredSweep>,
 }
 
-/// What all runs of a column have in common. In the order of tables: the widest, longest runs first.
+/// What all runs of a column have in common. It orders the tables: the widest, longest runs first.
 type Sizes = (usize, Reverse<usize>, Reverse<u64>);
 
-/// Width divisor, batch and updates, the latter those of a row of single updates.
+/// Width divisor, batch and updates; a run of 2x updates counts with half of them.
 fn sizes(run: &Run) -> Sizes {
     let spec = &run.spec;
     let updates = if run.twice { spec.gen_updates / 2 } else { spec.gen_updates };
     (spec.width_divisor, Reverse(spec.batch), Reverse(updates))
 }
 
-/// How a run's width is corrected, in words; `None` for one that no correction changes, which so stands beside any of them.
+/// How a run's width is corrected, in words; `None` for a run that no correction changes, which can
+/// share a column with any.
 fn width_correction(spec: &RunSpec) -> Option<&'static str> {
     match spec.width_correction {
         WidthCorrection::None => spec.lacks_correction().then_some("uncorrected"),
@@ -34,7 +35,7 @@ fn width_correction(spec: &RunSpec) -> Option<&'static str> {
     }
 }
 
-/// What the correction makes of weight clipping's bound, in words; `None` where there is no such bound.
+/// How the correction changes weight clipping's bound, in words; `None` if there is no such bound.
 fn clip_correction(spec: &RunSpec) -> Option<&'static str> {
     match spec.clip_correction {
         ClipCorrection::None => None,
@@ -43,7 +44,8 @@ fn clip_correction(spec: &RunSpec) -> Option<&'static str> {
     }
 }
 
-/// The runs of all sweeps by their sizes, none of which a column may mix. Sweeps without runs stay as they are.
+/// The runs of all sweeps by their sizes, which a column must not mix. Sweeps without runs are
+/// kept.
 pub(super) fn parts(sweeps: &[ScoredSweep]) -> Vec<SizeGroup> {
     let runs = || sweeps.iter().flat_map(|c| &c.runs);
     let mut parts = Vec::new();
@@ -69,7 +71,7 @@ pub(super) fn parts(sweeps: &[ScoredSweep]) -> Vec<SizeGroup> {
     parts
 }
 
-/// The different corrections among runs; none where no run has any.
+/// The different corrections among runs; none if no run has any.
 fn choices(corrections: impl Iterator<Item = Option<&'static str>>) -> Vec<Option<&'static str>> {
     let named: BTreeSet<_> = corrections.flatten().collect();
     if named.is_empty() { vec![None] } else { named.into_iter().map(Some).collect() }
@@ -100,7 +102,7 @@ fn part(
     SizeGroup { sizes: words.join(", "), sweeps: kept }
 }
 
-/// A grid with only the columns whose place is kept.
+/// A grid with only the columns that are kept.
 pub(super) fn columns(grid: &Grid, kept: impl Fn(usize) -> bool) -> Grid {
     fn of<T: Clone>(all: &[T], kept: &impl Fn(usize) -> bool) -> Vec<T> {
         all.iter().enumerate().filter(|(i, _)| kept(*i)).map(|(_, x)| x.clone()).collect()
@@ -112,7 +114,7 @@ pub(super) fn columns(grid: &Grid, kept: impl Fn(usize) -> bool) -> Grid {
     }
 }
 
-/// Grids of one header as one CSV, each row begun with its grid's caption.
+/// Grids with one header as one CSV; each row starts with its grid's caption.
 pub(super) fn csv(grids: &[Grid]) -> String {
     let mut all = Grid::new("", &["sizes"]);
     for grid in grids {

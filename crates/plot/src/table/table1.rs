@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Writes `table1.md` for people and `table1.csv`, one row per run, for programs.
+/// Writes `table1.md` for readers and `table1.csv`, one row per run, for programs.
 pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| one(c, request.folder))
 }
@@ -75,7 +75,7 @@ pub(super) fn grids(c: &ScoredSweep) -> Result<Vec<Grid>> {
     Ok(std::iter::once(settings).filter(|g| !g.rows.is_empty()).chain(scores).collect())
 }
 
-/// Grids of the runs, apart where their scores may not share a column: then each says its sizes.
+/// Grids of the runs, separate if their scores may not share a column; then each states its sizes.
 fn apart(c: &ScoredSweep, grids: impl Fn(&ScoredSweep) -> Result<Vec<Grid>>) -> Result<Vec<Grid>> {
     let parts = sizes::parts(std::slice::from_ref(c));
     let mut all = Vec::new();
@@ -92,7 +92,7 @@ fn apart(c: &ScoredSweep, grids: impl Fn(&ScoredSweep) -> Result<Vec<Grid>>) -> 
     Ok(all)
 }
 
-/// Scores after the last update, and the best ones where they are others; statuses where there are no scores.
+/// Scores after the last update, and the best ones if they differ; statuses if there are no scores.
 fn score_grids(c: &ScoredSweep) -> Vec<Grid> {
     if c.metrics().is_empty() {
         return vec![score_grid(c, None, Which::Last)];
@@ -127,7 +127,7 @@ fn score_grid(c: &ScoredSweep, metric: Option<Metric>, which: Which) -> Grid {
     for label in c.labels() {
         let cell = |setting: &&str| {
             let runs: Vec<&Run> = c.cell(label, setting).collect();
-            // Only a run that is planned can be said not to have begun.
+            // Only a planned run can be called not begun.
             if runs.is_empty() && c.plan.runs.len() == c.runs.len() {
                 return Cell::none();
             }
@@ -143,7 +143,7 @@ fn score_grid(c: &ScoredSweep, metric: Option<Metric>, which: Which) -> Grid {
     grid
 }
 
-/// What keeps the scores from being compared with the paper's, as words for a caption.
+/// Why the scores cannot be compared with the paper's, in words for a caption.
 fn caveat(c: &ScoredSweep) -> String {
     let mut reasons = Vec::new();
     if c.protocol(Metric::Is).is_some_and(|p| p.backbone != paper::BACKBONE) {

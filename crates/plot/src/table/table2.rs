@@ -50,19 +50,20 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     write(request.folder, "table2", &text, &sizes::csv(&full))
 }
 
-/// The rows of the paper's table that were run, one grid for each combination of sizes, and then the others.
+/// The rows of the paper's table that were run, one grid for each combination of sizes; then the
+/// remaining rows.
 ///
 /// # Errors
-/// [`Error::MixedProtocols`] where a column's scores were taken differently.
+/// [`Error::MixedProtocols`] if a column's scores have different protocols.
 pub(super) fn grids(sweeps: &[ScoredSweep]) -> Result<Vec<Grid>> {
     Ok(full_grids(sweeps)?.iter().map(|(grid, shown)| shown_columns(grid, shown)).collect())
 }
 
-/// What of a grid's columns says something.
+/// Which columns of a grid have content.
 enum Shown {
     /// Ours and the paper's on these data sets.
     Of(Vec<Dataset>),
-    /// The paper's alone.
+    /// Only the paper's.
     Papers,
 }
 
@@ -77,7 +78,7 @@ fn shown_columns(grid: &Grid, shown: &Shown) -> Grid {
     })
 }
 
-/// Every grid with all columns, and which of these say something.
+/// Every grid with all columns, and which of these have content.
 fn full_grids(sweeps: &[ScoredSweep]) -> Result<Vec<(Grid, Shown)>> {
     let header = header(sweeps)?;
     let rows = in_pairs(paper::table2()?);
@@ -111,7 +112,8 @@ fn full_grids(sweeps: &[ScoredSweep]) -> Result<Vec<(Grid, Shown)>> {
     Ok(grids)
 }
 
-/// The rows in the paper's order, but those of 2x updates directly below the same method's of 1x.
+/// The rows in the paper's order, except that a row of 2x updates is directly below the same
+/// method's row of 1x.
 fn in_pairs(rows: Vec<Table2Row>) -> Vec<Table2Row> {
     let place =
         |row: &Table2Row| rows.iter().position(|first| is_pair(first, row)).unwrap_or(usize::MAX);
@@ -130,7 +132,8 @@ fn is_pair(once: &Table2Row, twice: &Table2Row) -> bool {
         && (once.updates.as_str(), twice.updates.as_str()) == ("1x", "2x")
 }
 
-/// To stand above a row of 2x updates: the row of 1x in the setting that the 2x row shows, where that is not its best one.
+/// A row to go above a row of 2x updates: the row of 1x in the setting that the 2x row shows, if
+/// that is not its best one.
 fn at_its_setting(
     sweeps: &[ScoredSweep],
     twice: &Table2Row,
@@ -167,7 +170,7 @@ fn at_its_setting(
 /// Names of all columns: each pair ours and the paper's.
 ///
 /// # Errors
-/// [`Error::MixedProtocols`] where a column's scores were taken differently.
+/// [`Error::MixedProtocols`] if a column's scores have different protocols.
 fn header(sweeps: &[ScoredSweep]) -> Result<Vec<String>> {
     let mut header = ["group", "method", "loss", "updates"].map(String::from).to_vec();
     for (metric, dataset) in COLUMNS {
@@ -193,7 +196,7 @@ fn header(sweeps: &[ScoredSweep]) -> Result<Vec<String>> {
 /// The protocol that a column's scores share.
 ///
 /// # Errors
-/// [`Error::MixedProtocols`] where sweeps were scored differently.
+/// [`Error::MixedProtocols`] if sweeps were scored under different protocols.
 pub(super) fn shared_protocol(
     sweeps: &[ScoredSweep],
     metric: Metric,
@@ -241,10 +244,11 @@ fn cells(all: &[ScoredSweep], row: &Table2Row) -> Result<Vec<Cell>> {
     Ok(cells)
 }
 
-/// A row's runs on a data set, each once though several sweeps or labels may have it: one seed must not count twice.
+/// A row's runs on a data set, each once even if several sweeps or labels have it: one seed must
+/// not count twice.
 ///
 /// # Errors
-/// [`Error::MixedRuns`] for runs of one setting that are no repetitions of each other.
+/// [`Error::MixedRuns`] for runs of one setting that are not repetitions of each other.
 fn fitting<'a>(
     sweeps: &'a [ScoredSweep],
     dataset: Dataset,
@@ -259,12 +263,12 @@ fn fitting<'a>(
     Ok(distinct.collect::<Result<Vec<_>>>()?.concat())
 }
 
-/// Whether a run is one of a row's.
+/// Whether a run belongs to a row.
 fn fits(run: &Run, row: &Table2Row) -> bool {
     let spec = &run.spec;
     let group = match spec.architecture {
         Architecture::StandardCnn => "cnn",
-        // The authors' version of it, and networks that Table 2 does not have.
+        // The authors' version of the standard CNN, and networks that are not in Table 2.
         Architecture::StandardCnnCgl | Architecture::Resnet64 | Architecture::ResnetGulrajani => {
             return false;
         }

@@ -75,7 +75,7 @@ fn shown_columns(grid: &Grid) -> Grid {
     sizes::columns(grid, |i| grid.caption != NOT_RUN || !matches!(i, 2 | 3 | 5))
 }
 
-/// The rows that were run, one grid for each combination of sizes, and then the others.
+/// The rows that were run, one grid for each combination of sizes; then the remaining rows.
 fn full_grids(sweeps: &[ScoredSweep], rows: &[VariantRow]) -> Result<Vec<Grid>> {
     let header = header(sweeps);
     let ran = |sweeps: &[ScoredSweep], row: &VariantRow| {
@@ -135,7 +135,7 @@ fn cells(sweeps: &[ScoredSweep], row: &VariantRow) -> Result<Vec<Cell>> {
 /// A last inception score below this part of plain WGAN-GP's is called a collapse.
 const COLLAPSED: f64 = 0.5;
 
-/// Whether the runs of the rows that collapsed in the paper did so here, a line for each.
+/// Whether the runs of the rows that collapsed in the paper collapsed here, a line for each.
 fn collapses(sweeps: &[ScoredSweep], rows: &[VariantRow]) -> Vec<String> {
     let runs_of = |row: &VariantRow| {
         sweeps.iter().flat_map(|c| &c.runs).filter(|r| fits(r, row)).collect::<Vec<_>>()
@@ -152,7 +152,7 @@ fn collapses(sweeps: &[ScoredSweep], rows: &[VariantRow]) -> Vec<String> {
         let part = mean(&runs).zip(mean(&runs_of(plain))).map(|(ours, plain)| ours / plain);
         let collapsed = match part {
             Some(part) => part < COLLAPSED || 2 * diverged > runs.len(),
-            // Without a score of its own, or one to hold it against, only runs that diverged tell.
+            // Without its own score, or one to compare it with, only diverged runs tell.
             None if diverged > 0 => 2 * diverged > runs.len(),
             None => return None,
         };
@@ -174,7 +174,7 @@ fn collapses(sweeps: &[ScoredSweep], rows: &[VariantRow]) -> Vec<String> {
     rows.iter().filter(|row| row.note.contains("collapsed")).filter_map(line).collect()
 }
 
-/// Whether a run is one of a row's.
+/// Whether a run belongs to a row.
 fn fits(run: &Run, row: &VariantRow) -> bool {
     let spec = &run.spec;
     let architecture =
