@@ -100,14 +100,10 @@ pub fn save(
 ) -> Result<()> {
     let (json, file) = paths(dir, metadata.gen_updates);
     let bytes = encode(tensors)?;
-    metadata.sha256 = hex(&Sha256::digest(&bytes));
+    metadata.sha256 = hex::encode(Sha256::digest(&bytes));
     atomic::write(&file, &bytes)?;
     atomic::write_json(&json, &metadata)?;
     prune(dir)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Metadata files, newest first.
@@ -152,7 +148,7 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
     let metadata: Metadata = run_dir::read_json(&json)?;
     let corrupt = |reason: String| Error::Checkpoint { path: file.clone(), reason };
     let bytes = std::fs::read(&file).map_err(|e| corrupt(format!("cannot be read: {e}")))?;
-    if hex(&Sha256::digest(&bytes)) != metadata.sha256 {
+    if hex::encode(Sha256::digest(&bytes)) != metadata.sha256 {
         return Err(corrupt("does not have the checksum in its JSON file; it is corrupt".into()));
     }
     Ok(Checkpoint {

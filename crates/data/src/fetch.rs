@@ -181,8 +181,7 @@ fn digests(path: &Path) -> Result<(String, String)> {
             }
         }
     }
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
-    Ok((hex(&md5.finalize()), hex(&sha256.finalize())))
+    Ok((hex::encode(md5.finalize()), hex::encode(sha256.finalize())))
 }
 
 /// How long a server may send nothing before the download counts as interrupted.

@@ -161,15 +161,13 @@ pub fn render_all(out: &Path, compare: bool) -> Result<Vec<(&'static str, Render
     for (list, folder) in [(tables(), "tables"), (figures(), "figures")] {
         let folder = out.join(folder);
         for artefact in list.iter().filter(|a| a.shows(&sweeps[0].plan)) {
-            all.push((
-                artefact.id,
-                (artefact.render)(&Materials {
-                    sweeps: &sweeps,
-                    timings: None,
-                    folder: &folder,
-                    compare,
-                })?,
-            ));
+            let materials = Materials { sweeps: &sweeps, timings: None, folder: &folder, compare };
+            // Rows that one artefact cannot tell apart are no reason against the others.
+            let rendered = match (artefact.render)(&materials) {
+                Err(e @ Error::MixedRow { .. }) => Rendered::Skipped(e.to_string()),
+                other => other?,
+            };
+            all.push((artefact.id, rendered));
         }
     }
     // An artefact that any sweep can have may have nothing to draw.

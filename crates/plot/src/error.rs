@@ -45,6 +45,18 @@ pub enum Error {
         /// `with the same seed`, or the values that differ.
         why: String,
     },
+    /// Runs that a table or figure would pool as repetitions of one row, though they have other labels and other values.
+    #[error(
+        "{run} and {other} would be pooled as repetitions of one row, but differ in {differences}; keep them in different folders"
+    )]
+    MixedRow {
+        /// A run's folder.
+        run: PathBuf,
+        /// Another's.
+        other: PathBuf,
+        /// `key: the one's → the other's`.
+        differences: String,
+    },
     /// A sample grid that cannot be read.
     #[error("{path}: unreadable image: {reason}; draw it again with `sngan generate`")]
     Image {

@@ -351,7 +351,11 @@ pub(crate) fn repetitions<'a>(
         };
         let differing = other.spec.values_that_differ_but(&run.spec, apart);
         if !differing.is_empty() {
-            return Err(mixed(run, other, format!("but differ in {}", differing.join("; "))));
+            return Err(Error::MixedRow {
+                run: other.records.place.clone(),
+                other: run.records.place.clone(),
+                differences: differing.join("; "),
+            });
         }
         let same = |k: &&Run| {
             k.spec.seed == run.spec.seed && k.spec.values_that_differ_but(&run.spec, &[]).is_empty()
@@ -361,16 +365,6 @@ pub(crate) fn repetitions<'a>(
         }
     }
     Ok(kept)
-}
-
-fn mixed(run: &Run, other: &Run, why: String) -> Error {
-    Error::MixedRuns {
-        run: run.records.place.clone(),
-        other: other.records.place.clone(),
-        label: run.spec.label.clone(),
-        setting: run.spec.setting.clone(),
-        why,
-    }
 }
 
 /// Refuses runs of one label and setting that differ in more than their seed, or not at all,
@@ -389,7 +383,13 @@ fn refuse_mixed_cells(runs: &[Run]) -> Result<()> {
                 }
                 format!("but differ in {}", differing.join("; "))
             };
-            return Err(mixed(run, other, why));
+            return Err(Error::MixedRuns {
+                run: run.records.place.clone(),
+                other: other.records.place.clone(),
+                label: run.spec.label.clone(),
+                setting: run.spec.setting.clone(),
+                why,
+            });
         }
         cell.push(run);
     }

@@ -98,7 +98,12 @@ impl PostNorm {
         Ok(match method {
             Normalization::Batch if norm == Norm::ByMethod => PostNorm::Batch(beta()?),
             Normalization::Layer if norm == Norm::ByMethod => PostNorm::Layer(beta()?),
-            _ => PostNorm::None,
+            Normalization::None
+            | Normalization::Batch
+            | Normalization::Layer
+            | Normalization::Weight
+            | Normalization::Frobenius
+            | Normalization::Spectral => PostNorm::None,
         })
     }
 
@@ -130,7 +135,7 @@ impl PostNorm {
     fn piecewise_linear(&self) -> Result<()> {
         match self {
             PostNorm::None => Ok(()),
-            _ => Err(Error::Invalid(
+            PostNorm::Batch(_) | PostNorm::Layer(_) => Err(Error::Invalid(
                 "the gradient penalty needs a piecewise linear discriminator".into(),
             )),
         }
@@ -267,7 +272,7 @@ impl DiscriminatorLayer {
         };
         match self.post {
             PostNorm::None if w.bias.is_some() => self.linear(w, x, finish(activation)),
-            _ => {
+            PostNorm::None | PostNorm::Batch(_) | PostNorm::Layer(_) => {
                 let x = self.linear(w, x, finish(Activation::Identity))?;
                 self.post.forward(&x, w.beta.as_ref(), activation)
             }

@@ -96,7 +96,7 @@ impl WeightNorm {
     pub fn u(&self) -> Option<&Tensor> {
         match self {
             WeightNorm::Spectral(n) => Some(n.u()),
-            _ => None,
+            WeightNorm::None | WeightNorm::Row(_) | WeightNorm::Frobenius(_) => None,
         }
     }
 }

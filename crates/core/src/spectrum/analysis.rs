@@ -112,7 +112,14 @@ pub fn analyse(
     let table = spec.layers()?;
     let bound = Bound {
         norms: &norms,
-        normalized: matches!(spec.normalization, Normalization::Batch | Normalization::Layer),
+        normalized: match spec.normalization {
+            // They divide by what they find in their input, which no bound on the weights holds.
+            Normalization::Batch | Normalization::Layer => true,
+            Normalization::None
+            | Normalization::Weight
+            | Normalization::Frobenius
+            | Normalization::Spectral => false,
+        },
     };
     let area = side_after(&table.discriminator, table.side).pow(2);
     let lipschitz_bound = bound

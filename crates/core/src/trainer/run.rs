@@ -254,7 +254,7 @@ impl Session<'_> {
                 gen_update: s.gen_updates,
                 reason: s.reason.unwrap_or_default(),
             }),
-            _ => None,
+            Status::Running | Status::Completed | Status::Interrupted | Status::Failed => None,
         })
     }
 

@@ -130,7 +130,7 @@ impl Trainer<'_> {
             self.draws.labels("discriminator", index, batch, n_classes, &self.place)?;
         let epsilon = match self.spec.regularizer {
             Regularizer::GradientPenalty => Some(self.draws.epsilon(index, batch, &self.place)?),
-            _ => None,
+            Regularizer::None | Regularizer::WeightClipping | Regularizer::Orthonormal => None,
         };
         let pieces = Pieces::of(batch, self.spec.dis_micro_batch);
         let (vars, mut sum, mut weights) = (self.discriminator.vars(), None, None);

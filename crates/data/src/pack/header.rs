@@ -142,9 +142,5 @@ pub(super) fn identity(plan: &PackPlan, index: &[u8]) -> String {
         hash.update(class);
     }
     hash.update(index);
-    hex(&hash.finalize())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    hex::encode(hash.finalize())
 }

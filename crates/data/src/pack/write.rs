@@ -1,7 +1,7 @@
 //! Making a pack. A kill at any moment loses at most the current chunk: the same call continues and
 //! ends in the same bytes.
 
-use super::header::{Header, LARGEST_SIDE, PackPlan, hex, identity};
+use super::header::{Header, LARGEST_SIDE, PackPlan, identity};
 use super::read::Packed;
 use super::{HEADER, INDEX, PIXELS, PLAN, RECORD, REJECTED, VERSION};
 use crate::decode::{Defect, Demands, square};
@@ -119,7 +119,7 @@ fn plan(listing: &Listing, name: &str, options: Options) -> PackPlan {
         min_side: options.min_side,
         classes: listing.classes.clone(),
         files: listing.files.len() as u64,
-        listing_sha256: hex(&hash.finalize()),
+        listing_sha256: hex::encode(hash.finalize()),
     }
 }
 

@@ -76,7 +76,7 @@ impl Scorer {
             ));
         }
         let dense = (take("dense.weight".into())?, take("dense.bias".into())?);
-        Ok(Scorer { spec, convolutions, dense, sha256: hex(&Sha256::digest(bytes)) })
+        Ok(Scorer { spec, convolutions, dense, sha256: hex::encode(Sha256::digest(bytes)) })
     }
 
     /// The network that these weights belong to.
@@ -170,11 +170,6 @@ impl Scorer {
 /// Index of the largest value; the first of equal ones.
 fn arg_max(values: &[f64]) -> usize {
     (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
-}
-
-/// Lower-case hex.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ impl Figure {
     /// A series for each method in each setting: the last inception score against the key, over seeds, and where runs diverged.
     ///
     /// # Errors
-    /// [`Error::MixedRuns`](crate::Error::MixedRuns) where a curve's runs differ in more than the key.
+    /// [`Error::MixedRow`](crate::Error::MixedRow) where a curve's runs differ in more than the key.
     fn series(&self, c: &ScoredSweep) -> Result<Vec<Series>> {
         let settings = self.settings(c);
         let of = |method: Method, setting: [f64; 4]| {

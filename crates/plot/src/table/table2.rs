@@ -248,7 +248,7 @@ fn cells(all: &[ScoredSweep], row: &Table2Row) -> Result<Vec<Cell>> {
 /// not count twice.
 ///
 /// # Errors
-/// [`Error::MixedRuns`] for runs of one setting that are not repetitions of each other.
+/// [`Error::MixedRow`] for runs of one setting that are not repetitions of each other.
 fn fitting<'a>(
     sweeps: &'a [ScoredSweep],
     dataset: Dataset,
