@@ -10,14 +10,14 @@ default:
 reproduce-table1 scale="quick":
     cargo build --release --package sngan-cli
     {{ sngan }} sweep table1 --scale {{ scale }} --out runs/table1-{{ scale }}
-    {{ sngan }} figures runs/table1-{{ scale }}
+    {{ sngan }} draw runs/table1-{{ scale }}
     @echo "tables: runs/table1-{{ scale }}/tables   figures: runs/table1-{{ scale }}/figures"
 
 # Train one SN-GAN until its samples show garments, and draw them
 demo:
     cargo build --release --package sngan-cli
     {{ sngan }} sweep demo --out runs/demo-quick
-    {{ sngan }} figures runs/demo-quick
+    {{ sngan }} draw runs/demo-quick
     {{ sngan }} generate runs/demo-quick/runs/* -n 64 --columns 16 --zoom 4 --out runs/demo-quick/samples.png
 
 # Draw every table and figure of the paper from the committed records into runs/drawn; one without records says which commands make them
@@ -32,13 +32,13 @@ report out="runs/table1-quick":
 
 # Singular values of every run of a sweep
 spectra out="runs/table1-quick":
-    {{ sngan }} spectra {{ out }}/runs/*
+    {{ sngan }} record-spectrum {{ out }}/runs/*
 
 # Does one power iteration keep σ(W̄) near 1 over 5,000 updates? Prints the range from update 100 on
 spectral-stability:
     {{ sngan }} sweep spectral-stability --out runs/spectral-stability-quick
-    {{ sngan }} figures runs/spectral-stability-quick
-    {{ sngan }} sigma runs/spectral-stability-quick/runs/* --from 100
+    {{ sngan }} draw runs/spectral-stability-quick
+    {{ sngan }} sigma-range runs/spectral-stability-quick/runs/* --from 100
 
 # Licenses, sources and crates that must not come in (deny.toml); advisories need a database from GitHub: just advisories
 deny:
@@ -53,7 +53,7 @@ advisories:
 # The whole grid's plumbing at tiny size, from training to figures
 smoke out="runs/smoke":
     {{ sngan }} sweep table1 --scale smoke --out {{ out }}
-    {{ sngan }} figures {{ out }}
+    {{ sngan }} draw {{ out }}
 
 # Every experiment at tiny size, and every table and figure of the paper drawn from what they record
 smoke-all:

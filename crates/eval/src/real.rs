@@ -107,7 +107,7 @@ impl StatisticsProvenance {
             Error::file(
                 &path,
                 format!(
-                    "is not what `sngan stats` writes beside {} ({e}); rename it",
+                    "is not what `sngan reference` writes beside {} ({e}); rename it",
                     name_of(statistics)
                 ),
             )
@@ -236,7 +236,7 @@ pub fn read_statistics(
         );
         if ours != theirs {
             let reason = format!(
-                "was made through {} of weights {theirs:?}, this is {} of {ours:?}: make it again with `sngan stats`",
+                "was made through {} of weights {theirs:?}, this is {} of {ours:?}: make it again with `sngan reference`",
                 p.backbone,
                 backbone.name()
             );

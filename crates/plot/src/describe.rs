@@ -55,13 +55,15 @@ impl ScoredSweep {
         }));
         let corrections =
             distinct(self.runs.iter().filter_map(|r| match r.spec.width_correction {
-                WidthCorrection::Multiplier => Some("corrected where it matters"),
+                WidthCorrection::Multiplier => Some("corrected"),
                 WidthCorrection::InitialStd => Some("corrected in the initial weights"),
-                WidthCorrection::None => {
-                    r.spec.lacks_correction().then_some("uncorrected where it matters")
-                }
+                WidthCorrection::None => r.spec.lacks_correction().then_some("uncorrected"),
             }));
-        if corrections.is_empty() { widths } else { format!("{widths} ({corrections})") }
+        if corrections.is_empty() {
+            widths
+        } else {
+            format!("{widths} ({corrections} where it matters)")
+        }
     }
 
     /// A caption's line about the runs: their data and sizes, and whether they are only a stand-in

@@ -56,10 +56,12 @@ pub(crate) enum Command {
     /// Score a run's newest checkpoint and append the records, or score images of any origin
     Score(score::Score),
     /// Write reference statistics of images, as pytorch-fid reads them
+    #[command(name = "reference", alias = "stats")]
     Stats(score::Stats),
     /// Draw samples from a run's newest checkpoint
     Generate(Generate),
     /// Write a sweep's tables and figures from its records
+    #[command(name = "draw", alias = "figures")]
     Figures {
         /// The sweep's folder
         #[arg(value_name = "OUT")]
@@ -112,6 +114,7 @@ pub(crate) enum Command {
         out: PathBuf,
     },
     /// Record and print the singular values of a run's discriminator
+    #[command(name = "record-spectrum", alias = "spectra")]
     Spectra {
         /// Run folders
         #[arg(value_name = "RUN", required = true)]
@@ -121,6 +124,7 @@ pub(crate) enum Command {
     /// bounds on the Lipschitz constant
     Spectrum(SpectrumOf),
     /// Print the range of the logged sigma_forward, the exact largest singular value of each normalized layer
+    #[command(name = "sigma-range", alias = "sigma")]
     Sigma {
         /// Run folders
         #[arg(value_name = "RUN", required = true)]

@@ -1,4 +1,4 @@
-//! Arguments of `sngan score` and `sngan stats`.
+//! Arguments of `sngan score` and `sngan reference`.
 
 use super::{DataFolder, Machine};
 use clap::{ArgGroup, Args, ValueEnum};

@@ -1,4 +1,4 @@
-//! `sngan figure`, `sngan table` and `sngan figures`.
+//! `sngan figure`, `sngan table` and `sngan draw`.
 
 use super::records::{self, Records};
 use crate::args::Draw;

@@ -1,4 +1,4 @@
-//! `sngan score` and `sngan stats`.
+//! `sngan score` and `sngan reference`.
 
 use super::sweep::describe;
 use super::{device, warn};

@@ -113,7 +113,7 @@ fn statistics_stand_for_their_images_and_say_what_they_are_of() {
     std::fs::write(folder.path("keep.json"), r#"{"mine": true}"#).unwrap();
     let said = folder.expect(1, &format!("stats real.npy --out keep.npz {SCORER}"));
     assert!(
-        said.contains("keep.json: is not what `sngan stats` writes")
+        said.contains("keep.json: is not what `sngan reference` writes")
             && !folder.path("keep.npz").exists(),
         "{said}"
     );
@@ -122,7 +122,7 @@ fn statistics_stand_for_their_images_and_say_what_they_are_of() {
         .unwrap();
     let said = folder
         .expect(1, &format!("score --images made.npy --reference real.npz --metrics fid {SCORER}"));
-    assert!(said.contains("real.npz") && said.contains("sngan stats"), "{said}");
+    assert!(said.contains("real.npz") && said.contains("sngan reference"), "{said}");
 }
 
 #[test]
