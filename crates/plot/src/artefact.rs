@@ -150,18 +150,18 @@ pub fn find(id: &str) -> Result<&'static Artefact> {
     })
 }
 
-/// Writes every table of a sweep's experiment to `out/tables` and every figure to `out/figures`;
-/// returns each one's id and outcome.
+/// Writes every table of a sweep's experiment to `tables` in its folder and every figure to
+/// `figures`; returns each one's id and outcome.
 ///
 /// # Errors
-/// Missing or malformed records, scores of different protocols, files that cannot be written.
-pub fn render_all(out: &Path, compare: bool) -> Result<Vec<(&'static str, Rendered)>> {
-    let sweeps = [ScoredSweep::read(out)?];
+/// Records that cannot be drawn together, files that cannot be written.
+pub fn render_all(sweep: &ScoredSweep, compare: bool) -> Result<Vec<(&'static str, Rendered)>> {
+    let sweeps = std::slice::from_ref(sweep);
     let mut all = Vec::new();
     for (list, folder) in [(tables(), "tables"), (figures(), "figures")] {
-        let folder = out.join(folder);
-        for artefact in list.iter().filter(|a| a.shows(&sweeps[0].plan)) {
-            let materials = Materials { sweeps: &sweeps, timings: None, folder: &folder, compare };
+        let folder = sweep.path.join(folder);
+        for artefact in list.iter().filter(|a| a.shows(&sweep.plan)) {
+            let materials = Materials { sweeps, timings: None, folder: &folder, compare };
             // Rows that one artefact cannot tell apart are no reason against the others.
             let rendered = match (artefact.render)(&materials) {
                 Err(e @ Error::MixedRow { .. }) => Rendered::Skipped(e.to_string()),

@@ -49,10 +49,7 @@ impl ScoredSweep {
     /// `full width`, or `width/4 (corrected where it matters)`: the widths, and how the runs that a
     /// reduced one changes were corrected.
     fn widths(&self) -> String {
-        let widths = distinct(self.runs.iter().map(|r| match r.spec.width_divisor {
-            1 => "full width".to_string(),
-            k => format!("width/{k}"),
-        }));
+        let widths = distinct(self.runs.iter().map(|r| width(r.spec.width_divisor)));
         let corrections =
             distinct(self.runs.iter().filter_map(|r| match r.spec.width_correction {
                 WidthCorrection::Multiplier => Some("corrected"),
@@ -191,4 +188,9 @@ pub(crate) fn thousands(n: u64) -> String {
         if i > 0 && (digits.len() - i).is_multiple_of(3) { format!(",{c}") } else { c.to_string() }
     };
     digits.chars().enumerate().map(split).collect()
+}
+
+/// `full width` or `width/4`.
+pub(crate) fn width(divisor: usize) -> String {
+    if divisor == 1 { "full width".into() } else { format!("width/{divisor}") }
 }

@@ -4,6 +4,7 @@ use crate::ScoredSweep;
 use crate::scored::Run;
 use crate::statistics::mean;
 use sngan_experiment::records::Metric;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// A row's scores over the settings of its sweep.
@@ -57,6 +58,15 @@ fn row(c: &ScoredSweep, label: &str) -> Option<Evenness> {
     })
 }
 
+/// What is said of numbers without repetitions.
+pub(crate) const ONE_SEED: &str =
+    "One seed: these numbers differ by chance too, and answer no claim.";
+
+/// Number of different seeds.
+pub(crate) fn seeds(c: &ScoredSweep) -> usize {
+    c.runs.iter().map(|r| r.spec.seed).collect::<BTreeSet<_>>().len()
+}
+
 /// Heading and rows of [`evenness`] for a terminal of 80 columns; empty where no run has an FID.
 pub fn evenness_lines(c: &ScoredSweep) -> Vec<String> {
     let rows = evenness(c);
@@ -93,6 +103,9 @@ pub fn evenness_lines(c: &ScoredSweep) -> Vec<String> {
         lines.push(line.chars().take(80).collect());
     }
     lines.push("level: the geometric mean over the settings".into());
+    if seeds(c) == 1 {
+        lines.push(ONE_SEED.into());
+    }
     lines
 }
 

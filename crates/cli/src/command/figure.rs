@@ -8,7 +8,6 @@ use sngan_experiment::{former_scale, todays_scale};
 use sngan_plot::{
     Artefact, Materials, Rendered, ScoredSweep, Source, evenness_lines, repeated, sweep,
 };
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What to draw, and its records; `kind` is the command's name.
@@ -158,8 +157,9 @@ fn sweep_folder(name: &str, arguments: &Draw) -> PathBuf {
 
 /// Writes all of a sweep's tables and figures.
 pub(crate) fn all(out: &Path, compare: bool) -> Result<Ended> {
+    let sweep = ScoredSweep::read(out)?;
     let (mut tables, mut figures) = (Vec::new(), Vec::new());
-    for (id, rendered) in sngan_plot::render_all(out, compare)? {
+    for (id, rendered) in sngan_plot::render_all(&sweep, compare)? {
         match rendered {
             Rendered::Written(_) if id.starts_with("table") => tables.push(id),
             Rendered::Written(_) => figures.push(id),
@@ -169,26 +169,22 @@ pub(crate) fn all(out: &Path, compare: bool) -> Result<Ended> {
     for (kind, ids) in [("tables", tables), ("figures", figures)] {
         println!("{}: {}", out.join(kind).display(), ids.join(" "));
     }
-    summarize(out)?;
+    summarize(&sweep)?;
     Ok(Ended::Well)
 }
 
 /// What the scores are, in a screen: how even each row is, whether the runs repeat the committed ones, where to look next.
-fn summarize(out: &Path) -> Result<()> {
-    let sweep = ScoredSweep::read(out)?;
-    let lines = evenness_lines(&sweep);
+fn summarize(sweep: &ScoredSweep) -> Result<()> {
+    let out = sweep.path.as_path();
+    let lines = evenness_lines(sweep);
     if lines.is_empty() {
         return Ok(());
     }
     println!();
     lines.iter().for_each(|line| println!("{line}"));
-    let seeds: BTreeSet<u64> = sweep.runs.iter().map(|r| r.spec.seed).collect();
-    if seeds.len() == 1 {
-        println!("One seed: these numbers differ by chance too, and answer no claim.");
-    }
     let committed = Path::new("results").join(format!("{}-{}", sweep.plan.name, sweep.plan.scale));
     if records::has_any(&committed) && committed.canonicalize()? != out.canonicalize()? {
-        let r = repeated(&sweep, &ScoredSweep::read(&committed)?);
+        let r = repeated(sweep, &ScoredSweep::read(&committed)?);
         println!(
             "Beside {}: {} runs with the same scores, bit by bit;",
             committed.display(),

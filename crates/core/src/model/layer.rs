@@ -95,12 +95,13 @@ impl PostNorm {
         source: &TensorSource,
     ) -> Result<PostNorm> {
         let beta = || source.var(channels, "beta", ZERO);
+        if norm != Norm::ByMethod {
+            return Ok(PostNorm::None);
+        }
         Ok(match method {
-            Normalization::Batch if norm == Norm::ByMethod => PostNorm::Batch(beta()?),
-            Normalization::Layer if norm == Norm::ByMethod => PostNorm::Layer(beta()?),
+            Normalization::Batch => PostNorm::Batch(beta()?),
+            Normalization::Layer => PostNorm::Layer(beta()?),
             Normalization::None
-            | Normalization::Batch
-            | Normalization::Layer
             | Normalization::Weight
             | Normalization::Frobenius
             | Normalization::Spectral => PostNorm::None,

@@ -9,6 +9,8 @@ mod layers; // single layers of D, G, weight normalizations and losses against P
 mod networks; // every architecture with every kind of label
 mod nn; // layers for networks of one's own
 mod normalization; // W̄, ∂/∂W and σ of every weight normalization
+#[path = "../../../tensor/tests/suite/numeric.rs"]
+mod numeric; // draws, distances, finite differences
 mod replay; // whole updates against PyTorch's
 mod second_derivative; // the trap in Candle's autograd that a penalty could fall into
 mod support; // specs, draws, finite differences, named tolerances

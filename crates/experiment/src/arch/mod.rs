@@ -296,9 +296,8 @@ impl Architecture {
             return Err(Error::invalid("n_classes", reason));
         }
         match self {
-            Architecture::StandardCnn | Architecture::StandardCnnCgl => {
-                standard_cnn::layers(self, sizes)
-            }
+            Architecture::StandardCnn => standard_cnn::layers(&standard_cnn::PAPERS, sizes),
+            Architecture::StandardCnnCgl => standard_cnn::layers(&standard_cnn::CGL, sizes),
             _ if last_conv_factor != 1.0 => Err(Error::invalid(
                 "last_conv_factor",
                 "is not 1, but only the standard CNN has a seventh convolution",

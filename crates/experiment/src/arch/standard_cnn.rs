@@ -1,8 +1,8 @@
 //! Table 3, and the same network as in the authors' code.
 
 use super::{
-    Activation, ArchSpec, Architecture, Conditioning, HeadSpec, Init, LayerKind, LayerSpec, Norm,
-    Pooling, Sizes, Step, Z_DIM,
+    Activation, ArchSpec, Conditioning, HeadSpec, Init, LayerKind, LayerSpec, Norm, Pooling, Sizes,
+    Step, Z_DIM,
 };
 use crate::Result;
 
@@ -13,7 +13,7 @@ const INIT: Init = Init::Normal { std: 0.02 };
 const LAST: usize = 6;
 
 /// How the two versions differ.
-struct Version {
+pub(super) struct Version {
     /// Output channels of D's seven convolutions at full width.
     widths: [usize; 7],
     /// D's leaky ReLU.
@@ -22,23 +22,17 @@ struct Version {
     cgl: bool,
 }
 
+/// Table 3.
+pub(super) const PAPERS: Version =
+    Version { widths: [64, 64, 128, 128, 256, 256, 512], slope: 0.1, cgl: false };
+/// The authors' code.
+pub(super) const CGL: Version =
+    Version { widths: [64, 128, 128, 256, 256, 512, 512], slope: 0.2, cgl: true };
+
 /// The layer table.
-pub(super) fn layers(architecture: Architecture, sizes: &Sizes) -> Result<ArchSpec> {
-    let version = match architecture {
-        Architecture::StandardCnnCgl => {
-            Version { widths: [64, 128, 128, 256, 256, 512, 512], slope: 0.2, cgl: true }
-        }
-        Architecture::StandardCnn
-        | Architecture::ResnetCifar10
-        | Architecture::ResnetStl10
-        | Architecture::ResnetImagenet
-        | Architecture::Resnet64
-        | Architecture::ResnetGulrajani => {
-            Version { widths: [64, 64, 128, 128, 256, 256, 512], slope: 0.1, cgl: false }
-        }
-    };
-    let (discriminator, head) = discriminator(&version, sizes)?;
-    Ok(ArchSpec { side: sizes.side, generator: generator(&version, sizes), discriminator, head })
+pub(super) fn layers(version: &Version, sizes: &Sizes) -> Result<ArchSpec> {
+    let (discriminator, head) = discriminator(version, sizes)?;
+    Ok(ArchSpec { side: sizes.side, generator: generator(version, sizes), discriminator, head })
 }
 
 fn generator(version: &Version, sizes: &Sizes) -> Vec<Step> {

@@ -118,19 +118,14 @@ impl RunSpec {
     /// `key: self → other` for every value that two repetitions of one run would share: all but the
     /// seed and the identity's names.
     pub fn values_that_differ(&self, other: &RunSpec) -> Vec<String> {
-        let repetition =
-            |spec: &RunSpec| RunSpec { seed: 0, id_names: None, ..spec.clone() }.fields();
-        let (a, b) = (repetition(self), repetition(other));
-        changes(&a, &b).into_iter().map(|(_, change)| change).collect()
+        self.changed(other, |key| !["seed", "id_names"].contains(&key))
     }
 
     /// `key: self → other` for every value that affects the training: all but the seed, the names
     /// and the keys `apart`.
     pub fn values_that_differ_but(&self, other: &RunSpec, apart: &[&str]) -> Vec<String> {
         const NAMES: [&str; 5] = ["label", "method", "setting", "id_names", "seed"];
-        let counts = |key: &str| !NAMES.contains(&key) && !apart.contains(&key);
-        let (a, b) = (self.fields(), other.fields());
-        changes(&a, &b).into_iter().filter(|(key, _)| counts(key)).map(|(_, text)| text).collect()
+        self.changed(other, |key| !NAMES.contains(&key) && !apart.contains(&key))
     }
 
     /// `key: self → other` for every size in which runs whose scores are compared must agree: data, networks, batches and updates.
@@ -147,21 +142,23 @@ impl RunSpec {
             "gen_batch",
             "gen_updates",
         ];
-        let (a, b) = (self.fields(), other.fields());
-        let sizes = changes(&a, &b).into_iter().filter(|(key, _)| SIZES.contains(key));
-        sizes.map(|(_, text)| text).collect()
+        self.changed(other, |key| SIZES.contains(&key))
     }
 
     /// `key: self → other` for every differing field (`gen_updates` counts only when it shrinks, or α decays).
     pub fn differences(&self, other: &RunSpec) -> Vec<String> {
-        let fields = |spec: &RunSpec| {
+        let named = |spec: &RunSpec| {
             let mut spec = spec.clone();
             spec.name_truly();
-            spec.fields()
+            spec
         };
-        let (a, b) = (fields(self), fields(other));
         let extends = other.gen_updates >= self.gen_updates && !self.horizon_matters();
-        let counts = |key: &str| !(key == "gen_updates" && extends);
+        named(self).changed(&named(other), |key| !(key == "gen_updates" && extends))
+    }
+
+    /// `key: self → other` for every differing key that `counts`.
+    fn changed(&self, other: &RunSpec, counts: impl Fn(&str) -> bool) -> Vec<String> {
+        let (a, b) = (self.fields(), other.fields());
         changes(&a, &b).into_iter().filter(|(key, _)| counts(key)).map(|(_, text)| text).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::artefact::Materials;
 use crate::chart::{color, method_color};
-use crate::describe::paper_name;
+use crate::describe::{paper_name, width};
 use crate::dots::{Dot, DotChart, Group};
 use crate::frame::Scale;
 use crate::paper::{self, Published, Table2Row};
@@ -205,7 +205,7 @@ impl Scores {
 fn sizes_of(runs: &[&Run]) -> Vec<String> {
     let size = |r: &&Run| {
         let RunSpec { width_divisor, batch, gen_updates, .. } = r.spec;
-        format!("width/{width_divisor}, batch {batch}, {gen_updates} updates")
+        format!("{}, batch {batch}, {gen_updates} updates", width(width_divisor))
     };
     runs.iter().map(size).collect::<BTreeSet<_>>().into_iter().collect()
 }

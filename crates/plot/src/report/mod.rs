@@ -6,14 +6,13 @@ mod html;
 mod provenance;
 
 use crate::claims::{Answers, answer, claims as papers_claims, definitions};
-use crate::evenness::evenness;
+use crate::evenness::{ONE_SEED, evenness, seeds};
 use crate::table::{Cell, Grid};
 use crate::{Artefact, Rendered, Result, ScoredSweep, figures, render_all, table};
 use html::{escape, paragraph, section, table as html_table};
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::records::Metric;
 use sngan_experiment::{Error as ExperimentError, atomic};
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -26,8 +25,8 @@ const SCRIPT: &str = include_str!("script.js");
 /// # Errors
 /// Missing or malformed records, files that cannot be written.
 pub fn write(out: &Path, also: &[ScoredSweep], timings: Option<&UpdateTimings>) -> Result<PathBuf> {
-    let rendered = render_all(out, true)?;
     let c = ScoredSweep::read(out)?;
+    let rendered = render_all(&c, true)?;
     let sweeps: Vec<ScoredSweep> = std::iter::once(c.clone()).chain(also.iter().cloned()).collect();
     let answers = answer(&papers_claims()?, &sweeps, timings)?.about(&c.plan.name);
     let path = out.join("report.html");
@@ -127,9 +126,8 @@ fn verdict(c: &ScoredSweep) -> String {
             Cell::number((r.diverged + r.silent) as f64, 0),
         ]);
     }
-    let seeds = c.runs.iter().map(|r| r.spec.seed).collect::<BTreeSet<_>>().len();
-    let chance = match seeds {
-        1 => "One seed: these numbers differ by chance too, and answer no claim.".to_string(),
+    let chance = match seeds(c) {
+        1 => ONE_SEED.to_string(),
         n => format!(
             "Means over up to {n} seeds; what may be concluded from them stands below, claim by claim."
         ),

@@ -2,6 +2,7 @@
 //! widths, width corrections, batches or horizons have their own tables.
 
 use super::cell::{Cell, Grid};
+use crate::describe;
 use crate::scored::{Run, ScoredSweep};
 use sngan_experiment::{ClipCorrection, RunSpec, WidthCorrection};
 use std::cmp::Reverse;
@@ -92,8 +93,7 @@ fn part(
     });
     let kept: Vec<ScoredSweep> = kept.collect();
     let (divisor, Reverse(batch), Reverse(updates)) = sizes;
-    let mut words =
-        vec![if divisor == 1 { "full width".into() } else { format!("width/{divisor}") }];
+    let mut words = vec![describe::width(divisor)];
     words.extend([width, clip].into_iter().flatten().map(str::to_string));
     words.push(format!("batch {batch}"));
     let twice = kept.iter().flat_map(|c| &c.runs).any(|r| r.twice);

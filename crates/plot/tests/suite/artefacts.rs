@@ -453,7 +453,7 @@ fn an_experiment_of_ones_own_has_nothing_of_the_paper_and_all_of_its_metrics() {
         spec.dataset = sngan_experiment::Dataset::Cifar10;
         draw_samples(&sweep.run(&spec, &scores));
     }
-    let rendered = render_all(sweep.path(), true).unwrap();
+    let rendered = ScoredSweep::read(sweep.path()).and_then(|s| render_all(&s, true)).unwrap();
     let written: Vec<String> = rendered
         .iter()
         .filter_map(|(_, r)| if let Rendered::Written(paths) = r { Some(paths) } else { None })
@@ -476,7 +476,7 @@ fn an_experiment_of_ones_own_has_nothing_of_the_paper_and_all_of_its_metrics() {
     // The same runs for the paper's experiment.
     let mut papers = Folder::new("table1", "tiny");
     papers.run(&spec(Method::Sn, "C", 0), &score(10, 3.0, 20.0));
-    render_all(papers.path(), true).unwrap();
+    ScoredSweep::read(papers.path()).and_then(|s| render_all(&s, true)).unwrap();
     let table = std::fs::read_to_string(papers.path().join("tables/table1.md")).unwrap();
     assert!(table.contains("# Table 1 — ") && table.contains("paper's best"), "{table}");
 }

@@ -65,7 +65,7 @@ fn bytes_of(rendered: &[(&str, Rendered)]) -> Vec<Vec<u8>> {
 #[test]
 fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
     let sweep = Sweep::new();
-    let first = render_all(sweep.out(), true).unwrap();
+    let first = ScoredSweep::read(sweep.out()).and_then(|s| render_all(&s, true)).unwrap();
     assert_eq!(
         first.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
         [
@@ -83,7 +83,12 @@ fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
         ]
     );
     let bytes = bytes_of(&first);
-    assert!(bytes == bytes_of(&render_all(sweep.out(), true).unwrap()));
+    assert!(
+        bytes
+            == bytes_of(
+                &ScoredSweep::read(sweep.out()).and_then(|s| render_all(&s, true)).unwrap()
+            )
+    );
     let svgs: Vec<_> = bytes.iter().filter(|b| b.starts_with(b"<svg")).collect();
     assert_eq!(svgs.len(), 9 + of_table_1().len());
     for svg in &svgs {
@@ -102,7 +107,7 @@ fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
 fn table_1_holds_the_records_numbers_and_keeps_the_papers_apart() {
     let sweep = Sweep::new();
     diverge(&sweep.dir(Method::Sn, "D"));
-    render_all(sweep.out(), false).unwrap();
+    ScoredSweep::read(sweep.out()).and_then(|s| render_all(&s, false)).unwrap();
     let table = sweep.table1();
     let row = "| SN | 8.00 (n = 1) | 8.10 (n = 1) | 8.20 (n = 1) | diverged at 7 | 8.40 (n = 1) | 8.50 (n = 1) |";
     assert!(table.contains(row), "{table}");
@@ -135,7 +140,7 @@ fn several_seeds_have_a_standard_error_and_the_best_score_a_table_of_its_own() {
             &[score(5, last + 1.0, 9.0), score(10, last, 9.0)].concat(),
         );
     }
-    render_all(folder.path(), false).unwrap();
+    ScoredSweep::read(folder.path()).and_then(|s| render_all(&s, false)).unwrap();
     let table = std::fs::read_to_string(folder.path().join("tables/table1.md")).unwrap();
     assert!(
         table.contains("after the last update (higher is better)**\n\n| method | C |\n|---|---|\n| SN | 5.00 ± 0.58 (n = 3) |"),
@@ -172,7 +177,7 @@ fn scores_of_different_protocols_are_refused_naming_run_and_key() {
     let [mut other, fid] = score(10, 1.0, 1.0);
     other.protocol.n_splits = 10;
     write_lines(&dir.scores_path(), &[other, fid]);
-    let error = render_all(sweep.out(), false).unwrap_err();
+    let error = ScoredSweep::read(sweep.out()).and_then(|s| render_all(&s, false)).unwrap_err();
     assert!(matches!(error, Error::MixedProtocols { .. }));
     let message = error.to_string();
     assert!(message.contains("wgan-gp-b") && message.contains("n_splits: 2 → 10"), "{message}");
@@ -191,7 +196,9 @@ fn records_that_are_not_there_skip_what_needs_them() {
         }
         std::fs::remove_dir_all(folder_of(&run).path().join("samples")).unwrap();
     }
-    for (id, rendered) in render_all(sweep.out(), false).unwrap() {
+    for (id, rendered) in
+        ScoredSweep::read(sweep.out()).and_then(|s| render_all(&s, false)).unwrap()
+    {
         assert_eq!(
             matches!(rendered, Rendered::Skipped(_)),
             !id.starts_with("table"),
@@ -201,7 +208,9 @@ fn records_that_are_not_there_skip_what_needs_them() {
     assert!(sweep.table1().contains("completed"));
     let plan = sweep.out().join("plan.json");
     let whole = std::fs::read_to_string(&plan).unwrap();
-    let said = |sweep: &Sweep| render_all(sweep.out(), false).unwrap_err().to_string();
+    let said = |sweep: &Sweep| {
+        ScoredSweep::read(sweep.out()).and_then(|s| render_all(&s, false)).unwrap_err().to_string()
+    };
     std::fs::write(&plan, &whole[..whole.len() / 2]).unwrap();
     assert!(
         said(&sweep).contains("plan.json: EOF") && said(&sweep).contains("sngan sweep NAME --out"),
@@ -224,7 +233,7 @@ fn a_sweep_under_way_shows_what_is_not_there_yet() {
     // An earlier grid must not pass for the last one.
     let c = sweep.dir(Method::Sn, "C");
     std::fs::rename(c.sample_path(10), c.sample_path(5)).unwrap();
-    render_all(sweep.out(), false).unwrap();
+    ScoredSweep::read(sweep.out()).and_then(|s| render_all(&s, false)).unwrap();
     assert!(
         sweep.table1().contains("| SN | 8.00 (n = 1) | not begun | 8.20 (n = 1) |"),
         "{}",

@@ -93,7 +93,7 @@ fn every_table_and_figure_is_drawn_alike_from_folders_and_from_a_collection() {
     collect_into(&read(sweep.path()), &folder).unwrap();
     let mut bytes: Vec<BTreeMap<String, Vec<u8>>> = Vec::new();
     for out in [sweep.path(), &folder] {
-        render_all(out, true).unwrap();
+        ScoredSweep::read(out).and_then(|s| render_all(&s, true)).unwrap();
         let mut files = BTreeMap::new();
         for part in ["tables", "figures"] {
             for entry in std::fs::read_dir(out.join(part)).unwrap() {

@@ -63,16 +63,6 @@ pub(crate) fn log(gen_update: u64, sigma: f64) -> LogRecord {
     let sigma: BTreeMap<String, Option<f64>> =
         (0..7).map(|i| (format!("conv{i}"), Some(sigma + 0.001 * f64::from(i)))).collect();
     LogRecord {
-        version: FORMAT_VERSION,
-        gen_update,
-        loss_d: None,
-        loss_reg: None,
-        loss_g: None,
-        d_real: None,
-        d_fake: None,
-        grad_norm_d: None,
-        grad_norm_g: None,
-        grad_norm_x_hat: None,
         effective_rank: sigma
             .keys()
             .map(|layer| (layer.clone(), Some(1.0 + gen_update as f64 / 10.0)))
@@ -83,11 +73,7 @@ pub(crate) fn log(gen_update: u64, sigma: f64) -> LogRecord {
             .collect(),
         sigma_forward: sigma.clone(),
         sigma_fig9: sigma,
-        loss_class_d: None,
-        loss_class_g: None,
-        critic_train: None,
-        critic_held_out: None,
-        critic_images: None,
+        ..LogRecord::empty(gen_update)
     }
 }
 
