@@ -270,15 +270,13 @@ impl Evaluator {
                 true => self.score_within_classes(*name, samples, progress)?,
                 false => self.score_collected(*name, &collected)?,
             };
-            let (version, protocol) = (ScoreRecord::VERSION, self.protocol(*name, samples.bytes()));
-            let std = std.and_then(finite);
             records.push(ScoreRecord {
-                version,
+                version: ScoreRecord::VERSION,
                 gen_updates,
                 metric: name.metric(),
                 value: finite(value),
-                std,
-                protocol,
+                std: std.and_then(finite),
+                protocol: self.protocol(*name, samples.bytes()),
             });
         }
         Ok(records)

@@ -38,7 +38,17 @@ struct Operands {
 }
 
 fn operands((input, output, side, kernel, stride): Layer) -> Operands {
-    let shape = ConvShape::new(128, input, output, side, side, kernel, stride, 1).unwrap();
+    let shape = ConvShape {
+        batch: 128,
+        in_channels: input,
+        out_channels: output,
+        in_h: side,
+        in_w: side,
+        kernel,
+        stride,
+        padding: 1,
+    };
+    let shape = shape.checked().unwrap();
     let x = numbers(128 * input * side * side);
     let y = numbers(128 * output * shape.out_h() * shape.out_w());
     Operands { shape, x, w: numbers(input * output * kernel * kernel), y }

@@ -62,16 +62,17 @@ fn main() {
     let mut totals = [0.0; 3];
     for (name, c, o, kernel, stride, scale) in LAYERS {
         let narrow = |n: usize| if n == 3 { 3 } else { n / divisor };
-        let s = ConvShape::new(
+        let s = ConvShape {
             batch,
-            narrow(c),
-            narrow(o),
-            side / scale,
-            side / scale,
+            in_channels: narrow(c),
+            out_channels: narrow(o),
+            in_h: side / scale,
+            in_w: side / scale,
             kernel,
             stride,
-            1,
-        )
+            padding: 1,
+        }
+        .checked()
         .unwrap();
         let x = draws(batch * s.in_channels * s.in_h * s.in_w);
         let dy = draws(batch * s.out_channels * s.out_h() * s.out_w());

@@ -26,32 +26,20 @@ pub struct ConvShape {
 }
 
 impl ConvShape {
-    /// Checks that every size is positive and the kernel fits.
+    /// The shape itself, if every size is positive and the kernel fits.
     ///
     /// # Errors
     /// [`Error::Zero`] or [`Error::KernelTooLarge`].
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the eight sizes of a convolution, in the order of its fields"
-    )]
-    pub fn new(
-        batch: usize,
-        in_channels: usize,
-        out_channels: usize,
-        in_h: usize,
-        in_w: usize,
-        kernel: usize,
-        stride: usize,
-        padding: usize,
-    ) -> Result<ConvShape, Error> {
+    pub fn checked(self) -> Result<ConvShape, Error> {
+        let ConvShape { in_h, in_w, kernel, padding, .. } = self;
         let sizes = [
-            ("batch", batch),
-            ("in_channels", in_channels),
-            ("out_channels", out_channels),
+            ("batch", self.batch),
+            ("in_channels", self.in_channels),
+            ("out_channels", self.out_channels),
             ("height", in_h),
             ("width", in_w),
             ("kernel", kernel),
-            ("stride", stride),
+            ("stride", self.stride),
         ];
         if let Some((name, _)) = sizes.into_iter().find(|(_, n)| *n == 0) {
             return Err(Error::Zero(name));
@@ -59,7 +47,7 @@ impl ConvShape {
         if kernel > in_h.min(in_w) + 2 * padding {
             return Err(Error::KernelTooLarge { kernel, height: in_h, width: in_w, padding });
         }
-        Ok(ConvShape { batch, in_channels, out_channels, in_h, in_w, kernel, stride, padding })
+        Ok(self)
     }
 
     /// Height of y.

@@ -2,7 +2,7 @@
 //! for each round.
 
 use crate::canvas::{
-    Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LEGEND_ROW, SMALL, draw, legend_height,
+    Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LEGEND_ROW, Look, SMALL, draw, legend_height,
 };
 use crate::frame::{Axis, Frame, Scale};
 use crate::statistics::summary;
@@ -34,8 +34,8 @@ pub(crate) struct BarChart {
     pub(crate) title: String,
     pub(crate) notes: Vec<String>,
     pub(crate) label: String,
-    /// Name and color of the bar at each place of a group.
-    pub(crate) places: Vec<(String, RGBColor)>,
+    /// Name and look of the bar at each place of a group.
+    pub(crate) places: Vec<(String, Look)>,
     pub(crate) groups: Vec<Group>,
     /// Lines below the axis.
     pub(crate) foot: Vec<String>,
@@ -106,15 +106,15 @@ impl Group {
         canvas: &Canvas<'_>,
         frame: &Frame,
         (left, width): (f64, f64),
-        places: &[(String, RGBColor)],
+        places: &[(String, Look)],
     ) -> Result<()> {
         let gap = width * 0.14;
         let step = ((width - gap) / self.bars.len().max(1) as f64).min(WIDEST_BAR);
         let start = left + (width - step * self.bars.len() as f64) / 2.0;
-        for (j, (bar, (_, color))) in self.bars.iter().zip(places).enumerate() {
+        for (j, (bar, (_, look))) in self.bars.iter().zip(places).enumerate() {
             let x0 = (start + step * j as f64) as i32;
             let x1 = (start + step * (j + 1) as f64) as i32 - DENSITY;
-            draw_bar(canvas, frame, (x0, x1), bar, *color)?;
+            draw_bar(canvas, frame, (x0, x1), bar, look.color)?;
         }
         let middle = (left + width / 2.0) as i32;
         canvas.text(

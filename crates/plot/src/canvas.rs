@@ -32,6 +32,46 @@ pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(0x88, 0x22, 0x55),
 ];
 
+/// A shape that tells series apart where colors do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marker {
+    Circle,
+    Square,
+    Triangle,
+    Diamond,
+    /// A triangle on its tip.
+    Wedge,
+    Plus,
+    Cross,
+    Ring,
+}
+
+/// Markers in the order of [`PALETTE`].
+pub(crate) const MARKERS: [Marker; 8] = [
+    Marker::Circle,
+    Marker::Square,
+    Marker::Triangle,
+    Marker::Diamond,
+    Marker::Wedge,
+    Marker::Plus,
+    Marker::Cross,
+    Marker::Ring,
+];
+
+/// How a series looks: the same in all figures for one method.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Look {
+    pub(crate) color: RGBColor,
+    pub(crate) marker: Marker,
+}
+
+impl Look {
+    /// The look with this number; after eight of them they repeat.
+    pub(crate) fn numbered(index: usize) -> Look {
+        Look { color: PALETTE[index % PALETTE.len()], marker: MARKERS[index % MARKERS.len()] }
+    }
+}
+
 /// Units per pixel of the page. Figures are drawn twice as large as they are shown, so that whole
 /// coordinates are fine enough.
 pub(crate) const DENSITY: i32 = 2;
@@ -191,6 +231,38 @@ impl Canvas<'_> {
         self.checked(self.area.draw(&Circle::new(at, radius, color.filled())))
     }
 
+    /// A series' mark, about `2 · radius` units wide and high.
+    pub(crate) fn mark(&self, (x, y): Point, radius: i32, look: Look) -> Result<()> {
+        let Look { color, marker } = look;
+        let r = radius;
+        let fill = |points: Vec<Point>| {
+            self.checked(self.area.draw(&Polygon::new(points, color.filled())))
+        };
+        let stroke = |a: Point, b: Point| self.line(vec![a, b], color, (2 * r / 3).max(DENSITY));
+        match marker {
+            Marker::Circle => self.dot((x, y), r, color),
+            Marker::Ring => {
+                self.dot((x, y), r, color)?;
+                self.dot((x, y), r / 2, WHITE)
+            }
+            Marker::Square => self.rectangle((x - r, y - r), (x + r, y + r), color),
+            Marker::Triangle => fill(vec![(x - r, y + r), (x + r, y + r), (x, y - r)]),
+            Marker::Wedge => fill(vec![(x - r, y - r), (x + r, y - r), (x, y + r)]),
+            Marker::Diamond => {
+                let r = r + r / 3;
+                fill(vec![(x - r, y), (x, y + r), (x + r, y), (x, y - r)])
+            }
+            Marker::Plus => {
+                stroke((x - r, y), (x + r, y))?;
+                stroke((x, y - r), (x, y + r))
+            }
+            Marker::Cross => {
+                stroke((x - r, y - r), (x + r, y + r))?;
+                stroke((x - r, y + r), (x + r, y - r))
+            }
+        }
+    }
+
     /// A horizontal dashed line.
     pub(crate) fn dashes(&self, (x0, x1): (i32, i32), y: i32, color: RGBColor) -> Result<()> {
         const DASH: i32 = 8 * DENSITY;
@@ -268,17 +340,12 @@ impl Canvas<'_> {
         text_width(text, size).map_err(|e| self.failed(&e))
     }
 
-    /// Entries in rows from `at`, none beyond `right`, each a colored square and a name.
-    pub(crate) fn legend(
-        &self,
-        at: Point,
-        right: i32,
-        entries: &[(String, RGBColor)],
-    ) -> Result<()> {
+    /// Entries in rows from `at`, none beyond `right`, each a mark and a name.
+    pub(crate) fn legend(&self, at: Point, right: i32, entries: &[(String, Look)]) -> Result<()> {
         let places = legend_places(right - at.0, entries).map_err(|e| self.failed(&e))?;
-        for ((name, color), (dx, row)) in entries.iter().zip(places) {
+        for ((name, look), (dx, row)) in entries.iter().zip(places) {
             let (x, y) = (at.0 + dx, at.1 + row * LEGEND_ROW);
-            self.rectangle((x, y - SQUARE / 2), (x + SQUARE, y + SQUARE / 2), *color)?;
+            self.mark((x + SQUARE / 2, y), SQUARE / 2 - DENSITY / 2, *look)?;
             self.text((x + SQUARE + 6 * DENSITY, y), name, SMALL, BLACK, Anchor::Left)?;
         }
         Ok(())
@@ -289,13 +356,13 @@ impl Canvas<'_> {
     }
 }
 
-/// Side of a legend's squares, units.
+/// Side of the square that a legend's mark has, units.
 const SQUARE: i32 = 12 * DENSITY;
 /// Height of a row of a legend, units.
 pub(crate) const LEGEND_ROW: i32 = 22 * DENSITY;
 
 /// Where a legend's entries go in `width` units: offset and row.
-fn legend_places(width: i32, entries: &[(String, RGBColor)]) -> std::io::Result<Vec<(i32, i32)>> {
+fn legend_places(width: i32, entries: &[(String, Look)]) -> std::io::Result<Vec<(i32, i32)>> {
     let (mut places, mut x, mut row) = (Vec::new(), 0, 0);
     for (name, _) in entries {
         let entry = SQUARE + text_width(name, SMALL)? + 24 * DENSITY;
@@ -309,7 +376,7 @@ fn legend_places(width: i32, entries: &[(String, RGBColor)]) -> std::io::Result<
 }
 
 /// The height of a legend, units.
-pub(crate) fn legend_height(what: &str, width: i32, entries: &[(String, RGBColor)]) -> Result<i32> {
+pub(crate) fn legend_height(what: &str, width: i32, entries: &[(String, Look)]) -> Result<i32> {
     let places = legend_places(width, entries)
         .map_err(|e| Error::Draw { what: what.into(), reason: e.to_string() })?;
     Ok(places.last().map_or(0, |(_, row)| (row + 1) * LEGEND_ROW))

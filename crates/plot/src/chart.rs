@@ -1,7 +1,7 @@
 //! Line charts: series with bands in one or several panels. Every figure of curves is a [`Chart`].
 
 use crate::canvas::{
-    Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, LEGEND_ROW, PALETTE, SMALL, draw,
+    Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, LEGEND_ROW, Look, SMALL, draw,
     legend_height,
 };
 use crate::frame::{Axis, Frame, Scale};
@@ -20,8 +20,10 @@ const NO_TITLE: i32 = 10 * DENSITY;
 const BELOW: i32 = 56 * DENSITY;
 /// Height of the row of the series' numbers above a panel.
 const FIGURES: i32 = 20 * DENSITY;
-/// More points than this are drawn as a curve, without marks.
+/// A line with more points than this has marks at some of them only.
 const MARKED: usize = 40;
+/// Marks of a line with many points: enough to follow it without its color.
+const MARKS: usize = 6;
 
 /// What an axis shows.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +32,8 @@ pub(crate) struct AxisSpec {
     pub(crate) label: String,
     /// The minimum range, widened if values need it; if none, the range of the values.
     pub(crate) range: Option<(f64, f64)>,
+    /// The values that get a label; if none, round ones.
+    pub(crate) ticks: Vec<f64>,
 }
 
 /// A horizontal dashed line and its label.
@@ -63,12 +67,12 @@ pub(crate) struct Chart {
 impl AxisSpec {
     /// A linear axis.
     pub(crate) fn linear(label: impl Into<String>, range: Option<(f64, f64)>) -> AxisSpec {
-        AxisSpec { scale: Scale::Linear, label: label.into(), range }
+        AxisSpec { scale: Scale::Linear, label: label.into(), range, ticks: Vec::new() }
     }
 
     /// A logarithmic axis.
     pub(crate) fn log(label: impl Into<String>) -> AxisSpec {
-        AxisSpec { scale: Scale::Log, label: label.into(), range: None }
+        AxisSpec { scale: Scale::Log, label: label.into(), range: None, ticks: Vec::new() }
     }
 
     /// An axis over these values: linear near 0, and logarithmic on both sides from `linear` on.
@@ -79,7 +83,7 @@ impl AxisSpec {
     ) -> AxisSpec {
         let (low, high) = ends(values);
         let range = Some((low - 0.3 * low.abs(), high + 0.3 * high.abs()));
-        AxisSpec { scale: Scale::Symmetric(linear), label: label.into(), range }
+        AxisSpec { scale: Scale::Symmetric(linear), label: label.into(), range, ticks: Vec::new() }
     }
 
     /// The axis over `values`. Ends that the values decide get a little room, so that a line there
@@ -103,7 +107,7 @@ impl AxisSpec {
             ),
             None => padded,
         };
-        Axis::new(self.scale, low, high, self.label.clone())
+        Axis::new(self.scale, low, high, self.label.clone()).with_ticks(&self.ticks)
     }
 }
 
@@ -140,8 +144,8 @@ impl Chart {
         Ok(Rendered::Written(paths))
     }
 
-    /// Names of series with points in the order in which they first appear, each with its color.
-    fn entries(&self) -> Vec<(String, RGBColor)> {
+    /// Names of series with points in the order in which they first appear, each with its look.
+    fn entries(&self) -> Vec<(String, Look)> {
         let mut named: Vec<(&str, Option<usize>)> = Vec::new();
         for series in self.panels.iter().flat_map(|p| &p.series).filter(|s| !s.is_empty()) {
             if named.iter().all(|(name, _)| *name != series.name) {
@@ -151,18 +155,18 @@ impl Chart {
         let distinct: BTreeSet<usize> = named.iter().filter_map(|(_, method)| *method).collect();
         let by_method = distinct.len() == named.len();
         let entry = |(i, (name, method)): (usize, (&str, Option<usize>))| {
-            (name.to_string(), color(method.filter(|_| by_method).unwrap_or(i)))
+            (name.to_string(), Look::numbered(method.filter(|_| by_method).unwrap_or(i)))
         };
         named.into_iter().enumerate().map(entry).collect()
     }
 }
 
-/// The color of a method.
-pub(crate) fn method_color(method: Method) -> RGBColor {
-    color(of_method(method))
+/// The look of a method.
+pub(crate) fn look_of(method: Method) -> Look {
+    Look::numbered(of_method(method))
 }
 
-/// The index of a method's color in the palette. Methods that are often drawn together are far
+/// The number of a method's look. Methods that are often drawn together are far
 /// apart, and SN has the first.
 fn of_method(method: Method) -> usize {
     match method {
@@ -175,11 +179,6 @@ fn of_method(method: Method) -> usize {
         Method::Orthonormal => 6,
         Method::GanGp | Method::FrobeniusNorm => 7,
     }
-}
-
-/// Color of the entry with this number.
-pub(crate) fn color(index: usize) -> RGBColor {
-    PALETTE[index % PALETTE.len()]
 }
 
 impl Panel {
@@ -203,12 +202,7 @@ impl Panel {
         }
     }
 
-    fn draw(
-        &self,
-        canvas: &Canvas<'_>,
-        frame: &Frame,
-        entries: &[(String, RGBColor)],
-    ) -> Result<()> {
+    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame, entries: &[(String, Look)]) -> Result<()> {
         let middle = (frame.left + frame.right) / 2;
         if self.series.is_empty() {
             // The note of a panel without curves goes where they would be.
@@ -221,11 +215,11 @@ impl Panel {
         let at = (middle, above - 6 * DENSITY);
         canvas.text(at, &self.title, LABEL, BLACK, Anchor::BottomCentre)?;
         self.draw_marks(canvas, frame)?;
-        let color_of = |series: &Series| {
-            entries.iter().find(|(name, _)| *name == series.name).map(|(_, color)| *color)
+        let look_of = |series: &Series| {
+            entries.iter().find(|(name, _)| *name == series.name).map(|(_, look)| *look)
         };
-        let figures: Vec<(String, RGBColor)> =
-            self.series.iter().filter_map(|s| Some((s.figure.clone()?, color_of(s)?))).collect();
+        let figures: Vec<(String, Look)> =
+            self.series.iter().filter_map(|s| Some((s.figure.clone()?, look_of(s)?))).collect();
         let slot = (frame.right - frame.left) / figures.len().max(1) as i32;
         for (i, figure) in figures.iter().enumerate() {
             let at = (frame.left + i as i32 * slot, frame.top - FIGURES / 2);
@@ -234,12 +228,12 @@ impl Panel {
         // All bands first, so that none covers a line.
         for draw in [draw_band, draw_line] {
             for series in &self.series {
-                if let Some(color) = color_of(series) {
-                    draw(canvas, frame, series, color)?;
+                if let Some(look) = look_of(series) {
+                    draw(canvas, frame, series, look)?;
                 }
             }
         }
-        self.draw_crosses(canvas, frame, color_of)
+        self.draw_crosses(canvas, frame, |series| look_of(series).map(|look| look.color))
     }
 
     fn draw_marks(&self, canvas: &Canvas<'_>, frame: &Frame) -> Result<()> {
@@ -282,16 +276,17 @@ fn pale(color: RGBColor) -> RGBColor {
     RGBColor(half(color.0), half(color.1), half(color.2))
 }
 
-fn draw_band(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColor) -> Result<()> {
+fn draw_band(canvas: &Canvas<'_>, frame: &Frame, series: &Series, look: Look) -> Result<()> {
     if !series.has_band() || series.points.len() < 2 {
         return Ok(());
     }
     let upper = series.points.iter().map(|p| frame.at(p.x, p.high));
     let lower = series.points.iter().rev().map(|p| frame.at(p.x, p.low));
-    canvas.shade(upper.chain(lower).collect(), color)
+    canvas.shade(upper.chain(lower).collect(), look.color)
 }
 
-fn draw_line(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColor) -> Result<()> {
+fn draw_line(canvas: &Canvas<'_>, frame: &Frame, series: &Series, look: Look) -> Result<()> {
+    let color = look.color;
     let line: Vec<_> = series.points.iter().map(|p| frame.at(p.x, p.y)).collect();
     match series.stroke {
         Stroke::Dashed => return canvas.dashed_line(&line, color, 2 * DENSITY),
@@ -299,21 +294,24 @@ fn draw_line(canvas: &Canvas<'_>, frame: &Frame, series: &Series, color: RGBColo
         Stroke::Thin => return Ok(()),
         Stroke::Full => {}
     }
-    if line.len() <= MARKED {
-        // Many marks would hide their own line.
-        let radius = if line.len() > 12 { 2 } else { 4 } * DENSITY;
-        for (at, point) in line.iter().zip(&series.points) {
-            canvas.dot(*at, radius, color)?;
-            if point.high > point.low {
-                let ends = [point.low, point.high].map(|y| frame.y_at(y));
-                canvas.line(vec![(at.0, ends[0]), (at.0, ends[1])], color, DENSITY)?;
-            }
-        }
+    if let ([at], [point]) = (&line[..], &series.points[..])
+        && point.high > point.low
+    {
+        // A band needs two points.
+        let ends = [point.low, point.high].map(|y| frame.y_at(y));
+        canvas.line(vec![(at.0, ends[0]), (at.0, ends[1])], color, DENSITY)?;
     }
     if line.len() > 1 {
-        canvas.line(line, color, 2 * DENSITY)?;
+        canvas.line(line.clone(), color, 2 * DENSITY)?;
     }
-    Ok(())
+    let radius = if line.len() > 12 { 3 } else { 4 } * DENSITY;
+    marked(line.len()).try_for_each(|i| canvas.mark(line[i], radius, look))
+}
+
+/// The points of a line that get a mark: all of a few, else some at even distances.
+fn marked(points: usize) -> impl Iterator<Item = usize> {
+    let step = if points > MARKED { points.div_ceil(MARKS) } else { 1 };
+    (step / 2..points).step_by(step)
 }
 
 #[cfg(test)]
@@ -354,12 +352,19 @@ mod tests {
                 columns: 1,
                 panel: (1, 1),
             };
-            chart.entries().into_iter().map(|(_, color)| color).collect::<Vec<_>>()
+            chart.entries().into_iter().map(|(_, look)| look).collect::<Vec<_>>()
         };
         let all = colors(&Method::ALL[..8]);
         assert!((0..8).all(|i| (0..i).all(|j| all[i] != all[j])));
         assert_eq!(colors(&[Method::Sn, Method::WeightNorm])[1], colors(&[Method::WeightNorm])[0]);
-        assert_eq!(colors(&[Method::WganGp, Method::WganGp]), [color(0), color(1)]);
+        assert_eq!(colors(&[Method::WganGp, Method::WganGp]), [0, 1].map(Look::numbered));
+    }
+
+    #[test]
+    fn a_long_line_has_a_few_marks_and_a_short_one_all() {
+        assert_eq!(marked(3).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(marked(1).count(), 1);
+        assert_eq!(marked(500).count(), MARKS);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::scored::{Run, ScoredSweep};
 use sngan_experiment::records::Metric;
 use sngan_experiment::{Dataset, RunSpec, WidthCorrection};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl ScoredSweep {
     /// `setting D`, or all settings of the runs.
@@ -140,23 +140,7 @@ impl ScoredSweep {
 
     /// A caption's line about the seeds, and the meaning of bands and whiskers.
     pub fn describe_seeds(&self) -> String {
-        let of_row = |r: &Run| {
-            self.runs
-                .iter()
-                .filter(|o| (&o.spec.label, &o.spec.setting) == (&r.spec.label, &r.spec.setting))
-                .count()
-        };
-        let (least, most) =
-            self.runs.iter().map(of_row).fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
-        match (least, most) {
-            (_, 0 | 1) => "One run each (n = 1): no spread is known.".into(),
-            (a, b) if a == b => {
-                format!("Mean over {a} seeds; bands and whiskers: its standard error.")
-            }
-            (a, b) => {
-                format!("Mean over {a} to {b} seeds; bands and whiskers: its standard error.")
-            }
-        }
+        describe_seeds(&self.runs.iter().collect::<Vec<_>>())
     }
 
     /// The distinct values of a key.
@@ -193,4 +177,25 @@ pub(crate) fn thousands(n: u64) -> String {
 /// `full width` or `width/4`.
 pub(crate) fn width(divisor: usize) -> String {
     if divisor == 1 { "full width".into() } else { format!("width/{divisor}") }
+}
+/// A caption's line about the seeds of `runs`, and the meaning of bands and whiskers.
+pub(crate) fn describe_seeds(runs: &[&Run]) -> String {
+    match seeds_of_cells(runs) {
+        None => "One run each (n = 1): no spread is known.".into(),
+        Some(seeds) => format!("Mean over {seeds}; bands and whiskers: its standard error."),
+    }
+}
+
+/// How many runs the cells of a table of `runs` have, such as `2 to 3 seeds`; `None` where none has
+/// more than one.
+pub(crate) fn seeds_of_cells(runs: &[&Run]) -> Option<String> {
+    let mut cells: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for run in runs {
+        *cells.entry((&run.spec.label, &run.spec.setting)).or_default() += 1;
+    }
+    match (cells.values().min()?, cells.values().max()?) {
+        (_, 1) => None,
+        (a, b) if a == b => Some(format!("{a} seeds")),
+        (a, b) => Some(format!("{a} to {b} seeds")),
+    }
 }

@@ -134,14 +134,12 @@ pub enum Error {
         reason: String,
     },
     /// The paper's numbers, which are embedded, do not parse.
-    #[error("{file}, line {line}: {reason}")]
+    #[error("{file}: {source}")]
     Reference {
         /// The embedded file.
         file: &'static str,
-        /// 1-based.
-        line: usize,
-        /// What is wrong.
-        reason: String,
+        /// Which line and column, and what is wrong with it.
+        source: csv::Error,
     },
 }
 

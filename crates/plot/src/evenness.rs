@@ -2,7 +2,7 @@
 
 use crate::ScoredSweep;
 use crate::scored::Run;
-use crate::statistics::mean;
+use crate::statistics::{mean, prediction};
 use sngan_experiment::records::Metric;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -109,28 +109,46 @@ pub fn evenness_lines(c: &ScoredSweep) -> Vec<String> {
     lines
 }
 
-/// How many runs have the scores of the committed run of the same identity to the last bit, how many have others, and how many have no such
-/// run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the runs of a sweep stand to those of another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Repeated {
-    /// Equal in every score.
+    /// Equal in every score to the run of the same identity.
     pub equal: usize,
-    /// Different in one.
+    /// Different in a score, with an FID inside the 95 % prediction interval of the other sweep's
+    /// seeds in the same cell.
+    pub inside: usize,
+    /// Different, and outside of it.
+    pub outside: usize,
+    /// Different, in a cell without such an interval: it needs two seeds.
     pub different: usize,
-    /// Not among the others.
+    /// Without a run of the same identity.
     pub new: usize,
 }
 
 /// Holds a sweep's finished runs against those of another that have the same identity.
 pub fn repeated(c: &ScoredSweep, committed: &ScoredSweep) -> Repeated {
-    let mut found = Repeated { equal: 0, different: 0, new: 0 };
+    let mut found = Repeated::default();
     for run in c.runs.iter().filter(|r| !r.scores.is_empty()) {
         let same = |other: &&Run| other.records.spec.id() == run.records.spec.id();
         match committed.runs.iter().find(same) {
             None => found.new += 1,
             Some(other) if other.scores == run.scores => found.equal += 1,
-            Some(_) => found.different += 1,
+            Some(_) => match lies_inside(run, committed) {
+                Some(true) => found.inside += 1,
+                Some(false) => found.outside += 1,
+                None => found.different += 1,
+            },
         }
     }
     found
+}
+
+/// Whether a run's ln FID is one that a further seed of the other sweep's cell would have in 95 of
+/// 100 cases.
+fn lies_inside(run: &Run, committed: &ScoredSweep) -> Option<bool> {
+    let fid = run.last(Metric::Fid)?.ln();
+    let cell = committed.cell(&run.spec.label, &run.spec.setting);
+    let logs: Vec<f64> = cell.filter_map(|r| Some(r.last(Metric::Fid)?.ln())).collect();
+    let interval = prediction(&logs)?;
+    Some((interval.low..=interval.high).contains(&fid))
 }

@@ -19,6 +19,8 @@ pub(crate) struct Axis {
     low: f64,
     high: f64,
     label: String,
+    /// The values that get a label, if they are not to be chosen.
+    given: Vec<f64>,
 }
 
 impl Axis {
@@ -31,7 +33,12 @@ impl Axis {
             }
             Scale::Linear | Scale::Symmetric(_) => (low, if high > low { high } else { low + 1.0 }),
         };
-        Axis { scale, low, high, label: label.into() }
+        Axis { scale, low, high, label: label.into(), given: Vec::new() }
+    }
+
+    /// The axis with labels at these values, where there are any.
+    pub(crate) fn with_ticks(self, given: &[f64]) -> Axis {
+        Axis { given: given.to_vec(), ..self }
     }
 
     /// Position of `value`: 0 at the low end, 1 at the high end, clamped.
@@ -49,6 +56,9 @@ impl Axis {
 
     /// Values that get a label, in increasing order.
     pub(crate) fn ticks(&self) -> Vec<f64> {
+        if !self.given.is_empty() {
+            return self.given.clone();
+        }
         match self.scale {
             Scale::Linear => linear_ticks(self.low, self.high),
             Scale::Log => log_ticks(self.low, self.high),

@@ -43,12 +43,14 @@ mod scored;
 mod series;
 pub mod statistics;
 mod table;
+mod verdict;
 
 pub use artefact::{Artefact, Materials, Rendered, Source, Whose, find, render_all, sweep};
 pub use dead_critic::{Critic, DeadCritic, dead_critics};
 pub use error::{Error, Result};
 pub use evenness::{Evenness, Repeated, evenness, evenness_lines, repeated};
 pub use scored::{Run, ScoredSweep};
+pub use verdict::verdict;
 
 /// Every figure of the paper.
 pub fn figures() -> &'static [Artefact] {

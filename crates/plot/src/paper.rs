@@ -3,6 +3,7 @@
 
 use crate::describe::thousands;
 use crate::{Error, Result};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sngan_experiment::Dataset;
 use sngan_experiment::method::{Method, Normalization};
@@ -66,102 +67,74 @@ pub(crate) struct ImageNetRow {
     pub(crate) source: String,
 }
 
-/// An embedded CSV file without quoted cells.
-struct Csv {
-    file: &'static str,
-    header: Vec<&'static str>,
-    rows: Vec<(usize, Vec<&'static str>)>,
+/// Every row of an embedded CSV file, by the names in its first line.
+fn rows<T: DeserializeOwned>((file, text): (&'static str, &'static str)) -> Result<Vec<T>> {
+    csv::Reader::from_reader(text.as_bytes())
+        .into_deserialize()
+        .collect::<csv::Result<Vec<T>>>()
+        .map_err(|source| Error::Reference { file, source })
 }
 
-impl Csv {
-    fn new((file, text): (&'static str, &'static str)) -> Csv {
-        let mut lines =
-            text.lines().enumerate().map(|(i, l)| (i + 1, l.split(',').collect::<Vec<_>>()));
-        let header = lines.next().map(|(_, cells)| cells).unwrap_or_default();
-        Csv { file, header, rows: lines.collect() }
-    }
-
-    fn cell(&self, row: &(usize, Vec<&'static str>), key: &str) -> Result<&'static str> {
-        let found = self.header.iter().position(|h| *h == key).and_then(|i| row.1.get(i)).copied();
-        found.ok_or_else(|| Error::Reference {
-            file: self.file,
-            line: row.0,
-            reason: format!("no column `{key}`"),
-        })
-    }
-
-    fn number(&self, row: &(usize, Vec<&'static str>), key: &str) -> Result<Option<f64>> {
-        match self.cell(row, key)? {
-            "" => Ok(None),
-            text => {
-                let bad = |e| Error::Reference {
-                    file: self.file,
-                    line: row.0,
-                    reason: format!("{key} `{text}`: {e}"),
-                };
-                text.parse().map(Some).map_err(bad)
-            }
-        }
-    }
-
-    /// A cell with one of several named values, as in specs.
-    fn name<T: DeserializeOwned>(&self, row: &(usize, Vec<&'static str>), key: &str) -> Result<T> {
-        let text = self.cell(row, key)?;
-        serde_json::from_value(text.into()).map_err(|e| Error::Reference {
-            file: self.file,
-            line: row.0,
-            reason: format!("{key} `{text}`: {e}"),
-        })
-    }
-
-    fn published(
-        &self,
-        row: &(usize, Vec<&'static str>),
-        key: &str,
-        std: &str,
-    ) -> Result<Published> {
-        Ok(Published { value: self.number(row, key)?, std: self.number(row, std)? })
-    }
+/// A line of table2.csv.
+#[derive(Deserialize)]
+struct Table2Line {
+    group: String,
+    method: String,
+    loss: String,
+    updates: String,
+    is_cifar10: Option<f64>,
+    is_cifar10_std: Option<f64>,
+    is_stl10: Option<f64>,
+    is_stl10_std: Option<f64>,
+    fid_cifar10: Option<f64>,
+    fid_cifar10_std: Option<f64>,
+    fid_stl10: Option<f64>,
+    fid_stl10_std: Option<f64>,
 }
 
 /// Every row of Table 2.
 pub(crate) fn table2() -> Result<Vec<Table2Row>> {
-    let csv = Csv::new(TABLE_2);
-    let row = |r| {
-        let text = |key| csv.cell(r, key).map(str::to_string);
-        Ok(Table2Row {
-            group: text("group")?,
-            method: text("method")?,
-            loss: text("loss")?,
-            updates: text("updates")?,
-            is: [
-                csv.published(r, "is_cifar10", "is_cifar10_std")?,
-                csv.published(r, "is_stl10", "is_stl10_std")?,
-            ],
-            fid: [
-                csv.published(r, "fid_cifar10", "fid_cifar10_std")?,
-                csv.published(r, "fid_stl10", "fid_stl10_std")?,
-            ],
-        })
+    let row = |l: Table2Line| Table2Row {
+        is: [
+            Published { value: l.is_cifar10, std: l.is_cifar10_std },
+            Published { value: l.is_stl10, std: l.is_stl10_std },
+        ],
+        fid: [
+            Published { value: l.fid_cifar10, std: l.fid_cifar10_std },
+            Published { value: l.fid_stl10, std: l.fid_stl10_std },
+        ],
+        group: l.group,
+        method: l.method,
+        loss: l.loss,
+        updates: l.updates,
     };
-    csv.rows.iter().map(row).collect()
+    Ok(rows(TABLE_2)?.into_iter().map(row).collect())
+}
+
+/// A line of table7.csv or table8.csv.
+#[derive(Deserialize)]
+struct VariantLine {
+    architecture: String,
+    normalization: Normalization,
+    dis_width_factor: Option<f64>,
+    method: String,
+    is_mean: Option<f64>,
+    is_std: Option<f64>,
+    fid: Option<f64>,
+    note: String,
 }
 
 fn variants(table: (&'static str, &'static str)) -> Result<Vec<VariantRow>> {
-    let csv = Csv::new(table);
-    let row = |r| {
-        let text = |key| csv.cell(r, key).map(str::to_string);
-        Ok(VariantRow {
-            architecture: text("architecture")?,
-            normalization: csv.name(r, "normalization")?,
-            dis_width_factor: csv.number(r, "dis_width_factor")?.unwrap_or(1.0),
-            method: text("method")?,
-            is: csv.published(r, "is_mean", "is_std")?,
-            fid: csv.number(r, "fid")?,
-            note: text("note")?,
-        })
+    let row = |l: VariantLine| VariantRow {
+        architecture: l.architecture,
+        normalization: l.normalization,
+        dis_width_factor: l.dis_width_factor.unwrap_or(1.0),
+        method: l.method,
+        is: Published { value: l.is_mean, std: l.is_std },
+        fid: l.fid,
+        note: l.note,
     };
-    csv.rows.iter().map(row).collect()
+    Ok(rows(table)?.into_iter().map(row).collect())
 }
 
 /// Every row of Table 7.
@@ -174,22 +147,27 @@ pub(crate) fn table8() -> Result<Vec<VariantRow>> {
     variants(TABLE_8)
 }
 
+/// A line of imagenet.csv.
+#[derive(Deserialize)]
+struct ImageNetLine {
+    model: String,
+    updates: Option<u64>,
+    is_mean: Option<f64>,
+    is_std: Option<f64>,
+    intra_ms_ssim: Option<f64>,
+    source: String,
+}
+
 /// Inception scores on ImageNet, from the paper and from what its authors published with their code.
 pub(crate) fn imagenet() -> Result<Vec<ImageNetRow>> {
-    let csv = Csv::new(IMAGENET);
-    let row = |r| {
-        let text = |key| csv.cell(r, key).map(str::to_string);
-        Ok(ImageNetRow {
-            model: text("model")?,
-            updates: csv
-                .number(r, "updates")?
-                .map_or_else(String::new, |updates| thousands(updates as u64)),
-            is: csv.published(r, "is_mean", "is_std")?,
-            intra_class_ms_ssim: csv.number(r, "intra_ms_ssim")?,
-            source: text("source")?,
-        })
+    let row = |l: ImageNetLine| ImageNetRow {
+        model: l.model,
+        updates: l.updates.map_or_else(String::new, thousands),
+        is: Published { value: l.is_mean, std: l.is_std },
+        intra_class_ms_ssim: l.intra_ms_ssim,
+        source: l.source,
     };
-    csv.rows.iter().map(row).collect()
+    Ok(rows(IMAGENET)?.into_iter().map(row).collect())
 }
 
 /// Table 2's name of a method in the standard CNN's rows.

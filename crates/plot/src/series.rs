@@ -56,6 +56,16 @@ impl Point {
     }
 }
 
+impl Point {
+    /// The mean of several seeds' values with their standard deviation; for one seed, without a
+    /// band. `None` without values.
+    pub(crate) fn with_deviation(x: f64, values: &[f64]) -> Option<Point> {
+        let s = summary(values)?;
+        let reach = s.standard_error.map_or(0.0, |e| e * (values.len() as f64).sqrt());
+        Some(Point { x, y: s.mean, low: s.mean - reach, high: s.mean + reach })
+    }
+}
+
 impl Series {
     /// A series without bands.
     pub(crate) fn line(
@@ -130,6 +140,9 @@ mod tests {
             Point::over_seeds(1.0, &[4.0, 6.0]),
             Some(Point { x: 1.0, y: 5.0, low: 4.0, high: 6.0 })
         );
+        let spread = Point::with_deviation(1.0, &[4.0, 6.0]).unwrap();
+        assert!((spread.high - 5.0 - 2f64.sqrt()).abs() < 1e-12);
+        assert_eq!(Point::with_deviation(1.0, &[4.0]), Some(Point::new(1.0, 4.0)));
     }
 
     #[test]

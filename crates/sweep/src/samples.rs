@@ -1,6 +1,6 @@
 //! What an evaluator is given to score of a run: its generator's samples.
 
-use sngan_core::generate::{Request, Sampler};
+use sngan_core::generate::{SampleRequest, Sampler};
 use sngan_eval::Samples;
 use sngan_experiment::RunSpec;
 
@@ -23,7 +23,7 @@ impl<'a> DrawnSamples<'a> {
         DrawnSamples { spec, make: Some(Box::new(make)), sampler: None }
     }
 
-    fn draw(&mut self, request: Request) -> sngan_core::Result<Vec<u8>> {
+    fn draw(&mut self, request: SampleRequest) -> sngan_core::Result<Vec<u8>> {
         if let Some(make) = self.make.take() {
             self.sampler = Some(make()?);
         }
@@ -59,7 +59,7 @@ impl Samples for DrawnSamples<'_> {
     }
 
     fn read(&mut self, first: usize, n: usize, class: Option<u32>) -> sngan_eval::Result<Vec<u8>> {
-        self.draw(Request { first, n, seed: self.spec.seed, class })
+        self.draw(SampleRequest { first, n, seed: self.spec.seed, class })
             .map_err(|e| sngan_eval::Error::Samples(Box::new(e)))
     }
 }

@@ -1,8 +1,8 @@
 //! `sngan bench`.
 
-use super::device;
+use super::{Job, device, figure10};
 use crate::Ended;
-use crate::args::{BenchFid, BenchInception, BenchUpdate, Machine};
+use crate::args::{Bench, BenchFid, BenchInception, BenchUpdate, Machine};
 use anyhow::Result;
 use serde_json::json;
 use sngan_core::model::Place;
@@ -18,7 +18,29 @@ use std::time::Instant;
 /// Warm-up updates of each kind.
 const WARM_UP: usize = 2;
 
-pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
+pub(crate) fn job(arguments: Bench) -> Job {
+    match arguments {
+        Bench::Update(a) => {
+            let threads = a.machine.threads;
+            Job::that_reads(move || update(&a)).on(threads)
+        }
+        Bench::Run { run: folder, machine } => {
+            let threads = machine.threads;
+            Job::that_reads(move || run(&folder, &machine)).on(threads)
+        }
+        Bench::Figure10(a) => figure10::job(a),
+        Bench::Inception(a) => {
+            let threads = a.threads;
+            Job::that_reads(move || inception(&a)).on(threads)
+        }
+        Bench::Fid(a) => {
+            let threads = a.threads;
+            Job::that_reads(move || fid(&a)).on(threads)
+        }
+    }
+}
+
+fn update(arguments: &BenchUpdate) -> Result<Ended> {
     let threads = rayon::current_num_threads();
     let mut spec = RunSpec::paper(Method::Sn);
     for (key, value) in [
@@ -66,7 +88,7 @@ pub(crate) fn update(arguments: &BenchUpdate) -> Result<Ended> {
 }
 
 /// The cost of the run in folder `run`, as one JSON object.
-pub(crate) fn run(run: &Path, machine: &Machine) -> Result<Ended> {
+fn run(run: &Path, machine: &Machine) -> Result<Ended> {
     let spec = RunDir::new(run).spec()?;
     let cost = cost(&spec, &Place::new(&device(machine)?))?;
     println!(
@@ -86,7 +108,7 @@ fn summary(times: &[f64]) -> serde_json::Value {
     json!({ "median_s": sorted[sorted.len() / 2], "min_s": sorted[0] })
 }
 
-pub(crate) fn inception(arguments: &BenchInception) -> Result<Ended> {
+fn inception(arguments: &BenchInception) -> Result<Ended> {
     let inception = Inception::load(&arguments.weights, Preparation::default())?;
     let n = arguments.images.max(1) * 3 * arguments.size * arguments.size;
     let images: Vec<u8> =
@@ -117,24 +139,29 @@ pub(crate) fn inception(arguments: &BenchInception) -> Result<Ended> {
 }
 
 /// Times FID of two files of statistics, as one JSON object.
-pub(crate) fn fid(arguments: &BenchFid) -> Result<Ended> {
+fn fid(arguments: &BenchFid) -> Result<Ended> {
     let moments = arguments
         .statistics
         .iter()
         .map(|path| Ok(Statistics::read(path)?.moments))
         .collect::<Result<Vec<Moments>>>()?;
-    let (mut times, mut distance) = (Vec::new(), 0.0);
+    let mut times = Vec::new();
+    let mut distance = 0.0;
     // The first one warms up.
     for _ in 0..=arguments.repeat.max(1) {
         let start = Instant::now();
         distance = frechet_distance(&moments[0], &moments[1])?;
         times.push(start.elapsed().as_secs_f64());
     }
-    let (dim, threads, fid) =
-        (moments[0].dim(), rayon::current_num_threads(), summary(&times[1..]));
     println!(
         "{}",
-        json!({ "distance": distance, "dim": dim, "threads": threads, "fid": fid, "peak_rss_mb": peak_rss_mb() })
+        json!({
+            "distance": distance,
+            "dim": moments[0].dim(),
+            "threads": rayon::current_num_threads(),
+            "fid": summary(&times[1..]),
+            "peak_rss_mb": peak_rss_mb(),
+        })
     );
     Ok(Ended::Well)
 }

@@ -1,37 +1,57 @@
 //! `sngan data`.
 
+use super::{Change, Job};
 use crate::Ended;
 use crate::args::{Data, DataSet, Pack, PackName};
 use crate::progress::{Meter, Position};
 use anyhow::Result;
 use sngan_data::{ImageSource, fetch, imagenet, pack, sources};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-pub(crate) fn run(arguments: &Data) -> Result<Ended> {
-    match arguments {
-        Data::List => {
-            println!(
-                "fashion-mnist's test files are built in (8,000 images to train on, 2,000 as reference); to be fetched:"
-            );
-            for source in sources::sources() {
-                println!("{:<14} {}  {}", source.name, source.about, source.base);
-            }
-            println!("imagenet comes from a folder: sngan data pack imagenet --from DIR");
-        }
+pub(crate) fn job(arguments: Data) -> Result<Job> {
+    Ok(match arguments {
+        Data::List => Job::that_reads(list),
         Data::Fetch(a) => {
-            let progress = Meter::new("bytes");
-            let result = fetch::fetch(&a.name, &a.data_dir, &mut |done, total| {
-                progress.set(Position::even(done, total), || a.name.clone());
-            });
-            progress.finish();
-            result?;
-            println!("{} is complete in {}", a.name, a.data_dir.display());
+            let change = format!("download {} into {}", a.name, a.data_dir.display());
+            Job::that_changes([Change::said(change)], move || download(&a))
         }
-        Data::Verify(a) => verify(a)?.iter().for_each(|line| println!("{line}")),
+        Data::Verify(a) => Job::that_reads(move || {
+            verify(&a)?.iter().for_each(|line| println!("{line}"));
+            Ok(Ended::Well)
+        }),
         Data::Pack(a) => match a.name {
-            PackName::Imagenet => pack_imagenet(a)?,
+            PackName::Imagenet => {
+                let out = pack_folder(&a);
+                let parts = imagenet::parts(&a.from)?;
+                let changes: Vec<Change> =
+                    parts.iter().map(|part| Change::file(&out.join(part), "a pack")).collect();
+                let threads = a.threads;
+                Job::that_changes(changes, move || pack_imagenet(&a, &out)).on(threads)
+            }
         },
+    })
+}
+
+fn list() -> Result<Ended> {
+    println!(
+        "fashion-mnist's test files are built in (8,000 images to train on, 2,000 as reference); to be fetched:"
+    );
+    for source in sources::sources() {
+        println!("{:<14} {}  {}", source.name, source.about, source.base);
     }
+    println!("imagenet comes from a folder: sngan data pack imagenet --from DIR");
+    Ok(Ended::Well)
+}
+
+fn download(arguments: &DataSet) -> Result<Ended> {
+    let DataSet { name, data_dir } = arguments;
+    let progress = Meter::new("bytes");
+    let result = fetch::fetch(name, data_dir, &mut |done, total| {
+        progress.set(Position::even(done, total), || name.clone());
+    });
+    progress.finish();
+    result?;
+    println!("{name} is complete in {}", data_dir.display());
     Ok(Ended::Well)
 }
 
@@ -48,12 +68,11 @@ fn verify(arguments: &DataSet) -> Result<Vec<String>> {
 }
 
 /// Where the packs go.
-pub(crate) fn pack_folder(arguments: &Pack) -> PathBuf {
+fn pack_folder(arguments: &Pack) -> PathBuf {
     arguments.out.clone().unwrap_or_else(|| imagenet::folder(&arguments.data_dir, arguments.side))
 }
 
-fn pack_imagenet(arguments: &Pack) -> Result<()> {
-    let out = pack_folder(arguments);
+fn pack_imagenet(arguments: &Pack, out: &Path) -> Result<Ended> {
     let options = pack::Options {
         side: arguments.side,
         min_side: arguments.min_side,
@@ -61,7 +80,7 @@ fn pack_imagenet(arguments: &Pack) -> Result<()> {
     };
     // A bar for each part: their files differ in number.
     let mut bar: Option<(String, Meter)> = None;
-    let packs = imagenet::pack(&arguments.from, &out, options, &mut |part, at| {
+    let packs = imagenet::pack(&arguments.from, out, options, &mut |part, at| {
         if bar.as_ref().is_none_or(|(of, _)| of != part) {
             if let Some((_, previous)) = bar.take() {
                 previous.finish();
@@ -97,5 +116,5 @@ fn pack_imagenet(arguments: &Pack) -> Result<()> {
         }
     }
     println!("packed in {}", out.display());
-    Ok(())
+    Ok(Ended::Well)
 }

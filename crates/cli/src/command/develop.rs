@@ -1,6 +1,6 @@
 //! For checking or extending the networks: `replay`, `export`, `import`, `model summary`.
 
-use super::warn;
+use super::{Change, Job, warn};
 use crate::Ended;
 use crate::args::{Networks, Precision};
 use anyhow::Result;
@@ -11,46 +11,55 @@ use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{Activation, LayerKind, LayerSpec, Norm, Pooling, Step};
 use sngan_experiment::method::Method;
 use sngan_tensor::Device;
-use std::path::Path;
+use std::path::PathBuf;
 
-pub(crate) fn replay(case: &Path, out: &Path, precision: Precision) -> Result<Ended> {
-    let case = replaying::read(case)?;
-    let place = match precision {
-        Precision::F64 => Place::oracle(),
-        Precision::F32 => Place::new(&Device::Cpu),
-    };
-    let state = replaying::run(&case, &place)?;
-    replaying::write(out, &state)?;
-    println!(
-        "{}: {} tensors after {} updates of {}",
-        out.display(),
-        state.len(),
-        case.spec.gen_updates,
-        case.spec.label
-    );
-    Ok(Ended::Well)
+pub(crate) fn replay(case: PathBuf, out: PathBuf, precision: Precision) -> Job {
+    Job::that_changes([Change::file(&out, "the final state")], move || {
+        let case = replaying::read(&case)?;
+        let place = match precision {
+            Precision::F64 => Place::oracle(),
+            Precision::F32 => Place::new(&Device::Cpu),
+        };
+        let state = replaying::run(&case, &place)?;
+        replaying::write(&out, &state)?;
+        println!(
+            "{}: {} tensors after {} updates of {}",
+            out.display(),
+            state.len(),
+            case.spec.gen_updates,
+            case.spec.label
+        );
+        Ok(Ended::Well)
+    })
+    .on(0)
 }
 
-pub(crate) fn export(source: &Path, out: &Path) -> Result<Ended> {
-    let exchange = interchange::export(source, out, &mut warn)?;
-    println!(
-        "{}: {} after {} updates",
-        out.display(),
-        exchange.spec.label,
-        exchange.checkpoint.gen_updates
-    );
-    Ok(Ended::Well)
+pub(crate) fn export(source: PathBuf, out: PathBuf) -> Job {
+    Job::that_changes([Change::file(&out, "networks and state")], move || {
+        let exchange = interchange::export(&source, &out, &mut warn)?;
+        println!(
+            "{}: {} after {} updates",
+            out.display(),
+            exchange.spec.label,
+            exchange.checkpoint.gen_updates
+        );
+        Ok(Ended::Well)
+    })
+    .on(0)
 }
 
-pub(crate) fn import(file: &Path, out: &Path) -> Result<Ended> {
-    let exchange = interchange::import(file, out)?;
-    let (label, done) = (exchange.spec.label, exchange.checkpoint.gen_updates);
-    let (run, spec) = (out.display(), out.join("spec.toml"));
-    println!(
-        "{run}: {label} after {done} updates; `sngan train {} --out {run} --resume` continues it",
-        spec.display()
-    );
-    Ok(Ended::Well)
+pub(crate) fn import(file: PathBuf, out: PathBuf) -> Job {
+    Job::that_changes([Change::file(&out, "a run")], move || {
+        let exchange = interchange::import(&file, &out)?;
+        println!(
+            "{0}: {1} after {2} updates; `sngan train {0}/spec.toml --out {0} --resume` continues it",
+            out.display(),
+            exchange.spec.label,
+            exchange.checkpoint.gen_updates,
+        );
+        Ok(Ended::Well)
+    })
+    .on(0)
 }
 
 pub(crate) fn summary(networks: &Networks) -> Result<Ended> {

@@ -1,12 +1,13 @@
 //! `sngan figure`, `sngan table` and `sngan draw`.
 
 use super::records::{self, Records};
+use super::{Change, Job};
 use crate::args::Draw;
 use crate::{Ended, experiments};
 use anyhow::{Result, bail};
 use sngan_experiment::{former_scale, todays_scale};
 use sngan_plot::{
-    Artefact, Materials, Rendered, ScoredSweep, Source, evenness_lines, repeated, sweep,
+    Artefact, Materials, Rendered, ScoredSweep, Source, evenness_lines, repeated, sweep, verdict,
 };
 use std::path::{Path, PathBuf};
 
@@ -58,15 +59,21 @@ fn read(
     Ok((artefact, records))
 }
 
-/// What would be written, if the records are there.
-pub(super) fn intention(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<String> {
-    let (artefact, _) = read(arguments, kind, folder)?;
-    Ok(format!("write {} into {}", artefact.id, arguments.out.display()))
+/// Draws one figure or writes one table; `kind` is the command's name.
+pub(crate) fn draw(arguments: Draw, kind: &str, folder: Option<PathBuf>) -> Result<Job> {
+    let (artefact, records) = read(&arguments, kind, folder.as_deref())?;
+    let change = Change::into(&arguments.out, artefact.id);
+    Ok(Job::that_changes([change], move || {
+        render(&arguments, artefact, &records, folder.as_deref())
+    }))
 }
 
-/// Draws one figure or writes one table; `kind` is the command's name.
-pub(crate) fn draw(arguments: &Draw, kind: &str, folder: Option<&Path>) -> Result<Ended> {
-    let (artefact, records) = read(arguments, kind, folder)?;
+fn render(
+    arguments: &Draw,
+    artefact: &Artefact,
+    records: &Records,
+    folder: Option<&Path>,
+) -> Result<Ended> {
     let request = Materials {
         sweeps: &records.sweeps,
         timings: records.timings.as_ref(),
@@ -155,8 +162,17 @@ fn sweep_folder(name: &str, arguments: &Draw) -> PathBuf {
     folders.find(|f| records::has_any(f)).unwrap_or_else(|| folder(&arguments.scale))
 }
 
+/// The folders that all of a sweep's tables and figures go to.
+pub(super) fn drawn(out: &Path) -> [Change; 2] {
+    ["tables", "figures"].map(|kind| Change::into(&out.join(kind), &format!("the sweep's {kind}")))
+}
+
 /// Writes all of a sweep's tables and figures.
-pub(crate) fn all(out: &Path, compare: bool) -> Result<Ended> {
+pub(crate) fn all(out: PathBuf, compare: bool) -> Job {
+    Job::that_changes(drawn(&out), move || draw_all(&out, compare))
+}
+
+fn draw_all(out: &Path, compare: bool) -> Result<Ended> {
     let sweep = ScoredSweep::read(out)?;
     let (mut tables, mut figures) = (Vec::new(), Vec::new());
     for (id, rendered) in sngan_plot::render_all(&sweep, compare)? {
@@ -182,16 +198,36 @@ fn summarize(sweep: &ScoredSweep) -> Result<()> {
     }
     println!();
     lines.iter().for_each(|line| println!("{line}"));
-    let committed = Path::new("results").join(format!("{}-{}", sweep.plan.name, sweep.plan.scale));
-    if records::has_any(&committed) && committed.canonicalize()? != out.canonicalize()? {
-        let r = repeated(sweep, &ScoredSweep::read(&committed)?);
-        println!(
-            "Beside {}: {} runs with the same scores, bit by bit;",
-            committed.display(),
-            r.equal
-        );
-        println!("{} with others, {} that are not there.", r.different, r.new);
+    if let Some(committed) = records::committed_beside(sweep)? {
+        beside_committed(sweep, &committed)?;
     }
     println!("Next: `sngan report {}`, one page with claims, figures and specs", out.display());
+    Ok(())
+}
+
+/// Whether the runs repeat the committed ones, and what those show.
+fn beside_committed(sweep: &ScoredSweep, committed: &ScoredSweep) -> Result<()> {
+    let r = repeated(sweep, committed);
+    let all = r.equal + r.inside + r.outside + r.different + r.new;
+    println!("Beside {}: of {all} runs", committed.path.display());
+    println!("  {} have the same scores, bit by bit;", r.equal);
+    for (count, what) in [
+        (r.inside, "differ, with an FID as of one more seed there (95 %)"),
+        (r.outside, "differ, with an FID that one more seed there would rarely have"),
+        (r.different, "differ"),
+        (r.new, "are not there"),
+    ] {
+        if count > 0 {
+            println!("  {count} {what};");
+        }
+    }
+    for sentence in verdict(committed)? {
+        textwrap::wrap(
+            &sentence,
+            textwrap::Options::new(80).initial_indent("- ").subsequent_indent("  "),
+        )
+        .iter()
+        .for_each(|line| println!("{line}"));
+    }
     Ok(())
 }

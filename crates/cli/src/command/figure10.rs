@@ -1,6 +1,6 @@
 //! `sngan bench figure10`: the times that Figure 10 shows.
 
-use super::{device, records};
+use super::{Change, Job, device, records};
 use crate::Ended;
 use crate::args::Figure10;
 use anyhow::{Result, bail};
@@ -10,6 +10,7 @@ use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::FORMAT_VERSION;
 use sngan_experiment::{RunSpec, atomic, machine};
+use std::path::Path;
 
 /// The figure's methods.
 const METHODS: [Method; 4] = [Method::WganGp, Method::WeightNorm, Method::Sn, Method::Vanilla];
@@ -18,7 +19,13 @@ const N_DIS: u32 = 5;
 /// Warm-up updates of each kind.
 const WARM_UP: usize = 1;
 
-pub(crate) fn run(arguments: &Figure10) -> Result<Ended> {
+pub(super) fn job(arguments: Figure10) -> Job {
+    let path = arguments.out.join(records::TIMINGS);
+    let threads = arguments.machine.threads;
+    Job::that_changes([Change::file(&path, "timings")], move || run(&arguments, &path)).on(threads)
+}
+
+fn run(arguments: &Figure10, path: &Path) -> Result<Ended> {
     if arguments.rounds == 0 || arguments.sizes.is_empty() {
         bail!("nothing to measure; give at least one of --rounds and one of --sizes");
     }
@@ -34,12 +41,11 @@ pub(crate) fn run(arguments: &Figure10) -> Result<Ended> {
         let mut of_side = METHODS.map(empty);
         for round in 1..=arguments.rounds {
             for entry in &mut of_side {
-                let (batch, width_divisor) = (arguments.batch, arguments.width_divisor);
                 let spec = RunSpec {
                     side: *side,
-                    batch,
-                    gen_batch: batch,
-                    width_divisor,
+                    batch: arguments.batch,
+                    gen_batch: arguments.batch,
+                    width_divisor: arguments.width_divisor,
                     n_dis: N_DIS,
                     ..RunSpec::paper(entry.method)
                 };
@@ -63,8 +69,7 @@ pub(crate) fn run(arguments: &Figure10) -> Result<Ended> {
         n_dis: N_DIS,
         entries,
     };
-    let path = arguments.out.join(records::TIMINGS);
-    atomic::write_json(&path, &record)?;
+    atomic::write_json(path, &record)?;
     println!("{}", path.display());
     Ok(Ended::Well)
 }

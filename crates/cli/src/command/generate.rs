@@ -1,12 +1,12 @@
 //! `sngan generate`.
 
-use super::device;
 use super::source::run_and_checkpoint;
+use super::{Change, Job, device};
 use crate::Ended;
 use crate::args::{Generate, Interpolate};
 use anyhow::{Context, Result, bail};
 use sngan_core::checkpoint::Checkpoint;
-use sngan_core::generate::{self, Interpolation, Path, Request};
+use sngan_core::generate::{self, Interpolation, Path, SampleRequest};
 use sngan_experiment::{RunSpec, atomic};
 use sngan_tensor::Device;
 
@@ -20,19 +20,19 @@ struct Prepared {
 }
 
 enum Task {
-    Samples(Request),
+    Samples(SampleRequest),
     Interpolation(Interpolation),
 }
 
-/// What would be written, if it can be made.
-pub(super) fn intention(arguments: &Generate) -> Result<String> {
-    let images = prepare(arguments)?.images;
-    let verb = if arguments.out.is_file() { "replace" } else { "write" };
-    Ok(format!("{verb} {}: {images} images", arguments.out.display()))
+pub(crate) fn job(arguments: Generate) -> Result<Job> {
+    let prepared = prepare(&arguments)?;
+    let change = Change::file(&arguments.out, &format!("{} images", prepared.images));
+    let threads = arguments.machine.threads;
+    Ok(Job::that_changes([change], move || run(&arguments, prepared)).on(threads))
 }
 
-pub(crate) fn run(arguments: &Generate) -> Result<Ended> {
-    let Prepared { spec, checkpoint, device, images, task } = prepare(arguments)?;
+fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
+    let Prepared { spec, checkpoint, device, images, task } = prepared;
     atomic::try_place(&arguments.out)?;
     let bytes = match task {
         Task::Samples(request) => generate::images_of(&spec, &checkpoint, &device, request)?,
@@ -63,7 +63,7 @@ fn prepare(arguments: &Generate) -> Result<Prepared> {
     let interpolation =
         |path| Task::Interpolation(Interpolation { rows: n, steps: columns, seed, path });
     let task = match (arguments.interpolate, arguments.to_class) {
-        (None, None) => Task::Samples(Request { first: 0, n, seed, class }),
+        (None, None) => Task::Samples(SampleRequest { first: 0, n, seed, class }),
         (Some(Interpolate::Latent), None) => interpolation(Path::Latent { class }),
         (Some(Interpolate::Class), Some(to)) => interpolation(Path::Class {
             from: class.context("--interpolate class needs --class")?,

@@ -1,6 +1,6 @@
 //! Commands on finished runs: `spectra`, `sigma`, `collect`, `unpack`.
 
-use super::warn;
+use super::{Change, Job, warn};
 use crate::Ended;
 use anyhow::{Context, Result, bail};
 use sngan_experiment::RunDir;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Where a sweep's tables go.
-pub(super) fn tables_of(sweep: &Path, out: Option<&Path>) -> Result<PathBuf> {
+fn tables_of(sweep: &Path, out: Option<&Path>) -> Result<PathBuf> {
     let Some(out) = out else { return Ok(sweep.join("records")) };
     let real = sweep.canonicalize().with_context(|| format!("no folder {}", sweep.display()))?;
     let name = real.file_name().with_context(|| format!("{} has no name", sweep.display()))?;
@@ -17,7 +17,7 @@ pub(super) fn tables_of(sweep: &Path, out: Option<&Path>) -> Result<PathBuf> {
 }
 
 /// Writes each sweep's records as tables.
-pub(crate) fn collect(outs: &[PathBuf], out: Option<&Path>, csv: bool) -> Result<Ended> {
+pub(crate) fn collect(outs: Vec<PathBuf>, out: Option<&Path>, csv: bool) -> Result<Job> {
     let folders = outs.iter().map(|sweep| tables_of(sweep, out)).collect::<Result<Vec<_>>>()?;
     for (i, folder) in folders.iter().enumerate() {
         if let Some(first) = folders[..i].iter().position(|f| f == folder) {
@@ -25,44 +25,59 @@ pub(crate) fn collect(outs: &[PathBuf], out: Option<&Path>, csv: bool) -> Result
             bail!("{first} and {second} would both go to {}; gather them apart", folder.display());
         }
     }
-    for (sweep, folder) in outs.iter().zip(&folders) {
-        let records = SweepRecords::read(sweep)?;
-        let mut files = records::collect_into(&records, folder)?;
-        if csv {
-            files.extend(records::write_csv(&records, folder)?);
+    let formats = if csv { "Parquet and CSV" } else { "Parquet" };
+    let changes: Vec<Change> = folders.iter().map(|f| Change::into(f, formats)).collect();
+    Ok(Job::that_changes(changes, move || {
+        for (sweep, folder) in outs.iter().zip(&folders) {
+            let records = SweepRecords::read(sweep)?;
+            let mut files = records::collect_into(&records, folder)?;
+            if csv {
+                files.extend(records::write_csv(&records, folder)?);
+            }
+            files.iter().for_each(|file| println!("{}", file.display()));
         }
-        files.iter().for_each(|file| println!("{}", file.display()));
-    }
-    Ok(Ended::Well)
+        Ok(Ended::Well)
+    }))
 }
 
 /// Makes a sweep's folder from a collection.
-pub(crate) fn unpack(collection: &Path, out: &Path) -> Result<Ended> {
-    let records = SweepRecords::read(collection)?;
-    records::unpack(&records, out)?;
-    println!("{}: {} runs, without checkpoints", out.display(), records.runs.len());
-    Ok(Ended::Well)
+pub(crate) fn unpack(collection: PathBuf, out: PathBuf) -> Job {
+    Job::that_changes([Change::file(&out, "a sweep's folder")], move || {
+        let records = SweepRecords::read(&collection)?;
+        records::unpack(&records, &out)?;
+        println!("{}: {} runs, without checkpoints", out.display(), records.runs.len());
+        Ok(Ended::Well)
+    })
 }
 
-pub(crate) fn spectra(runs: &[PathBuf]) -> Result<Ended> {
-    for run in runs {
-        let dir = RunDir::new(run);
-        sngan_sweep::spectra_of_run(&dir, &dir.spec()?, &mut warn)?;
-        println!("{}", dir.spectrum_path().display());
-        for s in dir.spectra()? {
-            let total: f64 = s.squared.iter().sum();
-            let share = |x: f64| if x > 0.0 { -(x / total) * (x / total).ln() } else { 0.0 };
-            let rank = s.squared.iter().map(|x| share(*x)).sum::<f64>().exp();
-            let sigma = s.squared.first().copied().unwrap_or(0.0).sqrt();
-            println!(
-                "  {:<8} {:<10} σ {sigma:>10.5}  effective rank {rank:>8.2} of {}",
-                s.layer,
-                s.weights,
-                s.squared.len()
-            );
-        }
+/// Records and prints the singular values of each run's D.
+pub(crate) fn spectra(runs: Vec<PathBuf>) -> Job {
+    let file = |run: &PathBuf| RunDir::new(run).spectrum_path();
+    let changes: Vec<Change> =
+        runs.iter().map(|run| Change::file(&file(run), "singular values")).collect();
+    Job::that_changes(changes, move || {
+        runs.iter().try_for_each(|run| spectra_of(run))?;
+        Ok(Ended::Well)
+    })
+}
+
+fn spectra_of(run: &Path) -> Result<()> {
+    let dir = RunDir::new(run);
+    sngan_sweep::spectra_of_run(&dir, &dir.spec()?, &mut warn)?;
+    println!("{}", dir.spectrum_path().display());
+    for s in dir.spectra()? {
+        let total: f64 = s.squared.iter().sum();
+        let share = |x: f64| if x > 0.0 { -(x / total) * (x / total).ln() } else { 0.0 };
+        let rank = s.squared.iter().map(|x| share(*x)).sum::<f64>().exp();
+        let sigma = s.squared.first().copied().unwrap_or(0.0).sqrt();
+        println!(
+            "  {:<8} {:<10} σ {sigma:>10.5}  effective rank {rank:>8.2} of {}",
+            s.layer,
+            s.weights,
+            s.squared.len()
+        );
     }
-    Ok(Ended::Well)
+    Ok(())
 }
 
 pub(crate) fn sigma(runs: &[PathBuf], from: u64) -> Result<Ended> {

@@ -1,13 +1,13 @@
-//! One file per command; each reads its arguments, calls a library, and prints.
+//! One file per command. Each checks its arguments and makes a [`Job`] of them, whose work calls a library and prints.
 
 mod bench;
 mod data;
 mod develop;
-mod dry_run;
 mod figure;
 mod figure10;
 mod generate;
 mod inspect;
+mod job;
 mod plan;
 mod records;
 mod report;
@@ -20,90 +20,63 @@ mod sweep;
 mod train;
 
 use crate::Ended;
-use crate::args::{Arguments, Bench, Command, Data, Format, Machine, Model, Scorer};
-use anyhow::{Context, Result};
+use crate::args::{Arguments, Command, Format, Machine, Model};
+use anyhow::Result;
 use clap::CommandFactory;
+use job::{Change, Job};
 use sngan_core::Warning;
 
-/// Runs a command. One that computes a single thing runs inside a pool with the requested number of
-/// threads. Entering the pool once costs nothing; entering it for every kernel costs two context
-/// switches each.
+/// Runs a command, or says what it would change.
 pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
-    if arguments.dry_run
-        && let Some(writes) = dry_run::writes(&arguments)?
-    {
-        writes.iter().for_each(|line| println!("{line}"));
-        println!("nothing was written");
-        return Ok(Ended::Well);
-    }
-    let asked = match &arguments.command {
-        Command::Train(a) => a.machine.threads,
-        Command::Score(a) => a.machine.threads,
-        Command::Stats(a) => a.machine.threads,
-        Command::Generate(a) => a.machine.threads,
-        Command::Bench(Bench::Update(a)) => a.machine.threads,
-        Command::Bench(Bench::Run { machine, .. }) => machine.threads,
-        Command::Bench(Bench::Figure10(a)) => a.machine.threads,
-        Command::Bench(Bench::Inception(a)) => a.threads,
-        Command::Bench(Bench::Fid(a)) => a.threads,
-        Command::Scorer(Scorer::Train(a)) => a.threads,
-        Command::Spectrum(_) => 0,
-        Command::Data(Data::Pack(a)) => a.threads,
-        Command::Scorer(Scorer::Check(_))
-        | Command::Replay { .. }
-        | Command::Export { .. }
-        | Command::Import { .. } => 0,
-        // A sweep has a pool for each run; the others compute nothing.
-        _ => return dispatch(arguments),
-    };
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads(asked))
-        .build()
-        .context("failed to start threads")?;
-    pool.install(|| dispatch(arguments))
-}
-
-fn dispatch(arguments: Arguments) -> Result<Ended> {
-    let experiments = arguments.experiments.as_deref();
-    match arguments.command {
-        Command::Train(a) => train::run(&a, experiments),
-        Command::Plan(a) => plan::run(&a, experiments),
-        Command::Sweep(a) => sweep::run(&a, experiments),
-        Command::Status { out, watch } => status::run(&out, watch),
-        Command::Score(a) => score::score(&a),
-        Command::Stats(a) => score::stats(&a),
-        Command::Generate(a) => generate::run(&a),
-        Command::Collect { outs, out, csv } => inspect::collect(&outs, out.as_deref(), csv),
-        Command::Unpack { collection, out } => inspect::unpack(&collection, &out),
-        Command::Spectrum(a) => spectrum::run(&a),
-        Command::Figures { out, compare } => figure::all(&out, compare),
-        Command::Figure(a) => figure::draw(&a, "figure", experiments),
-        Command::Table(a) => figure::draw(&a, "table", experiments),
-        Command::Claims { out, only } => report::claims(&out, &only),
-        Command::Report { out, also } => report::report(&out, &also),
-        Command::Spectra { runs } => inspect::spectra(&runs),
-        Command::Sigma { runs, from } => inspect::sigma(&runs, from),
-        Command::Replay { case, out, precision } => develop::replay(&case, &out, precision),
-        Command::Bench(Bench::Update(a)) => bench::update(&a),
-        Command::Bench(Bench::Run { run, machine }) => bench::run(&run, &machine),
-        Command::Bench(Bench::Figure10(a)) => figure10::run(&a),
-        Command::Bench(Bench::Inception(a)) => bench::inception(&a),
-        Command::Bench(Bench::Fid(a)) => bench::fid(&a),
-        Command::Export { source, format: Format::Pytorch, out } => develop::export(&source, &out),
-        Command::Import { file, out } => develop::import(&file, &out),
-        Command::Model(Model::Summary(networks)) => develop::summary(&networks),
-        Command::Data(a) => data::run(&a),
-        Command::Scorer(a) => scorer::run(&a),
-        Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Arguments::command(),
-                "sngan",
-                &mut std::io::stdout(),
-            );
+    let dry_run = arguments.dry_run;
+    let job = job(arguments)?;
+    match job.changes().filter(|_| dry_run) {
+        None => job.run(),
+        Some(changes) => {
+            changes.iter().for_each(|change| println!("{change}"));
+            println!("nothing was written");
             Ok(Ended::Well)
         }
     }
+}
+
+/// A command as a job.
+fn job(arguments: Arguments) -> Result<Job> {
+    let experiments = arguments.experiments;
+    let folder = experiments.as_deref();
+    Ok(match arguments.command {
+        Command::Train(a) => train::job(a, folder)?,
+        Command::Plan(a) => Job::that_reads(move || plan::run(&a, experiments.as_deref())),
+        Command::Sweep(a) => sweep::job(a, folder)?,
+        Command::Status { out, watch } => Job::that_reads(move || status::run(&out, watch)),
+        Command::Score(a) => score::job(a)?,
+        Command::Stats(a) => score::reference(a)?,
+        Command::Generate(a) => generate::job(a)?,
+        Command::Collect { outs, out, csv } => inspect::collect(outs, out.as_deref(), csv)?,
+        Command::Unpack { collection, out } => inspect::unpack(collection, out),
+        Command::Spectrum(a) => Job::that_reads(move || spectrum::run(&a)).on(0),
+        Command::Figures { out, compare } => figure::all(out, compare),
+        Command::Figure(a) => figure::draw(a, "figure", experiments)?,
+        Command::Table(a) => figure::draw(a, "table", experiments)?,
+        Command::Claims { out, only } => Job::that_reads(move || report::claims(&out, &only)),
+        Command::Report { out, also } => report::report(out, also),
+        Command::Spectra { runs } => inspect::spectra(runs),
+        Command::Sigma { runs, from } => Job::that_reads(move || inspect::sigma(&runs, from)),
+        Command::Replay { case, out, precision } => develop::replay(case, out, precision),
+        Command::Bench(a) => bench::job(a),
+        Command::Export { source, format: Format::Pytorch, out } => develop::export(source, out),
+        Command::Import { file, out } => develop::import(file, out),
+        Command::Model(Model::Summary(networks)) => {
+            Job::that_reads(move || develop::summary(&networks))
+        }
+        Command::Data(a) => data::job(a)?,
+        Command::Scorer(a) => scorer::job(a)?,
+        Command::Completions { shell } => Job::that_reads(move || {
+            let command = &mut Arguments::command();
+            clap_complete::generate(shell, command, "sngan", &mut std::io::stdout());
+            Ok(Ended::Well)
+        }),
+    })
 }
 
 /// The requested number of threads, or one per core.

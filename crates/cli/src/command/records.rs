@@ -23,6 +23,16 @@ pub(super) fn has_any(folder: &Path) -> bool {
     folder.join("plan.json").exists() || folder.join(TIMINGS).exists()
 }
 
+/// The committed sweep of the same experiment and scale, where the program runs in the repository
+/// and `sweep` is another.
+pub(super) fn committed_beside(sweep: &ScoredSweep) -> Result<Option<ScoredSweep>> {
+    let folder = Path::new("results").join(format!("{}-{}", sweep.plan.name, sweep.plan.scale));
+    if !has_any(&folder) || folder.canonicalize()? == sweep.path.canonicalize()? {
+        return Ok(None);
+    }
+    Ok(Some(ScoredSweep::read(&folder)?))
+}
+
 /// Reads every folder's records; no two may be of the same experiment.
 pub(super) fn read(folders: &[PathBuf]) -> Result<Records> {
     let mut records = Records::default();

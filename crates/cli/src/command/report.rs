@@ -1,10 +1,11 @@
 //! `sngan claims` and `sngan report`.
 
-use super::records;
+use super::{Change, Job, records};
 use crate::Ended;
 use anyhow::Result;
-use sngan_plot::{claims, report};
-use std::path::{Path, PathBuf};
+use sngan_plot::report::{self, Beside};
+use sngan_plot::{ScoredSweep, claims};
+use std::path::PathBuf;
 
 /// Prints the answer of the records to each of the paper's claims.
 pub(crate) fn claims(folders: &[PathBuf], only: &[u32]) -> Result<Ended> {
@@ -14,19 +15,19 @@ pub(crate) fn claims(folders: &[PathBuf], only: &[u32]) -> Result<Ended> {
     Ok(Ended::Well)
 }
 
-/// What a sweep's report would write.
-pub(super) fn intentions(out: &Path) -> Vec<String> {
-    let page = out.join("report.html");
-    let verb = if page.exists() { "replace" } else { "write" };
-    vec![
-        format!("write into {0}/tables and {0}/figures", out.display()),
-        format!("{verb} {}: the report", page.display()),
-    ]
-}
-
 /// Writes a sweep's report.
-pub(crate) fn report(out: &Path, also: &[PathBuf]) -> Result<Ended> {
-    let records = records::read(also)?;
-    println!("{}", report::write(out, &records.sweeps, records.timings.as_ref())?.display());
-    Ok(Ended::Well)
+pub(crate) fn report(out: PathBuf, also: Vec<PathBuf>) -> Job {
+    let page = Change::file(&out.join("report.html"), "the report");
+    Job::that_changes(super::figure::drawn(&out).into_iter().chain([page]), move || {
+        let records = records::read(&also)?;
+        let committed = records::committed_beside(&ScoredSweep::read(&out)?)?;
+        let beside = Beside {
+            also: &records.sweeps,
+            timings: records.timings.as_ref(),
+            committed: committed.as_ref(),
+        };
+        let page = report::write(&out, &beside)?;
+        println!("{}", page.display());
+        Ok(Ended::Well)
+    })
 }

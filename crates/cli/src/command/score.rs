@@ -1,7 +1,7 @@
 //! `sngan score` and `sngan reference`.
 
 use super::sweep::describe;
-use super::{device, warn};
+use super::{Change, Job, device, warn};
 use crate::Ended;
 use crate::args::score::{MetricName, Network, Score, Stats};
 use crate::args::{DataFolder, Machine};
@@ -36,26 +36,41 @@ enum Reference {
 }
 
 /// What is scored.
-enum Scored<'a> {
+enum Scored {
     Run(RunDir),
-    Images(&'a str),
+    Images(String),
 }
 
-impl Scored<'_> {
-    fn of(arguments: &Score) -> Result<Scored<'_>> {
+impl Scored {
+    fn of(arguments: &Score) -> Result<Scored> {
         match (&arguments.run, &arguments.images) {
             (Some(run), _) => Ok(Scored::Run(RunDir::new(run))),
             (None, Some(images)) if Path::new(images).join("spec.toml").is_file() => {
                 Ok(Scored::Run(RunDir::new(images)))
             }
-            (None, Some(images)) => Ok(Scored::Images(images)),
+            (None, Some(images)) => Ok(Scored::Images(images.clone())),
             (None, None) => bail!("give a run folder, or --images"),
         }
     }
 }
 
-pub(crate) fn score(arguments: &Score) -> Result<Ended> {
-    let scored = Scored::of(arguments)?;
+pub(crate) fn job(arguments: Score) -> Result<Job> {
+    let scored = Scored::of(&arguments)?;
+    let compares = arguments.reference.is_some();
+    let (run, keeps) = match &scored {
+        Scored::Run(dir) => (Some(Change::append(&dir.scores_path(), "scores")), true),
+        Scored::Images(_) => (None, compares),
+    };
+    let statistics = statistics_folder(&arguments.data).filter(|_| keeps).map(|folder| {
+        let what = "the real images' statistics, if they go through Inception and are not there";
+        Change::into(&folder, what)
+    });
+    let changes = run.into_iter().chain(kept(&arguments.network)).chain(statistics);
+    let threads = arguments.machine.threads;
+    Ok(Job::that_changes(changes, move || score(&arguments, scored)).on(threads))
+}
+
+fn score(arguments: &Score, scored: Scored) -> Result<Ended> {
     let records = match &scored {
         Scored::Run(dir) => score_of_run(arguments, dir)?,
         Scored::Images(images) => score_of_images(arguments, images)?,
@@ -90,27 +105,9 @@ pub(crate) fn score(arguments: &Score) -> Result<Ended> {
     Ok(Ended::Well)
 }
 
-/// What [`score`] would write.
-pub(crate) fn intentions(arguments: &Score) -> Result<Vec<String>> {
-    let mut lines = Vec::new();
-    let scored = Scored::of(arguments)?;
-    if let Scored::Run(dir) = &scored {
-        lines.push(format!("append to {}: scores", dir.scores_path().display()));
-    }
-    lines.extend(kept(&arguments.network));
-    let compares = arguments.reference.is_some() || matches!(scored, Scored::Run(_));
-    if let Some(folder) = statistics_folder(&arguments.data).filter(|_| compares) {
-        lines.push(format!("write into {}: the real images' statistics, if they go through Inception and are not there", folder.display()));
-    }
-    Ok(lines)
-}
-
 /// What a pass through a network would store.
-pub(crate) fn kept(network: &Network) -> Option<String> {
-    network
-        .cache
-        .as_ref()
-        .map(|folder| format!("write into {}: features, unless they are there", folder.display()))
+fn kept(network: &Network) -> Option<Change> {
+    network.cache.as_ref().map(|folder| Change::into(folder, "features, unless they are there"))
 }
 
 /// Where references' statistics are kept.
@@ -314,12 +311,10 @@ fn names(
     let mut names = match &arguments.protocols {
         Some(names) => names.clone(),
         None => {
-            let (data_dir, layout) = (&arguments.data.data_dir, arguments.network.layout());
-            protocols(
-                arguments,
-                reference.map(|r| against(r, side, data_dir, layout)).transpose()?,
-                samples,
-            )?
+            let data_dir = &arguments.data.data_dir;
+            let layout = arguments.network.layout();
+            let against = reference.map(|r| against(r, side, data_dir, layout)).transpose()?;
+            protocols(arguments, against, samples)?
         }
     };
     // A duplicate request is answered once.
@@ -398,7 +393,14 @@ fn parse_reference(text: &str) -> Result<Reference> {
     }
 }
 
-pub(crate) fn stats(arguments: &Stats) -> Result<Ended> {
+pub(crate) fn reference(arguments: Stats) -> Result<Job> {
+    let statistics = Change::file(&arguments.out, "statistics, and their provenance beside it");
+    let changes = [statistics].into_iter().chain(kept(&arguments.network));
+    let threads = arguments.machine.threads;
+    Ok(Job::that_changes(changes, move || make_reference(&arguments)).on(threads))
+}
+
+fn make_reference(arguments: &Stats) -> Result<Ended> {
     let Stats { images, out, side, network, data, machine } = arguments;
     on_the_cpu(machine)?;
     let ((source, bytes), dataset) = match parse_reference(images)? {

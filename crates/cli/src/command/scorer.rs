@@ -1,5 +1,6 @@
 //! `sngan scorer`.
 
+use super::{Change, Job};
 use crate::Ended;
 use crate::args::{CheckScorer, Scorer, TrainScorer};
 use anyhow::{Result, ensure};
@@ -7,17 +8,22 @@ use sngan_data::{Images, Split, fetch, load, load_idx};
 use sngan_eval::{Recipe, SCORERS, ScorerSpec};
 use sngan_experiment::Dataset;
 use sngan_scorer::{Training, train_scorer};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-pub(crate) fn run(arguments: &Scorer) -> Result<Ended> {
-    match arguments {
-        Scorer::Train(a) => train(a),
-        Scorer::Check(a) => check(a),
-    }
+pub(crate) fn job(arguments: Scorer) -> Result<Job> {
+    Ok(match arguments {
+        Scorer::Train(a) => {
+            let spec = ScorerSpec::of_dataset(&a.dataset)?;
+            let out = a.out.clone().unwrap_or_else(|| format!("{}.safetensors", spec.name).into());
+            let threads = a.threads;
+            Job::that_changes([Change::file(&out, "weights")], move || train(&a, spec, &out))
+                .on(threads)
+        }
+        Scorer::Check(a) => Job::that_reads(move || check(&a)).on(0),
+    })
 }
 
-fn train(arguments: &TrainScorer) -> Result<Ended> {
-    let spec = ScorerSpec::of_dataset(&arguments.dataset)?;
+fn train(arguments: &TrainScorer, spec: &'static ScorerSpec, out: &Path) -> Result<Ended> {
     let images = training_images(spec, &arguments.data.data_dir)?;
     let hold_out = arguments.hold_out;
     ensure!(
@@ -26,7 +32,8 @@ fn train(arguments: &TrainScorer) -> Result<Ended> {
         images.len()
     );
     let kept = images.len() - hold_out;
-    let (train, validation) = (images.range(0..kept), images.range(kept..images.len()));
+    let train = images.range(0..kept);
+    let validation = images.range(kept..images.len());
     let training = Training {
         train: &train,
         validation: (hold_out > 0).then_some(&validation),
@@ -46,19 +53,12 @@ fn train(arguments: &TrainScorer) -> Result<Ended> {
         spec.parameters(),
         training.recipe
     );
-    let out = out(arguments)?;
-    let scorer = train_scorer(spec, &training, &out, &mut |line| println!("{line}"))?;
+    let scorer = train_scorer(spec, &training, out, &mut |line| println!("{line}"))?;
     println!("{}: sha256 {}", out.display(), scorer.sha256());
     if hold_out == 0 {
         print_accuracy(&scorer, &arguments.data.data_dir)?;
     }
     Ok(Ended::Well)
-}
-
-/// The weights file to write.
-pub(crate) fn out(arguments: &TrainScorer) -> Result<PathBuf> {
-    let spec = ScorerSpec::of_dataset(&arguments.dataset)?;
-    Ok(arguments.out.clone().unwrap_or_else(|| format!("{}.safetensors", spec.name).into()))
 }
 
 /// What a scorer learns; for Fashion-MNIST not the embedded images, which GANs here train on and

@@ -1,6 +1,6 @@
 //! `sngan sweep`.
 
-use super::{device, threads};
+use super::{Change, Job, device, threads};
 use crate::args::Sweep;
 use crate::progress::{Meter, Position};
 use crate::{Ended, experiments, signals};
@@ -48,6 +48,17 @@ impl Asked {
         sngan_sweep::runs_of(&self.plan, self.options.shard)
     }
 
+    /// What will be done with each run.
+    fn changes(&self) -> Result<Vec<Change>> {
+        let mut changes = vec![Change::said(self.heading())];
+        for spec in self.specs() {
+            let dir = sngan_sweep::dir_of_run(&self.out, spec)?;
+            let does = intention(&dir, spec, self.options.retry_failed)?;
+            changes.push(Change::said(format!("{:<40} {does}", dir.name())));
+        }
+        Ok(changes)
+    }
+
     fn heading(&self) -> String {
         let (specs, all) = (self.specs().len(), self.plan.specs.len());
         let of_all = if specs == all { String::new() } else { format!(" of {all}") };
@@ -79,8 +90,12 @@ fn keep(
     Ok(())
 }
 
-pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
-    let asked = Asked::of(arguments, folder)?;
+pub(crate) fn job(arguments: Sweep, folder: Option<&Path>) -> Result<Job> {
+    let asked = Asked::of(&arguments, folder)?;
+    Ok(Job::that_changes(asked.changes()?, move || run(&arguments, asked)))
+}
+
+fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
     println!("{}", asked.heading());
     let Asked { plan, out, options } = asked;
     let specs = sngan_sweep::runs_of(&plan, options.shard);
@@ -162,21 +177,6 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
 /// them.
 fn free_memory() -> u64 {
     machine::available_memory().map_or(u64::MAX, |bytes| bytes / 4 * 3)
-}
-
-/// What a sweep would do with each run.
-pub(crate) fn intentions(arguments: &Sweep, folder: Option<&Path>) -> Result<Vec<String>> {
-    let asked = Asked::of(arguments, folder)?;
-    let mut lines = vec![asked.heading()];
-    for spec in asked.specs() {
-        let dir = sngan_sweep::dir_of_run(&asked.out, spec)?;
-        lines.push(format!(
-            "{:<40} {}",
-            dir.name(),
-            intention(&dir, spec, asked.options.retry_failed)?
-        ));
-    }
-    Ok(lines)
 }
 
 /// What would be done with one run.

@@ -1,6 +1,6 @@
 //! `sngan train`.
 
-use super::device;
+use super::{Change, Job, device};
 use crate::args::Train;
 use crate::progress::{Meter, Position};
 use crate::{Ended, experiments, signals};
@@ -16,12 +16,20 @@ use std::path::{Path, PathBuf};
 const LOG_EVERY: u64 = 10;
 const CHECKPOINT_EVERY: u64 = 500;
 
-pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
-    let (spec, score) = spec(arguments, folder)?;
+pub(crate) fn job(arguments: Train, folder: Option<&Path>) -> Result<Job> {
+    let (spec, score) = spec(&arguments, folder)?;
+    let out = out(&arguments, &spec);
+    refuse_unasked_resumption(&out, arguments.resume)?;
+    let does = super::sweep::intention(&RunDir::new(&out), &spec, true)?;
+    let change =
+        Change::said(format!("{}: {does}, to {} updates", out.display(), spec.gen_updates));
+    let threads = arguments.machine.threads;
+    Ok(Job::that_changes([change], move || run(&arguments, &spec, score, &out)).on(threads))
+}
+
+fn run(arguments: &Train, spec: &RunSpec, score: Option<ScorePlan>, out: &Path) -> Result<Ended> {
     let device = device(&arguments.machine)?;
     let threads = rayon::current_num_threads();
-    let out = out(arguments, &spec);
-    refuse_unasked_resumption(&out, arguments.resume)?;
     let images = open(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))?;
     let options = TrainOptions {
         threads,
@@ -42,8 +50,8 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     let progress = Meter::new("updates");
     let every = arguments.eval_every.or(score.as_ref().map(|s| s.eval_every)).unwrap_or(0);
     let evaluator =
-        if every > 0 { evaluator(&spec, score, &arguments.data.data_dir)? } else { None };
-    let outcome = train(&out, &spec, images.as_ref(), &device, &options, &stop, &mut |event| {
+        if every > 0 { evaluator(spec, score, &arguments.data.data_dir)? } else { None };
+    let outcome = train(out, spec, images.as_ref(), &device, &options, &stop, &mut |event| {
         let (p, trainer) = match event {
             Event::Warning(warning) => {
                 progress.warn(&warning.to_string());
@@ -52,8 +60,8 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
             Event::Update(p, trainer) => (p, trainer),
         };
         if let Some(evaluator) = &evaluator {
-            let dir = RunDir::new(&out);
-            sngan_sweep::score_during(&dir, &spec, evaluator, every, &p, trainer)?;
+            let dir = RunDir::new(out);
+            sngan_sweep::score_during(&dir, spec, evaluator, every, &p, trainer)?;
         }
         progress.set(Position::even(p.gen_update, Some(p.total)), || {
             format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g)
@@ -65,7 +73,7 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
         Outcome::Completed => {
             println!(
                 "completed; samples in {}",
-                RunDir::new(&out).sample_path(spec.gen_updates).display()
+                RunDir::new(out).sample_path(spec.gen_updates).display()
             );
             Ended::Well
         }
@@ -114,20 +122,6 @@ fn evaluator(
         );
     }
     Ok(evaluator)
-}
-
-/// What a training would do.
-pub(crate) fn intention(arguments: &Train, folder: Option<&Path>) -> Result<String> {
-    let (spec, _) = spec(arguments, folder)?;
-    let out = out(arguments, &spec);
-    refuse_unasked_resumption(&out, arguments.resume)?;
-    let dir = RunDir::new(&out);
-    Ok(format!(
-        "{}: {}, to {} updates",
-        out.display(),
-        super::sweep::intention(&dir, &spec, true)?,
-        spec.gen_updates
-    ))
 }
 
 fn out(arguments: &Train, spec: &RunSpec) -> PathBuf {

@@ -141,7 +141,7 @@ fn class_tables(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generate::{Request, images_of};
+    use crate::generate::{SampleRequest, images_of};
     use crate::trainer::{Trainer, made_up_images};
     use sngan_experiment::arch::{Architecture, Conditioning};
     use sngan_experiment::method::Method;
@@ -219,7 +219,7 @@ mod tests {
         );
         let one = Interpolation { rows: 1, steps: 1, seed: 0, path: Path::Latent { class: None } };
         assert!(interpolate(&plain.0, &plain.1, &Device::Cpu, &one).is_err());
-        let request = Request { first: 0, n: 1, seed: 0, class: Some(5) };
+        let request = SampleRequest { first: 0, n: 1, seed: 0, class: Some(5) };
         assert!(images_of(&classes.0, &classes.1, &Device::Cpu, request).is_err());
     }
 }

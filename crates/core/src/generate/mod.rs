@@ -15,7 +15,7 @@ use sngan_experiment::RunSpec;
 
 /// Which samples are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Request {
+pub struct SampleRequest {
     /// The number of the first: a multiple of 100, for samples are drawn in hundreds. The same number is the same sample, however many are
     /// asked for at a time.
     pub first: usize,
@@ -39,7 +39,7 @@ pub fn images(
     n: usize,
     seed: u64,
 ) -> Result<Vec<u8>> {
-    images_of(spec, checkpoint, device, Request { first: 0, n, seed, class: None })
+    images_of(spec, checkpoint, device, SampleRequest { first: 0, n, seed, class: None })
 }
 
 /// Whether the run's generator draws these classes; no class is asked of none.
@@ -71,7 +71,7 @@ pub fn images_of(
     spec: &RunSpec,
     checkpoint: &Checkpoint,
     device: &Device,
-    request: Request,
+    request: SampleRequest,
 ) -> Result<Vec<u8>> {
     Sampler::of_checkpoint(spec, checkpoint, device)?.draw(request)
 }

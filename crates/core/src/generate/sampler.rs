@@ -1,6 +1,6 @@
 //! A run's generator, made once for all samples that are drawn from it.
 
-use super::{Request, check_classes};
+use super::{SampleRequest, check_classes};
 use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
 use crate::ema::sampled;
@@ -66,7 +66,7 @@ impl<'a> Sampler<'a> {
     ///
     /// # Errors
     /// A first sample that is no multiple of 100; a class that there is not.
-    pub fn draw(&mut self, request: Request) -> Result<Vec<u8>> {
+    pub fn draw(&mut self, request: SampleRequest) -> Result<Vec<u8>> {
         let (spec, place) = (&self.spec, &self.place);
         let g = match &mut self.generator {
             Held::Own(generator) => generator.as_mut(),

@@ -2,7 +2,7 @@
 
 use super::labels::needed;
 use super::layer::{DiscriminatorLayer, DiscriminatorPoint, Weights};
-use super::plan::{Node, Pass, Plan, walk};
+use super::topology::{Node, Pass, Topology, walk};
 use super::{Labels, Parameters, Place, TensorSource};
 use crate::norm::Iterate;
 use crate::spectrum::Concentration;
@@ -58,15 +58,15 @@ impl Discriminator {
     /// When the spec's sizes do not fit the architecture, or a tensor is missing or misshapen.
     pub fn new(spec: &RunSpec, source: &TensorSource) -> Result<Discriminator> {
         let table = spec.layers()?;
-        let mut plan = Plan::of(table.discriminator);
-        let dense = plan.layers.len();
-        plan.layers.push(table.head.dense);
+        let mut topology = Topology::of(table.discriminator);
+        let dense = topology.layers.len();
+        topology.layers.push(table.head.dense);
         let labels = match &table.head.labels {
             None => HeadLabels::None,
             Some(LabelHead::Projection(_)) => HeadLabels::Projection(dense + 1),
             Some(LabelHead::Classifier(_)) => HeadLabels::Classifier(dense + 1),
         };
-        plan.layers.extend(table.head.labels.map(|labels| labels.layer().clone()));
+        topology.layers.extend(table.head.labels.map(|labels| labels.layer().clone()));
         let source = source.at("discriminator");
         let corrections = spec.width_corrections()?;
         let layer = |layer: LayerSpec| {
@@ -76,9 +76,9 @@ impl Discriminator {
         };
         let point = |point| DiscriminatorPoint::new(point, spec.normalization, &source);
         Ok(Discriminator {
-            layers: plan.layers.into_iter().map(layer).collect::<Result<_>>()?,
-            points: plan.points.into_iter().map(point).collect::<Result<_>>()?,
-            nodes: plan.nodes,
+            layers: topology.layers.into_iter().map(layer).collect::<Result<_>>()?,
+            points: topology.points.into_iter().map(point).collect::<Result<_>>()?,
+            nodes: topology.nodes,
             head: Head { pooling: table.head.pooling, dense, labels },
             place: source.place().clone(),
         })

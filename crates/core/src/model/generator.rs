@@ -1,6 +1,6 @@
 //! The generator: dense, transposed convolutions or residual blocks with batch normalization and ReLU, a last convolution and tanh.
 
-use super::plan::{Node, Pass, Plan, walk};
+use super::topology::{Node, Pass, Topology, walk};
 use super::{Labels, Mode, Parameters, Place, TensorSource, init};
 use super::{batch_norm::BatchNorm, piecewise_linear};
 use crate::{Error, Result};
@@ -38,9 +38,9 @@ impl Generator {
     /// # Errors
     /// When the spec's sizes do not fit the architecture, or a tensor is missing or misshapen.
     pub fn new(spec: &RunSpec, source: &TensorSource) -> Result<Generator> {
-        let plan = Plan::of(spec.layers()?.generator);
+        let topology = Topology::of(spec.layers()?.generator);
         let source = source.at("generator");
-        let layers = plan.layers.into_iter().map(|layer| {
+        let layers = topology.layers.into_iter().map(|layer| {
             let (source, outputs) = (source.at(&layer.name), layer.kind.outputs());
             let weight = init::weight(&layer, 1.0, &source)?;
             let bias = source.var(outputs, "bias", ZERO)?;
@@ -54,8 +54,8 @@ impl Generator {
         };
         Ok(Generator {
             layers: layers.collect::<Result<_>>()?,
-            points: plan.points.into_iter().map(point).collect::<Result<_>>()?,
-            nodes: plan.nodes,
+            points: topology.points.into_iter().map(point).collect::<Result<_>>()?,
+            nodes: topology.nodes,
             place: source.place().clone(),
         })
     }

@@ -6,8 +6,8 @@ mod generator;
 mod init;
 mod labels;
 mod layer;
-mod plan;
 mod source;
+mod topology;
 
 pub use discriminator::{Discriminator, Trace};
 pub use generator::Generator;

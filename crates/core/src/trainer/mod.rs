@@ -235,14 +235,14 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// Those of the tensor library.
     pub fn samples(&mut self, n: usize) -> Result<Vec<u8>> {
-        self.samples_of(generate::Request { first: 0, n, seed: self.spec.seed, class: None })
+        self.samples_of(generate::SampleRequest { first: 0, n, seed: self.spec.seed, class: None })
     }
 
     /// [`Trainer::samples`] of a request of one's own. No bits of the training change.
     ///
     /// # Errors
     /// As [`Trainer::samples`]; a class of a generator that is not conditional.
-    pub fn samples_of(&mut self, request: generate::Request) -> Result<Vec<u8>> {
+    pub fn samples_of(&mut self, request: generate::SampleRequest) -> Result<Vec<u8>> {
         self.sampler()?.draw(request)
     }
 

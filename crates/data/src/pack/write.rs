@@ -242,7 +242,9 @@ impl<'a> Session<'a> {
 
     /// Writes a chunk: rejected files, pixels, then the index that makes them count, each synced before the next.
     fn append(&mut self, decoded: Vec<Decoded>) -> Result<()> {
-        let (mut pixels, mut index, known) = (Vec::new(), Vec::new(), self.rejected.len());
+        let mut pixels = Vec::new();
+        let mut index = Vec::new();
+        let known = self.rejected.len();
         for (file, result) in (self.done..).zip(&decoded) {
             match result {
                 Decoded::Image { image, label, digest } => {
@@ -285,13 +287,14 @@ impl<'a> Session<'a> {
         }
         let path = self.folder.join(INDEX);
         let index = fs::read(&path).map_err(Error::io("read", &path))?;
-        let (images, rejected, sha256) =
-            (self.images, self.rejected.len() as u64, identity(&self.plan, &index));
         atomic::write_json(&self.folder.join(REJECTED), &self.rejected)?;
-        atomic::write_json(
-            &self.folder.join(HEADER),
-            &Header { plan: self.plan, images, rejected, sha256 },
-        )?;
+        let header = Header {
+            images: self.images,
+            rejected: self.rejected.len() as u64,
+            sha256: identity(&self.plan, &index),
+            plan: self.plan,
+        };
+        atomic::write_json(&self.folder.join(HEADER), &header)?;
         Ok(())
     }
 }

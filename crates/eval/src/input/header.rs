@@ -102,8 +102,8 @@ fn safetensors(mut file: File) -> std::result::Result<Array, String> {
     };
     let mut length = [0; 8];
     file.read_exact(&mut length).map_err(|e| bad(&e))?;
-    let (found, header) =
-        (file.metadata().map_err(|e| e.to_string())?.len(), u64::from_le_bytes(length));
+    let header = u64::from_le_bytes(length);
+    let found = file.metadata().map_err(|e| e.to_string())?.len();
     if header > LONGEST_HEADER.min(found) {
         return Err(bad(&format!("a header of {header} bytes in {found}")));
     }

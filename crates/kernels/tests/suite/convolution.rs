@@ -107,8 +107,10 @@ fn any_shape() -> impl Strategy<Value = ConvShape> {
     let sizes = (1usize..=5, 1usize..=20, 1usize..=20, 1usize..=7, 1usize..=7);
     (sizes, 1usize..=5, 1usize..=3, 0usize..=2).prop_filter_map(
         "the kernel fits",
-        |((n, c, o, h, w), kernel, stride, padding)| {
-            ConvShape::new(n, c, o, h, w, kernel, stride, padding).ok()
+        |((batch, in_channels, out_channels, in_h, in_w), kernel, stride, padding)| {
+            let shape =
+                ConvShape { batch, in_channels, out_channels, in_h, in_w, kernel, stride, padding };
+            shape.checked().ok()
         },
     )
 }
@@ -119,7 +121,17 @@ fn winograd_shape() -> impl Strategy<Value = ConvShape> {
     (1usize..=7, channels.clone(), channels, 1usize..=3, 1usize..=3, any::<bool>()).prop_map(
         |(n, c, o, h, w, down)| {
             let (kernel, stride, step) = if down { (4, 2, 4) } else { (3, 1, 2) };
-            ConvShape::new(n, c, o, h * step, w * step, kernel, stride, 1).unwrap()
+            let shape = ConvShape {
+                batch: n,
+                in_channels: c,
+                out_channels: o,
+                in_h: h * step,
+                in_w: w * step,
+                kernel,
+                stride,
+                padding: 1,
+            };
+            shape.checked().unwrap()
         },
     )
 }
@@ -191,9 +203,7 @@ fn layers() -> Vec<ConvShape> {
         (66, 64, 128, 8, 4, 2),
     ]
     .into_iter()
-    .map(|(n, c, o, side, kernel, stride)| {
-        ConvShape::new(n, c, o, side, side, kernel, stride, 1).unwrap()
-    })
+    .map(crate::support::padded_by_one)
     .collect()
 }
 
@@ -220,8 +230,18 @@ fn same_bits_on_any_number_of_threads_and_every_time() {
 
 #[test]
 fn impossible_shapes_are_refused_by_name() {
-    let refuse = |n, k, p| ConvShape::new(n, 1, 1, 4, 4, k, 1, p).unwrap_err().to_string();
-    assert!(refuse(0, 3, 1).contains("batch"));
-    assert!(refuse(1, 7, 1).contains('7'));
-    assert!(ConvShape::new(1, 1, 1, 4, 4, 6, 1, 1).is_ok());
+    let largest = ConvShape {
+        batch: 1,
+        in_channels: 1,
+        out_channels: 1,
+        in_h: 4,
+        in_w: 4,
+        kernel: 6,
+        stride: 1,
+        padding: 1,
+    };
+    assert!(largest.checked().is_ok());
+    let refused = |shape: ConvShape| shape.checked().unwrap_err().to_string();
+    assert!(refused(ConvShape { batch: 0, ..largest }).contains("batch"));
+    assert!(refused(ConvShape { kernel: 7, ..largest }).contains('7'));
 }

@@ -81,9 +81,7 @@ fn shapes() -> Vec<ConvShape> {
         (2, 20, 19, 6, 5, 1),
     ]
     .into_iter()
-    .map(|(n, c, o, side, kernel, stride)| {
-        ConvShape::new(n, c, o, side, side, kernel, stride, 1).unwrap()
-    })
+    .map(crate::support::padded_by_one)
     .collect()
 }
 

@@ -1,6 +1,6 @@
 //! What several tests share.
 
-use sngan_kernels::Real;
+use sngan_kernels::{ConvShape, Real};
 
 /// Two f64 sums of at most some thousand terms in different order.
 pub(crate) const F64_ROUNDING: f64 = 1e-12;
@@ -46,4 +46,28 @@ pub(crate) fn same_bits_on_any_threads(f: impl Fn() -> Vec<f32> + Sync) {
     };
     let one = on(1);
     assert!(one == on(2) && one == on(4));
+}
+
+/// A convolution of square images with padding 1: batch, channels of x and of y, side, kernel, stride.
+pub(crate) fn padded_by_one(
+    (batch, in_channels, out_channels, side, kernel, stride): (
+        usize,
+        usize,
+        usize,
+        usize,
+        usize,
+        usize,
+    ),
+) -> ConvShape {
+    let shape = ConvShape {
+        batch,
+        in_channels,
+        out_channels,
+        in_h: side,
+        in_w: side,
+        kernel,
+        stride,
+        padding: 1,
+    };
+    shape.checked().unwrap()
 }

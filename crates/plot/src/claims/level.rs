@@ -96,7 +96,8 @@ fn describe(
     let mut said = Vec::new();
     if let Some(s) = grid.cells(floor).and_then(|cells| spread(&cells)) {
         said.push(format!("spread {:.2}", s.squared.sqrt()));
-        let (worst, score_there) = (&t.settings[s.worst_setting], scale.score(s.worst_mean));
+        let worst = &t.settings[s.worst_setting];
+        let score_there = scale.score(s.worst_mean);
         said.push(format!("worst setting {worst}, {} {score_there:.2}", score.name()));
     }
     let improves = own.and_then(|own| probability_of_improvement(&own.y(), &grid.y()));

@@ -6,7 +6,8 @@ use super::logs::Logs;
 use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
-use crate::scored::{SHOWN_SETTING, ScoredSweep};
+use crate::describe::describe_seeds;
+use crate::scored::{Run, SHOWN_SETTING, ScoredSweep};
 use crate::{Rendered, Result};
 use sngan_experiment::records::LogRecord;
 use std::collections::BTreeMap;
@@ -58,13 +59,20 @@ fn draw(c: &ScoredSweep, folder: &Path, rank: &Rank) -> Result<Rendered> {
     }
     let mut name = rank.name.to_string();
     name[..1].make_ascii_uppercase();
+    // Rows that are left out do not count.
+    let holds = |log: &[LogRecord]| log.iter().any(|r| !(rank.of)(r).is_empty());
+    let drawn: Vec<&Run> = logs
+        .iter()
+        .flat_map(|l| &l.runs)
+        .filter_map(|(run, log)| holds(log).then_some(*run))
+        .collect();
     let mut notes = vec![
         c.describe_runs(),
         format!(
             "{}, of the weights as D's last forward pass used them: divided by σ for SN, by row norms for WN, else raw.",
             rank.means
         ),
-        c.describe_seeds(),
+        describe_seeds(&drawn),
     ];
     let older: Vec<String> =
         logs.iter().filter_map(|l| l.without(|_| true, |r| !(rank.of)(r).is_empty())).collect();

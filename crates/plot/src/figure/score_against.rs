@@ -3,6 +3,7 @@
 use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Point, Series};
+use crate::describe::seeds_of_cells;
 use crate::scored::{Run, ScoredSweep, repetitions};
 use crate::{Rendered, Result};
 use sngan_experiment::method::{Method, Setting};
@@ -26,6 +27,8 @@ struct Figure {
     range: (f64, f64),
     /// What the paper's figure shows, because the paper prints no numbers.
     papers: &'static str,
+    /// How our band, the standard deviation over seeds, stands to the paper's.
+    band: &'static str,
 }
 
 /// D's last convolution: the paper's orthonormal regularization falls beyond size 1.
@@ -44,6 +47,7 @@ pub(crate) fn fig4(request: &Materials<'_>) -> Result<Rendered> {
         methods: [Method::Orthonormal, Method::Sn],
         range: (7.9, 8.6),
         papers: "its scores lie between 7.9 and 8.6, orthonormal's falling beyond size 1.",
+        band: "as in the paper",
     };
     figure.render(request)
 }
@@ -61,6 +65,7 @@ pub(crate) fn fig11(request: &Materials<'_>) -> Result<Rendered> {
         methods: [Method::Sn, Method::WeightNorm],
         range: (2.0, 7.0),
         papers: "its scores lie between 2 and 7 after 10,000 updates, WN's falling with n_dis.",
+        band: "where the paper has the variance",
     };
     figure.render(request)
 }
@@ -73,7 +78,7 @@ impl Figure {
             };
             let panel = Panel {
                 title: String::new(),
-                x: self.x.clone(),
+                x: AxisSpec { ticks: self.values(c), ..self.x.clone() },
                 y: AxisSpec::linear(
                     format!("is[{}]", protocol.backbone),
                     c.comparable(Metric::Is).then_some(self.range),
@@ -84,7 +89,7 @@ impl Figure {
             let mut notes = vec![
                 c.describe_runs(),
                 c.describe_scores(Metric::Is).unwrap_or_default(),
-                c.describe_seeds() + &diverged(c),
+                self.describe_bands(c) + &diverged(c),
             ];
             if request.compare {
                 notes.push(format!("The paper prints no numbers here: {}", self.papers));
@@ -100,6 +105,24 @@ impl Figure {
             };
             chart.render(request.folder)
         })
+    }
+
+    /// The values of the key that ran.
+    fn values(&self, c: &ScoredSweep) -> Vec<f64> {
+        let mut values: Vec<f64> = c.runs.iter().map(|r| (self.key)(&r.spec)).collect();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        values
+    }
+
+    /// What a point and its band are; the paper's bands are of other kinds.
+    fn describe_bands(&self, c: &ScoredSweep) -> String {
+        match seeds_of_cells(&c.runs.iter().collect::<Vec<_>>()) {
+            None => "One run each (n = 1): no spread is known.".into(),
+            Some(seeds) => {
+                format!("Mean over {seeds}; bands: the standard deviation, {}.", self.band)
+            }
+        }
     }
 
     /// The different settings of the curves.
@@ -151,7 +174,8 @@ impl Figure {
             values.dedup();
             let at = |x: f64| runs.iter().filter(move |r| (self.key)(&r.spec) == x);
             let scores = |x: f64| at(x).filter_map(|r| r.last(Metric::Is)).collect::<Vec<_>>();
-            let points = values.iter().filter_map(|x| Point::over_seeds(*x, &scores(*x))).collect();
+            let points =
+                values.iter().filter_map(|x| Point::with_deviation(*x, &scores(*x))).collect();
             let diverged =
                 values.iter().copied().filter(|x| at(*x).any(|r| r.diverged())).collect();
             let name = if settings.len() > 1 {

@@ -1,7 +1,8 @@
 //! Figures 1 and 2, and the same for other metrics: a dot for each setting, grouped by method.
 
 use crate::artefact::Materials;
-use crate::chart::{color, method_color};
+use crate::canvas::Look;
+use crate::chart::look_of;
 use crate::describe::{paper_name, width};
 use crate::dots::{Dot, DotChart, Group};
 use crate::frame::Scale;
@@ -90,6 +91,12 @@ impl Scores {
         let Some(protocol) = c.protocol(self.metric) else {
             return Ok(Rendered::Skipped("no run has a score".into()));
         };
+        if let [only] = &c.runs[..] {
+            let label = &only.spec.label;
+            return Ok(Rendered::Skipped(format!(
+                "a run of {label} alone is compared with nothing"
+            )));
+        }
         let (labels, settings) = (c.labels(), c.settings());
         let on_axis = c.comparable(self.metric);
         let marks = self.marks(c, &labels)?;
@@ -109,8 +116,8 @@ impl Scores {
             labels.iter().filter_map(|l| c.method(l)).map(Method::name).collect();
         // A method's own color, unless several rows belong to one method.
         let color_of = |i: usize, label: &str| match c.method(label) {
-            Some(method) if methods.len() == labels.len() => method_color(method),
-            _ => color(i),
+            Some(method) if methods.len() == labels.len() => look_of(method).color,
+            _ => Look::numbered(i).color,
         };
         let group = |(i, label): (usize, &&str)| Group {
             label: label.to_string() + &sizes(label),

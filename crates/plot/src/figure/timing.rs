@@ -2,7 +2,8 @@
 
 use crate::artefact::Materials;
 use crate::bars::{Bar, BarChart, Group};
-use crate::chart::method_color;
+use crate::canvas::{Look, Marker};
+use crate::chart::look_of;
 use crate::statistics::mean;
 use crate::{Rendered, Result};
 use sngan_experiment::method::Method;
@@ -65,7 +66,10 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
             },
         ],
         label: "seconds".into(),
-        places: METHODS.iter().map(|m| (m.label().to_string(), method_color(*m))).collect(),
+        places: METHODS
+            .iter()
+            .map(|m| (m.label().to_string(), Look { marker: Marker::Square, ..look_of(*m) }))
+            .collect(),
         groups,
         foot,
     };

@@ -40,7 +40,9 @@ pub(super) fn table(grid: &Grid) -> String {
             let value = cell
                 .value
                 .map_or_else(String::new, |v| format!(" class=\"number\" data-value=\"{v}\""));
-            let _ = write!(text, "<td{value}>{}</td>", escape(&cell.text));
+            let said = escape(&cell.text);
+            let said = if cell.best { format!("<b>{said}</b>") } else { said };
+            let _ = write!(text, "<td{value}>{said}</td>");
         }
         text += "</tr>\n";
     }

@@ -19,18 +19,30 @@ use std::path::{Path, PathBuf};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// Draws the sweep's tables and figures again and writes `out/report.html`. `also` and `timings` are further records that claims may be
-/// answered from.
+/// What a report may take in besides its sweep.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// Further sweeps that claims may be answered from.
+    pub also: &'a [ScoredSweep],
+    /// Timings that claims may be answered from.
+    pub timings: Option<&'a UpdateTimings>,
+    /// The same experiment's sweep with more seeds: what it shows stands first where the report's
+    /// own sweep has one seed.
+    pub committed: Option<&'a ScoredSweep>,
+}
+
+/// Draws the sweep's tables and figures again and writes `out/report.html`.
 ///
 /// # Errors
 /// Missing or malformed records, files that cannot be written.
-pub fn write(out: &Path, also: &[ScoredSweep], timings: Option<&UpdateTimings>) -> Result<PathBuf> {
+pub fn write(out: &Path, beside: &Beside<'_>) -> Result<PathBuf> {
+    let Beside { also, timings, committed } = *beside;
     let c = ScoredSweep::read(out)?;
     let rendered = render_all(&c, true)?;
     let sweeps: Vec<ScoredSweep> = std::iter::once(c.clone()).chain(also.iter().cloned()).collect();
     let answers = answer(&papers_claims()?, &sweeps, timings)?.about(&c.plan.name);
     let path = out.join("report.html");
-    atomic::write(&path, page(&c, &answers, &rendered)?.as_bytes())?;
+    atomic::write(&path, page(&c, &answers, &rendered, committed)?.as_bytes())?;
     Ok(path)
 }
 
@@ -38,10 +50,11 @@ fn page(
     c: &ScoredSweep,
     answers: &Answers,
     rendered: &[(&'static str, Rendered)],
+    committed: Option<&ScoredSweep>,
 ) -> Result<String> {
     let first = |id: &str| FIRST.contains(&id);
     let sections = [
-        ("verdict", "What it shows", verdict(c) + &figures_body(rendered, first)?),
+        ("verdict", "What it shows", verdict(c, committed)? + &figures_body(rendered, first)?),
         ("claims", "Claims", claims::body(answers)),
         ("figures", "Further figures", figures_body(rendered, |id| !first(id))?),
         ("scores", "Scores, ours and the paper's", scores_body(c)?),
@@ -98,11 +111,21 @@ fn dead_critics(c: &ScoredSweep) -> Result<String> {
 const FIRST: [&str; 2] = ["fig6", "fig3"];
 
 /// How even each row is over the settings.
-fn verdict(c: &ScoredSweep) -> String {
+fn verdict(c: &ScoredSweep, committed: Option<&ScoredSweep>) -> Result<String> {
     let rows = evenness(c);
     let Some(protocol) = c.protocol(Metric::Fid).filter(|_| !rows.is_empty()) else {
-        return paragraph("No run has an FID.");
+        return Ok(paragraph("No run has an FID."));
     };
+    let mut text = sentences(&crate::verdict(c)?);
+    if let Some(committed) = committed.filter(|_| text.is_empty()) {
+        let said = crate::verdict(committed)?;
+        if !said.is_empty() {
+            text = paragraph(&format!(
+                "The committed runs of this experiment, {} seeds:",
+                seeds(committed)
+            )) + &sentences(&said);
+        }
+    }
     let caption = format!(
         "fid[{}] over {}: how good a row is where it is best and where it is worst (lower is better)",
         protocol.backbone,
@@ -115,6 +138,7 @@ fn verdict(c: &ScoredSweep) -> String {
         let at = |(setting, value): &(String, f64)| Cell {
             text: format!("{value:.2} at {setting}"),
             value: Some(*value),
+            best: false,
         };
         grid.rows.push(vec![
             Cell::text(r.label.as_str()),
@@ -132,8 +156,13 @@ fn verdict(c: &ScoredSweep) -> String {
             "Means over up to {n} seeds; what may be concluded from them stands below, claim by claim."
         ),
     };
-    html_table(&grid)
-        + &paragraph(&format!("Level: the geometric mean over the settings. {chance}"))
+    Ok(text
+        + &html_table(&grid)
+        + &paragraph(&format!("Level: the geometric mean over the settings. {chance}")))
+}
+
+fn sentences(said: &[String]) -> String {
+    said.iter().map(|line| paragraph(line)).collect()
 }
 
 /// The figures that were drawn, and why others were not, of those whose id is `wanted`.
@@ -208,7 +237,7 @@ fn runs(c: &ScoredSweep) -> Grid {
     }
     for run in &c.runs {
         let s = &run.spec;
-        let whole = |n: u64| Cell { text: n.to_string(), value: Some(n as f64) };
+        let whole = |n: u64| Cell::number(n as f64, 0);
         let done = run.gen_updates().unwrap_or(0);
         let mut row = vec![
             Cell::text(s.label.as_str()),

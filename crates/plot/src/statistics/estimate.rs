@@ -1,5 +1,6 @@
 //! An estimated number with what its uncertainty needs: Student's t intervals and p-values.
 
+use super::summary::{mean, variance};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// The tail that a 95 % interval leaves out at each end, and the level below which a one-sided
@@ -87,6 +88,15 @@ impl Estimate {
     }
 }
 
+/// The 95 % prediction interval of one more value of the kind of `values`: mean ± t·s·√(1 + 1/n),
+/// with n − 1 degrees of freedom. `None` for fewer than two values.
+pub fn prediction(values: &[f64]) -> Option<Interval> {
+    let n = values.len() as f64;
+    let reach = quantile(1.0 - LEVEL, n - 1.0) * (variance(values)? * (1.0 + 1.0 / n)).sqrt();
+    let middle = mean(values);
+    Some(Interval { low: middle - reach, high: middle + reach })
+}
+
 /// P(T ≤ t) of Student's t. It is exact for small lower tails, so upper tails use −t. NaN for an
 /// undefined t or no degrees of freedom.
 fn lower_tail(t: f64, df: f64) -> f64 {
@@ -104,6 +114,15 @@ fn quantile(share: f64, df: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_more_value_is_predicted_as_by_scipy() {
+        // 4 ± scipy.stats.t.ppf(0.975, 2) * 2 * sqrt(4 / 3)
+        let interval = prediction(&[2.0, 4.0, 6.0]).unwrap();
+        assert!((interval.high - 13.936_650_064).abs() < 1e-8, "{interval:?}");
+        assert!((interval.low + 5.936_650_064).abs() < 1e-8);
+        assert_eq!(prediction(&[2.0]), None);
+    }
 
     #[test]
     fn tails_and_quantiles_of_students_t_are_exact() {

@@ -32,7 +32,7 @@ pub use coverage::{COVERED, Covered, Data, Procedure};
 pub use decision::{Claimed, Decision, MARGIN_FID, MARGIN_IS, PValues};
 pub use difference::{paired, welch};
 pub use effective_rank::effective_rank;
-pub use estimate::{Estimate, Interval, LEVEL};
+pub use estimate::{Estimate, Interval, LEVEL, prediction};
 pub use failures::{Failures, Fisher, fisher};
 pub use holm::{holm, holm_claims};
 pub use improvement::probability_of_improvement;

@@ -12,6 +12,8 @@ use std::path::Path;
 pub(crate) struct Cell {
     pub(crate) text: String,
     pub(crate) value: Option<f64>,
+    /// Whether it is the best of its column: bold.
+    pub(crate) best: bool,
 }
 
 /// A table with a header.
@@ -34,12 +36,12 @@ pub(crate) enum Which {
 impl Cell {
     /// A cell of words.
     pub(crate) fn text(text: impl Into<String>) -> Cell {
-        Cell { text: text.into(), value: None }
+        Cell { text: text.into(), ..Cell::default() }
     }
 
     /// A cell of words or of one number, by which it is then sorted.
     pub(crate) fn parsed(text: String) -> Cell {
-        Cell { value: text.parse().ok().filter(|v: &f64| v.is_finite()), text }
+        Cell { value: text.parse().ok().filter(|v: &f64| v.is_finite()), text, best: false }
     }
 
     /// A dash.
@@ -49,7 +51,7 @@ impl Cell {
 
     /// A number.
     pub(crate) fn number(value: f64, digits: usize) -> Cell {
-        Cell { text: format!("{value:.digits$}"), value: Some(value) }
+        Cell { text: format!("{value:.digits$}"), value: Some(value), best: false }
     }
 
     /// The scores of a row's seeds: mean ± standard error (n), or why there are none.
@@ -71,6 +73,7 @@ impl Cell {
         Cell {
             text: beside_n(&beside_n(&s.text(2), dead, "dead"), silent, "silent") + &lost,
             value: Some(s.mean),
+            best: false,
         }
     }
 
@@ -114,9 +117,21 @@ impl Grid {
         }
     }
 
+    /// Marks the best numbers of a column, where two rows or more have one.
+    pub(crate) fn mark_best(&mut self, column: usize, higher_is_better: bool) {
+        let sign = if higher_is_better { -1.0 } else { 1.0 };
+        let values = self.rows.iter().filter_map(|row| Some(sign * row.get(column)?.value?));
+        let values: Vec<f64> = values.collect();
+        let best = values.iter().copied().fold(f64::INFINITY, f64::min);
+        for cell in self.rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+            cell.best = values.len() > 1 && cell.value.is_some_and(|v| sign * v == best);
+        }
+    }
+
     /// As Markdown, with its caption above.
     pub(crate) fn markdown(&self) -> String {
         let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+        let bold = |c: &Cell| if c.best { format!("**{}**", cell(&c.text)) } else { cell(&c.text) };
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let mut text = if self.caption.is_empty() {
             String::new()
@@ -126,7 +141,7 @@ impl Grid {
         text += &line(self.header.iter().map(|h| cell(h)).collect());
         text += &format!("|{}\n", "---|".repeat(self.header.len()));
         for row in &self.rows {
-            text += &line(row.iter().map(|c| cell(&c.text)).collect());
+            text += &line(row.iter().map(bold).collect());
         }
         text
     }
@@ -181,5 +196,16 @@ mod tests {
         grid.rows.push(vec![Cell::text("x|y"), Cell::number(1.0 / 3.0, 2)]);
         assert_eq!(grid.markdown(), "**c**\n\n| a | b,c |\n|---|---|\n| x\\|y | 0.33 |\n");
         assert_eq!(grid.csv(), "a,\"b,c\"\nx|y,0.3333333333333333\n");
+    }
+
+    #[test]
+    fn the_best_of_a_column_is_bold_if_it_has_company() {
+        let mut grid = Grid::new("", &["a", "b"]);
+        grid.rows.push(vec![Cell::number(1.0, 0), Cell::number(1.0, 0)]);
+        grid.rows.push(vec![Cell::number(2.0, 0), Cell::none()]);
+        for (column, higher) in [(0, true), (1, false)] {
+            grid.mark_best(column, higher);
+        }
+        assert_eq!(grid.markdown(), "| a | b |\n|---|---|\n| 1 | 1 |\n| **2** | – |\n");
     }
 }

@@ -62,7 +62,7 @@ fn setting_grid(c: &ScoredSweep) -> Grid {
     }
     rows.sort_by(|a, b| a.0.cmp(b.0).then(a.1.partial_cmp(&b.1).unwrap_or(Ordering::Equal)));
     for (name, values) in rows {
-        let numbers = values.map(|x| Cell { text: x.to_string(), value: Some(x) });
+        let numbers = values.map(|x| Cell { text: x.to_string(), value: Some(x), best: false });
         grid.rows.push(std::iter::once(Cell::text(name)).chain(numbers).collect());
     }
     grid
@@ -135,6 +135,11 @@ fn score_grid(c: &ScoredSweep, metric: Option<Metric>, which: Which) -> Grid {
         };
         grid.rows
             .push(std::iter::once(Cell::text(label)).chain(settings.iter().map(cell)).collect());
+    }
+    for (metric, column) in
+        metric.into_iter().flat_map(|m| (1..=settings.len()).map(move |i| (m, i)))
+    {
+        grid.mark_best(column, metric.higher_is_better());
     }
     if let Some(real) = metric.and_then(|m| c.real(m)).and_then(|s| s.value) {
         let cells = std::iter::repeat_n(Cell::number(real, 2), settings.len());
@@ -215,12 +220,19 @@ fn beside_papers(c: &ScoredSweep, dataset: Dataset) -> Result<Grid> {
                 .as_ref()
                 .map(|b| if metric == Metric::Is { b.is[column] } else { b.fid[column] })
                 .unwrap_or_default();
-            Cell { text: found.text(if metric == Metric::Is { 2 } else { 1 }), value: found.value }
+            Cell {
+                text: found.text(if metric == Metric::Is { 2 } else { 1 }),
+                value: found.value,
+                best: false,
+            }
         };
         let cells = [Metric::Is, Metric::Fid]
             .into_iter()
             .flat_map(|m| [best_setting(&runs, m), published(m)]);
         grid.rows.push(std::iter::once(Cell::text(label)).chain(cells).collect());
+    }
+    for (column, metric) in [(1, Metric::Is), (2, Metric::Is), (3, Metric::Fid), (4, Metric::Fid)] {
+        grid.mark_best(column, metric.higher_is_better());
     }
     Ok(grid)
 }

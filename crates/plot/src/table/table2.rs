@@ -239,6 +239,7 @@ fn cells(all: &[ScoredSweep], row: &Table2Row) -> Result<Vec<Cell>> {
         cells.push(Cell {
             text: published.text(if metric == Metric::Is { 2 } else { 1 }),
             value: published.value,
+            best: false,
         });
     }
     Ok(cells)

@@ -125,7 +125,7 @@ fn cells(sweeps: &[ScoredSweep], row: &VariantRow) -> Result<Vec<Cell>> {
         Cell::text(row.method.as_str()),
         scores(Metric::Is, Which::Last),
         scores(Metric::Is, Which::Best),
-        Cell { text: row.is.text(2), value: row.is.value },
+        Cell { text: row.is.text(2), value: row.is.value, best: false },
         scores(Metric::Fid, Which::Last),
         row.fid.map_or_else(Cell::none, |f| Cell::number(f, 1)),
         Cell::text(row.note.as_str()),

@@ -21,7 +21,7 @@ fn folder() -> Folder {
 #[test]
 fn the_report_is_one_page_with_everything_inside() {
     let folder = folder();
-    let path = report::write(folder.path(), &[], None).unwrap();
+    let path = report::write(folder.path(), &report::Beside::default()).unwrap();
     let page = std::fs::read_to_string(&path).unwrap();
     let place = |id: &str| {
         page.find(&format!("<section id=\"{id}\">")).unwrap_or_else(|| panic!("no section {id}"))
@@ -54,7 +54,8 @@ fn the_report_is_one_page_with_everything_inside() {
     for outside in ["src=", "href=\"http", "@import", "url("] {
         assert!(!page.contains(outside), "{outside}");
     }
-    let again = std::fs::read(report::write(folder.path(), &[], None).unwrap()).unwrap();
+    let again =
+        std::fs::read(report::write(folder.path(), &report::Beside::default()).unwrap()).unwrap();
     assert_eq!(page.into_bytes(), again);
 }
 
@@ -67,7 +68,9 @@ fn markup_in_records_stays_text() {
         &RunSpec { label: format!("\"{attack}&"), ..spec(Method::LayerNorm, "C", 0) },
         &score(10, 3.0, 30.0),
     );
-    let page = std::fs::read_to_string(report::write(folder.path(), &[], None).unwrap()).unwrap();
+    let page =
+        std::fs::read_to_string(report::write(folder.path(), &report::Beside::default()).unwrap())
+            .unwrap();
     assert_eq!(page.matches("<script>").count(), 1, "only our own");
     assert!(page.contains("&quot;&lt;script&gt;alert(1)&lt;/script&gt;&amp;"));
 }

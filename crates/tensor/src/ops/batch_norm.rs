@@ -111,10 +111,12 @@ fn normalize<T: Element>(
     known: Known<T>,
     activation: Activation,
 ) -> Result<FeatureMap> {
-    let (mut y, by_image) = (Buffer::<T>::arbitrary(x.size().len()), beta.rank() == 2);
+    let by_image = beta.rank() == 2;
+    let mut y = Buffer::<T>::arbitrary(x.size().len());
     with_optional(gamma, |gamma| {
         with_slice(beta, |beta| {
-            let (values, statistics) = (T::values(&x.data)?, (&known.mean[..], &known.var[..]));
+            let values = T::values(&x.data)?;
+            let statistics = (&known.mean[..], &known.var[..]);
             match gamma {
                 Some(gamma) if by_image => {
                     conditional_norm::normalize(

@@ -39,8 +39,8 @@ pub fn conv2d(
         }
         FeatureMap::Ours(map) => map,
     };
-    let ([batch, in_channels, in_h, in_w], (out_channels, w_in, kernel, _)) =
-        (map.dims, w.dims4()?);
+    let [batch, in_channels, in_h, in_w] = map.dims;
+    let (out_channels, w_in, kernel, _) = w.dims4()?;
     if w_in != in_channels {
         return Err(Error::Weight {
             operation: "conv2d",
@@ -48,8 +48,8 @@ pub fn conv2d(
             input: map.dims,
         });
     }
-    let shape =
-        ConvShape::new(batch, in_channels, out_channels, in_h, in_w, kernel, stride, padding)?;
+    let shape = ConvShape { batch, in_channels, out_channels, in_h, in_w, kernel, stride, padding };
+    let shape = shape.checked()?;
     by_dtype!(map.dtype, T, ours::<T>(Linear { shape, transposed: false }, map, w, finish))
 }
 
@@ -70,9 +70,10 @@ pub fn conv_transpose2d(
         }
         FeatureMap::Ours(map) => map,
     };
-    let ([batch, channels, h, width], (w_in, out, kernel, _)) = (map.dims, w.dims4()?);
+    let [batch, channels, h, width] = map.dims;
+    let (w_in, in_channels, kernel, _) = w.dims4()?;
     let side = |n: usize| ((n - 1) * stride + kernel).checked_sub(2 * padding).filter(|s| *s > 0);
-    let (Some(out_h), Some(out_w), true) = (side(h), side(width), w_in == channels) else {
+    let (Some(in_h), Some(in_w), true) = (side(h), side(width), w_in == channels) else {
         return Err(Error::Weight {
             operation: "conv_transpose2d",
             weight: w.dims().to_vec(),
@@ -80,7 +81,17 @@ pub fn conv_transpose2d(
         });
     };
     // The underlying convolution maps the output back to the input.
-    let shape = ConvShape::new(batch, out, channels, out_h, out_w, kernel, stride, padding)?;
+    let shape = ConvShape {
+        batch,
+        in_channels,
+        out_channels: channels,
+        in_h,
+        in_w,
+        kernel,
+        stride,
+        padding,
+    };
+    let shape = shape.checked()?;
     by_dtype!(map.dtype, T, ours::<T>(Linear { shape, transposed: true }, map, w, finish))
 }
 

@@ -1,4 +1,4 @@
-//! The seam between networks and kernels: each operation has two arms.
+//! The operations that networks are written over. Each has two arms, our kernels and Candle's own operations.
 //!
 //! Networks are written once over these functions. [`Arm::Ours`] runs the kernels of `sngan-kernels` (CPU); [`Arm::Candle`] composes
 //! Candle's own operations (CUDA, and f64 as the oracle). What flows between layers is a [`FeatureMap`] of either arm; weights, images and

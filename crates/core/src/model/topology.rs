@@ -1,10 +1,10 @@
-//! A network's table of steps as a plan: which layer, by number, comes when. Every pass over a network walks the same plan.
+//! A network's table of steps as a plan: which layer, by number, comes when. Every pass over a network walks the same topology.
 
 use crate::Result;
 use sngan_experiment::arch::{LayerSpec, PointSpec, Step};
 use sngan_tensor::ops::{self, FeatureMap};
 
-/// One step of a plan; numbers count layers and points in the order in which a pass comes to them.
+/// One step of a topology; numbers count layers and points in the order in which a pass comes to them.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
     /// A layer with a weight.
@@ -24,18 +24,18 @@ pub(super) enum Node {
 
 /// The layers and points of a network, and in which order they are walked.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Plan {
+pub(super) struct Topology {
     pub(super) nodes: Vec<Node>,
     pub(super) layers: Vec<LayerSpec>,
     pub(super) points: Vec<PointSpec>,
 }
 
-impl Plan {
-    /// The plan of `steps`.
-    pub(super) fn of(steps: Vec<Step>) -> Plan {
-        let mut plan = Plan::default();
-        plan.nodes = plan.take(steps);
-        plan
+impl Topology {
+    /// The topology of `steps`.
+    pub(super) fn of(steps: Vec<Step>) -> Topology {
+        let mut topology = Topology::default();
+        topology.nodes = topology.take(steps);
+        topology
     }
 
     fn take(&mut self, steps: Vec<Step>) -> Vec<Node> {
