@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sngan_experiment::records::Record;
-use sngan_experiment::{RunDir, RunSpec};
+use sngan_experiment::{Extent, RunDir, RunSpec};
 use sngan_experiment::{atomic, run_dir};
 use sngan_tensor::tensor_file::{self, Types};
 use std::collections::BTreeMap;
@@ -33,6 +33,26 @@ pub struct Metadata {
     pub streams: BTreeMap<String, u64>,
     /// Whether this is a horizon that a spec asked for; such a checkpoint is kept.
     pub horizon: bool,
+    /// How far each file of records went then, by its name; empty in older checkpoints.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub records: BTreeMap<String, Extent>,
+    /// SHA-256 of this metadata as JSON without it; absent in older checkpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+}
+
+impl Metadata {
+    /// The metadata with its checksum.
+    fn sealed(self) -> Result<Metadata> {
+        let bare = Metadata { checksum: None, ..self };
+        let text = serde_json::to_vec(&bare).map_err(|e| Error::Invalid(e.to_string()))?;
+        Ok(Metadata { checksum: Some(hex::encode(Sha256::digest(text))), ..bare })
+    }
+
+    /// Whether it is as it was written: those of older versions have no checksum.
+    fn is_whole(&self) -> Result<bool> {
+        Ok(self.checksum.is_none() || self.clone().sealed()?.checksum == self.checksum)
+    }
 }
 
 impl Record for Metadata {}
@@ -53,7 +73,12 @@ const KEPT: usize = 2;
 
 /// `checkpoints/NNNNNNNN.json` and `.safetensors`.
 fn paths(dir: &RunDir, gen_updates: u64) -> (PathBuf, PathBuf) {
-    let stem = dir.checkpoints().join(format!("{gen_updates:08}"));
+    paths_of(&dir.checkpoints().join("any"), gen_updates)
+}
+
+/// The same, in the folder that `other` is in.
+fn paths_of(other: &Path, gen_updates: u64) -> (PathBuf, PathBuf) {
+    let stem = other.with_file_name(format!("{gen_updates:08}"));
     (stem.with_extension("json"), stem.with_extension("safetensors"))
 }
 
@@ -89,7 +114,7 @@ pub(crate) fn holds_networks(bytes: &[u8], spec: &RunSpec) -> std::result::Resul
     Ok(())
 }
 
-/// Writes a checkpoint; `metadata.sha256` is filled in. Older ones beyond the newest two and the horizons are removed.
+/// Writes a checkpoint; `metadata.sha256`, `records` and `checksum` are filled in. Older ones beyond the newest two and the horizons are removed.
 ///
 /// # Errors
 /// Any I/O error; nothing half-written is then visible.
@@ -101,8 +126,9 @@ pub fn save(
     let (json, file) = paths(dir, metadata.gen_updates);
     let bytes = encode(tensors)?;
     metadata.sha256 = hex::encode(Sha256::digest(&bytes));
+    metadata.records = dir.extents()?;
     atomic::write(&file, &bytes)?;
-    atomic::write_json(&json, &metadata)?;
+    atomic::write_json(&json, &metadata.sealed()?)?;
     prune(dir)
 }
 
@@ -146,6 +172,15 @@ fn prune(dir: &RunDir) -> Result<()> {
 pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
     let (json, file) = (path.with_extension("json"), path.with_extension("safetensors"));
     let metadata: Metadata = run_dir::read_json(&json)?;
+    if !metadata.is_whole()? {
+        let reason = "does not have the checksum in it; it was altered".into();
+        return Err(Error::Checkpoint { path: json, reason });
+    }
+    if paths_of(&json, metadata.gen_updates).0 != json {
+        let reason =
+            format!("is named otherwise than a checkpoint of {} updates", metadata.gen_updates);
+        return Err(Error::Checkpoint { path: json, reason });
+    }
     let corrupt = |reason: String| Error::Checkpoint { path: file.clone(), reason };
     let bytes = std::fs::read(&file).map_err(|e| corrupt(format!("cannot be read: {e}")))?;
     if hex::encode(Sha256::digest(&bytes)) != metadata.sha256 {
@@ -166,55 +201,116 @@ pub fn any(dir: &RunDir) -> Result<bool> {
     Ok(!newest_first(dir)?.is_empty())
 }
 
+/// Loads the checkpoint whose JSON or safetensors file is `path`, of the run of `spec`.
+///
+/// # Errors
+/// As [`load`]; [`OtherRun`](sngan_experiment::Error::OtherRun) for one of another run; counters that no run of the spec has.
+pub fn load_of_run(path: &Path, spec: &RunSpec, device: &Device) -> Result<Checkpoint> {
+    let checkpoint = load(path, device)?;
+    let Metadata { run_id, adam_steps, gen_updates, .. } = &checkpoint.metadata;
+    let asked = spec.id();
+    if *run_id != asked {
+        let (path, found) = (path.with_extension("json"), run_id.clone());
+        return Err(sngan_experiment::Error::OtherRun { path, found, asked }.into());
+    }
+    let expected = [Some(*gen_updates), gen_updates.checked_mul(u64::from(spec.n_dis))];
+    if adam_steps.map(Some) != expected {
+        let reason = format!(
+            "after {gen_updates} updates with n_dis {} Adam cannot have taken {adam_steps:?} steps",
+            spec.n_dis
+        );
+        return Err(Error::Checkpoint { path: path.with_extension("json"), reason });
+    }
+    Ok(checkpoint)
+}
+
 /// The newest good checkpoint of a run; `warn` is told of each corrupt one that is skipped.
 ///
 /// # Errors
-/// When the folder cannot be listed.
+/// When the folder cannot be listed; a checkpoint of another run than the spec's.
 pub fn latest(
     dir: &RunDir,
+    spec: &RunSpec,
     device: &Device,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<Option<Checkpoint>> {
+    latest_that(dir, spec, device, warn, |checkpoint, _| Ok(checkpoint))
+}
+
+/// What `take` makes of the newest good checkpoint that it does not refuse; `warn` is told of each that is skipped, and is handed to `take`.
+///
+/// # Errors
+/// As [`latest`].
+pub fn latest_that<T>(
+    dir: &RunDir,
+    spec: &RunSpec,
+    device: &Device,
+    warn: &mut dyn FnMut(Warning),
+    mut take: impl FnMut(Checkpoint, &mut dyn FnMut(Warning)) -> Result<T>,
+) -> Result<Option<T>> {
     for json in newest_first(dir)? {
-        match load(&json, device) {
-            Ok(checkpoint) => return Ok(Some(checkpoint)),
+        let taken = load_of_run(&json, spec, device).and_then(|checkpoint| take(checkpoint, warn));
+        match taken {
+            Ok(taken) => return Ok(Some(taken)),
+            // The spec is not that of any of them.
+            Err(Error::Experiment(e @ sngan_experiment::Error::OtherRun { .. })) => {
+                return Err(e.into());
+            }
             Err(e) => warn(Warning::Checkpoint { reason: e.to_string() }),
         }
     }
     Ok(None)
 }
 
+/// What is damaged among a run's checkpoints, each with the reason.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn damaged(dir: &RunDir, spec: &RunSpec) -> Result<Vec<Error>> {
+    let load = |json: PathBuf| load_of_run(&json, spec, &Device::Cpu).err();
+    Ok(newest_first(dir)?.into_iter().filter_map(load).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sngan_experiment::method::Method;
+
+    fn spec() -> RunSpec {
+        RunSpec { n_dis: 2, ..RunSpec::paper(Method::Sn) }
+    }
 
     fn metadata(gen_updates: u64, horizon: bool) -> Metadata {
         Metadata {
             version: Metadata::VERSION,
             gen_updates,
-            adam_steps: [1, 2],
-            run_id: "r".into(),
+            adam_steps: [gen_updates, 2 * gen_updates],
+            run_id: spec().id(),
             sha256: String::new(),
             instruction_set: "x".into(),
             streams: BTreeMap::new(),
             horizon,
+            records: BTreeMap::new(),
+            checksum: None,
         }
+    }
+
+    fn state(v: f32) -> BTreeMap<String, Tensor> {
+        BTreeMap::from([("a".to_string(), Tensor::new(&[v, 2.0], &Device::Cpu).unwrap())])
     }
 
     #[test]
     fn keeps_two_and_the_horizons_and_falls_back_from_a_corrupt_one() {
         let folder = tempfile::tempdir().unwrap();
         let dir = RunDir::new(folder.path());
-        let state = |v: f32| {
-            BTreeMap::from([("a".to_string(), Tensor::new(&[v, 2.0], &Device::Cpu).unwrap())])
-        };
         for k in 1..=5 {
             save(&dir, metadata(k, k == 1), &state(k as f32)).unwrap();
         }
         let kept: Vec<_> = newest_first(&dir).unwrap();
         assert_eq!(kept.len(), 3);
         let mut warnings = Vec::new();
-        let mut latest = || latest(&dir, &Device::Cpu, &mut |w| warnings.push(w)).unwrap().unwrap();
+        let mut latest =
+            || latest(&dir, &spec(), &Device::Cpu, &mut |w| warnings.push(w)).unwrap().unwrap();
         let newest = latest();
         assert_eq!(newest.gen_updates, 5);
         assert_eq!(newest.tensors["a"].to_vec1::<f32>().unwrap(), [5.0, 2.0]);
@@ -228,6 +324,45 @@ mod tests {
         let [warning] = &warnings[..] else { panic!("{warnings:?}") };
         let text = warning.to_string();
         assert!(text.contains("checksum") && text.ends_with("trying the one before it"), "{text}");
+    }
+
+    #[test]
+    fn altered_metadata_are_damage_and_another_run_s_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = RunDir::new(folder.path());
+        for k in 1..=2 {
+            save(&dir, metadata(k, false), &state(k as f32)).unwrap();
+        }
+        let newest = || latest(&dir, &spec(), &Device::Cpu, &mut |_| ());
+        let (json, _) = paths(&dir, 2);
+        let written = std::fs::read_to_string(&json).unwrap();
+        let altered = |from: &str, to: &str| {
+            assert!(written.contains(from), "{written}");
+            std::fs::write(&json, written.replacen(from, to, 1)).unwrap();
+            (newest().unwrap().unwrap().gen_updates, load(&json, &Device::Cpu).unwrap_err())
+        };
+        for (from, to) in [
+            ("\"gen_updates\": 2", "\"gen_updates\": 3"),
+            ("\"horizon\": false", "\"horizon\": true"),
+            (&spec().id(), "another"),
+        ] {
+            let (taken, error) = altered(from, to);
+            assert_eq!(taken, 1, "{error}");
+            assert!(error.to_string().contains("it was altered"), "{error}");
+        }
+        std::fs::write(&json, &written).unwrap();
+        let other = RunSpec { seed: 5, ..spec() };
+        let message = latest(&dir, &other, &Device::Cpu, &mut |_| ()).unwrap_err().to_string();
+        assert!(message.contains(&spec().id()) && message.contains(&other.id()), "{message}");
+        // Whole, and yet no run has these counters.
+        save(&dir, Metadata { adam_steps: [3, 3], ..metadata(3, false) }, &state(3.0)).unwrap();
+        assert_eq!(newest().unwrap().unwrap().gen_updates, 2);
+        // A copy under another name.
+        let (json, file) = paths(&dir, 9);
+        std::fs::copy(paths(&dir, 2).0, &json).unwrap();
+        std::fs::copy(paths(&dir, 2).1, &file).unwrap();
+        assert_eq!(damaged(&dir, &spec()).unwrap().len(), 2);
+        assert_eq!(newest().unwrap().unwrap().gen_updates, 2);
     }
 
     #[test]

@@ -74,14 +74,17 @@ pub fn export(source: &Path, out: &Path, warn: &mut dyn FnMut(Warning)) -> Resul
     let refuse = |reason: &str| Error::Checkpoint { path: source.into(), reason: reason.into() };
     let (dir, checkpoint) = if source.is_dir() {
         let dir = RunDir::new(source);
-        let newest = checkpoint::latest(&dir, &Device::Cpu, warn)?;
+        dir.check()?;
+        let newest = checkpoint::latest(&dir, &dir.spec()?, &Device::Cpu, warn)?;
         (dir, newest.ok_or_else(|| refuse("the run has no good checkpoint"))?)
     } else {
         let run = source
             .parent()
             .and_then(Path::parent)
             .ok_or_else(|| refuse("does not lie in a run's folder `checkpoints`"))?;
-        (RunDir::new(run), checkpoint::load(source, &Device::Cpu)?)
+        let dir = RunDir::new(run);
+        let checkpoint = checkpoint::load_of_run(source, &dir.spec()?, &Device::Cpu)?;
+        (dir, checkpoint)
     };
     let exchange = Exchange { spec: dir.spec()?, provenance: dir.provenance()?, checkpoint };
     atomic::write(out, &encode(&exchange)?)?;

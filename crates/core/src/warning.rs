@@ -11,6 +11,18 @@ pub enum Warning {
         /// What is wrong with it; names the file.
         reason: String,
     },
+    /// No checkpoint can be used; the run begins again at its start.
+    Anew {
+        /// The run's folder.
+        run: String,
+    },
+    /// From here on, other things make the run's updates.
+    Segment {
+        /// The run's folder.
+        run: String,
+        /// What changed, such as `threads: 2 → 4`.
+        changes: String,
+    },
     /// A run is resumed on another instruction set than it was trained on: it continues, but not bit-identically.
     InstructionSet {
         /// What it was trained on.
@@ -24,6 +36,15 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Warning::Checkpoint { reason } => write!(f, "{reason}; trying the one before it"),
+            Warning::Anew { run } => {
+                write!(f, "{run}: no checkpoint can be used; training begins again at its start")
+            }
+            Warning::Segment { run, changes } => {
+                write!(
+                    f,
+                    "{run} goes on otherwise than before ({changes}); provenance.json says from where"
+                )
+            }
             Warning::InstructionSet { trained, here } => write!(
                 f,
                 "resuming on {here} a run trained on {trained}: it continues, but not bit-identically"

@@ -87,8 +87,35 @@ pub fn try_place(path: &Path) -> Result<()> {
 /// The folder that `path` is in, created if it is missing.
 fn parent(path: &Path) -> Result<&Path> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    create_folder(folder)?;
     Ok(folder)
+}
+
+/// Creates `folder` where it is missing, with those above it, each of them for good: a folder whose
+/// name is not synced in the one above may be gone after a power cut, with all that is in it.
+pub(crate) fn create_folder(folder: &Path) -> Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_folder(above)?;
+    match std::fs::create_dir(folder) {
+        Ok(()) => sync_folder(above),
+        // Another process was faster.
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(e) => Err(Error::io("create", folder)(e)),
+    }
+}
+
+/// Options that do not open a file through a symbolic link at its place: what it points to is not
+/// ours to write.
+pub(crate) fn not_through_links(options: &mut std::fs::OpenOptions) -> &mut std::fs::OpenOptions {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(libc::O_NOFOLLOW);
+    }
+    options
 }
 
 fn sync_folder(folder: &Path) -> Result<()> {
@@ -97,8 +124,8 @@ fn sync_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes what killed processes left unfinished in `folder` and the folders directly below it.
-/// Only the sole process working there may call it.
+/// Removes what killed processes left unfinished in `folder` and the folders directly below it, but
+/// not in one with a lock of its own, which another may work in. Only the sole process working there may call it.
 ///
 /// # Errors
 /// Any I/O error.
@@ -106,7 +133,7 @@ pub(crate) fn remove_unfinished(folder: &Path) -> Result<()> {
     for path in entries(folder)? {
         if is_unfinished(&path) {
             remove(&path)?;
-        } else if path.is_dir() {
+        } else if path.is_dir() && !path.is_symlink() && !crate::lock::has_lock(&path) {
             entries(&path)?.iter().filter(|p| is_unfinished(p)).try_for_each(|p| remove(p))?;
         }
     }

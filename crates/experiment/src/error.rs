@@ -33,9 +33,7 @@ pub enum Error {
         reason: String,
     },
     /// A run directory holds another spec than the one asked for.
-    #[error(
-        "{path} holds a run of another spec; differing keys: {differences}. Use another --out, or delete the folder to start over"
-    )]
+    #[error("{path} holds a run of another spec; differing keys: {differences}. Use another --out")]
     SpecChanged {
         /// The run directory.
         path: PathBuf,
@@ -53,6 +51,36 @@ pub enum Error {
         found: String,
         /// The present ones.
         asked: String,
+    },
+    /// A file is not what its own record says that was written.
+    #[error(
+        "{path} has been cut or altered: {reason}. Put a good copy of it back; `sngan verify` names all that is damaged"
+    )]
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// How that shows.
+        reason: String,
+    },
+    /// A spec stands beside the records or weights of another run.
+    #[error(
+        "{path} is of run {found}, and the spec beside it of run {asked}; put the spec back that it was written with"
+    )]
+    OtherRun {
+        /// The record or weights.
+        path: PathBuf,
+        /// The run that they are of.
+        found: String,
+        /// The run that the spec describes.
+        asked: String,
+    },
+    /// A lock, or the folder that it protects, is not there any more, or another is in its place.
+    #[error(
+        "{path} was removed, renamed or replaced while a run worked there; the run stops so that no two write to one place. Its checkpoints are whole: run the same command again"
+    )]
+    LockLost {
+        /// The folder.
+        path: PathBuf,
     },
     /// Another run or sweep works in the folder.
     #[error("{path} is in use by another run or sweep; wait for it, or choose another --out")]

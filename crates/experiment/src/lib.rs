@@ -17,6 +17,7 @@ pub mod arch;
 pub mod atomic;
 pub mod benchmark;
 mod error;
+mod extent;
 mod file;
 mod lock;
 pub mod machine;
@@ -27,6 +28,7 @@ pub mod run_dir;
 mod spec;
 
 pub use error::{Error, Result};
+pub use extent::Extent;
 pub use file::{
     ExperimentFile, MethodRow, Paper, Plan, Scale, ScorePlan, built_in, built_in_names,
     experiments_of, former_scale, settings, todays_scale,

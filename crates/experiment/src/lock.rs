@@ -17,7 +17,8 @@ const TRIES: (u32, Duration) = (5, Duration::from_millis(10));
 #[derive(Debug)]
 pub struct FolderLock {
     folder: PathBuf,
-    _file: File,
+    path: PathBuf,
+    file: File,
 }
 
 impl FolderLock {
@@ -43,11 +44,14 @@ impl FolderLock {
         folder: &Path,
         try_lock: fn(&File) -> std::result::Result<(), TryLockError>,
     ) -> Result<FolderLock> {
-        let (path, file) = lock_file(folder, NAME)?;
         for _ in 0..TRIES.0 {
+            let (path, file) = lock_file(folder, NAME)?;
             match try_lock(&file) {
-                Ok(()) => return Ok(FolderLock { folder: folder.into(), _file: file }),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(TRIES.1),
+                // Another process may have replaced the file between its opening and its locking.
+                Ok(()) if is_at(&file, &path) => {
+                    return Ok(FolderLock { folder: folder.into(), path, file });
+                }
+                Ok(()) | Err(TryLockError::WouldBlock) => std::thread::sleep(TRIES.1),
                 Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path)(e)),
             }
         }
@@ -59,6 +63,17 @@ impl FolderLock {
         &self.folder
     }
 
+    /// Checks that the lock still keeps others out: that its file, and so its folder, is where it was.
+    ///
+    /// # Errors
+    /// [`Error::LockLost`] if it was removed, renamed or replaced.
+    pub fn check(&self) -> Result<()> {
+        if is_at(&self.file, &self.path) {
+            return Ok(());
+        }
+        Err(Error::LockLost { path: self.folder.clone() })
+    }
+
     /// Whether any process works in `folder`, exclusively or shared.
     pub fn is_taken(folder: &Path) -> bool {
         File::open(folder.join(NAME))
@@ -66,12 +81,38 @@ impl FolderLock {
     }
 }
 
+/// Whether a folder is, or was, one that a process works in: it holds a lock's file.
+pub(crate) fn has_lock(folder: &Path) -> bool {
+    folder.join(NAME).symlink_metadata().is_ok()
+}
+
 /// The file `name` to lock in `folder`, which is created where it is missing.
 fn lock_file(folder: &Path, name: &str) -> Result<(PathBuf, File)> {
-    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    crate::atomic::create_folder(folder)?;
     let path = folder.join(name);
-    let file = File::create(&path).map_err(Error::io("create", &path))?;
+    let mut options = File::options();
+    let file = options.create(true).write(true).truncate(false);
+    let file = crate::atomic::not_through_links(file).open(&path);
+    let file = file.map_err(Error::io("create", &path))?;
     Ok((path, file))
+}
+
+/// Whether `file` is what stands at `path`: a lock on a file that was removed or replaced keeps nobody out.
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |m: std::fs::Metadata| (m.dev(), m.ino());
+        let (Ok(opened), Ok(there)) = (file.metadata(), path.symlink_metadata()) else {
+            return false;
+        };
+        identity(opened) == identity(there)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        path.exists()
+    }
 }
 
 /// Does `work` on the file `path` while no other process does: for reading a record, adding to it
@@ -85,10 +126,14 @@ pub fn one_at_a_time<T, E: From<Error>>(
     work: impl FnOnce() -> std::result::Result<T, E>,
 ) -> std::result::Result<T, E> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (lock, file) =
-        lock_file(path.parent().unwrap_or(Path::new(".")), &format!(".{name}.lock"))?;
-    file.lock().map_err(Error::io("lock", &lock))?;
-    work()
+    let name = format!(".{name}.lock");
+    loop {
+        let (lock, file) = lock_file(path.parent().unwrap_or(Path::new(".")), &name)?;
+        file.lock().map_err(Error::io("lock", &lock))?;
+        if is_at(&file, &lock) {
+            return work();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +149,50 @@ mod tests {
         assert!(FolderLock::take(folder.path()).unwrap_err().to_string().contains("in use"));
         drop(lock);
         FolderLock::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_lock_whose_file_or_folder_is_gone_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("run");
+        let lost = |change: &dyn Fn()| {
+            let lock = FolderLock::take(&place).unwrap();
+            lock.check().unwrap();
+            change();
+            let message = lock.check().unwrap_err().to_string();
+            assert!(message.contains("was removed, renamed or replaced"), "{message}");
+        };
+        lost(&|| std::fs::remove_file(place.join(NAME)).unwrap());
+        lost(&|| std::fs::rename(&place, folder.path().join("elsewhere")).unwrap());
+        lost(&|| {
+            std::fs::remove_file(place.join(NAME)).unwrap();
+            std::fs::write(place.join(NAME), "").unwrap();
+        });
+        lost(&|| std::fs::remove_dir_all(&place).unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_lock_is_made_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let precious = folder.path().join("precious");
+        std::fs::write(&precious, "data").unwrap();
+        let place = folder.path().join("run");
+        std::fs::create_dir(&place).unwrap();
+        std::os::unix::fs::symlink(&precious, place.join(NAME)).unwrap();
+        assert!(FolderLock::take(&place).is_err());
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "data");
+    }
+
+    #[test]
+    fn the_folder_of_another_is_not_cleaned() {
+        let folder = tempfile::tempdir().unwrap();
+        let others = folder.path().join("others");
+        let _theirs = FolderLock::take(&others).unwrap();
+        let unfinished = others.join(".unfinished-x");
+        std::fs::write(&unfinished, "x").unwrap();
+        let _mine = FolderLock::take(folder.path()).unwrap();
+        assert!(unfinished.exists());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The records a run leaves behind. Each is one line of JSON; numbers are finite or `null`.
 
+use crate::Extent;
 use crate::file::{Paper, built_in, todays_scale};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -136,6 +137,13 @@ pub struct StatusRecord {
     pub gen_updates: u64,
     /// What diverged or failed.
     pub reason: Option<String>,
+    /// The identity of the run ([`RunSpec::id`](crate::RunSpec::id)); absent in older folders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
+    /// How far each file of records went when this was written, by its name; empty in older
+    /// folders.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub records: BTreeMap<String, Extent>,
 }
 
 /// The source that a program was built from.
@@ -183,6 +191,33 @@ pub struct Segment {
     pub cpu: String,
     /// Instruction set the kernels chose; bits are guaranteed within one.
     pub instruction_set: String,
+}
+
+impl Segment {
+    /// In what `now` differs from it, such as `threads: 2 → 4`; where it begins does not count.
+    pub fn changes(&self, now: &Segment) -> String {
+        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".into());
+        let tree = |dirty: Option<bool>| match dirty {
+            Some(true) => "changed",
+            Some(false) => "as committed",
+            None => "unknown",
+        };
+        let of = |s: &Segment| {
+            [
+                ("sngan", s.sngan.clone()),
+                ("commit", known(&s.commit)),
+                ("source", tree(s.dirty).into()),
+                ("device", s.device.clone()),
+                ("threads", s.threads.to_string()),
+                ("cpu", s.cpu.clone()),
+                ("instruction set", s.instruction_set.clone()),
+            ]
+        };
+        let pairs = of(self).into_iter().zip(of(now));
+        let differing = pairs.filter(|(a, b)| a != b);
+        let said = differing.map(|((key, a), (_, b))| format!("{key}: {a} → {b}"));
+        said.collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl Provenance {
@@ -571,6 +606,7 @@ mod tests {
             p.begin(segment(from, threads));
             p.segments.iter().map(|s| (s.from, s.threads)).collect::<Vec<_>>()
         };
+        assert_eq!(segment(0, 1).changes(&segment(20, 2)), "threads: 1 → 2");
         assert_eq!(begin(0, 1), [(0, 1)]);
         assert_eq!(begin(10, 1), [(0, 1)]);
         assert_eq!(begin(20, 2), [(0, 1), (20, 2)]);

@@ -5,11 +5,14 @@ use crate::records::{
     StatusRecord, TimingRecord,
 };
 use crate::spec::RunSpec;
-use crate::{Error, Result, atomic};
+use crate::{Error, Extent, Result, atomic, lock, one_at_a_time};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+const LOG: &str = "log.jsonl";
 
 /// One run's folder.
 #[derive(Debug, Clone)]
@@ -62,18 +65,23 @@ impl RunDir {
         Ok(dir)
     }
 
-    /// Records what makes the updates from now on ([`Provenance::begin`]).
+    /// Records what makes the updates from now on ([`Provenance::begin`]). Returns what is not as it
+    /// was for the updates before, if anything.
     ///
     /// # Errors
     /// Any I/O error, or a malformed provenance.
-    pub fn begin_segment(&self, segment: Segment) -> Result<()> {
+    pub fn begin_segment(&self, segment: Segment) -> Result<Option<String>> {
         let mut provenance = self.provenance()?;
         let before = provenance.segments.clone();
         provenance.begin(segment);
         if provenance.segments == before {
-            return Ok(());
+            return Ok(None);
         }
-        atomic::write_json(&self.provenance_path(), &provenance)
+        atomic::write_json(&self.provenance_path(), &provenance)?;
+        Ok(match &provenance.segments[..] {
+            [.., before, now] => Some(before.changes(now)),
+            [_] | [] => None,
+        })
     }
 
     /// The folder.
@@ -94,7 +102,7 @@ impl RunDir {
     }
     /// `log.jsonl`.
     pub fn log_path(&self) -> PathBuf {
-        self.path.join("log.jsonl")
+        self.path.join(LOG)
     }
     /// `timing.jsonl`.
     pub fn timing_path(&self) -> PathBuf {
@@ -160,10 +168,106 @@ impl RunDir {
         gen_updates: u64,
         reason: Option<String>,
     ) -> Result<()> {
-        atomic::write_json(
-            &self.status_path(),
-            &StatusRecord { version: FORMAT_VERSION, status, gen_updates, reason },
-        )
+        let records = self.extents()?;
+        self.put_status(status, gen_updates, reason, records)
+    }
+
+    fn put_status(
+        &self,
+        status: Status,
+        gen_updates: u64,
+        reason: Option<String>,
+        records: BTreeMap<String, Extent>,
+    ) -> Result<()> {
+        let run_id = self.spec().ok().map(|spec| spec.id());
+        let version = FORMAT_VERSION;
+        let record = StatusRecord { version, status, gen_updates, reason, run_id, records };
+        atomic::write_json(&self.status_path(), &record)
+    }
+
+    /// The files whose lines are only ever added to, but for the log when a run is resumed.
+    fn record_paths(&self) -> [PathBuf; 3] {
+        [self.log_path(), self.scores_path(), self.spectrum_path()]
+    }
+
+    /// How far each file of records goes now, by its name.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn extents(&self) -> Result<BTreeMap<String, Extent>> {
+        let mut extents = BTreeMap::new();
+        for path in self.record_paths() {
+            if let Some(extent) = Extent::of(&path)? {
+                extents.insert(name_of(&path), extent);
+            }
+        }
+        Ok(extents)
+    }
+
+    /// Puts down in the status, if there is one, how far the records go now: after lines were added.
+    ///
+    /// # Errors
+    /// Any I/O error, or a malformed status.
+    pub fn seal(&self) -> Result<()> {
+        one_at_a_time(&self.status_path(), || {
+            let Some(found) = self.status()? else { return Ok(()) };
+            let records = self.extents()?;
+            if found.records == records {
+                return Ok(());
+            }
+            self.put_status(found.status, found.gen_updates, found.reason, records)
+        })
+    }
+
+    /// Replaces the spectra.
+    ///
+    /// # Errors
+    /// Any I/O error, or a malformed status.
+    pub fn write_spectra(&self, spectra: &[SpectrumRecord]) -> Result<()> {
+        // These lines are not added to: until the new ones are there, nothing is said of them.
+        if let Some(mut found) = self.status()?
+            && found.records.remove(&name_of(&self.spectrum_path())).is_some()
+        {
+            self.put_status(found.status, found.gen_updates, found.reason, found.records)?;
+        }
+        write_lines(&self.spectrum_path(), spectra)?;
+        self.seal()
+    }
+
+    /// Checks that the spec is the one that the records were made by, and that no record which was
+    /// put down has been cut, reordered or altered. What older versions did not put down is not
+    /// checked.
+    ///
+    /// # Errors
+    /// [`Error::OtherRun`] or [`Error::Altered`]; a malformed spec or status.
+    pub fn check(&self) -> Result<()> {
+        let Some(status) = self.status()? else { return Ok(()) };
+        let asked = self.spec()?.id();
+        match status.run_id {
+            Some(found) if found != asked => {
+                return Err(Error::OtherRun { path: self.status_path(), found, asked });
+            }
+            Some(_) | None => {}
+        }
+        self.check_extents(&status.records)
+    }
+
+    /// Checks that the log still begins as it was.
+    ///
+    /// # Errors
+    /// [`Error::Altered`] if it does not.
+    pub fn check_log(&self, records: &BTreeMap<String, Extent>) -> Result<()> {
+        records.get(LOG).map_or(Ok(()), |extent| extent.check(&self.log_path()))
+    }
+
+    /// Checks that each file still begins as it was.
+    ///
+    /// # Errors
+    /// [`Error::Altered`] for the first that does not.
+    pub fn check_extents(&self, records: &BTreeMap<String, Extent>) -> Result<()> {
+        let known = self.record_paths();
+        let paths = known.iter().filter_map(|path| Some((path, records.get(&name_of(path))?)));
+        paths.into_iter().try_for_each(|(path, extent)| extent.check(path))
     }
 
     /// Training log.
@@ -195,13 +299,30 @@ impl RunDir {
         read_lines(&self.spectrum_path())
     }
 
-    /// Rewrites `log.jsonl` without the lines after `gen_updates`, as a resumed run must.
+    /// Rewrites `log.jsonl` without the lines after `gen_updates`, as a resumed run must, with the
+    /// status [`Status::Running`].
     ///
     /// # Errors
     /// Any I/O error, or a malformed line.
-    pub fn cut_log(&self, gen_updates: u64) -> Result<()> {
+    pub fn resume_at(&self, gen_updates: u64) -> Result<()> {
+        let kept = self.log_until(gen_updates)?;
+        // The status first: where it says less than the log holds, nothing looks cut, whenever this
+        // is interrupted.
+        let mut records = self.extents()?;
+        if let (Some(extent), Some(kept)) = (records.get_mut(LOG), &kept) {
+            *extent = Extent::of_bytes(kept.as_bytes());
+        }
+        self.put_status(Status::Running, gen_updates, None, records)?;
+        match kept {
+            Some(kept) => atomic::write(&self.log_path(), kept.as_bytes()),
+            None => Ok(()),
+        }
+    }
+
+    /// The log's lines up to `gen_updates`; `None` without a log.
+    fn log_until(&self, gen_updates: u64) -> Result<Option<String>> {
         if !self.log_path().exists() {
-            return Ok(());
+            return Ok(None);
         }
         // Lines are kept as they are: numbers read and written again might differ in their last digit.
         let path = self.log_path();
@@ -213,8 +334,12 @@ impl RunDir {
             .filter(|(_, keep)| *keep)
             .map(|(line, _)| line)
             .collect();
-        atomic::write(&path, kept.as_bytes())
+        Ok(Some(kept))
     }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
 }
 
 /// A run's training images in words.
@@ -320,21 +445,55 @@ pub fn write_lines<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
     atomic::write(path, &text)
 }
 
-/// Appends one JSON line in a single write. A last line that a kill cut short is removed first,
-/// because it would make the new one unreadable.
+/// Appends one JSON line in a single write, alone: others who add to the file wait. A last line that
+/// a kill cut short is removed first, because it would make the new one unreadable.
 ///
 /// # Errors
-/// Any I/O error.
+/// Any I/O error; a symbolic link at `path`, which is not followed.
 pub fn append_line<T: Serialize>(path: &Path, row: &T) -> Result<()> {
-    let mut text = serde_json::to_vec(row).map_err(|e| Error::parse(path, e))?;
-    text.push(b'\n');
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .read(true)
-        .append(true)
-        .open(path)
-        .map_err(Error::io("open", path))?;
-    let whole = end_of_last_line(&mut file).map_err(Error::io("read", path))?;
+    let mut file = opened_to_append(path)?;
+    append(&mut file, path, std::slice::from_ref(row))
+}
+
+/// Appends those of `rows` that are not in the file yet by `same`, and syncs it. Looking and adding
+/// are one step for everyone who adds to the file, so nothing is added twice.
+///
+/// # Errors
+/// As [`append_line`] and [`read_lines`].
+pub fn append_missing<T: Record + Serialize>(
+    path: &Path,
+    rows: &[T],
+    same: impl Fn(&T, &T) -> bool,
+) -> Result<()> {
+    let mut file = opened_to_append(path)?;
+    let there: Vec<T> = read_lines(path)?;
+    let missing: Vec<&T> = rows.iter().filter(|row| !there.iter().any(|t| same(t, row))).collect();
+    append(&mut file, path, &missing)?;
+    file.sync_all().map_err(Error::io("sync", path))
+}
+
+/// The file of `path`, opened and locked.
+fn opened_to_append(path: &Path) -> Result<File> {
+    loop {
+        let mut options = File::options();
+        let options = options.create(true).read(true).append(true);
+        let file = atomic::not_through_links(options).open(path);
+        let file = file.map_err(Error::io("open", path))?;
+        file.lock().map_err(Error::io("lock", path))?;
+        // Another may have replaced the file before it was locked.
+        if lock::is_at(&file, path) {
+            return Ok(file);
+        }
+    }
+}
+
+fn append<T: Serialize>(file: &mut File, path: &Path, rows: &[T]) -> Result<()> {
+    let mut text = Vec::new();
+    for row in rows {
+        serde_json::to_writer(&mut text, row).map_err(|e| Error::parse(path, e))?;
+        text.push(b'\n');
+    }
+    let whole = end_of_last_line(file).map_err(Error::io("read", path))?;
     if whole < file.metadata().map_err(Error::io("read", path))?.len() {
         file.set_len(whole).map_err(Error::io("cut", path))?;
     }
@@ -389,6 +548,58 @@ mod tests {
         let elsewhere = Provenance { dataset_sha256: "1".into(), ..provenance() };
         let message = RunDir::create(dir.path(), &other, &elsewhere).unwrap_err().to_string();
         assert!(message.contains("SHA-256 0;") && message.contains("SHA-256 1."), "{message}");
+    }
+
+    #[test]
+    fn what_was_put_down_is_checked_and_what_was_added_since_is_not_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = RunSpec::paper(Method::Sn);
+        let dir = RunDir::create(folder.path().join("r"), &spec, &provenance()).unwrap();
+        let line = |gen_update| {
+            append_line(&dir.log_path(), &crate::records::LogRecord::empty(gen_update)).unwrap();
+        };
+        (1..=3).for_each(line);
+        dir.write_status(Status::Running, 3, None).unwrap();
+        (4..=5).for_each(line);
+        dir.check().unwrap();
+        dir.resume_at(2).unwrap();
+        dir.check().unwrap();
+        assert_eq!(dir.log().unwrap().len(), 2);
+        let text = std::fs::read_to_string(dir.log_path()).unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.reverse();
+        std::fs::write(dir.log_path(), lines.join("\n") + "\n").unwrap();
+        let message = dir.check().unwrap_err().to_string();
+        assert!(message.contains("log.jsonl has been cut or altered"), "{message}");
+        std::fs::write(dir.log_path(), text).unwrap();
+        let other = RunSpec { seed: 9, ..spec };
+        std::fs::write(dir.spec_path(), toml::to_string(&other).unwrap()).unwrap();
+        let message = dir.check().unwrap_err().to_string();
+        assert!(message.contains(&other.id()) && message.contains("status.json"), "{message}");
+    }
+
+    #[test]
+    fn six_who_add_the_same_record_at_once_add_it_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("timing.jsonl");
+        let row = |i| TimingRecord { version: 1, gen_update: i, seconds: 0.5 };
+        let add = |i: u64| append_missing(&path, &[row(7), row(i)], |a, b| a == b).unwrap();
+        std::thread::scope(|scope| (0..6).for_each(|i| drop(scope.spawn(move || add(i)))));
+        let found: Vec<TimingRecord> = read_lines(&path).unwrap();
+        assert_eq!(found.len(), 7, "{found:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_added_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let precious = folder.path().join("precious");
+        std::fs::write(&precious, "data").unwrap();
+        let path = folder.path().join("timing.jsonl");
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        let row = TimingRecord { version: 1, gen_update: 1, seconds: 0.5 };
+        assert!(append_line(&path, &row).is_err());
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "data");
     }
 
     #[test]

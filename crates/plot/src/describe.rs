@@ -66,6 +66,15 @@ impl ScoredSweep {
     /// A caption's line about the runs: their data and sizes, and whether they are only a stand-in
     /// for the paper's.
     pub fn describe_runs(&self) -> String {
+        let damaged: Vec<&str> = self.damaged.iter().map(|d| d.name.as_str()).collect();
+        if damaged.is_empty() {
+            return self.describe_whole_runs();
+        }
+        let runs = self.describe_whole_runs();
+        format!("{runs} Left out, because their records are damaged: {}.", damaged.join(", "))
+    }
+
+    fn describe_whole_runs(&self) -> String {
         let ran = format!(
             "{} at side {}, {}, batch {}, {} updates ({}, {}).",
             distinct(self.runs.iter().map(|r| r.data().to_string())),

@@ -49,6 +49,7 @@ pub use artefact::{Artefact, Materials, Rendered, Source, Whose, find, render_al
 pub use dead_critic::{Critic, DeadCritic, dead_critics};
 pub use error::{Error, Result};
 pub use evenness::{Evenness, Repeated, evenness, evenness_lines, repeated};
+pub use records::Damaged;
 pub use scored::{Run, ScoredSweep};
 pub use verdict::verdict;
 

@@ -2,7 +2,7 @@
 
 use crate::dead_critic::{Critic, DeadCritic, critic};
 use crate::describe::paper_name;
-use crate::records::{RunRecords, SweepRecords};
+use crate::records::{Damaged, RunRecords, SweepRecords};
 use crate::{Error, Result, claims};
 use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status};
@@ -141,6 +141,8 @@ pub struct ScoredSweep {
     pub untrained: Vec<ScoreRecord>,
     /// Runs in the plan's order; those that have not begun are left out.
     pub runs: Vec<Run>,
+    /// Runs that are left out because their records are damaged.
+    pub damaged: Vec<Damaged>,
 }
 
 impl ScoredSweep {
@@ -150,7 +152,8 @@ impl ScoredSweep {
     /// No plan, a malformed record, scores of different protocols, or runs in one cell that are not
     /// repetitions of each other.
     pub fn read(out: &Path) -> Result<ScoredSweep> {
-        let SweepRecords { path, plan, real: ceiling, untrained, runs } = SweepRecords::read(out)?;
+        let SweepRecords { path, plan, real: ceiling, untrained, runs, damaged } =
+            SweepRecords::read(out)?;
         let mut expected: BTreeMap<Metric, Protocol> =
             ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
         let dead_critic = claims::definitions()?.dead_critic;
@@ -164,7 +167,7 @@ impl ScoredSweep {
         refuse_mixed_cells(&runs)?;
         keep_commonest_protocol(&mut runs);
         name_equal_images(&mut runs);
-        Ok(ScoredSweep { path, plan, ceiling, untrained, runs })
+        Ok(ScoredSweep { path, plan, ceiling, untrained, runs, damaged })
     }
 
     /// Row names in the order of the paper's methods; those of one method as they first appear in

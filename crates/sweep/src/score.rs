@@ -33,13 +33,16 @@ pub fn score_run(
     progress: &sngan_eval::BlockProgress<'_>,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<Vec<ScoreRecord>> {
-    let checkpoint = checkpoint::latest(dir, device, warn)?;
+    dir.check()?;
+    let checkpoint = checkpoint::latest(dir, spec, device, warn)?;
     let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
     let mut samples = DrawnSamples::new(spec, || match &checkpoint {
         Some(checkpoint) => Sampler::of_checkpoint(spec, checkpoint, device),
         None => Err(sngan_core::Error::Invalid(no_checkpoint(dir))),
     });
-    score_missing(dir, evaluator, &mut samples, gen_updates, progress)
+    let scores = score_missing(dir, evaluator, &mut samples, gen_updates, progress)?;
+    dir.seal()?;
+    Ok(scores)
 }
 
 /// Scores a run while it trains, after every `every` generator updates; for the trainer's observer. The bits of the training stay the same,
@@ -83,8 +86,11 @@ fn score_missing(
     } else {
         evaluator.score(&missing, samples, gen_updates, progress)?
     };
-    for score in &new {
-        run_dir::append_line(&dir.scores_path(), score)?;
+    if !new.is_empty() {
+        let same = |a: &ScoreRecord, b: &ScoreRecord| {
+            (a.gen_updates, &a.protocol) == (b.gen_updates, &b.protocol)
+        };
+        run_dir::append_missing(&dir.scores_path(), &new, same)?;
     }
     let mut new = new.into_iter();
     Ok(evaluator.names().iter().filter_map(|name| known(name).or_else(|| new.next())).collect())
@@ -96,11 +102,12 @@ fn score_missing(
 /// # Errors
 /// No good checkpoint; weights that are not finite.
 pub fn spectra_of_run(dir: &RunDir, spec: &RunSpec, warn: &mut dyn FnMut(Warning)) -> Result<()> {
-    let checkpoint = checkpoint::latest(dir, &Device::Cpu, warn)?;
+    dir.check()?;
+    let checkpoint = checkpoint::latest(dir, spec, &Device::Cpu, warn)?;
     let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
     if dir.spectra()?.first().is_some_and(|s| s.gen_updates == gen_updates) {
-        return Ok(());
+        return Ok(dir.seal()?);
     }
     let checkpoint = checkpoint.ok_or_else(|| Error::Invalid(no_checkpoint(dir)))?;
-    Ok(run_dir::write_lines(&dir.spectrum_path(), &spectrum::of_checkpoint(spec, &checkpoint)?)?)
+    Ok(dir.write_spectra(&spectrum::of_checkpoint(spec, &checkpoint)?)?)
 }

@@ -25,6 +25,8 @@ pub struct RunState {
     pub rate: Option<f64>,
     /// Scores of the newest scored checkpoint.
     pub scores: Vec<ScoreRecord>,
+    /// Why its records cannot be taken, if they are damaged.
+    pub damage: Option<String>,
 }
 
 impl RunState {
@@ -32,6 +34,20 @@ impl RunState {
     pub fn seconds_left(&self) -> Option<f64> {
         let left = self.total.saturating_sub(self.done) as f64;
         self.rate.filter(|_| self.at_work).map(|rate| left / rate)
+    }
+
+    /// A run of which nothing is known but that its records are damaged.
+    fn damaged(dir: &RunDir, why: &Error) -> RunState {
+        RunState {
+            name: dir.name(),
+            status: None,
+            at_work: FolderLock::is_taken(dir.path()),
+            done: 0,
+            total: 0,
+            rate: None,
+            scores: Vec::new(),
+            damage: Some(why.to_string()),
+        }
     }
 
     /// Killed: it says that it runs, and no process is at it.
@@ -43,18 +59,22 @@ impl RunState {
 /// The plan of `out` and the state of each of its runs.
 ///
 /// # Errors
-/// When `out` holds no plan, or a record is malformed.
+/// When `out` holds no plan. A run whose records are damaged has a state that says so.
 pub fn status(out: &Path) -> Result<(PlanRecord, Vec<RunState>)> {
     if out.join(run_dir::COLLECTION).exists() {
         return Err(Error::Collection { path: out.into() });
     }
     let plan: PlanRecord = run_dir::read_json(&out.join("plan.json"))?;
-    let states = plan.runs.iter().map(|name| state(out, name)).collect::<Result<_>>()?;
+    let state = |name: &String| {
+        let dir = RunDir::new(out.join("runs").join(name));
+        state(&dir).unwrap_or_else(|e| RunState::damaged(&dir, &e))
+    };
+    let states = plan.runs.iter().map(state).collect();
     Ok((plan, states))
 }
 
-fn state(out: &Path, name: &str) -> Result<RunState> {
-    let dir = RunDir::new(out.join("runs").join(name));
+fn state(dir: &RunDir) -> Result<RunState> {
+    dir.check()?;
     let mut scores = dir.scores()?;
     let newest = scores.iter().map(|s| s.gen_updates).max();
     scores.retain(|s| Some(s.gen_updates) == newest);
@@ -63,7 +83,8 @@ fn state(out: &Path, name: &str) -> Result<RunState> {
     let timing = dir.timing()?;
     let logged = timing.last().filter(|_| at_work).map_or(0, |t| t.gen_update);
     Ok(RunState {
-        name: name.into(),
+        name: dir.name(),
+        damage: None,
         done: status.as_ref().map_or(0, |s| s.gen_updates).max(logged),
         total: if dir.spec_path().exists() { dir.spec()?.gen_updates } else { 0 },
         rate: rate(&timing),

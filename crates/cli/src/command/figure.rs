@@ -173,7 +173,7 @@ pub(crate) fn all(out: PathBuf, compare: bool) -> Job {
 }
 
 fn draw_all(out: &Path, compare: bool) -> Result<Ended> {
-    let sweep = ScoredSweep::read(out)?;
+    let sweep = records::read_sweep(out)?;
     let (mut tables, mut figures) = (Vec::new(), Vec::new());
     for (id, rendered) in sngan_plot::render_all(&sweep, compare)? {
         match rendered {

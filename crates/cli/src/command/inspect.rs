@@ -1,5 +1,6 @@
 //! Commands on finished runs: `spectra`, `sigma`, `collect`, `unpack`.
 
+use super::records::warn_of_damaged;
 use super::{Change, Job, warn};
 use crate::Ended;
 use anyhow::{Context, Result, bail};
@@ -28,15 +29,18 @@ pub(crate) fn collect(outs: Vec<PathBuf>, out: Option<&Path>, csv: bool) -> Resu
     let formats = if csv { "Parquet and CSV" } else { "Parquet" };
     let changes: Vec<Change> = folders.iter().map(|f| Change::into(f, formats)).collect();
     Ok(Job::that_changes(changes, move || {
+        let mut whole = true;
         for (sweep, folder) in outs.iter().zip(&folders) {
             let records = SweepRecords::read(sweep)?;
+            warn_of_damaged(&records.damaged);
+            whole &= records.damaged.is_empty();
             let mut files = records::collect_into(&records, folder)?;
             if csv {
                 files.extend(records::write_csv(&records, folder)?);
             }
             files.iter().for_each(|file| println!("{}", file.display()));
         }
-        Ok(Ended::Well)
+        Ok(if whole { Ended::Well } else { Ended::WithFailures })
     }))
 }
 

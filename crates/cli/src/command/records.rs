@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::run_dir;
-use sngan_plot::ScoredSweep;
+use sngan_plot::{Damaged, ScoredSweep};
 use std::path::{Path, PathBuf};
 
 /// Where `sngan bench figure10` leaves its record, beside the sweeps' folders.
@@ -23,6 +23,20 @@ pub(super) fn has_any(folder: &Path) -> bool {
     folder.join("plan.json").exists() || folder.join(TIMINGS).exists()
 }
 
+/// A sweep's records, with a warning for each run that is damaged and left out.
+pub(super) fn read_sweep(folder: &Path) -> Result<ScoredSweep> {
+    let sweep = ScoredSweep::read(folder)?;
+    warn_of_damaged(&sweep.damaged);
+    Ok(sweep)
+}
+
+/// Says which runs are left out, and why.
+pub(super) fn warn_of_damaged(damaged: &[Damaged]) {
+    for run in damaged {
+        eprintln!("warning: {} is left out: {}", run.name, run.reason);
+    }
+}
+
 /// The committed sweep of the same experiment and scale, where the program runs in the repository
 /// and `sweep` is another.
 pub(super) fn committed_beside(sweep: &ScoredSweep) -> Result<Option<ScoredSweep>> {
@@ -30,7 +44,7 @@ pub(super) fn committed_beside(sweep: &ScoredSweep) -> Result<Option<ScoredSweep
     if !has_any(&folder) || folder.canonicalize()? == sweep.path.canonicalize()? {
         return Ok(None);
     }
-    Ok(Some(ScoredSweep::read(&folder)?))
+    Ok(Some(read_sweep(&folder)?))
 }
 
 /// Reads every folder's records; no two may be of the same experiment.
@@ -47,7 +61,7 @@ pub(super) fn read(folders: &[PathBuf]) -> Result<Records> {
             records.timings = Some(run_dir::read_json(&folder.join(TIMINGS))?);
         }
         if folder.join("plan.json").exists() {
-            let sweep = ScoredSweep::read(folder)?;
+            let sweep = read_sweep(folder)?;
             if let Some(other) = records.sweeps.iter().find(|s| s.plan.name == sweep.plan.name) {
                 bail!(
                     "{} and {} hold the same experiment `{}`; name one of them",

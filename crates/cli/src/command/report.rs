@@ -3,8 +3,8 @@
 use super::{Change, Job, records};
 use crate::Ended;
 use anyhow::Result;
+use sngan_plot::claims;
 use sngan_plot::report::{self, Beside};
-use sngan_plot::{ScoredSweep, claims};
 use std::path::PathBuf;
 
 /// Prints the answer of the records to each of the paper's claims.
@@ -20,7 +20,7 @@ pub(crate) fn report(out: PathBuf, also: Vec<PathBuf>) -> Job {
     let page = Change::file(&out.join("report.html"), "the report");
     Job::that_changes(super::figure::drawn(&out).into_iter().chain([page]), move || {
         let records = records::read(&also)?;
-        let committed = records::committed_beside(&ScoredSweep::read(&out)?)?;
+        let committed = records::committed_beside(&records::read_sweep(&out)?)?;
         let beside = Beside {
             also: &records.sweeps,
             timings: records.timings.as_ref(),

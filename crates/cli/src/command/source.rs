@@ -16,7 +16,7 @@ pub(crate) fn run_and_checkpoint(
     if path.is_dir() {
         let dir = RunDir::new(path);
         let spec = dir.spec()?;
-        let checkpoint = checkpoint::latest(&dir, device, &mut warn)?
+        let checkpoint = checkpoint::latest(&dir, &spec, device, &mut warn)?
             .with_context(|| format!("{} has no good checkpoint", path.display()))?;
         return Ok(Some((spec, checkpoint)));
     }
@@ -26,7 +26,9 @@ pub(crate) fn run_and_checkpoint(
         .and_then(Path::parent)
     {
         Some(run) if RunDir::new(run).spec_path().exists() => {
-            Ok(Some((RunDir::new(run).spec()?, checkpoint::load(path, device)?)))
+            let spec = RunDir::new(run).spec()?;
+            let checkpoint = checkpoint::load_of_run(path, &spec, device)?;
+            Ok(Some((spec, checkpoint)))
         }
         _ => Ok(None),
     }

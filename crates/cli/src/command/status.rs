@@ -40,7 +40,8 @@ fn table(out: &Path, busy: bool) -> Result<String> {
             if run.total > 0 { format!("{}/{}", run.done, run.total) } else { "–".into() };
         let rate = run.rate.map_or_else(|| "–".into(), |r| format!("{r:.1}/s"));
         let left = run.seconds_left().map_or_else(|| "–".into(), time);
-        let reason = run.status.as_ref().and_then(|s| s.reason.clone()).unwrap_or_default();
+        let reason = run.status.as_ref().and_then(|s| s.reason.clone());
+        let reason = run.damage.clone().or(reason).unwrap_or_default();
         let scores = describe(&run.scores);
         let gap = if scores.is_empty() || reason.is_empty() { "" } else { "  " };
         let _ = writeln!(
@@ -55,6 +56,7 @@ fn table(out: &Path, busy: bool) -> Result<String> {
 
 fn word(run: &RunState, dead_critic: bool) -> &'static str {
     match &run.status {
+        _ if run.damage.is_some() => "damaged",
         _ if dead_critic => "dead critic",
         None if run.at_work => "starting",
         None => "not begun",

@@ -1,7 +1,7 @@
 //! A run from its directory's first file to its last: resume, log, checkpoint, end in a status.
 
 use super::{Trainer, Update};
-use crate::checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::model::Place;
 use crate::{Error, Result, Warning, generate, status_after};
 use candle_core::Device;
@@ -116,9 +116,12 @@ pub fn train_locked(
         super::critic::fits(spec, images, held_out)?;
     }
     let dir = RunDir::create(lock.folder(), spec, &provenance(options, images))?;
-    let result = Session { dir: &dir, spec, options, started: Instant::now() }
+    let result = Session { lock, dir: &dir, spec, options, started: Instant::now() }
         .run(images, device, stop, observer);
-    if let Err(e) = &result {
+    // Where the folder is another's by now, nothing more is written into it.
+    if let Err(e) = &result
+        && lock.check().is_ok()
+    {
         let done = dir.status().ok().flatten().map_or(0, |s| s.gen_updates);
         dir.write_status(status_after(e), done, Some(e.to_string()))?;
     }
@@ -154,6 +157,7 @@ fn segment(from: u64, device: &Device, options: &TrainOptions) -> Segment {
 }
 
 struct Session<'a> {
+    lock: &'a FolderLock,
     dir: &'a RunDir,
     spec: &'a RunSpec,
     options: &'a TrainOptions,
@@ -175,9 +179,11 @@ impl Session<'_> {
         if let Some(held_out) = &self.options.held_out {
             trainer.watch(images, held_out)?;
         }
-        self.dir.cut_log(trainer.gen_updates())?;
-        self.dir.begin_segment(segment(trainer.gen_updates(), device, self.options))?;
-        self.dir.write_status(Status::Running, trainer.gen_updates(), None)?;
+        self.dir.resume_at(trainer.gen_updates())?;
+        let segment = segment(trainer.gen_updates(), device, self.options);
+        if let Some(changes) = self.dir.begin_segment(segment)? {
+            observer(Event::Warning(Warning::Segment { run: self.dir.name(), changes }))?;
+        }
 
         while trainer.gen_updates() < self.spec.gen_updates {
             if stop.load(Ordering::Relaxed) {
@@ -225,11 +231,24 @@ impl Session<'_> {
         device: &Device,
         observer: &mut Observer<'_>,
     ) -> Result<Trainer<'a>> {
-        let (mut warnings, place) = (Vec::new(), Place::new(device));
+        let place = Place::new(device);
+        let mut warnings = Vec::new();
         let mut warn = |warning| warnings.push(warning);
-        let trainer = match checkpoint::latest(self.dir, device, &mut warn)? {
-            Some(newest) => Trainer::resume(self.spec, images, &place, &newest, &mut warn),
-            None => Trainer::new(self.spec, images, &place),
+        let resume = |newest: Checkpoint, warn: &mut dyn FnMut(Warning)| {
+            // A log that was cut or altered is made again from where it was whole.
+            self.dir.check_log(&newest.metadata.records)?;
+            Trainer::resume(self.spec, images, &place, &newest, warn)
+        };
+        let trainer = match checkpoint::latest_that(self.dir, self.spec, device, &mut warn, resume)
+        {
+            Ok(Some(trainer)) => Ok(trainer),
+            Ok(None) => {
+                if checkpoint::any(self.dir)? {
+                    warn(Warning::Anew { run: self.dir.name() });
+                }
+                Trainer::new(self.spec, images, &place)
+            }
+            Err(e) => Err(e),
         };
         // What was wrong is told also where it is why the run cannot go on.
         warnings.into_iter().try_for_each(|warning| observer(Event::Warning(warning)))?;
@@ -246,7 +265,7 @@ impl Session<'_> {
             Status::Completed if s.gen_updates >= horizon => {
                 let kept = checkpoint::any(self.dir)?;
                 let good = !kept
-                    || checkpoint::latest(self.dir, device, &mut |_| ())?
+                    || checkpoint::latest(self.dir, self.spec, device, &mut |_| ())?
                         .is_some_and(|c| c.gen_updates >= horizon);
                 good.then_some(Outcome::Completed)
             }
@@ -285,6 +304,7 @@ impl Session<'_> {
     }
 
     fn log(&self, gen_update: u64, update: &Update) -> Result<()> {
+        self.lock.check()?;
         let details = update.details.clone().unwrap_or_default();
         let record = LogRecord {
             version: FORMAT_VERSION,
@@ -327,6 +347,7 @@ impl Session<'_> {
     }
 
     fn checkpoint(&self, trainer: &Trainer<'_>) -> Result<()> {
+        self.lock.check()?;
         // The log must not be shorter than the checkpoint that it is cut back to.
         let log = self.dir.log_path();
         if log.exists() {

@@ -79,7 +79,9 @@ fn what_is_exported_and_imported_is_the_same_to_the_bit() {
         let mut named = spec.clone();
         named.name_truly();
         assert_eq!(dir.spec().unwrap(), named);
-        let imported = checkpoint::latest(&dir, &Device::Cpu, &mut |_| ()).unwrap().unwrap();
+        let imported = checkpoint::latest(&dir, &dir.spec().unwrap(), &Device::Cpu, &mut |_| ())
+            .unwrap()
+            .unwrap();
         assert_eq!(imported.metadata, exported.checkpoint.metadata, "{:?}", spec.method);
         assert!(
             encode(&imported.tensors).unwrap() == encode(&exported.checkpoint.tensors).unwrap(),
@@ -119,8 +121,9 @@ fn an_imported_run_continues_as_the_original_would() {
     for dir in [&run, &back] {
         trained(dir, &long);
     }
-    let last =
-        |dir| checkpoint::latest(&RunDir::new(dir), &Device::Cpu, &mut |_| ()).unwrap().unwrap();
+    let last = |dir| {
+        checkpoint::latest(&RunDir::new(dir), &long, &Device::Cpu, &mut |_| ()).unwrap().unwrap()
+    };
     let (a, b) = (last(run), last(back));
     assert_eq!((a.gen_updates, b.gen_updates), (6, 6));
     assert!(encode(&a.tensors).unwrap() == encode(&b.tensors).unwrap());

@@ -50,7 +50,8 @@ fn run(dir: &Path, spec: &RunSpec, threads: usize, stop_after: Option<u64>) -> O
 /// The final checkpoint's bytes and the log's.
 fn bits(dir: &Path) -> (Vec<u8>, Vec<u8>) {
     let dir = RunDir::new(dir);
-    let last = checkpoint::latest(&dir, &Device::Cpu, &mut |_| ()).unwrap().unwrap();
+    let last =
+        checkpoint::latest(&dir, &dir.spec().unwrap(), &Device::Cpu, &mut |_| ()).unwrap().unwrap();
     (encode(&last.tensors).unwrap(), std::fs::read(dir.log_path()).unwrap())
 }
 
@@ -98,7 +99,7 @@ fn conditional_runs_with_schedules_resume_to_the_bit() {
         assert_eq!(run(&at("cut"), &spec, 2, Some(3)), Outcome::Interrupted { gen_updates: 3 });
         assert_eq!(run(&at("cut"), &spec, 2, None), Outcome::Completed);
         assert!(bits(&at("one")) == bits(&at("cut")), "{architecture:?}");
-        let last = checkpoint::latest(&RunDir::new(at("one")), &Device::Cpu, &mut |_| ())
+        let last = checkpoint::latest(&RunDir::new(at("one")), &spec, &Device::Cpu, &mut |_| ())
             .unwrap()
             .unwrap();
         let (average, now) =
@@ -291,7 +292,7 @@ fn corrected(spec: RunSpec) -> RunSpec {
 fn largest_weights(spec: &RunSpec) -> BTreeMap<String, f64> {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), spec, 1, None);
-    let last = checkpoint::latest(&RunDir::new(folder.path()), &Device::Cpu, &mut |_| ())
+    let last = checkpoint::latest(&RunDir::new(folder.path()), spec, &Device::Cpu, &mut |_| ())
         .unwrap()
         .unwrap();
     let convolution = |name: &str| {

@@ -109,6 +109,7 @@ pub(super) fn read(folder: &Path) -> Result<SweepRecords> {
         bytes.map(|bytes| Frame::parse(folder.join(&file), bytes)).transpose()
     };
     let mut sweep = SweepRecords {
+        damaged: Vec::new(),
         path: folder.to_path_buf(),
         plan,
         real: Vec::new(),

@@ -1,6 +1,6 @@
 //! Records in the folders of runs, as training leaves them (docs/run-directory.md).
 
-use super::{RunRecords, Samples, SweepRecords};
+use super::{Damaged, RunRecords, Samples, SweepRecords};
 use crate::{Error, Result};
 use sngan_experiment::records::{PlanRecord, ScoreRecord};
 use sngan_experiment::{Error as ExperimentError, RunDir, run_dir};
@@ -20,12 +20,21 @@ pub(super) fn read(out: &Path) -> Result<SweepRecords> {
     }
     let plan = plan(out)?;
     let dirs = plan.runs.iter().map(|name| RunDir::new(out.join("runs").join(name)));
-    let begun = dirs.filter(|dir| dir.spec_path().exists());
+    let mut runs = Vec::new();
+    let mut damaged = Vec::new();
+    // One damaged run must not hide the others.
+    for dir in dirs.filter(|dir| dir.spec_path().exists()) {
+        match run(&dir) {
+            Ok(run) => runs.push(Arc::new(run)),
+            Err(e) => damaged.push(Damaged { name: dir.name(), reason: e.to_string() }),
+        }
+    }
     Ok(SweepRecords {
         path: out.to_path_buf(),
         real: run_dir::ceiling(out)?,
         untrained: untrained(out)?,
-        runs: begun.map(|dir| run(&dir).map(Arc::new)).collect::<Result<_>>()?,
+        runs,
+        damaged,
         plan,
     })
 }
@@ -50,6 +59,7 @@ pub(crate) fn untrained(out: &Path) -> Result<Vec<ScoreRecord>> {
 
 fn run(dir: &RunDir) -> Result<RunRecords> {
     let spec = dir.spec()?;
+    dir.check()?;
     let kept = dir.provenance_path().exists();
     // An earlier grid must not appear beside finished runs.
     let samples = dir.sample_path(spec.gen_updates);

@@ -34,6 +34,17 @@ pub struct SweepRecords {
     pub untrained: Vec<ScoreRecord>,
     /// Runs in the plan's order; those that have not begun are left out.
     pub runs: Vec<Arc<RunRecords>>,
+    /// Runs that are left out because their records are damaged.
+    pub damaged: Vec<Damaged>,
+}
+
+/// A run whose records cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    /// The run folder's name.
+    pub name: String,
+    /// What is wrong; names the file.
+    pub reason: String,
 }
 
 /// All records of a run, without weights.

@@ -120,6 +120,8 @@ fn read_runs(frame: &Frame, _: &mut SweepRecords, runs: &mut Runs) -> Result<()>
                 status: from_word(frame, word)?,
                 gen_updates: updates[i].unwrap_or(0),
                 reason: reasons[i].clone(),
+                run_id: None,
+                records: BTreeMap::new(),
             }),
         };
         let place = frame.path().with_file_name(&name);

@@ -2,7 +2,9 @@
 
 use super::{RunRecords, Samples, SweepRecords};
 use crate::{Error, Result};
+use sngan_experiment::records::StatusRecord;
 use sngan_experiment::{RunDir, atomic, run_dir};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Restores the sweep's folder `out`, with a folder for each run: everything but checkpoints.
@@ -32,12 +34,15 @@ fn run(run: &RunRecords, dir: &RunDir) -> Result<()> {
         atomic::write_json(&dir.provenance_path(), provenance)?;
     }
     if let Some(status) = &run.status {
-        atomic::write_json(&dir.status_path(), status)?;
+        // How far the files go that are written here is put down at the end.
+        let status = StatusRecord { records: BTreeMap::new(), ..status.clone() };
+        atomic::write_json(&dir.status_path(), &status)?;
     }
     lines(&dir.log_path(), &run.log)?;
     lines(&dir.timing_path(), &run.timing)?;
     lines(&dir.scores_path(), &run.scores)?;
     lines(&dir.spectrum_path(), &run.spectra)?;
+    dir.seal()?;
     let path = dir.sample_path(run.spec.gen_updates);
     let bytes = match &run.samples {
         None => return Ok(()),

@@ -156,7 +156,14 @@ impl Folder {
         let (status, gen_updates) = (Status::Completed, spec.gen_updates);
         write_json(
             &dir.status_path(),
-            &StatusRecord { version: FORMAT_VERSION, status, gen_updates, reason: None },
+            &StatusRecord {
+                version: FORMAT_VERSION,
+                status,
+                gen_updates,
+                reason: None,
+                run_id: None,
+                records: Default::default(),
+            },
         );
         write_lines(&dir.scores_path(), scores);
         self.plan.runs.push(spec.dir_name());
