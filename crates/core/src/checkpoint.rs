@@ -132,8 +132,11 @@ pub fn save(
     prune(dir)
 }
 
-/// Metadata files, newest first.
-fn newest_first(dir: &RunDir) -> Result<Vec<PathBuf>> {
+/// The JSON files of a run's checkpoints, newest first.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn newest_first(dir: &RunDir) -> Result<Vec<PathBuf>> {
     let folder = dir.checkpoints();
     if !folder.exists() {
         return Ok(Vec::new());

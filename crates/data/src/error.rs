@@ -61,7 +61,7 @@ pub enum Error {
         name: String,
     },
     /// A file does not have the checksum it should have.
-    #[error("{path}: {reason}; delete the file and fetch it again (`sngan data fetch {name}`)")]
+    #[error("{path}: {reason}; move the file away and fetch it again (`sngan data fetch {name}`)")]
     Checksum {
         /// The file concerned.
         path: PathBuf,

@@ -4,6 +4,7 @@ use crate::sources::{Checksum, Reader, Remote, Source, source};
 use crate::{Error, Result, archive, cifar10, idx, stl10};
 use md5::Md5;
 use sha2::{Digest, Sha256};
+use sngan_experiment::{atomic, one_at_a_time};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -35,11 +36,14 @@ fn fetch_source(
     fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
     for remote in source.files {
         let path = folder.join(remote.name);
-        if !path.exists() {
-            download(source, base, remote, &path, progress)?;
-        } else {
-            check(source, remote, &path)?;
-        }
+        // Of two who fetch one file the second waits, and finds it there.
+        one_at_a_time(&path, || {
+            if path.exists() {
+                check(source, remote, &path)
+            } else {
+                download(source, base, remote, &path, progress)
+            }
+        })?;
         if let Some(unpack) = &source.unpack {
             archive::unpack(&path, unpack, data_dir)?;
         }
@@ -187,6 +191,9 @@ fn digests(path: &Path) -> Result<(String, String)> {
 /// How long a server may send nothing before the download counts as interrupted.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The most that a file of unknown size may have, bytes.
+const LARGEST: u64 = 64 << 30;
+
 struct Download<'a> {
     source: &'a Source,
     remote: &'a Remote,
@@ -244,11 +251,9 @@ impl Download<'_> {
             }
             status => return Err(self.error(format!("the server answered with status {status}"))),
         };
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(partial)
-            .map_err(Error::io("open", partial))?;
+        let mut options = OpenOptions::new();
+        let options = atomic::not_through_links(options.create(true).append(true));
+        let mut file = options.open(partial).map_err(Error::io("open", partial))?;
         file.set_len(start).map_err(Error::io("write", partial))?;
         let mut reader = response.body_mut().as_reader();
         let (mut done, mut buffer) = (start, vec![0; 1 << 16]);
@@ -258,6 +263,13 @@ impl Download<'_> {
             })?;
             if n == 0 {
                 break;
+            }
+            // A body that does not end must not fill the disk.
+            let most = self.remote.bytes.unwrap_or(LARGEST);
+            if done + n as u64 > most {
+                return Err(
+                    self.error(format!("the server sends more than the {most} bytes it should"))
+                );
             }
             file.write_all(&buffer[..n]).map_err(Error::io("write", partial))?;
             done += n as u64;

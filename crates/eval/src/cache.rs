@@ -67,17 +67,55 @@ fn encode(features: &BackboneFeatures, images: usize) -> Result<Vec<u8>> {
     let view = |values: &[f32], data| {
         TensorView::new(Dtype::F32, vec![images, values.len() / images.max(1)], data)
     };
+    let sum = checksum(&pool, &logits);
+    let sum_view = TensorView::new(Dtype::U8, vec![sum.len()], &sum).map_err(refused)?;
     let views = [
+        (CHECKSUM, sum_view),
         ("pool", view(&features.pool, &pool).map_err(refused)?),
         ("logits", view(&features.logits, &logits).map_err(refused)?),
     ];
     safetensors::serialize(views, None).map_err(refused)
 }
 
+/// The tensor with the SHA-256 of the others: a value that was changed on disk must not become a score.
+const CHECKSUM: &str = "sha256";
+
+fn checksum(pool: &[u8], logits: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(pool).chain_update(logits).finalize().into()
+}
+
+/// Whether the features in a file are those that were written.
+fn is_whole(file: &SafeTensors<'_>) -> bool {
+    let data = |name: &str| file.tensor(name).map(|view| view.data()).ok();
+    let sums = data("pool").zip(data("logits")).map(|(pool, logits)| checksum(pool, logits));
+    sums.is_some_and(|sum| data(CHECKSUM) == Some(&sum[..]))
+}
+
+/// Checks every file of a cache's folder; returns what is damaged, with the reason. A damaged file is not used: its features are computed
+/// again when they are needed.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub fn verify(folder: &Path) -> Result<Vec<String>> {
+    let io = |e| Error::from(sngan_experiment::Error::io("list", folder)(e));
+    let mut faults = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_none_or(|e| e != "safetensors") {
+            continue;
+        }
+        let bytes = std::fs::read(&path).map_err(sngan_experiment::Error::io("read", &path))?;
+        if !SafeTensors::deserialize(&bytes).is_ok_and(|file| is_whole(&file)) {
+            faults.push(format!("{}: does not have the checksum in it", path.display()));
+        }
+    }
+    Ok(faults)
+}
+
 /// The features in a file, if it is whole and of this network.
 fn read(path: &Path, images: usize, backbone: &Backbone) -> Option<BackboneFeatures> {
     let bytes = std::fs::read(path).ok()?;
-    let file = SafeTensors::deserialize(&bytes).ok()?;
+    let file = SafeTensors::deserialize(&bytes).ok().filter(is_whole)?;
     let tensor = |name: &str, dim: usize| {
         let view = file.tensor(name).ok()?;
         let fits = view.dtype() == Dtype::F32 && view.shape() == [images, dim];
@@ -115,6 +153,13 @@ mod tests {
         let other = BackboneFeatures { pool: vec![7.0; first.pool.len()], ..first.clone() };
         std::fs::write(&files()[0], encode(&other, 2).unwrap()).unwrap();
         assert_eq!(cache.features(&backbone, &images, 16).unwrap(), other);
+        // A value that was changed is noticed.
+        let mut bytes = std::fs::read(&files()[0]).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&files()[0], bytes).unwrap();
+        assert_eq!(verify(&folder.path().join("features")).unwrap().len(), 1);
+        assert_eq!(cache.features(&backbone, &images, 16).unwrap(), first);
+        assert_eq!(verify(&folder.path().join("features")).unwrap(), Vec::<String>::new());
         std::fs::write(&files()[0], b"cut").unwrap();
         assert_eq!(cache.features(&backbone, &images, 16).unwrap(), first);
         cache.features(&backbone, &images[..3 * 16 * 16], 16).unwrap();

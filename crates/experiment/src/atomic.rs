@@ -93,7 +93,10 @@ fn parent(path: &Path) -> Result<&Path> {
 
 /// Creates `folder` where it is missing, with those above it, each of them for good: a folder whose
 /// name is not synced in the one above may be gone after a power cut, with all that is in it.
-pub(crate) fn create_folder(folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// Any I/O error, naming the folder.
+pub fn create_folder(folder: &Path) -> Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
@@ -109,7 +112,7 @@ pub(crate) fn create_folder(folder: &Path) -> Result<()> {
 
 /// Options that do not open a file through a symbolic link at its place: what it points to is not
 /// ours to write.
-pub(crate) fn not_through_links(options: &mut std::fs::OpenOptions) -> &mut std::fs::OpenOptions {
+pub fn not_through_links(options: &mut std::fs::OpenOptions) -> &mut std::fs::OpenOptions {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;

@@ -186,7 +186,7 @@ impl RunDir {
     }
 
     /// The files whose lines are only ever added to, but for the log when a run is resumed.
-    fn record_paths(&self) -> [PathBuf; 3] {
+    pub fn record_paths(&self) -> [PathBuf; 3] {
         [self.log_path(), self.scores_path(), self.spectrum_path()]
     }
 

@@ -35,7 +35,7 @@ pub enum Error {
         update: usize,
     },
     /// The state of a training that was cut off cannot be taken up.
-    #[error("{path}: {reason}; delete the file to train from the start")]
+    #[error("{path}: {reason}; move the file away to train from the start")]
     State {
         /// The state file.
         path: PathBuf,

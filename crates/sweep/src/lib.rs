@@ -31,6 +31,7 @@ mod samples;
 mod score;
 mod shard;
 mod status;
+mod verify;
 
 pub use error::{Error, Result};
 pub use evaluator::evaluator_for;
@@ -39,3 +40,4 @@ pub use run::{Event, Summary, SweepOptions, dir_of_run, is_busy, run, runs_of};
 pub use score::{score_during, score_run, spectra_of_run};
 pub use shard::Shard;
 pub use status::{RunState, status};
+pub use verify::{Verified, verify_run};

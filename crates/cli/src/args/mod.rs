@@ -104,6 +104,8 @@ pub(crate) enum Command {
         #[arg(long)]
         csv: bool,
     },
+    /// Check runs, sweeps, collections, packs and caches against their checksums; names every damaged file and exits with 1
+    Verify(Verify),
     /// Restore the folders of a sweep's runs from a collection, without checkpoints
     Unpack {
         /// The collection's folder
@@ -262,6 +264,17 @@ pub(crate) struct DataFolder {
     /// Folder of data sets that are not built in; for an image folder, the one that holds train/ and test/
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data_dir: PathBuf,
+}
+
+/// What is checked.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Folders of runs, sweeps, collections, packs or cached features, or folders that hold such
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// List what older versions put no checksum to
+    #[arg(long)]
+    pub(crate) details: bool,
 }
 
 #[derive(Debug, Args)]

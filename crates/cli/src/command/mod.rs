@@ -18,6 +18,7 @@ mod spectrum;
 mod status;
 mod sweep;
 mod train;
+mod verify;
 
 use crate::Ended;
 use crate::args::{Arguments, Command, Format, Machine, Model};
@@ -58,6 +59,7 @@ fn job(arguments: Arguments) -> Result<Job> {
         Command::Figures { out, compare } => figure::all(out, compare),
         Command::Figure(a) => figure::draw(a, "figure", experiments)?,
         Command::Table(a) => figure::draw(a, "table", experiments)?,
+        Command::Verify(a) => Job::that_reads(move || verify::run(&a)),
         Command::Claims { out, only } => Job::that_reads(move || report::claims(&out, &only)),
         Command::Report { out, also } => report::report(out, also),
         Command::Spectra { runs } => inspect::spectra(runs),

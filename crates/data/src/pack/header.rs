@@ -123,7 +123,7 @@ impl Header {
         let found = identity(&self.plan, bytes);
         if found != self.sha256 {
             let reason = format!(
-                "side, classes and index have sha256 {found}, the header says {}; delete the pack's folder and run `sngan data pack` again",
+                "side, classes and index have sha256 {found}, the header says {}; move the pack away and run `sngan data pack` again, or put a good copy back",
                 self.sha256
             );
             return Err(Error::malformed(path, 0, reason));

@@ -13,7 +13,8 @@ pub use read::Packed;
 pub use write::{Options, PackProgress, Rejected, pack};
 
 /// Written last: without it, there is no pack.
-const HEADER: &str = "pack.json";
+/// The file that makes a folder a pack.
+pub const HEADER: &str = "pack.json";
 /// What a pack in progress is made from.
 const PLAN: &str = "plan.json";
 /// Records of [`RECORD`] bytes: label (u32, little-endian) and SHA-256 of the image's bytes.

@@ -64,6 +64,19 @@ impl Packed {
         self.header.classes_without_images(&self.labels)
     }
 
+    /// Reads every image; returns what is wrong with each that is not what was packed. `progress` gets
+    /// the images so far and the total.
+    pub fn damaged(&self, progress: &mut dyn FnMut(u64, u64)) -> Vec<Error> {
+        let mut faults = Vec::new();
+        let mut image = Vec::new();
+        for i in 0..self.len() {
+            image.clear();
+            faults.extend(self.read(i, &mut image).err());
+            progress(i as u64 + 1, self.header.images);
+        }
+        faults
+    }
+
     /// Reads every image and checks it; `progress` gets the images so far and the total.
     ///
     /// # Errors
@@ -120,7 +133,7 @@ impl ImageSource for Packed {
         read_exact_at(&self.pixels, image, offset).map_err(Error::io("read", &self.pixels_path))?;
         if <[u8; 32]>::from(Sha256::digest(&*image)) != self.digests[i] {
             let reason = format!(
-                "image {i} does not have the checksum in the index; delete the pack's folder and run `sngan data pack` again"
+                "image {i} does not have the checksum in the index; move the pack away and run `sngan data pack` again, or put a good copy back"
             );
             return Err(Error::malformed(&self.pixels_path, offset, reason));
         }

@@ -100,7 +100,7 @@ fn other_files_or_options_do_not_mix_with_a_pack() {
     make(folder.path(), OPTIONS).unwrap();
     let refused = |options| make(folder.path(), options).unwrap_err().to_string();
     assert!(refused(Options { side: 8, ..OPTIONS }).contains("other options"));
-    assert!(refused(Options { min_side: 2, ..OPTIONS }).contains("delete it"));
+    assert!(refused(Options { min_side: 2, ..OPTIONS }).contains("choose another --out"));
     fs::rename(folder.path().join("out/train"), folder.path().join("out/train.partial")).unwrap();
     fs::remove_file(folder.path().join("out/train.partial/pack.json")).unwrap();
     png(&folder.path().join("from/n00/one-more.png"), 6, 5, [0; 3]);

@@ -84,7 +84,7 @@ pub fn pack(
     }
     if fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
         let reason = format!(
-            "holds files, but no {HEADER}, which a pack is complete with; delete it, and run the same `sngan data pack` again"
+            "holds files, but no {HEADER}, which a pack is complete with; move it away, and run the same `sngan data pack` again"
         );
         return Err(Error::Invalid(format!("{} {reason}", out.display())));
     }
@@ -100,7 +100,7 @@ pub fn pack(
 
 fn in_the_way(folder: &Path) -> Error {
     Error::Invalid(format!(
-        "{} was packed from other files or with other options; delete it, or choose another --out",
+        "{} was packed from other files or with other options; choose another --out",
         folder.display()
     ))
 }
@@ -329,7 +329,7 @@ fn read_rejected(path: &Path) -> Result<Vec<Rejected>> {
     }
     let mut text = Vec::new();
     File::open(path).and_then(|mut f| f.read_to_end(&mut text)).map_err(Error::io("read", path))?;
-    let remedy = "delete the folder, and run the same `sngan data pack` again";
+    let remedy = "move the folder away, and run the same `sngan data pack` again";
     serde_json::from_slice(&text).map_err(|e| Error::malformed(path, 0, format!("{e}; {remedy}")))
 }
 

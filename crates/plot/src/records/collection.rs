@@ -134,6 +134,22 @@ pub(super) fn read(folder: &Path) -> Result<SweepRecords> {
     Ok(sweep)
 }
 
+/// Checks every file of the collection in `folder`, and that its records can be read; returns what is damaged, with the reason.
+pub fn verify(folder: &Path) -> Vec<String> {
+    let manifest: Manifest = match run_dir::read_json(&folder.join(MANIFEST)) {
+        Ok(manifest) => manifest,
+        Err(e) => return vec![e.to_string()],
+    };
+    let check = |(name, hash): (&String, &String)| checked(folder, name, hash).err();
+    let faults: Vec<String> =
+        manifest.files.iter().filter_map(check).map(|e| e.to_string()).collect();
+    if faults.is_empty() {
+        read(folder).err().iter().map(ToString::to_string).collect()
+    } else {
+        faults
+    }
+}
+
 /// A file's bytes, which must have the recorded hash.
 fn checked(folder: &Path, name: &str, expected: &str) -> Result<Vec<u8>> {
     let path = folder.join(name);

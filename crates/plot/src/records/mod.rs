@@ -7,7 +7,7 @@ mod folder;
 mod tables;
 mod unpack;
 
-pub use collection::collect_into;
+pub use collection::{collect_into, verify};
 pub use csv::write_csv;
 pub(crate) use folder::{plan, untrained};
 pub use unpack::unpack;
