@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod experiments;
 mod progress;
+mod say;
 mod signals;
 
 use clap::Parser;
@@ -50,7 +51,14 @@ fn main() -> ExitCode {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
     }
     let arguments = args::Arguments::parse();
-    match command::run(arguments) {
+    let ended = command::run(arguments);
+    if let (Ok(_), Some(reason)) = (&ended, say::failure()) {
+        eprintln!(
+            "error: failed to write to standard output: {reason}; what goes to files is complete"
+        );
+        return ExitCode::from(1);
+    }
+    match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::WithFailures) => ExitCode::from(1),
         Ok(Ended::Diverged) => ExitCode::from(3),
@@ -72,5 +80,31 @@ fn in_one_line(error: &anyhow::Error) -> String {
             text += &format!(": {cause}");
         }
     }
-    text
+    for_terminal(&text)
+}
+
+/// The longest message, characters: one may quote a file.
+const LONGEST_MESSAGE: usize = 4000;
+
+/// Text that may hold what a file said: without characters that move the cursor, and not endless.
+pub(crate) fn for_terminal(text: &str) -> String {
+    let is_harmless = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    let visible =
+        |c: char| if is_harmless(c) { c.to_string() } else { c.escape_default().to_string() };
+    let mut shown: String = text.chars().take(LONGEST_MESSAGE).map(visible).collect();
+    if text.chars().nth(LONGEST_MESSAGE).is_some() {
+        shown += " …";
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_moves_no_cursor_and_has_an_end() {
+        assert_eq!(for_terminal("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\nc");
+        assert!(for_terminal(&"x".repeat(1 << 20)).chars().count() < 4010);
+    }
 }

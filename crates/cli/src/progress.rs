@@ -1,5 +1,6 @@
 //! Progress on a terminal as a bar, elsewhere as plain lines; both say the same.
 
+use crate::say::say;
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
@@ -81,7 +82,7 @@ impl Meter {
         } else if state.last_line.elapsed() >= LINE_EVERY {
             state.last_line = Instant::now();
             let line = self.line(at, first, &message());
-            if self.beside { eprintln!("{line}") } else { println!("{line}") }
+            if self.beside { eprintln!("{line}") } else { say!("{line}") }
         }
     }
 
@@ -108,8 +109,8 @@ impl Meter {
     /// Prints a line above the bar.
     pub(crate) fn println(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| println!("{line}")),
-            None => println!("{line}"),
+            Some(bar) => bar.suspend(|| say!("{line}")),
+            None => say!("{line}"),
         }
     }
 

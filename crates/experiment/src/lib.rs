@@ -22,6 +22,7 @@ mod file;
 mod lock;
 pub mod machine;
 pub mod method;
+mod plain;
 pub mod protocol;
 pub mod records;
 pub mod run_dir;
@@ -34,6 +35,7 @@ pub use file::{
     experiments_of, former_scale, settings, todays_scale,
 };
 pub use lock::{FolderLock, one_at_a_time};
+pub use plain::{Slash, plain};
 pub use protocol::ProtocolName;
 pub use run_dir::RunDir;
 pub use spec::{

@@ -1,7 +1,7 @@
 //! The records a run leaves behind. Each is one line of JSON; numbers are finite or `null`.
 
-use crate::Extent;
 use crate::file::{Paper, built_in, todays_scale};
+use crate::{Extent, Slash, plain};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
@@ -515,8 +515,10 @@ pub struct PlanRecord {
     /// [`PlanRecord::VERSION`](Record::VERSION).
     pub version: u32,
     /// The experiment's name.
+    #[serde(deserialize_with = "plain_name")]
     pub name: String,
     /// Its title.
+    #[serde(deserialize_with = "plain_line")]
     pub title: String,
     /// The scale, by today's name.
     #[serde(deserialize_with = "scale_name")]
@@ -530,12 +532,27 @@ pub struct PlanRecord {
 }
 
 fn scale_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    String::deserialize(deserializer).map(|name| todays_scale(&name).to_string())
+    plain_name(deserializer).map(|name| todays_scale(&name).to_string())
+}
+
+/// A name that becomes a part of paths.
+fn plain_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    plain("name", &name, Slash::Refused).map_err(D::Error::custom)?;
+    Ok(name)
+}
+
+/// A line for readers.
+fn plain_line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let line = String::deserialize(deserializer)?;
+    plain("title", &line, Slash::Allowed).map_err(D::Error::custom)?;
+    Ok(line)
 }
 
 /// Refuses a run that is listed twice, because it would be counted as two.
 fn each_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let runs = Vec::<String>::deserialize(deserializer)?;
+    runs.iter().try_for_each(|run| plain("runs", run, Slash::Refused)).map_err(D::Error::custom)?;
     let mut seen = BTreeSet::new();
     match runs.iter().find(|run| !seen.insert(run.as_str())) {
         Some(run) => Err(D::Error::custom(format!("runs: `{run}` is listed twice; list it once"))),

@@ -9,7 +9,7 @@ use crate::{Error, Extent, Result, atomic, lock, one_at_a_time};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 const LOG: &str = "log.jsonl";
@@ -135,7 +135,8 @@ impl RunDir {
     /// When it is missing, has unknown keys or values out of range.
     pub fn spec(&self) -> Result<RunSpec> {
         let path = self.spec_path();
-        let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let text = read_limited(&path)?;
+        let text = String::from_utf8(text).map_err(|e| Error::parse(&path, e))?;
         let spec: RunSpec = toml::from_str(&text).map_err(|e| Error::parse(&path, e))?;
         spec.validate()?;
         Ok(spec)
@@ -357,7 +358,7 @@ pub fn ceiling(out: &Path) -> Result<Vec<ScoreRecord>> {
     if lines.exists() || !single.exists() {
         return read_lines(&lines);
     }
-    let text = std::fs::read(&single).map_err(Error::io("read", &single))?;
+    let text = read_limited(&single)?;
     let value = serde_json::from_slice(&text).map_err(|e| Error::parse(&single, e))?;
     ScoreRecord::read(value).map_err(|e| Error::parse(&single, e))
 }
@@ -398,7 +399,7 @@ pub fn run_dirs(out: &Path) -> Result<Vec<RunDir>> {
 /// # Errors
 /// When it is missing, malformed, or of a version that this build does not read.
 pub fn read_json<T: Record>(path: &Path) -> Result<T> {
-    let text = std::fs::read(path).map_err(Error::io("read", path))?;
+    let text = read_limited(path)?;
     let value = serde_json::from_slice(&text).map_err(|e| Error::parse(path, e))?;
     let mut records = T::read(value).map_err(|e| Error::parse(path, e))?;
     match records.pop() {
@@ -418,18 +419,47 @@ pub fn read_lines<T: Record>(path: &Path) -> Result<Vec<T>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let mut reader = BufReader::new(opened(path)?);
     let mut rows = Vec::new();
-    for (i, line) in text.split_inclusive('\n').enumerate() {
-        if !line.ends_with('\n') {
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let in_line = |e: &dyn std::fmt::Display| Error::parse(path, format!("line {number}: {e}"));
+        let mut limited = (&mut reader).take(LONGEST_RECORD + 1);
+        limited.read_until(b'\n', &mut line).map_err(Error::io("read", path))?;
+        if line.len() as u64 > LONGEST_RECORD {
+            return Err(in_line(&format!("is longer than {LONGEST_RECORD} bytes")));
+        }
+        if line.last() != Some(&b'\n') {
             break;
         }
-        let in_line =
-            |e: &dyn std::fmt::Display| Error::parse(path, format!("line {}: {e}", i + 1));
-        let value = serde_json::from_str(line).map_err(|e| in_line(&e))?;
+        let value = serde_json::from_slice(&line).map_err(|e| in_line(&e))?;
         rows.extend(T::read(value).map_err(|e| in_line(&e))?);
     }
     Ok(rows)
+}
+
+/// The most that one record may take, bytes: the largest that training writes, the spectrum of a
+/// wide layer, has some hundred thousand. So a file from elsewhere cannot take all memory.
+const LONGEST_RECORD: u64 = 16 << 20;
+
+/// A file with one record.
+fn read_limited(path: &Path) -> Result<Vec<u8>> {
+    let file = opened(path)?;
+    let mut text = Vec::new();
+    file.take(LONGEST_RECORD + 1).read_to_end(&mut text).map_err(Error::io("read", path))?;
+    if text.len() as u64 > LONGEST_RECORD {
+        return Err(Error::parse(path, format!("is longer than {LONGEST_RECORD} bytes")));
+    }
+    Ok(text)
+}
+
+/// A file to read; pipes and devices, which may never begin or end, are refused.
+fn opened(path: &Path) -> Result<File> {
+    if !std::fs::metadata(path).map_err(Error::io("read", path))?.is_file() {
+        return Err(Error::parse(path, "is no regular file"));
+    }
+    File::open(path).map_err(Error::io("read", path))
 }
 
 /// Replaces a file of JSON lines.
@@ -600,6 +630,16 @@ mod tests {
         let row = TimingRecord { version: 1, gen_update: 1, seconds: 0.5 };
         assert!(append_line(&path, &row).is_err());
         assert_eq!(std::fs::read_to_string(&precious).unwrap(), "data");
+    }
+
+    #[test]
+    fn a_record_without_end_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("timing.jsonl");
+        std::fs::write(&path, vec![b' '; LONGEST_RECORD as usize + 10]).unwrap();
+        let lines = read_lines::<TimingRecord>(&path).unwrap_err().to_string();
+        let one = read_json::<StatusRecord>(&path).unwrap_err().to_string();
+        assert!(lines.contains("line 1: is longer") && one.contains("is longer"), "{lines} {one}");
     }
 
     #[test]

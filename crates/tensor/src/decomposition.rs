@@ -50,6 +50,26 @@ pub fn sigma_max(weight: &Tensor) -> Result<f64> {
     Ok(squared_singular_values(weight)?.last().copied().unwrap_or(0.0).sqrt())
 }
 
+/// The largest eigenvalue of the symmetric tridiagonal matrix with this diagonal and these values beside it, and its unit eigenvector.
+///
+/// # Errors
+/// When a value is not finite, or the decomposition does not converge.
+pub fn largest_of_tridiagonal(diagonal: &[f64], beside: &[f64]) -> Result<(f64, Vec<f64>)> {
+    let n = diagonal.len();
+    let at = |i: usize, j: usize| match i.abs_diff(j) {
+        0 => diagonal[i],
+        1 => beside[i.min(j)],
+        _ => 0.0,
+    };
+    let m = Mat::from_fn(n, n, at);
+    check_finite(&m)?;
+    let eigen = m.self_adjoint_eigen(Side::Lower).map_err(|e| not_converged("eigenvalues", e))?;
+    // They come in increasing order.
+    let last = n.saturating_sub(1);
+    let vector = (0..n).map(|i| eigen.U()[(i, last)]).collect();
+    Ok((eigen.S().column_vector()[last], vector))
+}
+
 fn not_converged(what: &'static str, reason: impl std::fmt::Debug) -> Error {
     Error::NotConverged { what, reason: format!("{reason:?}") }
 }
@@ -98,6 +118,18 @@ mod tests {
             assert_eq!(all.len(), 6);
             assert!((all[0] - sigma_max(&w).unwrap()).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn a_tridiagonal_matrix_has_its_largest_eigenpair() {
+        // 2 on the diagonal and −1 beside it: eigenvalues 2 − 2 cos(kπ/(n + 1)).
+        let (value, vector) = largest_of_tridiagonal(&[2.0; 5], &[-1.0; 4]).unwrap();
+        let expected = 2.0 - 2.0 * (5.0 * std::f64::consts::PI / 6.0).cos();
+        assert!((value - expected).abs() < 1e-12, "{value}");
+        let first = 2.0 * vector[0] - vector[1];
+        assert!((first - value * vector[0]).abs() < 1e-12);
+        assert_eq!(largest_of_tridiagonal(&[3.0], &[]).unwrap().0, 3.0);
+        assert!(largest_of_tridiagonal(&[f64::NAN], &[]).is_err());
     }
 
     #[test]

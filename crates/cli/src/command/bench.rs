@@ -3,6 +3,7 @@
 use super::{Job, device, figure10};
 use crate::Ended;
 use crate::args::{Bench, BenchFid, BenchInception, BenchUpdate, Machine};
+use crate::say::say;
 use anyhow::Result;
 use serde_json::json;
 use sngan_core::model::Place;
@@ -73,16 +74,16 @@ fn update(arguments: &BenchUpdate) -> Result<Ended> {
         "peak_rss_mb": peak_rss_mb(),
     });
     if arguments.json {
-        println!("{result}");
+        say!("{result}");
     } else {
         for kind in ["d_update", "g_update"] {
-            println!(
+            say!(
                 "{kind}: median {:.4} s, least {:.4} s",
                 number(&result[kind]["median_s"]),
                 number(&result[kind]["min_s"])
             );
         }
-        println!("peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
+        say!("peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
     }
     Ok(Ended::Well)
 }
@@ -91,7 +92,7 @@ fn update(arguments: &BenchUpdate) -> Result<Ended> {
 fn run(run: &Path, machine: &Machine) -> Result<Ended> {
     let spec = RunDir::new(run).spec()?;
     let cost = cost(&spec, &Place::new(&device(machine)?))?;
-    println!(
+    say!(
         "{}",
         json!({
             "update_s": cost.update, "logging_s": cost.logging, "checkpoint_bytes": cost.checkpoint, "peak_rss_mb": peak_rss_mb(),
@@ -130,10 +131,10 @@ fn inception(arguments: &BenchInception) -> Result<Ended> {
         "peak_rss_mb": peak_rss_mb(),
     });
     if arguments.json {
-        println!("{result}");
+        say!("{result}");
     } else {
         let rate = arguments.images as f64 / number(&result["features"]["median_s"]);
-        println!("{rate:.2} images/s; peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
+        say!("{rate:.2} images/s; peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
     }
     Ok(Ended::Well)
 }
@@ -153,7 +154,7 @@ fn fid(arguments: &BenchFid) -> Result<Ended> {
         distance = frechet_distance(&moments[0], &moments[1])?;
         times.push(start.elapsed().as_secs_f64());
     }
-    println!(
+    say!(
         "{}",
         json!({
             "distance": distance,

@@ -4,6 +4,7 @@ use super::{Change, Job};
 use crate::Ended;
 use crate::args::{Data, DataSet, Pack, PackName};
 use crate::progress::{Meter, Position};
+use crate::say::say;
 use anyhow::Result;
 use sngan_data::{ImageSource, fetch, imagenet, pack, sources};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ pub(crate) fn job(arguments: Data) -> Result<Job> {
             Job::that_changes([Change::said(change)], move || download(&a))
         }
         Data::Verify(a) => Job::that_reads(move || {
-            verify(&a)?.iter().for_each(|line| println!("{line}"));
+            verify(&a)?.iter().for_each(|line| say!("{line}"));
             Ok(Ended::Well)
         }),
         Data::Pack(a) => match a.name {
@@ -33,13 +34,13 @@ pub(crate) fn job(arguments: Data) -> Result<Job> {
 }
 
 fn list() -> Result<Ended> {
-    println!(
+    say!(
         "fashion-mnist's test files are built in (8,000 images to train on, 2,000 as reference); to be fetched:"
     );
     for source in sources::sources() {
-        println!("{:<14} {}  {}", source.name, source.about, source.base);
+        say!("{:<14} {}  {}", source.name, source.about, source.base);
     }
-    println!("imagenet comes from a folder: sngan data pack imagenet --from DIR");
+    say!("imagenet comes from a folder: sngan data pack imagenet --from DIR");
     Ok(Ended::Well)
 }
 
@@ -51,7 +52,7 @@ fn download(arguments: &DataSet) -> Result<Ended> {
     });
     progress.finish();
     result?;
-    println!("{name} is complete in {}", data_dir.display());
+    say!("{name} is complete in {}", data_dir.display());
     Ok(Ended::Well)
 }
 
@@ -98,7 +99,7 @@ fn pack_imagenet(arguments: &Pack, out: &Path) -> Result<Ended> {
     }
     for packed in packs? {
         let header = packed.header();
-        println!(
+        say!(
             "{}: {} images in {} classes, {} files rejected",
             packed.name(),
             header.images,
@@ -107,7 +108,7 @@ fn pack_imagenet(arguments: &Pack, out: &Path) -> Result<Ended> {
         );
         let empty = packed.classes_without_images();
         if !empty.is_empty() {
-            println!(
+            say!(
                 "{}: no file gave an image of {} classes, of which nothing can be learned: {}",
                 packed.name(),
                 empty.len(),
@@ -115,6 +116,6 @@ fn pack_imagenet(arguments: &Pack, out: &Path) -> Result<Ended> {
             );
         }
     }
-    println!("packed in {}", out.display());
+    say!("packed in {}", out.display());
     Ok(Ended::Well)
 }

@@ -3,6 +3,7 @@
 use super::{Change, Job, warn};
 use crate::Ended;
 use crate::args::{Networks, Precision};
+use crate::say::say;
 use anyhow::Result;
 use sngan_core::interchange;
 use sngan_core::model::Place;
@@ -22,7 +23,7 @@ pub(crate) fn replay(case: PathBuf, out: PathBuf, precision: Precision) -> Job {
         };
         let state = replaying::run(&case, &place)?;
         replaying::write(&out, &state)?;
-        println!(
+        say!(
             "{}: {} tensors after {} updates of {}",
             out.display(),
             state.len(),
@@ -37,7 +38,7 @@ pub(crate) fn replay(case: PathBuf, out: PathBuf, precision: Precision) -> Job {
 pub(crate) fn export(source: PathBuf, out: PathBuf) -> Job {
     Job::that_changes([Change::file(&out, "networks and state")], move || {
         let exchange = interchange::export(&source, &out, &mut warn)?;
-        println!(
+        say!(
             "{}: {} after {} updates",
             out.display(),
             exchange.spec.label,
@@ -51,7 +52,7 @@ pub(crate) fn export(source: PathBuf, out: PathBuf) -> Job {
 pub(crate) fn import(file: PathBuf, out: PathBuf) -> Job {
     Job::that_changes([Change::file(&out, "a run")], move || {
         let exchange = interchange::import(&file, &out)?;
-        println!(
+        say!(
             "{0}: {1} after {2} updates; `sngan train {0}/spec.toml --out {0} --resume` continues it",
             out.display(),
             exchange.spec.label,
@@ -75,10 +76,10 @@ pub(crate) fn summary(networks: &Networks) -> Result<Ended> {
     spec.set("conditioning", &networks.conditioning)?;
     spec.side = networks.side.unwrap_or(spec.architecture.paper_side());
     let table = spec.layers()?;
-    println!("{:<18} {:<52} {:>12} {:>9}", "G", "layer", "output", "parameters");
+    say!("{:<18} {:<52} {:>12} {:>9}", "G", "layer", "output", "parameters");
     print_steps(&table.generator);
-    println!("  {} parameters in all", table.generator_parameters());
-    println!("{:<18} {:<52} {:>12} {:>9}", "D", "layer", "output", "parameters");
+    say!("  {} parameters in all", table.generator_parameters());
+    say!("{:<18} {:<52} {:>12} {:>9}", "D", "layer", "output", "parameters");
     print_steps(&table.discriminator);
     match table.head.pooling {
         Pooling::Flatten => {}
@@ -87,7 +88,7 @@ pub(crate) fn summary(networks: &Networks) -> Result<Ended> {
     }
     print_layer(&table.head.dense);
     table.head.labels.iter().for_each(|labels| print_layer(labels.layer()));
-    println!("  {} parameters in all", table.discriminator_parameters());
+    say!("  {} parameters in all", table.discriminator_parameters());
     Ok(Ended::Well)
 }
 
@@ -144,7 +145,7 @@ fn print_layer(layer: &LayerSpec) {
 fn print_row(name: &str, what: &str, output: Option<[usize; 3]>, parameters: usize) {
     let output = output.map_or(String::new(), |[c, h, w]| format!("{c}x{h}x{w}"));
     let parameters = if parameters > 0 { parameters.to_string() } else { String::new() };
-    println!("{}", format!("  {name:<16} {what:<52} {output:>12} {parameters:>9}").trim_end());
+    say!("{}", format!("  {name:<16} {what:<52} {output:>12} {parameters:>9}").trim_end());
 }
 
 fn norm(norm: Norm) -> &'static str {

@@ -3,6 +3,7 @@
 use super::records::{self, Records};
 use super::{Change, Job};
 use crate::args::Draw;
+use crate::say::say;
 use crate::{Ended, experiments};
 use anyhow::{Result, bail};
 use sngan_experiment::{former_scale, todays_scale};
@@ -82,7 +83,7 @@ fn render(
     };
     match (artefact.render)(&request)? {
         Rendered::Written(paths) => {
-            paths.iter().for_each(|p| println!("{}", p.display()));
+            paths.iter().for_each(|p| say!("{}", p.display()));
             // A partial artefact must not pass for the whole.
             for name in without_records(artefact, arguments) {
                 eprintln!(
@@ -179,11 +180,11 @@ fn draw_all(out: &Path, compare: bool) -> Result<Ended> {
         match rendered {
             Rendered::Written(_) if id.starts_with("table") => tables.push(id),
             Rendered::Written(_) => figures.push(id),
-            Rendered::Skipped(reason) => println!("{id}: skipped, {reason}"),
+            Rendered::Skipped(reason) => say!("{id}: skipped, {reason}"),
         }
     }
     for (kind, ids) in [("tables", tables), ("figures", figures)] {
-        println!("{}: {}", out.join(kind).display(), ids.join(" "));
+        say!("{}: {}", out.join(kind).display(), ids.join(" "));
     }
     summarize(&sweep)?;
     Ok(Ended::Well)
@@ -196,12 +197,12 @@ fn summarize(sweep: &ScoredSweep) -> Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
-    println!();
-    lines.iter().for_each(|line| println!("{line}"));
+    say!();
+    lines.iter().for_each(|line| say!("{line}"));
     if let Some(committed) = records::committed_beside(sweep)? {
         beside_committed(sweep, &committed)?;
     }
-    println!("Next: `sngan report {}`, one page with claims, figures and specs", out.display());
+    say!("Next: `sngan report {}`, one page with claims, figures and specs", out.display());
     Ok(())
 }
 
@@ -209,8 +210,8 @@ fn summarize(sweep: &ScoredSweep) -> Result<()> {
 fn beside_committed(sweep: &ScoredSweep, committed: &ScoredSweep) -> Result<()> {
     let r = repeated(sweep, committed);
     let all = r.equal + r.inside + r.outside + r.different + r.new;
-    println!("Beside {}: of {all} runs", committed.path.display());
-    println!("  {} have the same scores, bit by bit;", r.equal);
+    say!("Beside {}: of {all} runs", committed.path.display());
+    say!("  {} have the same scores, bit by bit;", r.equal);
     for (count, what) in [
         (r.inside, "differ, with an FID as of one more seed there (95 %)"),
         (r.outside, "differ, with an FID that one more seed there would rarely have"),
@@ -218,7 +219,7 @@ fn beside_committed(sweep: &ScoredSweep, committed: &ScoredSweep) -> Result<()> 
         (r.new, "are not there"),
     ] {
         if count > 0 {
-            println!("  {count} {what};");
+            say!("  {count} {what};");
         }
     }
     for sentence in verdict(committed)? {
@@ -227,7 +228,7 @@ fn beside_committed(sweep: &ScoredSweep, committed: &ScoredSweep) -> Result<()> 
             textwrap::Options::new(80).initial_indent("- ").subsequent_indent("  "),
         )
         .iter()
-        .for_each(|line| println!("{line}"));
+        .for_each(|line| say!("{line}"));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::{Change, Job, device, records};
 use crate::Ended;
 use crate::args::Figure10;
+use crate::say::say;
 use anyhow::{Result, bail};
 use sngan_core::model::Place;
 use sngan_core::trainer::measure;
@@ -54,7 +55,7 @@ fn run(arguments: &Figure10, path: &Path) -> Result<Ended> {
                 entry.discriminator.push(median(times.discriminator));
                 entry.generator.push(median(times.generator));
             }
-            println!("{side}x{side}: round {round} of {}", arguments.rounds);
+            say!("{side}x{side}: round {round} of {}", arguments.rounds);
         }
         entries.extend(of_side);
     }
@@ -70,7 +71,7 @@ fn run(arguments: &Figure10, path: &Path) -> Result<Ended> {
         entries,
     };
     atomic::write_json(path, &record)?;
-    println!("{}", path.display());
+    say!("{}", path.display());
     Ok(Ended::Well)
 }
 

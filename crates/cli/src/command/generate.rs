@@ -4,6 +4,7 @@ use super::source::run_and_checkpoint;
 use super::{Change, Job, device};
 use crate::Ended;
 use crate::args::{Generate, Interpolate};
+use crate::say::say;
 use anyhow::{Context, Result, bail};
 use sngan_core::checkpoint::Checkpoint;
 use sngan_core::generate::{self, Interpolation, Path, SampleRequest};
@@ -41,11 +42,7 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
         }
     };
     generate::write(&arguments.out, &bytes, spec.side, arguments.columns, arguments.zoom)?;
-    println!(
-        "{}: {images} images after {} updates",
-        arguments.out.display(),
-        checkpoint.gen_updates
-    );
+    say!("{}: {images} images after {} updates", arguments.out.display(), checkpoint.gen_updates);
     Ok(Ended::Well)
 }
 

@@ -3,6 +3,7 @@
 use super::records::warn_of_damaged;
 use super::{Change, Job, warn};
 use crate::Ended;
+use crate::say::say;
 use anyhow::{Context, Result, bail};
 use sngan_experiment::RunDir;
 use sngan_plot::records::{self, SweepRecords};
@@ -38,7 +39,7 @@ pub(crate) fn collect(outs: Vec<PathBuf>, out: Option<&Path>, csv: bool) -> Resu
             if csv {
                 files.extend(records::write_csv(&records, folder)?);
             }
-            files.iter().for_each(|file| println!("{}", file.display()));
+            files.iter().for_each(|file| say!("{}", file.display()));
         }
         Ok(if whole { Ended::Well } else { Ended::WithFailures })
     }))
@@ -49,7 +50,7 @@ pub(crate) fn unpack(collection: PathBuf, out: PathBuf) -> Job {
     Job::that_changes([Change::file(&out, "a sweep's folder")], move || {
         let records = SweepRecords::read(&collection)?;
         records::unpack(&records, &out)?;
-        println!("{}: {} runs, without checkpoints", out.display(), records.runs.len());
+        say!("{}: {} runs, without checkpoints", out.display(), records.runs.len());
         Ok(Ended::Well)
     })
 }
@@ -68,13 +69,13 @@ pub(crate) fn spectra(runs: Vec<PathBuf>) -> Job {
 fn spectra_of(run: &Path) -> Result<()> {
     let dir = RunDir::new(run);
     sngan_sweep::spectra_of_run(&dir, &dir.spec()?, &mut warn)?;
-    println!("{}", dir.spectrum_path().display());
+    say!("{}", dir.spectrum_path().display());
     for s in dir.spectra()? {
         let total: f64 = s.squared.iter().sum();
         let share = |x: f64| if x > 0.0 { -(x / total) * (x / total).ln() } else { 0.0 };
         let rank = s.squared.iter().map(|x| share(*x)).sum::<f64>().exp();
         let sigma = s.squared.first().copied().unwrap_or(0.0).sqrt();
-        println!(
+        say!(
             "  {:<8} {:<10} σ {sigma:>10.5}  effective rank {rank:>8.2} of {}",
             s.layer,
             s.weights,
@@ -97,9 +98,9 @@ pub(crate) fn sigma(runs: &[PathBuf], from: u64) -> Result<Ended> {
         if ranges.is_empty() {
             bail!("{} has no logged sigma_forward from update {from} on", run.display());
         }
-        println!("{}: sigma_forward from update {from} on", run.display());
+        say!("{}: sigma_forward from update {from} on", run.display());
         for (layer, (low, high, count)) in ranges {
-            println!("  {layer:<8} {low:.7} to {high:.7}, {count} values");
+            say!("  {layer:<8} {low:.7} to {high:.7}, {count} values");
         }
     }
     Ok(Ended::Well)

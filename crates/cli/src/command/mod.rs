@@ -22,6 +22,7 @@ mod verify;
 
 use crate::Ended;
 use crate::args::{Arguments, Command, Format, Machine, Model};
+use crate::say::say;
 use anyhow::Result;
 use clap::CommandFactory;
 use job::{Change, Job};
@@ -34,8 +35,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
     match job.changes().filter(|_| dry_run) {
         None => job.run(),
         Some(changes) => {
-            changes.iter().for_each(|change| println!("{change}"));
-            println!("nothing was written");
+            changes.iter().for_each(|change| say!("{change}"));
+            say!("nothing was written");
             Ok(Ended::Well)
         }
     }
@@ -74,8 +75,9 @@ fn job(arguments: Arguments) -> Result<Job> {
         Command::Data(a) => data::job(a)?,
         Command::Scorer(a) => scorer::job(a)?,
         Command::Completions { shell } => Job::that_reads(move || {
-            let command = &mut Arguments::command();
-            clap_complete::generate(shell, command, "sngan", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "sngan", &mut script);
+            crate::say::write(format_args!("{}", String::from_utf8_lossy(&script)));
             Ok(Ended::Well)
         }),
     })

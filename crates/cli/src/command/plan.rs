@@ -1,6 +1,7 @@
 //! `sngan plan`: what an experiment will run, and what that costs on this machine.
 
 use crate::args::Plan;
+use crate::say::say;
 use crate::{Ended, experiments};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -21,15 +22,21 @@ pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
         experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;
     if arguments.json {
         for spec in &plan.specs {
-            println!("{}", serde_json::to_string(spec)?);
+            say!("{}", serde_json::to_string(spec)?);
         }
         return Ok(Ended::Well);
     }
     let workers = super::threads(arguments.machine.threads).min(plan.specs.len()).max(1);
-    println!("{} at scale {}: {}", plan.name, plan.scale, plan.title);
-    println!(
+    say!("{} at scale {}: {}", plan.name, plan.scale, plan.title);
+    say!(
         "{:<40} {:>8} {:>9} {:>16} {:>10} {:>9} {:>9}",
-        "run", "setting", "updates", "dataset", "time", "memory", "disk"
+        "run",
+        "setting",
+        "updates",
+        "dataset",
+        "time",
+        "memory",
+        "disk"
     );
     let mut measured =
         Measured { device: &arguments.machine.device, workers, known: BTreeMap::new() };
@@ -43,7 +50,7 @@ pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
             |c| [time(c.seconds), bytes(c.memory), bytes(c.disk)],
         );
         let [time, memory, disk] = cells;
-        println!(
+        say!(
             "{:<40} {:>8} {:>9} {data:>16} {time:>10} {memory:>9} {disk:>9}",
             spec.dir_name(),
             spec.setting,
@@ -51,9 +58,9 @@ pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
         );
         costs.extend(cost);
     }
-    println!("{} runs", plan.specs.len());
+    say!("{} runs", plan.specs.len());
     if let Some(total) = total(&costs, workers) {
-        println!(
+        say!(
             "in all about {} with {workers} runs side by side, {} of memory besides the images, {} of disk; training alone, measured just now",
             time(total.seconds),
             bytes(total.memory),
@@ -67,7 +74,7 @@ pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
     } else {
         String::new()
     };
-    println!("score: backbone {}, {}{during}", score.backbone, protocols.join(", "));
+    say!("score: backbone {}, {}{during}", score.backbone, protocols.join(", "));
     Ok(Ended::Well)
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Change, Job, records};
 use crate::Ended;
+use crate::say::say;
 use anyhow::Result;
 use sngan_plot::claims;
 use sngan_plot::report::{self, Beside};
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 pub(crate) fn claims(folders: &[PathBuf], only: &[u32]) -> Result<Ended> {
     let records = records::read(folders)?;
     let answers = claims::answer(&claims::claims()?, &records.sweeps, records.timings.as_ref())?;
-    print!("{}", answers.only(only)?.markdown());
+    crate::say::write(format_args!("{}", answers.only(only)?.markdown()));
     Ok(Ended::Well)
 }
 
@@ -27,7 +28,7 @@ pub(crate) fn report(out: PathBuf, also: Vec<PathBuf>) -> Job {
             committed: committed.as_ref(),
         };
         let page = report::write(&out, &beside)?;
-        println!("{}", page.display());
+        say!("{}", page.display());
         Ok(Ended::Well)
     })
 }

@@ -6,6 +6,7 @@ use crate::Ended;
 use crate::args::score::{MetricName, Network, Score, Stats};
 use crate::args::{DataFolder, Machine};
 use crate::progress::{Meter, Position};
+use crate::say::say;
 use anyhow::{Result, bail};
 use sngan_data::ImageSource;
 use sngan_eval::input::{self, ArrayImages, Layout};
@@ -77,23 +78,21 @@ fn score(arguments: &Score, scored: Scored) -> Result<Ended> {
     };
     if arguments.json {
         for record in &records {
-            println!("{}", serde_json::to_string(record)?);
+            say!("{}", serde_json::to_string(record)?);
         }
         return Ok(Ended::Well);
     }
     match scored {
-        Scored::Run(_) => println!(
-            "{} updates: {}",
-            records.first().map_or(0, |s| s.gen_updates),
-            describe(&records)
-        ),
-        Scored::Images(images) => println!("{images}: {}", describe(&records)),
+        Scored::Run(_) => {
+            say!("{} updates: {}", records.first().map_or(0, |s| s.gen_updates), describe(&records))
+        }
+        Scored::Images(images) => say!("{images}: {}", describe(&records)),
     }
     for record in &records {
         let p = &record.protocol;
         let stamps =
             if p.stamps.is_empty() { String::new() } else { format!(", {}", p.stamps.join(", ")) };
-        println!(
+        say!(
             "  {}: {} ({} samples, resize {}, bytes {}{stamps})",
             record.metric.name(),
             p.name,
@@ -428,7 +427,7 @@ fn make_reference(arguments: &Stats) -> Result<Ended> {
             progress,
         )?)
     })?;
-    println!(
+    say!(
         "{}: {} images of {} at side {} through {}",
         out.display(),
         made.images.n,

@@ -3,6 +3,7 @@
 use super::{Change, Job};
 use crate::Ended;
 use crate::args::{CheckScorer, Scorer, TrainScorer};
+use crate::say::say;
 use anyhow::{Result, ensure};
 use sngan_data::{Images, Split, fetch, load, load_idx};
 use sngan_eval::{Recipe, SCORERS, ScorerSpec};
@@ -47,14 +48,14 @@ fn train(arguments: &TrainScorer, spec: &'static ScorerSpec, out: &Path) -> Resu
         seed: arguments.seed,
     };
     let cost = spec.multiply_adds() as f64 / 1e6;
-    println!(
+    say!(
         "{}: {} parameters, {cost:.1} million multiply-adds an image, {:?}",
         spec.name,
         spec.parameters(),
         training.recipe
     );
-    let scorer = train_scorer(spec, &training, out, &mut |line| println!("{line}"))?;
-    println!("{}: sha256 {}", out.display(), scorer.sha256());
+    let scorer = train_scorer(spec, &training, out, &mut |line| say!("{line}"))?;
+    say!("{}: sha256 {}", out.display(), scorer.sha256());
     if hold_out == 0 {
         print_accuracy(&scorer, &arguments.data.data_dir)?;
     }
@@ -76,10 +77,10 @@ fn training_images(spec: &ScorerSpec, data_dir: &Path) -> Result<Images> {
 fn check(arguments: &CheckScorer) -> Result<Ended> {
     for spec in SCORERS {
         let scorer = sngan_eval::Scorer::embedded(spec.name)?;
-        println!("{}, sha256 {}", spec.name, scorer.sha256());
+        say!("{}, sha256 {}", spec.name, scorer.sha256());
         // The hash alone is also an answer, so missing images are not a failure.
         if let Err(e) = print_accuracy(&scorer, &arguments.data.data_dir) {
-            println!("accuracy not measured: {e:#}");
+            say!("accuracy not measured: {e:#}");
         }
     }
     Ok(Ended::Well)
@@ -87,7 +88,7 @@ fn check(arguments: &CheckScorer) -> Result<Ended> {
 
 fn print_accuracy(scorer: &sngan_eval::Scorer, data_dir: &Path) -> Result<()> {
     let images = load(scorer.spec().dataset, Split::Reference, scorer.spec().side, Some(data_dir))?;
-    println!(
+    say!(
         "accuracy {:.4} on the {} images of {}",
         scorer.accuracy(&images)?,
         images.len(),

@@ -3,6 +3,7 @@
 use super::source::run_and_checkpoint;
 use crate::Ended;
 use crate::args::SpectrumOf;
+use crate::say::say;
 use anyhow::{Context, Result};
 use sngan_core::checkpoint::Checkpoint;
 use sngan_core::spectrum::{Analysis, FileSpectra, analyse, of_file};
@@ -15,7 +16,7 @@ pub(crate) fn run(arguments: &SpectrumOf) -> Result<Ended> {
         Some((spec, checkpoint)) => {
             let analysis = analysis(arguments, &spec, &checkpoint)?;
             if arguments.json {
-                println!("{}", serde_json::to_string(&analysis)?);
+                say!("{}", serde_json::to_string(&analysis)?);
             } else {
                 print_analysis(&analysis);
             }
@@ -23,7 +24,7 @@ pub(crate) fn run(arguments: &SpectrumOf) -> Result<Ended> {
         None => {
             let spectra = of_file(&arguments.path, arguments.state_dict.as_deref())?;
             if arguments.json {
-                println!("{}", serde_json::to_string(&spectra)?);
+                say!("{}", serde_json::to_string(&spectra)?);
             } else {
                 print_spectra(&spectra);
             }
@@ -43,15 +44,22 @@ fn analysis(arguments: &SpectrumOf, spec: &RunSpec, checkpoint: &Checkpoint) -> 
 }
 
 fn print_analysis(analysis: &Analysis) {
-    println!("D after {} updates", analysis.gen_updates);
-    println!(
+    say!("D after {} updates", analysis.gen_updates);
+    say!(
         "{:<18} {:>18} {:>10} {:>10} {:>10} {:>10} {:>12} {:>8}",
-        "layer", "weight", "σ(W)", "σ(W̃)", "operator", "circular", "eff. rank", "of"
+        "layer",
+        "weight",
+        "σ(W)",
+        "σ(W̃)",
+        "operator",
+        "circular",
+        "eff. rank",
+        "of"
     );
     for l in &analysis.layers {
         let shape = l.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
         let circular = l.circular_norm.map_or_else(|| "–".into(), |c| format!("{c:.5}"));
-        println!(
+        say!(
             "{:<18} {shape:>18} {:>10.5} {:>10.5} {:>10.5} {circular:>10} {:>12.2} {:>8}",
             l.name,
             l.raw.sigma(),
@@ -61,23 +69,21 @@ fn print_analysis(analysis: &Analysis) {
             l.effective.singular_values.len()
         );
     }
-    println!(
+    say!(
         "σ: largest singular value of the weight as a matrix. operator: norm of the layer on its input, zeros beyond the border;"
     );
-    println!(
-        "circular: the same with joined borders. eff. rank: exp of the entropy of σ²/Σσ², of W̃."
-    );
+    say!("circular: the same with joined borders. eff. rank: exp of the entropy of σ²/Σσ², of W̃.");
     match analysis.lipschitz_bound {
-        Some(bound) => println!(
+        Some(bound) => say!(
             "Lipschitz constant of D: at most {} (product of operator norms, each by power iteration)",
             digits(bound)
         ),
-        None => println!(
+        None => say!(
             "Lipschitz constant of D: not bounded by its weights (normalization of feature maps)"
         ),
     }
     if let Some(g) = analysis.gradients {
-        println!(
+        say!(
             "                         at least {} (largest ‖∇D(x)‖ of {} images; mean {})",
             digits(g.largest),
             g.images,
@@ -92,16 +98,16 @@ fn digits(x: f64) -> String {
 }
 
 fn print_spectra(found: &FileSpectra) {
-    println!("{:<48} {:>20} {:>12} {:>10} {:>6}", "tensor", "shape", "σ", "eff. rank", "of");
+    say!("{:<48} {:>20} {:>12} {:>10} {:>6}", "tensor", "shape", "σ", "eff. rank", "of");
     for s in &found.spectra {
         let shape = s.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
         let (sigma, rank, of) =
             (s.spectrum.sigma(), s.spectrum.effective_rank, s.spectrum.singular_values.len());
         let name =
             if s.normalized { format!("{} / σ by u and v", s.name) } else { s.name.clone() };
-        println!("{name:<48} {shape:>20} {sigma:>12.5} {rank:>10.2} {of:>6}");
+        say!("{name:<48} {shape:>20} {sigma:>12.5} {rank:>10.2} {of:>6}");
     }
     if !found.left_out.is_empty() {
-        println!("left out, no floating-point numbers: {}", found.left_out.join(", "));
+        say!("left out, no floating-point numbers: {}", found.left_out.join(", "));
     }
 }

@@ -15,12 +15,11 @@ pub(crate) fn run(out: &Path, watch: Option<u64>) -> Result<Ended> {
         let busy = sngan_sweep::is_busy(out);
         let text = table(out, busy)?;
         let Some(seconds) = watch.filter(|_| busy) else {
-            print!("{text}");
+            crate::say::write(format_args!("{text}"));
             return Ok(Ended::Well);
         };
         // Clears the screen and starts at its top.
-        print!("\x1b[2J\x1b[H{text}");
-        std::io::Write::flush(&mut std::io::stdout())?;
+        crate::say::write(format_args!("\x1b[2J\x1b[H{text}"));
         std::thread::sleep(Duration::from_secs(seconds.max(1)));
     }
 }

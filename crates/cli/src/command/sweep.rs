@@ -3,6 +3,7 @@
 use super::{Change, Job, device, threads};
 use crate::args::Sweep;
 use crate::progress::{Meter, Position};
+use crate::say::say;
 use crate::{Ended, experiments, signals};
 use anyhow::{Result, bail};
 use sngan_experiment::records::{ScoreRecord, Status};
@@ -96,7 +97,7 @@ pub(crate) fn job(arguments: Sweep, folder: Option<&Path>) -> Result<Job> {
 }
 
 fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
-    println!("{}", asked.heading());
+    say!("{}", asked.heading());
     let Asked { plan, out, options } = asked;
     let specs = sngan_sweep::runs_of(&plan, options.shard);
 
@@ -157,12 +158,15 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
     } else {
         String::new()
     };
-    println!(
+    say!(
         "{} completed, {} diverged, {} failed, {} interrupted or not begun{elsewhere}",
-        s.completed, s.diverged, s.failed, s.interrupted
+        s.completed,
+        s.diverged,
+        s.failed,
+        s.interrupted
     );
     if s.failed > 0 {
-        println!(
+        say!(
             "the same command takes up again what a disk or file stopped; --retry-failed tries the other failed runs too"
         );
     }
@@ -197,7 +201,17 @@ pub(crate) fn intention(dir: &RunDir, spec: &RunSpec, retry_failed: bool) -> Res
 /// The progress of every run of a sweep, weighted by the cost of its updates: the most expensive
 /// runs come first.
 struct Work {
-    runs: Mutex<BTreeMap<String, Share>>,
+    state: Mutex<Totals>,
+}
+
+/// Sums over all runs, kept up to date: a sweep of a hundred thousand must not add them up at every
+/// update.
+struct Totals {
+    runs: BTreeMap<String, Share>,
+    done: u64,
+    total: u64,
+    done_cost: f64,
+    total_cost: f64,
 }
 
 struct Share {
@@ -226,25 +240,35 @@ impl Work {
                 },
             );
         }
-        Ok(Work { runs: Mutex::new(runs) })
+        let mut state =
+            Totals { runs: BTreeMap::new(), done: 0, total: 0, done_cost: 0.0, total_cost: 0.0 };
+        for share in runs.values() {
+            state.done += share.done;
+            state.total += share.total;
+            state.done_cost += share.done as f64 * share.cost_per_update;
+            state.total_cost += share.total as f64 * share.cost_per_update;
+        }
+        state.runs = runs;
+        Ok(Work { state: Mutex::new(state) })
     }
 
     fn done(&self, run: &str, updates: u64) {
-        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = runs.get_mut(run) {
-            share.done = updates.min(share.total);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
+        if let Some(share) = state.runs.get_mut(run) {
+            let updates = updates.min(share.total);
+            state.done = state.done - share.done + updates;
+            state.done_cost += (updates as f64 - share.done as f64) * share.cost_per_update;
+            share.done = updates;
         }
     }
 
     fn position(&self) -> Position {
-        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        let sum = |f: fn(&Share) -> f64| runs.values().map(f).sum::<f64>();
-        let share = sum(|s| s.done as f64 * s.cost_per_update)
-            / sum(|s| s.total as f64 * s.cost_per_update).max(1.0);
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         Position {
-            done: runs.values().map(|s| s.done).sum(),
-            total: Some(runs.values().map(|s| s.total).sum()),
-            share,
+            done: state.done,
+            total: Some(state.total),
+            share: state.done_cost / state.total_cost.max(1.0),
         }
     }
 }

@@ -3,44 +3,54 @@
 use super::{Change, Job, device};
 use crate::args::Train;
 use crate::progress::{Meter, Position};
+use crate::say::say;
 use crate::{Ended, experiments, signals};
 use anyhow::{Context, Result, bail};
 use sngan_core::trainer::{Event, Outcome, TrainOptions, train};
-use sngan_data::{Split, open};
+use sngan_data::{Split, load, open};
 use sngan_eval::{Backbone, Evaluator};
 use sngan_experiment::{RunDir, RunSpec, ScorePlan};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Cadences of a run that is given only by its spec.
 const LOG_EVERY: u64 = 10;
 const CHECKPOINT_EVERY: u64 = 500;
 
 pub(crate) fn job(arguments: Train, folder: Option<&Path>) -> Result<Job> {
-    let (spec, score) = spec(&arguments, folder)?;
-    let out = out(&arguments, &spec);
+    let asked = asked(&arguments, folder)?;
+    let spec = &asked.spec;
+    let out = out(&arguments, spec);
     refuse_unasked_resumption(&out, arguments.resume)?;
-    let does = super::sweep::intention(&RunDir::new(&out), &spec, true)?;
+    let does = super::sweep::intention(&RunDir::new(&out), spec, true)?;
     let change =
         Change::said(format!("{}: {does}, to {} updates", out.display(), spec.gen_updates));
     let threads = arguments.machine.threads;
-    Ok(Job::that_changes([change], move || run(&arguments, &spec, score, &out)).on(threads))
+    Ok(Job::that_changes([change], move || run(&arguments, asked, &out)).on(threads))
 }
 
-fn run(arguments: &Train, spec: &RunSpec, score: Option<ScorePlan>, out: &Path) -> Result<Ended> {
+fn run(arguments: &Train, asked: Asked, out: &Path) -> Result<Ended> {
+    let Asked { spec, score, watch_held_out } = &asked;
     let device = device(&arguments.machine)?;
     let threads = rayon::current_num_threads();
-    let images = open(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))?;
+    let data_dir = Some(arguments.data.data_dir.as_path());
+    let images = open(spec.dataset, Split::Train, spec.side, data_dir)?;
+    let held_out = if *watch_held_out {
+        Some(Arc::new(load(spec.dataset, Split::HeldOut, spec.side, data_dir)?))
+    } else {
+        None
+    };
     let options = TrainOptions {
         threads,
         log_every: score.as_ref().map_or(LOG_EVERY, |s| s.log_every),
         checkpoint_every: score.as_ref().map_or(CHECKPOINT_EVERY, |s| s.checkpoint_every),
         sample_every: arguments.sample_every,
         source: crate::SOURCE,
-        held_out: None,
+        held_out,
     };
     let stop = signals::stop_flag()?;
-    println!(
+    say!(
         "{}: {} images of {}, {} updates, {threads} threads",
         out.display(),
         images.len(),
@@ -50,7 +60,7 @@ fn run(arguments: &Train, spec: &RunSpec, score: Option<ScorePlan>, out: &Path) 
     let progress = Meter::new("updates");
     let every = arguments.eval_every.or(score.as_ref().map(|s| s.eval_every)).unwrap_or(0);
     let evaluator =
-        if every > 0 { evaluator(spec, score, &arguments.data.data_dir)? } else { None };
+        if every > 0 { evaluator(spec, score.clone(), &arguments.data.data_dir)? } else { None };
     let outcome = train(out, spec, images.as_ref(), &device, &options, &stop, &mut |event| {
         let (p, trainer) = match event {
             Event::Warning(warning) => {
@@ -71,21 +81,21 @@ fn run(arguments: &Train, spec: &RunSpec, score: Option<ScorePlan>, out: &Path) 
     progress.finish();
     Ok(match outcome? {
         Outcome::Completed => {
-            println!(
+            say!(
                 "completed; samples in {}",
                 RunDir::new(out).sample_path(spec.gen_updates).display()
             );
             Ended::Well
         }
         Outcome::Diverged { gen_update, reason } => {
-            println!(
+            say!(
                 "diverged at update {gen_update}: {reason}; the state is in {}",
                 out.join("diverged.safetensors").display()
             );
             Ended::Diverged
         }
         Outcome::Interrupted { gen_updates } => {
-            println!(
+            say!(
                 "interrupted after {gen_updates} updates; a checkpoint is written, --resume continues"
             );
             Ended::Interrupted
@@ -142,14 +152,23 @@ fn refuse_unasked_resumption(out: &Path, resume: bool) -> Result<()> {
     Ok(())
 }
 
-/// The spec that the arguments name, and the experiment's cadences.
-fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<ScorePlan>)> {
-    let (mut spec, score) = if Path::new(&arguments.experiment)
+/// What is trained.
+struct Asked {
+    spec: RunSpec,
+    /// The experiment's cadences; `None` for a spec alone.
+    score: Option<ScorePlan>,
+    /// Whether D's loss on held-out images is watched.
+    watch_held_out: bool,
+}
+
+/// The spec that the arguments name, and what its experiment says of it.
+fn asked(arguments: &Train, folder: Option<&Path>) -> Result<Asked> {
+    let (mut spec, score, watch_held_out) = if Path::new(&arguments.experiment)
         .file_name()
         .is_some_and(|n| n == "spec.toml")
     {
         let run = PathBuf::from(&arguments.experiment);
-        (RunDir::new(run.parent().unwrap_or(Path::new("."))).spec()?, None)
+        (RunDir::new(run.parent().unwrap_or(Path::new("."))).spec()?, None, false)
     } else {
         let plan =
             experiments::find(&arguments.experiment, folder)?.drafts(&arguments.scale, None)?;
@@ -158,22 +177,29 @@ fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<Sco
                 && arguments.setting.as_ref().is_none_or(|x| s.is_in_setting(x))
                 && arguments.seed.is_none_or(|x| s.seed == x)
         };
-        let labels: BTreeSet<String> = plan.specs.iter().map(|s| s.label.clone()).collect();
+        let all = |of: fn(&RunSpec) -> String| plan.specs.iter().map(of).collect::<BTreeSet<_>>();
+        let labels = all(|s| s.label.clone());
+        let settings = all(|s| s.setting.clone());
+        let seeds = all(|s| s.seed.to_string());
         let mut found: Vec<RunSpec> = plan.specs.into_iter().filter(fits).collect();
         let scope = format!("of `{}` at scale `{}`", arguments.experiment, arguments.scale);
         match found.len() {
             1 => {}
             0 => {
+                let list =
+                    |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
                 bail!(
-                    "no run {scope} fits; methods: {}; `sngan plan` lists every run",
-                    labels.into_iter().collect::<Vec<_>>().join(", ")
+                    "no run {scope} fits; methods: {}; settings: {}; seeds: {}, another by --set seed=N; `sngan plan` lists every run",
+                    list(labels),
+                    list(settings),
+                    list(seeds)
                 )
             }
             n => bail!(
                 "{n} runs {scope} fit; narrow it with --method, --setting and --seed, or use `sngan sweep`"
             ),
         }
-        (found.remove(0), Some(plan.score))
+        (found.remove(0), Some(plan.score), plan.watch_held_out)
     };
     for change in &arguments.set {
         let (key, value) = change
@@ -183,5 +209,5 @@ fn spec(arguments: &Train, folder: Option<&Path>) -> Result<(RunSpec, Option<Sco
     }
     spec.settle()?;
     spec.validate()?;
-    Ok((spec, score))
+    Ok(Asked { spec, score, watch_held_out })
 }

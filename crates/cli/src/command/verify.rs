@@ -3,6 +3,7 @@
 use crate::Ended;
 use crate::args::Verify;
 use crate::progress::{Meter, Position};
+use crate::say::say;
 use anyhow::{Context, Result, bail};
 use sngan_data::pack::{self, Packed};
 use sngan_experiment::{RunDir, run_dir};
@@ -38,7 +39,7 @@ pub(crate) fn run(arguments: &Verify) -> Result<Ended> {
             format!("; {n} things that older versions put no checksum to (--details lists them)")
         }
     };
-    println!("{checked} checked, {damaged} damaged{older}");
+    say!("{checked} checked, {damaged} damaged{older}");
     Ok(if damaged == 0 { Ended::Well } else { Ended::WithFailures })
 }
 
@@ -85,7 +86,7 @@ impl Found {
         self.unchecked += verified.unchecked.len();
         if details {
             for what in &verified.unchecked {
-                println!("  {}: {what}", path.display());
+                say!("  {}: {what}", path.display());
             }
         }
     }
@@ -94,8 +95,8 @@ impl Found {
         self.checked += 1;
         self.damaged += usize::from(!faults.is_empty());
         let said = if faults.is_empty() { "whole" } else { "DAMAGED" };
-        println!("{said:<8} {what} {}", path.display());
-        faults.iter().for_each(|fault| println!("  {fault}"));
+        say!("{said:<8} {what} {}", path.display());
+        faults.iter().for_each(|fault| say!("  {fault}"));
     }
 }
 

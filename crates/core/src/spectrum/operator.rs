@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
+use sngan_tensor::decomposition;
 use sngan_tensor::rng::Streams;
 
 /// What lies beyond an image's border.
@@ -26,12 +27,16 @@ pub struct Geometry {
     pub boundary: Boundary,
 }
 
-/// Relative change of the estimate at which the iteration ends, and how many steps it may take.
+/// Residual ‖AᵀAx − θx‖ over θ at which the iteration ends, and how often AᵀA may be applied.
 const TOLERANCE: f64 = 1e-10;
-const STEPS: usize = 2_000;
+const APPLICATIONS: usize = 2_000;
+/// Vectors of a Krylov space, after which a new one is begun from the best vector in it.
+const SPACE: usize = 24;
 
-/// ‖A‖₂ of the convolution with `weight` `[O, I, k, k]`, by power iteration on AᵀA in f64 from a fixed start. The estimate grows towards the
-/// norm; where the two largest singular values nearly agree it ends a little below.
+/// ‖A‖₂ of the convolution with `weight` `[O, I, k, k]`, in f64: Lanczos' iteration on AᵀA from a fixed start, with full
+/// reorthogonalization, begun anew every 24 vectors (C. Lanczos, J. Res. NBS 45, 1950; restarts as in Y. Saad, Numerical Methods for Large
+/// Eigenvalue Problems, 6.4). To the square θ of what is found its residual is added, so that what is returned is not below the singular
+/// value that was found, however near the next one is.
 ///
 /// # Errors
 /// A weight that is not finite, or a geometry that leaves no output.
@@ -46,25 +51,61 @@ pub fn operator_norm(weight: &Tensor, geometry: &Geometry) -> Result<f64> {
         )));
     }
     let start = Streams::new(0).normal("operator_norm", 0, channels * height * width);
-    let mut x = unit(
-        &Tensor::from_vec(start, (1, channels, height, width), &Device::Cpu)?
-            .to_dtype(DType::F64)?,
-    )?
-    .1;
-    let mut sigma = 0.0;
-    for _ in 0..STEPS {
-        // ‖AᵀAx‖ of a unit x tends to σ².
-        let (square, next) = unit(&geometry.adjoint(&weight, &geometry.apply(&weight, &x)?)?)?;
-        if !square.is_finite() {
-            return Err(Error::Invalid("a weight is not finite".into()));
-        }
-        let before = std::mem::replace(&mut sigma, square.sqrt());
-        x = next;
-        if (sigma - before).abs() <= TOLERANCE * sigma {
+    let shape = (1, channels, height, width);
+    let start = Tensor::from_vec(start, shape, &Device::Cpu)?.to_dtype(DType::F64)?;
+    let mut best = Ritz { square: 0.0, residual: f64::INFINITY, vector: unit(&start)?.1 };
+    for _ in 0..APPLICATIONS / SPACE {
+        best = krylov(&weight, geometry, best.vector)?;
+        if best.residual <= TOLERANCE * best.square {
             break;
         }
     }
-    Ok(sigma)
+    Ok((best.square + best.residual).sqrt())
+}
+
+/// The best approximation in a Krylov space to the largest eigenpair of AᵀA.
+struct Ritz {
+    square: f64,
+    residual: f64,
+    vector: Tensor,
+}
+
+/// The Krylov space of AᵀA from the unit vector `start`.
+fn krylov(weight: &Tensor, geometry: &Geometry, start: Tensor) -> Result<Ritz> {
+    let mut basis = vec![start];
+    let mut diagonal = Vec::new();
+    let mut beside = Vec::new();
+    let last = loop {
+        let x = &basis[basis.len() - 1];
+        let mut next = geometry.adjoint(weight, &geometry.apply(weight, x)?)?;
+        let own = dot(&next, x)?;
+        if !own.is_finite() {
+            return Err(Error::Invalid("a weight is not finite".into()));
+        }
+        diagonal.push(own);
+        // Twice, since the first time leaves what rounding makes of large parts.
+        for v in basis.iter().chain(&basis) {
+            next = (&next - (v * dot(&next, v)?)?)?;
+        }
+        let (left, next) = unit(&next)?;
+        let largest = diagonal.iter().copied().fold(0.0, f64::max);
+        if basis.len() == SPACE || left <= f64::EPSILON * largest {
+            break left;
+        }
+        beside.push(left);
+        basis.push(next);
+    };
+    let (square, parts) = decomposition::largest_of_tridiagonal(&diagonal, &beside)?;
+    let mut vector = basis[0].zeros_like()?;
+    for (v, part) in basis.iter().zip(&parts) {
+        vector = (vector + (v * *part)?)?;
+    }
+    let residual = last * parts.last().copied().unwrap_or(0.0).abs();
+    Ok(Ritz { square: square.max(0.0), residual, vector: unit(&vector)?.1 })
+}
+
+fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
+    Ok((a * b)?.sum_all()?.to_scalar::<f64>()?)
 }
 
 /// ‖x‖₂, and x over it (or 0).
@@ -174,6 +215,19 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Two singular values that agree to 1e-6: a power iteration that stops when its estimate hardly changes ends short of both.
+    #[test]
+    fn nearly_equal_values_are_no_trap() {
+        let channels = |a: f64| {
+            let mut w = vec![0.0; 64];
+            (0..8).for_each(|i| w[9 * i] = a - 1e-6 * i as f64);
+            Tensor::from_vec(w, (8, 8, 1, 1), &Device::Cpu).unwrap()
+        };
+        let g = Geometry { input: [4, 4], stride: 1, padding: 0, boundary: Boundary::Zero };
+        let found = operator_norm(&channels(1.75), &g).unwrap();
+        assert!((found - 1.75).abs() < 1e-9, "{found}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub use scale::{Scale, ScorePlan, former_scale, todays_scale};
 
 use crate::method::{Method, Setting};
 use crate::spec::{CUSTOM, RunSpec};
-use crate::{Error, Result};
+use crate::{Error, Result, Slash, plain};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -58,6 +58,10 @@ impl Written {
         once("methods", self.methods.iter().map(|r| &r.label))?;
         once("settings", &self.settings)?;
         once("seeds", &self.seeds)?;
+        let named = |key, name: &str, slash| plain(key, name, slash).map_err(|e| e.to_string());
+        named("name", &self.name, Slash::Refused)?;
+        named("title", &self.title, Slash::Allowed)?;
+        self.scales.keys().try_for_each(|scale| named("scales", scale, Slash::Refused))?;
         let scale = |(name, scale): (String, scale::Written)| {
             let complete = scale.complete(&name)?;
             Ok((name, complete))

@@ -3,7 +3,7 @@
 use super::{LrDecay, RunSpec};
 use crate::arch::Conditioning;
 use crate::method::{Normalization, Regularizer};
-use crate::{Error, Result};
+use crate::{Error, Result, Slash, plain};
 
 // No run comes near these limits; sizes computed from larger values would overflow.
 const LARGEST_BATCH: usize = 1 << 20;
@@ -23,6 +23,8 @@ impl RunSpec {
         if self.label.is_empty() || self.setting.is_empty() {
             return Err(Error::invalid("label", "and `setting` must not be empty"));
         }
+        plain("label", &self.label, Slash::Allowed)?;
+        plain("setting", &self.setting, Slash::Refused)?;
         self.layers()?;
         self.validate_width()
     }

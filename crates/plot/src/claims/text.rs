@@ -109,7 +109,7 @@ pub(crate) fn notes(answers: &Answers) -> Vec<String> {
 
 /// One row of the table.
 fn row(text: &mut String, cells: [&str; 8]) {
-    let cells = cells.map(|c| c.replace('|', "\\|"));
+    let cells = cells.map(|c| crate::table::marked(c));
     let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 

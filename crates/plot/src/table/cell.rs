@@ -130,13 +130,13 @@ impl Grid {
 
     /// As Markdown, with its caption above.
     pub(crate) fn markdown(&self) -> String {
-        let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+        let cell = |text: &str| marked(text);
         let bold = |c: &Cell| if c.best { format!("**{}**", cell(&c.text)) } else { cell(&c.text) };
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let mut text = if self.caption.is_empty() {
             String::new()
         } else {
-            format!("**{}**\n\n", self.caption)
+            format!("**{}**\n\n", marked(&self.caption))
         };
         text += &line(self.header.iter().map(|h| cell(h)).collect());
         text += &format!("|{}\n", "---|".repeat(self.header.len()));
@@ -162,13 +162,21 @@ impl Grid {
     }
 }
 
-/// A cell in CSV: quoted if it holds a comma, quote or line break.
+/// A text in CSV: quoted if it holds a comma, quote or line break, and behind an apostrophe if a
+/// spreadsheet would take it for a formula.
 pub(crate) fn quoted(name: &str) -> String {
-    if name.contains([',', '"', '\n']) {
+    let formula = name.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let name = if formula { format!("'{name}") } else { name.to_string() };
+    if name.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", name.replace('"', "\"\""))
     } else {
-        name.to_string()
+        name
     }
+}
+
+/// A text in Markdown, where it is a cell or a caption: no line break, no end of a cell, no HTML.
+pub(crate) fn marked(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
 }
 
 /// Lines as a Markdown list.
@@ -189,6 +197,13 @@ pub(crate) fn write(folder: &Path, stem: &str, markdown: &str, csv: &str) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_from_a_file_stays_a_text() {
+        assert_eq!(quoted("=HYPERLINK(1,2)"), "\"'=HYPERLINK(1,2)\"");
+        assert_eq!((quoted("-1"), quoted("SN")), ("'-1".into(), "SN".into()));
+        assert_eq!(marked("<b>|\nx"), "&lt;b>\\| x");
+    }
 
     #[test]
     fn cells_keep_their_bars_and_commas() {

@@ -7,7 +7,7 @@ mod table1;
 mod table2;
 mod variants;
 
-pub(crate) use cell::{Cell, Grid};
+pub(crate) use cell::{Cell, Grid, marked};
 
 use crate::artefact::{Artefact, Source, Whose};
 use crate::{Result, ScoredSweep};

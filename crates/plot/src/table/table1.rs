@@ -263,7 +263,7 @@ fn csv_text(c: &ScoredSweep) -> String {
             s.n_dis.to_string(),
             s.gen_updates.to_string(),
             status(run),
-            is.map_or_else(String::new, |s| s.protocol.backbone.clone()),
+            is.map_or_else(String::new, |s| quoted(&s.protocol.backbone)),
             count(|s| s.protocol.n_samples),
             count(|s| s.protocol.n_splits),
             run.score(Metric::Fid)
