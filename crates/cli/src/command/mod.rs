@@ -54,7 +54,21 @@ pub(crate) fn run(arguments: Arguments) -> Result<Ended> {
         | Command::Export { .. }
         | Command::Import { .. } => 0,
         // A sweep has a pool for each run; the others compute nothing.
-        _ => return dispatch(arguments),
+        Command::Plan(_)
+        | Command::Sweep(_)
+        | Command::Status { .. }
+        | Command::Figures { .. }
+        | Command::Figure(_)
+        | Command::Table(_)
+        | Command::Claims { .. }
+        | Command::Report { .. }
+        | Command::Collect { .. }
+        | Command::Unpack { .. }
+        | Command::Spectra { .. }
+        | Command::Sigma { .. }
+        | Command::Model(_)
+        | Command::Data(Data::List | Data::Fetch(_) | Data::Verify(_))
+        | Command::Completions { .. } => return dispatch(arguments),
     };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads(asked))
