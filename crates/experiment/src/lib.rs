@@ -16,6 +16,7 @@
 pub mod arch;
 pub mod atomic;
 pub mod benchmark;
+mod dataset;
 mod error;
 mod file;
 mod lock;
@@ -25,7 +26,10 @@ pub mod protocol;
 pub mod records;
 pub mod run_dir;
 mod spec;
+#[cfg(test)]
+mod variants;
 
+pub use dataset::Dataset;
 pub use error::{Error, Result};
 pub use file::{
     ExperimentFile, MethodRow, Paper, Plan, Scale, ScorePlan, built_in, built_in_names,
@@ -35,6 +39,6 @@ pub use lock::{FolderLock, one_at_a_time};
 pub use protocol::ProtocolName;
 pub use run_dir::RunDir;
 pub use spec::{
-    AdamEpsilon, CUSTOM, ClipCorrection, ClipScope, Dataset, Latent, LayerCorrection, LrDecay,
-    Names, Pixels, PowerIteration, RunSpec, WidthCorrection,
+    AdamEpsilon, CUSTOM, ClipCorrection, ClipScope, Latent, LayerCorrection, LrDecay, Names,
+    Pixels, PowerIteration, RunSpec, WidthCorrection,
 };

@@ -6,7 +6,7 @@ use crate::canvas::{
 };
 use crate::frame::{Axis, Frame, Scale};
 pub(crate) use crate::series::{Point, Series, Stroke};
-use crate::{Rendered, Result};
+use crate::{Rendered, Result, method};
 use plotters::style::RGBColor;
 use sngan_experiment::method::Method;
 use std::collections::BTreeSet;
@@ -145,7 +145,7 @@ impl Chart {
         let mut named: Vec<(&str, Option<usize>)> = Vec::new();
         for series in self.panels.iter().flat_map(|p| &p.series).filter(|s| !s.is_empty()) {
             if named.iter().all(|(name, _)| *name != series.name) {
-                named.push((&series.name, series.method.map(of_method)));
+                named.push((&series.name, series.method.map(method::hue)));
             }
         }
         let distinct: BTreeSet<usize> = named.iter().filter_map(|(_, method)| *method).collect();
@@ -159,22 +159,7 @@ impl Chart {
 
 /// The color of a method.
 pub(crate) fn method_color(method: Method) -> RGBColor {
-    color(of_method(method))
-}
-
-/// The index of a method's color in the palette. Methods that are often drawn together are far
-/// apart, and SN has the first.
-fn of_method(method: Method) -> usize {
-    match method {
-        Method::Sn => 0,
-        Method::WeightClipping => 1,
-        Method::WeightNorm => 2,
-        Method::WganGp => 3,
-        Method::BatchNorm | Method::Vanilla | Method::Custom => 4,
-        Method::LayerNorm => 5,
-        Method::Orthonormal => 6,
-        Method::GanGp | Method::FrobeniusNorm => 7,
-    }
+    color(method::hue(method))
 }
 
 /// Color of the entry with this number.
