@@ -74,6 +74,26 @@ pub enum Latent {
     Uniform,
 }
 
+/// Keys that were added later, each with the value that older versions implied, as JSON. A spec
+/// without the key is read with that value, and a key with that value does not enter the identity,
+/// so runs of any age keep their names.
+const ADDED: [(&str, &str); 14] = [
+    ("conditioning", "\"none\""),
+    ("n_classes", "0"),
+    ("ac_dis_weight", "1.0"),
+    ("ac_gen_weight", "0.1"),
+    ("dis_width_factor", "1.0"),
+    ("last_conv_factor", "1.0"),
+    ("latent", "\"normal\""),
+    ("lr_decay", "\"constant\""),
+    ("lr_decay_start", "0"),
+    ("gen_ema", "0.0"),
+    ("dis_micro_batch", "0"),
+    ("gen_micro_batch", "0"),
+    ("width_correction", "\"none\""),
+    ("clip_correction", "\"none\""),
+];
+
 /// Everything that decides a run's bits. Device, threads and logging cadence are in the provenance
 /// instead.
 ///
