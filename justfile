@@ -1,6 +1,12 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
 sngan := "cargo run --quiet --release --package sngan-cli --"
+# Every table and figure; the tables made from the code alone are the same at every scale.
+scored_tables := "table1 table2 table7 table8"
+code_tables := "table3 table4 table5 table6"
+tables := scored_tables + " " + code_tables
+figures := "fig1 fig2 fig3 fig4 fig5 fig6 fig7 fig8 fig9 fig11 fig12 fig13 fig14 fig15 ranks stable-rank training"
+timed_figures := "fig10"
 
 # List the recipes
 default:
@@ -23,8 +29,8 @@ demo:
 # Draw every table and figure of the paper from the committed records into runs/drawn; one without records says which commands make them
 figures records="results" scale="quick":
     cargo build --release --package sngan-cli
-    for id in table{1..8}; do {{ sngan }} table "$id" --records {{ records }} --scale {{ scale }} --compare || true; done
-    for id in fig{1..15} ranks stable-rank training; do {{ sngan }} figure "$id" --records {{ records }} --scale {{ scale }} --compare || true; done
+    for id in {{ tables }}; do {{ sngan }} table "$id" --records {{ records }} --scale {{ scale }} --compare || true; done
+    for id in {{ figures }} {{ timed_figures }}; do {{ sngan }} figure "$id" --records {{ records }} --scale {{ scale }} --compare || true; done
 
 # Put a sweep's claims, figures and scores on one page, OUT/report.html
 report out="runs/table1-quick":
@@ -60,9 +66,9 @@ smoke-all:
     cargo build --release --package sngan-cli
     for file in experiments/*.toml; do name=$(basename "$file" .toml); case "$name" in settings|scales|claims|demo|spectral-stability) ;; *) {{ sngan }} sweep "$name" --scale smoke ;; esac; done
     {{ sngan }} bench figure10 --width-divisor 16 --sizes 16,24 --batch 8 --rounds 1 --repeat 1 --out runs/figure10-smoke
-    for id in table{1..8}; do {{ sngan }} table "$id" --scale smoke --compare --out runs/drawn-smoke; done
-    for id in fig{1..9} fig{11..15} ranks stable-rank training; do {{ sngan }} figure "$id" --scale smoke --compare --out runs/drawn-smoke; done
-    {{ sngan }} figure fig10 --from runs/figure10-smoke --compare --out runs/drawn-smoke
+    for id in {{ tables }}; do {{ sngan }} table "$id" --scale smoke --compare --out runs/drawn-smoke; done
+    for id in {{ figures }}; do {{ sngan }} figure "$id" --scale smoke --compare --out runs/drawn-smoke; done
+    for id in {{ timed_figures }}; do {{ sngan }} figure "$id" --from runs/figure10-smoke --compare --out runs/drawn-smoke; done
 
 # Kill a sweep at 20 random moments; its records and checkpoints must end in the bits of an undisturbed one
 kill-sweep kills="20" seed="0":
@@ -175,8 +181,8 @@ publish-drawings out="results":
     for scale in quick narrow; do
         rm -rf "$out/tables-$scale" && mkdir -p "$out/tables-$scale"
         # Those that are made from the code alone stand once.
-        ids=(table{1..8}) && [ $scale = quick ] || ids=(table{1,2,7,8})
-        for id in "${ids[@]}"; do $sngan table "$id" --records results --scale $scale --compare --out "$drawn/$scale" > /dev/null 2>&1 || true; done
+        ids="{{ tables }}" && [ $scale = quick ] || ids="{{ scored_tables }}"
+        for id in $ids; do $sngan table "$id" --records results --scale $scale --compare --out "$drawn/$scale" > /dev/null 2>&1 || true; done
         mv "$drawn/$scale"/*.md "$out/tables-$scale/"
         folders=(results/*-$scale/plan.json) && folders=("${folders[@]%/plan.json}")
         if [ $scale = quick ]; then folders+=(results/figure10); fi
@@ -184,7 +190,7 @@ publish-drawings out="results":
     done
     # One picture an artefact, of the widest networks that have records for it.
     rm -rf "$out/figures" && mkdir -p "$out/figures"
-    for id in fig{1..15} ranks stable-rank training; do
+    for id in {{ figures }} {{ timed_figures }}; do
         for scale in narrow quick; do
             $sngan figure "$id" --records results --scale $scale --compare --out "$drawn/figures-$scale" > /dev/null 2>&1 || continue
             picture="$drawn/figures-$scale/$id.png"

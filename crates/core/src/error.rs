@@ -46,10 +46,7 @@ pub enum Error {
 impl From<Error> for candle_core::Error {
     /// For what implements Candle's traits, whose errors are Candle's.
     fn from(error: Error) -> candle_core::Error {
-        match error {
-            Error::Candle(error) => error,
-            other => candle_core::Error::wrap(other),
-        }
+        if let Error::Candle(error) = error { error } else { candle_core::Error::wrap(error) }
     }
 }
 

@@ -21,7 +21,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use sngan_experiment::arch::Z_DIM;
-use sngan_experiment::method::Normalization;
+use sngan_experiment::method::ActsOn;
 use sngan_experiment::records::{FORMAT_VERSION, Provenance, Record, Status};
 use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic};
 use sngan_tensor::rng::Streams;
@@ -121,16 +121,16 @@ pub fn import(file: &Path, out: &Path) -> Result<Exchange> {
 
 /// Whether D's forward pass uses another weight than the stored one.
 fn has_raw_weights(spec: &RunSpec) -> bool {
-    matches!(
-        spec.normalization,
-        Normalization::Spectral | Normalization::Weight | Normalization::Frobenius
-    )
+    match spec.normalization.acts_on() {
+        ActsOn::Weights => true,
+        ActsOn::Nothing | ActsOn::Maps => false,
+    }
 }
 
 /// PyTorch's module for the normalization after D's layer: `bn<i>` or `ln<i>` after `conv<i>`, `<layer>.bn` or `<layer>.ln` in a block.
 fn output_norm(spec: &RunSpec, layer: &str) -> String {
-    let kind = if spec.normalization == Normalization::Layer { "ln" } else { "bn" };
-    if layer.starts_with("conv") { layer.replace("conv", kind) } else { format!("{layer}.{kind}") }
+    let kind = spec.normalization.label().unwrap_or_default().to_lowercase();
+    if layer.starts_with("conv") { layer.replace("conv", &kind) } else { format!("{layer}.{kind}") }
 }
 
 /// PyTorch's module for the batch normalization after G's layer.

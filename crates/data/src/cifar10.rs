@@ -55,8 +55,20 @@ pub(crate) fn load(data_dir: &Path, split: Split) -> Result<Images> {
         jpeg_copy = jpeg_copy && is(&bytes, sum);
     }
     let set = if jpeg_copy { "cifar10-jpeg-copy" } else { "cifar10" };
-    let part = if split == Split::Train { "train" } else { "test" };
+    let part = match split {
+        Split::Train => "train",
+        Split::Reference | Split::HeldOut => "test",
+    };
     images(&format!("{set}:{part}"), pixels, labels)
+}
+
+/// A line about the training and the test images, for `sngan data verify`.
+pub(crate) fn check(data_dir: &Path) -> Result<Vec<String>> {
+    let line = |split| {
+        let images = load(data_dir, split)?;
+        Ok(format!("{}: {} well-formed images", images.name, images.len()))
+    };
+    [Split::Train, Split::Reference].into_iter().map(line).collect()
 }
 
 /// Whether `bytes` have the SHA-256 `sum`, in hex.

@@ -1,7 +1,7 @@
 //! Downloads: an interrupted one resumes, and nothing unverified gets its final name.
 
-use crate::sources::{Checksum, Reader, Remote, Source, source};
-use crate::{Error, Result, archive, cifar10, idx, stl10};
+use crate::sources::{Checksum, Remote, Source, source};
+use crate::{Error, Result, archive};
 use md5::Md5;
 use sha2::{Digest, Sha256};
 use sngan_experiment::{atomic, one_at_a_time};
@@ -97,7 +97,7 @@ pub fn verify(name: &str, data_dir: &Path) -> Result<Vec<String>> {
             }
         } else if let Some(unpack) = &source.unpack {
             // Files prepared by hand can still be read; only their origin is unknown.
-            report.extend(well_formed(source, data_dir)?);
+            report.extend(without_archive(source, data_dir)?);
             let folder = data_dir.join(unpack.folder);
             report.push(format!(
                 "{} is absent: the origin of {} is not checked",
@@ -115,33 +115,18 @@ pub fn verify(name: &str, data_dir: &Path) -> Result<Vec<String>> {
             });
         }
     }
-    if source.reader == Reader::Idx {
-        let folder = data_dir.join(source.folder);
-        for (images, labels) in [(0, 1), (2, 3)] {
-            let set = idx::load_idx(
-                &folder.join(source.files[images].name),
-                &folder.join(source.files[labels].name),
-            )?;
-            report.push(format!("{}: {} well-formed images", set.name, set.len()));
-        }
+    // An archive's files were compared with it; those that come one by one are read.
+    if let (None, Some(well_formed)) = (&source.unpack, source.well_formed) {
+        report.extend(well_formed(data_dir)?);
     }
     Ok(report)
 }
 
 /// What can be checked of unpacked files without their archive.
-fn well_formed(source: &Source, data_dir: &Path) -> Result<Vec<String>> {
-    match source.reader {
-        Reader::Stl10 => stl10::check(data_dir),
-        Reader::Cifar10 => {
-            let line = |split| {
-                cifar10::load(data_dir, split)
-                    .map(|images| format!("{}: {} well-formed images", images.name, images.len()))
-            };
-            [crate::Split::Train, crate::Split::Reference].into_iter().map(line).collect()
-        }
-        Reader::Idx | Reader::Weights => {
-            Ok(vec![format!("{}: its archive is needed to check it", source.name)])
-        }
+fn without_archive(source: &Source, data_dir: &Path) -> Result<Vec<String>> {
+    match source.well_formed {
+        Some(well_formed) => well_formed(data_dir),
+        None => Ok(vec![format!("{}: its archive is needed to check it", source.name)]),
     }
 }
 

@@ -71,15 +71,7 @@ fn made_up(body: &[u8], unpack: Option<Unpack>) -> Source {
         checksums,
         mirrors: &[],
     }]));
-    Source {
-        name: "made-up",
-        about: "",
-        base: "",
-        folder: "",
-        files,
-        unpack,
-        reader: Reader::Cifar10,
-    }
+    Source { name: "made-up", about: "", base: "", folder: "", files, unpack, well_formed: None }
 }
 
 fn body() -> Vec<u8> {
@@ -232,7 +224,7 @@ fn a_mirror_serves_where_the_first_address_has_nothing() {
         folder: "",
         files,
         unpack: None,
-        reader: Reader::Weights,
+        well_formed: None,
     };
     fetch_source(&source, "http://127.0.0.1:9/", folder.path(), &mut |_, _| {}).unwrap();
     assert_eq!(fs::read(folder.path().join("f.pth")).unwrap(), body());

@@ -36,6 +36,17 @@ pub fn load_idx(images: &Path, labels: &Path) -> Result<Images> {
     parse_pair(&name, (images, &read(images)?), (labels, &read(labels)?))
 }
 
+/// A line about the training and the test images of Fashion-MNIST, for `sngan data verify`.
+pub(crate) fn check_fashion_mnist(data_dir: &Path) -> Result<Vec<String>> {
+    let folder = data_dir.join("fashion-mnist");
+    let line = |part: &str| {
+        let file = |kind: &str| folder.join(format!("{part}-{kind}-ubyte.gz"));
+        let images = load_idx(&file("images-idx3"), &file("labels-idx1"))?;
+        Ok(format!("{}: {} well-formed images", images.name, images.len()))
+    };
+    ["train", "t10k"].into_iter().map(line).collect()
+}
+
 /// [`load_idx`] on bytes; the paths are for messages.
 pub(crate) fn parse_pair(
     name: &str,

@@ -1,6 +1,7 @@
 //! What can be fetched: official addresses, sizes and checksums.
 
-use crate::{Error, Result, cifar10, stl10};
+use crate::{Error, Result, cifar10, idx, stl10};
+use std::path::Path;
 
 /// A checksum, in lower-case hex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,9 @@ pub struct Unpack {
     pub limit: u64,
 }
 
+/// Reads the files below a data folder; returns a line about each part, or an error about one that is not whole.
+pub type WellFormed = fn(&Path) -> Result<Vec<String>>;
+
 /// A data set that can be fetched.
 #[derive(Debug, Clone, Copy)]
 pub struct Source {
@@ -62,21 +66,9 @@ pub struct Source {
     pub files: &'static [Remote],
     /// Archives are unpacked.
     pub unpack: Option<Unpack>,
-    /// The reader of the files, which can check that they are whole.
-    pub reader: Reader,
-}
-
-/// The readers of a source's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
-    /// CIFAR-10's binary batches.
-    Cifar10,
-    /// STL-10's binary files.
-    Stl10,
-    /// IDX files of images and labels.
-    Idx,
-    /// A network's weights.
-    Weights,
+    /// What its reader says of the files below a data folder, a line each: that they are whole.
+    /// Without it nothing but their checksums can be checked.
+    pub well_formed: Option<WellFormed>,
 }
 
 /// Every data set that can be fetched.
@@ -87,7 +79,7 @@ pub fn sources() -> &'static [Source] {
 const SOURCES: &[Source] = &[
     Source {
         name: "cifar10",
-        reader: Reader::Cifar10,
+        well_formed: Some(cifar10::check),
         about: "CIFAR-10, binary version: 60,000 32x32 images in 10 classes (Krizhevsky 2009)",
         base: "https://www.cs.toronto.edu/~kriz/",
         folder: "",
@@ -114,7 +106,7 @@ const SOURCES: &[Source] = &[
     },
     Source {
         name: "stl10",
-        reader: Reader::Stl10,
+        well_formed: Some(stl10::check),
         about: "STL-10, binary version: 100,000 unlabeled and 13,000 labeled 96x96 images (Coates et al. 2011); 2.6 GB, 3.1 GB unpacked",
         base: "http://ai.stanford.edu/~acoates/stl10/",
         folder: "",
@@ -132,7 +124,7 @@ const SOURCES: &[Source] = &[
     },
     Source {
         name: "fashion-mnist",
-        reader: Reader::Idx,
+        well_formed: Some(idx::check_fashion_mnist),
         about: "Fashion-MNIST: 70,000 grey 28x28 images in 10 classes (Zalando, MIT license); needed only to train a scorer",
         base: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         folder: "fashion-mnist",
@@ -179,7 +171,7 @@ const SOURCES: &[Source] = &[
     },
     Source {
         name: "inception",
-        reader: Reader::Weights,
+        well_formed: None,
         about: "weights of Inception-v3 of 2015-12-05 (TensorFlow's graph, Apache License 2.0), as pytorch-fid converted them; 96 MB",
         base: "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/",
         folder: "inception",

@@ -1,10 +1,11 @@
 //! Scores within classes: their mean over the classes, and the standard deviation (ddof 0) over them.
 
 use crate::collect::{BlockProgress, Pass, Wanted};
-use crate::fid::frechet_distance;
+use crate::metric::fid::frechet_distance;
+use crate::metric::ms_ssim as similarity;
 use crate::moments::Few;
 use crate::samples::{BLOCK, Samples};
-use crate::{Error, Result, ms_ssim as similarity};
+use crate::{Error, Result};
 use rayon::prelude::*;
 use sngan_experiment::ProtocolName;
 use sngan_tensor::rng::Streams;

@@ -2,7 +2,7 @@
 
 use crate::backbone::{Backbone, BackboneFeatures};
 use crate::cache::FeatureCache;
-use crate::inception_score::ScoreSum;
+use crate::metric::inception_score::ScoreSum;
 use crate::moments::{Few, Moments, MomentsSum};
 use crate::samples::{BLOCK, Samples};
 use crate::{Error, Result, Rows};
@@ -21,24 +21,6 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// What the protocols `names`, except those within classes, need of generated images.
-    pub(crate) fn of(names: &[ProtocolName]) -> Wanted {
-        let mut wanted = Wanted::default();
-        for name in names {
-            match *name {
-                ProtocolName::Is { .. } => drop(wanted.scores.insert(*name)),
-                ProtocolName::Fid { samples, .. } => drop(wanted.moments.insert(samples)),
-                ProtocolName::Kid { samples, .. }
-                | ProtocolName::Precision { samples, .. }
-                | ProtocolName::Recall { samples, .. } => {
-                    wanted.rows.insert(samples);
-                }
-                ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. } => {}
-            }
-        }
-        wanted
-    }
-
     /// Images of the whole pass.
     pub(crate) fn total(&self) -> usize {
         let scores = self.scores.iter().map(|name| name.samples());

@@ -2,15 +2,12 @@
 
 use crate::cache::FeatureCache;
 use crate::collect::{BlockProgress, Collected, Pass, Wanted};
-use crate::fid::frechet_distance;
-use crate::kid::kernel_distance;
 use crate::moments::Few;
-use crate::precision_recall::coverage;
 use crate::real::{
     Real, chosen, collect_real, read_statistics, reference_of, reference_of_statistics,
 };
 use crate::samples::{Samples, SourceSamples};
-use crate::{Backbone, Error, Result, classes, ms_ssim};
+use crate::{Backbone, Error, Result};
 use sngan_data::ImageSource;
 use sngan_experiment::protocol::Against;
 use sngan_experiment::records::{Protocol, Record, Reference, ScoreRecord, finite};
@@ -45,23 +42,23 @@ impl Default for EvaluatorOptions {
 /// thread.
 #[derive(Debug)]
 pub struct Evaluator {
-    backbone: Backbone,
+    pub(crate) backbone: Backbone,
     names: Vec<ProtocolName>,
-    side: usize,
+    pub(crate) side: usize,
     references: Vec<Gathered>,
     options: EvaluatorOptions,
 }
 
 /// A real side, ready to be compared with.
 #[derive(Debug)]
-struct Gathered {
-    against: Against,
-    record: Reference,
-    collected: Collected,
+pub(crate) struct Gathered {
+    pub(crate) against: Against,
+    pub(crate) record: Reference,
+    pub(crate) collected: Collected,
     /// Present if scores use each class separately.
-    source: Option<Box<dyn ImageSource>>,
+    pub(crate) source: Option<Box<dyn ImageSource>>,
     /// Whether a class has no more images than there are features.
-    rank_deficient: bool,
+    pub(crate) rank_deficient: bool,
 }
 
 impl Evaluator {
@@ -113,28 +110,10 @@ impl Evaluator {
                 ),
             ));
         }
-        match name {
-            ProtocolName::Fid { samples, .. } => {
-                self.pass().check_enough(samples, || format!("`{name}`"))
-            }
-            ProtocolName::MsSsim { .. } if self.side < ms_ssim::LEAST_SIDE => {
-                let reason = format!(
-                    "needs images of side {} at least; these have {}",
-                    ms_ssim::LEAST_SIDE,
-                    self.side
-                );
-                Err(Error::input("ms-ssim", reason))
-            }
-            ProtocolName::Is { .. }
-            | ProtocolName::Kid { .. }
-            | ProtocolName::Precision { .. }
-            | ProtocolName::Recall { .. }
-            | ProtocolName::MsSsim { .. }
-            | ProtocolName::IntraFid { .. } => Ok(()),
-        }
+        self.check_metric(name)
     }
 
-    fn pass(&self) -> Pass<'_> {
+    pub(crate) fn pass(&self) -> Pass<'_> {
         Pass { backbone: &self.backbone, cache: self.options.cache.as_ref(), few: self.options.few }
     }
 
@@ -193,7 +172,7 @@ impl Evaluator {
         Ok(Gathered { against, record, collected, source: keep.then_some(source), rank_deficient })
     }
 
-    fn reference(&self, name: ProtocolName) -> Result<&Gathered> {
+    pub(crate) fn reference(&self, name: ProtocolName) -> Result<&Gathered> {
         let found = self.references.iter().find(|r| Some(r.against) == name.against());
         found.ok_or_else(|| {
             Error::input("protocol", format!("`{name}` is none that this evaluator was made for"))
@@ -212,34 +191,13 @@ impl Evaluator {
             reference: self.reference(name).ok().map(|r| r.record.clone()),
             resize: network.resize(self.side),
             bytes: bytes.into(),
-            stamps: self.stamps(name),
+            stamps: self.stamp(name).map(String::from).into_iter().collect(),
         }
     }
 
     /// The network of a protocol; MS-SSIM uses pixels.
     fn network(&self, name: ProtocolName) -> Option<&Backbone> {
         (!name.of_pixels()).then_some(&self.backbone)
-    }
-
-    /// What distinguishes a score from others of its protocol.
-    fn stamps(&self, name: ProtocolName) -> Vec<String> {
-        let dim = self.backbone.pool_dim();
-        let few = |n: usize| n > 0 && n <= dim;
-        let stamp = match name {
-            ProtocolName::Is { .. } => self.backbone.logit_stamp(),
-            // Statistics' number of images is only in their own record.
-            ProtocolName::Fid { samples, .. } => (few(samples)
-                || self.reference(name).is_ok_and(|r| few(r.record.n)))
-            .then_some("few-samples"),
-            ProtocolName::MsSsim { .. } => ms_ssim::shrinks(self.side).then_some("window-shrunk"),
-            ProtocolName::IntraFid { .. } => {
-                self.reference(name).is_ok_and(|r| r.rank_deficient).then_some("rank-deficient")
-            }
-            ProtocolName::Kid { .. }
-            | ProtocolName::Precision { .. }
-            | ProtocolName::Recall { .. } => None,
-        };
-        stamp.map(String::from).into_iter().collect()
     }
 
     /// Scores `samples` by the protocols `names`, which are among those the evaluator was made for, after `gen_updates` generator updates.
@@ -266,10 +224,7 @@ impl Evaluator {
         let collected = self.pass().collect(samples, None, &Wanted::of(names), progress)?;
         let mut records = Vec::new();
         for name in names {
-            let (value, std) = match name.within_classes() {
-                true => self.score_within_classes(*name, samples, progress)?,
-                false => self.score_collected(*name, &collected)?,
-            };
+            let (value, std) = self.value(*name, samples, &collected, progress)?;
             records.push(ScoreRecord {
                 version: ScoreRecord::VERSION,
                 gen_updates,
@@ -280,76 +235,6 @@ impl Evaluator {
             });
         }
         Ok(records)
-    }
-
-    /// A score's value and standard deviation.
-    fn score_collected(
-        &self,
-        name: ProtocolName,
-        generated: &Collected,
-    ) -> Result<(f64, Option<f64>)> {
-        let real = || self.reference(name).map(|r| &r.collected);
-        match name {
-            ProtocolName::Is { .. } => {
-                let score = generated.score(name)?.finish()?;
-                Ok((score.mean, Some(score.std)))
-            }
-            ProtocolName::Fid { samples, against } => Ok((
-                frechet_distance(generated.moments(samples)?, real()?.moments(against.n)?)?,
-                None,
-            )),
-            ProtocolName::Kid { samples, against, subsets, size } => {
-                let distance = kernel_distance(
-                    generated.rows(samples)?,
-                    real()?.rows(against.n)?,
-                    subsets,
-                    size,
-                )?;
-                Ok((distance.mean, distance.std))
-            }
-            ProtocolName::Precision { samples, against, k } => {
-                Ok((coverage(real()?.rows(against.n)?, generated.rows(samples)?, k)?, None))
-            }
-            ProtocolName::Recall { samples, against, k } => {
-                Ok((coverage(generated.rows(samples)?, real()?.rows(against.n)?, k)?, None))
-            }
-            ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. } => {
-                Err(Error::input("protocol", format!("`{name}` is taken within classes")))
-            }
-        }
-    }
-
-    /// The mean over classes and the standard deviation over them.
-    fn score_within_classes(
-        &self,
-        name: ProtocolName,
-        samples: &mut dyn Samples,
-        progress: &BlockProgress<'_>,
-    ) -> Result<(f64, Option<f64>)> {
-        let per_class = classes::per_class(name, samples)?;
-        match name {
-            ProtocolName::MsSsim { pairs, .. } => {
-                classes::ms_ssim(samples, per_class, pairs, progress)
-            }
-            ProtocolName::Is { .. }
-            | ProtocolName::Fid { .. }
-            | ProtocolName::Kid { .. }
-            | ProtocolName::Precision { .. }
-            | ProtocolName::Recall { .. }
-            | ProtocolName::IntraFid { .. } => {
-                let reference = self.reference(name)?;
-                let source = reference.source.as_deref().ok_or_else(|| {
-                    Error::input("protocol", format!("`{name}` needs real images"))
-                })?;
-                classes::intra_fid(
-                    &self.pass(),
-                    samples,
-                    per_class,
-                    &mut chosen(source, reference.record.n),
-                    progress,
-                )
-            }
-        }
     }
 
     /// The real data's own scores: images of `train`, after a seeded shuffle, scored as if

@@ -106,7 +106,7 @@ fn numbers(dtype: &DType) -> Result<Numbers, String> {
             (TypeChar::Float, 8) => Ok(Numbers::F64),
             _ => Err(t.to_string()),
         },
-        other => Err(other.descr()),
+        DType::Array(..) | DType::Record(_) => Err(dtype.descr()),
     };
     found.map_err(|found| wrong_numbers(&found))
 }

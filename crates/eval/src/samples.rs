@@ -4,7 +4,6 @@ use crate::Result;
 use rayon::prelude::*;
 use sngan_data::ImageSource;
 use sngan_experiment::ProtocolName;
-use sngan_experiment::protocol::Sets;
 use sngan_tensor::rng::Streams;
 
 /// Byte images `[3, side, side]` in a fixed order.
@@ -81,11 +80,7 @@ impl<'a> SourceSamples<'a> {
         bytes: &'static str,
         names: &[ProtocolName],
     ) -> SourceSamples<'a> {
-        let whole = |name: &ProtocolName| {
-            let parts = name.within_classes()
-                || matches!(name, ProtocolName::Is { sets: Sets::Independent(_), .. });
-            name.samples() == source.len() && !parts
-        };
+        let whole = |name: &ProtocolName| name.samples() == source.len() && !name.uses_parts();
         if names.iter().all(whole) {
             SourceSamples::all(source, bytes)
         } else {

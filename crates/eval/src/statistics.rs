@@ -52,14 +52,15 @@ fn parse(bytes: &[u8]) -> std::result::Result<Moments, String> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(zipped)?;
     let mut array = |name: &str| {
         let names: Vec<String> = archive.file_names().flatten().map(String::from).collect();
-        let mut file = archive.by_name(&format!("{name}.npy")).map_err(|e| match e {
-            zip::result::ZipError::FileNotFound => {
+        let mut file = archive.by_name(&format!("{name}.npy")).map_err(|e| {
+            if let zip::result::ZipError::FileNotFound = e {
                 format!(
                     "has no array `{name}` but {}; statistics hold `mu` and `sigma`",
                     names.join(", ")
                 )
+            } else {
+                zipped(e)
             }
-            e => zipped(e),
         })?;
         numbers(name, &mut file)
     };

@@ -16,6 +16,7 @@
 pub mod arch;
 pub mod atomic;
 pub mod benchmark;
+mod dataset;
 mod error;
 mod extent;
 mod file;
@@ -27,7 +28,10 @@ pub mod protocol;
 pub mod records;
 pub mod run_dir;
 mod spec;
+#[cfg(test)]
+mod variants;
 
+pub use dataset::Dataset;
 pub use error::{Error, Result};
 pub use extent::Extent;
 pub use file::{
@@ -39,6 +43,6 @@ pub use plain::{Slash, plain};
 pub use protocol::ProtocolName;
 pub use run_dir::RunDir;
 pub use spec::{
-    AdamEpsilon, CUSTOM, ClipCorrection, ClipScope, Dataset, Latent, LayerCorrection, LrDecay,
-    Names, Pixels, PowerIteration, RunSpec, WidthCorrection,
+    AdamEpsilon, CUSTOM, ClipCorrection, ClipScope, Latent, LayerCorrection, LrDecay, Names,
+    Pixels, PowerIteration, RunSpec, WidthCorrection,
 };

@@ -20,6 +20,120 @@ pub enum Normalization {
     Spectral,
 }
 
+/// What a normalization divides, and so what follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActsOn {
+    /// Nothing.
+    Nothing,
+    /// The weight of every layer: W̄ takes W's place, and the layer stays linear.
+    Weights,
+    /// Feature maps, where the network's table has a place for it. D is then not piecewise linear, and no
+    /// norms of weights bound its Lipschitz constant.
+    Maps,
+}
+
+impl Normalization {
+    /// Every one.
+    pub const ALL: [Normalization; 6] = [
+        Normalization::None,
+        Normalization::Batch,
+        Normalization::Layer,
+        Normalization::Weight,
+        Normalization::Frobenius,
+        Normalization::Spectral,
+    ];
+
+    /// What it divides.
+    pub fn acts_on(self) -> ActsOn {
+        match self {
+            Normalization::None => ActsOn::Nothing,
+            Normalization::Batch | Normalization::Layer => ActsOn::Maps,
+            Normalization::Weight | Normalization::Frobenius | Normalization::Spectral => {
+                ActsOn::Weights
+            }
+        }
+    }
+
+    /// Its name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Normalization::None => "none",
+            Normalization::Batch => "batch",
+            Normalization::Layer => "layer",
+            Normalization::Weight => "weight",
+            Normalization::Frobenius => "frobenius",
+            Normalization::Spectral => "spectral",
+        }
+    }
+
+    /// Its part of a row's label, `SN`; in lower case, the name of PyTorch's module of one that acts
+    /// on maps. `None` for no normalization.
+    pub fn label(self) -> Option<&'static str> {
+        match self {
+            Normalization::None => None,
+            Normalization::Batch => Some("BN"),
+            Normalization::Layer => Some("LN"),
+            Normalization::Weight => Some("WN"),
+            Normalization::Frobenius => Some("Frobenius"),
+            Normalization::Spectral => Some("SN"),
+        }
+    }
+
+    /// The method whose variants its runs are, whatever else they have: [`Method::Custom`] for one
+    /// that is no method by itself. `None` for no normalization.
+    pub fn method(self) -> Option<Method> {
+        match self {
+            Normalization::None => None,
+            Normalization::Batch => Some(Method::BatchNorm),
+            Normalization::Layer => Some(Method::LayerNorm),
+            Normalization::Weight => Some(Method::WeightNorm),
+            Normalization::Frobenius => Some(Method::FrobeniusNorm),
+            Normalization::Spectral => Some(Method::Sn),
+        }
+    }
+
+    /// Whether D's output for an image depends on the other images of its batch.
+    pub fn mixes_images(self) -> bool {
+        match self {
+            Normalization::Batch => true,
+            Normalization::None
+            | Normalization::Layer
+            | Normalization::Weight
+            | Normalization::Frobenius
+            | Normalization::Spectral => false,
+        }
+    }
+
+    /// Whether training moves a state of it besides the parameters, such as SN's u, at the times that
+    /// [`PowerIteration`](crate::PowerIteration) says.
+    pub fn iterates(self) -> bool {
+        match self {
+            Normalization::Spectral => true,
+            Normalization::None
+            | Normalization::Batch
+            | Normalization::Layer
+            | Normalization::Weight
+            | Normalization::Frobenius => false,
+        }
+    }
+
+    /// Whether the normalized weight can be multiplied by a trained γ (Eq. 32).
+    pub fn has_gamma(self) -> bool {
+        match self.acts_on() {
+            ActsOn::Weights => true,
+            ActsOn::Nothing | ActsOn::Maps => false,
+        }
+    }
+
+    /// Whether D with it is a piecewise linear function of its input.
+    pub fn is_piecewise_linear(self) -> bool {
+        match self.acts_on() {
+            ActsOn::Nothing | ActsOn::Weights => true,
+            ActsOn::Maps => false,
+        }
+    }
+}
+
 /// What is added to the discriminator's loss, or applied to its weights after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,6 +148,80 @@ pub enum Regularizer {
     Orthonormal,
 }
 
+impl Regularizer {
+    /// Every one.
+    pub const ALL: [Regularizer; 4] = [
+        Regularizer::None,
+        Regularizer::WeightClipping,
+        Regularizer::GradientPenalty,
+        Regularizer::Orthonormal,
+    ];
+
+    /// Its name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Regularizer::None => "none",
+            Regularizer::WeightClipping => "weight-clipping",
+            Regularizer::GradientPenalty => "gradient-penalty",
+            Regularizer::Orthonormal => "orthonormal",
+        }
+    }
+
+    /// Its part of a row's label beside a normalization's. `None` for no regularizer.
+    pub fn label(self) -> Option<&'static str> {
+        match self {
+            Regularizer::None => None,
+            Regularizer::WeightClipping => Some("Weight clip."),
+            Regularizer::GradientPenalty => Some("GP"),
+            Regularizer::Orthonormal => Some("Orthonormal"),
+        }
+    }
+
+    /// The method that it is without normalization; [`Method::Custom`] for one that is none.
+    pub fn method(self, loss: Loss) -> Method {
+        match (self, loss) {
+            (Regularizer::None, _) => Method::Vanilla,
+            (Regularizer::WeightClipping, _) => Method::WeightClipping,
+            (Regularizer::Orthonormal, _) => Method::Orthonormal,
+            (Regularizer::GradientPenalty, Loss::Wasserstein) => Method::WganGp,
+            (Regularizer::GradientPenalty, Loss::Standard | Loss::Hinge) => Method::GanGp,
+        }
+    }
+
+    /// Whether it is a function of ∇ₓD: it needs a piecewise linear D and passes through D of its own.
+    pub fn penalizes_gradient(self) -> bool {
+        match self {
+            Regularizer::GradientPenalty => true,
+            Regularizer::None | Regularizer::WeightClipping | Regularizer::Orthonormal => false,
+        }
+    }
+
+    /// Whether it takes images x̂ between a real and a generated one, at shares ε from the random
+    /// stream `epsilon`.
+    pub fn interpolates(self) -> bool {
+        match self {
+            Regularizer::GradientPenalty => true,
+            Regularizer::None | Regularizer::WeightClipping | Regularizer::Orthonormal => false,
+        }
+    }
+
+    /// Whether D's weights start as orthonormal matrices, which scale with the fan-in by themselves.
+    pub fn starts_orthonormal(self) -> bool {
+        match self {
+            Regularizer::Orthonormal => true,
+            Regularizer::None | Regularizer::WeightClipping | Regularizer::GradientPenalty => false,
+        }
+    }
+
+    /// Whether it bounds each weight by `clip`.
+    pub fn clips(self) -> bool {
+        match self {
+            Regularizer::WeightClipping => true,
+            Regularizer::None | Regularizer::GradientPenalty | Regularizer::Orthonormal => false,
+        }
+    }
+}
+
 /// The adversarial loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -44,6 +232,29 @@ pub enum Loss {
     Hinge,
     /// The critic's difference of means.
     Wasserstein,
+}
+
+impl Loss {
+    /// Every one.
+    pub const ALL: [Loss; 3] = [Loss::Standard, Loss::Hinge, Loss::Wasserstein];
+
+    /// Its name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::Standard => "standard",
+            Loss::Hinge => "hinge",
+            Loss::Wasserstein => "wasserstein",
+        }
+    }
+
+    /// Its part of a row's label: its name, with a person's in upper case.
+    pub fn label(self) -> &'static str {
+        match self {
+            Loss::Standard => "standard",
+            Loss::Hinge => "hinge",
+            Loss::Wasserstein => "Wasserstein",
+        }
+    }
 }
 
 /// A method of the paper: one value that stands for a normalization, a regularizer and a loss.
@@ -105,22 +316,7 @@ impl Method {
     /// The method that these values are a variant of, whatever the loss: that of the normalization,
     /// or without one that of the regularizer. It decides a row's color.
     pub fn family(normalization: Normalization, regularizer: Regularizer, loss: Loss) -> Method {
-        match (normalization, regularizer, loss) {
-            (Normalization::Batch, ..) => Method::BatchNorm,
-            (Normalization::Layer, ..) => Method::LayerNorm,
-            (Normalization::Weight, ..) => Method::WeightNorm,
-            (Normalization::Frobenius, ..) => Method::FrobeniusNorm,
-            (Normalization::Spectral, ..) => Method::Sn,
-            (Normalization::None, Regularizer::None, _) => Method::Vanilla,
-            (Normalization::None, Regularizer::WeightClipping, _) => Method::WeightClipping,
-            (Normalization::None, Regularizer::Orthonormal, _) => Method::Orthonormal,
-            (Normalization::None, Regularizer::GradientPenalty, Loss::Wasserstein) => {
-                Method::WganGp
-            }
-            (Normalization::None, Regularizer::GradientPenalty, Loss::Standard | Loss::Hinge) => {
-                Method::GanGp
-            }
-        }
+        normalization.method().unwrap_or_else(|| regularizer.method(loss))
     }
 
     /// What the method stands for: normalization, regularizer and loss. `Custom` has no values of
@@ -193,11 +389,27 @@ pub struct Setting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::variants::variants;
+    use std::collections::BTreeSet;
 
     #[test]
-    fn names_are_what_serde_reads() {
-        for method in Method::ALL.into_iter().chain([Method::Custom]) {
-            assert_eq!(serde_json::to_value(method).unwrap(), method.name());
+    fn every_one_is_listed_by_the_name_that_serde_reads() {
+        let named = |names: Vec<&'static str>| names.into_iter().collect::<BTreeSet<_>>();
+        let read = |names: Vec<String>| names.into_iter().collect::<BTreeSet<_>>();
+        let methods = Method::ALL.into_iter().chain([Method::Custom]).map(Method::name).collect();
+        assert!(read(variants::<Method>()).iter().eq(&named(methods)));
+        let names = Normalization::ALL.map(Normalization::name);
+        assert!(read(variants::<Normalization>()).iter().eq(&named(names.into())));
+        let names = Regularizer::ALL.map(Regularizer::name);
+        assert!(read(variants::<Regularizer>()).iter().eq(&named(names.into())));
+        assert!(read(variants::<Loss>()).iter().eq(&named(Loss::ALL.map(Loss::name).into())));
+    }
+
+    #[test]
+    fn a_normalization_or_regularizer_alone_is_labelled_as_its_method() {
+        for normalization in Normalization::ALL {
+            let method = normalization.method().filter(|m| *m != Method::Custom);
+            assert!(method.is_none_or(|m| normalization.label() == Some(m.label())));
         }
     }
 

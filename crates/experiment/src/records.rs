@@ -1,5 +1,7 @@
 //! The records a run leaves behind. Each is one line of JSON; numbers are finite or `null`.
 
+pub use crate::protocol::Metric;
+
 use crate::file::{Paper, built_in, todays_scale};
 use crate::{Extent, Slash, plain};
 use serde::de::{DeserializeOwned, Error as _};
@@ -355,73 +357,6 @@ pub struct TimingRecord {
     pub gen_update: u64,
     /// Seconds spent training since this process started the run.
     pub seconds: f64,
-}
-
-/// What a score measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Metric {
-    /// Inception score (Appendix B.1); higher is better.
-    Is,
-    /// Fréchet inception distance (Eq. 24); lower is better.
-    Fid,
-    /// Kernel inception distance; lower is better.
-    Kid,
-    /// Multi-scale structural similarity within classes; lower is more varied.
-    MsSsim,
-    /// k-NN precision; higher is better.
-    Precision,
-    /// k-NN recall; higher is better.
-    Recall,
-    /// Mean over classes of the FID within a class; lower is better.
-    IntraFid,
-}
-
-impl Metric {
-    /// Every metric.
-    pub const ALL: [Metric; 7] = [
-        Metric::Is,
-        Metric::Fid,
-        Metric::Kid,
-        Metric::MsSsim,
-        Metric::Precision,
-        Metric::Recall,
-        Metric::IntraFid,
-    ];
-
-    /// Its name in words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Metric::Is => "inception score",
-            Metric::Fid => "Fréchet inception distance",
-            Metric::Kid => "kernel inception distance",
-            Metric::MsSsim => "MS-SSIM within classes",
-            Metric::Precision => "k-NN precision",
-            Metric::Recall => "k-NN recall",
-            Metric::IntraFid => "mean FID within classes",
-        }
-    }
-
-    /// The name used in files and axes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Metric::Is => "is",
-            Metric::Fid => "fid",
-            Metric::Kid => "kid",
-            Metric::MsSsim => "ms-ssim",
-            Metric::Precision => "precision",
-            Metric::Recall => "recall",
-            Metric::IntraFid => "intra-fid",
-        }
-    }
-
-    /// Whether a larger value is better.
-    pub fn higher_is_better(self) -> bool {
-        match self {
-            Metric::Is | Metric::Precision | Metric::Recall => true,
-            Metric::Fid | Metric::Kid | Metric::MsSsim | Metric::IntraFid => false,
-        }
-    }
 }
 
 /// The real images a score compares with.

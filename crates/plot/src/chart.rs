@@ -6,7 +6,7 @@ use crate::canvas::{
 };
 use crate::frame::{Axis, Frame, Scale};
 pub(crate) use crate::series::{Point, Series, Stroke};
-use crate::{Rendered, Result};
+use crate::{Rendered, Result, method};
 use plotters::style::RGBColor;
 use sngan_experiment::method::Method;
 use std::collections::BTreeSet;
@@ -149,7 +149,7 @@ impl Chart {
         let mut named: Vec<(&str, Option<usize>)> = Vec::new();
         for series in self.panels.iter().flat_map(|p| &p.series).filter(|s| !s.is_empty()) {
             if named.iter().all(|(name, _)| *name != series.name) {
-                named.push((&series.name, series.method.map(of_method)));
+                named.push((&series.name, series.method.map(method::hue)));
             }
         }
         let distinct: BTreeSet<usize> = named.iter().filter_map(|(_, method)| *method).collect();
@@ -163,22 +163,7 @@ impl Chart {
 
 /// The look of a method.
 pub(crate) fn look_of(method: Method) -> Look {
-    Look::numbered(of_method(method))
-}
-
-/// The number of a method's look. Methods that are often drawn together are far
-/// apart, and SN has the first.
-fn of_method(method: Method) -> usize {
-    match method {
-        Method::Sn => 0,
-        Method::WeightClipping => 1,
-        Method::WeightNorm => 2,
-        Method::WganGp => 3,
-        Method::BatchNorm | Method::Vanilla | Method::Custom => 4,
-        Method::LayerNorm => 5,
-        Method::Orthonormal => 6,
-        Method::GanGp | Method::FrobeniusNorm => 7,
-    }
+    Look::numbered(method::hue(method))
 }
 
 impl Panel {

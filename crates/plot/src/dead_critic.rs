@@ -8,7 +8,6 @@ use crate::records::{self, RunRecords, SweepRecords};
 use crate::scored::untrained_score;
 use serde::Deserialize;
 use sngan_experiment::RunSpec;
-use sngan_experiment::method::Regularizer;
 use sngan_experiment::records::{LogRecord, Metric, ScoreRecord, Status};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -77,7 +76,7 @@ impl DeadCritic {
 
     /// Whether D was silent in a logged update, if its record tells.
     fn silent(&self, spec: &RunSpec, r: &LogRecord) -> Option<bool> {
-        if spec.regularizer == Regularizer::GradientPenalty {
+        if spec.regularizer.penalizes_gradient() {
             let lambda = spec.penalty_lambda;
             let by_penalty = |p: f64| p > self.penalty * lambda && p <= lambda;
             return match r.grad_norm_x_hat {

@@ -2,7 +2,7 @@
 
 use crate::scored::{Run, ScoredSweep};
 use sngan_experiment::records::Metric;
-use sngan_experiment::{Dataset, RunSpec, WidthCorrection};
+use sngan_experiment::{RunSpec, WidthCorrection};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl ScoredSweep {
@@ -19,7 +19,7 @@ impl ScoredSweep {
         let ours = distinct(self.runs.iter().map(Run::data_name));
         match self.paper_dataset() {
             Some(papers) if !self.is_on(papers) => {
-                format!("{ours} in place of {}", paper_name(papers))
+                format!("{ours} in place of {}", papers.title())
             }
             _ => ours,
         }
@@ -96,7 +96,7 @@ impl ScoredSweep {
         }
         format!(
             "Stand-in for the paper's {}, full width, {} updates: {ran}",
-            paper_name(paper.dataset),
+            paper.dataset.title(),
             thousands(paper.gen_updates)
         )
     }
@@ -161,17 +161,6 @@ impl ScoredSweep {
 /// Different values in order: `32 or 48`.
 fn distinct<T: Ord + std::fmt::Display>(values: impl Iterator<Item = T>) -> String {
     values.collect::<BTreeSet<T>>().iter().map(T::to_string).collect::<Vec<_>>().join(" or ")
-}
-
-/// The name a data set has in the paper.
-pub(crate) fn paper_name(dataset: Dataset) -> &'static str {
-    match dataset {
-        Dataset::Stl10 => "STL-10",
-        Dataset::ImageNet => "ImageNet",
-        Dataset::Cifar10 => "CIFAR-10",
-        Dataset::FashionMnist => "Fashion-MNIST",
-        Dataset::Folder => "image folder",
-    }
 }
 
 /// `450000` as `450,000`.

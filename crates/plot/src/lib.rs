@@ -34,6 +34,7 @@ mod evenness;
 mod figure;
 mod frame;
 mod ink;
+mod method;
 mod paper;
 mod random;
 pub mod records;

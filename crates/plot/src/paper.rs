@@ -2,11 +2,12 @@
 //! those of another backbone.
 
 use crate::describe::thousands;
-use crate::{Error, Result};
+use crate::{Error, Result, method};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sngan_experiment::Dataset;
 use sngan_experiment::method::{Method, Normalization};
+use sngan_experiment::records::Metric;
 
 /// The paper's backbone.
 pub(crate) const BACKBONE: &str = "inception";
@@ -16,6 +17,9 @@ const TABLE_7: (&str, &str) = ("reference/table7.csv", include_str!("../referenc
 const TABLE_8: (&str, &str) = ("reference/table8.csv", include_str!("../reference/table8.csv"));
 const IMAGENET: (&str, &str) =
     ("reference/imagenet.csv", include_str!("../reference/imagenet.csv"));
+
+/// The data sets of Table 2, in its order.
+const TABLE_2_DATASETS: [Dataset; 2] = [Dataset::Cifar10, Dataset::Stl10];
 
 /// A number and its spread, if the paper gives them.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -36,9 +40,9 @@ pub(crate) struct Table2Row {
     /// `1x`, `2x`, or nothing.
     pub(crate) updates: String,
     /// Inception score on CIFAR-10 and on STL-10.
-    pub(crate) is: [Published; 2],
+    is: [Published; 2],
     /// FID on CIFAR-10 and on STL-10.
-    pub(crate) fid: [Published; 2],
+    fid: [Published; 2],
 }
 
 /// A row of Table 7 or 8.
@@ -170,24 +174,9 @@ pub(crate) fn imagenet() -> Result<Vec<ImageNetRow>> {
     Ok(rows(IMAGENET)?.into_iter().map(row).collect())
 }
 
-/// Table 2's name of a method in the standard CNN's rows.
-pub(crate) fn table2_name(method: Method) -> Option<&'static str> {
-    Some(match method {
-        Method::WeightClipping => "weight clipping",
-        Method::GanGp => "GAN-GP",
-        Method::WganGp => "WGAN-GP",
-        Method::BatchNorm => "batch norm",
-        Method::LayerNorm => "layer norm",
-        Method::WeightNorm => "weight norm",
-        Method::Orthonormal => "orthonormal",
-        Method::Sn => "SN",
-        Method::FrobeniusNorm | Method::Vanilla | Method::Custom => return None,
-    })
-}
-
 /// The paper's best of `method` over A–F: standard CNN, its first loss, 100,000 updates.
 pub(crate) fn best(method: Method) -> Result<Option<Table2Row>> {
-    let Some(name) = table2_name(method) else { return Ok(None) };
+    let Some(name) = method::table2_name(method) else { return Ok(None) };
     let is_it = |r: &Table2Row| {
         (r.group.as_str(), r.method.as_str(), r.updates.as_str()) == ("cnn", name, "1x")
             && r.loss != "hinge"
@@ -195,9 +184,14 @@ pub(crate) fn best(method: Method) -> Result<Option<Table2Row>> {
     Ok(table2()?.into_iter().find(is_it))
 }
 
-/// A data set's place in the arrays of [`Table2Row`].
-pub(crate) fn column(dataset: Dataset) -> usize {
-    usize::from(dataset == Dataset::Stl10)
+impl Table2Row {
+    /// Its score in `metric` on `dataset`; empty where Table 2 has none.
+    pub(crate) fn published(&self, metric: Metric, dataset: Dataset) -> Published {
+        let columns = [(Metric::Is, self.is), (Metric::Fid, self.fid)];
+        let scores = columns.into_iter().find(|(column, _)| *column == metric);
+        let place = TABLE_2_DATASETS.iter().position(|d| *d == dataset);
+        scores.zip(place).map(|((_, scores), place)| scores[place]).unwrap_or_default()
+    }
 }
 
 impl Published {

@@ -1,10 +1,9 @@
 //! A sweep's records as tables, figures and claims need them.
 
 use crate::dead_critic::{Critic, DeadCritic, critic};
-use crate::describe::paper_name;
 use crate::records::{Damaged, RunRecords, SweepRecords};
 use crate::{Error, Result, claims};
-use sngan_experiment::method::{Method, Normalization};
+use sngan_experiment::method::Method;
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status};
 use sngan_experiment::{Dataset, Paper, RunSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,8 +95,8 @@ impl Run {
     /// The paper's name for its data, and how they differ from the paper's files.
     pub(crate) fn data_name(&self) -> String {
         match self.data().strip_prefix(self.spec.dataset.name()) {
-            Some("-jpeg-copy") => format!("{} (JPEG copy)", paper_name(self.spec.dataset)),
-            _ => paper_name(self.spec.dataset).into(),
+            Some("-jpeg-copy") => format!("{} (JPEG copy)", self.spec.dataset.title()),
+            _ => self.spec.dataset.title().into(),
         }
     }
 
@@ -183,21 +182,9 @@ impl ScoredSweep {
         rows.into_iter().map(|(label, _)| label).collect()
     }
 
-    /// The method of a row.
+    /// The method that a row is a variant of, whose color it has.
     pub(crate) fn method(&self, label: &str) -> Option<Method> {
         self.runs.iter().find(|r| r.spec.label == label).map(|r| r.spec.family())
-    }
-
-    /// The method whose color a row has: for a reparametrized row, that of its normalization.
-    pub(crate) fn hue(&self, label: &str) -> Option<Method> {
-        let spec = &self.runs.iter().find(|r| r.spec.label == label)?.spec;
-        Some(match spec.normalization {
-            _ if !spec.gamma => spec.family(),
-            Normalization::Spectral => Method::Sn,
-            Normalization::Weight => Method::WeightNorm,
-            Normalization::Frobenius => Method::FrobeniusNorm,
-            Normalization::None | Normalization::Batch | Normalization::Layer => spec.family(),
-        })
     }
 
     /// Settings in alphabetical order.

@@ -30,9 +30,10 @@ impl Types {
 /// Those of the tensor library.
 pub fn values(t: &Tensor, dtype: DType) -> Result<Vec<u8>> {
     let flat = t.to_dtype(dtype)?.to_device(&Device::Cpu)?.flatten_all()?;
-    Ok(match dtype {
-        DType::F64 => flat.to_vec1::<f64>()?.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        _ => flat.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    Ok(if dtype == DType::F64 {
+        flat.to_vec1::<f64>()?.iter().flat_map(|v| v.to_le_bytes()).collect()
+    } else {
+        flat.to_vec1::<f32>()?.iter().flat_map(|v| v.to_le_bytes()).collect()
     })
 }
 

@@ -1,9 +1,11 @@
 //! Arguments of `sngan score` and `sngan reference`.
 
 use super::{DataFolder, Machine};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, ValueEnum};
 use sngan_eval::input::Layout;
 use sngan_eval::{Backbone, BackboneOptions, FeatureCache, Few, Logits, Preparation};
+use sngan_experiment::records::Metric;
 use sngan_experiment::{Dataset, ProtocolName};
 use std::path::PathBuf;
 
@@ -23,9 +25,9 @@ pub(crate) struct Score {
     /// Real images: DATASET or DATASET:ref, :test, :train; a folder or file of images; or an .npz file with mu and sigma [default: the run's]
     #[arg(long, value_name = "REAL")]
     pub(crate) reference: Option<String>,
-    /// What to measure on all images: is, fid, kid, precision, recall, ms-ssim, intra-fid [default: is,fid; is without a reference]
-    #[arg(long, value_delimiter = ',', value_name = "LIST")]
-    pub(crate) metrics: Option<Vec<MetricName>>,
+    /// What to measure on all images [default: is,fid; is without a reference]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = metric())]
+    pub(crate) metrics: Option<Vec<Metric>>,
     /// Exact protocols instead, such as is_5k_x10,fid_5k_test10k (docs/evaluation-protocol.md)
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with = "metrics")]
     pub(crate) protocols: Option<Vec<ProtocolName>>,
@@ -93,16 +95,12 @@ pub(crate) struct Network {
     pub(crate) cache: Option<PathBuf>,
 }
 
-/// What can be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MetricName {
-    Is,
-    Fid,
-    Kid,
-    Precision,
-    Recall,
-    MsSsim,
-    IntraFid,
+/// Reads a metric by its name in records.
+fn metric() -> impl TypedValueParser<Value = Metric> {
+    PossibleValuesParser::new(Metric::ALL.map(Metric::name)).try_map(|name| {
+        let found = Metric::ALL.into_iter().find(|metric| metric.name() == name);
+        found.ok_or("no metric has this name")
+    })
 }
 
 /// Inception's input.
@@ -117,13 +115,6 @@ pub(crate) enum Resize {
 pub(crate) enum Axes {
     Nhwc,
     Nchw,
-}
-
-impl MetricName {
-    /// As it is typed on the command line.
-    pub(crate) fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
-    }
 }
 
 impl Network {

@@ -3,31 +3,24 @@
 use super::sweep::describe;
 use super::{Change, Job, device, warn};
 use crate::Ended;
-use crate::args::score::{MetricName, Network, Score, Stats};
+use crate::args::score::{Network, Score, Stats};
 use crate::args::{DataFolder, Machine};
 use crate::progress::{Meter, Position};
 use crate::say::say;
 use anyhow::{Result, bail};
 use sngan_data::ImageSource;
 use sngan_eval::input::{self, ArrayImages, Layout};
-use sngan_eval::kid::distinct_subsets;
 use sngan_eval::{
     Backbone, Evaluator, EvaluatorOptions, Real, SourceSamples, Statistics, make_statistics,
 };
-use sngan_experiment::protocol::{Against, ReferenceKind, Sets};
-use sngan_experiment::records::ScoreRecord;
+use sngan_experiment::protocol::{Against, ReferenceKind};
+use sngan_experiment::records::{Metric, ScoreRecord};
 use sngan_experiment::{Dataset, ProtocolName, RunDir};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Images drawn from a run.
 const SAMPLES: usize = 2000;
-/// KID's subsets, and the largest of them.
-const KID: (usize, usize) = (100, 1000);
-/// Neighbor of precision and recall.
-const NEAREST: usize = 3;
-/// Pairs per class.
-const PAIRS: usize = 100;
 
 /// Where real images come from.
 enum Reference {
@@ -145,7 +138,7 @@ fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> 
     let reference = arguments.reference.as_deref().map(parse_reference).transpose()?;
     let dataset = match reference {
         Some(Reference::Dataset(dataset, _)) => dataset,
-        _ => Dataset::Folder,
+        Some(Reference::Images(_) | Reference::Statistics(_)) | None => Dataset::Folder,
     };
     let names = names(
         arguments,
@@ -328,39 +321,17 @@ fn protocols(
     against: Option<Against>,
     samples: usize,
 ) -> Result<Vec<ProtocolName>> {
-    let default = if against.is_some() {
-        vec![MetricName::Is, MetricName::Fid]
-    } else {
-        vec![MetricName::Is]
-    };
-    let splits = Sets::Splits(arguments.splits);
+    let default = if against.is_some() { vec![Metric::Is, Metric::Fid] } else { vec![Metric::Is] };
     let mut names = Vec::new();
     for metric in arguments.metrics.as_ref().unwrap_or(&default) {
-        let name = match (metric, against) {
-            (MetricName::Is, _) if arguments.splits > samples => {
-                bail!(
-                    "--splits {}: {samples} images cannot be cut into so many; give fewer splits",
-                    arguments.splits
-                )
-            }
-            (MetricName::Is, _) => ProtocolName::Is { samples, sets: splits },
-            (MetricName::MsSsim, _) => ProtocolName::MsSsim { samples, pairs: PAIRS },
-            (_, None) => {
-                bail!("--metrics {} compares with real images; add --reference", metric.name())
-            }
-            (MetricName::Fid, Some(against)) => ProtocolName::Fid { samples, against },
-            (MetricName::Kid, Some(against)) => {
-                let size = KID.1.min(samples).min(against.n);
-                let subsets = distinct_subsets(KID.0, size, [samples, against.n]);
-                ProtocolName::Kid { samples, against, subsets, size }
-            }
-            (MetricName::Precision, Some(against)) => {
-                ProtocolName::Precision { samples, against, k: NEAREST }
-            }
-            (MetricName::Recall, Some(against)) => {
-                ProtocolName::Recall { samples, against, k: NEAREST }
-            }
-            (MetricName::IntraFid, Some(against)) => ProtocolName::IntraFid { samples, against },
+        if *metric == Metric::Is && arguments.splits > samples {
+            bail!(
+                "--splits {}: {samples} images cannot be cut into so many; give fewer splits",
+                arguments.splits
+            );
+        }
+        let Some(name) = metric.usual(samples, arguments.splits, against) else {
+            bail!("--metrics {} compares with real images; add --reference", metric.name());
         };
         // Written and parsed again, it is checked like a typed one.
         names.push(name.to_string().parse()?);
@@ -380,12 +351,11 @@ fn parse_reference(text: &str) -> Result<Reference> {
     let (name, part) = text.split_once(':').unwrap_or((text, ReferenceKind::Reference.name()));
     let Ok(dataset) = serde_json::from_value::<Dataset>(name.into()) else {
         bail!(
-            "`{text}` is neither a file or folder nor a data set: fashion-mnist, cifar10, stl10, imagenet, folder"
+            "`{text}` is neither a file or folder nor a data set: {}",
+            Dataset::ALL.map(Dataset::name).join(", ")
         );
     };
-    let known = [ReferenceKind::Reference, ReferenceKind::Test, ReferenceKind::Train]
-        .into_iter()
-        .find(|p| p.name() == part);
+    let known = ReferenceKind::ALL.into_iter().find(|p| p.is_of_dataset() && p.name() == part);
     match known {
         Some(part) => Ok(Reference::Dataset(dataset, part)),
         None => bail!("`{text}`: a data set's parts are ref, test and train"),

@@ -65,13 +65,11 @@ fn train(arguments: &TrainScorer, spec: &'static ScorerSpec, out: &Path) -> Resu
 /// What a scorer learns; for Fashion-MNIST not the embedded images, which GANs here train on and
 /// are scored against.
 fn training_images(spec: &ScorerSpec, data_dir: &Path) -> Result<Images> {
-    match spec.dataset {
-        Dataset::FashionMnist => {
-            let (images, labels) = fetch::fashion_mnist_train(data_dir);
-            Ok(load_idx(&images, &labels)?.resize(spec.side))
-        }
-        dataset => Ok(load(dataset, Split::Train, spec.side, Some(data_dir))?),
+    if spec.dataset == Dataset::FashionMnist {
+        let (images, labels) = fetch::fashion_mnist_train(data_dir);
+        return Ok(load_idx(&images, &labels)?.resize(spec.side));
     }
+    Ok(load(spec.dataset, Split::Train, spec.side, Some(data_dir))?)
 }
 
 fn check(arguments: &CheckScorer) -> Result<Ended> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers may")]
 
+mod additions; // what docs/architecture.md says that a new thing touches
 mod commands; // messages and exit codes
 mod data; // packing, and training from a pack
 mod figures; // tables, figures, claims, reports

@@ -96,13 +96,13 @@ impl Discriminator {
             .collect()
     }
 
-    /// Parameters and `u` vectors by checkpoint name.
+    /// Parameters and the normalizations' state, such as SN's `u`, by checkpoint name.
     pub fn state(&self) -> BTreeMap<String, Tensor> {
         let mut state: BTreeMap<_, _> =
             self.vars().into_iter().map(|(n, v)| (n, v.as_detached_tensor())).collect();
         for layer in &self.layers {
-            if let Some(u) = layer.norm.u() {
-                state.insert(format!("discriminator.{}.u", layer.spec.name), u.clone());
+            for (part, tensor) in layer.norm.state() {
+                state.insert(format!("discriminator.{}.{part}", layer.spec.name), tensor.clone());
             }
         }
         state
@@ -138,7 +138,8 @@ impl Discriminator {
             (HeadLabels::Classifier(i), Some(features)) => {
                 Some(self.dense(weights, i, features, Bias::Added)?)
             }
-            _ => None,
+            (HeadLabels::None | HeadLabels::Projection(_), _)
+            | (HeadLabels::Classifier(_), None) => None,
         };
         Ok(Trace { outputs, logits, maps })
     }
@@ -210,7 +211,7 @@ impl Discriminator {
             (Pooling::Sum | Pooling::Mean, Some(features)) => {
                 self.dense(weights, self.head.dense, features, bias)?.flatten_all()?
             }
-            _ => ops::head(
+            (Pooling::Flatten, _) | (Pooling::Sum | Pooling::Mean, None) => ops::head(
                 last,
                 &dense.effective,
                 dense.bias.as_ref().filter(|_| bias == Bias::Added),
@@ -221,7 +222,8 @@ impl Discriminator {
                 let embedding = needed(labels)?.rows(&weights.layers[i].effective)?;
                 Ok((y + (features * embedding)?.sum(1)?)?)
             }
-            _ => Ok(y),
+            (HeadLabels::None | HeadLabels::Classifier(_), _)
+            | (HeadLabels::Projection(_), None) => Ok(y),
         }
     }
 

@@ -1,25 +1,14 @@
 //! A layer of the discriminator: raw weight, its normalization as a value, and what follows.
 
-use super::{NORM_EPS, Parameters, TensorSource, init, piecewise_linear};
-use crate::norm::{Iterate, WeightNorm, unit};
+use super::{Parameters, TensorSource, init, piecewise_linear};
+use crate::norm::{Iterate, PostNorm, WeightNorm, unit};
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
 use candle_nn::init::ZERO;
-use sngan_experiment::arch::{LayerKind, LayerSpec, Norm, PointSpec};
-use sngan_experiment::method::{Normalization, Regularizer};
+use sngan_experiment::arch::{LayerKind, LayerSpec, PointSpec};
+use sngan_experiment::method::Normalization;
 use sngan_experiment::{LayerCorrection, RunSpec};
 use sngan_tensor::ops::{self, Activation, Arm, FeatureMap, Finish};
-
-/// Normalization of a feature map, with its trained β `[C]`.
-#[derive(Debug, Clone)]
-pub enum PostNorm {
-    /// None.
-    None,
-    /// Batch normalization with the batch's own statistics (D is never evaluated with running ones).
-    Batch(Var),
-    /// Layer normalization over (C, H, W).
-    Layer(Var),
-}
 
 /// One layer of D.
 #[derive(Debug, Clone)]
@@ -86,63 +75,6 @@ impl Weights {
     }
 }
 
-impl PostNorm {
-    /// The method's normalization over `channels` where the table gives it a place; a fresh β is 0.
-    fn new(
-        norm: Norm,
-        method: Normalization,
-        channels: usize,
-        source: &TensorSource,
-    ) -> Result<PostNorm> {
-        let beta = || source.var(channels, "beta", ZERO);
-        if norm != Norm::ByMethod {
-            return Ok(PostNorm::None);
-        }
-        Ok(match method {
-            Normalization::Batch => PostNorm::Batch(beta()?),
-            Normalization::Layer => PostNorm::Layer(beta()?),
-            Normalization::None
-            | Normalization::Weight
-            | Normalization::Frobenius
-            | Normalization::Spectral => PostNorm::None,
-        })
-    }
-
-    /// Its β.
-    pub fn beta(&self) -> Option<&Var> {
-        match self {
-            PostNorm::None => None,
-            PostNorm::Batch(beta) | PostNorm::Layer(beta) => Some(beta),
-        }
-    }
-
-    /// Normalizes `x` and applies the activation; `beta` is this update's.
-    fn forward(
-        &self,
-        x: &FeatureMap,
-        beta: Option<&Tensor>,
-        activation: Activation,
-    ) -> Result<FeatureMap> {
-        Ok(match (self, beta) {
-            (PostNorm::Batch(_), Some(beta)) => {
-                ops::batch_norm(x, None, beta, NORM_EPS, activation)?.0
-            }
-            (PostNorm::Layer(_), Some(beta)) => ops::layer_norm(x, beta, NORM_EPS, activation)?,
-            _ => ops::activation(x, activation)?,
-        })
-    }
-
-    /// Refuses a layer whose output is no piecewise linear function of its input.
-    fn piecewise_linear(&self) -> Result<()> {
-        match self {
-            PostNorm::None => Ok(()),
-            PostNorm::Batch(_) | PostNorm::Layer(_) => Err(Error::Invalid(
-                "the gradient penalty needs a piecewise linear discriminator".into(),
-            )),
-        }
-    }
-}
-
 /// `factor` times the tensor; as it is, and without a node of the graph, for 1.
 fn scaled(tensor: Tensor, factor: f64) -> Result<Tensor> {
     if factor == 1.0 { Ok(tensor) } else { Ok((tensor * factor)?) }
@@ -156,7 +88,8 @@ impl DiscriminatorPoint {
         source: &TensorSource,
     ) -> Result<DiscriminatorPoint> {
         let source = source.at(&spec.name);
-        let post = PostNorm::new(spec.norm, method, spec.output[0], &source)?;
+        let beta = || source.var(spec.output[0], "beta", ZERO);
+        let post = PostNorm::new(spec.norm, method, beta)?;
         Ok(DiscriminatorPoint { post, spec })
     }
 
@@ -181,7 +114,7 @@ impl DiscriminatorLayer {
     ) -> Result<DiscriminatorLayer> {
         let source = source.at(&layer.name);
         let outputs = layer.kind.outputs();
-        let weight = if spec.regularizer == Regularizer::Orthonormal {
+        let weight = if spec.regularizer.starts_orthonormal() {
             init::orthonormal(&layer, &source)?
         } else {
             init::weight(&layer, correction.initial, &source)?
@@ -196,7 +129,8 @@ impl DiscriminatorLayer {
             source.var_or(n, "gamma", drawn)
         };
         let gamma = norm.gammas(rows).filter(|_| spec.gamma).map(gamma).transpose()?;
-        let post = PostNorm::new(layer.norm, spec.normalization, outputs, &source)?;
+        let beta = || source.var(outputs, "beta", ZERO);
+        let post = PostNorm::new(layer.norm, spec.normalization, beta)?;
         let bias = layer.bias.then(|| source.var(outputs, "bias", ZERO)).transpose()?;
         Ok(DiscriminatorLayer { spec: layer, weight, bias, norm, gamma, correction, post })
     }
@@ -271,13 +205,11 @@ impl DiscriminatorLayer {
             Some(bias) => Finish::BiasActivation(bias, activation),
             None => Finish::Linear,
         };
-        match self.post {
-            PostNorm::None if w.bias.is_some() => self.linear(w, x, finish(activation)),
-            PostNorm::None | PostNorm::Batch(_) | PostNorm::Layer(_) => {
-                let x = self.linear(w, x, finish(Activation::Identity))?;
-                self.post.forward(&x, w.beta.as_ref(), activation)
-            }
+        if self.post.is_none() && w.bias.is_some() {
+            return self.linear(w, x, finish(activation));
         }
+        let x = self.linear(w, x, finish(Activation::Identity))?;
+        self.post.forward(&x, w.beta.as_ref(), activation)
     }
 
     /// The directional derivative along `t` where the output was `of`: without bias, with `of`'s activation pattern.

@@ -9,10 +9,11 @@ mod layer;
 mod source;
 mod topology;
 
+pub use crate::norm::PostNorm;
 pub use discriminator::{Discriminator, Trace};
 pub use generator::Generator;
 pub use labels::Labels;
-pub use layer::{DiscriminatorLayer, DiscriminatorPoint, LayerWeights, PostNorm, Weights};
+pub use layer::{DiscriminatorLayer, DiscriminatorPoint, LayerWeights, Weights};
 pub use source::TensorSource;
 
 use crate::Result;

@@ -1,4 +1,5 @@
-//! Normalizations that change the forward pass: of weights ([`WeightNorm`]), one file each.
+//! Normalizations that change the forward pass: of weights ([`WeightNorm`]), one file each, and of feature maps ([`PostNorm`]), which are
+//! operations of `sngan_tensor`.
 //!
 //! A weight is treated as the matrix `[d_out, d_in·h·w]`. A layer owns its raw weight and holds a [`WeightNorm`] as a value.
 
@@ -10,10 +11,12 @@ pub use frobenius::FrobeniusNorm;
 pub use spectral::{SpectralNorm, unit};
 pub use weight::RowNorm;
 
-use crate::Result;
-use candle_core::Tensor;
+use crate::model::NORM_EPS as MAP_EPS;
+use crate::{Error, Result};
+use candle_core::{Tensor, Var};
+use sngan_experiment::arch::Norm;
 use sngan_experiment::method::Normalization;
-use sngan_tensor::ops::Arm;
+use sngan_tensor::ops::{self, Activation, Arm, FeatureMap};
 
 /// Keeps norms off zero, as the authors' code does.
 pub(crate) const NORM_EPS: f64 = 1e-12;
@@ -92,11 +95,100 @@ impl WeightNorm {
         }
     }
 
-    /// SN's `u`, the state that checkpoints hold.
-    pub fn u(&self) -> Option<&Tensor> {
+    /// What it keeps from update to update besides parameters, which checkpoints hold under the layer's name: SN's `u`.
+    pub fn state(&self) -> Vec<(&'static str, &Tensor)> {
         match self {
-            WeightNorm::Spectral(n) => Some(n.u()),
-            WeightNorm::None | WeightNorm::Row(_) | WeightNorm::Frobenius(_) => None,
+            WeightNorm::Spectral(n) => vec![("u", n.u())],
+            WeightNorm::None | WeightNorm::Row(_) | WeightNorm::Frobenius(_) => Vec::new(),
+        }
+    }
+
+    /// SN's `u`.
+    pub fn u(&self) -> Option<&Tensor> {
+        self.state().into_iter().find(|(part, _)| *part == "u").map(|(_, u)| u)
+    }
+}
+
+/// Normalization of a feature map, with its trained β `[C]`.
+#[derive(Debug, Clone)]
+pub enum PostNorm {
+    /// None.
+    None,
+    /// Batch normalization with the batch's own statistics (D is never evaluated with running ones).
+    Batch(Var),
+    /// Layer normalization over (C, H, W).
+    Layer(Var),
+}
+
+impl PostNorm {
+    /// The method's normalization where the table gives it the place `place`; `beta` makes its β.
+    ///
+    /// # Errors
+    /// Those of `beta`.
+    pub(crate) fn new(
+        place: Norm,
+        method: Normalization,
+        beta: impl FnOnce() -> Result<Var>,
+    ) -> Result<PostNorm> {
+        match place {
+            Norm::ByMethod => {}
+            // The table's own normalizations are G's.
+            Norm::None | Norm::Batch | Norm::ConditionalBatch { .. } => return Ok(PostNorm::None),
+        }
+        Ok(match method {
+            Normalization::Batch => PostNorm::Batch(beta()?),
+            Normalization::Layer => PostNorm::Layer(beta()?),
+            Normalization::None
+            | Normalization::Weight
+            | Normalization::Frobenius
+            | Normalization::Spectral => PostNorm::None,
+        })
+    }
+
+    /// Whether it changes nothing.
+    pub(crate) fn is_none(&self) -> bool {
+        match self {
+            PostNorm::None => true,
+            PostNorm::Batch(_) | PostNorm::Layer(_) => false,
+        }
+    }
+
+    /// Its β.
+    pub fn beta(&self) -> Option<&Var> {
+        match self {
+            PostNorm::None => None,
+            PostNorm::Batch(beta) | PostNorm::Layer(beta) => Some(beta),
+        }
+    }
+
+    /// Normalizes `x` and applies the activation; `beta` is this update's.
+    ///
+    /// # Errors
+    /// Those of the tensor library, and a normalization without its β.
+    pub(crate) fn forward(
+        &self,
+        x: &FeatureMap,
+        beta: Option<&Tensor>,
+        activation: Activation,
+    ) -> Result<FeatureMap> {
+        let beta = || beta.ok_or_else(|| Error::Invalid("a normalized map has no β".into()));
+        Ok(match self {
+            PostNorm::None => ops::activation(x, activation)?,
+            PostNorm::Batch(_) => ops::batch_norm(x, None, beta()?, MAP_EPS, activation)?.0,
+            PostNorm::Layer(_) => ops::layer_norm(x, beta()?, MAP_EPS, activation)?,
+        })
+    }
+
+    /// Refuses a layer whose output is no piecewise linear function of its input.
+    ///
+    /// # Errors
+    /// A normalization.
+    pub(crate) fn piecewise_linear(&self) -> Result<()> {
+        match self {
+            PostNorm::None => Ok(()),
+            PostNorm::Batch(_) | PostNorm::Layer(_) => Err(Error::Invalid(
+                "the gradient penalty needs a piecewise linear discriminator".into(),
+            )),
         }
     }
 }

@@ -3,3 +3,82 @@
 pub mod gradient_penalty;
 pub mod orthonormal;
 pub mod weight_clipping;
+
+use crate::model::{Discriminator, Labels, Weights};
+use crate::{Error, Result};
+use candle_core::Tensor;
+use sngan_experiment::RunSpec;
+use sngan_experiment::method::Regularizer;
+use sngan_tensor::ops::Arm;
+
+/// One piece of an update of D, as a regularizer sees it.
+pub(crate) struct Piece<'a> {
+    pub(crate) discriminator: &'a Discriminator,
+    pub(crate) arm: Arm,
+    /// D's weights as this update uses them.
+    pub(crate) weights: &'a Weights,
+    /// Real images `[N, 3, H, W]`.
+    pub(crate) real: &'a Tensor,
+    /// Classes of the real images, where D reads them.
+    pub(crate) labels: Option<&'a Labels>,
+    /// As many generated images.
+    pub(crate) fake: &'a Tensor,
+    /// ε `[N]`, for a regularizer that interpolates.
+    pub(crate) epsilon: Option<&'a Tensor>,
+    /// The piece's weight in the mean over the batch.
+    pub(crate) share: f64,
+}
+
+/// What a regularizer adds to D's loss on one piece: its share of the update's.
+pub(crate) struct Term {
+    /// Its value, with its coefficient.
+    pub(crate) value: f64,
+    /// Its share of E‖∇D(x̂)‖₂, where it takes the gradient.
+    pub(crate) grad_norm: Option<f64>,
+    /// To be added to the loss before its backward pass; its own value means nothing.
+    pub(crate) surrogate: Tensor,
+}
+
+/// The term of the spec's regularizer; `None` where it adds nothing to the loss.
+///
+/// # Errors
+/// A D that it cannot be taken of; those of the tensor library.
+pub(crate) fn term(spec: &RunSpec, piece: &Piece<'_>) -> Result<Option<Term>> {
+    match spec.regularizer {
+        Regularizer::None | Regularizer::WeightClipping => Ok(None),
+        Regularizer::Orthonormal => {
+            let weight = piece.share * spec.orthonormal_coefficient;
+            let penalty = orthonormal::penalty(piece.discriminator, piece.arm, weight)?;
+            let (value, surrogate) = (penalty.value, penalty.surrogate);
+            Ok(Some(Term { value, grad_norm: None, surrogate }))
+        }
+        Regularizer::GradientPenalty => gradient_penalty_term(piece, spec.penalty_lambda).map(Some),
+    }
+}
+
+fn gradient_penalty_term(piece: &Piece<'_>, lambda: f64) -> Result<Term> {
+    let epsilon =
+        piece.epsilon.ok_or_else(|| Error::Invalid("the gradient penalty has no ε".into()))?;
+    let x_hat = gradient_penalty::interpolate(piece.real, piece.fake, epsilon)?;
+    let (d, weights) = (piece.discriminator, piece.weights);
+    let penalty = gradient_penalty::penalty(d, weights, &x_hat, piece.labels, lambda)?;
+    // A whole batch needs no further node of the graph.
+    let surrogate =
+        if piece.share == 1.0 { penalty.surrogate } else { (penalty.surrogate * piece.share)? };
+    Ok(Term {
+        value: piece.share * penalty.value,
+        grad_norm: Some(piece.share * penalty.mean_norm),
+        surrogate,
+    })
+}
+
+/// What the spec's regularizer does to D's parameters after a step.
+///
+/// # Errors
+/// Those of the tensor library.
+pub(crate) fn after_step(spec: &RunSpec, d: &Discriminator) -> Result<()> {
+    match spec.regularizer {
+        Regularizer::WeightClipping => weight_clipping::clip(d, spec.clip, spec.clip_scope),
+        Regularizer::None | Regularizer::GradientPenalty | Regularizer::Orthonormal => Ok(()),
+    }
+}

@@ -12,12 +12,16 @@ use sngan_experiment::ClipScope;
 /// Those of the tensor library.
 pub fn clip(d: &Discriminator, bound: f64, scope: ClipScope) -> Result<()> {
     let clamp = |var: &Var, bound: f64| var.set(&var.as_detached_tensor().clamp(-bound, bound)?);
+    let all = match scope {
+        ClipScope::All => true,
+        ClipScope::Convolutions => false,
+    };
     for layer in &d.layers {
-        if scope == ClipScope::All || layer.weight.rank() == 4 {
+        if all || layer.weight.rank() == 4 {
             clamp(&layer.weight, bound * layer.correction.clip)?;
         }
     }
-    if scope == ClipScope::All {
+    if all {
         for (name, var) in d.vars() {
             if !name.ends_with(".weight") {
                 clamp(&var, bound)?;

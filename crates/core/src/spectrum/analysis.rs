@@ -11,7 +11,7 @@ use serde::Serialize;
 use sngan_data::ImageSource;
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{HeadSpec, LabelHead, LayerKind, LayerSpec, Norm, Pooling, Step};
-use sngan_experiment::method::Normalization;
+use sngan_experiment::method::ActsOn;
 use sngan_tensor::decomposition::singular_values;
 use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
@@ -112,13 +112,10 @@ pub fn analyse(
     let table = spec.layers()?;
     let bound = Bound {
         norms: &norms,
-        normalized: match spec.normalization {
+        normalized: match spec.normalization.acts_on() {
             // They divide by what they find in their input, which no bound on the weights holds.
-            Normalization::Batch | Normalization::Layer => true,
-            Normalization::None
-            | Normalization::Weight
-            | Normalization::Frobenius
-            | Normalization::Spectral => false,
+            ActsOn::Maps => true,
+            ActsOn::Nothing | ActsOn::Weights => false,
         },
     };
     let area = side_after(&table.discriminator, table.side).pow(2);
@@ -126,7 +123,7 @@ pub fn analyse(
         .steps(&table.discriminator)
         .zip(head_bound(&table.head, area, &d, &weights, &norms)?)
         .map(|(a, b)| a * b);
-    let images = images.filter(|_| spec.normalization != Normalization::Batch);
+    let images = images.filter(|_| !spec.normalization.mixes_images());
     let gradients =
         images.map(|(images, n)| gradient_norms(spec, &d, &weights, images, n)).transpose()?;
     Ok(Analysis { gen_updates: checkpoint.gen_updates, layers, lipschitz_bound, gradients })
@@ -211,7 +208,8 @@ fn head_bound(
                 d.layers.iter().zip(&weights.layers).find(|(l, _)| l.spec.name == layer.name);
             found.map(|(_, w)| largest_row(&w.effective)).transpose()?.unwrap_or(0.0)
         }
-        _ => 0.0,
+        // A classifier has outputs of its own.
+        Some(LabelHead::Classifier(_)) | None => 0.0,
     };
     Ok(norms.get(head.dense.name.as_str()).map(|dense| features * dense + labels_features * label))
 }

@@ -156,6 +156,10 @@ fn safetensors(path: &Path, bytes: &[u8]) -> Result<Found> {
         .map_err(|e| wrong(format!("is neither a safetensors file ({e}) nor one of torch.save")))?;
     let mut found = Found::default();
     for (name, view) in file.tensors() {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "safetensors' types, of which few are read"
+        )]
         match view.dtype() {
             Dtype::F64 => drop(found.floats.insert(name, view.load(&Device::Cpu)?)),
             Dtype::F32 | Dtype::F16 | Dtype::BF16 => {

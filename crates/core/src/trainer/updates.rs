@@ -4,13 +4,11 @@ use super::{Details, Trainer, Update, by_layer};
 use crate::batch::Real;
 use crate::model::{Labels, Mode, Parameters, Trace, Weights};
 use crate::norm::Iterate;
-use crate::regularizer::{gradient_penalty, orthonormal, weight_clipping};
 use crate::spectrum::Concentration;
-use crate::{Result, loss};
+use crate::{Result, loss, regularizer};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
 use sngan_experiment::PowerIteration;
-use sngan_experiment::method::{Normalization, Regularizer};
 
 /// The pieces of a batch.
 struct Pieces {
@@ -128,10 +126,8 @@ impl Trainer<'_> {
         let z = self.draws.noise("discriminator", index, batch, &self.place)?;
         let fake_labels =
             self.draws.labels("discriminator", index, batch, n_classes, &self.place)?;
-        let epsilon = match self.spec.regularizer {
-            Regularizer::GradientPenalty => Some(self.draws.epsilon(index, batch, &self.place)?),
-            Regularizer::None | Regularizer::WeightClipping | Regularizer::Orthonormal => None,
-        };
+        let epsilon = self.spec.regularizer.interpolates();
+        let epsilon = epsilon.then(|| self.draws.epsilon(index, batch, &self.place)).transpose()?;
         let pieces = Pieces::of(batch, self.spec.dis_micro_batch);
         let (vars, mut sum, mut weights) = (self.discriminator.vars(), None, None);
         (update.loss_d, update.loss_reg, update.d_real, update.d_fake, update.loss_class_d) =
@@ -172,10 +168,7 @@ impl Trainer<'_> {
             details.grad_norm_d = norm(&grads, &vars)?;
         }
         self.adam_d.step(&grads)?;
-        if self.spec.regularizer == Regularizer::WeightClipping {
-            weight_clipping::clip(&self.discriminator, self.spec.clip, self.spec.clip_scope)?;
-        }
-        Ok(())
+        regularizer::after_step(&self.spec, &self.discriminator)
     }
 
     /// The spectra of the weights that D's last forward used; none where a weight is not finite.
@@ -215,10 +208,12 @@ impl Trainer<'_> {
         Ok(total)
     }
 
-    /// Whether SN's power iteration runs at each training forward of D.
+    /// Whether the power iteration runs at each training forward of D.
     fn iterates_per_forward(&self) -> bool {
-        self.spec.power_iteration == PowerIteration::PerForward
-            && self.spec.normalization == Normalization::Spectral
+        match self.spec.power_iteration {
+            PowerIteration::PerForward => self.spec.normalization.iterates(),
+            PowerIteration::PerUpdate => false,
+        }
     }
 
     /// D(x) and D(G(z)): one batch where the result is the same, two passes (real first) where it is not.
@@ -228,7 +223,7 @@ impl Trainer<'_> {
         real: Side<'_>,
         fake: Side<'_>,
     ) -> Result<Outputs> {
-        if !self.iterates_per_forward() && self.spec.normalization != Normalization::Batch {
+        if !self.iterates_per_forward() && !self.spec.normalization.mixes_images() {
             let n = real.images.dim(0)?;
             let labels = match (real.labels, fake.labels) {
                 (Some(real), Some(fake)) => Some(real.join(fake)?),
@@ -264,36 +259,26 @@ impl Trainer<'_> {
         pieces: &Pieces,
         update: &mut Update,
     ) -> Result<Option<Tensor>> {
-        let share = pieces.share();
-        match (self.spec.regularizer, epsilon) {
-            (Regularizer::Orthonormal, _) => {
-                let weight = share * self.spec.orthonormal_coefficient;
-                let penalty = orthonormal::penalty(&self.discriminator, self.place.arm, weight)?;
-                update.loss_reg += penalty.value;
-                Ok(Some(penalty.surrogate))
-            }
-            (Regularizer::GradientPenalty, Some(epsilon)) => {
-                if self.iterates_per_forward() {
-                    *weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
-                }
-                let x_hat = gradient_penalty::interpolate(real.images, fake.images, epsilon)?;
-                let penalty = gradient_penalty::penalty(
-                    &self.discriminator,
-                    weights,
-                    &x_hat,
-                    real.labels,
-                    self.spec.penalty_lambda,
-                )?;
-                update.loss_reg += share * penalty.value;
-                *update.grad_norm_x_hat.get_or_insert(0.0) += share * penalty.mean_norm;
-                if pieces.count == 1 {
-                    Ok(Some(penalty.surrogate))
-                } else {
-                    Ok(Some((penalty.surrogate * share)?))
-                }
-            }
-            _ => Ok(None),
+        // It passes through D once more.
+        if self.spec.regularizer.penalizes_gradient() && self.iterates_per_forward() {
+            *weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
         }
+        let piece = regularizer::Piece {
+            discriminator: &self.discriminator,
+            arm: self.place.arm,
+            weights,
+            real: real.images,
+            labels: real.labels,
+            fake: fake.images,
+            epsilon,
+            share: pieces.share(),
+        };
+        let Some(term) = regularizer::term(&self.spec, &piece)? else { return Ok(None) };
+        update.loss_reg += term.value;
+        if let Some(norm) = term.grad_norm {
+            *update.grad_norm_x_hat.get_or_insert(0.0) += norm;
+        }
+        Ok(Some(term.surrogate))
     }
 }
 

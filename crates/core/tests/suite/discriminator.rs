@@ -171,7 +171,11 @@ fn a_width_correction_multiplies_what_the_divisor_cut() {
                 &["conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "dense"]
             }
             Method::BatchNorm | Method::LayerNorm => &["dense"],
-            _ => &[],
+            Method::WeightNorm
+            | Method::FrobeniusNorm
+            | Method::Orthonormal
+            | Method::Sn
+            | Method::Custom => &[],
         };
         assert_eq!(corrected, expected, "{method:?}");
     }

@@ -1,9 +1,12 @@
-use crate::support::{F64_ROUNDING, check_gradient, draw, scalar, values};
+use crate::support::{F64_ROUNDING, check_gradient, draw, scalar, tiny, values};
 use candle_core::{DType, Var};
+use sngan_core::model::{Discriminator, Parameters, Place, TensorSource};
 use sngan_core::norm::{Iterate, WeightNorm, unit};
-use sngan_experiment::method::Normalization;
+use sngan_experiment::RunSpec;
+use sngan_experiment::method::{Method, Normalization};
 use sngan_tensor::decomposition::{sigma_max, singular_values};
 use sngan_tensor::ops::Arm;
+use sngan_tensor::rng::Streams;
 
 /// After so many iterations a 4x18 Gaussian matrix's u is a singular vector to rounding.
 const CONVERGED: usize = 2000;
@@ -16,17 +19,44 @@ fn norm(kind: Normalization) -> WeightNorm {
     WeightNorm::new(kind, || unit(&draw("u", &[4], DType::F64))).unwrap()
 }
 
+/// What `experiment` says of a normalization is what it does here.
+#[test]
+fn every_normalization_has_the_properties_that_its_name_promises() {
+    for kind in Normalization::ALL {
+        let n = norm(kind);
+        assert_eq!(n.gammas(4).is_some(), kind.has_gamma(), "{kind:?}: γ");
+        let mut moved = n.clone();
+        moved.normalize(Arm::Candle, weight().as_tensor(), Iterate::Once).unwrap();
+        let state = |n: &WeightNorm| -> Vec<f64> {
+            n.state().into_iter().flat_map(|(_, tensor)| values(tensor)).collect()
+        };
+        assert_eq!(state(&n) != state(&moved), kind.iterates(), "{kind:?}: state");
+
+        let spec = RunSpec { normalization: kind, ..tiny(Method::Vanilla) };
+        let mut d =
+            Discriminator::new(&spec, &TensorSource::fresh(Streams::new(3), &Place::oracle()))
+                .unwrap();
+        let weights = d.weights(Parameters::Frozen, Iterate::Frozen).unwrap();
+        let x = |name: &str| draw(name, &[2, 3, spec.side, spec.side], DType::F64);
+        let (one, other) = (x("x"), x("other"));
+        let traces = [&one, &other].map(|second| {
+            let first = one.narrow(0, 0, 1).unwrap();
+            let second = second.narrow(0, 1, 1).unwrap();
+            let batch = candle_core::Tensor::cat(&[&first, &second], 0).unwrap();
+            d.forward(&weights, &batch, None).unwrap()
+        });
+        let firsts = traces.each_ref().map(|trace| values(&trace.outputs)[0]);
+        assert_eq!(firsts[0] != firsts[1], kind.mixes_images(), "{kind:?}: the batch's others");
+        let tangent = d.tangent(&weights, &traces[0], &other, None);
+        assert_eq!(tangent.is_ok(), kind.is_piecewise_linear(), "{kind:?}: ∇D");
+    }
+}
+
 #[test]
 fn gradients_match_finite_differences() {
     let c = draw("c", &[4, 2, 3, 3], DType::F64);
     let both = |kind| [(kind, Arm::Candle), (kind, Arm::Ours)];
-    let kinds = [
-        Normalization::None,
-        Normalization::Weight,
-        Normalization::Frobenius,
-        Normalization::Spectral,
-    ];
-    for (kind, arm) in kinds.into_iter().flat_map(both) {
+    for (kind, arm) in Normalization::ALL.into_iter().flat_map(both) {
         let w = weight();
         let n = norm(kind);
         // From a fixed u, σ = ‖Wᵀu‖, whose derivative is u vᵀ with v constant: the frozen pass is differentiated exactly.

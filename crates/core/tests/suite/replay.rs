@@ -9,7 +9,7 @@ use candle_core::{Device, Tensor};
 use sngan_core::model::Place;
 use sngan_core::replay::{self, Case};
 use sngan_experiment::arch::{Architecture, Conditioning};
-use sngan_experiment::method::{Method, Normalization};
+use sngan_experiment::method::{Method, Normalization, Regularizer};
 use sngan_experiment::{AdamEpsilon, PowerIteration};
 use sngan_tensor::ops::Pattern;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,8 +66,11 @@ fn error(a: &[f64], b: &[f64]) -> f64 {
 fn updates_of_every_method_and_network_equal_pytorchs_in_f64() {
     let (mut methods, mut networks, mut ways) =
         (BTreeSet::new(), BTreeSet::new(), Vec::<Conditioning>::new());
+    let (mut normalizations, mut regularizers) = (BTreeSet::new(), BTreeSet::new());
     for Fixture { name, case, own } in cases() {
         methods.insert(case.spec.method.name());
+        normalizations.insert(case.spec.normalization.name());
+        regularizers.insert(case.spec.regularizer.name());
         networks.insert(case.spec.architecture.name());
         ways.push(case.spec.conditioning);
         let ours = replay::run(&case, &Place::oracle()).unwrap();
@@ -100,6 +103,12 @@ fn updates_of_every_method_and_network_equal_pytorchs_in_f64() {
         assert_eq!(compared, ours.len(), "{name}");
     }
     // γ, and one method's normalization with another's regularizer, are no method of the paper: `Custom`.
+    for normalization in Normalization::ALL {
+        assert!(normalizations.contains(normalization.name()), "no case of {normalization:?}");
+    }
+    for regularizer in Regularizer::ALL {
+        assert!(regularizers.contains(regularizer.name()), "no case of {regularizer:?}");
+    }
     for method in Method::ALL {
         assert!(methods.contains(method.name()), "no case of {method:?}");
     }

@@ -187,6 +187,19 @@ impl ArchSpec {
         layers
     }
 
+    /// Whether a network has residual blocks.
+    pub fn has_blocks(&self) -> bool {
+        let mut steps = self.generator.iter().chain(&self.discriminator);
+        steps.any(|step| match step {
+            Step::Block(_) => true,
+            Step::Layer(_)
+            | Step::Concat(_)
+            | Step::Point(_)
+            | Step::Upsample
+            | Step::AveragePool => false,
+        })
+    }
+
     /// Trained parameters of G: weights, biases, batch normalization's γ and β.
     pub fn generator_parameters(&self) -> usize {
         self.generator.iter().map(Step::parameters).sum()

@@ -158,6 +158,16 @@ pub enum Init {
     },
 }
 
+impl Init {
+    /// Whether its standard deviation is the same for every fan-in.
+    pub fn has_fixed_std(self) -> bool {
+        match self {
+            Init::Normal { .. } => true,
+            Init::GlorotUniform { .. } => false,
+        }
+    }
+}
+
 /// What normalizes an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Norm {

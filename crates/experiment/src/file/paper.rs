@@ -1,7 +1,7 @@
 //! What an experiment reproduces of the paper.
 
+use crate::Dataset;
 use crate::protocol::ProtocolName;
-use crate::spec::Dataset;
 use serde::{Deserialize, Serialize};
 
 /// An experiment's `[paper]`: which of the paper's artefacts its runs are for, and what the paper's

@@ -1,7 +1,7 @@
 //! The scales of an experiment: its own, and those of experiments/scales.toml that files share.
 
 use super::{built_in, once};
-use crate::protocol::{ProtocolName, ReferenceKind};
+use crate::protocol::ProtocolName;
 use crate::{Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -127,11 +127,7 @@ impl ScorePlan {
 
     /// Refuses what an experiment file cannot ask for.
     pub(super) fn validate(&self) -> Result<()> {
-        let given = |p: &&ProtocolName| {
-            p.against().is_some_and(|a| {
-                matches!(a.part, ReferenceKind::Images | ReferenceKind::Statistics)
-            })
-        };
+        let given = |p: &&ProtocolName| p.against().is_some_and(|a| !a.part.is_of_dataset());
         if let Some(name) = self.protocols.iter().find(given) {
             let reason = format!(
                 "`{name}` compares with what only a command line can name; use ref, test or train"

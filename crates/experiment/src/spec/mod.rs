@@ -8,40 +8,11 @@ mod width;
 pub use names::{CUSTOM, Names};
 pub use width::{ClipCorrection, LayerCorrection, WidthCorrection};
 
+use crate::Dataset;
 use crate::arch::{ArchSpec, Architecture, Conditioning, LayerSpec, Sizes};
 use crate::method::{Loss, Method, Normalization, Regularizer};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-
-/// Where the training images come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Dataset {
-    /// The embedded 10,000 Fashion-MNIST test images: 8,000 to train on, 2,000 as reference.
-    FashionMnist,
-    /// CIFAR-10's binary files in the data folder.
-    Cifar10,
-    /// STL-10's binary files in the data folder: 100,000 unlabeled images to train on.
-    Stl10,
-    /// ImageNet, packed at the spec's side by `sngan data pack imagenet`.
-    #[serde(rename = "imagenet")]
-    ImageNet,
-    /// A folder of class subfolders; its path is `data_dir` of the command.
-    Folder,
-}
-
-impl Dataset {
-    /// The name used in files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Dataset::FashionMnist => "fashion-mnist",
-            Dataset::Cifar10 => "cifar10",
-            Dataset::Stl10 => "stl10",
-            Dataset::ImageNet => "imagenet",
-            Dataset::Folder => "folder",
-        }
-    }
-}
 
 /// When SN's power iteration runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,6 +73,26 @@ pub enum Latent {
     /// U[−1, 1) (the authors' code for the standard CNN).
     Uniform,
 }
+
+/// Keys that were added later, each with the value that older versions implied, as JSON. A spec
+/// without the key is read with that value, and a key with that value does not enter the identity,
+/// so runs of any age keep their names.
+const ADDED: [(&str, &str); 14] = [
+    ("conditioning", "\"none\""),
+    ("n_classes", "0"),
+    ("ac_dis_weight", "1.0"),
+    ("ac_gen_weight", "0.1"),
+    ("dis_width_factor", "1.0"),
+    ("last_conv_factor", "1.0"),
+    ("latent", "\"normal\""),
+    ("lr_decay", "\"constant\""),
+    ("lr_decay_start", "0"),
+    ("gen_ema", "0.0"),
+    ("dis_micro_batch", "0"),
+    ("gen_micro_batch", "0"),
+    ("width_correction", "\"none\""),
+    ("clip_correction", "\"none\""),
+];
 
 /// Everything that decides a run's bits. Device, threads and logging cadence are in the provenance
 /// instead.
@@ -273,14 +264,18 @@ impl RunSpec {
     /// α of the generator update with number `update` (counted from 0) and of its rounds of D, as Chainer's `LinearShift`.
     pub fn lr_at(&self, update: u64) -> f64 {
         let (start, end) = (self.lr_decay_start, self.gen_updates);
-        if self.lr_decay == LrDecay::Constant || update < start {
-            return self.lr;
+        match self.lr_decay {
+            LrDecay::Constant => self.lr,
+            LrDecay::Linear if update < start => self.lr,
+            LrDecay::Linear => {
+                let length = end.saturating_sub(start).max(1) as f64;
+                self.lr * end.saturating_sub(update) as f64 / length
+            }
         }
-        self.lr * end.saturating_sub(update) as f64 / end.saturating_sub(start).max(1) as f64
     }
 
     /// Multiply-adds of the whole run, estimated from the layer table: a backward pass counts as
-    /// two forward passes, D's in G's update as one, the gradient penalty as five more forward
+    /// two forward passes, D's in G's update as one, a penalty of D's gradient as five more forward
     /// passes. For planning; not a measured time.
     ///
     /// # Errors
@@ -291,7 +286,7 @@ impl RunSpec {
             part.into_iter().map(LayerSpec::multiply_adds).sum::<u64>() as f64
         };
         let (g, d) = (sum(layers.generator_layers()), sum(layers.discriminator_layers()));
-        let penalty = if self.regularizer == Regularizer::GradientPenalty { 5.0 } else { 0.0 };
+        let penalty = if self.regularizer.penalizes_gradient() { 5.0 } else { 0.0 };
         let d_update = self.batch as f64 * (g + (6.0 + penalty) * d);
         let g_update = self.gen_batch as f64 * (3.0 * g + 2.0 * d);
         Ok(self.gen_updates as f64 * (g_update + f64::from(self.n_dis) * d_update))
@@ -319,15 +314,8 @@ impl RunSpec {
         );
         // Residual blocks keep the maps before and after each activation, upsampling and sum; the
         // penalty has its own passes.
-        let steps = if matches!(
-            self.architecture,
-            Architecture::StandardCnn | Architecture::StandardCnnCgl
-        ) {
-            1.0
-        } else {
-            3.0
-        };
-        let passes = if self.regularizer == Regularizer::GradientPenalty { 4.0 } else { 2.0 };
+        let steps = if layers.has_blocks() { 3.0 } else { 1.0 };
+        let passes = if self.regularizer.penalizes_gradient() { 4.0 } else { 2.0 };
         let dis_update = passes * batch * 2.0 * steps * d + batch * 2.0 * g;
         let gen_update = gen_batch * (2.0 * steps * d + 4.0 * steps * g);
         Ok((PROCESS + 4.0 * (8.0 * parameters + dis_update.max(gen_update))) as u64)
@@ -395,6 +383,13 @@ mod tests {
                 text.contains(&format!("`{}`", method.name())),
                 "experiments/README.md lacks {method:?}"
             );
+        }
+        let (normalizations, regularizers) =
+            (Normalization::ALL.map(Normalization::name), Regularizer::ALL.map(Regularizer::name));
+        let losses = Loss::ALL.map(Loss::name);
+        let datasets = Dataset::ALL.map(Dataset::name);
+        for value in normalizations.into_iter().chain(regularizers).chain(losses).chain(datasets) {
+            assert!(text.contains(&format!("`{value}`")), "experiments/README.md lacks `{value}`");
         }
         for architecture in Architecture::ALL {
             assert!(

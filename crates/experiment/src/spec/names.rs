@@ -3,7 +3,7 @@
 
 use super::{RunSpec, WidthCorrection};
 use crate::file::settings;
-use crate::method::{Loss, Method, Normalization, Regularizer, Setting};
+use crate::method::{Loss, Method, Normalization, Setting};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -125,19 +125,7 @@ impl RunSpec {
     /// The label that the values give: a method's, or one that names the differences: `SN, hinge`,
     /// `SN γ + GP, Wasserstein`.
     fn derived_label(&self) -> String {
-        match self.method {
-            Method::Custom => self.custom_label(),
-            method @ Method::WeightClipping
-            | method @ Method::GanGp
-            | method @ Method::WganGp
-            | method @ Method::BatchNorm
-            | method @ Method::LayerNorm
-            | method @ Method::WeightNorm
-            | method @ Method::FrobeniusNorm
-            | method @ Method::Orthonormal
-            | method @ Method::Sn
-            | method @ Method::Vanilla => method.label().into(),
-        }
+        if self.method == Method::Custom { self.custom_label() } else { self.method.label().into() }
     }
 
     /// The end of every label whose method a reduced width changes, if no multiplier corrects it.
@@ -159,53 +147,36 @@ impl RunSpec {
         let Some(method) = Method::ALL.iter().find(begun) else { return true };
         let rest = &label[method.label().len()..];
         let (mut normalization, regularizer, mut loss) = method.parts();
-        let with = [
-            (" w/ SN", Normalization::Spectral),
-            (" w/ WN", Normalization::Weight),
-            (" w/ Frobenius", Normalization::Frobenius),
-        ];
-        let added = with.iter().find(|(text, _)| rest.contains(text));
-        if let Some((_, other)) = added {
-            normalization = *other;
-        }
-        let losses = [
-            (", standard", Loss::Standard),
-            (", hinge", Loss::Hinge),
-            (", Wasserstein", Loss::Wasserstein),
-        ];
-        if let Some((_, other)) = losses.iter().find(|(text, _)| rest.contains(text)) {
-            loss = *other;
-        }
+        let with = |n: &Normalization| {
+            n.has_gamma() && n.label().is_some_and(|label| rest.contains(&format!(" w/ {label}")))
+        };
+        // The longest: one name may begin another.
+        let added =
+            Normalization::ALL.into_iter().filter(with).max_by_key(|n| n.label().map(str::len));
+        normalization = added.unwrap_or(normalization);
+        let named = |loss: &Loss| rest.contains(&format!(", {}", loss.label()));
+        loss = Loss::ALL.into_iter().find(named).unwrap_or(loss);
         let parts = (self.normalization, self.regularizer, self.loss);
         let gamma = added.is_some() || rest.contains('γ');
         label == derived || (parts == (normalization, regularizer, loss) && self.gamma == gamma)
     }
 
     fn custom_label(&self) -> String {
-        let norm = match self.normalization {
-            Normalization::None => None,
-            Normalization::Batch => Some("BN"),
-            Normalization::Layer => Some("LN"),
-            Normalization::Weight => Some("WN"),
-            Normalization::Frobenius => Some("Frobenius"),
-            Normalization::Spectral => Some("SN"),
-        };
+        let norm = self.normalization.label();
         let norm = norm.map(|n| if self.gamma { format!("{n} γ") } else { n.to_string() });
-        let regularizer = match (self.regularizer, &norm, self.loss) {
-            (Regularizer::None, Some(_), _) => None,
-            (Regularizer::None, None, _) => Some("Vanilla"),
-            (Regularizer::WeightClipping, ..) => Some("Weight clip."),
-            (Regularizer::Orthonormal, ..) => Some("Orthonormal"),
-            (Regularizer::GradientPenalty, Some(_), _) => Some("GP"),
-            (Regularizer::GradientPenalty, None, _) => Some("GAN-GP"),
+        let regularizer = match norm {
+            Some(_) => self.regularizer.label(),
+            // Alone, it is called as the method that it is with the standard loss.
+            None => {
+                let alone = self.regularizer.method(Loss::Standard);
+                let named = (alone != Method::Custom).then(|| alone.label());
+                named.or(self.regularizer.label())
+            }
         };
         let parts: Vec<String> = norm.into_iter().chain(regularizer.map(String::from)).collect();
-        let loss = match self.loss {
-            Loss::Standard => "",
-            Loss::Hinge => ", hinge",
-            Loss::Wasserstein => ", Wasserstein",
-        };
-        parts.join(" + ") + loss
+        let label = parts.join(" + ");
+        // The standard loss goes without saying.
+        if self.loss == Loss::Standard { label } else { format!("{label}, {}", self.loss.label()) }
     }
 
     /// After `key` was set to `text` in `before`: drops names that described the old value, and

@@ -2,7 +2,7 @@
 
 use super::{LrDecay, RunSpec};
 use crate::arch::Conditioning;
-use crate::method::{Normalization, Regularizer};
+use crate::method::Normalization;
 use crate::{Error, Result, Slash, plain};
 
 // No run comes near these limits; sizes computed from larger values would overflow.
@@ -94,24 +94,19 @@ impl RunSpec {
     }
 
     fn validate_method(&self) -> Result<()> {
-        if self.gamma
-            && !matches!(
-                self.normalization,
-                Normalization::Spectral | Normalization::Weight | Normalization::Frobenius
-            )
-        {
-            return Err(Error::invalid(
-                "gamma",
-                "is true, but only spectral, weight and frobenius normalization have a γ variant",
-            ));
+        if self.gamma && !self.normalization.has_gamma() {
+            let have = Normalization::ALL.into_iter().filter(|n| n.has_gamma());
+            let have: Vec<_> = have.map(Normalization::name).collect();
+            let reason =
+                format!("is true, but of normalizations only {} have a γ variant", have.join(", "));
+            return Err(Error::invalid("gamma", reason));
         }
-        if self.regularizer == Regularizer::GradientPenalty
-            && matches!(self.normalization, Normalization::Batch | Normalization::Layer)
-        {
-            return Err(Error::invalid(
-                "regularizer",
-                "is gradient-penalty with batch or layer normalization in D: the penalty's gradient is implemented for piecewise linear D only",
-            ));
+        if self.regularizer.penalizes_gradient() && !self.normalization.is_piecewise_linear() {
+            let reason = format!(
+                "is a penalty of D's gradient, with {} normalization in D: its own gradient is implemented for piecewise linear D only",
+                self.normalization.name()
+            );
+            return Err(Error::invalid("regularizer", reason));
         }
         if self.conditioning == Conditioning::AcGan
             && self.ac_dis_weight == 0.0
@@ -126,17 +121,19 @@ impl RunSpec {
     }
 
     fn validate_schedule(&self) -> Result<()> {
-        if self.lr_decay == LrDecay::Constant && self.lr_decay_start != 0 {
-            return Err(Error::invalid("lr_decay_start", "is set, but `lr_decay` is constant"));
+        match self.lr_decay {
+            LrDecay::Constant if self.lr_decay_start != 0 => {
+                Err(Error::invalid("lr_decay_start", "is set, but `lr_decay` is constant"))
+            }
+            LrDecay::Linear if self.lr_decay_start >= self.gen_updates => {
+                let reason = format!(
+                    "is {}; it must be below `gen_updates`, which is {}",
+                    self.lr_decay_start, self.gen_updates
+                );
+                Err(Error::invalid("lr_decay_start", reason))
+            }
+            LrDecay::Constant | LrDecay::Linear => Ok(()),
         }
-        if self.lr_decay == LrDecay::Linear && self.lr_decay_start >= self.gen_updates {
-            let reason = format!(
-                "is {}; it must be below `gen_updates`, which is {}",
-                self.lr_decay_start, self.gen_updates
-            );
-            return Err(Error::invalid("lr_decay_start", reason));
-        }
-        Ok(())
     }
 }
 

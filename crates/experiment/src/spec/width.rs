@@ -9,8 +9,8 @@
 //! relative size.
 
 use super::RunSpec;
-use crate::arch::{Init, LabelHead, LayerKind, LayerSpec, Norm, Step};
-use crate::method::{Normalization, Regularizer};
+use crate::arch::{LabelHead, LayerKind, LayerSpec, Norm, Step};
+use crate::method::ActsOn;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -98,9 +98,7 @@ impl RunSpec {
         Ok(of(&here)
             .into_iter()
             .zip(of(&full))
-            .filter(|(layer, full)| {
-                matches!(layer.init, Init::Normal { .. }) && fan_in(full) > fan_in(layer)
-            })
+            .filter(|(layer, full)| layer.init.has_fixed_std() && fan_in(full) > fan_in(layer))
             .map(|(layer, full)| {
                 let root = (fan_in(&full) as f64 / fan_in(&layer) as f64).sqrt();
                 (layer.name.clone(), (layer, root))
@@ -110,10 +108,10 @@ impl RunSpec {
 
     /// Whether the method normalizes the output of `layer`, or its weight.
     fn normalizes(&self, layer: &LayerSpec) -> bool {
-        match self.normalization {
-            Normalization::None => false,
-            Normalization::Batch | Normalization::Layer => layer.norm == Norm::ByMethod,
-            Normalization::Weight | Normalization::Frobenius | Normalization::Spectral => true,
+        match self.normalization.acts_on() {
+            ActsOn::Nothing => false,
+            ActsOn::Maps => layer.norm == Norm::ByMethod,
+            ActsOn::Weights => true,
         }
     }
 
@@ -125,7 +123,7 @@ impl RunSpec {
         // Orthonormal operators already scale with the fan-in, like Glorot's standard deviation.
         if self.width_correction == WidthCorrection::None
             || self.width_divisor == 1
-            || self.regularizer == Regularizer::Orthonormal
+            || self.regularizer.starts_orthonormal()
         {
             return Ok(BTreeMap::new());
         }
@@ -168,9 +166,7 @@ impl RunSpec {
         if self.width_corrections()?.is_empty() {
             self.width_correction = WidthCorrection::None;
         }
-        if self.width_correction == WidthCorrection::None
-            || self.regularizer != Regularizer::WeightClipping
-        {
+        if self.width_correction == WidthCorrection::None || !self.regularizer.clips() {
             self.clip_correction = ClipCorrection::None;
         }
         Ok(())
@@ -196,7 +192,7 @@ impl RunSpec {
 mod tests {
     use super::*;
     use crate::arch::{Architecture, Conditioning};
-    use crate::method::Method;
+    use crate::method::{Method, Normalization};
 
     fn corrected(method: Method) -> RunSpec {
         RunSpec {

@@ -167,6 +167,24 @@ mod tests {
         }
     }
 
+    /// A kind of test is defined in the file's heading and read a second time by fixtures/claims.py.
+    #[test]
+    fn every_kind_of_test_is_defined_and_has_a_second_reading() {
+        let (heading, _) = CLAIMS.split_once("[definitions]").unwrap();
+        let reading = include_str!("../../tests/fixtures/claims.py");
+        let Err(error) = serde_json::from_value::<Test>("".into()) else { panic!("no kind") };
+        let error = error.to_string();
+        let kinds: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert!(kinds.contains(&"overfits_less"), "{error}");
+        for kind in kinds {
+            assert!(
+                heading.contains(&format!("\n#   {kind} ")),
+                "claims.toml does not define {kind}"
+            );
+            assert!(reading.contains(&format!("\"{kind}\"")), "claims.py does not read {kind}");
+        }
+    }
+
     #[test]
     fn margins_are_those_of_the_statistics() {
         let margin = definitions().unwrap().margin;

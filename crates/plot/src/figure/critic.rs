@@ -93,7 +93,8 @@ fn losses(c: &ScoredSweep) -> Result<Vec<Series>> {
         for (stroke, loss) in parts {
             let records = runs.iter().flat_map(|run| &run.records.log);
             let values = records.filter_map(|record| Some((record.gen_update, loss(record)?)));
-            let line = Series { stroke, method: c.hue(label), ..Series::over_seeds(label, values) };
+            let line =
+                Series { stroke, method: c.method(label), ..Series::over_seeds(label, values) };
             if !line.points.is_empty() {
                 series.push(line);
             }

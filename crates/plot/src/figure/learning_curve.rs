@@ -133,7 +133,7 @@ pub(super) fn curves(c: &ScoredSweep, metric: Metric) -> Vec<Series> {
             .filter(|(_, v)| v.len() == most)
             .filter_map(|(x, v)| Point::over_seeds(x as f64, &v))
             .collect();
-        Series { name: label.into(), points, method: c.hue(label), ..Series::default() }
+        Series { name: label.into(), points, method: c.method(label), ..Series::default() }
     };
     c.labels().into_iter().map(of).collect()
 }

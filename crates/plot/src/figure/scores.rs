@@ -3,10 +3,10 @@
 use crate::artefact::Materials;
 use crate::canvas::Look;
 use crate::chart::look_of;
-use crate::describe::{paper_name, width};
+use crate::describe::width;
 use crate::dots::{Dot, DotChart, Group};
 use crate::frame::Scale;
-use crate::paper::{self, Published, Table2Row};
+use crate::paper;
 use crate::scored::{Run, ScoredSweep};
 use crate::statistics::mean;
 use crate::{Rendered, Result};
@@ -21,16 +21,8 @@ struct Scores {
     id: String,
     metric: Metric,
     scale: Scale,
-    /// The paper's numbers for it.
-    paper: Option<Papers>,
-}
-
-/// The paper's numbers.
-struct Papers {
-    /// Digits after the point.
-    digits: usize,
-    /// The number of a row, on CIFAR-10 or on STL-10.
-    of: fn(&Table2Row, usize) -> Published,
+    /// Digits after the point of the paper's numbers, if it has any.
+    paper: Option<usize>,
 }
 
 /// The paper's best number of a row's method.
@@ -44,23 +36,15 @@ struct PapersBest<'a> {
 
 /// Figure 1.
 pub(crate) fn inception_score(request: &Materials<'_>) -> Result<Rendered> {
-    let scores = Scores {
-        id: "fig1".into(),
-        metric: Metric::Is,
-        scale: Scale::Linear,
-        paper: Some(Papers { digits: 2, of: |row, column| row.is[column] }),
-    };
+    let scores =
+        Scores { id: "fig1".into(), metric: Metric::Is, scale: Scale::Linear, paper: Some(2) };
     request.each(|c| scores.render(c, request.folder))
 }
 
 /// Figure 2, on a logarithmic axis.
 pub(crate) fn fid(request: &Materials<'_>) -> Result<Rendered> {
-    let scores = Scores {
-        id: "fig2".into(),
-        metric: Metric::Fid,
-        scale: Scale::Log,
-        paper: Some(Papers { digits: 1, of: |row, column| row.fid[column] }),
-    };
+    let scores =
+        Scores { id: "fig2".into(), metric: Metric::Fid, scale: Scale::Log, paper: Some(1) };
     request.each(|c| scores.render(c, request.folder))
 }
 
@@ -69,12 +53,11 @@ pub(crate) fn others(request: &Materials<'_>) -> Result<Rendered> {
     let mut written = Vec::new();
     for c in request.sweeps {
         for metric in c.metrics() {
-            let scale = match metric {
-                Metric::Is | Metric::Fid => continue,
-                Metric::IntraFid => Scale::Log,
-                // KID may be below 0.
-                Metric::Kid | Metric::MsSsim | Metric::Precision | Metric::Recall => Scale::Linear,
-            };
+            // Figures 1 and 2.
+            if [Metric::Is, Metric::Fid].contains(&metric) {
+                continue;
+            }
+            let scale = if metric.spans_decades() { Scale::Log } else { Scale::Linear };
             let id = format!("scores-{}", metric.name());
             if let Rendered::Written(paths) =
                 (Scores { id, metric, scale, paper: None }).render(c, request.folder)?
@@ -167,13 +150,13 @@ impl Scores {
     /// The paper's best of each method over A–F.
     fn marks<'a>(&self, c: &ScoredSweep, labels: &[&'a str]) -> Result<Vec<PapersBest<'a>>> {
         let mut marks = Vec::new();
-        let (Some(dataset), Some(papers)) = (c.paper_dataset(), &self.paper) else {
+        let (Some(dataset), Some(_)) = (c.paper_dataset(), self.paper) else {
             return Ok(marks);
         };
         for label in labels {
             let Some(run) = c.runs.iter().find(|r| r.spec.label == **label) else { continue };
             let Some(best) = paper::best(run.spec.family())? else { continue };
-            if let Some(value) = (papers.of)(&best, paper::column(dataset)).value {
+            if let Some(value) = best.published(self.metric, dataset).value {
                 marks.push(PapersBest { label, method: best.method, value });
             }
         }
@@ -183,17 +166,17 @@ impl Scores {
     /// The paper's values: the meaning of the black marks or, if its backbone is another, the
     /// numbers beside the plot.
     fn foot(&self, c: &ScoredSweep, marks: &[PapersBest<'_>], on_axis: bool) -> Vec<String> {
-        let (Some(dataset), Some(papers)) = (c.paper_dataset(), &self.paper) else {
+        let (Some(dataset), Some(digits)) = (c.paper_dataset(), self.paper) else {
             return Vec::new();
         };
-        let (name, data) = (self.metric.name().to_uppercase(), paper_name(dataset));
+        let (name, data) = (self.metric.name().to_uppercase(), dataset.title());
         if on_axis {
             return vec![format!("black lines: the paper's best {name} ({data})")];
         }
         // Under the paper's names: several rows may be variants of one method.
         let mut list: Vec<String> = Vec::new();
         for mark in marks {
-            let said = format!("{} {:.*}", mark.method, papers.digits, mark.value);
+            let said = format!("{} {:.digits$}", mark.method, mark.value);
             if !list.contains(&said) {
                 list.push(said);
             }

@@ -9,7 +9,6 @@ use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result};
-use sngan_experiment::method::Regularizer;
 use sngan_experiment::records::LogRecord;
 use std::path::Path;
 
@@ -151,7 +150,7 @@ fn notes(c: &ScoredSweep, logs: &[Logs<'_>]) -> Vec<String> {
          for losses; it is linear near 0 and logarithmic beyond. D's loss is without the penalty, which is drawn with its coefficient; ‖∇D‖ is that of D(x̂) in x̂, where a gradient penalty takes it."
             .into(),
     ];
-    let penalized = |run: &Run| run.spec.regularizer == Regularizer::GradientPenalty;
+    let penalized = |run: &Run| run.spec.regularizer.penalizes_gradient();
     let older: Vec<String> =
         logs.iter().filter_map(|l| l.without(penalized, |r| r.grad_norm_x_hat.is_some())).collect();
     if !older.is_empty() {

@@ -43,6 +43,7 @@ pub(super) fn read(out: &Path) -> Result<SweepRecords> {
 ///
 /// # Errors
 /// [`Error::Plan`] if its file is missing or malformed.
+#[expect(clippy::wildcard_enum_match_arm, reason = "other errors say everything themselves")]
 pub(crate) fn plan(out: &Path) -> Result<PlanRecord> {
     let path = out.join("plan.json");
     run_dir::read_json(&path).map_err(|e| match e {

@@ -132,7 +132,10 @@ mod tests {
                 Data::OneSettingAhead(by) if setting == 0 => normal - by,
                 Data::BothFail(at) if stream.uniform() < FAILS => at,
                 Data::OneFails(at) if is_a && stream.uniform() < FAILS => at,
-                _ => normal,
+                Data::NoisyCell(_)
+                | Data::OneSettingAhead(_)
+                | Data::BothFail(_)
+                | Data::OneFails(_) => normal,
             }
         };
         (0..s).map(|setting| (0..n).map(|_| value(setting)).collect()).collect()

@@ -4,7 +4,6 @@ use super::cell::{Cell, Grid, Which, quoted, status, write};
 use super::sizes;
 use super::table2::best_setting;
 use crate::artefact::Materials;
-use crate::describe::paper_name;
 use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result, paper};
 use sngan_experiment::Dataset;
@@ -170,18 +169,20 @@ fn papers(c: &ScoredSweep) -> Result<String> {
     let caption = format!(
         "The paper's best over A–F ({}, {}, 100,000 updates{})",
         paper::BACKBONE,
-        paper_name(dataset),
+        dataset.title(),
         caveat(c)
     );
     let mut grid = Grid::new(caption, &["method", "IS", "FID"]);
-    let column = paper::column(dataset);
     for label in c.labels() {
         let Some(run) = c.runs.iter().find(|r| r.spec.label == label) else { continue };
         if let Some(best) = paper::best(run.spec.family())? {
-            let row: Vec<Cell> =
-                [best.method.clone(), best.is[column].text(2), best.fid[column].text(1)]
-                    .map(Cell::text)
-                    .to_vec();
+            let published =
+                |metric, digits| Cell::text(best.published(metric, dataset).text(digits));
+            let row = vec![
+                Cell::text(best.method.clone()),
+                published(Metric::Is, 2),
+                published(Metric::Fid, 1),
+            ];
             // Several rows may be variants of one method.
             if !grid.rows.contains(&row) {
                 grid.rows.push(row);
@@ -198,7 +199,6 @@ pub(super) fn beside(c: &ScoredSweep) -> Result<Vec<Grid>> {
 }
 
 fn beside_papers(c: &ScoredSweep, dataset: Dataset) -> Result<Grid> {
-    let column = paper::column(dataset);
     let mut grid = Grid::new(
         format!("Best setting of each method, ours beside the paper's{}", caveat(c)),
         &["method"],
@@ -209,17 +209,14 @@ fn beside_papers(c: &ScoredSweep, dataset: Dataset) -> Result<Grid> {
             .map_or("–".into(), |p| format!("{}[{}], {}", metric.name(), p.backbone, p.name));
         grid.header.extend([
             format!("ours: {ours}"),
-            format!("the paper's: {}[{}], {}", metric.name(), paper::BACKBONE, paper_name(dataset)),
+            format!("the paper's: {}[{}], {}", metric.name(), paper::BACKBONE, dataset.title()),
         ]);
     }
     for label in c.labels() {
         let runs: Vec<&Run> = c.runs.iter().filter(|r| r.spec.label == label).collect();
         let best = runs.first().map(|r| paper::best(r.spec.family())).transpose()?.flatten();
         let published = |metric| {
-            let found = best
-                .as_ref()
-                .map(|b| if metric == Metric::Is { b.is[column] } else { b.fid[column] })
-                .unwrap_or_default();
+            let found = best.as_ref().map(|b| b.published(metric, dataset)).unwrap_or_default();
             Cell {
                 text: found.text(if metric == Metric::Is { 2 } else { 1 }),
                 value: found.value,
@@ -241,7 +238,7 @@ fn csv_text(c: &ScoredSweep) -> String {
     let mut text = "method,setting,seed,lr,beta1,beta2,n_dis,gen_updates,status,backbone,n_samples,n_splits,n_reference,is_mean,is_std,fid,is_best,fid_best"
         .to_string();
     let further: Vec<Metric> =
-        c.metrics().into_iter().filter(|m| !matches!(m, Metric::Is | Metric::Fid)).collect();
+        c.metrics().into_iter().filter(|m| ![Metric::Is, Metric::Fid].contains(m)).collect();
     for name in further.iter().map(|m| m.name()) {
         text += &format!(",{name},{name}_std,{name}_best");
     }

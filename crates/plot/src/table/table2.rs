@@ -3,14 +3,12 @@
 use super::cell::{Cell, Grid, Which, list, write};
 use super::sizes;
 use crate::artefact::Materials;
-use crate::describe::paper_name;
 use crate::paper::{self, Table2Row};
 use crate::scored::{Run, ScoredSweep, differences, repetitions};
 use crate::statistics::{Summary, summary};
-use crate::{Error, Rendered, Result};
+use crate::{Error, Rendered, Result, method};
 use sngan_experiment::Dataset;
 use sngan_experiment::arch::Architecture;
-use sngan_experiment::method::Loss;
 use sngan_experiment::records::{Metric, Protocol};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -175,7 +173,7 @@ fn header(sweeps: &[ScoredSweep]) -> Result<Vec<String>> {
     let mut header = ["group", "method", "loss", "updates"].map(String::from).to_vec();
     for (metric, dataset) in COLUMNS {
         let protocol = shared_protocol(sweeps, metric, dataset)?;
-        let (name, papers) = (metric.name(), paper_name(dataset));
+        let (name, papers) = (metric.name(), dataset.title());
         let ours: BTreeSet<String> = sweeps
             .iter()
             .filter(|c| c.paper_dataset() == Some(dataset))
@@ -222,7 +220,7 @@ fn cells(all: &[ScoredSweep], row: &Table2Row) -> Result<Vec<Cell>> {
     let mut cells: Vec<Cell> =
         [&row.group, &row.method, &row.loss, &row.updates].map(|t| Cell::text(t.as_str())).to_vec();
     for (metric, dataset) in COLUMNS {
-        let published = if metric == Metric::Is { row.is } else { row.fid }[paper::column(dataset)];
+        let published = row.published(metric, dataset);
         let sweeps = || all.iter().filter(|c| c.paper_dataset() == Some(dataset));
         cells.push(match row.group.as_str() {
             "literature" => Cell::none(),
@@ -277,15 +275,11 @@ fn fits(run: &Run, row: &Table2Row) -> bool {
             "resnet"
         }
     };
-    let loss = match spec.loss {
-        Loss::Standard => "standard",
-        Loss::Hinge => "hinge",
-        Loss::Wasserstein => "wasserstein",
-    };
     let updates = if run.twice { "2x" } else { "1x" };
     !spec.gamma
-        && paper::table2_name(spec.family()) == Some(row.method.as_str())
-        && (group, loss, updates) == (row.group.as_str(), row.loss.as_str(), row.updates.as_str())
+        && method::table2_name(spec.family()) == Some(row.method.as_str())
+        && (group, spec.loss.name(), updates)
+            == (row.group.as_str(), row.loss.as_str(), row.updates.as_str())
 }
 
 /// The setting with the best mean, and its scores.

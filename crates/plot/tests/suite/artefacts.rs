@@ -44,6 +44,28 @@ fn no_table_or_figure_of_the_paper_is_missing() {
     assert!(find("fig16").unwrap_err().to_string().contains("known: table1, table2"));
 }
 
+/// The recipes draw what the justfile's lists name.
+#[test]
+fn the_justfile_lists_every_table_and_figure() {
+    let justfile = include_str!("../../../../justfile");
+    let list = |name: &str| {
+        let line = justfile.lines().find_map(|l| l.strip_prefix(&format!("{name} := ")));
+        let list = line.unwrap_or_else(|| panic!("no list {name}")).trim_matches('"');
+        list.split_whitespace().map(String::from).collect::<Vec<_>>()
+    };
+    let of = |artefacts: &[sngan_plot::Artefact], keep: fn(Source) -> bool| {
+        let kept = artefacts.iter().filter(|a| keep(a.source));
+        kept.map(|a| a.id.to_string()).collect::<Vec<_>>()
+    };
+    let timed = |source| source == Source::Timings;
+    // What any sweep can have comes with that sweep's own drawings.
+    let ours = |source| source != Source::Timings && source != Source::Sweeps(Whose::Everybodys);
+    assert_eq!(list("scored_tables"), of(tables(), |source| source != Source::Code));
+    assert_eq!(list("code_tables"), of(tables(), |source| source == Source::Code));
+    assert_eq!(list("figures"), of(figures(), ours));
+    assert_eq!(list("timed_figures"), of(figures(), timed));
+}
+
 #[test]
 fn every_experiment_that_is_named_has_a_file() {
     for artefact in tables().iter().chain(figures()) {

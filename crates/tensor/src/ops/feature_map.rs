@@ -87,7 +87,9 @@ pub(super) fn with_slice<T: Element, R>(
     let (storage, layout) = t.storage_and_layout();
     match &*storage {
         candle_core::Storage::Cpu(cpu) => f(slice(cpu, layout)?),
-        _ => bail!("a CPU kernel was given a tensor on another device"),
+        candle_core::Storage::Cuda(_) | candle_core::Storage::Metal(_) => {
+            bail!("a CPU kernel was given a tensor on another device")
+        }
     }
 }
 

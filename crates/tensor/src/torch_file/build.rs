@@ -88,23 +88,24 @@ fn view<'a>(machine: &Machine<'a>, arguments: &[Id]) -> Parsed<View<'a>> {
 }
 
 fn size(machine: &Machine<'_>, id: Id) -> Parsed<usize> {
-    match machine.node(id) {
-        Node::Int(n) if *n >= 0 => Ok(*n as usize),
-        _ => machine.fault("has a size that is no number from 0 on"),
+    if let Node::Int(n) = machine.node(id)
+        && *n >= 0
+    {
+        return Ok(*n as usize);
     }
+    machine.fault("has a size that is no number from 0 on")
 }
 
 /// Dimensions that a tensor may have.
 const MOST_DIMENSIONS: usize = 16;
 
 fn sizes(machine: &Machine<'_>, id: Id) -> Parsed<Vec<usize>> {
-    match machine.node(id) {
-        Node::Tuple(ids) if ids.len() <= MOST_DIMENSIONS => {
-            ids.iter().map(|id| size(machine, *id)).collect()
-        }
-        _ => machine
-            .fault(format!("has a tensor whose sizes are no tuple of at most {MOST_DIMENSIONS}")),
+    if let Node::Tuple(ids) = machine.node(id)
+        && ids.len() <= MOST_DIMENSIONS
+    {
+        return ids.iter().map(|id| size(machine, *id)).collect();
     }
+    machine.fault(format!("has a tensor whose sizes are no tuple of at most {MOST_DIMENSIONS}"))
 }
 
 /// What the persistent id `id` stands for: `('storage', class, key, device, elements)`, in the old format with a sixth, `None`.

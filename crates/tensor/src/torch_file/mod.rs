@@ -211,7 +211,14 @@ fn entries<'p>(pickle: &'p Pickle<'_>, id: Id) -> impl Iterator<Item = (Cow<'p, 
     let name = |id: Id| match pickle.node(id) {
         Node::Text(text) => Some(Cow::Borrowed(*text)),
         Node::Int(number) => Some(Cow::Owned(number.to_string())),
-        _ => None,
+        Node::Inert
+        | Node::Bool(_)
+        | Node::Global(..)
+        | Node::Tuple(_)
+        | Node::List(_)
+        | Node::Dict(_)
+        | Node::Storage(_)
+        | Node::Tensor(_) => None,
     };
     pairs.iter().filter_map(move |(key, value)| Some((name(*key)?, *value)))
 }

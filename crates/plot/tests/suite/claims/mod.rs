@@ -81,11 +81,12 @@ fn grid(of: impl Fn(Method, &str) -> f64) -> Folder {
 
 fn papers(method: Method, setting: &str) -> f64 {
     let aggressive = matches!(setting, "D" | "E" | "F");
-    match method {
-        Method::Sn => 7.4,
-        Method::WganGp if aggressive => 2.0,
-        _ if aggressive => 5.0,
-        _ => 6.0,
+    if method == Method::Sn {
+        7.4
+    } else if aggressive {
+        if method == Method::WganGp { 2.0 } else { 5.0 }
+    } else {
+        6.0
     }
 }
 

@@ -3,6 +3,8 @@
 //! unbiased estimator, which may be negative. The mean is over random subsets, because the
 //! estimator's cost is quadratic in their size.
 
+pub use sngan_experiment::protocol::distinct_subsets;
+
 use crate::{Error, Result, Rows};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
@@ -65,12 +67,6 @@ pub fn kernel_distance(
     let mean = values.iter().sum::<f64>() / subsets as f64;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / subsets as f64;
     Ok(KernelDistance { mean, std: (subsets > 1).then(|| variance.sqrt()) })
-}
-
-/// How many of `subsets` subsets of `size` can differ: if `size` is all rows of both sides, they
-/// are all the same.
-pub fn distinct_subsets(subsets: usize, size: usize, sides: [usize; 2]) -> usize {
-    if sides == [size; 2] { subsets.min(1) } else { subsets }
 }
 
 /// The unbiased estimate of the squared discrepancy between the columns of `x`, `[dim, n]`, and of `y`, `[dim, m]`.

@@ -14,65 +14,129 @@
 //! A count is a number of images, `5k` for 5,000. The real side is one of [`ReferenceKind`]'s
 //! names, followed by its number of images.
 
-use crate::records::{Metric, count};
+mod parts;
+
+pub use parts::{Against, ReferenceKind, Sets};
+
+use crate::records::count;
 use crate::{Error, Result};
+use parts::{after, number, read_against, read_images, read_sets};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The real images that a protocol compares with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ReferenceKind {
-    /// `ref`: the data set's reference images, which are not trained on except on STL-10.
-    Reference,
-    /// `test`: its test images.
-    Test,
-    /// `train`: its training images.
-    Train,
-    /// `images`: those of a folder or file that was named on the command line.
-    Images,
-    /// `stats`: a file of statistics, which need not say how many images they are of.
-    Statistics,
+/// Pairs of each class that MS-SSIM is taken of, if nothing else is said.
+const PAIRS: usize = 100;
+/// KID's subsets, and the largest size of one.
+const KID: (usize, usize) = (100, 1000);
+/// Neighbor of precision and recall.
+const NEAREST: usize = 3;
+
+/// What a score measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// Inception score (Appendix B.1); higher is better.
+    Is,
+    /// Fréchet inception distance (Eq. 24); lower is better.
+    Fid,
+    /// Kernel inception distance; lower is better.
+    Kid,
+    /// Multi-scale structural similarity within classes; lower is more varied.
+    MsSsim,
+    /// k-NN precision; higher is better.
+    Precision,
+    /// k-NN recall; higher is better.
+    Recall,
+    /// Mean over classes of the FID within a class; lower is better.
+    IntraFid,
 }
 
-impl ReferenceKind {
-    /// Every part.
-    pub const ALL: [ReferenceKind; 5] = [
-        ReferenceKind::Reference,
-        ReferenceKind::Test,
-        ReferenceKind::Train,
-        ReferenceKind::Images,
-        ReferenceKind::Statistics,
+impl Metric {
+    /// Every metric.
+    pub const ALL: [Metric; 7] = [
+        Metric::Is,
+        Metric::Fid,
+        Metric::Kid,
+        Metric::MsSsim,
+        Metric::Precision,
+        Metric::Recall,
+        Metric::IntraFid,
     ];
 
-    /// Its name within a protocol's.
+    /// Its name in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Metric::Is => "inception score",
+            Metric::Fid => "Fréchet inception distance",
+            Metric::Kid => "kernel inception distance",
+            Metric::MsSsim => "MS-SSIM within classes",
+            Metric::Precision => "k-NN precision",
+            Metric::Recall => "k-NN recall",
+            Metric::IntraFid => "mean FID within classes",
+        }
+    }
+
+    /// The name used in files and axes.
     pub fn name(self) -> &'static str {
         match self {
-            ReferenceKind::Reference => "ref",
-            ReferenceKind::Test => "test",
-            ReferenceKind::Train => "train",
-            ReferenceKind::Images => "images",
-            ReferenceKind::Statistics => "stats",
+            Metric::Is => "is",
+            Metric::Fid => "fid",
+            Metric::Kid => "kid",
+            Metric::MsSsim => "ms-ssim",
+            Metric::Precision => "precision",
+            Metric::Recall => "recall",
+            Metric::IntraFid => "intra-fid",
+        }
+    }
+
+    /// Whether its values span orders of magnitude, all above 0: its axis is logarithmic.
+    pub fn spans_decades(self) -> bool {
+        match self {
+            Metric::Fid | Metric::IntraFid => true,
+            // KID may be below 0.
+            Metric::Is | Metric::Kid | Metric::MsSsim | Metric::Precision | Metric::Recall => false,
+        }
+    }
+
+    /// The protocol by which it is taken of `samples` images and all of `against`, if nothing else is
+    /// said: the inception score in `splits` parts, KID of up to 100 subsets of up to 1,000 images.
+    /// `None` for a metric that compares with real images, if there are none.
+    pub fn usual(
+        self,
+        samples: usize,
+        splits: usize,
+        against: Option<Against>,
+    ) -> Option<ProtocolName> {
+        Some(match self {
+            Metric::Is => ProtocolName::Is { samples, sets: Sets::Splits(splits) },
+            Metric::Fid => ProtocolName::Fid { samples, against: against? },
+            Metric::Kid => {
+                let against = against?;
+                let size = KID.1.min(samples).min(against.n);
+                let subsets = distinct_subsets(KID.0, size, [samples, against.n]);
+                ProtocolName::Kid { samples, against, subsets, size }
+            }
+            Metric::MsSsim => ProtocolName::MsSsim { samples, pairs: PAIRS },
+            Metric::Precision => ProtocolName::Precision { samples, against: against?, k: NEAREST },
+            Metric::Recall => ProtocolName::Recall { samples, against: against?, k: NEAREST },
+            Metric::IntraFid => ProtocolName::IntraFid { samples, against: against? },
+        })
+    }
+
+    /// Whether a larger value is better.
+    pub fn higher_is_better(self) -> bool {
+        match self {
+            Metric::Is | Metric::Precision | Metric::Recall => true,
+            Metric::Fid | Metric::Kid | Metric::MsSsim | Metric::IntraFid => false,
         }
     }
 }
 
-/// A part and how many of its images are taken, by a seeded choice where it has more; 0 for [`ReferenceKind::Statistics`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Against {
-    /// The part.
-    pub part: ReferenceKind,
-    /// Number of images.
-    pub n: usize,
-}
-
-/// How the inception score's mean and standard deviation are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Sets {
-    /// One set of images, shuffled by a fixed seed and cut into this many parts.
-    Splits(usize),
-    /// This many sets, each drawn independently and scored whole.
-    Independent(usize),
+/// How many of `subsets` subsets of `size` can differ: if `size` is all images of both sides, they
+/// are all the same.
+pub fn distinct_subsets(subsets: usize, size: usize, sides: [usize; 2]) -> usize {
+    if sides == [size; 2] { subsets.min(1) } else { subsets }
 }
 
 /// A protocol by name: everything about a score but the backbone, the reference's identity and the
@@ -194,12 +258,43 @@ impl ProtocolName {
 
     /// Whether it uses each class separately, so that images need labels.
     pub fn within_classes(self) -> bool {
-        matches!(self, ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. })
+        match self {
+            ProtocolName::MsSsim { .. } | ProtocolName::IntraFid { .. } => true,
+            ProtocolName::Is { .. }
+            | ProtocolName::Fid { .. }
+            | ProtocolName::Kid { .. }
+            | ProtocolName::Precision { .. }
+            | ProtocolName::Recall { .. } => false,
+        }
+    }
+
+    /// Whether it uses parts of the images separately, so that their order matters even if it takes
+    /// all of them.
+    pub fn uses_parts(self) -> bool {
+        match self {
+            ProtocolName::Is { sets: Sets::Independent(_), .. }
+            | ProtocolName::MsSsim { .. }
+            | ProtocolName::IntraFid { .. } => true,
+            // Splits are shuffled by themselves.
+            ProtocolName::Is { sets: Sets::Splits(_), .. }
+            | ProtocolName::Fid { .. }
+            | ProtocolName::Kid { .. }
+            | ProtocolName::Precision { .. }
+            | ProtocolName::Recall { .. } => false,
+        }
     }
 
     /// Whether it uses only pixels and no network.
     pub fn of_pixels(self) -> bool {
-        matches!(self, ProtocolName::MsSsim { .. })
+        match self {
+            ProtocolName::MsSsim { .. } => true,
+            ProtocolName::Is { .. }
+            | ProtocolName::Fid { .. }
+            | ProtocolName::Kid { .. }
+            | ProtocolName::Precision { .. }
+            | ProtocolName::Recall { .. }
+            | ProtocolName::IntraFid { .. } => false,
+        }
     }
 
     /// Refuses counts from which no score can be computed.
@@ -279,67 +374,6 @@ impl ProtocolName {
 /// The message for a name that fits no pattern.
 const EXAMPLES: &str = "it should be such as is_5k_x10, is_2k_split5, fid_5k_test10k, kid_5k_test10k_100x1k, precision_5k_test10k_k3, \
                         recall_5k_test10k_k3, ms-ssim_10k_pairs100 or intra-fid_50k_train50k";
-/// More images than this are a typing error.
-const MOST: usize = 1_000_000_000;
-
-/// A count of at least 1: `200`, `5k`.
-fn number(text: &str) -> std::result::Result<usize, String> {
-    let (digits, factor) = text.strip_suffix('k').map_or((text, 1), |digits| (digits, 1000));
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    let n = digits.parse::<usize>().ok().filter(|_| plain).and_then(|n| n.checked_mul(factor));
-    n.filter(|n| (1..=MOST).contains(n))
-        .ok_or_else(|| format!("`{text}` is no count of images, such as 200 or 5k"))
-}
-
-/// The number after a word.
-fn after(word: &str, text: &str) -> std::result::Result<usize, String> {
-    number(text.strip_prefix(word).ok_or_else(|| format!("`{text}` is not such as {word}3"))?)
-}
-
-fn read_sets(text: &str) -> std::result::Result<Sets, String> {
-    if text.starts_with("split") {
-        after("split", text).map(Sets::Splits)
-    } else {
-        after("x", text).map(Sets::Independent)
-    }
-}
-
-fn read_against(text: &str) -> std::result::Result<Against, String> {
-    if text == ReferenceKind::Statistics.name() {
-        return Ok(Against { part: ReferenceKind::Statistics, n: 0 });
-    }
-    let found = ReferenceKind::ALL
-        .into_iter()
-        .filter(|p| *p != ReferenceKind::Statistics)
-        .find_map(|part| Some((part, text.strip_prefix(part.name())?)));
-    let (part, n) = found.ok_or_else(|| {
-        format!("`{text}` names no real images, such as test10k, train50k or ref2k")
-    })?;
-    Ok(Against { part, n: number(n)? })
-}
-
-/// The real side of a protocol that needs images, not only statistics.
-fn read_images(text: &str) -> std::result::Result<Against, String> {
-    match read_against(text)? {
-        Against { part: ReferenceKind::Statistics, .. } => {
-            Err("statistics serve FID alone; this needs images".into())
-        }
-        against => Ok(against),
-    }
-}
-
-impl fmt::Display for Against {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.part {
-            ReferenceKind::Statistics => f.write_str(self.part.name()),
-            part @ ReferenceKind::Reference
-            | part @ ReferenceKind::Test
-            | part @ ReferenceKind::Train
-            | part @ ReferenceKind::Images => write!(f, "{}{}", part.name(), count(self.n as u64)),
-        }
-    }
-}
-
 impl fmt::Display for ProtocolName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let k = |n: usize| count(n as u64);
@@ -394,57 +428,4 @@ impl From<ProtocolName> for String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_read_and_written_alike() {
-        let names = [
-            "is_5k_x10",
-            "is_2k_split5",
-            "is_70_split2",
-            "fid_5k_test10k",
-            "fid_50k_train50k",
-            "fid_2k_ref2k",
-            "fid_2k_images1234",
-            "fid_2k_stats",
-            "kid_5k_test10k_100x1k",
-            "precision_10k_test10k_k3",
-            "recall_10k_ref2k_k5",
-            "ms-ssim_10k_pairs100",
-            "intra-fid_50k_train50k",
-        ];
-        for name in names {
-            let read: ProtocolName = name.parse().unwrap();
-            assert_eq!(read.to_string(), name);
-            assert!(name.starts_with(read.metric().name()), "{name}");
-        }
-        assert_eq!("is_5000_x10".parse::<ProtocolName>().unwrap(), "is_5k_x10".parse().unwrap());
-    }
-
-    #[test]
-    fn a_name_says_how_many_images_it_needs() {
-        let needs = |name: &str| {
-            let name: ProtocolName = name.parse().unwrap();
-            (name.samples(), name.against().map_or(0, |a| a.n), name.repeats())
-        };
-        assert_eq!(needs("is_5k_x10"), (50_000, 0, 10));
-        assert_eq!(needs("is_2k_split5"), (2_000, 0, 5));
-        assert_eq!(needs("fid_5k_test10k"), (5_000, 10_000, 1));
-        assert_eq!(needs("kid_5k_test10k_100x1k"), (5_000, 10_000, 100));
-    }
-
-    #[test]
-    fn wrong_names_are_refused_with_what_would_be_right() {
-        let message = |name: &str| name.parse::<ProtocolName>().unwrap_err().to_string();
-        assert!(message("fid").contains("such as is_5k_x10"));
-        assert!(message("fid_5k_exam10k").contains("names no real images"));
-        assert!(message("fid_+5_ref2k").contains("no count"));
-        assert!(message("is_0_split5").contains("no count"));
-        assert!(message("is_99999999999999999999k_x2").contains("no count"));
-        assert!(message("is_4_split5").contains("cannot be cut"));
-        assert!(message("kid_500_test10k_100x1k").contains("at most the 500"));
-        assert!(message("kid_5k_stats_100x1k").contains("statistics serve FID alone"));
-        assert!(message("recall_3_ref2k_k3").contains("no neighbour"));
-    }
-}
+mod tests;

@@ -1,0 +1,63 @@
+//! The table of files in docs/architecture.md, against the tree.
+
+use std::path::Path;
+
+/// Files that an addition may touch, besides tests and docs.
+const MOST: usize = 4;
+/// What is in a row's cell but is no file of code: tests, fixtures, weights.
+const NOT_COUNTED: [&str; 2] = ["/tests/", "eval/assets"];
+
+/// The files of a cell, below crates/: what stands in backticks and has a folder.
+fn files(cell: &str) -> Vec<&str> {
+    let quoted = cell.split('`').skip(1).step_by(2);
+    quoted.filter(|t| t.contains('/') && !NOT_COUNTED.iter().any(|n| t.contains(n))).collect()
+}
+
+/// The sources below `folder`, as one text.
+fn sources(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    let text = |path: std::path::PathBuf| {
+        if path.is_dir() {
+            sources(&path)
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            std::fs::read_to_string(path).unwrap()
+        } else {
+            String::new()
+        }
+    };
+    entries.map(text).collect()
+}
+
+#[test]
+fn every_test_that_the_table_names_is_there() {
+    let text = include_str!("../../../../docs/architecture.md");
+    let (_, section) = text.split_once("## Adding things").unwrap();
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    let quoted = section.split('`').skip(1).step_by(2);
+    for name in quoted.filter_map(|text| text.strip_suffix('…')) {
+        assert!(sources.contains(&format!("fn {name}")), "no test is called {name}…");
+    }
+}
+
+#[test]
+fn no_addition_touches_more_files_than_the_table_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = include_str!("../../../../docs/architecture.md");
+    let (_, section) = text.split_once("## Adding things").unwrap();
+    let rows: Vec<&str> = section.lines().filter(|l| l.starts_with('|')).skip(2).collect();
+    assert!(rows.len() > 10, "the table is gone");
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
+        let [what, cell, _] = cells[..] else { panic!("three cells: {row}") };
+        let files = files(cell);
+        let others = ["justfile", "experiments/claims.toml", "its experiments"];
+        let others = others.iter().filter(|other| cell.contains(**other)).count();
+        assert!(files.len() + others <= MOST, "{what}: {files:?} and {others} more");
+        for file in files {
+            let path = root.join("crates").join(file);
+            // `x.rs` is what is added: its folder is there.
+            let there = if file.ends_with("/x.rs") { path.parent().unwrap() } else { &path };
+            assert!(there.exists(), "{what}: {file} is not there");
+        }
+    }
+}
