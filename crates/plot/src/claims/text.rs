@@ -109,7 +109,7 @@ pub(crate) fn notes(answers: &Answers) -> Vec<String> {
 
 /// One row of the table.
 fn row(text: &mut String, cells: [&str; 8]) {
-    let cells = cells.map(|c| crate::table::marked(c));
+    let cells = cells.map(crate::table::marked);
     let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 
