@@ -42,6 +42,11 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// The metadata of a checkpoint that leaves its run's folder: without what concerns the files there.
+    pub(crate) fn alone(self) -> Metadata {
+        Metadata { records: BTreeMap::new(), checksum: None, ..self }
+    }
+
     /// The metadata with its checksum.
     fn sealed(self) -> Result<Metadata> {
         let bare = Metadata { checksum: None, ..self };

@@ -86,6 +86,7 @@ pub fn export(source: &Path, out: &Path, warn: &mut dyn FnMut(Warning)) -> Resul
         let checkpoint = checkpoint::load_of_run(source, &dir.spec()?, &Device::Cpu)?;
         (dir, checkpoint)
     };
+    let checkpoint = Checkpoint { metadata: checkpoint.metadata.alone(), ..checkpoint };
     let exchange = Exchange { spec: dir.spec()?, provenance: dir.provenance()?, checkpoint };
     atomic::write(out, &encode(&exchange)?)?;
     Ok(exchange)

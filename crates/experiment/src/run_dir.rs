@@ -242,7 +242,20 @@ impl RunDir {
     /// # Errors
     /// [`Error::OtherRun`] or [`Error::Altered`]; a malformed spec or status.
     pub fn check(&self) -> Result<()> {
-        let Some(status) = self.status()? else { return Ok(()) };
+        self.check_those(|_| true)
+    }
+
+    /// The same, but for files that are not there.
+    ///
+    /// # Errors
+    /// As [`RunDir::check`].
+    pub fn check_existing(&self) -> Result<()> {
+        self.check_those(|name| self.path.join(name).exists())
+    }
+
+    fn check_those(&self, wanted: impl Fn(&str) -> bool) -> Result<()> {
+        let Some(mut status) = self.status()? else { return Ok(()) };
+        status.records.retain(|name, _| wanted(name));
         let asked = self.spec()?.id();
         match status.run_id {
             Some(found) if found != asked => {

@@ -33,7 +33,8 @@ pub fn score_run(
     progress: &sngan_eval::BlockProgress<'_>,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<Vec<ScoreRecord>> {
-    dir.check()?;
+    // Scores that are not there are taken again, if there is something to take them of.
+    dir.check_existing()?;
     let checkpoint = checkpoint::latest(dir, spec, device, warn)?;
     let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
     let mut samples = DrawnSamples::new(spec, || match &checkpoint {
@@ -102,7 +103,7 @@ fn score_missing(
 /// # Errors
 /// No good checkpoint; weights that are not finite.
 pub fn spectra_of_run(dir: &RunDir, spec: &RunSpec, warn: &mut dyn FnMut(Warning)) -> Result<()> {
-    dir.check()?;
+    dir.check_existing()?;
     let checkpoint = checkpoint::latest(dir, spec, &Device::Cpu, warn)?;
     let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
     if dir.spectra()?.first().is_some_and(|s| s.gen_updates == gen_updates) {

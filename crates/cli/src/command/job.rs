@@ -43,23 +43,23 @@ type Work = Box<dyn FnOnce() -> Result<Ended> + Send>;
 /// A command whose arguments have been checked. Its changes and its work come from the same values,
 /// so that a dry run cannot tell another story than the run.
 pub(crate) struct Job {
-    changes: Vec<Change>,
+    changes: Option<Vec<Change>>,
     threads: Option<usize>,
     work: Work,
 }
 
 impl Job {
-    /// One that makes `changes`.
+    /// One that makes `changes`, of which there may be none with these arguments.
     pub(crate) fn that_changes(
         changes: impl IntoIterator<Item = Change>,
         work: impl FnOnce() -> Result<Ended> + Send + 'static,
     ) -> Job {
-        Job { changes: changes.into_iter().collect(), threads: None, work: Box::new(work) }
+        Job { changes: Some(changes.into_iter().collect()), threads: None, work: Box::new(work) }
     }
 
-    /// One that changes nothing: a dry run of it is the run itself.
+    /// One that never changes anything: a dry run of it is the run itself.
     pub(crate) fn that_reads(work: impl FnOnce() -> Result<Ended> + Send + 'static) -> Job {
-        Job::that_changes([], work)
+        Job { changes: None, threads: None, work: Box::new(work) }
     }
 
     /// The job inside one pool of `threads` threads, 0 for one per core. Entering the pool once costs
@@ -70,7 +70,7 @@ impl Job {
 
     /// What will change, or `None` for a job that only reads.
     pub(crate) fn changes(&self) -> Option<&[Change]> {
-        (!self.changes.is_empty()).then_some(self.changes.as_slice())
+        self.changes.as_deref()
     }
 
     pub(crate) fn run(self) -> Result<Ended> {

@@ -188,7 +188,8 @@ pub(crate) fn tensors() -> Vec<Vec<u8>> {
 
 pub(crate) fn checkpoint_json() -> Vec<Vec<u8>> {
     let sum: String = sha256(&tensors()[0]);
-    let metadata = Metadata { sha256: sum, ..start().1.metadata };
+    // The reader's file is named after one update.
+    let metadata = Metadata { sha256: sum, gen_updates: 1, ..start().1.metadata };
     let path = folder().join("metadata.json");
     atomic::write_json(&path, &metadata).unwrap();
     vec![std::fs::read(path).unwrap()]

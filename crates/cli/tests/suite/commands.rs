@@ -235,7 +235,7 @@ fn a_dry_run_says_what_would_be_written_and_writes_nothing() {
         ("train tiny --method SN --setting C --out run", "run: start, to"),
         ("sweep tiny --out out", "start"),
         ("figures out", "out/figures"),
-        ("figure fig14 --out drawn", "write fig14 into drawn"),
+        ("figure fig14 --out drawn", "write into drawn: fig14"),
         ("report out", "out/report.html"),
         ("collect out", "out/records"),
         ("score run", "run/scores.jsonl"),

@@ -74,7 +74,7 @@ fn a_pack_that_is_killed_again_and_again_ends_in_the_bytes_of_one_that_was_not()
         );
     }
     std::fs::remove_file(done.join("pack.json")).unwrap();
-    assert!(folder.expect(1, killed).contains("delete it"), "what is left of a pack is named");
+    assert!(folder.expect(1, killed).contains("move it away"), "what is left of a pack is named");
 }
 
 const CONDITIONAL: &str = r#"

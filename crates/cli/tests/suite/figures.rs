@@ -74,7 +74,9 @@ fn a_sweep_has_a_report_and_answers_claims() {
             && page.matches("<figure ").count() >= 4
     );
     assert!(
-        folder.expect(0, "report out --dry-run").contains("write into out/tables and out/figures")
+        folder
+            .expect(0, "report out --dry-run")
+            .contains("write into out/tables: the sweep's tables")
     );
     let unknown = folder.expect(1, "claims out --only 13");
     assert!(

@@ -101,6 +101,16 @@ fn scores_of_another_protocol_are_refused_by_figures() {
     let changed =
         std::fs::read_to_string(&path).unwrap().replace("\"n_splits\":2", "\"n_splits\":1");
     std::fs::write(&path, changed).unwrap();
+    // It is noticed that the record is not what was written, and the others are drawn.
+    let said = folder.expect(0, "figures out");
+    assert!(said.contains("is left out") && said.contains("scores.jsonl has been cut"), "{said}");
+    assert!(folder.expect(1, "verify out").contains("DAMAGED"));
+    // An older version put nothing down to notice it by.
+    let status = run.join("status.json");
+    let mut older: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&status).unwrap()).unwrap();
+    older.as_object_mut().unwrap().remove("records");
+    std::fs::write(&status, older.to_string()).unwrap();
     let said = folder.expect(1, "figures out");
     assert!(said.contains("n_splits: 2 → 1"), "{said}");
 }
