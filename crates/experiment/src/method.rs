@@ -196,6 +196,15 @@ impl Regularizer {
         }
     }
 
+    /// Whether it is least where ‖∇D(x̂)‖₂ is 1: a D without gradient has then failed, and where the
+    /// gradient vanishes the penalty is λ.
+    pub fn wants_gradient(self) -> bool {
+        match self {
+            Regularizer::GradientPenalty => true,
+            Regularizer::None | Regularizer::WeightClipping | Regularizer::Orthonormal => false,
+        }
+    }
+
     /// Whether it takes images x̂ between a real and a generated one, at shares ε from the random
     /// stream `epsilon`.
     pub fn interpolates(self) -> bool {

@@ -76,7 +76,7 @@ impl DeadCritic {
 
     /// Whether D was silent in a logged update, if its record tells.
     fn silent(&self, spec: &RunSpec, r: &LogRecord) -> Option<bool> {
-        if spec.regularizer.penalizes_gradient() {
+        if spec.regularizer.wants_gradient() {
             let lambda = spec.penalty_lambda;
             let by_penalty = |p: f64| p > self.penalty * lambda && p <= lambda;
             return match r.grad_norm_x_hat {
