@@ -151,11 +151,9 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
         &[1.0, 2.0, 5.0, 10.0, 20.0],
     );
     let svg = text(&drawn("fig11", &[ScoredSweep::read(n_dis.path()).unwrap()], None, out.path()));
-    assert!(
-        svg.contains("Mean over 3 seeds")
-            && svg.matches("<circle").count() == 10
-            && svg.matches("<polygon").count() == 2
-    );
+    // Circles: SN's points and its mark in the legend. Polygons: WN's triangles, and a band each.
+    assert!(svg.contains("Mean over 3 seeds") && svg.contains("the standard deviation, where"));
+    assert_eq!((svg.matches("<circle").count(), svg.matches("<polygon").count()), (6, 6 + 2));
     // Runs that diverged are in no point, and a cross stands where they are: all of one, one of another.
     // Text is drawn as paths; words are dark or grey, crosses have their series' colour.
     let colors = ["#0072b2", "#009e73"];
@@ -185,14 +183,14 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
     }
     let svg =
         text(&drawn("fig11", &[ScoredSweep::read(with_lost.path()).unwrap()], None, out.path()));
-    assert_eq!((svg.matches("<circle").count(), crosses(&svg)), (4, 2));
+    assert_eq!((svg.matches("<circle").count(), crosses(&svg)), (3, 2));
     assert!(svg.contains("3 runs diverged and are in no mean"), "{}", &svg[..900]);
-    // Two settings at one n_dis are two curves, and no point is the mean of both.
+    // Two settings at one n_dis are two curves, and no point is the mean of both; the first has circles.
     let mut pooled = n_dis;
     pooled.run(&RunSpec { n_dis: 1, side: 16, ..spec(Method::Sn, "A", 0) }, &score(10, 9.0, 20.0));
     let svg = text(&drawn("fig11", &[ScoredSweep::read(pooled.path()).unwrap()], None, out.path()));
     assert!(
-        svg.contains("settings A, D") && svg.matches("<circle").count() == 11,
+        svg.contains("settings A, D") && svg.matches("<circle").count() == 2,
         "{}",
         &svg[..900]
     );
@@ -204,7 +202,7 @@ fn curves_against_a_key_have_a_point_for_each_value_with_its_seeds() {
     );
     let svg = text(&drawn("fig4", &[ScoredSweep::read(last.path()).unwrap()], None, out.path()));
     assert!(
-        svg.contains("STL-10") && svg.matches("<circle").count() == 6,
+        svg.contains("STL-10") && svg.matches("<circle").count() == 4,
         "the caption names the paper's data"
     );
 }
@@ -243,8 +241,8 @@ fn effective_ranks_have_a_panel_for_each_layer_and_a_curve_for_each_row() {
     let svg = text(&drawn("ranks", &[ScoredSweep::read(folder.path()).unwrap()], None, out.path()));
     assert_eq!(
         svg.matches("<circle").count(),
-        7 * 2 * 2,
-        "two points of two rows in each of seven panels"
+        7 * 2 + 1,
+        "two points of SN in each of seven panels, and its mark in the legend"
     );
     assert!(
         svg.contains("convolutions, setting C") && svg.contains("exp of the entropy"),
@@ -279,12 +277,12 @@ fn learning_curves_and_samples_of_imagenet_are_drawn_from_its_sweeps() {
     let svg = text(&drawn("fig5", &[read(&concat)], None, out.path()));
     assert!(
         svg.contains("not comparable: SN-GAN concat has 21.1 ± 0.35 after 450,000 updates (intra-class MS-SSIM 0.101)")
-            && svg.matches("<circle").count() == 4,
+            && svg.matches("<circle").count() == 3,
         "{}",
         &svg[..900]
     );
     let svg = text(&drawn("fig13", &[read(&plain), read(&projection)], None, out.path()));
-    assert_eq!(svg.matches("<circle").count(), 8);
+    assert_eq!(svg.matches("<circle").count(), 2 * 2 + 1);
     assert!(
         svg.contains("(a) Stand-in") && svg.contains("(b) Stand-in") && !svg.contains("(b) Curves"),
         "a line of both panels names neither: {}",

@@ -110,6 +110,8 @@ fn table_1_holds_the_records_numbers_and_keeps_the_papers_apart() {
     ScoredSweep::read(sweep.out()).and_then(|s| render_all(&s, false)).unwrap();
     let table = sweep.table1();
     let row = "| SN | 8.00 (n = 1) | 8.10 (n = 1) | 8.20 (n = 1) | diverged at 7 | 8.40 (n = 1) | 8.50 (n = 1) |";
+    // What is best in its column is bold.
+    let table = table.replace("**", "");
     assert!(table.contains(row), "{table}");
     assert!(
         table.contains("| Weight clip. | 200.00 (n = 1) |")
@@ -235,7 +237,10 @@ fn a_sweep_under_way_shows_what_is_not_there_yet() {
     std::fs::rename(c.sample_path(10), c.sample_path(5)).unwrap();
     ScoredSweep::read(sweep.out()).and_then(|s| render_all(&s, false)).unwrap();
     assert!(
-        sweep.table1().contains("| SN | 8.00 (n = 1) | not begun | 8.20 (n = 1) |"),
+        sweep
+            .table1()
+            .replace("**", "")
+            .contains("| SN | 8.00 (n = 1) | not begun | 8.20 (n = 1) |"),
         "{}",
         sweep.table1()
     );

@@ -47,7 +47,12 @@ fn read(path: &Path) -> SweepRecords {
 
 /// All of a run's records but the picture.
 fn facts(run: &RunRecords) -> String {
-    let r = RunRecords { place: "".into(), samples: None, ..run.clone() };
+    let mut r = RunRecords { place: "".into(), samples: None, ..run.clone() };
+    // What a folder puts down of its own files is not in a collection.
+    if let Some(status) = &mut r.status {
+        status.run_id = None;
+        status.records.clear();
+    }
     format!("{r:?}")
 }
 

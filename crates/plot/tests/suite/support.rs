@@ -199,7 +199,15 @@ pub(crate) fn trained_on(dir: &RunDir, name: &str, sha256: &str) {
 
 /// A run that lost its loss: no score, and a status that says so.
 pub(crate) fn diverge(dir: &RunDir) {
-    dir.write_status(Status::Diverged, 7, Some("loss".into())).unwrap();
+    let record = StatusRecord {
+        version: FORMAT_VERSION,
+        status: Status::Diverged,
+        gen_updates: 7,
+        reason: Some("loss".into()),
+        run_id: None,
+        records: Default::default(),
+    };
+    write_json(&dir.status_path(), &record);
     std::fs::remove_file(dir.scores_path()).unwrap();
 }
 

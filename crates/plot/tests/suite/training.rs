@@ -18,7 +18,11 @@ fn stable_ranks_are_drawn_where_logs_hold_them_and_the_caption_names_the_others(
     }
     let read = || [ScoredSweep::read(folder.path()).unwrap()];
     let svg = text(&drawn("stable-rank", &read(), None, out.path()));
-    assert_eq!(svg.matches("<circle").count(), 7 * 2, "two points in each of seven panels");
+    assert_eq!(
+        svg.matches("<circle").count(),
+        7 * 2 + 1,
+        "two points in each of seven panels, and the mark in the legend"
+    );
     assert!(svg.contains("do not hold the stable rank: SN (1 of 2 runs)"), "{}", &svg[..1200]);
     let first = folder.path().join("runs").join(spec(Method::Sn, "C", 0).dir_name());
     write_lines(&first.join("log.jsonl"), &[older(1)]);
@@ -55,7 +59,8 @@ fn training_curves_are_one_figure_a_setting_with_a_row_of_panels_a_method() {
     assert_eq!(names, ["training_c.svg", "training_c.png", "training_d.svg", "training_d.png"]);
     let svg = text(&paths);
     // Two points each of: D's and G's loss, the difference, both gradient norms, and for one row the penalty.
-    assert_eq!(svg.matches("<circle").count(), 2 * (5 + 6));
+    // Circles are D's: its loss and gradient norm in two rows, and its mark in the legend.
+    assert_eq!(svg.matches("<circle").count(), 2 * 2 * 2 + 1);
     assert!(svg.contains("setting C") && svg.contains("the mean over up to 2 seeds"));
     assert!(svg.contains("do not hold it: WGAN-GP (1 of 1 runs)"), "{}", &svg[..1500]);
     assert!(!text(&paths[2..]).contains("do not hold it"), "SN has no penalty");
