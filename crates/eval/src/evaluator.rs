@@ -62,6 +62,8 @@ struct Gathered {
     source: Option<Box<dyn ImageSource>>,
     /// Whether a class has no more images than there are features.
     rank_deficient: bool,
+    /// The decoder of those images that are JPEGs.
+    decoder: Option<String>,
 }
 
 impl Evaluator {
@@ -155,12 +157,14 @@ impl Evaluator {
                     self.pass().check_enough(record.n, || path.display().to_string())?;
                 }
                 let collected = Collected::of_moments(against.n, statistics.moments);
+                let decoder = provenance.and_then(|p| p.decoder);
                 return Ok(Gathered {
                     against,
                     record,
                     collected,
                     source: None,
                     rank_deficient: false,
+                    decoder,
                 });
             }
         };
@@ -190,7 +194,9 @@ impl Evaluator {
         let keep = of_this.iter().any(|name| name.within_classes());
         let rank_deficient =
             keep && chosen(source.as_ref(), against.n).smallest_class() <= self.backbone.pool_dim();
-        Ok(Gathered { against, record, collected, source: keep.then_some(source), rank_deficient })
+        let decoder = source.reading().jpeg.clone();
+        let source = keep.then_some(source);
+        Ok(Gathered { against, record, collected, source, rank_deficient, decoder })
     }
 
     fn reference(&self, name: ProtocolName) -> Result<&Gathered> {
@@ -200,8 +206,13 @@ impl Evaluator {
         })
     }
 
-    /// The whole protocol of a score by `name`; `bytes` as [`Samples::bytes`].
+    /// The whole protocol of a score of generated images by `name`; `bytes` as [`Samples::bytes`].
     pub fn protocol(&self, name: ProtocolName, bytes: &str) -> Protocol {
+        self.protocol_of(name, bytes, None)
+    }
+
+    /// The same of images that `decoder` decoded, as [`Samples::decoder`].
+    fn protocol_of(&self, name: ProtocolName, bytes: &str, decoder: Option<&str>) -> Protocol {
         let network = self.network(name).unwrap_or(&NO_NETWORK);
         Protocol {
             name: name.to_string(),
@@ -212,7 +223,7 @@ impl Evaluator {
             reference: self.reference(name).ok().map(|r| r.record.clone()),
             resize: network.resize(self.side),
             bytes: bytes.into(),
-            stamps: self.stamps(name),
+            stamps: self.stamps(name, decoder),
         }
     }
 
@@ -221,25 +232,47 @@ impl Evaluator {
         (!name.of_pixels()).then_some(&self.backbone)
     }
 
-    /// What distinguishes a score from others of its protocol.
-    fn stamps(&self, name: ProtocolName) -> Vec<String> {
+    /// What distinguishes a score from others of its protocol: how it was taken, then the decoders
+    /// of JPEGs on either side.
+    fn stamps(&self, name: ProtocolName, decoder: Option<&str>) -> Vec<String> {
+        let reference = self.reference(name).ok();
+        let mut stamps = self.kinds(name, reference);
+        let mut decoders: Vec<&str> = decoder.into_iter().collect();
+        decoders.extend(reference.and_then(|r| r.decoder.as_deref()));
+        decoders.sort_unstable();
+        decoders.dedup();
+        stamps.extend(decoders);
+        stamps.into_iter().map(String::from).collect()
+    }
+
+    fn kinds(&self, name: ProtocolName, reference: Option<&Gathered>) -> Vec<&'static str> {
         let dim = self.backbone.pool_dim();
         let few = |n: usize| n > 0 && n <= dim;
-        let stamp = match name {
-            ProtocolName::Is { .. } => self.backbone.logit_stamp(),
+        let stamps = match name {
+            ProtocolName::Is { .. } => [self.backbone.logit_stamp(), None],
             // Statistics' number of images is only in their own record.
-            ProtocolName::Fid { samples, .. } => (few(samples)
-                || self.reference(name).is_ok_and(|r| few(r.record.n)))
-            .then_some("few-samples"),
-            ProtocolName::MsSsim { .. } => ms_ssim::shrinks(self.side).then_some("window-shrunk"),
-            ProtocolName::IntraFid { .. } => {
-                self.reference(name).is_ok_and(|r| r.rank_deficient).then_some("rank-deficient")
+            ProtocolName::Fid { samples, .. } => {
+                let too_few = few(samples) || reference.is_some_and(|r| few(r.record.n));
+                [too_few.then_some("few-samples"), None]
+            }
+            ProtocolName::MsSsim { .. } => {
+                [ms_ssim::shrinks(self.side).then_some("window-shrunk"), None]
+            }
+            ProtocolName::IntraFid { samples, .. } => {
+                // Both sides have the same classes.
+                let classes =
+                    reference.and_then(|r| r.source.as_ref()).map_or(1, |s| s.classes().len());
+                let deficient = reference.is_some_and(|r| r.rank_deficient);
+                [
+                    few(samples / classes.max(1)).then_some("few-samples"),
+                    deficient.then_some("rank-deficient"),
+                ]
             }
             ProtocolName::Kid { .. }
             | ProtocolName::Precision { .. }
-            | ProtocolName::Recall { .. } => None,
+            | ProtocolName::Recall { .. } => [None, None],
         };
-        stamp.map(String::from).into_iter().collect()
+        stamps.into_iter().flatten().collect()
     }
 
     /// Scores `samples` by the protocols `names`, which are among those the evaluator was made for, after `gen_updates` generator updates.
@@ -270,7 +303,8 @@ impl Evaluator {
                 true => self.score_within_classes(*name, samples, progress)?,
                 false => self.score_collected(*name, &collected)?,
             };
-            let (version, protocol) = (ScoreRecord::VERSION, self.protocol(*name, samples.bytes()));
+            let protocol = self.protocol_of(*name, samples.bytes(), samples.decoder());
+            let version = ScoreRecord::VERSION;
             let std = std.and_then(finite);
             records.push(ScoreRecord {
                 version,
@@ -368,7 +402,7 @@ impl Evaluator {
     ) -> Result<Vec<ScoreRecord>> {
         self.score(
             &self.ceiling_names(train),
-            &mut SourceSamples::shuffled(train, "truncate", CEILING),
+            &mut SourceSamples::shuffled(train, "truncate", CEILING).into_generated(),
             0,
             progress,
         )

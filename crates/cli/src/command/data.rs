@@ -78,6 +78,7 @@ fn pack_imagenet(arguments: &Pack) -> Result<()> {
         bar.finish();
     }
     for packed in packs? {
+        super::warn_of_pictures(&packed);
         let header = packed.header();
         println!(
             "{}: {} images in {} classes, {} files rejected",

@@ -103,6 +103,7 @@ pub(crate) fn run(arguments: &Sweep, folder: Option<&Path>) -> Result<Ended> {
             runs.join(", ")
         )),
         Event::Started { .. } => {}
+        Event::Pictures { set, remark } => progress.warn(&format!("{set}: {remark}")),
         Event::Warning { run, warning } => progress.warn(&format!("{run}: {warning}")),
         Event::Progress { run, gen_update, .. } => {
             work.done(run, *gen_update);

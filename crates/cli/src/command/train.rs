@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &Train, folder: Option<&Path>) -> Result<Ended> {
     let out = out(arguments, &spec);
     refuse_unasked_resumption(&out, arguments.resume)?;
     let images = open(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))?;
+    super::warn_of_pictures(images.as_ref());
     let options = TrainOptions {
         threads,
         log_every: score.as_ref().map_or(LOG_EVERY, |s| s.log_every),
