@@ -261,6 +261,7 @@ mod tests {
             pixels,
             labels: vec![0, 1, 2, 3, 4],
             classes: ["a", "b", "c", "d", "e"].map(String::from).into(),
+            reading: Default::default(),
         }
     }
 

@@ -1,9 +1,13 @@
 //! A JPEG or PNG file to byte planes: decode, crop the center square, resize.
 
 use crate::images::to_planes;
+use crate::jpeg;
+use image::codecs::png::PngDecoder;
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
-use std::io::Cursor;
+use image::{DynamicImage, ImageDecoder, ImageFormat, Limits, RgbImage};
+use std::cell::Cell;
+use std::io::{BufRead, Cursor, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Limits on an image's memory and size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,32 @@ pub struct Demands {
 impl Demands {
     /// Decoded bytes allowed for each byte of a file. Photographs take 5 to 40.
     pub const PER_BYTE: u64 = 64;
+
+    /// What an image of a file of `length` bytes may decode to.
+    fn allowed(&self, length: u64) -> u64 {
+        self.bytes + Demands::PER_BYTE * length
+    }
+
+    /// Refuses an image by its header, before its pixels are decoded to `needed` bytes.
+    pub(crate) fn check(
+        &self,
+        width: u32,
+        height: u32,
+        needed: u64,
+        length: u64,
+    ) -> Result<(), Defect> {
+        let allowed = self.allowed(length);
+        if needed > allowed {
+            let reason = format!(
+                "{width}x{height} pixels are {needed} bytes; a file of {length} may decode to {allowed}"
+            );
+            return Err(Defect::Unreadable { offset: 0, reason });
+        }
+        if width.min(height) < self.min_side.max(1) {
+            return Err(Defect::Small { width, height });
+        }
+        Ok(())
+    }
 }
 
 impl Default for Demands {
@@ -46,71 +76,121 @@ pub enum Defect {
     },
 }
 
+/// What a decoder unwinds with when it gives up.
+pub(crate) struct Refusal(pub(crate) String);
+
+/// A file's format, by its first bytes: names lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Jpeg,
+    Png,
+}
+
+impl Kind {
+    /// Bytes of a file from which its format is recognized.
+    pub(crate) const HEAD: usize = 16;
+
+    /// The format of a file that begins with `head`, or what it is instead.
+    pub(crate) fn of(head: &[u8]) -> Result<Kind, String> {
+        if jpeg::recognizes(head) {
+            return Ok(Kind::Jpeg);
+        }
+        match image::guess_format(head) {
+            Ok(ImageFormat::Png) => Ok(Kind::Png),
+            Ok(other) => {
+                Err(format!("it is neither JPEG nor PNG, but {other:?}; convert it to either"))
+            }
+            Err(_) => Err("it is neither JPEG nor PNG".into()),
+        }
+    }
+}
+
 /// Decodes a JPEG or PNG, crops the center square and resizes it by antialiased bilinear
-/// interpolation; `[3, side, side]`. Gray becomes three equal channels; transparency is dropped.
+/// interpolation; `[3, side, side]`, RGB planes, 0–255. Gray becomes three equal channels;
+/// transparency is dropped; an orientation in a JPEG's EXIF data is not applied, as by Pillow.
+/// JPEGs are decoded as libjpeg-turbo does by default ([`crate::JPEG_DECODER`]).
 ///
 /// # Errors
 /// A cut, corrupt or unknown format; an image smaller or larger than `demands` allow.
 pub fn square(bytes: &[u8], side: usize, demands: Demands) -> Result<Vec<u8>, Defect> {
-    let mut cursor = Cursor::new(bytes);
-    let rgb = match decode(&mut cursor, bytes.len() as u64, demands) {
-        Ok(rgb) => rgb?,
-        Err(e) => {
-            return Err(Defect::Unreadable {
-                offset: cursor.position(),
-                reason: e.to_string().trim_end().into(),
-            });
-        }
-    };
-    if is_cut_jpeg(bytes) {
-        return Err(Defect::Unreadable {
-            offset: bytes.len() as u64,
-            reason: "the JPEG ends before its end marker".into(),
-        });
-    }
+    let rgb = decode(bytes, demands)?;
     let (width, height) = rgb.dimensions();
     let short = width.min(height);
-    let square = imageops::crop_imm(&rgb, (width - short) / 2, (height - short) / 2, short, short)
-        .to_image();
+    let square = if width == height {
+        rgb
+    } else {
+        imageops::crop_imm(&rgb, (width - short) / 2, (height - short) / 2, short, short).to_image()
+    };
     if short as usize == side {
         return Ok(to_planes(&square));
     }
     Ok(to_planes(&imageops::resize(&square, side as u32, side as u32, FilterType::Triangle)))
 }
 
-/// The outer result holds the decoder's errors, the inner one ours.
-fn decode(
-    cursor: &mut Cursor<&[u8]>,
-    length: u64,
-    demands: Demands,
-) -> image::ImageResult<Result<RgbImage, Defect>> {
-    let allowed = demands.bytes + Demands::PER_BYTE * length;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(allowed);
-    let mut reader = ImageReader::new(cursor).with_guessed_format()?;
-    reader.limits(limits);
-    let decoder = reader.into_decoder()?;
-    // Checked here for every format, because not every decoder respects the limit.
-    let (width, height) = decoder.dimensions();
-    let needed = decoder.total_bytes();
-    if needed > allowed {
-        let reason = format!(
-            "{width}x{height} pixels are {needed} bytes; a file of {length} may decode to {allowed}"
-        );
-        return Ok(Err(Defect::Unreadable { offset: 0, reason }));
-    }
-    if width.min(height) < demands.min_side.max(1) {
-        return Ok(Err(Defect::Small { width, height }));
-    }
-    Ok(Ok(DynamicImage::from_decoder(decoder)?.into_rgb8()))
+/// The whole image.
+pub(crate) fn decode(bytes: &[u8], demands: Demands) -> Result<RgbImage, Defect> {
+    let unreadable =
+        |offset, reason: String| Defect::Unreadable { offset, reason: reason.trim_end().into() };
+    let read = Cell::new(0);
+    let decoded = match Kind::of(bytes).map_err(|reason| unreadable(0, reason))? {
+        Kind::Jpeg => caught(|| jpeg::decode(bytes, demands, &read).map_err(|e| e.to_string())),
+        Kind::Png => caught(|| png(bytes, demands, &read).map_err(|e| e.to_string())),
+    };
+    decoded.map_err(|reason| unreadable(read.get(), reason))?
 }
 
-/// Whether a JPEG's last scan lacks its end marker. The decoder fills the missing part with gray
-/// and reports no error.
-fn is_cut_jpeg(bytes: &[u8]) -> bool {
-    let last = |marker: u8| bytes.windows(2).rposition(|w| *w == [0xff, marker]);
-    let (start_of_scan, end_of_image) = (last(0xda), last(0xd9));
-    bytes.starts_with(&[0xff, 0xd8]) && end_of_image < start_of_scan
+/// What `work` gives; a decoder's panic becomes an error, which can name the file.
+fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        if let Some(Refusal(reason)) = panic.downcast_ref() {
+            return Err(reason.clone());
+        }
+        let said = panic.downcast_ref::<String>().cloned();
+        let said = said.or_else(|| panic.downcast_ref::<&str>().map(|s| s.to_string()));
+        Err(format!("the decoder failed: {}", said.unwrap_or_else(|| "without a word".into())))
+    })
+}
+
+/// Width and height, pixels, from the header of a file of `length` bytes.
+pub(crate) fn dimensions(
+    kind: Kind,
+    reader: impl BufRead + Seek,
+    length: u64,
+) -> Result<(u32, u32), String> {
+    caught(|| match kind {
+        Kind::Jpeg => jpeg::dimensions(reader).map_err(|e| e.to_string()),
+        Kind::Png => Ok(png_decoder(reader, Demands::default().allowed(length))
+            .map_err(|e| e.to_string())?
+            .dimensions()),
+    })
+}
+
+/// A decoder that takes at most `allowed` bytes for pixels, profiles and texts.
+fn png_decoder<R: BufRead + Seek>(reader: R, allowed: u64) -> image::ImageResult<PngDecoder<R>> {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(allowed);
+    PngDecoder::with_limits(reader, limits)
+}
+
+/// The outer result holds the decoder's errors, the inner one ours.
+fn png(
+    bytes: &[u8],
+    demands: Demands,
+    read: &Cell<u64>,
+) -> image::ImageResult<Result<RgbImage, Defect>> {
+    let length = bytes.len() as u64;
+    let mut cursor = Cursor::new(bytes);
+    let decoded = (|| {
+        let decoder = png_decoder(&mut cursor, demands.allowed(length))?;
+        let (width, height) = decoder.dimensions();
+        // Checked here too, because a decoder allocates less than it gives.
+        Ok(match demands.check(width, height, decoder.total_bytes(), length) {
+            Ok(()) => Ok(DynamicImage::from_decoder(decoder)?.into_rgb8()),
+            Err(defect) => Err(defect),
+        })
+    })();
+    read.set(cursor.position());
+    decoded
 }
 
 #[cfg(test)]

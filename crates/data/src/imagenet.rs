@@ -1,6 +1,6 @@
 //! ImageNet: a folder `train/<synset>/*.JPEG` (and `val/<synset>/`), packed once, then trained from.
 
-use crate::folder::Listing;
+use crate::listing::Listing;
 use crate::pack::{self, Options, PackProgress, Packed};
 use crate::{Error, ImageSource, Result, Split};
 use std::path::{Path, PathBuf};

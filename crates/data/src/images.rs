@@ -1,6 +1,6 @@
 //! Images in memory.
 
-use crate::{Error, Result};
+use crate::{Error, Reading, Result};
 use image::imageops::{self, FilterType};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -19,6 +19,8 @@ pub struct Images {
     pub labels: Vec<u32>,
     /// Names of the classes.
     pub classes: Vec<String>,
+    /// How they were read, if they were pictures.
+    pub reading: Reading,
 }
 
 impl Images {
@@ -46,7 +48,7 @@ impl Images {
                 classes.len()
             )));
         }
-        Ok(Images { name, side, pixels, labels, classes })
+        Ok(Images { name, side, pixels, labels, classes, reading: Reading::NONE })
     }
 
     /// Number of images.
@@ -84,13 +86,14 @@ impl Images {
         if side == self.side {
             return self.clone();
         }
-        let one = 3 * self.side * self.side;
-        let pixels = self
-            .pixels
-            .par_chunks(one)
-            .flat_map_iter(|planes| resize_one(planes, self.side, side))
-            .collect();
-        Images { side, pixels, ..self.clone() }
+        Images {
+            name: self.name.clone(),
+            side,
+            pixels: resize(&self.pixels, self.side, side),
+            labels: self.labels.clone(),
+            classes: self.classes.clone(),
+            reading: self.reading.clone(),
+        }
     }
 
     /// The images in `range`, as a separate set.
@@ -105,8 +108,22 @@ impl Images {
             pixels: self.pixels[range.start * size..range.end * size].to_vec(),
             labels: self.labels[range].to_vec(),
             classes: self.classes.clone(),
+            reading: self.reading.clone(),
         }
     }
+}
+
+/// Images `[N, 3, from, from]` of bytes as `[N, 3, to, to]`, by antialiased bilinear interpolation.
+pub fn resize(pixels: &[u8], from: usize, to: usize) -> Vec<u8> {
+    if from == to || from == 0 {
+        return pixels.to_vec();
+    }
+    let mut resized = vec![0; pixels.len() / (from * from) * to * to];
+    pixels
+        .par_chunks_exact(3 * from * from)
+        .zip(resized.par_chunks_exact_mut((3 * to * to).max(1)))
+        .for_each(|(planes, place)| place.copy_from_slice(&resize_one(planes, from, to)));
+    resized
 }
 
 pub(crate) fn resize_one(planes: &[u8], from: usize, to: usize) -> Vec<u8> {

@@ -20,15 +20,20 @@ pub mod folder;
 mod idx;
 pub mod imagenet;
 mod images;
+mod jpeg;
+mod listing;
 pub mod pack;
 pub mod parse;
+pub mod picture;
 mod source;
 pub mod sources;
 mod stl10;
 
 pub use error::{Error, Result};
 pub use idx::load_idx;
-pub use images::Images;
+pub use images::{Images, resize};
+pub use jpeg::DECODER as JPEG_DECODER;
+pub use listing::{Listing, Reading};
 pub use source::ImageSource;
 
 use sngan_experiment::Dataset;

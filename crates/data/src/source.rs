@@ -1,7 +1,9 @@
 //! The source of training images: a set in memory, or one packed on disk because it is too large
 //! for memory.
 
-use crate::{Images, Result};
+use crate::{Images, Reading, Result};
+
+static NONE: Reading = Reading::NONE;
 
 /// Byte images `[3, side, side]` with labels, read one at a time.
 ///
@@ -30,6 +32,11 @@ pub trait ImageSource: std::fmt::Debug + Send + Sync {
 
     /// The identity of the set's side, labels and pixels, in hex.
     fn sha256(&self) -> String;
+
+    /// How the images were read, if they were pictures.
+    fn reading(&self) -> &Reading {
+        &NONE
+    }
 
     /// Number of images.
     fn len(&self) -> usize {
@@ -66,5 +73,9 @@ impl ImageSource for Images {
 
     fn sha256(&self) -> String {
         Images::sha256(self)
+    }
+
+    fn reading(&self) -> &Reading {
+        &self.reading
     }
 }

@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         BackboneOptions { weights: weights.first().map(Into::into), ..Default::default() };
     let backbone = Backbone::named(name, Dataset::Folder, &options)?.ok_or("no network")?;
     let moments = |folder: &str| -> Result<Moments, Box<dyn Error>> {
-        let images = input::open(folder.as_ref(), None)?;
+        let images = input::open(folder.as_ref(), input::ArrayOptions::default())?;
         let (all, mut features) = ((0..images.len()).collect::<Vec<_>>(), Vec::new());
         for block in all.chunks(BLOCK) {
             let mut bytes = Vec::new();

@@ -155,6 +155,24 @@ impl Backbone {
         matches!(self, Backbone::Inception(_, Logits::Biased)).then_some("logit-bias")
     }
 
+    /// `bytes`, `[N, 3, side, side]`, at the network's own side, and that side; `None` if it takes
+    /// images of `side` as they are. [`Backbone::features`] of either are the same.
+    pub(crate) fn at_own_side(&self, bytes: &[u8], side: usize) -> Option<(Vec<u8>, usize)> {
+        match self {
+            Backbone::Scorer(scorer) if side != scorer.spec().side => {
+                let own = scorer.spec().side;
+                Some((sngan_data::resize(bytes, side, own), own))
+            }
+            Backbone::Scorer(_) | Backbone::Inception(..) | Backbone::Absent => None,
+        }
+    }
+
+    /// Whether an image's features may depend, in the last digit, on its place in its block. Then a
+    /// block's images must be there together.
+    pub(crate) fn minds_places(&self) -> bool {
+        matches!(self, Backbone::Scorer(_))
+    }
+
     /// Features and logits of `bytes`, `[N, 3, side, side]`.
     ///
     /// # Errors

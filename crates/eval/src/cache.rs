@@ -35,29 +35,55 @@ impl FeatureCache {
         bytes: &[u8],
         side: usize,
     ) -> Result<BackboneFeatures> {
-        let path = self.folder.join(format!("{}.safetensors", key(backbone, bytes, side)));
+        let mut key = Key::new(backbone, side);
+        key.update(bytes);
         let images = bytes.len() / (3 * side * side).max(1);
+        self.kept(key, backbone, images, || backbone.features(bytes, side))
+    }
+
+    /// The features of `images` images with this key, or what `compute` makes of them.
+    pub(crate) fn kept(
+        &self,
+        key: Key,
+        backbone: &Backbone,
+        images: usize,
+        compute: impl FnOnce() -> Result<BackboneFeatures>,
+    ) -> Result<BackboneFeatures> {
+        let path = self.folder.join(format!("{}.safetensors", key.name()));
         if let Some(found) = read(&path, images, backbone) {
             return Ok(found);
         }
-        let features = backbone.features(bytes, side)?;
+        let features = compute()?;
         atomic::write(&path, &encode(&features, images)?)?;
         Ok(features)
     }
 }
 
-/// The name of a block's file.
-fn key(backbone: &Backbone, bytes: &[u8], side: usize) -> String {
-    let mut hash = Sha256::new();
-    let stamp = backbone.logit_stamp().unwrap_or_default();
-    for part in
-        [backbone.name(), backbone.sha256(), &backbone.resize(side), stamp, &side.to_string()]
-    {
-        hash.update(part.as_bytes());
-        hash.update([0]);
+/// What a file's name is made from: the images' bytes, which may come one after the other, and all
+/// else that the features depend on. What decoded the images shows in their bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Key(Sha256);
+
+impl Key {
+    pub(crate) fn new(backbone: &Backbone, side: usize) -> Key {
+        let mut hash = Sha256::new();
+        let stamp = backbone.logit_stamp().unwrap_or_default();
+        for part in
+            [backbone.name(), backbone.sha256(), &backbone.resize(side), stamp, &side.to_string()]
+        {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        Key(hash)
     }
-    hash.update(bytes);
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn name(self) -> String {
+        hex::encode(self.0.finalize())
+    }
 }
 
 fn encode(features: &BackboneFeatures, images: usize) -> Result<Vec<u8>> {

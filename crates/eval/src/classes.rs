@@ -4,11 +4,12 @@ use crate::collect::{BlockProgress, Pass, Wanted};
 use crate::metric::fid::frechet_distance;
 use crate::metric::ms_ssim as similarity;
 use crate::moments::Few;
-use crate::samples::{BLOCK, Samples};
+use crate::samples::{PIECE_BYTES, Samples};
 use crate::{Error, Result};
 use rayon::prelude::*;
 use sngan_experiment::ProtocolName;
 use sngan_tensor::rng::Streams;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The choice of pairs is part of the protocol, so its seed is fixed.
 const PAIR_SEED: u64 = 0;
@@ -40,23 +41,42 @@ pub(crate) fn ms_ssim(
     progress: &BlockProgress<'_>,
 ) -> Result<(f64, Option<f64>)> {
     let (classes, side) = (samples.classes(), samples.side());
-    let image = 3 * side * side;
+    // Two images of each pair are held at a time.
+    let at_once = (PIECE_BYTES / (6 * side * side).max(1)).max(1);
     let mut means = Vec::with_capacity(classes);
     for class in 0..classes as u32 {
         progress(class as usize, classes);
         check_available(samples, class, n)?;
-        let mut images = Vec::new();
-        for first in (0..n).step_by(BLOCK) {
-            images.extend(samples.read(first, BLOCK.min(n - first), Some(class))?);
+        let mut values = Vec::with_capacity(pairs);
+        for some in random_pairs(class, n, pairs).chunks(at_once) {
+            let images = images_of(samples, some, n, class)?;
+            let one = |(a, b): &(usize, usize)| similarity::ms_ssim(&images[a], &images[b], side);
+            values.extend(some.par_iter().map(one).collect::<Result<Vec<f64>>>()?);
         }
-        let one = |(a, b): &(usize, usize)| {
-            similarity::ms_ssim(&images[a * image..][..image], &images[b * image..][..image], side)
-        };
-        let values =
-            random_pairs(class, n, pairs).par_iter().map(one).collect::<Result<Vec<f64>>>()?;
         means.push(values.iter().sum::<f64>() / pairs as f64);
     }
     Ok(mean_and_std(&means))
+}
+
+/// The images of pairs by their numbers, of a class with `n` images.
+fn images_of(
+    samples: &mut dyn Samples,
+    pairs: &[(usize, usize)],
+    n: usize,
+    class: u32,
+) -> Result<BTreeMap<usize, Vec<u8>>> {
+    let (image, step) = (3 * samples.side() * samples.side(), samples.step());
+    let wanted: BTreeSet<usize> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
+    let mut images = BTreeMap::new();
+    let mut read = (0, Vec::new());
+    for i in wanted {
+        let first = i / step * step;
+        if read.1.is_empty() || read.0 != first {
+            read = (first, samples.read(first, step.min(n - first), Some(class))?);
+        }
+        images.insert(i, read.1[(i - first) * image..][..image].to_vec());
+    }
+    Ok(images)
 }
 
 /// Pairs of different numbers below `n`.

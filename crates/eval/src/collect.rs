@@ -1,6 +1,7 @@
 //! One pass over images: through the network once, collecting everything that scores need.
 
-use crate::backbone::{Backbone, BackboneFeatures};
+use crate::backbone::Backbone;
+use crate::block;
 use crate::cache::FeatureCache;
 use crate::metric::inception_score::ScoreSum;
 use crate::moments::{Few, Moments, MomentsSum};
@@ -110,7 +111,8 @@ impl Pass<'_> {
         for first in (0..total).step_by(BLOCK) {
             progress(first, total);
             let count = BLOCK.min(total - first);
-            let features = self.features(&samples.read(first, count, class)?, samples.side())?;
+            let features =
+                block::features(self.backbone, self.cache, samples, first, count, class)?;
             let part = |n: usize| &features.pool[..count.min(n.saturating_sub(first)) * dim];
             moments.iter_mut().try_for_each(|(n, sum)| sum.add(part(*n)))?;
             rows.iter_mut().try_for_each(|(n, rows)| rows.add(part(*n)))?;
@@ -130,13 +132,6 @@ impl Pass<'_> {
         match self.few {
             Few::Refused if n <= dim => Err(Error::TooFewSamples { of: of(), n, dim }),
             Few::Refused | Few::Allowed => Ok(()),
-        }
-    }
-
-    fn features(&self, bytes: &[u8], side: usize) -> Result<BackboneFeatures> {
-        match self.cache {
-            Some(cache) => cache.features(self.backbone, bytes, side),
-            None => self.backbone.features(bytes, side),
         }
     }
 

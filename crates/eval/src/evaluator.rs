@@ -59,6 +59,8 @@ pub(crate) struct Gathered {
     pub(crate) source: Option<Box<dyn ImageSource>>,
     /// Whether a class has no more images than there are features.
     pub(crate) rank_deficient: bool,
+    /// The decoder of those images that are JPEGs.
+    decoder: Option<String>,
 }
 
 impl Evaluator {
@@ -134,12 +136,14 @@ impl Evaluator {
                     self.pass().check_enough(record.n, || path.display().to_string())?;
                 }
                 let collected = Collected::of_moments(against.n, statistics.moments);
+                let decoder = provenance.and_then(|p| p.decoder);
                 return Ok(Gathered {
                     against,
                     record,
                     collected,
                     source: None,
                     rank_deficient: false,
+                    decoder,
                 });
             }
         };
@@ -169,7 +173,9 @@ impl Evaluator {
         let keep = of_this.iter().any(|name| name.within_classes());
         let rank_deficient =
             keep && chosen(source.as_ref(), against.n).smallest_class() <= self.backbone.pool_dim();
-        Ok(Gathered { against, record, collected, source: keep.then_some(source), rank_deficient })
+        let decoder = source.reading().jpeg.clone();
+        let source = keep.then_some(source);
+        Ok(Gathered { against, record, collected, source, rank_deficient, decoder })
     }
 
     pub(crate) fn reference(&self, name: ProtocolName) -> Result<&Gathered> {
@@ -179,8 +185,13 @@ impl Evaluator {
         })
     }
 
-    /// The whole protocol of a score by `name`; `bytes` as [`Samples::bytes`].
+    /// The whole protocol of a score of generated images by `name`; `bytes` as [`Samples::bytes`].
     pub fn protocol(&self, name: ProtocolName, bytes: &str) -> Protocol {
+        self.protocol_of(name, bytes, None)
+    }
+
+    /// The same of images that `decoder` decoded, as [`Samples::decoder`].
+    fn protocol_of(&self, name: ProtocolName, bytes: &str, decoder: Option<&str>) -> Protocol {
         let network = self.network(name).unwrap_or(&NO_NETWORK);
         Protocol {
             name: name.to_string(),
@@ -191,13 +202,25 @@ impl Evaluator {
             reference: self.reference(name).ok().map(|r| r.record.clone()),
             resize: network.resize(self.side),
             bytes: bytes.into(),
-            stamps: self.stamp(name).map(String::from).into_iter().collect(),
+            stamps: self.stamps(name, decoder),
         }
     }
 
     /// The network of a protocol; MS-SSIM uses pixels.
     fn network(&self, name: ProtocolName) -> Option<&Backbone> {
         (!name.of_pixels()).then_some(&self.backbone)
+    }
+
+    /// What distinguishes a score from others of its protocol: how it was taken, then the decoders
+    /// of JPEGs on either side.
+    fn stamps(&self, name: ProtocolName, decoder: Option<&str>) -> Vec<String> {
+        let mut stamps = self.metric_stamps(name);
+        let mut decoders: Vec<&str> = decoder.into_iter().collect();
+        decoders.extend(self.reference(name).ok().and_then(|r| r.decoder.as_deref()));
+        decoders.sort_unstable();
+        decoders.dedup();
+        stamps.extend(decoders);
+        stamps.into_iter().map(String::from).collect()
     }
 
     /// Scores `samples` by the protocols `names`, which are among those the evaluator was made for, after `gen_updates` generator updates.
@@ -225,13 +248,14 @@ impl Evaluator {
         let mut records = Vec::new();
         for name in names {
             let (value, std) = self.value(*name, samples, &collected, progress)?;
+            let protocol = self.protocol_of(*name, samples.bytes(), samples.decoder());
             records.push(ScoreRecord {
                 version: ScoreRecord::VERSION,
                 gen_updates,
                 metric: name.metric(),
                 value: finite(value),
                 std: std.and_then(finite),
-                protocol: self.protocol(*name, samples.bytes()),
+                protocol,
             });
         }
         Ok(records)
@@ -251,7 +275,7 @@ impl Evaluator {
     ) -> Result<Vec<ScoreRecord>> {
         self.score(
             &self.ceiling_names(train),
-            &mut SourceSamples::shuffled(train, "truncate", CEILING),
+            &mut SourceSamples::shuffled(train, "truncate", CEILING).into_generated(),
             0,
             progress,
         )

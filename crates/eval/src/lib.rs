@@ -22,6 +22,7 @@
 //! `examples/fid_of_folders.rs` computes the FID of two folders of images.
 
 mod backbone;
+mod block;
 pub mod cache;
 mod classes;
 mod collect;

@@ -52,6 +52,13 @@ pub(crate) struct Header {
     pub(crate) length: u64,
 }
 
+impl Header {
+    /// Bytes of the numbers; `None` if they are more than can be counted.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        self.shape.iter().try_fold(self.numbers.size() as u64, |size, n| size.checked_mul(*n))
+    }
+}
+
 /// Reads a header; the reader is then at the first number.
 ///
 /// # Errors
@@ -114,7 +121,7 @@ fn numbers(dtype: &DType) -> Result<Numbers, String> {
 /// The message for unsupported number types.
 pub(crate) fn wrong_numbers(found: &str) -> String {
     format!(
-        "holds {found}; images are uint8 in 0..=255, or float32 or float64 in [-1, 1], statistics float32 or float64, little-endian"
+        "holds {found}; images are uint8 in 0..=255, or float32 or float64, statistics float32 or float64, little-endian"
     )
 }
 

@@ -69,6 +69,10 @@ pub struct StatisticsProvenance {
     /// How floats became bytes, as [`Samples::bytes`](crate::Samples::bytes).
     #[serde(default = "given")]
     pub bytes: String,
+    /// The decoder of those images that are JPEGs; none if there is none, or in a file older than
+    /// this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<String>,
 }
 
 /// The value for files older than this key: their images were bytes.
@@ -81,10 +85,11 @@ impl records::Record for StatisticsProvenance {}
 impl StatisticsProvenance {
     fn new(
         images: Reference,
-        side: usize,
+        source: &dyn ImageSource,
         bytes: &str,
         backbone: &Backbone,
     ) -> StatisticsProvenance {
+        let side = source.side();
         StatisticsProvenance {
             version: FORMAT_VERSION,
             sngan: env!("CARGO_PKG_VERSION").into(),
@@ -94,6 +99,7 @@ impl StatisticsProvenance {
             backbone_sha256: backbone.sha256().into(),
             resize: backbone.resize(side),
             bytes: bytes.into(),
+            decoder: source.reading().jpeg.clone(),
         }
     }
 
@@ -160,8 +166,7 @@ pub(crate) fn collect_real(
         .moments
         .iter()
         .try_for_each(|n| pass.check_enough(*n, || format!("reference {}", source.name())))?;
-    let provenance =
-        StatisticsProvenance::new(reference.clone(), source.side(), "given", pass.backbone);
+    let provenance = StatisticsProvenance::new(reference.clone(), source, "given", pass.backbone);
     let path =
         folder.filter(|_| wanted.rows.is_empty()).map(|folder| folder.join(file_name(&provenance)));
     // As with cached features, a damaged file is made again.
@@ -267,8 +272,7 @@ pub fn make_statistics(
     let pass = Pass { backbone, cache, few };
     let collected =
         pass.collect(&mut SourceSamples::all(source, bytes), None, &wanted, progress)?;
-    let provenance =
-        StatisticsProvenance::new(reference_of(source, n)?, source.side(), bytes, backbone);
+    let provenance = StatisticsProvenance::new(reference_of(source, n)?, source, bytes, backbone);
     save_statistics(out, collected.moments(n)?, &provenance)?;
     Ok(provenance)
 }
@@ -303,6 +307,7 @@ mod tests {
             pixels,
             labels: vec![0; 20],
             classes: vec!["all".into()],
+            reading: Default::default(),
         };
         let reference = reference_of(&images, 20).unwrap();
         let wanted = Wanted { moments: [20].into(), ..Wanted::default() };

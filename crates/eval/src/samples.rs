@@ -27,7 +27,16 @@ pub trait Samples {
     /// bytes.
     fn bytes(&self) -> &'static str;
 
-    /// Images `first..first + n`, only of `class` if given. `first` is a multiple of [`BLOCK`].
+    /// The decoder of those that are JPEGs ([`sngan_data::JPEG_DECODER`]); `None` if none is.
+    fn decoder(&self) -> Option<&str> {
+        None
+    }
+
+    /// Images are read from multiples of this on; it divides [`BLOCK`].
+    fn step(&self) -> usize;
+
+    /// Images `first..first + n`, only of `class` if given. `first` is a multiple of
+    /// [`Samples::step`].
     ///
     /// # Errors
     /// Images that cannot be read or made.
@@ -38,6 +47,19 @@ pub trait Samples {
 /// image's features do not depend on the caller.
 pub const BLOCK: usize = 500;
 
+/// Bytes of images that are held a second time while a piece is put together.
+const TWICE_BYTES: usize = 4 << 20;
+
+/// Images are read in pieces of at most so many bytes, or of [`Samples::step`] images.
+pub(crate) const PIECE_BYTES: usize = 32 << 20;
+
+/// The images of `side` pixels that are read at a time: a multiple of `step`, at
+/// most [`BLOCK`].
+pub(crate) fn piece(side: usize, step: usize) -> usize {
+    let fit = PIECE_BYTES / (3 * side * side).max(1);
+    (fit / step * step).clamp(step, BLOCK)
+}
+
 /// Stream of the order in which given images are taken; part of the protocol.
 const GIVEN: &str = "given";
 
@@ -47,12 +69,13 @@ pub struct SourceSamples<'a> {
     source: &'a dyn ImageSource,
     order: Vec<u32>,
     bytes: &'static str,
+    decoder: Option<&'a str>,
 }
 
 impl<'a> SourceSamples<'a> {
     /// All images in the source's order; `bytes` as [`Samples::bytes`].
     pub fn all(source: &'a dyn ImageSource, bytes: &'static str) -> SourceSamples<'a> {
-        SourceSamples { source, order: (0..source.len() as u32).collect(), bytes }
+        SourceSamples::ordered(source, (0..source.len() as u32).collect(), bytes)
     }
 
     /// `n` images by a seeded choice from `stream`, in the source's order.
@@ -60,7 +83,7 @@ impl<'a> SourceSamples<'a> {
         let mut order = Streams::new(0).permutation(stream, 0, source.len());
         order.truncate(n);
         order.sort_unstable();
-        SourceSamples { source, order, bytes: "given" }
+        SourceSamples::ordered(source, order, "given")
     }
 
     /// All images in a seeded order from `stream`, so that the first ones are a random choice among
@@ -70,7 +93,20 @@ impl<'a> SourceSamples<'a> {
         bytes: &'static str,
         stream: &str,
     ) -> SourceSamples<'a> {
-        SourceSamples { source, order: Streams::new(0).permutation(stream, 0, source.len()), bytes }
+        SourceSamples::ordered(source, Streams::new(0).permutation(stream, 0, source.len()), bytes)
+    }
+
+    fn ordered(
+        source: &'a dyn ImageSource,
+        order: Vec<u32>,
+        bytes: &'static str,
+    ) -> SourceSamples<'a> {
+        SourceSamples { source, order, bytes, decoder: source.reading().jpeg.as_deref() }
+    }
+
+    /// The same images as if a generator had drawn them: recorded without a decoder.
+    pub(crate) fn into_generated(self) -> SourceSamples<'a> {
+        SourceSamples { decoder: None, ..self }
     }
 
     /// Images as protocols of these names take them: all of them in the source's order; in a seeded
@@ -126,6 +162,14 @@ impl Samples for SourceSamples<'_> {
         self.bytes
     }
 
+    fn decoder(&self) -> Option<&str> {
+        self.decoder
+    }
+
+    fn step(&self) -> usize {
+        1
+    }
+
     fn read(&mut self, first: usize, n: usize, class: Option<u32>) -> Result<Vec<u8>> {
         let chosen: Vec<u32> = match class {
             None => self.order[first..first + n].to_vec(),
@@ -135,6 +179,15 @@ impl Samples for SourceSamples<'_> {
             let mut image = Vec::new();
             self.source.read(*i as usize, &mut image).map(|()| image)
         };
-        Ok(chosen.par_iter().map(read).collect::<sngan_data::Result<Vec<_>>>()?.concat())
+        let size = 3 * self.side() * self.side();
+        let mut bytes = Vec::with_capacity(n * size);
+        // Only a few images are there twice.
+        let at_once = (TWICE_BYTES / size.max(1)).max(rayon::current_num_threads());
+        for part in chosen.chunks(at_once) {
+            let images: Vec<Vec<u8>> =
+                part.par_iter().map(read).collect::<sngan_data::Result<_>>()?;
+            images.iter().for_each(|image| bytes.extend_from_slice(image));
+        }
+        Ok(bytes)
     }
 }

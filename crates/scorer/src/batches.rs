@@ -131,6 +131,7 @@ pub(crate) mod tests {
             pixels,
             labels: (0..n as u32).map(|i| i % 2).collect(),
             classes: Vec::new(),
+            reading: Default::default(),
         }
     }
 

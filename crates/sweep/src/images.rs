@@ -60,6 +60,15 @@ impl ImageSets {
             .map(|(_, images)| images.as_ref())
     }
 
+    /// What was left out when pictures were read: the set's name and a sentence.
+    pub fn remarks(&self) -> Vec<(String, String)> {
+        let of = |set: &dyn ImageSource| -> Vec<(String, String)> {
+            set.reading().remarks.iter().map(|r| (set.name().into(), r.clone())).collect()
+        };
+        let trained = self.sets.iter().flat_map(|(_, set)| of(set.as_ref()));
+        trained.chain(self.held_out.iter().flat_map(|(_, set)| of(set.as_ref()))).collect()
+    }
+
     /// Number of distinct sets.
     pub fn len(&self) -> usize {
         self.sets.len()

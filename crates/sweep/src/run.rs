@@ -37,6 +37,13 @@ pub struct SweepOptions {
 /// What happened, told from the thread it happened in.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
+    /// Pictures of a set were left out, or read in a way that may surprise.
+    Pictures {
+        /// The set's name.
+        set: String,
+        /// What happened to which.
+        remark: String,
+    },
     /// What runs will be scored through.
     Scoring {
         /// The network's name; none where nothing is scored.
@@ -114,6 +121,9 @@ pub fn run(
     // First of all: a sweep without its data leaves nothing behind.
     let images = ImageSets::load(&plan.specs, data_dir)?;
     let images = if plan.watch_held_out { images.with_held_out(data_dir)? } else { images };
+    for (set, remark) in images.remarks() {
+        events(&Event::Pictures { set, remark });
+    }
     // Whoever comes first clears away what a killed sweep left.
     drop(FolderLock::take(out));
     let _lock = FolderLock::share(out)?;

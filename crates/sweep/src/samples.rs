@@ -4,6 +4,9 @@ use sngan_core::generate::{SampleRequest, Sampler};
 use sngan_eval::Samples;
 use sngan_experiment::RunSpec;
 
+/// Samples are drawn in hundreds, and so read from multiples of it on.
+const HUNDRED: usize = 100;
+
 /// Makes the generator of a checkpoint, or lends that of a training at work.
 type Make<'a> = dyn FnOnce() -> sngan_core::Result<Sampler<'a>> + 'a;
 
@@ -56,6 +59,10 @@ impl Samples for DrawnSamples<'_> {
 
     fn bytes(&self) -> &'static str {
         "truncate"
+    }
+
+    fn step(&self) -> usize {
+        HUNDRED
     }
 
     fn read(&mut self, first: usize, n: usize, class: Option<u32>) -> sngan_eval::Result<Vec<u8>> {

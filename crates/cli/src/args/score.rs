@@ -3,7 +3,7 @@
 use super::{DataFolder, Machine};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args, ValueEnum};
-use sngan_eval::input::Layout;
+use sngan_eval::input::{ArrayOptions, Layout, Range};
 use sngan_eval::{Backbone, BackboneOptions, FeatureCache, Few, Logits, Preparation};
 use sngan_experiment::records::Metric;
 use sngan_experiment::{Dataset, ProtocolName};
@@ -86,6 +86,9 @@ pub(crate) struct Network {
     /// Axes of an array of images, if their sizes leave them open
     #[arg(long, value_enum)]
     pub(crate) layout: Option<Axes>,
+    /// Black and white of an array of floats [default: -1..1 where the values can be nothing else; others are refused]
+    #[arg(long, value_enum, allow_hyphen_values = true)]
+    pub(crate) range: Option<Bounds>,
     /// Allow FID of no more images than features; the score is stamped
     #[arg(long)]
     pub(crate) allow_few: bool,
@@ -117,12 +120,31 @@ pub(crate) enum Axes {
     Nchw,
 }
 
+/// Black and white of floats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bounds {
+    #[value(name = "0..1")]
+    Unit,
+    #[value(name = "-1..1")]
+    Symmetric,
+    #[value(name = "0..255")]
+    Bytes,
+}
+
 impl Network {
-    pub(crate) fn layout(&self) -> Option<Layout> {
-        self.layout.map(|axes| match axes {
-            Axes::Nhwc => Layout::Nhwc,
-            Axes::Nchw => Layout::Nchw,
-        })
+    /// What arrays of images do not say themselves.
+    pub(crate) fn array(&self) -> ArrayOptions {
+        ArrayOptions {
+            layout: self.layout.map(|axes| match axes {
+                Axes::Nhwc => Layout::Nhwc,
+                Axes::Nchw => Layout::Nchw,
+            }),
+            range: self.range.map(|bounds| match bounds {
+                Bounds::Unit => Range::Unit,
+                Bounds::Symmetric => Range::Symmetric,
+                Bounds::Bytes => Range::Bytes,
+            }),
+        }
     }
 
     pub(crate) fn few(&self) -> Few {

@@ -98,6 +98,7 @@ fn pack_imagenet(arguments: &Pack, out: &Path) -> Result<Ended> {
         bar.finish();
     }
     for packed in packs? {
+        super::warn_of_pictures(&packed);
         let header = packed.header();
         say!(
             "{}: {} images in {} classes, {} files rejected",

@@ -93,6 +93,13 @@ fn warn(warning: Warning) {
     eprintln!("warning: {warning}");
 }
 
+/// Says what was left out of pictures that were read.
+fn warn_of_pictures(images: &dyn sngan_data::ImageSource) {
+    for remark in &images.reading().remarks {
+        eprintln!("warning: {}: {remark}", images.name());
+    }
+}
+
 fn device(machine: &Machine) -> Result<sngan_tensor::Device> {
     Ok(sngan_tensor::parse_device(&machine.device)?)
 }

@@ -1,7 +1,7 @@
 //! `sngan score` and `sngan reference`.
 
 use super::sweep::describe;
-use super::{Change, Job, device, warn};
+use super::{Change, Job, device, warn, warn_of_pictures};
 use crate::Ended;
 use crate::args::score::{Network, Score, Stats};
 use crate::args::{DataFolder, Machine};
@@ -9,7 +9,7 @@ use crate::progress::{Meter, Position};
 use crate::say::say;
 use anyhow::{Result, bail};
 use sngan_data::ImageSource;
-use sngan_eval::input::{self, ArrayImages, Layout};
+use sngan_eval::input::{self, ArrayImages, ArrayOptions};
 use sngan_eval::{
     Backbone, Evaluator, EvaluatorOptions, Real, SourceSamples, Statistics, make_statistics,
 };
@@ -135,6 +135,7 @@ fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
 fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> {
     on_the_cpu(&arguments.machine)?;
     let (source, bytes) = open(images, arguments)?;
+    warn_of_pictures(source.as_ref());
     let reference = arguments.reference.as_deref().map(parse_reference).transpose()?;
     let dataset = match reference {
         Some(Reference::Dataset(dataset, _)) => dataset,
@@ -180,30 +181,17 @@ fn open(images: &str, arguments: &Score) -> Result<(Box<dyn ImageSource>, &'stat
     {
         return Ok((of_dataset(dataset, part, arguments.side, &arguments.data.data_dir)?, "given"));
     }
-    open_path(path, arguments.network.layout())
+    open_path(path, arguments.network.array())
 }
 
 /// Images of a folder or file, and how they became bytes.
-fn open_path(path: &Path, layout: Option<Layout>) -> Result<(Box<dyn ImageSource>, &'static str)> {
+fn open_path(path: &Path, array: ArrayOptions) -> Result<(Box<dyn ImageSource>, &'static str)> {
     if path.is_file() {
-        let array = ArrayImages::open(path, layout)?;
-        let bytes = if array.floats() { "truncate" } else { "given" };
-        return Ok((Box::new(array), bytes));
+        let images = ArrayImages::open(path, array)?;
+        let bytes = if images.floats() { "truncate" } else { "given" };
+        return Ok((Box::new(images), bytes));
     }
-    warn_of_left_out(path)?;
-    Ok((input::open(path, layout)?, "given"))
-}
-
-/// Says how many files of a folder are ignored.
-fn warn_of_left_out(path: &Path) -> Result<()> {
-    let left_out = if path.is_dir() { input::left_out(path)? } else { 0 };
-    if left_out > 0 {
-        eprintln!(
-            "warning: {}: {left_out} files are neither JPEG nor PNG and are left out",
-            path.display()
-        );
-    }
-    Ok(())
+    Ok((input::open(path, array)?, "given"))
 }
 
 fn of_dataset(
@@ -241,20 +229,26 @@ fn evaluator(
     } else {
         arguments.network.load(network, dataset, &arguments.data)?
     };
-    let layout = arguments.network.layout();
+    let array = arguments.network.array();
     let data_dir = arguments.data.data_dir.as_path();
     let options = EvaluatorOptions {
         few: arguments.network.few(),
         cache: arguments.network.cache(),
         statistics: statistics_folder(&arguments.data),
     };
+    let remarked = |real: Real| {
+        if let Real::Images(source) = &real {
+            warn_of_pictures(source.as_ref());
+        }
+        real
+    };
     let mut real = |against: Against| match (&reference, against.part) {
         (
             Some(Reference::Dataset(dataset, _)),
             ReferenceKind::Reference | ReferenceKind::Test | ReferenceKind::Train,
-        ) => Real::of_dataset(*dataset, against.part, side, Some(data_dir)),
+        ) => Real::of_dataset(*dataset, against.part, side, Some(data_dir)).map(remarked),
         (Some(Reference::Images(path)), ReferenceKind::Images) => {
-            Ok(Real::Images(input::open(path, layout)?))
+            Ok(remarked(Real::Images(input::open(path, array)?)))
         }
         (Some(Reference::Statistics(path)), ReferenceKind::Statistics) => {
             Ok(Real::Statistics(path.clone()))
@@ -276,14 +270,14 @@ fn against(
     reference: &Reference,
     side: usize,
     data_dir: &Path,
-    layout: Option<Layout>,
+    array: ArrayOptions,
 ) -> Result<Against> {
     Ok(match reference {
         Reference::Dataset(dataset, part) => {
             Against { part: *part, n: of_dataset(*dataset, *part, side, data_dir)?.len() }
         }
         Reference::Images(path) => {
-            Against { part: ReferenceKind::Images, n: input::open(path, layout)?.len() }
+            Against { part: ReferenceKind::Images, n: input::open(path, array)?.len() }
         }
         Reference::Statistics(_) => Against { part: ReferenceKind::Statistics, n: 0 },
     })
@@ -297,16 +291,15 @@ fn names(
     side: usize,
     samples: usize,
 ) -> Result<Vec<ProtocolName>> {
-    if let Some(Reference::Images(path)) = reference {
-        warn_of_left_out(path)?;
-    }
     let mut names = match &arguments.protocols {
         Some(names) => names.clone(),
         None => {
-            let data_dir = &arguments.data.data_dir;
-            let layout = arguments.network.layout();
-            let against = reference.map(|r| against(r, side, data_dir, layout)).transpose()?;
-            protocols(arguments, against, samples)?
+            let (data_dir, array) = (&arguments.data.data_dir, arguments.network.array());
+            let metrics = metrics(arguments, reference.is_some());
+            // Real images that nothing is compared with need not be there.
+            let compared = reference.filter(|_| metrics.iter().any(|m| m.compares()));
+            let against = compared.map(|r| against(r, side, data_dir, array)).transpose()?;
+            protocols(arguments, &metrics, against, samples)?
         }
     };
     // A duplicate request is answered once.
@@ -315,15 +308,21 @@ fn names(
     Ok(names)
 }
 
-/// The protocols of the requested metrics.
+/// The requested metrics, or the usual ones.
+fn metrics(arguments: &Score, with_reference: bool) -> Vec<Metric> {
+    let usual: &[Metric] = if with_reference { &[Metric::Is, Metric::Fid] } else { &[Metric::Is] };
+    arguments.metrics.clone().unwrap_or_else(|| usual.to_vec())
+}
+
+/// The protocols of `metrics`.
 fn protocols(
     arguments: &Score,
+    metrics: &[Metric],
     against: Option<Against>,
     samples: usize,
 ) -> Result<Vec<ProtocolName>> {
-    let default = if against.is_some() { vec![Metric::Is, Metric::Fid] } else { vec![Metric::Is] };
     let mut names = Vec::new();
-    for metric in arguments.metrics.as_ref().unwrap_or(&default) {
+    for metric in metrics {
         if *metric == Metric::Is && arguments.splits > samples {
             bail!(
                 "--splits {}: {samples} images cannot be cut into so many; give fewer splits",
@@ -376,7 +375,7 @@ fn make_reference(arguments: &Stats) -> Result<Ended> {
         Reference::Statistics(path) => {
             bail!("{} holds statistics already; give images", path.display())
         }
-        Reference::Images(path) => (open_path(&path, network.layout())?, Dataset::Folder),
+        Reference::Images(path) => (open_path(&path, network.array())?, Dataset::Folder),
         Reference::Dataset(dataset, part) => {
             ((of_dataset(dataset, part, *side, &data.data_dir)?, "given"), dataset)
         }
@@ -384,6 +383,7 @@ fn make_reference(arguments: &Stats) -> Result<Ended> {
     if out.extension().is_none_or(|e| e != "npz") {
         bail!("--out {}: name it .npz, which NumPy and pytorch-fid go by", out.display());
     }
+    warn_of_pictures(source.as_ref());
     let backbone = network.load(Backbone::INCEPTION, dataset, data)?;
     let cache = network.cache();
     let made = with_progress(|progress| {

@@ -40,6 +40,7 @@ fn analysis(arguments: &SpectrumOf, spec: &RunSpec, checkpoint: &Checkpoint) -> 
     let data =
         sngan_data::open(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))
             .context("--images 0 analyses the weights alone")?;
+    super::warn_of_pictures(data.as_ref());
     Ok(analyse(spec, checkpoint, Some((data.as_ref(), arguments.images)))?)
 }
 

@@ -119,6 +119,7 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
             runs.join(", ")
         )),
         Event::Started { .. } => {}
+        Event::Pictures { set, remark } => progress.warn(&format!("{set}: {remark}")),
         Event::Warning { run, warning } => progress.warn(&format!("{run}: {warning}")),
         Event::Progress { run, gen_update, .. } => {
             work.done(run, *gen_update);

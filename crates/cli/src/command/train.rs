@@ -36,6 +36,7 @@ fn run(arguments: &Train, asked: Asked, out: &Path) -> Result<Ended> {
     let threads = rayon::current_num_threads();
     let data_dir = Some(arguments.data.data_dir.as_path());
     let images = open(spec.dataset, Split::Train, spec.side, data_dir)?;
+    super::warn_of_pictures(images.as_ref());
     let held_out = if *watch_held_out {
         Some(Arc::new(load(spec.dataset, Split::HeldOut, spec.side, data_dir)?))
     } else {

@@ -143,20 +143,30 @@ pub(crate) fn statistics() -> Vec<Vec<u8>> {
     vec![std::fs::read(&path).unwrap()]
 }
 
+/// An array of two images as numpy.save writes it.
+fn array(descr: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 3, 4, 4), }}");
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend(118u16.to_le_bytes());
+    file.extend(format!("{header:<117}\n").as_bytes());
+    file.extend(data);
+    file
+}
+
+fn floats(value: impl Fn(f32) -> f32) -> Vec<u8> {
+    let bytes: Vec<u8> = (0..96u8).flat_map(|i| value(f32::from(i)).to_le_bytes()).collect();
+    array("<f4", &bytes)
+}
+
 pub(crate) fn image_array() -> Vec<Vec<u8>> {
-    let array = |descr: &str, data: &[u8]| {
-        let header =
-            format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 3, 4, 4), }}");
-        let mut file = b"\x93NUMPY\x01\x00".to_vec();
-        file.extend(118u16.to_le_bytes());
-        file.extend(format!("{header:<117}\n").as_bytes());
-        file.extend(data);
-        file
-    };
     let bytes: Vec<u8> = (0..96).collect();
-    let floats: Vec<u8> =
-        (0..96u8).flat_map(|i| (f32::from(i) / 48.0 - 1.0).to_le_bytes()).collect();
-    vec![array("|u1", &bytes), array("<f4", &floats)]
+    vec![array("|u1", &bytes), floats(|i| i / 48.0 - 1.0)]
+}
+
+/// The number of a range, then an array of floats in it.
+pub(crate) fn image_floats() -> Vec<Vec<u8>> {
+    let files = [floats(|i| i / 96.0), floats(|i| i / 48.0 - 1.0), floats(|i| i)];
+    (0..).zip(files).map(|(range, file)| [vec![range], file].concat()).collect()
 }
 
 /// An array of images in an archive, as numpy.savez writes it.
@@ -287,8 +297,23 @@ pub(crate) fn png() -> Vec<Vec<u8>> {
     vec![encoded(13, ImageFormat::Png), bytes]
 }
 
+/// JPEG files of every kind, from the entries that `crates/data/tests/fixtures/jpeg.py` describes.
 pub(crate) fn jpeg() -> Vec<Vec<u8>> {
-    vec![encoded(17, ImageFormat::Jpeg), encoded(8, ImageFormat::Jpeg)]
+    let mut rest = &include_bytes!("../../../data/tests/fixtures/jpeg.bin")[..];
+    let mut files = Vec::new();
+    while let Some((name, more)) = rest.split_first() {
+        let (length, more) = more[usize::from(*name)..].split_first_chunk().unwrap();
+        let (file, more) = more.split_at(u32::from_le_bytes(*length) as usize);
+        let size = |at: usize| usize::from(u16::from_le_bytes([more[at], more[at + 1]]));
+        rest = &more[4 + 3 * size(0) * size(2)..];
+        files.push(file.to_vec());
+    }
+    files
+}
+
+/// The same, each with the sampling factors that [`wrap::with_samplings`] puts into it: its own.
+pub(crate) fn jpeg_samplings() -> Vec<Vec<u8>> {
+    jpeg().iter().map(|file| [&wrap::samplings_of(file)[..], file].concat()).collect()
 }
 
 /// A pack of two images.

@@ -6,7 +6,7 @@ use sngan_core::{checkpoint, interchange, replay};
 use sngan_data::pack::Packed;
 use sngan_data::parse::{self, Demands};
 use sngan_eval::Statistics;
-use sngan_eval::input::ArrayImages;
+use sngan_eval::input::{ArrayImages, ArrayOptions, Range};
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::records::PlanRecord;
 use sngan_experiment::{ExperimentFile, RunDir, run_dir};
@@ -94,6 +94,8 @@ const IDX: &[&str] = &["\0\0\u{8}\u{3}", "\0\0\u{8}\u{1}", "\u{1f}", "\0\0\0\0"]
 const PNG: &[&str] =
     &["IHDR", "IDAT", "IEND", "PLTE", "tRNS", "iCCP", "zTXt", "acTL", "fcTL", "\0\0\0\r"];
 
+const JPEG: &[&str] = &["JFIF", "Exif", "ICC_PROFILE", "Adobe"];
+
 /// Memory, in MiB, of a reader that keeps what it reads.
 const PLAIN: usize = 64;
 /// The same of an image: [`DEMANDS`] for the decoded pixels, and the decoder's own buffers.
@@ -167,20 +169,30 @@ pub(crate) fn all() -> Vec<Target> {
         target("png", seeds::png, PNG, IMAGE, |b| {
             parse::square(&wrap::with_checksums(b), 8, DEMANDS).is_ok()
         }),
-        target("jpeg", seeds::jpeg, &["JFIF", "Exif", "ICC_PROFILE", "Adobe"], IMAGE, |b| {
-            parse::square(b, 8, DEMANDS).is_ok()
+        target("jpeg", seeds::jpeg, JPEG, IMAGE, |b| parse::square(b, 8, DEMANDS).is_ok()),
+        target("jpeg-samplings", seeds::jpeg_samplings, JPEG, IMAGE, |b| {
+            wrap::with_samplings(b).is_some_and(|file| parse::square(&file, 8, DEMANDS).is_ok())
+        }),
+        target("jpeg-size", seeds::jpeg, JPEG, IMAGE, |b| {
+            sngan_data::picture::dimensions(&scratch(b, "a.jpg")).is_ok()
         }),
         target("statistics", seeds::statistics, NPY, PLAIN, |b| {
             Statistics::read(&scratch(b, "s.npz")).is_ok()
         }),
         target("image-array", seeds::image_array, NPY, PLAIN, |b| {
-            ArrayImages::open(&scratch(b, "a.npy"), None).is_ok()
+            ArrayImages::open(&scratch(b, "a.npy"), ArrayOptions::default()).is_ok()
+        }),
+        target("image-floats", seeds::image_floats, NPY, PLAIN, |b| {
+            let Some((range, file)) = b.split_first() else { return false };
+            let range = Some(Range::ALL[usize::from(*range) % Range::ALL.len()]);
+            let options = ArrayOptions { range, ..ArrayOptions::default() };
+            ArrayImages::open(&scratch(file, "f.npy"), options).is_ok()
         }),
         target("image-archive", seeds::image_archive, NPY, PLAIN, |b| {
-            ArrayImages::open(&scratch(b, "a.npz"), None).is_ok()
+            ArrayImages::open(&scratch(b, "a.npz"), ArrayOptions::default()).is_ok()
         }),
         target("image-tensor", seeds::image_tensor, TENSORS, PLAIN, |b| {
-            ArrayImages::open(&scratch(b, "a.safetensors"), None).is_ok()
+            ArrayImages::open(&scratch(b, "a.safetensors"), ArrayOptions::default()).is_ok()
         }),
         target("pack-header", seeds::pack_header, JSON, PLAIN, |b| in_pack(b, "pack.json")),
         target("pack-index", seeds::pack_index, &[], PLAIN, |b| in_pack(b, "index.bin")),

@@ -52,3 +52,37 @@ pub(crate) fn with_checksums(png: &[u8]) -> Vec<u8> {
     }
     file
 }
+
+/// Components of a JPEG whose sampling is set.
+const COMPONENTS: usize = 4;
+
+/// Where the sampling factors of a JPEG's components are: in its frame header, after the other segments.
+fn sampling_places(jpeg: &[u8]) -> Vec<usize> {
+    let mut at = 2;
+    while let Some([0xff, marker, high, low]) = jpeg.get(at..at + 4) {
+        if matches!(marker, 0xc0..=0xc2 | 0xc9..=0xca) {
+            let n = usize::from(jpeg.get(at + 9).copied().unwrap_or(0)).min(COMPONENTS);
+            return (0..n).map(|i| at + 11 + 3 * i).filter(|p| *p < jpeg.len()).collect();
+        }
+        at += 2 + usize::from(u16::from_be_bytes([*high, *low]));
+    }
+    Vec::new()
+}
+
+/// The sampling factors of a JPEG's components; 0x11 in place of those it lacks.
+pub(crate) fn samplings_of(jpeg: &[u8]) -> [u8; COMPONENTS] {
+    let mut samplings = [0x11; COMPONENTS];
+    samplings.iter_mut().zip(sampling_places(jpeg)).for_each(|(s, place)| *s = jpeg[place]);
+    samplings
+}
+
+/// The JPEG after the first bytes, which become its components' sampling factors, each from 1 to 4.
+pub(crate) fn with_samplings(input: &[u8]) -> Option<Vec<u8>> {
+    let (samplings, jpeg) = input.split_first_chunk::<COMPONENTS>()?;
+    let mut file = jpeg.to_vec();
+    for (sampling, place) in samplings.iter().zip(sampling_places(jpeg)) {
+        let factor = |n: u8| n.wrapping_sub(1) % 4 + 1;
+        file[place] = factor(sampling >> 4) << 4 | factor(sampling & 15);
+    }
+    Some(file)
+}

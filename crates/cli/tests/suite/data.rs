@@ -23,7 +23,7 @@ fn photographs(folder: &Path, n: u32) {
         let noise = image::RgbImage::from_fn(160, 200, |x, y| {
             image::Rgb([(x * (i % 7 + 3) + y) as u8, (x ^ y) as u8, i as u8])
         });
-        noise.save_with_format(&path, image::ImageFormat::Jpeg).unwrap();
+        std::fs::write(&path, crate::support::jpeg(&noise)).unwrap();
     }
     let path = folder.join("train/n1/0301.JPEG");
     let bytes = std::fs::read(&path).unwrap();
@@ -74,7 +74,10 @@ fn a_pack_that_is_killed_again_and_again_ends_in_the_bytes_of_one_that_was_not()
         );
     }
     std::fs::remove_file(done.join("pack.json")).unwrap();
-    assert!(folder.expect(1, killed).contains("move it away"), "what is left of a pack is named");
+    assert!(
+        folder.expect(1, killed).contains("choose another --out"),
+        "what is left of a pack is named"
+    );
 }
 
 const CONDITIONAL: &str = r#"

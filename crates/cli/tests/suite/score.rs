@@ -137,7 +137,7 @@ fn every_bad_input_names_the_file_and_what_to_do() {
         );
     };
     std::fs::create_dir(folder.path("empty")).unwrap();
-    says("empty", &["empty", "no JPEG or PNG"]);
+    says("empty", &["a JPEG or PNG picture is not in empty", "give a folder"]);
     pngs(&folder.path("mixed"), 2, 16);
     pngs(&folder.path("mixed/large"), 1, 32);
     says("mixed", &["0000.png: has side 32", "resize all"]);
@@ -146,9 +146,10 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     npy(&folder.path("nan.npy"), "<f4", &[1, 1, 2, 2], &floats(&[0.0, -0.5, f32::NAN, 0.0]));
     says("nan.npy", &["nan.npy: image 0", "not finite"]);
     npy(&folder.path("range.npy"), "<f4", &[1, 1, 2, 2], &floats(&[0.0, 128.0, 0.0, 0.0]));
-    says("range.npy", &["range.npy: image 0 has the value 128", "uint8"]);
+    says("range.npy", &["range.npy: holds floats from 0 to 128", "--range", "uint8"]);
+    says("range.npy --range 0..1", &["range.npy: image 0 has the value 128", "--range 0..1"]);
     npy(&folder.path("unit.npy"), "<f4", &[1, 1, 2, 2], &floats(&[0.0, 0.5, 1.0, 0.0]));
-    says("unit.npy", &["unit.npy", "[0, 1]"]);
+    says("unit.npy", &["unit.npy: holds floats from 0 to 1", "0..1, -1..1, 0..255"]);
     npy(&folder.path("whole.npy"), "<i8", &[1, 1, 1, 3], &[0; 24]);
     says("whole.npy", &["whole.npy: holds <i8; images are uint8"]);
     npy(&folder.path("cut.npy"), "|u1", &[9, 3, 16, 16], &bytes(8, 16));
@@ -169,6 +170,9 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     says("few.npy --protocols is_100_split2", &["few.npy: 64 are there; the protocol needs 100"]);
     says("few.npy --allow-few --protocols fid_64_ref2k", &["`ref2k`", "--reference DATASET"]);
     says("few.npy --metrics ms-ssim", &["class subfolders"]);
+    let pipe = folder.path("pipe.npy");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    says("pipe.npy", &["pipe.npy: is no regular file"]);
     for (arguments, part) in [
         ("score", "--images"),
         ("score --images few.npy --splits 0", "--splits"),
@@ -259,4 +263,102 @@ fn a_run_is_scored_by_named_protocols_and_while_it_trains() {
     let said = folder.expect(0, "score whole --protocols is_35_x2,kid_100_ref2k_3x50 --json");
     assert!(said.contains("\"is_35_x2\"") && said.contains("\"kid_100_ref2k_3x50\""), "{said}");
     assert_eq!(scores("whole").lines().count(), whole.lines().count() + 2);
+}
+
+/// A picture as a JPEG file with chroma at half the resolution.
+fn jpegs(folder: &Path, n: usize, side: u32) {
+    pngs(folder, n, side);
+    for image in 0..n {
+        let path = folder.join(format!("{image:04}.png"));
+        let picture = image::open(&path).unwrap().into_rgb8();
+        std::fs::write(path.with_extension("jpg"), crate::support::jpeg(&picture)).unwrap();
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+/// The stamps of the only score.
+fn stamps(record: &str) -> String {
+    let line = record.lines().find(|l| l.starts_with('{')).unwrap();
+    line.split("\"stamps\":").nth(1).unwrap().split(']').next().unwrap().into()
+}
+
+#[test]
+fn scores_of_jpegs_name_their_decoder_and_others_do_not() {
+    let folder = Folder::new();
+    jpegs(&folder.path("jpegs"), 70, 16);
+    pngs(&folder.path("pngs"), 70, 16);
+    let score = |rest: &str| folder.expect(0, &format!("score --images {rest} {SCORER} --json"));
+    let decoder = format!("[\"{}\"", sngan_data::JPEG_DECODER);
+    assert_eq!(stamps(&score("pngs")), "[");
+    assert_eq!(stamps(&score("jpegs")), decoder);
+    assert_eq!(stamps(&score("pngs --reference jpegs --metrics fid")), decoder);
+    assert_eq!(stamps(&score("jpegs --reference jpegs --metrics fid")), decoder);
+    // Through a file of statistics, too.
+    folder.expect(0, &format!("reference jpegs --out jpegs.npz {SCORER}"));
+    assert_eq!(stamps(&score("pngs --reference jpegs.npz --metrics fid")), decoder);
+    folder.expect(0, &format!("reference pngs --out pngs.npz {SCORER}"));
+    let provenance = std::fs::read_to_string(folder.path("pngs.json")).unwrap();
+    assert!(!provenance.contains("decoder"), "{provenance}");
+}
+
+#[test]
+fn floats_of_a_told_range_score_like_their_bytes() {
+    let folder = Folder::new();
+    let planes = bytes(70, 16);
+    npy(&folder.path("bytes.npy"), "|u1", &[70, 3, 16, 16], &planes);
+    let value = |name: &str, range: &str, to: fn(u8) -> f32| {
+        let data: Vec<u8> = planes.iter().flat_map(|b| to(*b).to_le_bytes()).collect();
+        npy(&folder.path(name), "<f4", &[70, 3, 16, 16], &data);
+        let said = folder
+            .expect(0, &format!("score --images {name} {range} --reference bytes.npy --metrics fid,kid {SCORER} --json"));
+        assert!(said.contains("\"bytes\":\"truncate\""), "{said}");
+        let value = said.split("\"value\":").nth(1).unwrap().split(',').next().unwrap();
+        value.parse::<f64>().unwrap()
+    };
+    assert!(value("unit.npy", "--range 0..1", |b| f32::from(b) / 255.0) < 1e-6);
+    assert!(value("large.npy", "--range 0..255", f32::from) < 1e-6);
+    assert!(value("tanh.npy", "--range -1..1", |b| f32::from(b) / 127.5 - 1.0) < 1e-6);
+    assert!(value("plain.npy", "", |b| f32::from(b) / 127.5 - 1.0) < 1e-6);
+}
+
+#[test]
+fn folders_are_read_alike_for_scoring_and_training() {
+    let folder = Folder::new();
+    for part in ["train", "test"] {
+        pngs(&folder.path(part).join("cats"), 10, 16);
+        pngs(&folder.path(part).join("cats/persian"), 14, 16);
+        pngs(&folder.path(part).join("dogs"), 6, 16);
+        pngs(&folder.path(part).join(".ipynb_checkpoints"), 5, 16);
+        std::fs::write(folder.path(part).join("cats/._0000.png"), [0, 5, 22, 7]).unwrap();
+        std::fs::write(folder.path(part).join("dogs/0000.webp"), "RIFF").unwrap();
+    }
+    let said = folder.expect(0, &format!("score --images train --splits 1 {SCORER} --json"));
+    assert!(said.contains("\"n_samples\":30"), "{said}");
+    let left_out = "1 files are neither JPEG nor PNG and are left out: dogs/0000.webp";
+    assert!(said.contains(&format!("warning: train: {left_out}")), "{said}");
+    let said = folder.expect(
+        0,
+        "train table1 --scale smoke --method SN --setting C --set dataset=folder --set gen_updates=1 --data-dir . --out run",
+    );
+    assert!(said.contains("30 images of folder:train"), "{said}");
+    assert!(said.contains(&format!("warning: folder:train: {left_out}")), "{said}");
+    // What compares with nothing needs no data.
+    let score = format!("score run --metrics is --samples 50 {SCORER} --data-dir nowhere");
+    folder.expect(0, &score);
+}
+
+#[test]
+fn too_few_images_of_each_class_are_stamped() {
+    let folder = Folder::new();
+    for class in ["a", "b"] {
+        pngs(&folder.path("made").join(class), 10, 16);
+        pngs(&folder.path("real").join(class), 80, 16);
+    }
+    let said = folder.expect(
+        0,
+        &format!(
+            "score --images made --reference real --metrics intra-fid --allow-few {SCORER} --json"
+        ),
+    );
+    assert_eq!(stamps(&said), "[\"few-samples\"", "{said}");
 }

@@ -83,3 +83,14 @@ pub(crate) fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+/// A picture as a JPEG file with chroma at half the resolution.
+pub(crate) fn jpeg(picture: &image::RgbImage) -> Vec<u8> {
+    let mut encoder = mozjpeg::Compress::new(mozjpeg::ColorSpace::JCS_RGB);
+    encoder.set_size(picture.width() as usize, picture.height() as usize);
+    encoder.set_fastest_defaults();
+    encoder.set_quality(90.0);
+    let mut encoder = encoder.start_compress(Vec::new()).unwrap();
+    encoder.write_scanlines(picture.as_raw()).unwrap();
+    encoder.finish().unwrap()
+}

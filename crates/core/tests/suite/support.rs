@@ -93,5 +93,6 @@ pub(crate) fn images(n: usize, side: usize) -> Images {
         pixels,
         labels,
         classes: (0..CLASSES).map(|c| c.to_string()).collect(),
+        reading: Default::default(),
     }
 }

@@ -28,6 +28,10 @@ pub struct PackPlan {
     pub files: u64,
     /// SHA-256 of the files' labels and names, in order.
     pub listing_sha256: String,
+    /// The decoder of the files that are JPEGs ([`crate::JPEG_DECODER`]); none if there is no such
+    /// file, or in a pack made before packs recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<String>,
 }
 
 /// `pack.json`.
@@ -123,7 +127,7 @@ impl Header {
         let found = identity(&self.plan, bytes);
         if found != self.sha256 {
             let reason = format!(
-                "side, classes and index have sha256 {found}, the header says {}; move the pack away and run `sngan data pack` again, or put a good copy back",
+                "side, classes and index have sha256 {found}, the header says {}; run `sngan data pack` into another folder (--out)",
                 self.sha256
             );
             return Err(Error::malformed(path, 0, reason));

@@ -2,7 +2,7 @@
 
 use super::header::Header;
 use super::{HEADER, INDEX, PIXELS, RECORD};
-use crate::{Error, ImageSource, Images, Result};
+use crate::{Error, ImageSource, Images, Reading, Result};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
@@ -19,6 +19,7 @@ pub struct Packed {
     digests: Vec<[u8; 32]>,
     pixels: File,
     pixels_path: PathBuf,
+    reading: Reading,
 }
 
 impl Packed {
@@ -51,7 +52,14 @@ impl Packed {
                 format!("the file has {length} bytes instead of {expected}"),
             ));
         }
-        Ok(Packed { header, labels, digests, pixels, pixels_path })
+        let reading = Reading { jpeg: header.plan.decoder.clone(), ..Reading::NONE };
+        Ok(Packed { header, labels, digests, pixels, pixels_path, reading })
+    }
+
+    /// The same with what packing left out.
+    pub(super) fn with_remarks(mut self, remarks: Vec<String>) -> Packed {
+        self.reading.remarks = remarks;
+        self
     }
 
     /// Its header.
@@ -98,13 +106,14 @@ impl Packed {
     pub fn load(&self) -> Result<Images> {
         let mut pixels = Vec::with_capacity(self.len() * self.header.image_bytes());
         (0..self.len()).try_for_each(|i| self.read(i, &mut pixels))?;
-        Images::new(
+        let images = Images::new(
             self.header.plan.name.clone(),
             self.header.plan.side,
             pixels,
             self.labels.clone(),
             self.header.plan.classes.clone(),
-        )
+        )?;
+        Ok(Images { reading: self.reading.clone(), ..images })
     }
 }
 
@@ -133,7 +142,7 @@ impl ImageSource for Packed {
         read_exact_at(&self.pixels, image, offset).map_err(Error::io("read", &self.pixels_path))?;
         if <[u8; 32]>::from(Sha256::digest(&*image)) != self.digests[i] {
             let reason = format!(
-                "image {i} does not have the checksum in the index; move the pack away and run `sngan data pack` again, or put a good copy back"
+                "image {i} does not have the checksum in the index; run `sngan data pack` into another folder (--out)"
             );
             return Err(Error::malformed(&self.pixels_path, offset, reason));
         }
@@ -142,6 +151,10 @@ impl ImageSource for Packed {
 
     fn sha256(&self) -> String {
         self.header.sha256.clone()
+    }
+
+    fn reading(&self) -> &Reading {
+        &self.reading
     }
 }
 

@@ -171,22 +171,71 @@ fn a_changed_byte_is_found_wherever_it_is() {
 }
 
 #[test]
-fn names_of_no_file_are_listed_and_hidden_ones_are_not_looked_at() {
+fn links_that_lead_nowhere_are_named_and_hidden_names_are_not_looked_at() {
     let folder = tempfile::tempdir().unwrap();
     png(&folder.path().join("from/a/1.png"), 4, 4, [1; 3]);
     png(&folder.path().join("from/a/._2.png"), 4, 4, [2; 3]);
     png(&folder.path().join("from/.cache/1.png"), 4, 4, [2; 3]);
-    fs::create_dir(folder.path().join("from/a/3.png")).unwrap();
-    fs::create_dir(folder.path().join("from/b")).unwrap();
-    std::os::unix::fs::symlink("nowhere", folder.path().join("from/b/4.jpg")).unwrap();
+    png(&folder.path().join("from/a/deeper/3.png"), 4, 4, [3; 3]);
+    std::os::unix::fs::symlink("nowhere", folder.path().join("from/a/4.jpg")).unwrap();
     let message = make(folder.path(), Options { strict: true, ..OPTIONS }).unwrap_err().to_string();
-    assert!(message.contains("3.png"), "{message}");
+    assert!(message.contains("a/4.jpg") && message.contains("leads nowhere"), "{message}");
     let packed = make(folder.path(), OPTIONS).unwrap();
-    assert_eq!(
-        (packed.classes(), packed.len(), packed.header().rejected),
-        (&["a".to_string(), "b".into()][..], 1, 2)
-    );
+    assert_eq!((packed.classes(), packed.len()), (&["a".to_string()][..], 2));
+    let said = &packed.reading().remarks;
+    assert_eq!(*said, ["1 link leads nowhere and is left out: a/4.jpg"]);
+    fs::create_dir(folder.path().join("from/b")).unwrap();
+    let message = make(folder.path(), OPTIONS).unwrap_err().to_string();
+    assert!(message.contains("1 class folder holds none: b; fill them"), "{message}");
+}
+
+#[test]
+fn a_class_whose_files_give_no_image_stays_a_class() {
+    let folder = tempfile::tempdir().unwrap();
+    png(&folder.path().join("from/a/1.png"), 4, 4, [1; 3]);
+    fs::create_dir_all(folder.path().join("from/b")).unwrap();
+    fs::write(folder.path().join("from/b/2.png"), b"no image").unwrap();
+    let pipe = folder.path().join("from/b/3.png");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let packed = make(folder.path(), OPTIONS).unwrap();
+    assert_eq!((packed.len(), packed.header().rejected), (1, 2));
     assert_eq!(packed.classes_without_images(), ["b"]);
+}
+
+#[test]
+fn packs_of_two_decoders_do_not_mix() {
+    let folder = tempfile::tempdir().unwrap();
+    png(&folder.path().join("from/a/1.png"), 4, 4, [1; 3]);
+    let packed = make(folder.path(), OPTIONS).unwrap();
+    assert_eq!((packed.reading().jpeg.as_deref(), &packed.header().plan.decoder), (None, &None));
+    fs::rename(folder.path().join("out"), folder.path().join("pngs")).unwrap();
+    // Named like the others, it is a JPEG.
+    let jpeg = crate::jpeg::tests::file("420 baseline");
+    fs::write(folder.path().join("from/a/2.png"), jpeg).unwrap();
+    let packed = make(folder.path(), OPTIONS).unwrap();
+    assert_eq!(packed.reading().jpeg.as_deref(), Some(crate::JPEG_DECODER));
+    assert_eq!(packed.load().unwrap().reading.jpeg.as_deref(), Some(crate::JPEG_DECODER));
+    // As a pack was written before packs recorded it, and by another version.
+    let (header, partial) =
+        (folder.path().join("out/train"), folder.path().join("out/train.partial"));
+    let text = fs::read_to_string(header.join(HEADER)).unwrap();
+    let line = format!(",\n    \"decoder\": \"{}\"", crate::JPEG_DECODER);
+    assert!(text.contains(&line), "{text}");
+    for (with, expected) in [("", "by an older decoder"), (",\n\"decoder\": \"d-1\"", "by d-1")] {
+        fs::write(header.join(HEADER), text.replace(&line, with)).unwrap();
+        let said = make(folder.path(), OPTIONS).unwrap_err().to_string();
+        assert!(said.contains(expected) && said.contains("choose another --out"), "{said}");
+        Packed::open(&header).unwrap();
+        // Neither is one in progress continued.
+        fs::rename(&header, &partial).unwrap();
+        fs::rename(partial.join(HEADER), header.with_extension("json")).unwrap();
+        let plan = fs::read_to_string(partial.join(PLAN)).unwrap();
+        fs::write(partial.join(PLAN), plan.replace(&line.replace("    ", "  "), with)).unwrap();
+        let said = make(folder.path(), OPTIONS).unwrap_err().to_string();
+        assert!(said.contains(expected), "{said}");
+        fs::write(partial.join(PLAN), plan).unwrap();
+        fs::rename(&partial, &header).unwrap();
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use super::header::{Header, LARGEST_SIDE, PackPlan, identity};
 use super::read::Packed;
 use super::{HEADER, INDEX, PIXELS, PLAN, RECORD, REJECTED, VERSION};
 use crate::decode::{Defect, Demands, square};
-use crate::folder::Listing;
-use crate::{Error, Result};
+use crate::listing::{Listing, Reading};
+use crate::{Error, Result, picture};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -77,14 +77,21 @@ pub fn pack(
         )));
     }
     let listing = Listing::of(from)?;
-    let plan = plan(&listing, name, options);
+    listing.require_classes_with_pictures()?;
+    if let Some(link) = listing.dangling.first().filter(|_| options.strict) {
+        let reason = "it is a link that leads nowhere; put a file there, or leave out --strict";
+        return Err(Error::Image { path: from.join(link), offset: 0, reason: reason.into() });
+    }
+    let Reading { jpeg, remarks } = listing.reading();
+    let plan = plan(&listing, name, jpeg, options);
     if out.join(HEADER).exists() {
         let packed = Packed::open(out)?;
-        return if packed.header().plan == plan { Ok(packed) } else { Err(in_the_way(out)) };
+        check_fits(out, &packed.header().plan, &plan)?;
+        return Ok(packed.with_remarks(remarks));
     }
     if fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
         let reason = format!(
-            "holds files, but no {HEADER}, which a pack is complete with; move it away, and run the same `sngan data pack` again"
+            "holds files, but no {HEADER}, which a pack is complete with; choose another --out"
         );
         return Err(Error::Invalid(format!("{} {reason}", out.display())));
     }
@@ -95,19 +102,30 @@ pub fn pack(
     session.run(progress)?;
     session.finish()?;
     fs::rename(&partial, out).map_err(Error::io("rename", &partial))?;
-    Packed::open(out)
+    Ok(Packed::open(out)?.with_remarks(remarks))
 }
 
-fn in_the_way(folder: &Path) -> Error {
-    Error::Invalid(format!(
-        "{} was packed from other files or with other options; choose another --out",
-        folder.display()
-    ))
+/// Refuses to go on with, or to give out, what was `found` in place of what is `wanted`.
+fn check_fits(folder: &Path, found: &PackPlan, wanted: &PackPlan) -> Result<()> {
+    if found == wanted {
+        return Ok(());
+    }
+    let of = |plan: &PackPlan| plan.decoder.clone().unwrap_or_else(|| "an older decoder".into());
+    let why = if (PackPlan { decoder: None, ..found.clone() })
+        == (PackPlan { decoder: None, ..wanted.clone() })
+    {
+        format!("by {}; here JPEGs are decoded by {}", of(found), of(wanted))
+    } else {
+        "from other files or with other options".into()
+    };
+    Err(Error::Invalid(format!("{} was packed {why}; choose another --out", folder.display())))
 }
 
-fn plan(listing: &Listing, name: &str, options: Options) -> PackPlan {
+fn plan(listing: &Listing, name: &str, decoder: Option<String>, options: Options) -> PackPlan {
     let mut hash = Sha256::new();
     for (label, file) in &listing.files {
+        // The label stands for the class folder.
+        let file = file.strip_prefix(&listing.classes[*label as usize]).unwrap_or(file).as_os_str();
         hash.update(label.to_le_bytes());
         hash.update((file.len() as u64).to_le_bytes());
         hash.update(file.as_encoded_bytes());
@@ -120,6 +138,7 @@ fn plan(listing: &Listing, name: &str, options: Options) -> PackPlan {
         classes: listing.classes.clone(),
         files: listing.files.len() as u64,
         listing_sha256: hex::encode(hash.finalize()),
+        decoder,
     }
 }
 
@@ -149,10 +168,12 @@ impl<'a> Session<'a> {
         let path = folder.join(PLAN);
         if path.exists() {
             let text = fs::read(&path).map_err(Error::io("read", &path))?;
-            if serde_json::from_slice::<PackPlan>(&text).ok().as_ref() != Some(&plan) {
+            let found = serde_json::from_slice::<PackPlan>(&text).ok();
+            if found.as_ref() != Some(&plan) {
                 // A pack without an image has nothing that depends on the other files or options.
                 if fs::metadata(folder.join(INDEX)).is_ok_and(|m| m.len() > 0) {
-                    return Err(in_the_way(folder));
+                    let unknown = || PackPlan { version: 0, ..plan.clone() };
+                    check_fits(folder, &found.unwrap_or_else(unknown), &plan)?;
                 }
                 fs::remove_dir_all(folder).map_err(Error::io("remove", folder))?;
             }
@@ -204,40 +225,37 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn decode(&self, label: u32, file: &std::ffi::OsStr) -> Result<Decoded> {
-        let path = self.from.join(&self.listing.classes[label as usize]).join(file);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) if !self.options.strict && is_no_file(&e) => {
-                return Ok(self.rejected(label, file, e.to_string()));
-            }
-            Err(e) => return Err(Error::io("read", &path)(e)),
-        };
+    fn decode(&self, label: u32, file: &Path) -> Result<Decoded> {
+        let path = self.from.join(file);
         let demands = Demands { min_side: self.options.min_side, ..Demands::default() };
-        let reason = match square(&bytes, self.options.side, demands) {
-            Ok(image) => {
-                return Ok(Decoded::Image { digest: Sha256::digest(&image).into(), label, image });
+        let defect = match picture::read(&path) {
+            Ok(bytes) => match square(&bytes, self.options.side, demands) {
+                Ok(image) => {
+                    let digest = Sha256::digest(&image).into();
+                    return Ok(Decoded::Image { digest, label, image });
+                }
+                Err(defect) => defect,
+            },
+            Err(Error::Image { offset, reason, .. }) => Defect::Unreadable { offset, reason },
+            Err(Error::Io { source, .. }) if is_gone(&source) => {
+                Defect::Unreadable { offset: 0, reason: source.to_string() }
             }
-            Err(Defect::Unreadable { offset, reason }) if self.options.strict => {
+            Err(e) => return Err(e),
+        };
+        let reason = match defect {
+            Defect::Unreadable { offset, reason } if self.options.strict => {
                 let remedy = "; put a whole file there or leave out --strict, and the pack goes on from here";
                 return Err(Error::Image { path, offset, reason: reason + remedy });
             }
-            Err(Defect::Unreadable { offset, reason }) => format!("offset {offset}: {reason}"),
-            Err(Defect::Small { width, height }) => {
+            Defect::Unreadable { offset, reason } => format!("offset {offset}: {reason}"),
+            Defect::Small { width, height } => {
                 format!(
                     "{width}x{height} pixels, shorter than --min-side {}",
                     self.options.min_side
                 )
             }
         };
-        Ok(self.rejected(label, file, reason))
-    }
-
-    fn rejected(&self, label: u32, file: &std::ffi::OsStr, reason: String) -> Decoded {
-        Decoded::Rejected {
-            path: format!("{}/{}", self.listing.classes[label as usize], file.to_string_lossy()),
-            reason,
-        }
+        Ok(Decoded::Rejected { path: file.to_string_lossy().into_owned(), reason })
     }
 
     /// Writes a chunk: rejected files, pixels, then the index that makes them count, each synced before the next.
@@ -299,9 +317,9 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether an image's name is a folder or a broken link, and so would not be a file on another try.
-fn is_no_file(e: &std::io::Error) -> bool {
-    matches!(e.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory)
+/// Whether a file went away after it was listed: no other try would find it.
+fn is_gone(e: &std::io::Error) -> bool {
+    e.kind() == ErrorKind::NotFound
 }
 
 /// The outcome for a file.
@@ -329,7 +347,7 @@ fn read_rejected(path: &Path) -> Result<Vec<Rejected>> {
     }
     let mut text = Vec::new();
     File::open(path).and_then(|mut f| f.read_to_end(&mut text)).map_err(Error::io("read", path))?;
-    let remedy = "move the folder away, and run the same `sngan data pack` again";
+    let remedy = "choose another --out, and the pack is made anew";
     serde_json::from_slice(&text).map_err(|e| Error::malformed(path, 0, format!("{e}; {remedy}")))
 }
 

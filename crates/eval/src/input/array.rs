@@ -1,18 +1,15 @@
 //! Images in one array on disk, read one at a time.
 
 use super::header::Array;
-use super::{Layout, name_of};
+use super::{ArrayOptions, Layout, Range, name_of};
 use crate::npy::Numbers;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use sngan_data::ImageSource;
-use sngan_tensor::bytes::byte;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Floats may lie this far outside [−1, 1] because of another program's rounding; they are clipped.
-const SLACK: f64 = 0.05;
 /// A larger side means a mistaken axis, not an image of a GAN.
 const LARGEST_SIDE: u64 = 8192;
 
@@ -23,6 +20,8 @@ pub struct ArrayImages {
     name: String,
     array: Mutex<Array>,
     numbers: Numbers,
+    /// That of floats.
+    range: Range,
     layout: Layout,
     /// 3, or 1 for gray, which becomes three equal channels.
     channels: usize,
@@ -37,16 +36,17 @@ impl ArrayImages {
     ///
     /// # Errors
     /// [`Error::File`]: as [`super::open`].
-    pub fn open(path: &Path, layout: Option<Layout>) -> Result<ArrayImages> {
+    pub fn open(path: &Path, options: ArrayOptions) -> Result<ArrayImages> {
         let refused = |reason: String| Error::file(path, reason);
         let array = Array::open(path)?;
-        let (layout, channels, side) = axes(&array.shape, layout).map_err(refused)?;
+        let (layout, channels, side) = axes(&array.shape, options.layout).map_err(refused)?;
         let n = array.shape[0] as usize;
-        let images = ArrayImages {
+        let mut images = ArrayImages {
             path: path.into(),
             name: name_of(path),
             numbers: array.numbers,
             array: Mutex::new(array),
+            range: options.range.unwrap_or(Range::Symmetric),
             layout,
             channels,
             side,
@@ -54,7 +54,7 @@ impl ArrayImages {
             classes: ["all".into()],
         };
         if images.numbers != Numbers::U8 {
-            images.check_floats()?;
+            images.range = images.check_floats(options.range)?;
         }
         Ok(images)
     }
@@ -87,33 +87,46 @@ impl ArrayImages {
         Ok(self.numbers.values(&self.raw(i)?))
     }
 
-    /// Refuses floats that cannot be a generator's outputs.
-    fn check_floats(&self) -> Result<()> {
-        let mut least = f64::INFINITY;
+    /// A value as its file holds it.
+    fn shown(&self, value: f64) -> String {
+        match self.numbers {
+            Numbers::F32 => (value as f32).to_string(),
+            Numbers::U8 | Numbers::F64 => value.to_string(),
+        }
+    }
+
+    /// The range of the floats; refuses those outside of it, or without a certain one.
+    fn check_floats(&self, told: Option<Range>) -> Result<Range> {
+        let (mut least, mut greatest) = (f64::INFINITY, f64::NEG_INFINITY);
         for i in 0..self.labels.len() {
             for x in self.values(i)? {
                 if !x.is_finite() {
-                    return Err(Error::file(
-                        &self.path,
-                        format!(
-                            "image {i} has a pixel that is not finite ({x}); it cannot be scored"
-                        ),
-                    ));
-                }
-                if x.abs() > 1.0 + SLACK {
                     let reason = format!(
-                        "image {i} has the value {x}; floats are read as in [-1, 1]. Save bytes as uint8, or map to [-1, 1]"
+                        "image {i} has a pixel that is not finite ({x}); it cannot be scored"
                     );
                     return Err(Error::file(&self.path, reason));
                 }
-                least = least.min(x);
+                if let Some(range) = told.filter(|range| !range.contains(x)) {
+                    let reason = format!(
+                        "image {i} has the value {}, which is outside of --range {}; clip the values if that is meant, or say their range, one of {}",
+                        self.shown(x),
+                        range.name(),
+                        Range::names()
+                    );
+                    return Err(Error::file(&self.path, reason));
+                }
+                (least, greatest) = (least.min(x), greatest.max(x));
             }
         }
-        if least >= 0.0 {
-            let reason = "has no value below 0, so it seems to be in [0, 1]; floats are read as in [-1, 1]: save 2x - 1, or uint8";
-            return Err(Error::file(&self.path, reason));
-        }
-        Ok(())
+        told.or(Range::certain(least, greatest)).ok_or_else(|| {
+            let reason = format!(
+                "holds floats from {} to {}, which do not say what is black and what is white; say --range, one of {}, or save uint8",
+                self.shown(least),
+                self.shown(greatest),
+                Range::names()
+            );
+            Error::file(&self.path, reason)
+        })
     }
 
     /// Image `i` as bytes in the file's layout.
@@ -121,7 +134,7 @@ impl ArrayImages {
         match self.numbers {
             Numbers::U8 => self.raw(i),
             Numbers::F32 | Numbers::F64 => {
-                Ok(self.values(i)?.into_iter().map(|x| byte(x as f32)).collect())
+                Ok(self.values(i)?.into_iter().map(|x| self.range.byte(x)).collect())
             }
         }
     }
@@ -208,7 +221,7 @@ impl ImageSource for ArrayImages {
                 hash.update(&image);
             }
         }
-        hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        hex::encode(hash.finalize())
     }
 }
 
@@ -244,7 +257,7 @@ mod tests {
     }
 
     fn message(path: &Path) -> String {
-        super::super::open(path, None).unwrap_err().to_string()
+        super::super::open(path, ArrayOptions::default()).unwrap_err().to_string()
     }
 
     #[test]
@@ -252,12 +265,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         npy(&at("hwc.npy"), &[2, 2, 2, 3], Order::C, 0u8..24);
-        let hwc = ArrayImages::open(&at("hwc.npy"), None).unwrap();
+        let hwc = ArrayImages::open(&at("hwc.npy"), ArrayOptions::default()).unwrap();
         assert_eq!(image(&hwc, 1), [12, 15, 18, 21, 13, 16, 19, 22, 14, 17, 20, 23]);
         npy(&at("chw.npy"), &[1, 3, 2, 2], Order::C, image(&hwc, 1));
-        assert_eq!(image(&ArrayImages::open(&at("chw.npy"), None).unwrap(), 0), image(&hwc, 1));
-        npy(&at("grey.npy"), &[1, 1, 2, 2], Order::C, [-1.0f32, -0.5, 0.999, 1.02]);
-        let grey = ArrayImages::open(&at("grey.npy"), None).unwrap();
+        assert_eq!(
+            image(&ArrayImages::open(&at("chw.npy"), ArrayOptions::default()).unwrap(), 0),
+            image(&hwc, 1)
+        );
+        npy(&at("grey.npy"), &[1, 1, 2, 2], Order::C, [-1.0f32, -0.5, 0.999, 1.0]);
+        let grey = ArrayImages::open(&at("grey.npy"), ArrayOptions::default()).unwrap();
         assert_eq!(image(&grey, 0), [0, 63, 254, 255].repeat(3));
     }
 
@@ -275,7 +291,7 @@ mod tests {
                 archive.write_all(&array).unwrap();
             }
             archive.finish().unwrap();
-            let opened = ArrayImages::open(&at("a.npz"), None).unwrap();
+            let opened = ArrayImages::open(&at("a.npz"), ArrayOptions::default()).unwrap();
             assert_eq!((opened.len(), opened.side()), (1, 2));
         }
         let bytes: Vec<u8> = (0..12).collect();
@@ -288,10 +304,40 @@ mod tests {
         )
         .unwrap();
         let (one, other) = (
-            ArrayImages::open(&at("a.safetensors"), None).unwrap(),
-            ArrayImages::open(&at("a.npy"), None).unwrap(),
+            ArrayImages::open(&at("a.safetensors"), ArrayOptions::default()).unwrap(),
+            ArrayImages::open(&at("a.npy"), ArrayOptions::default()).unwrap(),
         );
         assert_eq!((image(&one, 0), one.sha256()), (image(&other, 0), other.sha256()));
+    }
+
+    #[test]
+    fn the_range_of_floats_is_told_or_certain_and_nothing_lies_outside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        let opened = |values: [f32; 4], range: Option<Range>| {
+            npy(&path, &[1, 2, 2, 1], Order::C, values);
+            ArrayImages::open(&path, ArrayOptions { range, ..ArrayOptions::default() })
+        };
+        let read = |values, range| image(&opened(values, Some(range)).unwrap(), 0)[..4].to_vec();
+        assert_eq!(read([0.0, 0.5, 1.0, 100.0 / 255.0], Range::Unit), [0, 127, 255, 100]);
+        assert_eq!(read([0.0, 0.5, 1.0, 100.0], Range::Bytes), [0, 0, 1, 100]);
+        assert_eq!(read([0.0, 0.5, 1.0, -1.0], Range::Symmetric), [127, 191, 255, 0]);
+        let refused = |values, range| opened(values, range).unwrap_err().to_string();
+        // One value a rounding error below 0 does not make [0, 1] into [-1, 1].
+        for values in [[0.0, 0.5, 1.0, 0.0], [0.0, 0.5, 1.0, -1e-6], [-0.5, 0.0, 0.5, 0.0]] {
+            let said = refused(values, None);
+            assert!(said.contains("do not say") && said.contains("--range"), "{said}");
+        }
+        for (values, range) in [
+            ([0.0, 0.5, 1.0, -1e-6], Range::Unit),
+            ([-1.0, 0.5, 1.001, 0.0], Range::Symmetric),
+            ([0.0, 0.5, 255.5, 0.0], Range::Bytes),
+        ] {
+            let said = refused(values, Some(range));
+            assert!(said.contains("outside of --range") && said.contains("image 0"), "{said}");
+        }
+        // Floats just outside of [-1, 1] are refused whether the range is told or not.
+        assert!(refused([-1.0, 0.9, 1.05, 0.0], None).contains("from -1 to 1.05"));
     }
 
     #[test]
@@ -299,14 +345,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let path = at("a.npy");
+        let nhwc = ArrayOptions { layout: Some(Layout::Nhwc), ..ArrayOptions::default() };
         npy(&path, &[2, 3, 2, 3], Order::C, 0u8..36);
         assert!(message(&path).contains("--layout"));
-        assert!(
-            ArrayImages::open(&path, Some(Layout::Nhwc))
-                .unwrap_err()
-                .to_string()
-                .contains("3x2 pixels")
-        );
+        assert!(ArrayImages::open(&path, nhwc).unwrap_err().to_string().contains("3x2 pixels"));
         npy(&path, &[2, 2, 2, 3], Order::Fortran, 0u8..24);
         assert!(message(&path).contains("Fortran"));
         npy(&path, &[2, 12], Order::C, 0u8..24);
@@ -318,9 +360,7 @@ mod tests {
         npy(&path, &[1, 2, 2, 1], Order::C, [0.5f32, -1.0, f32::NAN, 0.0]);
         assert!(message(&path).contains("image 0 has a pixel that is not finite"));
         npy(&path, &[1, 2, 2, 1], Order::C, [0.5f64, 255.0, 1.0, 0.0]);
-        assert!(message(&path).contains("image 0 has the value 255"));
-        npy(&path, &[1, 2, 2, 1], Order::C, [0.5f64, 0.0, 1.0, 0.0]);
-        assert!(message(&path).contains("[0, 1]"));
+        assert!(message(&path).contains("floats from 0 to 255"));
         npy(&path, &[0, 2, 2, 3], Order::C, [0u8; 0]);
         assert!(message(&path).contains("no image"));
         npy(&path, &[2, 2, 2, 3], Order::C, 0u8..24);

@@ -3,11 +3,11 @@
 use super::name_of;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
-use sngan_data::ImageSource;
-use sngan_data::parse::{Defect, Demands, square};
+use sngan_data::{ImageSource, Listing, Reading, picture};
 use std::path::{Path, PathBuf};
 
-/// JPEG and PNG files of a folder, or of its class subfolders; classes and files in sorted order. All are squares of one side.
+/// JPEG and PNG files of a folder and its subfolders, as [`Listing`] finds them. All are squares of
+/// one side.
 #[derive(Debug)]
 pub struct FolderImages {
     name: String,
@@ -15,6 +15,7 @@ pub struct FolderImages {
     files: Vec<PathBuf>,
     labels: Vec<u32>,
     classes: Vec<String>,
+    reading: Reading,
 }
 
 impl FolderImages {
@@ -24,87 +25,35 @@ impl FolderImages {
     /// [`Error::File`]: no image in the folder, or one that cannot be read, is not square or has
     /// another size than the first.
     pub fn open(folder: &Path) -> Result<FolderImages> {
-        let (mut files, mut labels, mut classes) = (Vec::new(), Vec::new(), Vec::new());
-        let (folders, pictures): (Vec<PathBuf>, Vec<PathBuf>) =
-            entries(folder)?.into_iter().partition(|p| p.is_dir());
-        let pictures: Vec<PathBuf> = pictures.into_iter().filter(|p| is_picture(p)).collect();
-        for (class, content) in std::iter::once(("all".to_string(), Ok(pictures)))
-            .chain(folders.into_iter().map(subfolder))
-        {
-            let content = content?;
-            if !content.is_empty() {
-                labels.extend(std::iter::repeat_n(classes.len() as u32, content.len()));
-                files.extend(content);
-                classes.push(class);
-            }
-        }
-        let Some(first) = files.first() else {
-            return Err(Error::file(
-                folder,
-                "holds no JPEG or PNG file, nor do its subfolders; give a folder with images",
-            ));
-        };
-        let side = side_of(first)?;
+        let listing = Listing::of(folder)?;
+        let files: Vec<PathBuf> = (0..listing.files.len()).map(|i| listing.path(i)).collect();
+        let side = side_of(&files[0])?;
         for file in &files {
             let other = side_of(file)?;
             if other != side {
                 let reason = format!(
                     "has side {other}, but {} has side {side}; resize all images to one side",
-                    first.display()
+                    files[0].display()
                 );
                 return Err(Error::file(file, reason));
             }
         }
-        Ok(FolderImages { name: name_of(folder), side, files, labels, classes })
+        let labels = listing.files.iter().map(|(label, _)| *label).collect();
+        let reading = listing.reading();
+        Ok(FolderImages {
+            name: name_of(folder),
+            side,
+            files,
+            labels,
+            classes: listing.classes,
+            reading,
+        })
     }
 }
 
-/// Files of a folder and its subfolders that are neither JPEG nor PNG by their name, without hidden
-/// ones: they are ignored.
-///
-/// # Errors
-/// A folder that cannot be listed.
-pub fn left_out(folder: &Path) -> Result<usize> {
-    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
-        entries(folder)?.into_iter().partition(|p| p.is_dir());
-    let inner = folders.iter().map(|folder| entries(folder)).collect::<Result<Vec<_>>>()?.concat();
-    let hidden =
-        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    Ok(files
-        .into_iter()
-        .chain(inner)
-        .filter(|p| p.is_file() && !hidden(p) && !is_picture(p))
-        .count())
-}
-
-/// A class subfolder's name and pictures.
-fn subfolder(path: PathBuf) -> (String, Result<Vec<PathBuf>>) {
-    let pictures = entries(&path).map(|all| all.into_iter().filter(|p| is_picture(p)).collect());
-    (name_of(&path), pictures)
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let list = |e| Error::from(sngan_experiment::Error::io("list", folder)(e));
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(list)? {
-        found.push(entry.map_err(list)?.path());
-    }
-    found.sort();
-    Ok(found)
-}
-
-fn is_picture(path: &Path) -> bool {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    path.is_file() && extension.is_some_and(|e| matches!(e.as_str(), "jpg" | "jpeg" | "png"))
-}
-
-/// Side of a picture, from its first bytes.
+/// Side of a picture, from its header.
 fn side_of(path: &Path) -> Result<usize> {
-    let reader = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
-    let reader = reader.map_err(sngan_experiment::Error::io("read", path))?;
-    let (width, height) = reader
-        .into_dimensions()
-        .map_err(|e| Error::file(path, format!("is no readable image ({e}); remove it")))?;
+    let (width, height) = picture::dimensions(path)?;
     if width != height {
         return Err(Error::file(
             path,
@@ -131,21 +80,12 @@ impl ImageSource for FolderImages {
         &self.classes
     }
 
+    fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
     fn read(&self, i: usize, out: &mut Vec<u8>) -> sngan_data::Result<()> {
-        let path = &self.files[i];
-        let bytes = std::fs::read(path).map_err(|source| sngan_data::Error::Io {
-            action: "read",
-            path: path.clone(),
-            source,
-        })?;
-        let pixels = square(&bytes, self.side, Demands::default()).map_err(|defect| {
-            let (offset, reason) = match defect {
-                Defect::Unreadable { offset, reason } => (offset, reason),
-                Defect::Small { width, height } => (0, format!("it has {width}x{height} pixels")),
-            };
-            sngan_data::Error::Image { path: path.clone(), offset, reason }
-        })?;
-        out.extend(pixels);
+        out.extend(picture::load(&self.files[i], self.side)?);
         Ok(())
     }
 
@@ -154,9 +94,11 @@ impl ImageSource for FolderImages {
         for file in &self.files {
             // A file that cannot be read is an error when it is scored; here it only changes the
             // hash.
-            hash.update(std::fs::read(file).unwrap_or_default());
+            hash.update(picture::read(file).unwrap_or_default());
         }
-        hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        // The same files are other images to another decoder.
+        self.reading.jpeg.iter().for_each(|decoder| hash.update(decoder));
+        hex::encode(hash.finalize())
     }
 }
 
@@ -183,7 +125,8 @@ mod tests {
         let mut first = Vec::new();
         flat.read(0, &mut first).unwrap();
         assert_eq!((flat.len(), flat.side(), first[0], flat.name()), (2, 4, 1, "flat"));
-        assert_eq!(left_out(&folder.path().join("flat")).unwrap(), 1);
+        let said = &flat.reading().remarks[0];
+        assert!(said.starts_with("1 files are neither") && said.ends_with("notes.txt"), "{said}");
         png(&folder.path().join("classes/b/1.png"), 4, 4, 1);
         png(&folder.path().join("classes/a/1.png"), 4, 4, 1);
         let classes = FolderImages::open(&folder.path().join("classes")).unwrap();
@@ -196,7 +139,7 @@ mod tests {
     #[test]
     fn folders_that_cannot_be_scored_say_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(message(folder.path()).contains("no JPEG or PNG"));
+        assert!(message(folder.path()).contains("a JPEG or PNG"));
         png(&folder.path().join("1.png"), 4, 4, 1);
         png(&folder.path().join("2.png"), 8, 8, 1);
         let said = message(folder.path());
@@ -204,6 +147,6 @@ mod tests {
         png(&folder.path().join("2.png"), 8, 4, 1);
         assert!(message(folder.path()).contains("8x4 pixels"));
         std::fs::write(folder.path().join("2.png"), "no picture").unwrap();
-        assert!(message(folder.path()).contains("no readable image"));
+        assert!(message(folder.path()).contains("unreadable image: it is neither"));
     }
 }

@@ -4,7 +4,7 @@ use crate::npy::{self, Numbers, wrong_numbers};
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, Metadata};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::Path;
 use zip::ZipArchive;
 
@@ -24,6 +24,10 @@ pub(super) struct Array {
 impl Array {
     /// The array of a `.npy`, `.npz` or `.safetensors` file, checked to be complete.
     pub(super) fn open(path: &Path) -> Result<Array> {
+        // Asked before opening, which would wait for the writer of a pipe.
+        if !path.is_file() {
+            return Err(Error::file(path, "is no regular file; give a copy of its content"));
+        }
         let file = File::open(path).map_err(sngan_experiment::Error::io("open", path))?;
         let extension =
             path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
@@ -57,11 +61,15 @@ impl Array {
 
 /// An array at the start of a file.
 fn npy(mut file: File) -> std::result::Result<Array, String> {
-    let header = npy::header(&mut file)?;
+    let header = in_order(npy::header(&mut file)?)?;
+    Ok(Array { file, offset: header.length, numbers: header.numbers, shape: header.shape })
+}
+
+fn in_order(header: npy::Header) -> std::result::Result<npy::Header, String> {
     if header.fortran {
         return Err("is in Fortran order; save numpy.ascontiguousarray(images)".into());
     }
-    Ok(Array { file, offset: header.length, numbers: header.numbers, shape: header.shape })
+    Ok(header)
 }
 
 /// The array of images in an archive, unpacked to an unnamed file.
@@ -76,10 +84,13 @@ fn npz(file: File) -> std::result::Result<Array, String> {
         .collect();
     let name = chosen(&names)?;
     let mut packed = archive.by_name(&format!("{name}.npy")).map_err(|e| zipped(&e))?;
+    let header = npy::header(&mut packed).and_then(in_order);
+    let header = header.map_err(|e| format!("array `{name}` {e}"))?;
+    // No more than the header promises: what is packed may unpack to a thousand times its size.
+    let promised = header.bytes().ok_or("claims to be larger than any file")?;
     let mut unpacked = tempfile::tempfile().map_err(|e| e.to_string())?;
-    std::io::copy(&mut packed, &mut unpacked).map_err(|e| zipped(&e))?;
-    unpacked.seek(SeekFrom::Start(0)).map_err(|e| e.to_string())?;
-    npy(unpacked).map_err(|e| format!("array `{name}` {e}"))
+    std::io::copy(&mut packed.take(promised), &mut unpacked).map_err(|e| zipped(&e))?;
+    Ok(Array { file: unpacked, offset: 0, numbers: header.numbers, shape: header.shape })
 }
 
 /// The images among several arrays: `images`, else NumPy's first unnamed one, else the only one.

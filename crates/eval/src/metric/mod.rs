@@ -61,24 +61,36 @@ impl Evaluator {
         }
     }
 
-    /// What distinguishes a score from others of its protocol.
-    pub(crate) fn stamp(&self, name: ProtocolName) -> Option<&'static str> {
+    /// What distinguishes a score from others of its protocol, by how its metric was taken.
+    pub(crate) fn metric_stamps(&self, name: ProtocolName) -> Vec<&'static str> {
         let dim = self.backbone.pool_dim();
         let few = |n: usize| n > 0 && n <= dim;
-        match name {
-            ProtocolName::Is { .. } => self.backbone.logit_stamp(),
+        let reference = self.reference(name).ok();
+        let stamps = match name {
+            ProtocolName::Is { .. } => [self.backbone.logit_stamp(), None],
             // Statistics' number of images is only in their own record.
-            ProtocolName::Fid { samples, .. } => (few(samples)
-                || self.reference(name).is_ok_and(|r| few(r.record.n)))
-            .then_some("few-samples"),
-            ProtocolName::MsSsim { .. } => ms_ssim::shrinks(self.side).then_some("window-shrunk"),
-            ProtocolName::IntraFid { .. } => {
-                self.reference(name).is_ok_and(|r| r.rank_deficient).then_some("rank-deficient")
+            ProtocolName::Fid { samples, .. } => {
+                let too_few = few(samples) || reference.is_some_and(|r| few(r.record.n));
+                [too_few.then_some("few-samples"), None]
+            }
+            ProtocolName::MsSsim { .. } => {
+                [ms_ssim::shrinks(self.side).then_some("window-shrunk"), None]
+            }
+            ProtocolName::IntraFid { samples, .. } => {
+                // Both sides have the same classes.
+                let classes =
+                    reference.and_then(|r| r.source.as_ref()).map_or(1, |s| s.classes().len());
+                let deficient = reference.is_some_and(|r| r.rank_deficient);
+                [
+                    few(samples / classes.max(1)).then_some("few-samples"),
+                    deficient.then_some("rank-deficient"),
+                ]
             }
             ProtocolName::Kid { .. }
             | ProtocolName::Precision { .. }
-            | ProtocolName::Recall { .. } => None,
-        }
+            | ProtocolName::Recall { .. } => [None, None],
+        };
+        stamps.into_iter().flatten().collect()
     }
 
     /// The value by `name` and its standard deviation over splits, subsets or classes; `generated` is

@@ -116,14 +116,7 @@ impl Scorer {
         if side == self.spec.side {
             return self.features_at_own_side(bytes, n);
         }
-        let images = Images {
-            name: "scored".into(),
-            side,
-            pixels: bytes.to_vec(),
-            labels: vec![0; n],
-            classes: Vec::new(),
-        };
-        self.features_at_own_side(&images.resize(self.spec.side).pixels, n)
+        self.features_at_own_side(&sngan_data::resize(bytes, side, self.spec.side), n)
     }
 
     /// Share of `images` whose largest logit is their label's.

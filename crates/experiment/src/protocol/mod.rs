@@ -124,6 +124,16 @@ impl Metric {
         })
     }
 
+    /// Whether it compares with real images.
+    pub fn compares(self) -> bool {
+        match self {
+            Metric::Is | Metric::MsSsim => false,
+            Metric::Fid | Metric::Kid | Metric::Precision | Metric::Recall | Metric::IntraFid => {
+                true
+            }
+        }
+    }
+
     /// Whether a larger value is better.
     pub fn higher_is_better(self) -> bool {
         match self {
