@@ -44,8 +44,8 @@ pub enum Error {
         reason: String,
     },
     /// Fewer samples than a covariance of this dimension needs.
-    #[error("{of}: {n} samples are too few for the covariance of {dim} features: FID needs at least {}; give more, \
-         or score with --allow-few", dim + 1)]
+    #[error("{of}: {n} samples are too few for the covariance of {dim} features: FID needs at least {}; give more{}",
+        dim + 1, if *n > 1 { ", or allow few (--allow-few)" } else { "" })]
     TooFewSamples {
         /// The images or the protocol concerned.
         of: String,

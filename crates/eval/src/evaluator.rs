@@ -47,6 +47,7 @@ pub struct Evaluator {
     pub(crate) side: usize,
     references: Vec<Gathered>,
     options: EvaluatorOptions,
+    remarks: Vec<String>,
 }
 
 /// A real side, ready to be compared with.
@@ -78,8 +79,14 @@ impl Evaluator {
         real: &mut dyn FnMut(Against) -> Result<Real>,
         progress: &BlockProgress<'_>,
     ) -> Result<Evaluator> {
-        let mut evaluator =
-            Evaluator { backbone, names: names.to_vec(), side, references: Vec::new(), options };
+        let mut evaluator = Evaluator {
+            backbone,
+            names: names.to_vec(),
+            side,
+            references: Vec::new(),
+            options,
+            remarks: Vec::new(),
+        };
         names.iter().try_for_each(|name| evaluator.check(*name))?;
         let mut sides: Vec<Against> = names.iter().filter_map(|name| name.against()).collect();
         sides.sort_unstable();
@@ -94,6 +101,11 @@ impl Evaluator {
     /// The requested protocols.
     pub fn names(&self) -> &[ProtocolName] {
         &self.names
+    }
+
+    /// What did not go as it should and costs no score, such as statistics that could not be kept.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// The network.
@@ -121,7 +133,7 @@ impl Evaluator {
 
     /// Prepares what the protocols need of one real side.
     fn gather(
-        &self,
+        &mut self,
         against: Against,
         real: Real,
         progress: &BlockProgress<'_>,
@@ -168,7 +180,13 @@ impl Evaluator {
             .filter(|_| matches!(self.backbone, Backbone::Inception(..)));
         let collected = match wanted.total() {
             0 => Collected::default(),
-            _ => collect_real(&self.pass(), source.as_ref(), &record, &wanted, folder, progress)?,
+            _ => {
+                let pass = self.pass();
+                let (collected, remark) =
+                    collect_real(&pass, source.as_ref(), &record, &wanted, folder, progress)?;
+                self.remarks.extend(remark);
+                collected
+            }
         };
         let keep = of_this.iter().any(|name| name.within_classes());
         let rank_deficient =

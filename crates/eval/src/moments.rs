@@ -36,7 +36,8 @@ impl Moments {
     /// rows.
     ///
     /// # Errors
-    /// When the lengths do not fit, a number is not finite, or the covariance is not symmetric or has a negative variance.
+    /// When the lengths do not fit, a number is not finite, or the covariance has a negative variance or is not symmetric within 1e-4 of its
+    /// largest value; within that, its symmetric part is taken.
     pub fn new(mean: Vec<f64>, covariance: &[f64]) -> Result<Moments> {
         let dim = mean.len();
         if dim == 0 || covariance.len() != dim * dim {
@@ -49,9 +50,11 @@ impl Moments {
             return Err(Error::input("moments", "have a number that is not finite"));
         }
         let covariance = MatRef::from_row_major_slice(covariance, dim, dim).to_owned();
-        if (&covariance - covariance.transpose()).norm_max() > 1e-9 * covariance.norm_max() {
+        // A running covariance in f32 is as asymmetric as its rounding, summed over the updates.
+        if (&covariance - covariance.transpose()).norm_max() > 1e-4 * covariance.norm_max() {
             return Err(Error::input("covariance", "is not symmetric"));
         }
+        let covariance = (&covariance + covariance.transpose()) * faer::Scale(0.5);
         if let Some(i) = (0..dim).find(|i| covariance[(*i, *i)] < 0.0) {
             return Err(Error::input(
                 "covariance",

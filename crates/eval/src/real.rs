@@ -73,6 +73,9 @@ pub struct StatisticsProvenance {
     /// this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoder: Option<String>,
+    /// SHA-256 of the file of statistics; none in a file older than this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics_sha256: Option<String>,
 }
 
 /// The value for files older than this key: their images were bytes.
@@ -100,25 +103,61 @@ impl StatisticsProvenance {
             resize: backbone.resize(side),
             bytes: bytes.into(),
             decoder: source.reading().jpeg.clone(),
+            statistics_sha256: None,
         }
     }
 
-    /// Reads the file beside `statistics`, if there is one.
-    fn beside(statistics: &Path) -> Result<Option<StatisticsProvenance>> {
-        let path = StatisticsProvenance::path(statistics);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let foreign = |e| {
-            Error::file(
-                &path,
-                format!(
-                    "is not what `sngan reference` writes beside {} ({e}); rename it",
-                    name_of(statistics)
-                ),
-            )
+    /// SHA-256 of everything in it but the hash of the statistics, which have this one in them.
+    fn sha256(&self) -> Result<String> {
+        let bare = StatisticsProvenance { statistics_sha256: None, ..self.clone() };
+        let text =
+            serde_json::to_vec(&bare).map_err(|e| Error::input("provenance", e.to_string()))?;
+        Ok(Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect())
+    }
+
+    /// What is beside the statistics at `path`, if it is theirs. Another program's file of that name is none of ours to judge; where the
+    /// statistics say that they were written with a provenance, or a provenance names other statistics, one of the two was replaced.
+    fn of(path: &Path, statistics: &Statistics) -> Result<Option<StatisticsProvenance>> {
+        let beside = StatisticsProvenance::path(path);
+        let found: Option<StatisticsProvenance> = run_dir::read_json(&beside).ok();
+        let names_these = |p: &StatisticsProvenance| {
+            p.statistics_sha256.as_ref().is_none_or(|hash| *hash == statistics.sha256)
         };
-        run_dir::read_json(&path).map(Some).map_err(foreign)
+        let is_theirs = |p: &StatisticsProvenance| match &statistics.provenance {
+            Some(hash) => p.sha256().is_ok_and(|found| found == *hash),
+            None => true,
+        };
+        match found {
+            Some(p) if names_these(&p) && is_theirs(&p) => Ok(Some(p)),
+            Some(_) => Err(Error::file(
+                &beside,
+                format!(
+                    "is of other statistics than {}; put back the one that was written with them",
+                    name_of(path)
+                ),
+            )),
+            None if statistics.provenance.is_some() => Err(Error::file(
+                path,
+                format!("was written with {}, which is not there; put it back", name_of(&beside)),
+            )),
+            None => Ok(None),
+        }
+    }
+
+    /// Refuses to write over a file beside `statistics` that is not ours.
+    fn check_place(statistics: &Path) -> Result<()> {
+        let path = StatisticsProvenance::path(statistics);
+        let foreign = |e| {
+            let reason = format!(
+                "is not what `sngan reference` writes beside {} ({e}); rename it",
+                name_of(statistics)
+            );
+            Err(Error::file(&path, reason))
+        };
+        if !path.is_file() {
+            return Ok(());
+        }
+        run_dir::read_json::<StatisticsProvenance>(&path).map(drop).or_else(foreign)
     }
 
     /// The file beside `statistics`.
@@ -152,7 +191,7 @@ pub(crate) fn chosen(source: &dyn ImageSource, n: usize) -> SourceSamples<'_> {
 }
 
 /// Collects `wanted` from real images. If only moments are wanted, takes them from `folder` if they
-/// were stored there and are whole.
+/// were stored there and are whole. Also returns why they could not be stored, if so.
 pub(crate) fn collect_real(
     pass: &Pass<'_>,
     source: &dyn ImageSource,
@@ -160,7 +199,7 @@ pub(crate) fn collect_real(
     wanted: &Wanted,
     folder: Option<&Path>,
     progress: &BlockProgress<'_>,
-) -> Result<Collected> {
+) -> Result<(Collected, Option<String>)> {
     // Stored statistics may be of too few images, which another call may have allowed.
     wanted
         .moments
@@ -172,14 +211,21 @@ pub(crate) fn collect_real(
     // As with cached features, a damaged file is made again.
     let kept =
         path.as_deref().and_then(|path| read_statistics(path, pass.backbone, source.side()).ok());
-    if let Some((statistics, _)) = kept.filter(|(_, found)| found.as_ref() == Some(&provenance)) {
-        return Ok(Collected::of_moments(reference.n, statistics.moments));
+    let is_this = |found: &Option<StatisticsProvenance>| {
+        let bare = found.clone().map(|p| StatisticsProvenance { statistics_sha256: None, ..p });
+        bare.as_ref() == Some(&provenance)
+    };
+    if let Some((statistics, _)) = kept.filter(|(_, found)| is_this(found)) {
+        return Ok((Collected::of_moments(reference.n, statistics.moments), None));
     }
     let collected = pass.collect(&mut chosen(source, reference.n), None, wanted, progress)?;
+    let mut remark = None;
     if let Some(path) = path {
-        save_statistics(&path, collected.moments(reference.n)?, &provenance)?;
+        // Keeping them saves time later; that it fails costs no score.
+        let kept = save_statistics(&path, collected.moments(reference.n)?, &provenance);
+        remark = kept.err().map(|e| format!("the real images' statistics could not be kept: {e}"));
     }
-    Ok(collected)
+    Ok((collected, remark))
 }
 
 /// A name for the statistics that depends on everything they depend on.
@@ -200,10 +246,12 @@ fn save_statistics(
     moments: &Moments,
     provenance: &StatisticsProvenance,
 ) -> Result<()> {
-    // A provenance without statistics does no harm; statistics without provenance would be taken
+    // The statistics first: they say what must be beside them, so that without it they are not taken
     // for those of any images.
-    atomic::write_json(&StatisticsProvenance::path(path), provenance)?;
-    write_statistics(path, moments)
+    write_statistics(path, moments, Some(&provenance.sha256()?))?;
+    let statistics_sha256 = Some(Statistics::read(path)?.sha256);
+    let provenance = StatisticsProvenance { statistics_sha256, ..provenance.clone() };
+    Ok(atomic::write_json(&StatisticsProvenance::path(path), &provenance)?)
 }
 
 /// Statistics that fit `backbone` and images of `side` pixels, and their provenance, if there is
@@ -226,7 +274,7 @@ pub fn read_statistics(
         );
         return Err(Error::file(path, reason));
     }
-    let provenance = StatisticsProvenance::beside(path)?;
+    let provenance = StatisticsProvenance::of(path, &statistics)?;
     if let Some(p) = &provenance {
         if p.side != side {
             let reason = format!(
@@ -266,7 +314,7 @@ pub fn make_statistics(
     out: &Path,
     progress: &BlockProgress<'_>,
 ) -> Result<StatisticsProvenance> {
-    StatisticsProvenance::beside(out)?;
+    StatisticsProvenance::check_place(out)?;
     let n = source.len();
     let wanted = Wanted { moments: [n].into(), ..Wanted::default() };
     let pass = Pass { backbone, cache, few };
@@ -315,6 +363,8 @@ mod tests {
             let pass = Pass { backbone: &backbone, cache: None, few };
             let collected =
                 collect_real(&pass, &images, &reference, &wanted, Some(folder.path()), &|_, _| ())?;
+            let (collected, remark) = collected;
+            assert_eq!(remark, None);
             Ok::<_, Error>(collected.moments(20)?.clone())
         };
         let first = collect(Few::Allowed).unwrap();

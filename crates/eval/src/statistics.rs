@@ -21,7 +21,12 @@ pub struct Statistics {
     pub moments: Moments,
     /// SHA-256 of the file, in hex.
     pub sha256: String,
+    /// SHA-256 of the provenance that it was written with; none in files of other programs and of older versions.
+    pub provenance: Option<String>,
 }
+
+/// What the archive's comment begins with, before the hash of the provenance.
+const COMMENT: &str = "sngan provenance ";
 
 impl Statistics {
     /// Whether a file is an archive with an array `mu`: statistics, not images.
@@ -42,8 +47,15 @@ impl Statistics {
         let bytes = std::fs::read(path).map_err(sngan_experiment::Error::io("read", path))?;
         let moments = parse(&bytes).map_err(|reason| Error::file(path, reason))?;
         let sha256 = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Statistics { moments, sha256 })
+        Ok(Statistics { moments, sha256, provenance: comment(&bytes) })
     }
+}
+
+/// The hash in the archive's comment.
+fn comment(bytes: &[u8]) -> Option<String> {
+    let archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
+    let comment = std::str::from_utf8(archive.comment()).ok()?;
+    comment.strip_prefix(COMMENT).map(str::to_string)
 }
 
 /// The moments in an npz file's bytes, or what is wrong with them.
@@ -101,16 +113,20 @@ fn numbers(
     Ok((shape, header.numbers.values(&bytes)))
 }
 
-/// Writes `moments` like pytorch-fid, deflated; equal moments give equal bytes.
+/// Writes `moments` like pytorch-fid, deflated; equal moments give equal bytes. `provenance` is the SHA-256 of the record that goes beside
+/// the file, if one does: it becomes the archive's comment, which NumPy does not look at.
 ///
 /// # Errors
 /// A file that cannot be written.
-pub fn write_statistics(path: &Path, moments: &Moments) -> Result<()> {
+pub fn write_statistics(path: &Path, moments: &Moments, provenance: Option<&str>) -> Result<()> {
     let refused =
         |e: &dyn std::fmt::Display| Error::file(path, format!("could not be written: {e}"));
     let dim = moments.dim() as u64;
     atomic::write_with(path, |file: &mut File| {
         let mut archive = ZipWriter::new(file);
+        if let Some(hash) = provenance {
+            archive.set_comment(format!("{COMMENT}{hash}")).map_err(|e| refused(&e))?;
+        }
         for (name, shape, values) in [
             ("mu", vec![dim], moments.mean().to_vec()),
             ("sigma", vec![dim, dim], moments.covariance()),
@@ -167,10 +183,10 @@ mod tests {
     fn what_is_written_is_read_back_to_the_bit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.npz");
-        write_statistics(&path, &moments()).unwrap();
+        write_statistics(&path, &moments(), None).unwrap();
         let first = std::fs::read(&path).unwrap();
         assert_eq!(Statistics::read(&path).unwrap().moments, moments());
-        write_statistics(&path, &moments()).unwrap();
+        write_statistics(&path, &moments(), None).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), first);
     }
 

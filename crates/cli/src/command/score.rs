@@ -260,9 +260,11 @@ fn evaluator(
             ),
         }),
     };
-    with_progress(|progress| {
+    let evaluator = with_progress(|progress| {
         Ok(Evaluator::new(backbone, names, side, options, &mut real, progress)?)
-    })
+    })?;
+    evaluator.remarks().iter().for_each(|remark| eprintln!("warning: {remark}"));
+    Ok(evaluator)
 }
 
 /// The name of `reference` in a protocol's name, with all of its images.

@@ -139,7 +139,7 @@ fn start() -> (RunSpec, Checkpoint) {
 pub(crate) fn statistics() -> Vec<Vec<u8>> {
     let moments = sngan_eval::Moments::new(vec![1.0, -0.5], &[2.0, 0.25, 0.25, 1.0]).unwrap();
     let path = folder().join("seed.npz");
-    sngan_eval::write_statistics(&path, &moments).unwrap();
+    sngan_eval::write_statistics(&path, &moments, None).unwrap();
     vec![std::fs::read(&path).unwrap()]
 }
 

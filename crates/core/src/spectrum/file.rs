@@ -28,7 +28,8 @@ pub struct NamedSpectrum {
 pub struct FileSpectra {
     /// Of every tensor of two or more dimensions, in the order of their names.
     pub spectra: Vec<NamedSpectrum>,
-    /// Tensors of two or more dimensions whose numbers are no floating-point ones, with their type.
+    /// Tensors of two or more dimensions whose numbers are no floating-point ones, with their type, and tensors that cannot be read, with the
+    /// reason.
     pub left_out: Vec<String>,
 }
 
@@ -125,6 +126,8 @@ fn normalized(
 }
 
 fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found> {
+    // Many names may view one storage: together they may not take much more memory than the file.
+    let mut left = 2 * bytes.len() + (64 << 20);
     let file = TorchFile::from_bytes(path, bytes, state_dict)?;
     let mut found = Found::default();
     for name in file.names().map(str::to_string).collect::<Vec<_>>() {
@@ -136,6 +139,13 @@ fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found>
             );
             continue;
         }
+        let shape = file.shape(&name).unwrap_or_default();
+        let size = shape.iter().product::<usize>().saturating_mul(size_of::<f64>());
+        let Some(rest) = left.checked_sub(size) else {
+            found.leave_out(&name, shape, "the tensors before it hold all that the file can");
+            continue;
+        };
+        left = rest;
         let tensor = file.tensor(&name)?;
         let t = match tensor.data {
             TorchData::F32(values) | TorchData::Half(values) => {
@@ -146,6 +156,7 @@ fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found>
         };
         found.floats.insert(name, t);
     }
+    found.left_out.extend(file.unreadable().map(|(name, reason)| format!("`{name}` ({reason})")));
     Ok(found)
 }
 

@@ -117,7 +117,7 @@ pub(super) fn persistent<'a>(machine: &Machine<'a>, id: Id) -> Parsed<Node<'a>> 
     match parts.as_slice() {
         [
             Node::Text("storage"),
-            Node::Global("torch", class),
+            Node::Global(_, class),
             Node::Text(key),
             Node::Text(_),
             Node::Int(len),

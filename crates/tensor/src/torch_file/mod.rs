@@ -54,13 +54,15 @@ pub struct TorchTensor {
     pub data: TorchData,
 }
 
-/// A file's dictionary of tensors, or its one tensor, then called `tensor`. It holds the file's bytes; [`TorchFile::tensor`] copies one
+/// A file's dictionary of tensors, or its one tensor, then called `tensor`. Those of dictionaries one or two levels further in are named by
+/// path, such as `netD/conv1.weight`. It holds the file's bytes; [`TorchFile::tensor`] copies one
 /// tensor out of them.
 #[derive(Debug)]
 pub struct TorchFile {
     path: PathBuf,
     bytes: Vec<u8>,
     tensors: BTreeMap<String, Layout>,
+    unreadable: BTreeMap<String, String>,
     others: BTreeSet<String>,
 }
 
@@ -71,11 +73,11 @@ impl TorchFile {
     }
 
     /// Reads a file. `state_dict` names the dictionary to take where the file nests several, such as `generator` or, level by level,
-    /// `ema/generator`; `None` takes the outermost.
+    /// `ema/generator`; `None` takes the outermost, with those in it. A tensor that cannot be read does not keep the others from being read.
     ///
     /// # Errors
-    /// A file that cannot be read, that is no `torch.save` file, is cut or corrupt, or has no tensors there; the message then lists the
-    /// dictionaries that have some.
+    /// A file that cannot be read, that is no `torch.save` file, is cut or corrupt, or has no tensor there that can be read; the message then
+    /// says why, and lists the dictionaries that have some.
     pub fn read(path: &Path, state_dict: Option<&str>) -> Result<TorchFile> {
         let bytes = std::fs::read(path).map_err(|source| Error::Io {
             action: "read",
@@ -91,7 +93,8 @@ impl TorchFile {
     /// As [`TorchFile::read`].
     pub fn from_bytes(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<TorchFile> {
         let found = dictionary(&bytes, state_dict).map_err(|f| error(path, f))?;
-        Ok(TorchFile { path: path.into(), bytes, tensors: found.tensors, others: found.others })
+        let Found { tensors, unreadable, others } = found;
+        Ok(TorchFile { path: path.into(), bytes, tensors, unreadable, others })
     }
 
     /// Names of the tensors, sorted.
@@ -99,7 +102,12 @@ impl TorchFile {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Keys of the dictionary whose values are no tensors, sorted.
+    /// Names of the tensors that cannot be read, sorted, each with the reason.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.unreadable.iter().map(|(name, reason)| (name.as_str(), reason.as_str()))
+    }
+
+    /// Keys of the dictionary whose values are no tensors, and no dictionaries of tensors, sorted.
     pub fn others(&self) -> impl Iterator<Item = &str> {
         self.others.iter().map(String::as_str)
     }
@@ -143,6 +151,7 @@ fn error(path: &Path, fault: Fault) -> Error {
 #[derive(Default)]
 struct Found {
     tensors: BTreeMap<String, Layout>,
+    unreadable: BTreeMap<String, String>,
     others: BTreeSet<String>,
 }
 
@@ -174,21 +183,11 @@ fn dictionary(bytes: &[u8], state_dict: Option<&str>) -> Parsed<Found> {
     let mut found = Found::default();
     let single = matches!(pickle.node(at), Node::Tensor(_)).then_some((Cow::Borrowed(SINGLE), at));
     for (name, value) in single.into_iter().chain(entries(&pickle, at)) {
-        if found.tensors.contains_key(&*name) || found.others.contains(&*name) {
-            return fault(pickle.offset, format!("has `{name}` twice"));
-        }
-        if let Node::Tensor(view) = pickle.node(value) {
-            let layout = storages
-                .layout(view)
-                .map_err(|f| Fault { reason: format!("tensor `{name}` {}", f.reason), ..f })?;
-            found.tensors.insert(name.into_owned(), layout);
-        } else {
-            found.others.insert(name.into_owned());
-        }
+        found.take(&pickle, &storages, name.into_owned(), value, NESTED)?;
     }
     if found.tensors.is_empty() {
         let place = state_dict.unwrap_or("its outermost value");
-        let candidates = candidates(&pickle);
+        let candidates = candidates(&pickle) + &found.reasons();
         let remedy = if candidates.is_empty() {
             "; dense tensors in a dictionary are read, such as torch.save(module.state_dict(), FILE) writes"
         } else {
@@ -200,6 +199,58 @@ fn dictionary(bytes: &[u8], state_dict: Option<&str>) -> Parsed<Found> {
         );
     }
     Ok(found)
+}
+
+/// Levels of dictionaries that are looked into besides the one that is asked for: an optimizer's state lies deeper.
+const NESTED: usize = 2;
+
+impl Found {
+    /// Takes the entry `name`, and what is in it if it is a dictionary and `levels` are left.
+    fn take(
+        &mut self,
+        pickle: &Pickle<'_>,
+        storages: &build::Storages,
+        name: String,
+        value: Id,
+        levels: usize,
+    ) -> Parsed<()> {
+        let known = [
+            self.tensors.contains_key(&name),
+            self.unreadable.contains_key(&name),
+            self.others.contains(&name),
+        ];
+        if known.contains(&true) {
+            return fault(pickle.offset, format!("has `{name}` twice"));
+        }
+        if let Node::Tensor(view) = pickle.node(value) {
+            match storages.layout(view) {
+                Ok(layout) => drop(self.tensors.insert(name, layout)),
+                Err(f) => {
+                    let reason = format!("{} (offset {})", f.reason, f.offset);
+                    self.unreadable.insert(name, reason);
+                }
+            }
+            return Ok(());
+        }
+        let before = self.tensors.len() + self.unreadable.len();
+        if levels > 0 {
+            for (inner, value) in entries(pickle, value) {
+                if matches!(pickle.node(value), Node::Tensor(_) | Node::Dict(_)) {
+                    self.take(pickle, storages, format!("{name}/{inner}"), value, levels - 1)?;
+                }
+            }
+        }
+        if self.tensors.len() + self.unreadable.len() == before && levels == NESTED {
+            self.others.insert(name);
+        }
+        Ok(())
+    }
+
+    /// The end of a message: why tensors cannot be read.
+    fn reasons(&self) -> String {
+        let of = |(name, reason): (&String, &String)| format!("; tensor `{name}` {reason}");
+        self.unreadable.iter().take(LISTED).map(of).collect()
+    }
 }
 
 /// What the tensor of a file that holds one alone is called.

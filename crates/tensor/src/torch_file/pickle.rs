@@ -6,12 +6,17 @@ use super::build;
 use super::{Fault, Parsed, fault};
 use std::collections::BTreeMap;
 
-/// Instructions that a file may have at most. A tensor takes about 40: enough for 25,000 of them.
-const MOST_INSTRUCTIONS: usize = 1_000_000;
+/// Instructions that a file may have at most: enough for a history of some million losses beside the tensors.
+const MOST_INSTRUCTIONS: usize = 8_000_000;
+/// Values that it may have at most, but for those that are all alike. A tensor takes about 15: enough for 60,000 of them.
+const MOST_VALUES: usize = 1_000_000;
 
 /// A value's place in [`Pickle`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Id(u32);
+
+/// The place of every inert value.
+const INERT: Id = Id(0);
 
 /// A value; texts are the file's own bytes.
 #[derive(Debug)]
@@ -48,7 +53,7 @@ impl<'a> Pickle<'a> {
         let mut machine = Machine {
             bytes,
             at: offset,
-            nodes: Vec::new(),
+            nodes: vec![Node::Inert],
             stack: Vec::new(),
             marks: Vec::new(),
             memo: BTreeMap::new(),
@@ -149,10 +154,18 @@ impl<'a> Machine<'a> {
         )
     }
 
-    fn push(&mut self, node: Node<'a>) {
-        // The number of instructions bounds that of nodes.
+    fn push(&mut self, node: Node<'a>) -> Parsed<()> {
+        // All inert values are one.
+        if matches!(node, Node::Inert) {
+            self.stack.push(INERT);
+            return Ok(());
+        }
+        if self.nodes.len() >= MOST_VALUES {
+            return self.fault(format!("has a pickle of more than {MOST_VALUES} values"));
+        }
         self.stack.push(Id(self.nodes.len() as u32));
         self.nodes.push(node);
+        Ok(())
     }
 
     fn pop(&mut self) -> Parsed<Id> {
@@ -264,11 +277,13 @@ impl<'a> Machine<'a> {
             b'e' => self.pop_mark().and_then(|values| self.append(values))?,
             b's' => self.pop_many(2).and_then(|values| self.set(&values))?,
             b'u' => self.pop_mark().and_then(|values| self.set(&values))?,
+            // What is added to a set is no tensor that has a name.
+            0x90 => drop(self.pop_mark()?),
             // An object's further state, such as a module's version numbers, is no tensor.
             b'b' => drop(self.pop().and_then(|_| self.top())?),
             code => {
                 let node = self.value(code, start)?;
-                self.push(node);
+                self.push(node)?;
             }
         }
         Ok(false)
@@ -293,6 +308,7 @@ impl<'a> Machine<'a> {
             b'}' => Node::Dict(Vec::new()),
             b']' => Node::List(Vec::new()),
             0x8f => Node::Inert,
+            0x91 => self.pop_mark().map(|_| Node::Inert)?,
             b')' => Node::Tuple(Vec::new()),
             b't' => Node::Tuple(self.pop_mark()?),
             0x85..=0x87 => Node::Tuple(self.pop_many(usize::from(code - 0x84))?),
