@@ -21,7 +21,7 @@ const BELOW: i32 = 56 * DENSITY;
 /// Height of the row of the series' numbers above a panel.
 const FIGURES: i32 = 20 * DENSITY;
 /// A line with more points than this has marks at some of them only.
-const MARKED: usize = 40;
+const MARKED: usize = 24;
 /// Marks of a line with many points: enough to follow it without its color.
 const MARKS: usize = 6;
 

@@ -124,20 +124,51 @@ fn both_formats_give_the_tensors_that_were_saved() {
 #[test]
 fn messages_name_the_file_and_what_to_ask_for() {
     for bytes in [OLD, ZIP] {
-        let outermost = read(bytes, None).unwrap_err();
-        assert!(
-            outermost.starts_with("failed to read x.pth, offset ")
-                && outermost.ends_with("state_dict, ema/generator"),
-            "{outermost}"
-        );
         let unknown = read(bytes, Some("ema/discriminator")).unwrap_err();
-        assert!(unknown.contains("no dictionary `discriminator`"), "{unknown}");
+        assert!(
+            unknown.starts_with("failed to read x.pth, offset ")
+                && unknown.contains("no dictionary `discriminator`")
+                && unknown.ends_with("state_dict, ema/generator"),
+            "{unknown}"
+        );
         let missing =
             read(bytes, Some("state_dict")).unwrap().tensor("bias").unwrap_err().to_string();
         assert!(missing.contains("tensor `bias` is missing"), "{missing}");
     }
     let other = read(b"not a checkpoint", None).unwrap_err();
     assert!(other.contains("is no file of torch.save"), "{other}");
+}
+
+#[test]
+fn dictionaries_in_the_outermost_are_read_by_path() {
+    for bytes in [OLD, ZIP] {
+        let file = read(bytes, None).unwrap();
+        assert_eq!(
+            file.tensor("ema/generator/weight").unwrap(),
+            TorchTensor {
+                shape: vec![1, 6],
+                data: TorchData::F32((0..6u8).map(f32::from).collect())
+            }
+        );
+        assert!(file.names().any(|name| name.starts_with("state_dict/")));
+    }
+}
+
+/// A tensor that repeats its elements, beside one that does not, a set and a list of many losses.
+#[test]
+fn one_entry_that_cannot_be_read_keeps_none_of_the_others_from_it() {
+    let name = |text: &[u8; 1]| [b"X\x01\x00\x00\x00" as &[u8], text].concat();
+    let repeated = [name(b"r"), tensor(b"K\x00K\x03\x85K\x00\x85")].concat();
+    let set = [name(b"s"), b"\x8f(K\x01K\x02\x90".to_vec()].concat();
+    let frozen = [name(b"f"), b"(K\x01\x91".to_vec()].concat();
+    let losses = [b"](" as &[u8], &b"G\x3f\xf0\x00\x00\x00\x00\x00\x00".repeat(1_200_000), b"e"];
+    let losses = [name(b"l"), losses.concat()].concat();
+    let more = [repeated, set, frozen, losses].concat();
+    let file = read(&old_file(&dictionary(b"K\x00K\x02\x85K\x01\x85", &more)), None).unwrap();
+    assert_eq!(file.names().collect::<Vec<_>>(), ["w"]);
+    assert_eq!(file.others().collect::<Vec<_>>(), ["f", "l", "s"]);
+    let [(name, reason)] = file.unreadable().collect::<Vec<_>>()[..] else { panic!("one") };
+    assert!(name == "r" && reason.contains("more than its storage of 2 elements"), "{reason}");
 }
 
 #[test]
