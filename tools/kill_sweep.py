@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-APART = {"timing.jsonl", "provenance.json", ".lock", ".plan.json.lock"}
+APART = {"timing.jsonl", "provenance.json", ".lock", ".plan.json.lock", ".status.json.lock"}
 
 
 def contents(out):

@@ -33,9 +33,10 @@ pub struct Metadata {
     pub streams: BTreeMap<String, u64>,
     /// Whether this is a horizon that a spec asked for; such a checkpoint is kept.
     pub horizon: bool,
-    /// How far each file of records went then, by its name; empty in older checkpoints.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub records: BTreeMap<String, Extent>,
+    /// How far the log went then; absent in older checkpoints. Nothing is said of scores: whether they were taken before depends on where a
+    /// run was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Extent>,
     /// SHA-256 of this metadata as JSON without it; absent in older checkpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
@@ -44,7 +45,7 @@ pub struct Metadata {
 impl Metadata {
     /// The metadata of a checkpoint that leaves its run's folder: without what concerns the files there.
     pub(crate) fn alone(self) -> Metadata {
-        Metadata { records: BTreeMap::new(), checksum: None, ..self }
+        Metadata { log: None, checksum: None, ..self }
     }
 
     /// The metadata with its checksum.
@@ -119,7 +120,7 @@ pub(crate) fn holds_networks(bytes: &[u8], spec: &RunSpec) -> std::result::Resul
     Ok(())
 }
 
-/// Writes a checkpoint; `metadata.sha256`, `records` and `checksum` are filled in. Older ones beyond the newest two and the horizons are removed.
+/// Writes a checkpoint; `metadata.sha256`, `log` and `checksum` are filled in. Older ones beyond the newest two and the horizons are removed.
 ///
 /// # Errors
 /// Any I/O error; nothing half-written is then visible.
@@ -131,7 +132,7 @@ pub fn save(
     let (json, file) = paths(dir, metadata.gen_updates);
     let bytes = encode(tensors)?;
     metadata.sha256 = hex::encode(Sha256::digest(&bytes));
-    metadata.records = dir.extents()?;
+    metadata.log = Extent::of(&dir.log_path())?;
     atomic::write(&file, &bytes)?;
     atomic::write_json(&json, &metadata.sealed()?)?;
     prune(dir)
@@ -298,7 +299,7 @@ mod tests {
             instruction_set: "x".into(),
             streams: BTreeMap::new(),
             horizon,
-            records: BTreeMap::new(),
+            log: None,
             checksum: None,
         }
     }

@@ -266,14 +266,6 @@ impl RunDir {
         self.check_extents(&status.records)
     }
 
-    /// Checks that the log still begins as it was.
-    ///
-    /// # Errors
-    /// [`Error::Altered`] if it does not.
-    pub fn check_log(&self, records: &BTreeMap<String, Extent>) -> Result<()> {
-        records.get(LOG).map_or(Ok(()), |extent| extent.check(&self.log_path()))
-    }
-
     /// Checks that each file still begins as it was.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ fn claims_sentence(c: &ScoredSweep) -> Result<Option<String>> {
     let tested = yes + no + open;
     Ok((tested > 0).then(|| {
         format!(
-            "Of the {tested} parts of the paper's claims that were tested on these runs, {yes} hold, {no} do not, {open} are open."
+            "Of the {tested} parts of the paper's claims that were tested on these runs: {yes} yes, {no} no, {open} open."
         )
     }))
 }

@@ -39,6 +39,29 @@ fn every_test_that_the_table_names_is_there() {
     }
 }
 
+/// A document that names a file of the sources must name one that is there.
+#[test]
+fn every_source_that_a_document_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|e| e.unwrap().path());
+    let documents = docs.chain([root.join("README.md"), root.join("experiments/README.md")]);
+    let mut named = 0;
+    for document in documents.filter(|p| p.extension().is_some_and(|e| e == "md")) {
+        let text = std::fs::read_to_string(&document).unwrap();
+        let quoted = text.split('`').skip(1).step_by(2);
+        let is_source = |t: &&str| t.contains("/src/") && t.ends_with(".rs") && !t.contains(' ');
+        for file in quoted.filter(is_source) {
+            // `x.rs` stands for what a reader adds.
+            let file = file.trim_start_matches("crates/");
+            let path = root.join("crates").join(file);
+            let there = if file.ends_with("/x.rs") { path.parent().unwrap() } else { &path };
+            assert!(there.exists(), "{}: {file} is not there", document.display());
+            named += 1;
+        }
+    }
+    assert!(named > 30, "the documents name {named} sources");
+}
+
 #[test]
 fn no_addition_touches_more_files_than_the_table_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -47,7 +47,7 @@ impl SpectralNorm {
         Ok(singular)
     }
 
-    /// W/σ with σ = uᵀWv (Eq. 20), u and v constants: autograd then gives Eq. (12).
+    /// W/σ with σ = uᵀWv (Eq. 20), u and v constants; its gradient is Eq. (12), in [`ops::divide_by_sigma`].
     ///
     /// [`Iterate::Once`] first makes v and then `u` anew from the current W (Eq. 18–19) and uses both; `u` is replaced, never changed
     /// in place, for a graph may still hold the old one.

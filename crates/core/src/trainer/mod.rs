@@ -295,7 +295,7 @@ impl<'a> Trainer<'a> {
             instruction_set: sngan_tensor::instruction_set().into(),
             streams: streams.into_iter().map(|(k, v)| (k.to_string(), v)).collect(),
             horizon: self.gen_updates == self.spec.gen_updates,
-            records: BTreeMap::new(),
+            log: None,
             checksum: None,
         }
     }

@@ -236,7 +236,9 @@ impl Session<'_> {
         let mut warn = |warning| warnings.push(warning);
         let resume = |newest: Checkpoint, warn: &mut dyn FnMut(Warning)| {
             // A log that was cut or altered is made again from where it was whole.
-            self.dir.check_log(&newest.metadata.records)?;
+            if let Some(log) = &newest.metadata.log {
+                log.check(&self.dir.log_path())?;
+            }
             Trainer::resume(self.spec, images, &place, &newest, warn)
         };
         let trainer = match checkpoint::latest_that(self.dir, self.spec, device, &mut warn, resume)

@@ -54,7 +54,11 @@ fn page(
 ) -> Result<String> {
     let first = |id: &str| FIRST.contains(&id);
     let sections = [
-        ("verdict", "What it shows", verdict(c, committed)? + &figures_body(rendered, first)?),
+        (
+            "verdict",
+            "What it shows",
+            verdict(c, committed)? + &side_by_side(&figures_body(rendered, first)?),
+        ),
         ("claims", "Claims", claims::body(answers)),
         ("figures", "Further figures", figures_body(rendered, |id| !first(id))?),
         ("scores", "Scores, ours and the paper's", scores_body(c)?),
@@ -159,6 +163,11 @@ fn verdict(c: &ScoredSweep, committed: Option<&ScoredSweep>) -> Result<String> {
     Ok(text
         + &html_table(&grid)
         + &paragraph(&format!("Level: the geometric mean over the settings. {chance}")))
+}
+
+/// Figures beside each other, where the page is wide enough.
+fn side_by_side(figures: &str) -> String {
+    format!("<div class=\"beside\">{figures}</div>\n")
 }
 
 fn sentences(said: &[String]) -> String {
