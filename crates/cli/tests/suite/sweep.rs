@@ -149,6 +149,25 @@ fn two_sweeps_in_one_folder_share_the_runs() {
 }
 
 #[test]
+fn a_log_that_was_cut_is_noticed_and_made_again() {
+    let folder = Folder::new();
+    folder.expect(0, "sweep tiny --out out");
+    let log = first_run(&folder, "out").join("log.jsonl");
+    let whole = std::fs::read_to_string(&log).unwrap();
+    let (first, _) = whole.split_once('\n').unwrap();
+    std::fs::write(&log, whole.replacen(&format!("{first}\n"), "", 1)).unwrap();
+    assert!(folder.expect(1, "verify out").contains("log.jsonl has been cut or altered"));
+    let said = folder.expect(0, "sweep tiny --out out");
+    assert!(
+        said.contains("training begins again at its start")
+            || said.contains("trying the one before"),
+        "{said}"
+    );
+    assert!(std::fs::read_to_string(&log).unwrap() == whole, "the log has other bits");
+    folder.expect(0, "verify out");
+}
+
+#[test]
 fn sweeps_that_begin_together_all_stay_in_the_plan() {
     let folder = Folder::new();
     // A part of one run each, so that what they do at the same moment is the plan.

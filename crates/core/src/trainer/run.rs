@@ -236,9 +236,7 @@ impl Session<'_> {
         let mut warn = |warning| warnings.push(warning);
         let resume = |newest: Checkpoint, warn: &mut dyn FnMut(Warning)| {
             // A log that was cut or altered is made again from where it was whole.
-            if let Some(log) = &newest.metadata.log {
-                log.check(&self.dir.log_path())?;
-            }
+            self.check_log(&newest)?;
             Trainer::resume(self.spec, images, &place, &newest, warn)
         };
         let trainer = match checkpoint::latest_that(self.dir, self.spec, device, &mut warn, resume)
@@ -257,18 +255,33 @@ impl Session<'_> {
         trainer
     }
 
+    /// Checks that the log is as it was when a checkpoint was written.
+    fn check_log(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let Some(log) = &checkpoint.metadata.log else { return Ok(()) };
+        Ok(log.check(&self.dir.log_path())?)
+    }
+
     /// The outcome of a run that needs no more work. What is wrong with its checkpoints is told when it is resumed.
     fn finished(&self, device: &Device) -> Result<Option<Outcome>> {
         let Some(s) = self.dir.status()? else { return Ok(None) };
         let horizon = self.spec.gen_updates;
         Ok(match s.status {
-            // If the last checkpoint has gone bad, the run is not done: scores and samples would come from the one before it. A run without
+            // If the last checkpoint has gone bad, or the log before it, the run is not done: scores and samples would come from the one before
+            // it, and the log can be made again. A run without
             // any has had them removed, to save space.
             Status::Completed if s.gen_updates >= horizon => {
                 let kept = checkpoint::any(self.dir)?;
                 let good = !kept
-                    || checkpoint::latest(self.dir, self.spec, device, &mut |_| ())?
-                        .is_some_and(|c| c.gen_updates >= horizon);
+                    || checkpoint::latest_that(
+                        self.dir,
+                        self.spec,
+                        device,
+                        &mut |_| (),
+                        |c, _| {
+                            self.check_log(&c)?;
+                            Ok(c.gen_updates >= horizon)
+                        },
+                    )? == Some(true);
                 good.then_some(Outcome::Completed)
             }
             Status::Diverged => Some(Outcome::Diverged {
