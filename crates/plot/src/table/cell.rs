@@ -174,9 +174,21 @@ pub(crate) fn quoted(name: &str) -> String {
     }
 }
 
-/// A text in Markdown, where it is a cell or a caption: no line break, no end of a cell, no HTML.
+/// A text in Markdown, where it is a cell or a caption: no line break, no end of a cell, and no `<`
+/// that would begin HTML.
 pub(crate) fn marked(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
+    let mut marked = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let begins = |next: &char| next.is_alphabetic() || ['/', '!', '?'].contains(next);
+        match c {
+            '|' => marked += "\\|",
+            '\n' | '\r' => marked.push(' '),
+            '<' if rest.peek().is_some_and(begins) => marked += "&lt;",
+            c => marked.push(c),
+        }
+    }
+    marked
 }
 
 /// Lines as a Markdown list.
@@ -202,7 +214,7 @@ mod tests {
     fn a_cell_from_a_file_stays_a_text() {
         assert_eq!(quoted("=HYPERLINK(1,2)"), "\"'=HYPERLINK(1,2)\"");
         assert_eq!((quoted("-1"), quoted("SN")), ("'-1".into(), "SN".into()));
-        assert_eq!(marked("<b>|\nx"), "&lt;b>\\| x");
+        assert_eq!(marked("<b>|\nx < 1"), "&lt;b>\\| x < 1");
     }
 
     #[test]
