@@ -86,8 +86,15 @@ impl SampleGrid<'_> {
         let grid =
             run.filter(|r| !r.diverged()).and_then(|r| Some((r, r.records.samples.as_ref()?)));
         let Some((run, samples)) = grid else {
-            canvas.rectangle((x, y), (x + self.cell, y + self.cell), FAINT)?;
-            let text = if run.is_some_and(Run::diverged) { "diverged" } else { "not finished" };
+            let text = match run {
+                None => "no run",
+                Some(run) if run.diverged() => "diverged",
+                Some(_) => "not finished",
+            };
+            // Where nothing ran there is nothing to frame.
+            if run.is_some() {
+                canvas.rectangle((x, y), (x + self.cell, y + self.cell), FAINT)?;
+            }
             return canvas.text(
                 (x + self.cell / 2, y + self.cell / 2),
                 text,

@@ -6,6 +6,7 @@ mod html;
 mod provenance;
 
 use crate::claims::{Answers, answer, claims as papers_claims, definitions};
+use crate::describe::seeds_of_cells;
 use crate::evenness::{ONE_SEED, evenness, seeds};
 use crate::table::{Cell, Grid};
 use crate::{Artefact, Rendered, Result, ScoredSweep, figures, render_all, table};
@@ -154,15 +155,18 @@ fn verdict(c: &ScoredSweep, committed: Option<&ScoredSweep>) -> Result<String> {
             Cell::number((r.diverged + r.silent) as f64, 0),
         ]);
     }
-    let chance = match seeds(c) {
-        1 => ONE_SEED.to_string(),
-        n => format!(
-            "Means over up to {n} seeds; what may be concluded from them stands below, claim by claim."
+    let chance = match seeds_of_cells(&c.runs.iter().collect::<Vec<_>>()) {
+        None => ONE_SEED.to_string(),
+        Some(seeds) => format!(
+            "Means over {seeds}; what may be concluded from them stands below, claim by claim."
         ),
     };
     Ok(text
         + &html_table(&grid)
-        + &paragraph(&format!("Level: the geometric mean over the settings. {chance}")))
+        + &paragraph(&format!(
+            "Level: the geometric mean over the settings. Dead or silent: the critic tells the generator \
+             nothing in most of its logged updates (Runs). {chance}"
+        )))
 }
 
 /// Figures beside each other, where the page is wide enough.
