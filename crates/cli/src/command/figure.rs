@@ -222,7 +222,11 @@ fn beside_committed(sweep: &ScoredSweep, committed: &ScoredSweep) -> Result<()> 
             say!("  {count} {what};");
         }
     }
-    for sentence in verdict(committed)? {
+    let said = verdict(committed)?;
+    if !said.is_empty() {
+        say!("What those show, over their seeds:");
+    }
+    for sentence in said {
         textwrap::wrap(
             &sentence,
             textwrap::Options::new(80).initial_indent("- ").subsequent_indent("  "),
