@@ -5,7 +5,7 @@
 
 use divan::Bencher;
 use sngan_kernels::adam::{AdamStep, step};
-use sngan_kernels::batch_norm::{self, Statistics};
+use sngan_kernels::batch_norm::{self, NormalizedBy};
 use sngan_kernels::conv::{self, Epilogue};
 use sngan_kernels::{Buffer, ConvShape, activation};
 
@@ -91,7 +91,7 @@ fn batch_norm_forward(bencher: Bencher<'_, '_>) {
 fn batch_norm_backward(bencher: Bencher<'_, '_>) {
     let (x, dy, mut dx, [mean, var, one, mut dg, mut db]) =
         (numbers(MAP), numbers(MAP), numbers(MAP), [0.0, 1.0, 1.0, 0.0, 0.0].map(|v| vec![v; 64]));
-    let statistics = (&mean[..], &var[..], Statistics::OfBatch);
+    let statistics = (&mean[..], &var[..], NormalizedBy::OfBatch);
     bencher.bench_local(|| {
         batch_norm::backward(&x, &dy, Some(&one), statistics, 2e-5, &mut dx, &mut dg, &mut db)
     });

@@ -117,9 +117,9 @@ pub fn normalize<T: Real>(
     affine(x, None, [&scales, &scales, &shifts], slope, CHUNK, y);
 }
 
-/// Whether the statistics of [`normalize`] depend on its input.
+/// Whose statistics [`normalize`] takes, and so whether they depend on its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Statistics {
+pub enum NormalizedBy {
     /// The batch's own.
     OfBatch,
     /// Constants, such as running averages.
@@ -135,7 +135,7 @@ pub fn backward<T: Real>(
     x: &[T],
     dy: &[T],
     gamma: Option<&[T]>,
-    (mean, var, of): (&[T], &[T], Statistics),
+    (mean, var, of): (&[T], &[T], NormalizedBy),
     eps: f64,
     dx: &mut [T],
     dgamma: &mut [T],
@@ -155,8 +155,8 @@ pub fn backward<T: Real>(
         // dx = scale·(dy − mean(dy) − x̂·mean(dy·x̂)) as scale·dy + b·x + shift; the means come
         // from the statistics.
         let (b, shift) = match of {
-            Statistics::Given => (0.0, 0.0),
-            Statistics::OfBatch => {
+            NormalizedBy::Given => (0.0, 0.0),
+            NormalizedBy::OfBatch => {
                 let b = -scale * inverse * dg / count;
                 (b, -scale * db[c] / count - b * mean[c].to_f64())
             }

@@ -5,7 +5,7 @@
 //! passes over the map are those of plain batch normalization.
 
 use crate::Real;
-use crate::batch_norm::{Statistics, affine};
+use crate::batch_norm::{NormalizedBy, affine};
 use crate::plane::MapSize;
 use crate::sums::{CHUNK, Terms, per_channel_by};
 
@@ -59,7 +59,7 @@ pub fn backward<T: Real>(
     x: &[T],
     dy: &[T],
     gamma: &[T],
-    (mean, var, of): (&[T], &[T], Statistics),
+    (mean, var, of): (&[T], &[T], NormalizedBy),
     eps: f64,
     dx: &mut [T],
     dgamma: &mut [T],
@@ -85,8 +85,8 @@ pub fn backward<T: Real>(
     for (i, g) in gamma.iter().enumerate() {
         let c = i % s.channels;
         let (b, shift) = match of {
-            Statistics::Given => (0.0, 0.0),
-            Statistics::OfBatch => {
+            NormalizedBy::Given => (0.0, 0.0),
+            NormalizedBy::OfBatch => {
                 let b = -inverse[c] * inverse[c] * second[c] / count;
                 (b, -inverse[c] * first[c] / count - b * mean[c].to_f64())
             }

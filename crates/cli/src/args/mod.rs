@@ -9,7 +9,7 @@ pub(crate) mod score;
 pub(crate) use bench::{Bench, BenchFid, BenchInception, BenchUpdate, Figure10};
 pub(crate) use data::{CheckScorer, Data, DataSet, Pack, PackName, Scorer, TrainScorer};
 pub(crate) use figure::Draw;
-pub(crate) use runs::{Plan, Sweep, Train};
+pub(crate) use runs::{PlanArguments, Sweep, Train};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -41,7 +41,7 @@ pub(crate) enum Command {
     /// Train one run of an experiment
     Train(Train),
     /// Print the runs of an experiment, complete and with their cost, without training
-    Plan(Plan),
+    Plan(PlanArguments),
     /// Train and score every run of an experiment, side by side; run it again to continue
     Sweep(Sweep),
     /// Show a sweep's progress: updates, rate, time left and newest scores of every run

@@ -72,7 +72,7 @@ impl std::str::FromStr for Seeds {
 const MOST_SEEDS: usize = 1000;
 
 #[derive(Debug, Args)]
-pub(crate) struct Plan {
+pub(crate) struct PlanArguments {
     /// An experiment's name or file
     #[arg(value_name = "EXPERIMENT")]
     pub(crate) experiment: String,

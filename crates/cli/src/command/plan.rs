@@ -1,6 +1,6 @@
 //! `sngan plan`: what an experiment will run, and what that costs on this machine.
 
-use crate::args::Plan;
+use crate::args::PlanArguments;
 use crate::say::say;
 use crate::{Ended, experiments};
 use anyhow::{Context, Result, bail};
@@ -16,7 +16,7 @@ const CHECKPOINTS: u64 = 3;
 /// Bytes of a line of the log, roughly: a dozen numbers, and two for each of D's layers.
 const LOG_LINE: u64 = 1_200;
 
-pub(crate) fn run(arguments: &Plan, folder: Option<&Path>) -> Result<Ended> {
+pub(crate) fn run(arguments: &PlanArguments, folder: Option<&Path>) -> Result<Ended> {
     let seeds = arguments.seeds.as_ref().map(|s| s.0.as_slice());
     let plan =
         experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;

@@ -2,7 +2,7 @@
 
 use crate::support::draw;
 use sngan_kernels::adam::{AdamStep, step};
-use sngan_kernels::batch_norm::{self, Statistics};
+use sngan_kernels::batch_norm::{self, NormalizedBy};
 use sngan_kernels::conv::{self, Algorithm, Choice, Epilogue, Pass};
 use sngan_kernels::filter::pool::{self, Windows};
 use sngan_kernels::filter::{Filter, FilterShape, Finish, Map, MapMut, Method, Plane};
@@ -187,7 +187,7 @@ fn row_kernels_stay_within_their_buffers() {
                 &x,
                 &dy,
                 Some(&beta),
-                (&mean, &var, Statistics::OfBatch),
+                (&mean, &var, NormalizedBy::OfBatch),
                 2e-5,
                 &mut y,
                 &mut dg,

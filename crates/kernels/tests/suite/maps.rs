@@ -2,7 +2,7 @@ use crate::support::{
     F64_ROUNDING, FINITE_DIFFERENCE, distance, dot, draw, same_bits_on_any_threads, widen,
 };
 use proptest::prelude::*;
-use sngan_kernels::batch_norm::{self, Statistics};
+use sngan_kernels::batch_norm::{self, NormalizedBy};
 use sngan_kernels::plane::{self, MapSize};
 use sngan_kernels::{append, conditional_norm, pool};
 
@@ -95,7 +95,7 @@ fn conditional_gradients_match_finite_differences() {
     let (gamma, beta) = (draw::<f64>(3, 6), draw::<f64>(4, 6));
     let (mut mean, mut var) = (vec![0.0; 3], vec![0.0; 3]);
     batch_norm::statistics(&x, &mut mean, &mut var);
-    for of in [Statistics::OfBatch, Statistics::Given] {
+    for of in [NormalizedBy::OfBatch, NormalizedBy::Given] {
         let (mut dx, mut dgamma, mut dbeta) = (vec![9.0; x.len()], vec![9.0; 6], vec![9.0; 6]);
         conditional_norm::backward(
             s,
@@ -108,7 +108,7 @@ fn conditional_gradients_match_finite_differences() {
             &mut dgamma,
             &mut dbeta,
         );
-        let given = (of == Statistics::Given).then_some((&mean[..], &var[..]));
+        let given = (of == NormalizedBy::Given).then_some((&mean[..], &var[..]));
         let check = |name: &str, at: &[f64], grad: &[f64], f: &dyn Fn(&[f64]) -> f64| {
             for i in 0..at.len() {
                 let moved = |h: f64| {
@@ -150,7 +150,7 @@ fn conditional_norm_of_a_large_map() {
             &x,
             &dy,
             &gamma,
-            (&mean, &var, Statistics::OfBatch),
+            (&mean, &var, NormalizedBy::OfBatch),
             EPS,
             &mut dx,
             &mut dgamma,
@@ -172,7 +172,7 @@ fn conditional_norm_of_a_large_map() {
         &x,
         &dy,
         &gamma,
-        (&mean, &var, Statistics::OfBatch),
+        (&mean, &var, NormalizedBy::OfBatch),
         EPS,
         &mut dx,
         &mut dgamma,

@@ -3,7 +3,7 @@ use crate::support::{
     widen,
 };
 use proptest::prelude::*;
-use sngan_kernels::batch_norm::Statistics;
+use sngan_kernels::batch_norm::NormalizedBy;
 use sngan_kernels::{Real, activation, batch_norm, layer_norm, matvec, sums};
 
 const EPS: f64 = 2e-5;
@@ -81,7 +81,7 @@ fn batch_norm_backward<T: Real>(
         x,
         dy,
         gamma,
-        (mean, var, Statistics::OfBatch),
+        (mean, var, NormalizedBy::OfBatch),
         EPS,
         &mut dx,
         &mut dgamma,
@@ -135,7 +135,7 @@ fn batch_norm_gradients_match_finite_differences() {
         &x,
         &dy,
         Some(&base[1]),
-        (&mean, &var, Statistics::Given),
+        (&mean, &var, NormalizedBy::Given),
         EPS,
         dx,
         dgamma,

@@ -7,7 +7,7 @@ use super::node::{self, Call, Gradients, MapGradient, Values};
 use super::pointwise::activate;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
-use sngan_kernels::batch_norm::{self as kernel, Statistics};
+use sngan_kernels::batch_norm::{self as kernel, NormalizedBy};
 use sngan_kernels::{Buffer, conditional_norm};
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ fn ours<T: Element>(
         Tensor::from_slice(&var, channels, &Device::Cpu)?,
     );
     let y =
-        normalize(x, gamma, beta, Known { mean, var, of: Statistics::OfBatch, eps }, activation)?;
+        normalize(x, gamma, beta, Known { mean, var, of: NormalizedBy::OfBatch, eps }, activation)?;
     Ok((y, tensors.0, tensors.1))
 }
 
@@ -100,7 +100,7 @@ fn ours<T: Element>(
 struct Known<T> {
     mean: Vec<T>,
     var: Vec<T>,
-    of: Statistics,
+    of: NormalizedBy,
     eps: f64,
 }
 
@@ -228,7 +228,8 @@ pub fn batch_norm_with(
         }
         FeatureMap::Ours(map) => by_dtype!(map.dtype, T, {
             let host = |t: &Tensor| with_slice::<T, _>(t, |s| Ok(s.to_vec()));
-            let known = Known { mean: host(&mean)?, var: host(&var)?, of: Statistics::Given, eps };
+            let known =
+                Known { mean: host(&mean)?, var: host(&var)?, of: NormalizedBy::Given, eps };
             normalize::<T>(map, Some(gamma), beta, known, activation)
         }),
     }
