@@ -139,10 +139,7 @@ pub fn save(
 }
 
 /// The JSON files of a run's checkpoints, newest first.
-///
-/// # Errors
-/// When the folder cannot be listed.
-pub fn newest_first(dir: &RunDir) -> Result<Vec<PathBuf>> {
+fn newest_first(dir: &RunDir) -> Result<Vec<PathBuf>> {
     let folder = dir.checkpoints();
     if !folder.exists() {
         return Ok(Vec::new());
@@ -271,13 +268,16 @@ pub fn latest_that<T>(
     Ok(None)
 }
 
-/// What is damaged among a run's checkpoints, each with the reason.
+/// Every checkpoint of a run, newest first: its JSON file, and its metadata or what is wrong with it.
 ///
 /// # Errors
 /// When the folder cannot be listed.
-pub fn damaged(dir: &RunDir, spec: &RunSpec) -> Result<Vec<Error>> {
-    let load = |json: PathBuf| load_of_run(&json, spec, &Device::Cpu).err();
-    Ok(newest_first(dir)?.into_iter().filter_map(load).collect())
+pub fn all(dir: &RunDir, spec: &RunSpec) -> Result<Vec<(PathBuf, Result<Metadata>)>> {
+    let load = |json: PathBuf| {
+        let loaded = load_of_run(&json, spec, &Device::Cpu).map(|c| c.metadata);
+        (json, loaded)
+    };
+    Ok(newest_first(dir)?.into_iter().map(load).collect())
 }
 
 #[cfg(test)]
@@ -370,7 +370,8 @@ mod tests {
         let (json, file) = paths(&dir, 9);
         std::fs::copy(paths(&dir, 2).0, &json).unwrap();
         std::fs::copy(paths(&dir, 2).1, &file).unwrap();
-        assert_eq!(damaged(&dir, &spec()).unwrap().len(), 2);
+        let damaged = all(&dir, &spec()).unwrap().into_iter().filter(|(_, m)| m.is_err());
+        assert_eq!(damaged.count(), 2);
         assert_eq!(newest().unwrap().unwrap().gen_updates, 2);
     }
 

@@ -17,13 +17,17 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// Of the whole file; `None` where there is none.
+    /// Of the file's whole lines; `None` where there is none. A line that a kill cut short does not count: whoever adds the next one
+    /// removes it.
     ///
     /// # Errors
     /// Any I/O error.
     pub fn of(path: &Path) -> Result<Option<Extent>> {
         match std::fs::read(path) {
-            Ok(bytes) => Ok(Some(Extent::of_bytes(&bytes))),
+            Ok(bytes) => {
+                let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+                Ok(Some(Extent::of_bytes(&bytes[..whole])))
+            }
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("read", path)(e)),
         }
@@ -71,6 +75,8 @@ mod tests {
         assert_eq!(Extent::of(&path).unwrap(), None);
         std::fs::write(&path, "one\ntwo\n").unwrap();
         let extent = Extent::of(&path).unwrap().unwrap();
+        std::fs::write(&path, "one\ntwo\nthr").unwrap();
+        assert_eq!(Extent::of(&path).unwrap().unwrap(), extent, "a cut line does not count");
         let said = |text: &str| {
             std::fs::write(&path, text).unwrap();
             extent.check(&path).err().map(|e| e.to_string())

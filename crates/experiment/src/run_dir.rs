@@ -13,6 +13,10 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 const LOG: &str = "log.jsonl";
+const SCORES: &str = "scores.jsonl";
+const SPECTRUM: &str = "spectrum.jsonl";
+/// The files whose beginnings the status puts down.
+pub const RECORDS: [&str; 3] = [LOG, SCORES, SPECTRUM];
 
 /// One run's folder.
 #[derive(Debug, Clone)]
@@ -110,11 +114,11 @@ impl RunDir {
     }
     /// `scores.jsonl`.
     pub fn scores_path(&self) -> PathBuf {
-        self.path.join("scores.jsonl")
+        self.path.join(SCORES)
     }
     /// `spectrum.jsonl`.
     pub fn spectrum_path(&self) -> PathBuf {
-        self.path.join("spectrum.jsonl")
+        self.path.join(SPECTRUM)
     }
     /// `status.json`.
     pub fn status_path(&self) -> PathBuf {
@@ -169,8 +173,13 @@ impl RunDir {
         gen_updates: u64,
         reason: Option<String>,
     ) -> Result<()> {
-        let records = self.extents()?;
-        self.put_status(status, gen_updates, reason, records)
+        self.alone_with_status(|| self.put_status(status, gen_updates, reason, self.extents()?))
+    }
+
+    /// Does `work` on the status while nobody else does: a scoring beside a training must not put an
+    /// older one back.
+    fn alone_with_status(&self, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        one_at_a_time(&self.status_path(), work)
     }
 
     fn put_status(
@@ -186,20 +195,15 @@ impl RunDir {
         atomic::write_json(&self.status_path(), &record)
     }
 
-    /// The files whose lines are only ever added to, but for the log when a run is resumed.
-    pub fn record_paths(&self) -> [PathBuf; 3] {
-        [self.log_path(), self.scores_path(), self.spectrum_path()]
-    }
-
     /// How far each file of records goes now, by its name.
     ///
     /// # Errors
     /// Any I/O error.
     pub fn extents(&self) -> Result<BTreeMap<String, Extent>> {
         let mut extents = BTreeMap::new();
-        for path in self.record_paths() {
-            if let Some(extent) = Extent::of(&path)? {
-                extents.insert(name_of(&path), extent);
+        for name in RECORDS {
+            if let Some(extent) = Extent::of(&self.path.join(name))? {
+                extents.insert(name.to_string(), extent);
             }
         }
         Ok(extents)
@@ -210,7 +214,7 @@ impl RunDir {
     /// # Errors
     /// Any I/O error, or a malformed status.
     pub fn seal(&self) -> Result<()> {
-        one_at_a_time(&self.status_path(), || {
+        self.alone_with_status(|| {
             let Some(found) = self.status()? else { return Ok(()) };
             let records = self.extents()?;
             if found.records == records {
@@ -226,11 +230,13 @@ impl RunDir {
     /// Any I/O error, or a malformed status.
     pub fn write_spectra(&self, spectra: &[SpectrumRecord]) -> Result<()> {
         // These lines are not added to: until the new ones are there, nothing is said of them.
-        if let Some(mut found) = self.status()?
-            && found.records.remove(&name_of(&self.spectrum_path())).is_some()
-        {
-            self.put_status(found.status, found.gen_updates, found.reason, found.records)?;
-        }
+        self.alone_with_status(|| {
+            let Some(mut found) = self.status()? else { return Ok(()) };
+            if found.records.remove(SPECTRUM).is_none() {
+                return Ok(());
+            }
+            self.put_status(found.status, found.gen_updates, found.reason, found.records)
+        })?;
         write_lines(&self.spectrum_path(), spectra)?;
         self.seal()
     }
@@ -242,7 +248,7 @@ impl RunDir {
     /// # Errors
     /// [`Error::OtherRun`] or [`Error::Altered`]; a malformed spec or status.
     pub fn check(&self) -> Result<()> {
-        self.check_those(|_| true)
+        self.faults()?.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// The same, but for files that are not there.
@@ -250,30 +256,27 @@ impl RunDir {
     /// # Errors
     /// As [`RunDir::check`].
     pub fn check_existing(&self) -> Result<()> {
-        self.check_those(|name| self.path.join(name).exists())
+        let is_there = |e: &Error| !matches!(e, Error::Altered { path, .. } if !path.exists());
+        self.faults()?.into_iter().find(is_there).map_or(Ok(()), Err)
     }
 
-    fn check_those(&self, wanted: impl Fn(&str) -> bool) -> Result<()> {
-        let Some(mut status) = self.status()? else { return Ok(()) };
-        status.records.retain(|name, _| wanted(name));
-        let asked = self.spec()?.id();
-        match status.run_id {
-            Some(found) if found != asked => {
-                return Err(Error::OtherRun { path: self.status_path(), found, asked });
-            }
-            Some(_) | None => {}
-        }
-        self.check_extents(&status.records)
-    }
-
-    /// Checks that each file still begins as it was.
+    /// Everything that [`RunDir::check`] finds.
     ///
     /// # Errors
-    /// [`Error::Altered`] for the first that does not.
-    pub fn check_extents(&self, records: &BTreeMap<String, Extent>) -> Result<()> {
-        let known = self.record_paths();
-        let paths = known.iter().filter_map(|path| Some((path, records.get(&name_of(path))?)));
-        paths.into_iter().try_for_each(|(path, extent)| extent.check(path))
+    /// A malformed spec or status; any I/O error.
+    pub fn faults(&self) -> Result<Vec<Error>> {
+        let Some(status) = self.status()? else { return Ok(Vec::new()) };
+        let asked = self.spec()?.id();
+        let other = status.run_id.filter(|found| *found != asked);
+        let mut faults: Vec<Error> = other
+            .map(|found| Error::OtherRun { path: self.status_path(), found, asked })
+            .into_iter()
+            .collect();
+        for name in RECORDS {
+            let Some(extent) = status.records.get(name) else { continue };
+            faults.extend(extent.check(&self.path.join(name)).err());
+        }
+        Ok(faults)
     }
 
     /// Training log.
@@ -314,11 +317,13 @@ impl RunDir {
         let kept = self.log_until(gen_updates)?;
         // The status first: where it says less than the log holds, nothing looks cut, whenever this
         // is interrupted.
-        let mut records = self.extents()?;
-        if let (Some(extent), Some(kept)) = (records.get_mut(LOG), &kept) {
-            *extent = Extent::of_bytes(kept.as_bytes());
-        }
-        self.put_status(Status::Running, gen_updates, None, records)?;
+        self.alone_with_status(|| {
+            let mut records = self.extents()?;
+            if let (Some(extent), Some(kept)) = (records.get_mut(LOG), &kept) {
+                *extent = Extent::of_bytes(kept.as_bytes());
+            }
+            self.put_status(Status::Running, gen_updates, None, records)
+        })?;
         match kept {
             Some(kept) => atomic::write(&self.log_path(), kept.as_bytes()),
             None => Ok(()),
@@ -342,10 +347,6 @@ impl RunDir {
             .collect();
         Ok(Some(kept))
     }
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
 }
 
 /// A run's training images in words.
@@ -611,6 +612,39 @@ mod tests {
         std::fs::write(dir.spec_path(), toml::to_string(&other).unwrap()).unwrap();
         let message = dir.check().unwrap_err().to_string();
         assert!(message.contains(&other.id()) && message.contains("status.json"), "{message}");
+    }
+
+    #[test]
+    fn a_line_that_a_kill_cut_and_the_next_one_replaced_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = RunSpec::paper(Method::Sn);
+        let dir = RunDir::create(folder.path().join("r"), &spec, &provenance()).unwrap();
+        let record = crate::records::LogRecord::empty(1);
+        std::fs::write(dir.scores_path(), "{\"version\":2,").unwrap();
+        dir.write_status(Status::Running, 1, None).unwrap();
+        append_line(&dir.scores_path(), &record).unwrap();
+        dir.check().unwrap();
+    }
+
+    #[test]
+    fn a_seal_beside_a_training_puts_no_older_status_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = RunSpec::paper(Method::Sn);
+        let dir = RunDir::create(folder.path().join("r"), &spec, &provenance()).unwrap();
+        dir.write_status(Status::Running, 0, None).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for i in 0..40 {
+                    let row = TimingRecord { version: 1, gen_update: i, seconds: 0.5 };
+                    append_line(&dir.scores_path(), &row).unwrap();
+                    dir.seal().unwrap();
+                }
+            });
+            for i in 1..=40 {
+                dir.write_status(Status::Running, i, None).unwrap();
+                assert_eq!(dir.status().unwrap().unwrap().gen_updates, i);
+            }
+        });
     }
 
     #[test]

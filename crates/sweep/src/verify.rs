@@ -1,6 +1,6 @@
 //! Whether a run's folder is as it was written.
 
-use sngan_core::checkpoint::{self, Metadata};
+use sngan_core::checkpoint;
 use sngan_experiment::records::StatusRecord;
 use sngan_experiment::{RunDir, RunSpec, run_dir};
 use std::path::Path;
@@ -29,8 +29,8 @@ pub fn verify_run(dir: &RunDir) -> Verified {
     found.taken(dir.timing());
     found.taken(dir.scores());
     found.taken(dir.spectra());
-    if let (Some(spec), Some(status)) = (&spec, &status) {
-        found.records(dir, spec, status);
+    if let (Some(_), Some(status)) = (&spec, &status) {
+        found.records(dir, status);
     }
     found.samples(&dir.path().join("samples"));
     if let Some(spec) = &spec {
@@ -46,30 +46,17 @@ impl Verified {
     }
 
     /// The records against what the status says of them.
-    fn records(&mut self, dir: &RunDir, spec: &RunSpec, status: &StatusRecord) {
-        match &status.run_id {
-            Some(found) if *found != spec.id() => {
-                self.faults.push(format!(
-                    "{} is of run {found}, and the spec beside it of run {}",
-                    dir.status_path().display(),
-                    spec.id()
-                ));
-            }
-            Some(_) => {}
-            None => self.unchecked.push("status.json does not name its run".into()),
+    fn records(&mut self, dir: &RunDir, status: &StatusRecord) {
+        if let Some(faults) = self.taken(dir.faults()) {
+            self.faults.extend(faults.iter().map(ToString::to_string));
         }
-        for path in dir.record_paths().into_iter().filter(|path| path.exists()) {
-            let name =
-                path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-            match status.records.get(&name) {
-                Some(extent) => {
-                    self.taken(extent.check(&path));
-                }
-                None => self.unchecked.push(format!("{name} has no checksum")),
-            }
+        if status.run_id.is_none() {
+            self.unchecked.push("status.json does not name its run".into());
         }
-        for name in status.records.keys().filter(|name| !dir.path().join(name).exists()) {
-            self.faults.push(format!("{} is not there", dir.path().join(name).display()));
+        for name in run_dir::RECORDS {
+            if dir.path().join(name).exists() && !status.records.contains_key(name) {
+                self.unchecked.push(format!("{name} has no checksum"));
+            }
         }
     }
 
@@ -84,13 +71,9 @@ impl Verified {
     }
 
     fn checkpoints(&mut self, dir: &RunDir, spec: &RunSpec) {
-        match checkpoint::damaged(dir, spec) {
-            Ok(damaged) => self.faults.extend(damaged.iter().map(ToString::to_string)),
-            Err(e) => self.faults.push(e.to_string()),
-        }
-        for json in checkpoint::newest_first(dir).unwrap_or_default() {
-            let metadata = run_dir::read_json::<Metadata>(&json);
-            if metadata.is_ok_and(|m| m.checksum.is_none()) {
+        for (json, loaded) in self.taken(checkpoint::all(dir, spec)).into_iter().flatten() {
+            let metadata = self.taken(loaded);
+            if metadata.is_some_and(|m| m.checksum.is_none()) {
                 self.unchecked.push(format!("{} has no checksum of its own", json.display()));
             }
         }

@@ -1,4 +1,4 @@
-//! A network's table of steps as a plan: which layer, by number, comes when. Every pass over a network walks the same topology.
+//! A network's topology, from its table of steps: which layer, by number, comes when. Every pass over a network walks the same topology.
 
 use crate::Result;
 use sngan_experiment::arch::{LayerSpec, PointSpec, Step};
