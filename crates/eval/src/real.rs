@@ -112,7 +112,7 @@ impl StatisticsProvenance {
         let bare = StatisticsProvenance { statistics_sha256: None, ..self.clone() };
         let text =
             serde_json::to_vec(&bare).map_err(|e| Error::input("provenance", e.to_string()))?;
-        Ok(Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect())
+        Ok(hex::encode(Sha256::digest(text)))
     }
 
     /// What is beside the statistics at `path`, if it is theirs. Another program's file of that name is none of ours to judge; where the
@@ -180,7 +180,7 @@ pub(crate) fn reference_of(source: &dyn ImageSource, n: usize) -> Result<Referen
     if n < source.len() {
         // The choice is a function of the whole set and the number.
         let hash = Sha256::digest(format!("{n} of {sha256}"));
-        sha256 = hash.iter().map(|b| format!("{b:02x}")).collect();
+        sha256 = hex::encode(hash);
     }
     Ok(Reference { name: source.name().into(), n, sha256 })
 }
@@ -237,7 +237,7 @@ fn file_name(p: &StatisticsProvenance) -> String {
         "{} {} {} {}",
         p.images.sha256, p.backbone_sha256, p.backbone, p.resize
     ));
-    let identity: String = identity.iter().map(|b| format!("{b:02x}")).collect();
+    let identity = hex::encode(identity);
     format!("{clean}-{}-{}px-{}-{}.npz", p.images.n, p.side, p.backbone, short(&identity))
 }
 

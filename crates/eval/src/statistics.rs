@@ -46,7 +46,7 @@ impl Statistics {
     pub fn read(path: &Path) -> Result<Statistics> {
         let bytes = std::fs::read(path).map_err(sngan_experiment::Error::io("read", path))?;
         let moments = parse(&bytes).map_err(|reason| Error::file(path, reason))?;
-        let sha256 = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let sha256 = hex::encode(Sha256::digest(&bytes));
         Ok(Statistics { moments, sha256, provenance: comment(&bytes) })
     }
 }

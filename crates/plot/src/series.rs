@@ -1,6 +1,6 @@
 //! What charts draw: named lines of points, one for several seeds or one per seed.
 
-use crate::statistics::summary;
+use crate::statistics::{summary, variance};
 use sngan_experiment::method::Method;
 use std::collections::BTreeMap;
 
@@ -51,8 +51,11 @@ impl Point {
     /// `None` without values.
     pub(crate) fn over_seeds(x: f64, values: &[f64]) -> Option<Point> {
         let s = summary(values)?;
-        let reach = s.standard_error.unwrap_or(0.0);
-        Some(Point { x, y: s.mean, low: s.mean - reach, high: s.mean + reach })
+        Some(Point::reaching(x, s.mean, s.standard_error.unwrap_or(0.0)))
+    }
+
+    fn reaching(x: f64, y: f64, reach: f64) -> Point {
+        Point { x, y, low: y - reach, high: y + reach }
     }
 }
 
@@ -61,8 +64,7 @@ impl Point {
     /// band. `None` without values.
     pub(crate) fn with_deviation(x: f64, values: &[f64]) -> Option<Point> {
         let s = summary(values)?;
-        let reach = s.standard_error.map_or(0.0, |e| e * (values.len() as f64).sqrt());
-        Some(Point { x, y: s.mean, low: s.mean - reach, high: s.mean + reach })
+        Some(Point::reaching(x, s.mean, variance(values).map_or(0.0, f64::sqrt)))
     }
 }
 

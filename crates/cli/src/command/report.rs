@@ -21,13 +21,14 @@ pub(crate) fn report(out: PathBuf, also: Vec<PathBuf>) -> Job {
     let page = Change::file(&out.join("report.html"), "the report");
     Job::that_changes(super::figure::drawn(&out).into_iter().chain([page]), move || {
         let records = records::read(&also)?;
-        let committed = records::committed_beside(&records::read_sweep(&out)?)?;
+        let sweep = records::read_sweep(&out)?;
+        let committed = records::committed_beside(&sweep)?;
         let beside = Beside {
             also: &records.sweeps,
             timings: records.timings.as_ref(),
             committed: committed.as_ref(),
         };
-        let page = report::write(&out, &beside)?;
+        let page = report::write(&sweep, &beside)?;
         say!("{}", page.display());
         Ok(Ended::Well)
     })

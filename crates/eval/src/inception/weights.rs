@@ -66,7 +66,7 @@ impl Source<'_> {
 /// Reads, checks and folds the weights of `path`.
 pub(super) fn load(path: &Path) -> Result<Weights> {
     let bytes = std::fs::read(path).map_err(sngan_experiment::Error::io("read", path))?;
-    let sha256 = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let sha256 = hex::encode(Sha256::digest(&bytes));
     let origin = path.display().to_string();
     if TorchFile::recognizes(&bytes) {
         return build(&origin, &Source::Torch(TorchFile::from_bytes(path, bytes, None)?), sha256);

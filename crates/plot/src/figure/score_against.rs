@@ -78,7 +78,7 @@ impl Figure {
             };
             let panel = Panel {
                 title: String::new(),
-                x: AxisSpec { ticks: self.values(c), ..self.x.clone() },
+                x: AxisSpec { ticks: self.values(&c.runs), ..self.x.clone() },
                 y: AxisSpec::linear(
                     format!("is[{}]", protocol.backbone),
                     c.comparable(Metric::Is).then_some(self.range),
@@ -107,9 +107,9 @@ impl Figure {
         })
     }
 
-    /// The values of the key that ran.
-    fn values(&self, c: &ScoredSweep) -> Vec<f64> {
-        let mut values: Vec<f64> = c.runs.iter().map(|r| (self.key)(&r.spec)).collect();
+    /// The values of the key that ran, in increasing order.
+    fn values<'r>(&self, runs: impl IntoIterator<Item = &'r Run>) -> Vec<f64> {
+        let mut values: Vec<f64> = runs.into_iter().map(|r| (self.key)(&r.spec)).collect();
         values.sort_by(f64::total_cmp);
         values.dedup();
         values
@@ -169,9 +169,7 @@ impl Figure {
         let of = |method: Method, setting: [f64; 4]| {
             let fits = |r: &&Run| r.spec.family() == method && (self.setting)(&r.spec) == setting;
             let runs = repetitions(c.runs.iter().filter(fits), &[self.field])?;
-            let mut values: Vec<f64> = runs.iter().map(|r| (self.key)(&r.spec)).collect();
-            values.sort_by(f64::total_cmp);
-            values.dedup();
+            let values = self.values(runs.iter().copied());
             let at = |x: f64| runs.iter().filter(move |r| (self.key)(&r.spec) == x);
             let scores = |x: f64| at(x).filter_map(|r| r.last(Metric::Is)).collect::<Vec<_>>();
             let points =

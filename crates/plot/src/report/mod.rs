@@ -15,7 +15,7 @@ use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::records::Metric;
 use sngan_experiment::{Error as ExperimentError, atomic};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
@@ -32,18 +32,17 @@ pub struct Beside<'a> {
     pub committed: Option<&'a ScoredSweep>,
 }
 
-/// Draws the sweep's tables and figures again and writes `out/report.html`.
+/// Draws the sweep's tables and figures again and writes `report.html` into its folder.
 ///
 /// # Errors
 /// Missing or malformed records, files that cannot be written.
-pub fn write(out: &Path, beside: &Beside<'_>) -> Result<PathBuf> {
+pub fn write(c: &ScoredSweep, beside: &Beside<'_>) -> Result<PathBuf> {
     let Beside { also, timings, committed } = *beside;
-    let c = ScoredSweep::read(out)?;
-    let rendered = render_all(&c, true)?;
+    let rendered = render_all(c, true)?;
     let sweeps: Vec<ScoredSweep> = std::iter::once(c.clone()).chain(also.iter().cloned()).collect();
     let answers = answer(&papers_claims()?, &sweeps, timings)?.about(&c.plan.name);
-    let path = out.join("report.html");
-    atomic::write(&path, page(&c, &answers, &rendered, committed)?.as_bytes())?;
+    let path = c.path.join("report.html");
+    atomic::write(&path, page(c, &answers, &rendered, committed)?.as_bytes())?;
     Ok(path)
 }
 

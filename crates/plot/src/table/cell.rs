@@ -130,15 +130,15 @@ impl Grid {
 
     /// As Markdown, with its caption above.
     pub(crate) fn markdown(&self) -> String {
-        let cell = |text: &str| marked(text);
-        let bold = |c: &Cell| if c.best { format!("**{}**", cell(&c.text)) } else { cell(&c.text) };
+        let bold =
+            |c: &Cell| if c.best { format!("**{}**", marked(&c.text)) } else { marked(&c.text) };
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let mut text = if self.caption.is_empty() {
             String::new()
         } else {
             format!("**{}**\n\n", marked(&self.caption))
         };
-        text += &line(self.header.iter().map(|h| cell(h)).collect());
+        text += &line(self.header.iter().map(|h| marked(h)).collect());
         text += &format!("|{}\n", "---|".repeat(self.header.len()));
         for row in &self.rows {
             text += &line(row.iter().map(bold).collect());

@@ -481,7 +481,7 @@ fn an_experiment_of_ones_own_has_nothing_of_the_paper_and_all_of_its_metrics() {
         .map(|p| p.file_name().unwrap().to_string_lossy().into_owned())
         .collect();
     assert!(written.contains(&"scores-kid.svg".into()), "{written:?}");
-    report::write(sweep.path(), &report::Beside::default()).unwrap();
+    report::write(&ScoredSweep::read(sweep.path()).unwrap(), &report::Beside::default()).unwrap();
     let read = |path: &str| std::fs::read_to_string(sweep.path().join(path)).unwrap();
     let table = read("tables/table1.md");
     assert!(table.contains("kid[made-up]") && table.contains("-0.00"), "{table}");

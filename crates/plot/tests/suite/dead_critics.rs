@@ -61,9 +61,11 @@ fn tables_and_the_report_count_dead_critics() {
     let table = std::fs::read_to_string(&paths[0]).unwrap();
     assert!(table.contains("61.00 ± 0.58 (n = 3, 1 dead)"), "{table}");
     assert!(table.contains("61.00 ± 0.58 (n = 3)** |"), "SN's critics live: {table}");
-    let page =
-        std::fs::read_to_string(report::write(folder.path(), &report::Beside::default()).unwrap())
-            .unwrap();
+    let page = std::fs::read_to_string(
+        report::write(&ScoredSweep::read(folder.path()).unwrap(), &report::Beside::default())
+            .unwrap(),
+    )
+    .unwrap();
     assert!(page.contains("Dead critics: 1 of 6 completed runs."));
     assert!(page.contains("<td>dead critic</td>"), "in the table of runs");
 }

@@ -3,7 +3,7 @@
 use crate::support::{Folder, draw_samples, log, score, spec, write_lines};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
-use sngan_plot::report;
+use sngan_plot::{ScoredSweep, report};
 
 fn folder() -> Folder {
     let mut folder = Folder::new("table1", "quick");
@@ -21,7 +21,9 @@ fn folder() -> Folder {
 #[test]
 fn the_report_is_one_page_with_everything_inside() {
     let folder = folder();
-    let path = report::write(folder.path(), &report::Beside::default()).unwrap();
+    let path =
+        report::write(&ScoredSweep::read(folder.path()).unwrap(), &report::Beside::default())
+            .unwrap();
     let page = std::fs::read_to_string(&path).unwrap();
     let place = |id: &str| {
         page.find(&format!("<section id=\"{id}\">")).unwrap_or_else(|| panic!("no section {id}"))
@@ -54,8 +56,11 @@ fn the_report_is_one_page_with_everything_inside() {
     for outside in ["src=", "href=\"http", "@import", "url("] {
         assert!(!page.contains(outside), "{outside}");
     }
-    let again =
-        std::fs::read(report::write(folder.path(), &report::Beside::default()).unwrap()).unwrap();
+    let again = std::fs::read(
+        report::write(&ScoredSweep::read(folder.path()).unwrap(), &report::Beside::default())
+            .unwrap(),
+    )
+    .unwrap();
     assert_eq!(page.into_bytes(), again);
 }
 
@@ -68,9 +73,11 @@ fn markup_in_records_stays_text() {
         &RunSpec { label: format!("\"{attack}&"), ..spec(Method::LayerNorm, "C", 0) },
         &score(10, 3.0, 30.0),
     );
-    let page =
-        std::fs::read_to_string(report::write(folder.path(), &report::Beside::default()).unwrap())
-            .unwrap();
+    let page = std::fs::read_to_string(
+        report::write(&ScoredSweep::read(folder.path()).unwrap(), &report::Beside::default())
+            .unwrap(),
+    )
+    .unwrap();
     assert_eq!(page.matches("<script>").count(), 1, "only our own");
     assert!(page.contains("&quot;&lt;script&gt;alert(1)&lt;/script&gt;&amp;"));
 }

@@ -66,9 +66,11 @@ fn claims_as_they_are_read() {
 #[test]
 fn a_reports_tables_as_they_are_read() {
     let sweep = sweep();
-    let page =
-        std::fs::read_to_string(report::write(sweep.path(), &report::Beside::default()).unwrap())
-            .unwrap();
+    let page = std::fs::read_to_string(
+        report::write(&ScoredSweep::read(sweep.path()).unwrap(), &report::Beside::default())
+            .unwrap(),
+    )
+    .unwrap();
     let (from, to) =
         (page.find("<section id=\"runs\"").unwrap(), page.find("<section id=\"spec\"").unwrap());
     insta::assert_snapshot!(page[from..to].replace("</tr>", "</tr>\n"));
