@@ -1,0 +1,329 @@
+//! What runs programs, and a run's updates on it.
+
+use crate::host::{Element, Host};
+use crate::op::{Op, View};
+use crate::program::{Network, Program, Record};
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+
+/// A memory with something that runs operations on it.
+pub trait Machine {
+    /// Replaces a view's values.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn write(&mut self, view: View, values: &[f64]) -> Result<()>;
+    /// The same of f32.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn write_f32(&mut self, view: View, values: &[f32]) -> Result<()> {
+        self.write(view, &values.iter().map(|x| f64::from(*x)).collect::<Vec<_>>())
+    }
+
+    /// A view's values.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn read(&self, view: View) -> Result<Vec<f64>>;
+    /// Runs one of a program's lists.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn run(&mut self, program: &Program, part: Part) -> Result<()>;
+}
+
+/// A list of a program's operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A generator update, with its measurements or without.
+    Generator {
+        /// Whether they are made.
+        detailed: bool,
+    },
+    /// A round of D.
+    Discriminator {
+        /// Whether it is measured.
+        detailed: bool,
+    },
+    /// A step of G's moving average.
+    Average,
+}
+
+impl Part {
+    /// All that a program has.
+    pub fn all(program: &Program) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for detailed in [false, true] {
+            parts.extend([Part::Generator { detailed }, Part::Discriminator { detailed }]);
+        }
+        parts.extend(program.average.iter().map(|_| Part::Average));
+        parts
+    }
+
+    /// Its operations.
+    pub fn ops(self, program: &Program) -> Vec<&Op> {
+        match self {
+            Part::Generator { detailed } => program.generator_update.run(detailed).collect(),
+            Part::Discriminator { detailed } => {
+                program.discriminator_update.run(detailed).collect()
+            }
+            Part::Average => program.average.iter().flat_map(|a| &a.ops).collect(),
+        }
+    }
+}
+
+impl<T: Element> Machine for Host<T> {
+    fn write(&mut self, view: View, values: &[f64]) -> Result<()> {
+        Host::write(self, view, values);
+        Ok(())
+    }
+
+    fn read(&self, view: View) -> Result<Vec<f64>> {
+        Ok(Host::read(self, view))
+    }
+
+    fn run(&mut self, program: &Program, part: Part) -> Result<()> {
+        Host::run(self, part.ops(program));
+        Ok(())
+    }
+}
+
+/// What a generator update is given.
+#[derive(Debug, Clone, Copy)]
+pub struct GeneratorBatch<'a> {
+    /// z, `[gen_batch, 128]`.
+    pub z: &'a [f64],
+    /// The class of each, where the networks read them.
+    pub labels: Option<&'a [f64]>,
+}
+
+/// What a round of D is given.
+#[derive(Debug, Clone, Copy)]
+pub struct DiscriminatorBatch<'a> {
+    /// Real images, `[batch, 3, side, side]` in [−1, 1].
+    pub real: &'a [f64],
+    /// Their classes.
+    pub real_labels: Option<&'a [f64]>,
+    /// z, `[batch, 128]`.
+    pub z: &'a [f64],
+    /// Classes of the generated images.
+    pub fake_labels: Option<&'a [f64]>,
+    /// The penalty's ε, `[batch]`.
+    pub epsilon: Option<&'a [f64]>,
+}
+
+/// Numbers of an update, as [`Record`] names them.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[expect(missing_docs, reason = "the fields are Record's")]
+pub struct Numbers {
+    pub loss_d: f64,
+    pub loss_reg: f64,
+    pub loss_g: f64,
+    pub d_real: f64,
+    pub d_fake: f64,
+    pub loss_class_d: f64,
+    pub loss_class_g: f64,
+    pub grad_norm_x_hat: f64,
+    /// ℓ2 norm of D's gradient, where measured.
+    pub grad_norm_d: f64,
+    /// Of G's.
+    pub grad_norm_g: f64,
+}
+
+/// A run's networks and optimizers on a machine.
+#[derive(Debug)]
+pub struct Training<M> {
+    program: Program,
+    machine: M,
+    steps: [u64; 2],
+}
+
+/// A tensor of the state: shape and values.
+pub type Values = (Vec<usize>, Vec<f64>);
+
+impl<M: Machine> Training<M> {
+    /// The run of `program` on `machine`, whose memory must be the program's; its state is 0 until it is loaded.
+    pub fn new(program: Program, machine: M) -> Training<M> {
+        Training { program, machine, steps: [0, 0] }
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Adam's steps so far, G's and D's.
+    pub fn steps(&self) -> [u64; 2] {
+        self.steps
+    }
+
+    /// Every tensor's name in a checkpoint and place.
+    fn tensors(&self) -> Vec<(String, &[usize], View)> {
+        let mut all = Vec::new();
+        for network in [&self.program.generator, &self.program.discriminator] {
+            for stored in network.parameters.iter().chain(&network.state) {
+                all.push((stored.name.clone(), &stored.shape[..], stored.view));
+            }
+            for (prefix, whole) in [("adam.m", network.m), ("adam.v", network.v)] {
+                for p in &network.parameters {
+                    all.push((
+                        format!("{prefix}.{}", p.name),
+                        &p.shape[..],
+                        network.part(whole, p),
+                    ));
+                }
+            }
+        }
+        for stored in self.program.average.iter().flat_map(|a| &a.tensors) {
+            all.push((format!("ema.{}", stored.name), &stored.shape[..], stored.view));
+        }
+        all
+    }
+
+    /// Takes a state: `get` gives a tensor's values by its name in a checkpoint, `None` for one that is at its start, which only moments
+    /// (0) and the moving average (G's own values) may be.
+    ///
+    /// # Errors
+    /// A tensor that is missing or has another length.
+    pub fn load(
+        &mut self,
+        steps: [u64; 2],
+        mut get: impl FnMut(&str) -> Option<Vec<f64>>,
+    ) -> Result<()> {
+        let tensors: Vec<(String, View)> =
+            self.tensors().into_iter().map(|(name, _, view)| (name, view)).collect();
+        for (name, view) in tensors {
+            let values = match (get(&name), name.strip_prefix("ema.")) {
+                (Some(values), _) => values,
+                (None, Some(own)) => get(own).ok_or_else(|| Error::Missing(own.into()))?,
+                (None, None) if name.starts_with("adam.") => vec![0.0; view.len],
+                (None, None) => return Err(Error::Missing(name)),
+            };
+            if values.len() != view.len {
+                return Err(Error::Length { name, found: values.len(), expected: view.len });
+            }
+            self.machine.write(view, &values)?;
+        }
+        self.steps = steps;
+        Ok(())
+    }
+
+    /// Every tensor by its name in a checkpoint.
+    ///
+    /// # Errors
+    /// Those of the machine.
+    pub fn state(&self) -> Result<BTreeMap<String, Values>> {
+        let tensor = |(name, shape, view): (String, &[usize], View)| {
+            Ok((name, (shape.to_vec(), self.machine.read(view)?)))
+        };
+        self.tensors().into_iter().map(tensor).collect()
+    }
+
+    fn write(&mut self, name: &str, view: View, values: &[f64]) -> Result<()> {
+        if values.len() != view.len {
+            let (found, expected) = (values.len(), view.len);
+            return Err(Error::Length { name: name.into(), found, expected });
+        }
+        self.machine.write(view, values)
+    }
+
+    fn optional(&mut self, name: &str, view: Option<View>, values: Option<&[f64]>) -> Result<()> {
+        match (view, values) {
+            (Some(view), Some(values)) => self.write(name, view, values),
+            (Some(_), None) => Err(Error::Missing(name.into())),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// `values` in equal parts to `views`.
+    fn in_parts(&mut self, name: &str, views: &[View], values: Option<&[f64]>) -> Result<()> {
+        let Some(first) = views.first() else { return Ok(()) };
+        let values = values.ok_or_else(|| Error::Missing(name.into()))?;
+        let expected = first.len * views.len();
+        if values.len() != expected {
+            return Err(Error::Length { name: name.into(), found: values.len(), expected });
+        }
+        for (view, part) in views.iter().zip(values.chunks(first.len)) {
+            self.machine.write(*view, part)?;
+        }
+        Ok(())
+    }
+
+    fn begin_step(&mut self, network: usize, lr: f64) -> Result<()> {
+        self.steps[network] += 1;
+        let scalars = self.program.adam_scalars(lr, self.steps[network]);
+        let place = self.networks()[network].scalars;
+        self.machine.write(place, &scalars)
+    }
+
+    fn networks(&self) -> [&Network; 2] {
+        [&self.program.generator, &self.program.discriminator]
+    }
+
+    /// One generator update with the rate `lr`.
+    ///
+    /// # Errors
+    /// An input of another length; those of the machine.
+    pub fn generator_update(
+        &mut self,
+        batch: GeneratorBatch<'_>,
+        lr: f64,
+        detailed: bool,
+    ) -> Result<()> {
+        let inputs = self.program.generator_inputs.clone();
+        self.write("z.generator", inputs.z, batch.z)?;
+        self.optional("y.generator", inputs.labels, batch.labels)?;
+        self.begin_step(0, lr)?;
+        self.machine.run(&self.program, Part::Generator { detailed })
+    }
+
+    /// One round of D with the rate `lr`.
+    ///
+    /// # Errors
+    /// As [`Training::generator_update`].
+    pub fn discriminator_update(
+        &mut self,
+        batch: DiscriminatorBatch<'_>,
+        lr: f64,
+        detailed: bool,
+    ) -> Result<()> {
+        let inputs = self.program.discriminator_inputs.clone();
+        self.in_parts("real", &inputs.real, Some(batch.real))?;
+        self.in_parts("y.real", &inputs.real_labels, batch.real_labels)?;
+        self.in_parts("y.discriminator", &inputs.fake_labels, batch.fake_labels)?;
+        self.write("z.discriminator", inputs.z, batch.z)?;
+        self.optional("epsilon", inputs.epsilon, batch.epsilon)?;
+        self.begin_step(1, lr)?;
+        self.machine.run(&self.program, Part::Discriminator { detailed })
+    }
+
+    /// A step of G's moving average, where the spec has one.
+    ///
+    /// # Errors
+    /// Those of the machine.
+    pub fn average(&mut self) -> Result<()> {
+        self.machine.run(&self.program, Part::Average)
+    }
+
+    /// What the last updates found out.
+    ///
+    /// # Errors
+    /// Those of the machine.
+    pub fn numbers(&self) -> Result<Numbers> {
+        let record: Record = self.program.record;
+        let number = |view: View| Ok::<_, Error>(self.machine.read(view)?[0]);
+        Ok(Numbers {
+            loss_d: number(record.loss_d)?,
+            loss_reg: number(record.loss_reg)?,
+            loss_g: number(record.loss_g)?,
+            d_real: number(record.d_real)?,
+            d_fake: number(record.d_fake)?,
+            loss_class_d: number(record.loss_class_d)?,
+            loss_class_g: number(record.loss_class_g)?,
+            grad_norm_x_hat: number(record.grad_norm_x_hat)?,
+            grad_norm_d: number(record.grad_square_d)?.sqrt(),
+            grad_norm_g: number(record.grad_square_g)?.sqrt(),
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! The device side, from finding libraries to launching graphs, on a stand-in for NVIDIA's libraries that runs on the CPU: see
+//! tests/shim/driver.h. What only a GPU can show is not shown: speed, streams that run beside each other, the real libraries' answers.
+
+use crate::replay::{cases, error, run};
+use crate::shim::{Shimmed, build, kernels, shim};
+use sngan_cuda::device::{Device, Math, find};
+use sngan_cuda::kernels::SOURCES;
+use sngan_cuda::program::Program;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Cases that have every operation between them: the shim takes seconds for each.
+const CASES: [&str; 8] = [
+    "sn-per-forward",
+    "weight-norm",
+    "batch-norm",
+    "weight-clipping-all-wasserstein",
+    "resnet-64-layer-norm",
+    "resnet-cifar10-projection-pieces",
+    "resnet-gulrajani-ac-gan",
+    "standard-cnn-concat",
+];
+
+/// The stand-in's libraries in a folder, under the names that the loader is asked for; one file has the functions of all three.
+fn libraries() -> Option<PathBuf> {
+    let mut text = String::from("#include \"shim.h\"\n");
+    let (mut dispatch, mut counts) = (String::new(), String::new());
+    for (_, source) in SOURCES {
+        text.push_str(source);
+        for (name, waits) in kernels(source) {
+            dispatch += &format!(
+                "if (!strcmp(name, \"{name}\")) {{ shim::run(shim::invoke<{name}>, x, y, args, {waits}, order); return 0; }}\n"
+            );
+            counts += &format!("if (!strcmp(name, \"{name}\")) return shim::count({name});\n");
+        }
+    }
+    text += "\n#include \"driver.h\"\n";
+    text += &format!(
+        "extern \"C\" int run(const char *name, unsigned x, unsigned y, void **args, int order) {{\n{dispatch}return 1; }}\n\
+         extern \"C\" int arguments_of(const char *name) {{\n{counts}return -1; }}\n"
+    );
+    let shim = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/shim");
+    let library = build("driver", &text, &shim)?;
+    let folder = library.with_extension("folder");
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in ["libcuda.so.1", "libcudnn.so.9", "libcublas.so.12"] {
+        let link = folder.join(name);
+        if !link.exists() {
+            // Beside it and moved into place: another test may be doing the same.
+            let own = tempfile::tempdir_in(&folder).unwrap();
+            std::os::unix::fs::symlink(&library, own.path().join(name)).unwrap();
+            std::fs::rename(own.path().join(name), &link).unwrap();
+        }
+    }
+    Some(folder)
+}
+
+/// Runs one of this file's ignored tests with the stand-in's libraries where the loader finds them first.
+fn with_stand_in(test: &str) {
+    let Some(folder) = libraries() else { return };
+    let out = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env("LD_LIBRARY_PATH", &folder)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[test]
+fn the_device_side_equals_the_kernels_in_every_case() {
+    with_stand_in("stand_in::on_it_every_case");
+}
+
+#[test]
+#[ignore = "runs on the stand-in, which the test above sets up"]
+fn on_it_every_case() {
+    let found = find();
+    assert_eq!(found.gpus.len(), 1);
+    assert!(CASES.iter().all(|name| cases().iter().any(|(case, _)| case == name)));
+    assert!(found.libraries.iter().all(|l| l.version.is_some()), "{found:?}");
+    let Some(shim) = shim() else { return };
+    for (name, case) in cases().into_iter().filter(|(name, _)| CASES.contains(&name.as_str())) {
+        let program = Program::of(&case.spec).unwrap();
+        let device = |_: &_| Device::open(0, &program, Math::F32).unwrap();
+        let by_device = run(&case, device);
+        let by_kernels = run(&case, |layout| Shimmed::new(layout, shim, 0));
+        for (key, expected) in &by_kernels {
+            // The same kernels on the same numbers; convolutions and products differ in the last digit, and Adam makes a step of it where
+            // there is nothing else.
+            let still = by_kernels
+                .get(&format!("adam.m.{key}"))
+                .is_some_and(|m| m.iter().all(|m| m.abs() < 1e-6));
+            let error = error(&by_device[key], expected);
+            let bound = if still { 2.0 * case.spec.lr / 1e-3 } else { 1e-3 };
+            assert!(error < bound, "{name}, {key}: {error}");
+        }
+    }
+}
+
+#[test]
+fn without_a_driver_the_error_says_what_to_install() {
+    let found = find();
+    if found.libraries[0].version.is_some() {
+        println!("skipped: this machine has a driver");
+        return;
+    }
+    let case = cases().remove(0).1;
+    let program = Program::of(&case.spec).unwrap();
+    let error = Device::open(0, &program, Math::F32).unwrap_err().to_string();
+    assert!(error.contains("libcuda.so.1") && error.contains("install"), "{error}");
+}
