@@ -63,11 +63,11 @@ impl Noise {
 }
 
 /// A batch of real images.
-pub(crate) struct Real {
+pub struct Real {
     /// `[N, 3, side, side]` in [−1, 1].
-    pub(crate) images: Tensor,
+    pub images: Tensor,
     /// Their classes, for a conditional D.
-    pub(crate) labels: Option<Labels>,
+    pub labels: Option<Labels>,
 }
 
 impl<'a> Draws<'a> {

@@ -27,6 +27,9 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// What makes a run's updates failed, such as a GPU.
+    #[error(transparent)]
+    Backend(Box<dyn std::error::Error + Send + Sync>),
     /// Whoever watches a training failed, such as at scoring its samples.
     #[error(transparent)]
     Observer(Box<dyn std::error::Error + Send + Sync>),

@@ -4,8 +4,7 @@
 //! complete spec as JSON.
 
 use crate::checkpoint;
-use crate::model::Place;
-use crate::trainer::Trainer;
+use crate::trainer::{Backend, Trainer};
 use crate::{Error, Result};
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::SafeTensors;
@@ -51,14 +50,14 @@ pub fn tensors(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
     tensors.map_err(|e| Error::Invalid(format!("{}: {e}", path.display())))
 }
 
-/// Runs every update of `case` on `place`. Returns the final state by checkpoint name, both Adams' moments (`adam.m.…`, `adam.v.…`), and
+/// Runs every update of `case` on `backend`. Returns the final state by checkpoint name, both Adams' moments (`adam.m.…`, `adam.v.…`), and
 /// per update, `[gen_updates]`: `update.loss_d`, `.loss_reg`, `.loss_g`, `.d_real`, `.d_fake`, `.grad_norm_d`, `.grad_norm_g`; with a
 /// classifier `.loss_class_d`, `.loss_class_g`.
 ///
 /// # Errors
 /// A missing or misshapen tensor.
-pub fn run(case: &Case, place: &Place) -> Result<BTreeMap<String, Tensor>> {
-    let mut trainer = Trainer::replaying(&case.spec, case.tensors.clone(), place)?;
+pub fn run(case: &Case, backend: &dyn Backend) -> Result<BTreeMap<String, Tensor>> {
+    let mut trainer = Trainer::replaying(&case.spec, case.tensors.clone(), backend)?;
     let mut columns: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for _ in 0..case.spec.gen_updates {
         let update = trainer.update(true)?;

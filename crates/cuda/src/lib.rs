@@ -7,6 +7,7 @@
 
 #[cfg(feature = "cuda")]
 pub mod device;
+mod engine;
 mod error;
 pub mod host;
 pub mod kernels;
@@ -15,4 +16,7 @@ pub mod machine;
 pub mod op;
 pub mod program;
 
+#[cfg(feature = "cuda")]
+pub use engine::Cuda;
+pub use engine::Interpreter;
 pub use error::{Error, Result};

@@ -209,15 +209,49 @@ impl<M: Machine> Training<M> {
         Ok(())
     }
 
+    /// A view's values.
+    ///
+    /// # Errors
+    /// Those of the machine.
+    pub fn read(&self, view: View) -> Result<Vec<f64>> {
+        self.machine.read(view)
+    }
+
+    fn named(&self, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Values>> {
+        let tensors = self.tensors().into_iter().filter(|(name, ..)| wanted(name));
+        let tensor = |(name, shape, view): (String, &[usize], View)| {
+            Ok((name, (shape.to_vec(), self.machine.read(view)?)))
+        };
+        tensors.map(tensor).collect()
+    }
+
     /// Every tensor by its name in a checkpoint.
     ///
     /// # Errors
     /// Those of the machine.
     pub fn state(&self) -> Result<BTreeMap<String, Values>> {
-        let tensor = |(name, shape, view): (String, &[usize], View)| {
-            Ok((name, (shape.to_vec(), self.machine.read(view)?)))
+        self.named(|_| true)
+    }
+
+    /// The networks' parameters, running averages and u.
+    ///
+    /// # Errors
+    /// Those of the machine.
+    pub fn networks(&self) -> Result<BTreeMap<String, Values>> {
+        self.named(|name| !name.starts_with("adam.") && !name.starts_with("ema."))
+    }
+
+    /// G's tensors that samples are drawn from, under G's own names: its average's, where there is one.
+    ///
+    /// # Errors
+    /// Those of the machine.
+    pub fn sampled(&self) -> Result<BTreeMap<String, Values>> {
+        let Some(_) = &self.program.average else {
+            return self.named(|name| name.starts_with("generator."));
         };
-        self.tensors().into_iter().map(tensor).collect()
+        let average = self.named(|name| name.starts_with("ema."))?.into_iter();
+        let own = |name: String| name.trim_start_matches("ema.").to_string();
+        Ok(average.map(|(name, tensor)| (own(name), tensor)).collect())
     }
 
     fn write(&mut self, name: &str, view: View, values: &[f64]) -> Result<()> {
@@ -253,11 +287,11 @@ impl<M: Machine> Training<M> {
     fn begin_step(&mut self, network: usize, lr: f64) -> Result<()> {
         self.steps[network] += 1;
         let scalars = self.program.adam_scalars(lr, self.steps[network]);
-        let place = self.networks()[network].scalars;
+        let place = self.both()[network].scalars;
         self.machine.write(place, &scalars)
     }
 
-    fn networks(&self) -> [&Network; 2] {
+    fn both(&self) -> [&Network; 2] {
         [&self.program.generator, &self.program.discriminator]
     }
 
@@ -312,18 +346,20 @@ impl<M: Machine> Training<M> {
     /// Those of the machine.
     pub fn numbers(&self) -> Result<Numbers> {
         let record: Record = self.program.record;
-        let number = |view: View| Ok::<_, Error>(self.machine.read(view)?[0]);
+        // All at once: each reading waits for a GPU.
+        let all = self.machine.read(record.whole)?;
+        let number = |view: View| all.get(view.offset).copied().unwrap_or(f64::NAN);
         Ok(Numbers {
-            loss_d: number(record.loss_d)?,
-            loss_reg: number(record.loss_reg)?,
-            loss_g: number(record.loss_g)?,
-            d_real: number(record.d_real)?,
-            d_fake: number(record.d_fake)?,
-            loss_class_d: number(record.loss_class_d)?,
-            loss_class_g: number(record.loss_class_g)?,
-            grad_norm_x_hat: number(record.grad_norm_x_hat)?,
-            grad_norm_d: number(record.grad_square_d)?.sqrt(),
-            grad_norm_g: number(record.grad_square_g)?.sqrt(),
+            loss_d: number(record.loss_d),
+            loss_reg: number(record.loss_reg),
+            loss_g: number(record.loss_g),
+            d_real: number(record.d_real),
+            d_fake: number(record.d_fake),
+            loss_class_d: number(record.loss_class_d),
+            loss_class_g: number(record.loss_class_g),
+            grad_norm_x_hat: number(record.grad_norm_x_hat),
+            grad_norm_d: number(record.grad_square_d).sqrt(),
+            grad_norm_g: number(record.grad_square_g).sqrt(),
         })
     }
 }

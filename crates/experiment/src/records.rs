@@ -187,12 +187,40 @@ pub struct Segment {
     pub dirty: Option<bool>,
     /// `cpu` or `cuda:N`.
     pub device: String,
+    /// What computes there, if it is not the CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accelerator: Option<Accelerator>,
     /// Threads the run was given.
     pub threads: usize,
     /// CPU model.
     pub cpu: String,
     /// Instruction set the kernels chose; bits are guaranteed within one.
     pub instruction_set: String,
+}
+
+/// A GPU and what computes on it; bits are the same where all of it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Accelerator {
+    /// Its model.
+    pub model: String,
+    /// The driver's version of CUDA.
+    pub driver: String,
+    /// cuDNN's version.
+    pub cudnn: String,
+    /// cuBLAS' version.
+    pub cublas: String,
+    /// SHA-256 of our kernels as the driver gets them.
+    pub kernels: String,
+    /// How products are computed: `f32` or `tf32`.
+    pub math: String,
+}
+
+impl std::fmt::Display for Accelerator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Accelerator { model, driver, cudnn, cublas, kernels, math } = self;
+        let kernels = kernels.get(..8).unwrap_or(kernels);
+        write!(f, "{model}, {driver}, cuDNN {cudnn}, cuBLAS {cublas}, kernels {kernels}, {math}")
+    }
 }
 
 impl Segment {
@@ -210,6 +238,10 @@ impl Segment {
                 ("commit", known(&s.commit)),
                 ("source", tree(s.dirty).into()),
                 ("device", s.device.clone()),
+                (
+                    "accelerator",
+                    s.accelerator.as_ref().map_or("none".into(), Accelerator::to_string),
+                ),
                 ("threads", s.threads.to_string()),
                 ("cpu", s.cpu.clone()),
                 ("instruction set", s.instruction_set.clone()),
@@ -545,6 +577,7 @@ mod tests {
             device: "cpu".into(),
             threads,
             cpu: "x".into(),
+            accelerator: None,
             instruction_set: "x".into(),
         };
         let mut p = Provenance {

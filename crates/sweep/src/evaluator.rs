@@ -43,7 +43,6 @@ pub(crate) fn evaluator(
     images: &ImageSets,
     out: &Path,
     data_dir: Option<&Path>,
-    device: &Device,
 ) -> Result<Option<Evaluator>> {
     let Some(spec) = plan.specs.first() else {
         return Err(Error::Invalid("the plan has no runs".into()));
@@ -58,20 +57,15 @@ pub(crate) fn evaluator(
     let evaluator = evaluator_for(&plan.score, spec.dataset, spec.side, data_dir)?;
     if let Some(evaluator) = &evaluator {
         write_ceiling(evaluator, images, spec, out)?;
-        write_untrained(evaluator, spec, out, device)?;
+        write_untrained(evaluator, spec, out)?;
     }
     Ok(evaluator)
 }
 
 /// Writes the scores of the generator of seed 0 before its first update, unless they are there: what a run is worth that learned nothing.
-fn write_untrained(
-    evaluator: &Evaluator,
-    spec: &RunSpec,
-    out: &Path,
-    device: &Device,
-) -> Result<()> {
+fn write_untrained(evaluator: &Evaluator, spec: &RunSpec, out: &Path) -> Result<()> {
     let spec = RunSpec { seed: 0, ..spec.clone() };
-    let mut samples = DrawnSamples::new(&spec, || Sampler::untrained(&spec, device));
+    let mut samples = DrawnSamples::new(&spec, || Sampler::untrained(&spec, &Device::Cpu));
     let known = run_dir::untrained(out)?;
     let is_known = |name: &ProtocolName| {
         let protocol = evaluator.protocol(*name, samples.bytes());

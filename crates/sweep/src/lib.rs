@@ -18,7 +18,8 @@
 //! };
 //! let (out, stop) = (Path::new("runs/table1-smoke"), AtomicBool::new(false));
 //! let summary =
-//!     sngan_sweep::run(&plan, out, None, &sngan_tensor::Device::Cpu, &options, &stop, &|_| ())?;
+//!     let cpu = sngan_core::model::Place::new(&sngan_tensor::Device::Cpu);
+//!     sngan_sweep::run(&plan, out, None, &cpu, &options, &stop, &|_| ())?;
 //! println!("{} runs completed", summary.completed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -4,12 +4,11 @@ use crate::evaluator::evaluator;
 use crate::score::{score_during, score_run, spectra_of_run};
 use crate::{Error, ImageSets, Result, Shard};
 use sngan_core::Warning;
-use sngan_core::trainer::{self, Outcome, TrainOptions, train_locked};
+use sngan_core::trainer::{self, Backend, Outcome, TrainOptions, train_locked};
 use sngan_data::ImageSource;
 use sngan_eval::Evaluator;
 use sngan_experiment::records::{PlanRecord, Record, ScoreRecord, Source, Status};
 use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, one_at_a_time, run_dir};
-use sngan_tensor::Device;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -113,7 +112,7 @@ pub fn run(
     plan: &Plan,
     out: &Path,
     data_dir: Option<&Path>,
-    device: &Device,
+    backend: &dyn Backend,
     options: &SweepOptions,
     stop: &AtomicBool,
     events: &(dyn Fn(&Event) + Sync),
@@ -132,15 +131,14 @@ pub fn run(
         events(&Event::Dropped { runs: dropped });
     }
     // Nothing else runs yet.
-    let evaluator =
-        pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir, device))?;
+    let evaluator = pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir))?;
     events(&Event::Scoring {
         backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()),
     });
     let order = runs_of(plan, options.shard);
     let workers = side_by_side(&order, options)?;
     let threads = (options.threads / workers).max(1);
-    let sweep = Sweep { plan, out, device, options, stop, events, images, evaluator, threads };
+    let sweep = Sweep { plan, out, backend, options, stop, events, images, evaluator, threads };
     let next = AtomicUsize::new(0);
     let summary = Mutex::new(Summary::default());
     let pools: Vec<_> = (0..workers).map(|_| pool(threads)).collect::<Result<_>>()?;
@@ -292,7 +290,8 @@ fn refuse_other_values(plan: &Plan, there: &RunDir) -> Result<()> {
 struct Sweep<'a> {
     plan: &'a Plan,
     out: &'a Path,
-    device: &'a Device,
+    /// What trains; scores are computed on the CPU.
+    backend: &'a dyn Backend,
     options: &'a SweepOptions,
     stop: &'a AtomicBool,
     events: &'a (dyn Fn(&Event) + Sync),
@@ -401,7 +400,7 @@ impl Sweep<'_> {
             lock,
             spec,
             self.images_of(spec)?,
-            self.device,
+            self.backend,
             &TrainOptions {
                 threads: self.threads,
                 log_every: self.plan.score.log_every,
@@ -434,7 +433,7 @@ impl Sweep<'_> {
             return Ok((outcome, Vec::new()));
         }
         let scores = match &self.evaluator {
-            Some(evaluator) => score_run(dir, spec, evaluator, self.device, &|_, _| (), &mut warn)?,
+            Some(evaluator) => score_run(dir, spec, evaluator, &|_, _| (), &mut warn)?,
             None => Vec::new(),
         };
         spectra_of_run(dir, spec, &mut warn)?;

@@ -29,16 +29,15 @@ pub fn score_run(
     dir: &RunDir,
     spec: &RunSpec,
     evaluator: &Evaluator,
-    device: &Device,
     progress: &sngan_eval::BlockProgress<'_>,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<Vec<ScoreRecord>> {
     // Scores that are not there are taken again, if there is something to take them of.
     dir.check_existing()?;
-    let checkpoint = checkpoint::latest(dir, spec, device, warn)?;
+    let checkpoint = checkpoint::latest(dir, spec, &Device::Cpu, warn)?;
     let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
     let mut samples = DrawnSamples::new(spec, || match &checkpoint {
-        Some(checkpoint) => Sampler::of_checkpoint(spec, checkpoint, device),
+        Some(checkpoint) => Sampler::of_checkpoint(spec, checkpoint, &Device::Cpu),
         None => Err(sngan_core::Error::Invalid(no_checkpoint(dir))),
     });
     let scores = score_missing(dir, evaluator, &mut samples, gen_updates, progress)?;

@@ -98,14 +98,6 @@ pub enum Error {
         /// Columns of the matrix.
         columns: usize,
     },
-    /// A device was asked for that this build or machine does not have.
-    #[error("device `{name}`: {reason}")]
-    Device {
-        /// The name given.
-        name: String,
-        /// What to do.
-        reason: String,
-    },
     /// A file could not be read.
     #[error("failed to {action} {path}: {source}")]
     Io {

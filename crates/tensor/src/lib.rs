@@ -16,7 +16,6 @@
 pub mod adam;
 pub mod bytes;
 pub mod decomposition;
-mod device;
 mod error;
 pub mod ops;
 pub mod rng;
@@ -24,7 +23,6 @@ pub mod tensor_file;
 pub mod torch_file;
 
 pub use candle_core::{DType, Device, Tensor, Var};
-pub use device::parse_device;
 pub use error::{Error, Result};
 
 /// The instruction set that the CPU kernels use on this machine; bits are the same within one.

@@ -146,6 +146,15 @@ pub(crate) enum Command {
         /// Candle's operations in f64, or this project's kernels in f32
         #[arg(long, value_enum, default_value_t = Precision::F64)]
         precision: Precision,
+        /// What makes the updates: cuda[:N], a GPU in f32; or program, the same operations by an interpreter on the CPU
+        #[arg(long, value_name = "DEVICE")]
+        device: Option<String>,
+    },
+    /// List the GPUs and what they need (docs/gpu.md)
+    Devices {
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
     },
     /// Write a run's networks and state for another program (docs/interchange.md)
     Export {
@@ -250,9 +259,12 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
 /// The device and threads of a command.
 #[derive(Debug, Args)]
 pub(crate) struct Machine {
-    /// cpu, cuda or cuda:N
+    /// What trains: cpu, cuda, cuda:N, or auto: a GPU where there is one
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
+    /// Round the factors of products to TF32 on a GPU: faster, other numbers
+    #[arg(long)]
+    pub(crate) tf32: bool,
     /// Threads; 0 for one per core. Bits do not depend on it
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = threads)]
     pub(crate) threads: usize,

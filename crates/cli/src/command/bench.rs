@@ -1,12 +1,12 @@
 //! `sngan bench`.
 
-use super::{Job, device, figure10};
+use super::device::backend;
+use super::{Job, figure10};
 use crate::Ended;
 use crate::args::{Bench, BenchFid, BenchInception, BenchUpdate, Machine};
 use crate::say::say;
 use anyhow::Result;
 use serde_json::json;
-use sngan_core::model::Place;
 use sngan_core::trainer::{cost, measure};
 use sngan_eval::fid::frechet_distance;
 use sngan_eval::{Inception, Moments, Preparation, Statistics};
@@ -54,16 +54,14 @@ fn update(arguments: &BenchUpdate) -> Result<Ended> {
     ] {
         spec.set(key, &value)?;
     }
-    let times = measure(
-        &spec,
-        &Place::new(&device(&arguments.machine)?),
-        WARM_UP,
-        arguments.repeat.max(1),
-    )?;
+    let backend = backend(&arguments.machine)?;
+    let times = measure(&spec, backend.as_ref(), WARM_UP, arguments.repeat.max(1))?;
     let result = json!({
         "sngan": env!("CARGO_PKG_VERSION"),
         "instruction_set": sngan_tensor::instruction_set(),
         "threads": threads,
+        "device": backend.name(),
+        "accelerator": backend.accelerator(),
         "size": arguments.size,
         "batch": arguments.batch,
         "width_divisor": arguments.width_divisor,
@@ -91,7 +89,7 @@ fn update(arguments: &BenchUpdate) -> Result<Ended> {
 /// The cost of the run in folder `run`, as one JSON object.
 fn run(run: &Path, machine: &Machine) -> Result<Ended> {
     let spec = RunDir::new(run).spec()?;
-    let cost = cost(&spec, &Place::new(&device(machine)?))?;
+    let cost = cost(&spec, backend(machine)?.as_ref())?;
     say!(
         "{}",
         json!({

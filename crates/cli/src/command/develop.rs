@@ -1,5 +1,6 @@
 //! For checking or extending the networks: `replay`, `export`, `import`, `model summary`.
 
+use super::device::for_replay;
 use super::{Change, Job, warn};
 use crate::Ended;
 use crate::args::{Networks, Precision};
@@ -8,20 +9,27 @@ use anyhow::Result;
 use sngan_core::interchange;
 use sngan_core::model::Place;
 use sngan_core::replay as replaying;
+use sngan_core::trainer::Backend;
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{Activation, LayerKind, LayerSpec, Norm, Pooling, Step};
 use sngan_experiment::method::Method;
 use sngan_tensor::Device;
 use std::path::PathBuf;
 
-pub(crate) fn replay(case: PathBuf, out: PathBuf, precision: Precision) -> Job {
+pub(crate) fn replay(
+    case: PathBuf,
+    out: PathBuf,
+    precision: Precision,
+    device: Option<String>,
+) -> Job {
     Job::that_changes([Change::file(&out, "the final state")], move || {
         let case = replaying::read(&case)?;
-        let place = match precision {
-            Precision::F64 => Place::oracle(),
-            Precision::F32 => Place::new(&Device::Cpu),
+        let backend: Box<dyn Backend> = match (device, precision) {
+            (None, Precision::F64) => Box::new(Place::oracle()),
+            (None, Precision::F32) => Box::new(Place::new(&Device::Cpu)),
+            (Some(device), precision) => for_replay(&device, precision)?,
         };
-        let state = replaying::run(&case, &place)?;
+        let state = replaying::run(&case, backend.as_ref())?;
         replaying::write(&out, &state)?;
         say!(
             "{}: {} tensors after {} updates of {}",

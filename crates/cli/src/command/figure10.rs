@@ -1,11 +1,11 @@
 //! `sngan bench figure10`: the times that Figure 10 shows.
 
-use super::{Change, Job, device, records};
+use super::device::backend;
+use super::{Change, Job, records};
 use crate::Ended;
 use crate::args::Figure10;
 use crate::say::say;
 use anyhow::{Result, bail};
-use sngan_core::model::Place;
 use sngan_core::trainer::measure;
 use sngan_experiment::benchmark::{UpdateTiming, UpdateTimings};
 use sngan_experiment::method::Method;
@@ -30,7 +30,7 @@ fn run(arguments: &Figure10, path: &Path) -> Result<Ended> {
     if arguments.rounds == 0 || arguments.sizes.is_empty() {
         bail!("nothing to measure; give at least one of --rounds and one of --sizes");
     }
-    let place = Place::new(&device(&arguments.machine)?);
+    let backend = backend(&arguments.machine)?;
     let mut entries = Vec::new();
     for side in &arguments.sizes {
         let empty = |method| UpdateTiming {
@@ -51,7 +51,7 @@ fn run(arguments: &Figure10, path: &Path) -> Result<Ended> {
                     ..RunSpec::paper(entry.method)
                 };
                 spec.validate()?;
-                let times = measure(&spec, &place, WARM_UP, arguments.repeat.max(1))?;
+                let times = measure(&spec, backend.as_ref(), WARM_UP, arguments.repeat.max(1))?;
                 entry.discriminator.push(median(times.discriminator));
                 entry.generator.push(median(times.generator));
             }

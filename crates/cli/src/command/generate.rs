@@ -1,7 +1,8 @@
 //! `sngan generate`.
 
+use super::device::on_the_cpu;
 use super::source::run_and_checkpoint;
-use super::{Change, Job, device};
+use super::{Change, Job};
 use crate::Ended;
 use crate::args::{Generate, Interpolate};
 use crate::say::say;
@@ -15,7 +16,6 @@ use sngan_tensor::Device;
 struct Prepared {
     spec: RunSpec,
     checkpoint: Checkpoint,
-    device: Device,
     images: usize,
     task: Task,
 }
@@ -33,12 +33,12 @@ pub(crate) fn job(arguments: Generate) -> Result<Job> {
 }
 
 fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
-    let Prepared { spec, checkpoint, device, images, task } = prepared;
+    let Prepared { spec, checkpoint, images, task } = prepared;
     atomic::try_place(&arguments.out)?;
     let bytes = match task {
-        Task::Samples(request) => generate::images_of(&spec, &checkpoint, &device, request)?,
+        Task::Samples(request) => generate::images_of(&spec, &checkpoint, &Device::Cpu, request)?,
         Task::Interpolation(request) => {
-            generate::interpolate(&spec, &checkpoint, &device, &request)?
+            generate::interpolate(&spec, &checkpoint, &Device::Cpu, &request)?
         }
     };
     generate::write(&arguments.out, &bytes, spec.side, arguments.columns, arguments.zoom)?;
@@ -47,10 +47,10 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
 }
 
 fn prepare(arguments: &Generate) -> Result<Prepared> {
-    let device = device(&arguments.machine)?;
+    on_the_cpu(&arguments.machine)?;
     let source =
         arguments.checkpoint.as_ref().or(arguments.source.as_ref()).context("no run was named")?;
-    let found = run_and_checkpoint(source, &device)?;
+    let found = run_and_checkpoint(source)?;
     let (spec, checkpoint) = found.with_context(|| {
         format!("{} is no run folder and no checkpoint of one", source.display())
     })?;
@@ -72,5 +72,5 @@ fn prepare(arguments: &Generate) -> Result<Prepared> {
         (_, Some(_)) => bail!("--to-class needs --interpolate class"),
     };
     generate::check_classes(&spec, class.into_iter().chain(arguments.to_class))?;
-    Ok(Prepared { spec, checkpoint, device, images, task })
+    Ok(Prepared { spec, checkpoint, images, task })
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod data;
 mod develop;
+mod device;
 mod figure;
 mod figure10;
 mod generate;
@@ -21,7 +22,7 @@ mod train;
 mod verify;
 
 use crate::Ended;
-use crate::args::{Arguments, Command, Format, Machine, Model};
+use crate::args::{Arguments, Command, Format, Model};
 use crate::say::say;
 use anyhow::Result;
 use clap::CommandFactory;
@@ -65,7 +66,10 @@ fn job(arguments: Arguments) -> Result<Job> {
         Command::Report { out, also } => report::report(out, also),
         Command::Spectra { runs } => inspect::spectra(runs),
         Command::Sigma { runs, from } => Job::that_reads(move || inspect::sigma(&runs, from)),
-        Command::Replay { case, out, precision } => develop::replay(case, out, precision),
+        Command::Replay { case, out, precision, device } => {
+            develop::replay(case, out, precision, device)
+        }
+        Command::Devices { json } => Job::that_reads(move || device::list(json)),
         Command::Bench(a) => bench::job(a),
         Command::Export { source, format: Format::Pytorch, out } => develop::export(source, out),
         Command::Import { file, out } => develop::import(file, out),
@@ -98,8 +102,4 @@ fn warn_of_pictures(images: &dyn sngan_data::ImageSource) {
     for remark in &images.reading().remarks {
         eprintln!("warning: {}: {remark}", images.name());
     }
-}
-
-fn device(machine: &Machine) -> Result<sngan_tensor::Device> {
-    Ok(sngan_tensor::parse_device(&machine.device)?)
 }

@@ -1,10 +1,11 @@
 //! `sngan score` and `sngan reference`.
 
+use super::device::on_the_cpu;
 use super::sweep::describe;
-use super::{Change, Job, device, warn, warn_of_pictures};
+use super::{Change, Job, warn, warn_of_pictures};
 use crate::Ended;
+use crate::args::DataFolder;
 use crate::args::score::{Network, Score, Stats};
-use crate::args::{DataFolder, Machine};
 use crate::progress::{Meter, Position};
 use crate::say::say;
 use anyhow::{Result, bail};
@@ -113,7 +114,7 @@ fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
         Some(text) => Some(parse_reference(text)?),
         None => Some(Reference::Dataset(spec.dataset, ReferenceKind::Reference)),
     };
-    let device = device(&arguments.machine)?;
+    on_the_cpu(&arguments.machine)?;
     let names =
         names(arguments, reference.as_ref(), spec.side, arguments.samples.unwrap_or(SAMPLES))?;
     let evaluator = evaluator(
@@ -128,7 +129,7 @@ fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
         eprintln!("scored through {}; --backbone chooses another", evaluator.backbone().name());
     }
     with_progress(|progress| {
-        Ok(sngan_sweep::score_run(dir, &spec, &evaluator, &device, progress, &mut warn)?)
+        Ok(sngan_sweep::score_run(dir, &spec, &evaluator, progress, &mut warn)?)
     })
 }
 
@@ -159,18 +160,6 @@ fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> 
         evaluator(arguments, &names, Backbone::INCEPTION, dataset, reference, source.side())?;
     let mut samples = SourceSamples::given(source.as_ref(), bytes, &names);
     with_progress(|progress| Ok(evaluator.score(&names, &mut samples, 0, progress)?))
-}
-
-/// Refuses another device: a device only serves drawing from a generator, and scoring networks run
-/// on the CPU.
-fn on_the_cpu(machine: &Machine) -> Result<()> {
-    if !device(machine)?.is_cpu() {
-        bail!(
-            "--device {}: images that are there are scored on the CPU; leave it out",
-            machine.device
-        );
-    }
-    Ok(())
 }
 
 /// Images, and how they became bytes.

@@ -9,14 +9,11 @@ use std::path::Path;
 
 /// The spec and checkpoint, if the path is a run's folder (then its newest good checkpoint) or a
 /// file in its `checkpoints/`.
-pub(crate) fn run_and_checkpoint(
-    path: &Path,
-    device: &Device,
-) -> Result<Option<(RunSpec, Checkpoint)>> {
+pub(crate) fn run_and_checkpoint(path: &Path) -> Result<Option<(RunSpec, Checkpoint)>> {
     if path.is_dir() {
         let dir = RunDir::new(path);
         let spec = dir.spec()?;
-        let checkpoint = checkpoint::latest(&dir, &spec, device, &mut warn)?
+        let checkpoint = checkpoint::latest(&dir, &spec, &Device::Cpu, &mut warn)?
             .with_context(|| format!("{} has no good checkpoint", path.display()))?;
         return Ok(Some((spec, checkpoint)));
     }
@@ -27,7 +24,7 @@ pub(crate) fn run_and_checkpoint(
     {
         Some(run) if RunDir::new(run).spec_path().exists() => {
             let spec = RunDir::new(run).spec()?;
-            let checkpoint = checkpoint::load_of_run(path, &spec, device)?;
+            let checkpoint = checkpoint::load_of_run(path, &spec, &Device::Cpu)?;
             Ok(Some((spec, checkpoint)))
         }
         _ => Ok(None),

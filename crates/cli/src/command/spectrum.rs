@@ -9,10 +9,9 @@ use sngan_core::checkpoint::Checkpoint;
 use sngan_core::spectrum::{Analysis, FileSpectra, analyse, of_file};
 use sngan_data::Split;
 use sngan_experiment::RunSpec;
-use sngan_tensor::Device;
 
 pub(crate) fn run(arguments: &SpectrumOf) -> Result<Ended> {
-    match run_and_checkpoint(&arguments.path, &Device::Cpu)? {
+    match run_and_checkpoint(&arguments.path)? {
         Some((spec, checkpoint)) => {
             let analysis = analysis(arguments, &spec, &checkpoint)?;
             if arguments.json {

@@ -1,6 +1,7 @@
 //! `sngan sweep`.
 
-use super::{Change, Job, device, threads};
+use super::device::backend;
+use super::{Change, Job, threads};
 use crate::args::Sweep;
 use crate::progress::{Meter, Position};
 use crate::say::say;
@@ -142,12 +143,13 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
         }
     }
     };
+    let backend = backend(&arguments.machine)?;
     let stop = signals::stop_flag()?;
     let result = sngan_sweep::run(
         &plan,
         &out,
         Some(&arguments.data.data_dir),
-        &device(&arguments.machine)?,
+        backend.as_ref(),
         &options,
         &stop,
         &events,

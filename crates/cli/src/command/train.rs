@@ -1,6 +1,7 @@
 //! `sngan train`.
 
-use super::{Change, Job, device};
+use super::device::backend;
+use super::{Change, Job};
 use crate::args::Train;
 use crate::progress::{Meter, Position};
 use crate::say::say;
@@ -32,7 +33,7 @@ pub(crate) fn job(arguments: Train, folder: Option<&Path>) -> Result<Job> {
 
 fn run(arguments: &Train, asked: Asked, out: &Path) -> Result<Ended> {
     let Asked { spec, score, watch_held_out } = &asked;
-    let device = device(&arguments.machine)?;
+    let backend = backend(&arguments.machine)?;
     let threads = rayon::current_num_threads();
     let data_dir = Some(arguments.data.data_dir.as_path());
     let images = open(spec.dataset, Split::Train, spec.side, data_dir)?;
@@ -62,23 +63,24 @@ fn run(arguments: &Train, asked: Asked, out: &Path) -> Result<Ended> {
     let every = arguments.eval_every.or(score.as_ref().map(|s| s.eval_every)).unwrap_or(0);
     let evaluator =
         if every > 0 { evaluator(spec, score.clone(), &arguments.data.data_dir)? } else { None };
-    let outcome = train(out, spec, images.as_ref(), &device, &options, &stop, &mut |event| {
-        let (p, trainer) = match event {
-            Event::Warning(warning) => {
-                progress.warn(&warning.to_string());
-                return Ok(());
+    let outcome =
+        train(out, spec, images.as_ref(), backend.as_ref(), &options, &stop, &mut |event| {
+            let (p, trainer) = match event {
+                Event::Warning(warning) => {
+                    progress.warn(&warning.to_string());
+                    return Ok(());
+                }
+                Event::Update(p, trainer) => (p, trainer),
+            };
+            if let Some(evaluator) = &evaluator {
+                let dir = RunDir::new(out);
+                sngan_sweep::score_during(&dir, spec, evaluator, every, &p, trainer)?;
             }
-            Event::Update(p, trainer) => (p, trainer),
-        };
-        if let Some(evaluator) = &evaluator {
-            let dir = RunDir::new(out);
-            sngan_sweep::score_during(&dir, spec, evaluator, every, &p, trainer)?;
-        }
-        progress.set(Position::even(p.gen_update, Some(p.total)), || {
-            format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g)
+            progress.set(Position::even(p.gen_update, Some(p.total)), || {
+                format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g)
+            });
+            Ok(())
         });
-        Ok(())
-    });
     progress.finish();
     Ok(match outcome? {
         Outcome::Completed => {

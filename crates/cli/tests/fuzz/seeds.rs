@@ -52,6 +52,7 @@ fn provenance_record() -> Provenance {
             device: "cpu".into(),
             threads: 1,
             cpu: "x".into(),
+            accelerator: None,
             instruction_set: "avx2".into(),
         }],
     }

@@ -72,12 +72,22 @@ fn names_that_do_not_exist_are_answered_with_those_that_do() {
     assert_eq!(folder.expect(0, "plan tiny --json").lines().count(), 6);
 }
 
-#[cfg(not(feature = "cuda"))]
 #[test]
-fn cuda_without_the_feature_names_the_build_command() {
+fn without_a_gpu_everything_works_and_a_gpu_is_refused_in_one_line() {
     let folder = Folder::new();
+    let devices = folder.expect(0, "devices");
+    if devices.contains("cuda:0") {
+        println!("skipped: this machine has a GPU");
+        return;
+    }
+    assert!(devices.contains("no GPU"), "{devices}");
     let said = folder.expect(1, "train tiny --method SN --setting C --device cuda:0");
-    assert!(said.contains("--features cuda"), "{said}");
+    assert!(said.contains("cuda:0") && said.lines().count() == 1, "{said}");
+    let said = folder.expect(1, "train tiny --method SN --setting C --device gpu");
+    assert!(said.contains("use cpu, cuda, cuda:N or auto"), "{said}");
+    // Where there is none, auto says so and takes the CPU.
+    let said = folder.expect(0, "train tiny --method SN --setting C --device auto --out run");
+    assert!(said.contains("cpu"), "{said}");
 }
 
 #[test]

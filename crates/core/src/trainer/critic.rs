@@ -3,9 +3,10 @@
 use super::Trainer;
 use super::updates::host;
 use crate::batch::{Batches, Noise};
-use crate::model::{Mode, Parameters, Weights};
+use crate::model::{Discriminator, Generator, Labels, Mode, Parameters, Place, Weights};
 use crate::norm::Iterate;
 use crate::{Error, Result, loss};
+use candle_core::Tensor;
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
 use sngan_tensor::rng::Streams;
@@ -110,41 +111,60 @@ impl Trainer<'_> {
     }
 
     fn measure_critic(&mut self, critic: &Critic<'_>) -> Result<CriticLoss> {
-        let weights = self.discriminator.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
-        let images = critic.chosen[0].len();
-        let on_fake = self.critic_on_fake(critic, &weights, images)?;
+        let Trainer { engine, spec, place, .. } = self;
+        let mut losses = CriticLoss::default();
+        engine.look(&mut |generator, discriminator| {
+            let weights = discriminator.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
+            let judge = Judge { critic, spec, place, discriminator, weights: &weights };
+            losses = judge.losses(generator)?;
+            Ok(())
+        })?;
+        Ok(losses)
+    }
+}
+
+/// D as the measurement reads it.
+struct Judge<'a> {
+    critic: &'a Critic<'a>,
+    spec: &'a RunSpec,
+    place: &'a Place,
+    discriminator: &'a Discriminator,
+    weights: &'a Weights,
+}
+
+impl Judge<'_> {
+    fn losses(&self, generator: &mut Generator) -> Result<CriticLoss> {
+        let [train, held_out] = &self.critic.chosen;
+        let images = train.len();
+        let on_fake = self.on_fake(generator, images)?;
         let of = |batches: &Batches<'_>, chosen: &[u32], stream: &str| {
             let mut real = Vec::with_capacity(images);
             for (i, part) in chosen.chunks(CHUNK).enumerate() {
-                let part = batches.of(part, stream, i as u64, self.spec.n_classes, &self.place)?;
-                real.extend(host(
-                    &self
-                        .discriminator
-                        .forward(&weights, &part.images, part.labels.as_ref())?
-                        .outputs,
-                )?);
+                let part = batches.of(part, stream, i as u64, self.spec.n_classes, self.place)?;
+                real.extend(self.outputs(&part.images, part.labels.as_ref())?);
             }
             Ok::<_, Error>(loss::discriminator_real(self.spec.loss, &real).value + on_fake)
         };
         Ok(CriticLoss {
-            train: of(&critic.train, &critic.chosen[0], "critic.dequantize.train")?,
-            held_out: of(&critic.held_out, &critic.chosen[1], "critic.dequantize.held-out")?,
+            train: of(&self.critic.train, train, "critic.dequantize.train")?,
+            held_out: of(&self.critic.held_out, held_out, "critic.dequantize.held-out")?,
             images,
         })
     }
 
+    fn outputs(&self, images: &Tensor, labels: Option<&Labels>) -> Result<Vec<f64>> {
+        host(&self.discriminator.forward(self.weights, images, labels)?.outputs)
+    }
+
     /// The part of D's loss that `n` generated images make, the same for both kinds of real ones.
-    fn critic_on_fake(&mut self, critic: &Critic<'_>, weights: &Weights, n: usize) -> Result<f64> {
-        let mut fake = Vec::with_capacity(n);
+    fn on_fake(&self, generator: &mut Generator, n: usize) -> Result<f64> {
+        let (noise, mut fake) = (self.critic.noise, Vec::with_capacity(n));
         for (chunk, first) in (0..n).step_by(CHUNK).enumerate() {
-            let size = CHUNK.min(n - first);
-            let z = critic.noise.z("critic.z", chunk as u64, size, &self.place)?;
-            let labels = critic.noise.labels("critic.y", chunk as u64, size, &self.place)?;
-            let images =
-                self.generator.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
-            fake.extend(host(
-                &self.discriminator.forward(weights, &images, labels.as_ref())?.outputs,
-            )?);
+            let (size, chunk) = (CHUNK.min(n - first), chunk as u64);
+            let z = noise.z("critic.z", chunk, size, self.place)?;
+            let labels = noise.labels("critic.y", chunk, size, self.place)?;
+            let images = generator.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
+            fake.extend(self.outputs(&images, labels.as_ref())?);
         }
         Ok(loss::discriminator_fake(self.spec.loss, &fake).value)
     }

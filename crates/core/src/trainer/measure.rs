@@ -1,7 +1,6 @@
 //! Wall time of single updates, for benchmarks.
 
-use super::{Details, Trainer, Update};
-use crate::model::Place;
+use super::{Backend, Trainer, Update};
 use crate::{Error, Result};
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
@@ -55,10 +54,10 @@ const LONG: f64 = 10.0;
 ///
 /// # Errors
 /// When the spec is out of range.
-pub fn cost(spec: &RunSpec, place: &Place) -> Result<Cost> {
+pub fn cost(spec: &RunSpec, backend: &dyn Backend) -> Result<Cost> {
     let images = made_up_images(spec.side, spec.n_classes)?;
     let (spec, times) = two_pieces(spec);
-    let mut trainer = Trainer::new(&spec, &images, place)?;
+    let mut trainer = Trainer::new(&spec, &images, backend)?;
     let mut timed = |detailed| {
         let start = Instant::now();
         trainer.update(detailed)?;
@@ -100,7 +99,6 @@ fn two_pieces(spec: &RunSpec) -> (RunSpec, f64) {
 pub struct SingleUpdates<'a> {
     trainer: Trainer<'a>,
     update: Update,
-    details: Details,
 }
 
 impl<'a> SingleUpdates<'a> {
@@ -111,12 +109,11 @@ impl<'a> SingleUpdates<'a> {
     pub fn new(
         spec: &RunSpec,
         images: &'a dyn ImageSource,
-        place: &Place,
+        backend: &dyn Backend,
     ) -> Result<SingleUpdates<'a>> {
         Ok(SingleUpdates {
-            trainer: Trainer::new(spec, images, place)?,
+            trainer: Trainer::new(spec, images, backend)?,
             update: Update::default(),
-            details: Details::default(),
         })
     }
 
@@ -125,7 +122,7 @@ impl<'a> SingleUpdates<'a> {
     /// # Errors
     /// Those of the tensor library.
     pub fn discriminator(&mut self) -> Result<()> {
-        self.trainer.discriminator_update(0, &mut self.update, false, &mut self.details)
+        self.trainer.discriminator_update(0, &mut self.update, None)
     }
 
     /// One update of G.
@@ -144,12 +141,12 @@ impl<'a> SingleUpdates<'a> {
 /// When the spec is out of range.
 pub fn measure(
     spec: &RunSpec,
-    place: &Place,
+    backend: &dyn Backend,
     warm_up: usize,
     repeats: usize,
 ) -> Result<UpdateTimes> {
     let images = made_up_images(spec.side, spec.n_classes)?;
-    let mut updates = SingleUpdates::new(spec, &images, place)?;
+    let mut updates = SingleUpdates::new(spec, &images, backend)?;
     let mut timed = |f: fn(&mut SingleUpdates<'_>) -> Result<()>| {
         let times = (0..warm_up + repeats).map(|_| {
             let start = Instant::now();

@@ -1,29 +1,31 @@
 //! The training algorithm: one generator update and its rounds of discriminator updates.
 
 mod critic;
+mod engine;
 mod measure;
+mod networks;
 mod run;
 mod updates;
 
+pub use crate::batch::Real;
 pub use critic::CriticLoss;
+pub use engine::{Backend, DiscriminatorInputs, Engine, GeneratorInputs, Look, Start};
 pub use measure::{Cost, SingleUpdates, UpdateTimes, cost, made_up_images, measure};
+pub use networks::Networks;
 pub use run::{Event, Observer, Outcome, Progress, TrainOptions, train, train_locked};
 
 use crate::batch::Draws;
 use crate::checkpoint::{Checkpoint, Metadata};
-use crate::ema::{Ema, sampled};
 use crate::generate::{self, Sampler};
-use crate::model::{Discriminator, Generator, Parameters, Place, TensorSource};
+use crate::model::{Parameters, Place};
 use crate::norm::Iterate;
 use crate::spectrum::Concentration;
 use crate::{Result, Warning};
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use critic::Critic;
 use sngan_data::{ImageSource, Images};
+use sngan_experiment::RunSpec;
 use sngan_experiment::records::{FORMAT_VERSION, finite};
-use sngan_experiment::{AdamEpsilon, RunSpec};
-use sngan_tensor::adam::{Adam, AdamConfig, Epsilon};
-use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
 
 /// What one update found out.
@@ -79,17 +81,13 @@ impl Update {
     }
 }
 
-/// Networks, optimizers and streams of one run.
+/// One run: what makes its updates, its streams, and how far it is.
 pub struct Trainer<'a> {
     spec: RunSpec,
     place: Place,
-    generator: Generator,
-    discriminator: Discriminator,
-    adam_g: Adam,
-    adam_d: Adam,
+    engine: Box<dyn Engine>,
     draws: Draws<'a>,
     critic: Option<Critic<'a>>,
-    ema: Option<Ema>,
     gen_updates: u64,
 }
 
@@ -121,10 +119,13 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// When the spec is out of range, or the images have another side or number of classes.
-    pub fn new(spec: &RunSpec, images: &'a dyn ImageSource, place: &Place) -> Result<Trainer<'a>> {
+    pub fn new(
+        spec: &RunSpec,
+        images: &'a dyn ImageSource,
+        backend: &dyn Backend,
+    ) -> Result<Trainer<'a>> {
         fits(spec, images)?;
-        let source = TensorSource::fresh(Streams::new(spec.seed), place);
-        Trainer::with_source(spec, Draws::random(spec, images), &source)
+        Trainer::on(backend, spec, Draws::random(spec, images), Start::Fresh)
     }
 
     /// Measures D's loss on `held_out` images too, at the cadence of the detailed measurements ([`Details::critic`]); no bits of the
@@ -141,32 +142,24 @@ impl<'a> Trainer<'a> {
     pub(crate) fn replaying(
         spec: &RunSpec,
         tensors: BTreeMap<String, Tensor>,
-        place: &Place,
+        backend: &dyn Backend,
     ) -> Result<Trainer<'static>> {
         spec.validate()?;
         let recorded = Draws::Recorded(tensors.clone());
-        Trainer::with_source(spec, recorded, &TensorSource::given(&tensors, place))
+        Trainer::on(backend, spec, recorded, Start::Given(&tensors))
     }
 
-    /// A run whose networks are those of `source`, with an optimizer at its start.
-    fn with_source(spec: &RunSpec, draws: Draws<'a>, source: &TensorSource) -> Result<Trainer<'a>> {
-        let generator = Generator::new(spec, source)?;
-        let discriminator = Discriminator::new(spec, source)?;
-        let RunSpec { lr, beta1, beta2, adam_eps: eps, adam_epsilon, .. } = *spec;
-        let epsilon = match adam_epsilon {
-            AdamEpsilon::Corrected => Epsilon::Corrected,
-            AdamEpsilon::Chainer => Epsilon::Chainer,
-        };
-        let config = AdamConfig { lr, beta1, beta2, eps, epsilon };
+    fn on(
+        backend: &dyn Backend,
+        spec: &RunSpec,
+        draws: Draws<'a>,
+        start: Start<'_>,
+    ) -> Result<Trainer<'a>> {
         Ok(Trainer {
-            adam_g: Adam::new(config, generator.vars())?,
-            adam_d: Adam::new(config, discriminator.vars())?,
-            ema: Ema::new(spec.gen_ema, &generator)?,
+            engine: backend.engine(spec, start)?,
+            place: backend.place(),
             critic: None,
-            generator,
-            discriminator,
             draws,
-            place: source.place().clone(),
             spec: spec.clone(),
             gen_updates: 0,
         })
@@ -185,21 +178,16 @@ impl<'a> Trainer<'a> {
     /// Those of the tensor library; numbers that are not finite are no error here.
     pub fn update(&mut self, detailed: bool) -> Result<Update> {
         let mut update = Update::default();
-        let lr = self.spec.lr_at(self.gen_updates);
-        self.adam_g.set_lr(lr);
-        self.adam_d.set_lr(lr);
         let grad_norm_g = self.generator_update(&mut update, detailed)?;
         let mut details = Details { grad_norm_g, ..Details::default() };
         for round in 0..self.spec.n_dis {
-            let last = round + 1 == self.spec.n_dis;
-            self.discriminator_update(round, &mut update, detailed && last, &mut details)?;
-            if detailed && last {
+            let measured = detailed && round + 1 == self.spec.n_dis;
+            self.discriminator_update(round, &mut update, measured.then_some(&mut details))?;
+            if measured {
                 details.sigma_fig9 = self.sigma_fig9().unwrap_or_default();
             }
         }
-        if let Some(ema) = &mut self.ema {
-            ema.step(&self.generator)?;
-        }
+        self.engine.average()?;
         if detailed {
             details.critic = self.critic_loss()?;
         }
@@ -208,11 +196,47 @@ impl<'a> Trainer<'a> {
         Ok(update)
     }
 
+    /// One generator update; returns the norm of its gradient, where `detailed`.
+    fn generator_update(&mut self, update: &mut Update, detailed: bool) -> Result<f64> {
+        let (index, n, place) = (self.gen_updates, self.spec.gen_batch, &self.place);
+        let inputs = GeneratorInputs {
+            z: self.draws.noise("generator", index, n, place)?,
+            labels: self.draws.labels("generator", index, n, self.spec.n_classes, place)?,
+            lr: self.spec.lr_at(index),
+        };
+        self.engine.generator_update(&inputs, update, detailed)
+    }
+
+    /// One update of D on a fresh batch, with its measurements where `details` are wanted.
+    fn discriminator_update(
+        &mut self,
+        round: u32,
+        update: &mut Update,
+        details: Option<&mut Details>,
+    ) -> Result<()> {
+        let index = self.gen_updates * u64::from(self.spec.n_dis) + u64::from(round);
+        let (batch, n_classes, place) = (self.spec.batch, self.spec.n_classes, &self.place);
+        let epsilon = self.spec.regularizer.interpolates();
+        let inputs = DiscriminatorInputs {
+            real: self.draws.real(index, batch, self.spec.side, n_classes, place)?,
+            z: self.draws.noise("discriminator", index, batch, place)?,
+            fake_labels: self.draws.labels("discriminator", index, batch, n_classes, place)?,
+            epsilon: epsilon.then(|| self.draws.epsilon(index, batch, place)).transpose()?,
+            lr: self.spec.lr_at(self.gen_updates),
+        };
+        self.engine.discriminator_update(&inputs, update, details)
+    }
+
     /// σ(W̄) as Figure 9 has it: a copy of D makes one more power iteration, which is not kept.
-    fn sigma_fig9(&self) -> Result<BTreeMap<String, Option<f64>>> {
-        let mut copy = self.discriminator.clone();
-        let weights = copy.weights(Parameters::Frozen, Iterate::Once)?;
-        Ok(by_layer(&copy.spectra(&weights)?, |s| s.sigma))
+    fn sigma_fig9(&mut self) -> Result<BTreeMap<String, Option<f64>>> {
+        let mut sigma = BTreeMap::new();
+        self.engine.look(&mut |_, discriminator| {
+            let mut copy = discriminator.clone();
+            let weights = copy.weights(Parameters::Frozen, Iterate::Once)?;
+            sigma = by_layer(&copy.spectra(&weights)?, |s| s.sigma);
+            Ok(())
+        })?;
+        Ok(sigma)
     }
 
     /// The first trained tensor or state that is not finite.
@@ -220,13 +244,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// Those of the tensor library.
     pub fn not_finite(&self) -> Result<Option<String>> {
-        for (name, t) in self.generator.state().into_iter().chain(self.discriminator.state()) {
-            // A sum is finite only if every term is (up to overflow, which is divergence too).
-            if !t.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite() {
-                return Ok(Some(name));
-            }
-        }
-        Ok(None)
+        engine::not_finite(&self.engine.networks()?)
     }
 
     /// `n` images `[n, 3, side, side]` as bytes, as they would be drawn from a checkpoint taken now: from G's moving average, where it has
@@ -251,13 +269,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// Those of the tensor library.
     pub fn sampler(&mut self) -> Result<Sampler<'_>> {
-        match &self.ema {
-            None => Ok(Sampler::lent(&mut self.generator, &self.spec, &self.place)),
-            Some(ema) => {
-                let average = sampled(&ema.state().collect());
-                Sampler::new(&self.spec, &TensorSource::given(&average, &self.place))
-            }
-        }
+        self.engine.sampler()
     }
 
     /// Every tensor of the state: both networks, both Adams, `u`, G's moving average.
@@ -265,12 +277,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// Those of the tensor library.
     pub fn state(&self) -> Result<BTreeMap<String, Tensor>> {
-        let mut state = self.generator.state();
-        state.extend(self.discriminator.state());
-        state.extend(self.adam_g.state()?.into_iter().map(|(k, t)| (format!("adam.{k}"), t)));
-        state.extend(self.adam_d.state()?.into_iter().map(|(k, t)| (format!("adam.{k}"), t)));
-        state.extend(self.ema.iter().flat_map(Ema::state));
-        Ok(state)
+        self.engine.state()
     }
 
     /// The metadata of a checkpoint taken now.
@@ -289,7 +296,7 @@ impl<'a> Trainer<'a> {
         Metadata {
             version: FORMAT_VERSION,
             gen_updates: self.gen_updates,
-            adam_steps: [self.adam_g.steps(), self.adam_d.steps()],
+            adam_steps: self.engine.steps(),
             run_id: self.spec.id(),
             sha256: String::new(),
             instruction_set: sngan_tensor::instruction_set().into(),
@@ -307,7 +314,7 @@ impl<'a> Trainer<'a> {
     pub fn resume(
         spec: &RunSpec,
         images: &'a dyn ImageSource,
-        place: &Place,
+        backend: &dyn Backend,
         checkpoint: &Checkpoint,
         warn: &mut dyn FnMut(Warning),
     ) -> Result<Trainer<'a>> {
@@ -324,18 +331,8 @@ impl<'a> Trainer<'a> {
         if metadata.instruction_set != here {
             warn(Warning::InstructionSet { trained: metadata.instruction_set.clone(), here });
         }
-        let source = TensorSource::given(&checkpoint.tensors, place);
-        let mut trainer = Trainer::with_source(spec, Draws::random(spec, images), &source)?;
-        if let Some(ema) = &mut trainer.ema {
-            ema.load(&source)?;
-        }
-        let moments = checkpoint
-            .tensors
-            .iter()
-            .filter_map(|(k, t)| Some((k.strip_prefix("adam.")?.to_string(), t.clone())))
-            .collect();
-        trainer.adam_g.restore(metadata.adam_steps[0], &moments)?;
-        trainer.adam_d.restore(metadata.adam_steps[1], &moments)?;
+        let draws = Draws::random(spec, images);
+        let mut trainer = Trainer::on(backend, spec, draws, Start::At(checkpoint))?;
         trainer.gen_updates = checkpoint.gen_updates;
         Ok(trainer)
     }

@@ -1,8 +1,7 @@
 //! A run from its directory's first file to its last: resume, log, checkpoint, end in a status.
 
-use super::{Trainer, Update};
+use super::{Backend, Trainer, Update};
 use crate::checkpoint::{self, Checkpoint};
-use crate::model::Place;
 use crate::{Error, Result, Warning, generate, status_after};
 use candle_core::Device;
 use sngan_data::{ImageSource, Images};
@@ -89,12 +88,12 @@ pub fn train(
     dir: &Path,
     spec: &RunSpec,
     images: &dyn ImageSource,
-    device: &Device,
+    backend: &dyn Backend,
     options: &TrainOptions,
     stop: &AtomicBool,
     observer: &mut Observer<'_>,
 ) -> Result<Outcome> {
-    train_locked(&FolderLock::take(dir)?, spec, images, device, options, stop, observer)
+    train_locked(&FolderLock::take(dir)?, spec, images, backend, options, stop, observer)
 }
 
 /// [`train`] in a folder that the caller has locked, and keeps locked for what comes after.
@@ -105,7 +104,7 @@ pub fn train_locked(
     lock: &FolderLock,
     spec: &RunSpec,
     images: &dyn ImageSource,
-    device: &Device,
+    backend: &dyn Backend,
     options: &TrainOptions,
     stop: &AtomicBool,
     observer: &mut Observer<'_>,
@@ -117,7 +116,7 @@ pub fn train_locked(
     }
     let dir = RunDir::create(lock.folder(), spec, &provenance(options, images))?;
     let result = Session { lock, dir: &dir, spec, options, started: Instant::now() }
-        .run(images, device, stop, observer);
+        .run(images, backend, stop, observer);
     // Where the folder is another's by now, nothing more is written into it.
     if let Err(e) = &result
         && lock.check().is_ok()
@@ -139,17 +138,14 @@ fn provenance(options: &TrainOptions, images: &dyn ImageSource) -> Provenance {
 }
 
 /// What makes the updates from `from` on.
-fn segment(from: u64, device: &Device, options: &TrainOptions) -> Segment {
+fn segment(from: u64, backend: &dyn Backend, options: &TrainOptions) -> Segment {
     Segment {
         from,
         sngan: env!("CARGO_PKG_VERSION").into(),
         commit: options.source.commit.map(str::to_string),
         dirty: options.source.dirty,
-        device: match device.location() {
-            candle_core::DeviceLocation::Cpu => "cpu".into(),
-            candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
-            candle_core::DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
-        },
+        device: backend.name(),
+        accelerator: backend.accelerator(),
         threads: options.threads,
         cpu: machine::cpu_model(),
         instruction_set: sngan_tensor::instruction_set().into(),
@@ -168,19 +164,19 @@ impl Session<'_> {
     fn run(
         &self,
         images: &dyn ImageSource,
-        device: &Device,
+        backend: &dyn Backend,
         stop: &AtomicBool,
         observer: &mut Observer<'_>,
     ) -> Result<Outcome> {
-        if let Some(outcome) = self.finished(device)? {
+        if let Some(outcome) = self.finished()? {
             return Ok(outcome);
         }
-        let mut trainer = self.trainer(images, device, observer)?;
+        let mut trainer = self.trainer(images, backend, observer)?;
         if let Some(held_out) = &self.options.held_out {
             trainer.watch(images, held_out)?;
         }
         self.dir.resume_at(trainer.gen_updates())?;
-        let segment = segment(trainer.gen_updates(), device, self.options);
+        let segment = segment(trainer.gen_updates(), backend, self.options);
         if let Some(changes) = self.dir.begin_segment(segment)? {
             observer(Event::Warning(Warning::Segment { run: self.dir.name(), changes }))?;
         }
@@ -228,28 +224,27 @@ impl Session<'_> {
     fn trainer<'a>(
         &self,
         images: &'a dyn ImageSource,
-        device: &Device,
+        backend: &dyn Backend,
         observer: &mut Observer<'_>,
     ) -> Result<Trainer<'a>> {
-        let place = Place::new(device);
         let mut warnings = Vec::new();
         let mut warn = |warning| warnings.push(warning);
         let resume = |newest: Checkpoint, warn: &mut dyn FnMut(Warning)| {
             // A log that was cut or altered is made again from where it was whole.
             self.check_log(&newest)?;
-            Trainer::resume(self.spec, images, &place, &newest, warn)
+            Trainer::resume(self.spec, images, backend, &newest, warn)
         };
-        let trainer = match checkpoint::latest_that(self.dir, self.spec, device, &mut warn, resume)
-        {
-            Ok(Some(trainer)) => Ok(trainer),
-            Ok(None) => {
-                if checkpoint::any(self.dir)? {
-                    warn(Warning::Anew { run: self.dir.name() });
+        let trainer =
+            match checkpoint::latest_that(self.dir, self.spec, &Device::Cpu, &mut warn, resume) {
+                Ok(Some(trainer)) => Ok(trainer),
+                Ok(None) => {
+                    if checkpoint::any(self.dir)? {
+                        warn(Warning::Anew { run: self.dir.name() });
+                    }
+                    Trainer::new(self.spec, images, backend)
                 }
-                Trainer::new(self.spec, images, &place)
-            }
-            Err(e) => Err(e),
-        };
+                Err(e) => Err(e),
+            };
         // What was wrong is told also where it is why the run cannot go on.
         warnings.into_iter().try_for_each(|warning| observer(Event::Warning(warning)))?;
         trainer
@@ -262,7 +257,7 @@ impl Session<'_> {
     }
 
     /// The outcome of a run that needs no more work. What is wrong with its checkpoints is told when it is resumed.
-    fn finished(&self, device: &Device) -> Result<Option<Outcome>> {
+    fn finished(&self) -> Result<Option<Outcome>> {
         let Some(s) = self.dir.status()? else { return Ok(None) };
         let horizon = self.spec.gen_updates;
         Ok(match s.status {
@@ -275,7 +270,7 @@ impl Session<'_> {
                     || checkpoint::latest_that(
                         self.dir,
                         self.spec,
-                        device,
+                        &Device::Cpu,
                         &mut |_| (),
                         |c, _| {
                             self.check_log(&c)?;

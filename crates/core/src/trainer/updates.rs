@@ -1,6 +1,7 @@
 //! One update of G and one of D, each in one piece or in micro-batches whose gradients are added up.
 
-use super::{Details, Trainer, Update, by_layer};
+use super::engine::{DiscriminatorInputs, GeneratorInputs};
+use super::{Details, Networks, Update, by_layer};
 use crate::batch::Real;
 use crate::model::{Labels, Mode, Parameters, Trace, Weights};
 use crate::norm::Iterate;
@@ -55,20 +56,17 @@ struct Outputs {
     logits: Option<Tensor>,
 }
 
-impl Trainer<'_> {
+impl Networks {
     /// One generator update; returns the norm of its gradient, where `detailed`.
-    pub(super) fn generator_update(&mut self, update: &mut Update, detailed: bool) -> Result<f64> {
+    pub(super) fn update_generator(
+        &mut self,
+        inputs: &GeneratorInputs,
+        update: &mut Update,
+        detailed: bool,
+    ) -> Result<f64> {
         let iterate = if self.iterates_per_forward() { Iterate::Once } else { Iterate::Frozen };
         let pieces = Pieces::of(self.spec.gen_batch, self.spec.gen_micro_batch);
-        let z =
-            self.draws.noise("generator", self.gen_updates, self.spec.gen_batch, &self.place)?;
-        let labels = self.draws.labels(
-            "generator",
-            self.gen_updates,
-            self.spec.gen_batch,
-            self.spec.n_classes,
-            &self.place,
-        )?;
+        let (z, labels) = (&inputs.z, inputs.labels.as_ref());
         let (vars, mut sum) = (self.generator.vars(), None);
         (update.loss_g, update.loss_class_g) = (0.0, None);
         let mut weights = self.discriminator.weights(Parameters::Frozen, iterate)?;
@@ -76,9 +74,9 @@ impl Trainer<'_> {
             if i > 0 && self.iterates_per_forward() {
                 weights = self.discriminator.weights(Parameters::Frozen, iterate)?;
             }
-            let labels = pieces.labels(labels.as_ref(), i)?;
+            let labels = pieces.labels(labels, i)?;
             let fake = self.generator.forward(
-                &pieces.tensor(&z, i)?,
+                &pieces.tensor(z, i)?,
                 labels.as_ref(),
                 Parameters::Tracked,
                 Mode::Train,
@@ -111,31 +109,23 @@ impl Trainer<'_> {
         Ok(total)
     }
 
-    /// One discriminator update; where `detailed`, with its measurements.
-    pub(super) fn discriminator_update(
+    /// One discriminator update; where `details` are wanted, with its measurements.
+    pub(super) fn update_discriminator(
         &mut self,
-        round: u32,
+        inputs: &DiscriminatorInputs,
         update: &mut Update,
-        detailed: bool,
-        details: &mut Details,
+        details: Option<&mut Details>,
     ) -> Result<()> {
-        let index = self.gen_updates * u64::from(self.spec.n_dis) + u64::from(round);
-        let (batch, n_classes) = (self.spec.batch, self.spec.n_classes);
-        let Real { images, labels } =
-            self.draws.real(index, batch, self.spec.side, n_classes, &self.place)?;
-        let z = self.draws.noise("discriminator", index, batch, &self.place)?;
-        let fake_labels =
-            self.draws.labels("discriminator", index, batch, n_classes, &self.place)?;
-        let epsilon = self.spec.regularizer.interpolates();
-        let epsilon = epsilon.then(|| self.draws.epsilon(index, batch, &self.place)).transpose()?;
-        let pieces = Pieces::of(batch, self.spec.dis_micro_batch);
+        let DiscriminatorInputs { real: Real { images, labels }, z, fake_labels, epsilon, .. } =
+            inputs;
+        let pieces = Pieces::of(self.spec.batch, self.spec.dis_micro_batch);
         let (vars, mut sum, mut weights) = (self.discriminator.vars(), None, None);
         (update.loss_d, update.loss_reg, update.d_real, update.d_fake, update.loss_class_d) =
             (0.0, 0.0, 0.0, 0.0, None);
         update.grad_norm_x_hat = None;
         for i in 0..pieces.count {
             let (z, labels, fake_labels) = (
-                pieces.tensor(&z, i)?,
+                pieces.tensor(z, i)?,
                 pieces.labels(labels.as_ref(), i)?,
                 pieces.labels(fake_labels.as_ref(), i)?,
             );
@@ -147,7 +137,7 @@ impl Trainer<'_> {
                 Some(w) if !self.iterates_per_forward() => w,
                 _ => self.discriminator.weights(Parameters::Tracked, Iterate::Once)?,
             };
-            let real = Side { images: &pieces.tensor(&images, i)?, labels: labels.as_ref() };
+            let real = Side { images: &pieces.tensor(images, i)?, labels: labels.as_ref() };
             let fake = Side { images: &fake, labels: fake_labels.as_ref() };
             let mut total = self.discriminator_loss(&mut w, real, fake, pieces.share(), update)?;
             let epsilon = epsilon.as_ref().map(|e| pieces.tensor(e, i)).transpose()?;
@@ -162,7 +152,7 @@ impl Trainer<'_> {
         let (Some(grads), Some(weights)) = (sum, weights) else {
             return Err(crate::Error::Invalid("an update of D had no images".into()));
         };
-        if detailed {
+        if let Some(details) = details {
             // Before the step: a weight without normalization is the variable itself, which the step changes.
             self.measure_weights(&weights, details);
             details.grad_norm_d = norm(&grads, &vars)?;

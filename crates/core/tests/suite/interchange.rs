@@ -32,7 +32,7 @@ fn trained(dir: &Path, spec: &RunSpec) {
         dir,
         spec,
         &images(10, spec.side),
-        &Device::Cpu,
+        &Place::new(&Device::Cpu),
         &options,
         &AtomicBool::new(false),
         &mut |_| Ok(()),

@@ -27,12 +27,16 @@ const OPTIONS: TrainOptions = TrainOptions {
     held_out: None,
 };
 
+fn cpu() -> Place {
+    Place::new(&Device::Cpu)
+}
+
 fn run(dir: &Path, spec: &RunSpec, threads: usize, stop_after: Option<u64>) -> Outcome {
     let stop = AtomicBool::new(false);
     let images = images(10, spec.side);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
-        train(dir, spec, &images, &Device::Cpu, &OPTIONS, &stop, &mut |event| {
+        train(dir, spec, &images, &cpu(), &OPTIONS, &stop, &mut |event| {
             let Event::Update(p, trainer) = event else { return Ok(()) };
             if stop_after.is_some() {
                 // Whoever looks at samples must not change what is trained.
@@ -132,10 +136,9 @@ fn images_that_do_not_fit_leave_no_run_behind() {
     let refused = |spec: &RunSpec, held_out: Images| {
         let options = TrainOptions { held_out: Some(Arc::new(held_out)), ..OPTIONS };
         let (images, stop) = (images(10, spec.side), AtomicBool::new(false));
-        let message =
-            train(folder.path(), spec, &images, &Device::Cpu, &options, &stop, &mut |_| Ok(()))
-                .unwrap_err()
-                .to_string();
+        let message = train(folder.path(), spec, &images, &cpu(), &options, &stop, &mut |_| Ok(()))
+            .unwrap_err()
+            .to_string();
         let dir = RunDir::new(folder.path());
         assert!(dir.status().unwrap().is_none() && !dir.spec_path().exists(), "{message}");
         message
@@ -164,7 +167,7 @@ fn held_out_images_are_watched_without_a_trace() {
         &at("watched"),
         &spec,
         &images(10, spec.side),
-        &Device::Cpu,
+        &cpu(),
         &watched,
         &AtomicBool::new(false),
         &mut |_| Ok(()),
@@ -186,15 +189,9 @@ fn a_folder_in_use_is_refused_and_left_alone() {
     let lock = FolderLock::take(folder.path()).unwrap();
     let images = images(10, spec.side);
     let train = || {
-        train(
-            folder.path(),
-            &spec,
-            &images,
-            &Device::Cpu,
-            &OPTIONS,
-            &AtomicBool::new(false),
-            &mut |_| Ok(()),
-        )
+        train(folder.path(), &spec, &images, &cpu(), &OPTIONS, &AtomicBool::new(false), &mut |_| {
+            Ok(())
+        })
     };
     assert!(train().unwrap_err().to_string().contains("in use"));
     assert!(RunDir::new(folder.path()).status().unwrap().is_none());
@@ -330,7 +327,7 @@ fn what_is_logged_leaves_no_trace() {
             let options = TrainOptions { log_every, ..OPTIONS };
             let stop = AtomicBool::new(false);
             let images = images(10, spec.side);
-            train(&dir, &spec, &images, &Device::Cpu, &options, &stop, &mut |_| Ok(())).unwrap();
+            train(&dir, &spec, &images, &cpu(), &options, &stop, &mut |_| Ok(())).unwrap();
             (bits(&dir).0, RunDir::new(dir).log().unwrap())
         };
         let ((often, long), (never, short)) = (at(1), at(1000));

@@ -139,18 +139,21 @@ fn gpus() -> std::result::Result<Vec<Gpu>, result::DriverError> {
         .collect()
 }
 
-/// Checks that GPU number `ordinal` can be opened.
-pub(super) fn require(ordinal: usize) -> Result<()> {
+/// GPU number `ordinal`, and the versions of driver, cuDNN and cuBLAS.
+///
+/// # Errors
+/// What is not there.
+pub fn require(ordinal: usize) -> Result<(Gpu, [String; 3])> {
     let found = find();
+    let mut versions = Vec::new();
     for library in &found.libraries {
-        if library.version.is_none() {
-            let Library { name, file, advice, .. } = *library;
-            return Err(Error::NoLibrary { name, file, advice });
-        }
+        let Library { name, file, advice, ref version } = *library;
+        versions.push(version.clone().ok_or(Error::NoLibrary { name, file, advice })?);
     }
-    if ordinal >= found.gpus.len() {
-        let count = found.gpus.len();
-        return Err(Error::NoGpu { ordinal, count, reason: found.reason.unwrap_or_default() });
-    }
-    Ok(())
+    let count = found.gpus.len();
+    let gpu = found.gpus.into_iter().nth(ordinal);
+    let reason = found.reason.unwrap_or_default();
+    let gpu = gpu.ok_or(Error::NoGpu { ordinal, count, reason })?;
+    let versions = std::array::from_fn(|i| versions.get(i).cloned().unwrap_or_default());
+    Ok((gpu, versions))
 }

@@ -8,7 +8,7 @@ mod call;
 mod conv;
 mod find;
 
-pub use find::{Found, Gpu, Library, find};
+pub use find::{Found, Gpu, Library, find, require};
 
 use crate::launch::calls;
 use crate::machine::{Machine, Part};

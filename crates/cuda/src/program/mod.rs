@@ -101,6 +101,8 @@ pub struct DiscriminatorInputs {
 /// What an update finds out, one number each.
 #[derive(Debug, Clone, Copy)]
 pub struct Record {
+    /// All of them.
+    pub whole: View,
     /// D's adversarial loss.
     pub loss_d: View,
     /// The regularizer.

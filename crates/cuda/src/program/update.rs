@@ -101,6 +101,7 @@ fn record_of(buffers: &mut Buffers) -> Record {
     let all = buffers.kept(10);
     let at = |i| all.narrow(i, 1);
     Record {
+        whole: all,
         loss_d: at(0),
         loss_reg: at(1),
         loss_g: at(2),

@@ -8,3 +8,4 @@ mod shim;
 mod size;
 #[cfg(feature = "cuda")]
 mod stand_in;
+mod training;

@@ -3,9 +3,16 @@
 
 use crate::replay::{cases, error, run};
 use crate::shim::{Shimmed, build, kernels, shim};
-use sngan_cuda::device::{Device, Math, find};
+use crate::training::{self, tiny};
+use sngan_core::model::Place;
+use sngan_core::trainer::Outcome;
+use sngan_cuda::Cuda;
+use sngan_cuda::device::{Device as Gpu, Math, find};
 use sngan_cuda::kernels::SOURCES;
 use sngan_cuda::program::Program;
+use sngan_experiment::method::Method;
+use sngan_experiment::{RunDir, RunSpec};
+use sngan_tensor::Device;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -82,7 +89,7 @@ fn on_it_every_case() {
     let Some(shim) = shim() else { return };
     for (name, case) in cases().into_iter().filter(|(name, _)| CASES.contains(&name.as_str())) {
         let program = Program::of(&case.spec).unwrap();
-        let device = |_: &_| Device::open(0, &program, Math::F32).unwrap();
+        let device = |_: &_| Gpu::open(0, &program, Math::F32).unwrap();
         let by_device = run(&case, device);
         let by_kernels = run(&case, |layout| Shimmed::new(layout, shim, 0));
         for (key, expected) in &by_kernels {
@@ -99,6 +106,41 @@ fn on_it_every_case() {
 }
 
 #[test]
+fn a_training_on_the_device_side_is_a_run_like_any_other() {
+    with_stand_in("stand_in::on_it_a_training");
+}
+
+#[test]
+#[ignore = "runs on the stand-in, which the test above sets up"]
+fn on_it_a_training() {
+    let gpu = Cuda::new(0, Math::F32).unwrap();
+    let spec = RunSpec { gen_ema: 0.9, ..tiny(Method::Sn) };
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    assert_eq!(training::run(&whole, &spec, &gpu, None), Outcome::Completed);
+    let stopped = training::run(&parts, &spec, &gpu, Some(3));
+    assert_eq!(stopped, Outcome::Interrupted { gen_updates: 3 });
+    assert_eq!(training::run(&parts, &spec, &gpu, None), Outcome::Completed);
+    assert!(training::left(&whole, &spec) == training::left(&parts, &spec));
+    let segment = RunDir::new(&whole).provenance().unwrap().segments.remove(0);
+    assert_eq!(segment.device, "cuda:0");
+    let accelerator = segment.accelerator.unwrap();
+    assert_eq!((accelerator.model.as_str(), accelerator.math.as_str()), ("stand-in", "f32"));
+    // A run that goes on elsewhere is announced.
+    let longer = RunSpec { gen_updates: 8, ..spec };
+    let cpu = Place::new(&Device::Cpu);
+    assert_eq!(training::run(&whole, &longer, &cpu, None), Outcome::Completed);
+    let devices: Vec<String> = RunDir::new(&whole)
+        .provenance()
+        .unwrap()
+        .segments
+        .into_iter()
+        .map(|segment| segment.device)
+        .collect();
+    assert_eq!(devices, ["cuda:0", "cpu"]);
+}
+
+#[test]
 fn without_a_driver_the_error_says_what_to_install() {
     let found = find();
     if found.libraries[0].version.is_some() {
@@ -107,6 +149,6 @@ fn without_a_driver_the_error_says_what_to_install() {
     }
     let case = cases().remove(0).1;
     let program = Program::of(&case.spec).unwrap();
-    let error = Device::open(0, &program, Math::F32).unwrap_err().to_string();
+    let error = Gpu::open(0, &program, Math::F32).unwrap_err().to_string();
     assert!(error.contains("libcuda.so.1") && error.contains("install"), "{error}");
 }

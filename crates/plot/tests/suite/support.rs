@@ -146,6 +146,7 @@ impl Folder {
                 device: "cpu".into(),
                 threads: 1,
                 cpu: "a CPU".into(),
+                accelerator: None,
                 instruction_set: String::new(),
             }],
         };

@@ -1,0 +1,135 @@
+//! `--device`, and `sngan devices`.
+
+use crate::Ended;
+use crate::args::{Machine, Precision};
+use crate::say::say;
+use anyhow::{Result, bail};
+use sngan_core::model::Place;
+use sngan_core::trainer::Backend;
+use sngan_cuda::Interpreter;
+use sngan_tensor::Device;
+
+/// What trains.
+pub(crate) fn backend(machine: &Machine) -> Result<Box<dyn Backend>> {
+    let backend = named(&machine.device, machine.tf32)?;
+    if machine.tf32 && backend.accelerator().is_none() {
+        bail!("--tf32 is for a GPU; {} has no TF32", backend.name());
+    }
+    if machine.device == "auto" {
+        match backend.accelerator() {
+            Some(accelerator) => eprintln!("training on {}: {accelerator}", backend.name()),
+            None => eprintln!("training on the cpu: `sngan devices` says what a GPU needs"),
+        }
+    }
+    Ok(backend)
+}
+
+fn named(text: &str, tf32: bool) -> Result<Box<dyn Backend>> {
+    let ordinal = match text.split_once(':') {
+        None if text == "cpu" => return Ok(Box::new(Place::new(&Device::Cpu))),
+        None if text == "auto" => {
+            return Ok(gpu(0, tf32).unwrap_or_else(|_| Box::new(Place::new(&Device::Cpu))));
+        }
+        None if text == "cuda" => 0,
+        Some(("cuda", n)) => match n.parse() {
+            Ok(ordinal) => ordinal,
+            Err(_) => bail!("device `{text}`: the part after `cuda:` must be a number"),
+        },
+        _ => bail!("device `{text}`: unknown; use cpu, cuda, cuda:N or auto"),
+    };
+    gpu(ordinal, tf32).map_err(|e| e.context(format!("device `cuda:{ordinal}` cannot be used")))
+}
+
+#[cfg(feature = "cuda")]
+fn gpu(ordinal: usize, tf32: bool) -> Result<Box<dyn Backend>> {
+    use sngan_cuda::device::Math;
+    let math = if tf32 { Math::Tf32 } else { Math::F32 };
+    Ok(Box::new(sngan_cuda::Cuda::new(ordinal, math)?))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpu(_: usize, _: bool) -> Result<Box<dyn Backend>> {
+    bail!(
+        "this program was built without the feature `cuda`; build it with `cargo build --release`"
+    )
+}
+
+/// What replays a case: a GPU, or the interpreter of programs.
+pub(crate) fn for_replay(text: &str, precision: Precision) -> Result<Box<dyn Backend>> {
+    let double = match precision {
+        Precision::F64 => true,
+        Precision::F32 => false,
+    };
+    match text {
+        "program" => Ok(Box::new(Interpreter { double })),
+        "cpu" if double => Ok(Box::new(Place::oracle())),
+        _ => named(text, false),
+    }
+}
+
+/// Refuses another device: networks that draw and score images run on the CPU.
+pub(crate) fn on_the_cpu(machine: &Machine) -> Result<()> {
+    if machine.device != "cpu" && machine.device != "auto" || machine.tf32 {
+        bail!("--device {}: images are drawn and scored on the CPU; leave it out", machine.device);
+    }
+    Ok(())
+}
+
+/// Prints the GPUs, and each library that they need: its version, or where it was looked for and what to install.
+#[cfg(feature = "cuda")]
+pub(crate) fn list(json: bool) -> Result<Ended> {
+    let found = sngan_cuda::device::find();
+    if json {
+        say!("{}", described(&found));
+        return Ok(Ended::Well);
+    }
+    for gpu in &found.gpus {
+        let ((major, minor), mib) = (gpu.capability, gpu.memory >> 20);
+        say!("cuda:{}  {}, compute capability {major}.{minor}, {mib} MiB", gpu.ordinal, gpu.name);
+    }
+    if found.gpus.is_empty() {
+        let reason = found.reason.as_ref().map_or(String::new(), |r| format!(": {r}"));
+        say!("no GPU{reason}");
+    }
+    for library in &found.libraries {
+        match &library.version {
+            Some(version) => say!("{:<7} {version}", library.name),
+            None => say!("{:<7} not found ({}); {}", library.name, library.file, library.advice),
+        }
+    }
+    if found.libraries.iter().any(|l| l.version.is_none()) {
+        say!("looked in the system's library folders and {}", searched());
+    }
+    Ok(Ended::Well)
+}
+
+#[cfg(feature = "cuda")]
+fn searched() -> String {
+    match std::env::var("LD_LIBRARY_PATH") {
+        Ok(path) if !path.is_empty() => format!("LD_LIBRARY_PATH ({path})"),
+        _ => "LD_LIBRARY_PATH, which is not set".into(),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn described(found: &sngan_cuda::device::Found) -> serde_json::Value {
+    let gpus = found.gpus.iter().map(|g| {
+        serde_json::json!({
+            "device": format!("cuda:{}", g.ordinal), "name": g.name,
+            "compute_capability": format!("{}.{}", g.capability.0, g.capability.1), "memory_bytes": g.memory,
+        })
+    });
+    let libraries = found
+        .libraries
+        .iter()
+        .map(|l| serde_json::json!({ "name": l.name, "file": l.file, "version": l.version }));
+    serde_json::json!({
+        "gpus": gpus.collect::<Vec<_>>(), "libraries": libraries.collect::<Vec<_>>(), "reason": found.reason,
+    })
+}
+
+#[cfg(not(feature = "cuda"))]
+pub(crate) fn list(_: bool) -> Result<Ended> {
+    say!("no GPU: this program was built without the feature `cuda`");
+    Ok(Ended::Well)
+}

@@ -1,0 +1,269 @@
+//! A training's engine that runs the updates as programs: on a GPU, or by the interpreter on the host.
+
+use crate::host::Host;
+use crate::machine::{DiscriminatorBatch, GeneratorBatch, Machine, Numbers, Training};
+use crate::program::Program;
+use candle_core::{DType, Tensor};
+use sngan_core::generate::Sampler;
+use sngan_core::model::{Discriminator, Generator, Labels, Place, TensorSource};
+use sngan_core::spectrum::Concentration;
+use sngan_core::trainer::{
+    Backend, Details, DiscriminatorInputs, Engine, GeneratorInputs, Look, Networks, Start, Update,
+};
+use sngan_experiment::RunSpec;
+use sngan_experiment::arch::Conditioning;
+use sngan_experiment::records::finite;
+use std::collections::BTreeMap;
+
+type Result<T> = sngan_core::Result<T>;
+
+/// This crate's error as a training's.
+fn wrapped(e: crate::Error) -> sngan_core::Error {
+    sngan_core::Error::Backend(Box::new(e))
+}
+
+/// The programs run by the interpreter on the host: slow, for comparison with the networks and with a GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interpreter {
+    /// f64, as the oracle of the networks is; f32 otherwise.
+    pub double: bool,
+}
+
+impl Backend for Interpreter {
+    fn name(&self) -> String {
+        "program".into()
+    }
+
+    fn place(&self) -> Place {
+        if self.double { Place::oracle() } else { Place::new(&candle_core::Device::Cpu) }
+    }
+
+    fn engine(&self, spec: &RunSpec, start: Start<'_>) -> Result<Box<dyn Engine>> {
+        let program = Program::of(spec).map_err(wrapped)?;
+        let place = self.place();
+        Ok(if self.double {
+            let host = Host::<f64>::new(&program.layout);
+            Box::new(Programmed::new(spec, place, program, host, start)?)
+        } else {
+            let host = Host::<f32>::new(&program.layout);
+            Box::new(Programmed::new(spec, place, program, host, start)?)
+        })
+    }
+}
+
+/// GPU number `ordinal`.
+#[cfg(feature = "cuda")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cuda {
+    ordinal: usize,
+    math: crate::device::Math,
+    accelerator: sngan_experiment::records::Accelerator,
+}
+
+#[cfg(feature = "cuda")]
+impl Cuda {
+    /// GPU number `ordinal`, with the libraries that it needs.
+    ///
+    /// # Errors
+    /// A library or GPU that is not there.
+    pub fn new(ordinal: usize, math: crate::device::Math) -> crate::Result<Cuda> {
+        use sha2::{Digest, Sha256};
+        let (gpu, [driver, cudnn, cublas]) = crate::device::require(ordinal)?;
+        let accelerator = sngan_experiment::records::Accelerator {
+            model: gpu.name,
+            driver,
+            cudnn,
+            cublas,
+            kernels: hex::encode(Sha256::digest(crate::kernels::PTX)),
+            math: math.name().into(),
+        };
+        Ok(Cuda { ordinal, math, accelerator })
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl Backend for Cuda {
+    fn name(&self) -> String {
+        format!("cuda:{}", self.ordinal)
+    }
+
+    fn place(&self) -> Place {
+        Place::new(&candle_core::Device::Cpu)
+    }
+
+    fn accelerator(&self) -> Option<sngan_experiment::records::Accelerator> {
+        Some(self.accelerator.clone())
+    }
+
+    fn engine(&self, spec: &RunSpec, start: Start<'_>) -> Result<Box<dyn Engine>> {
+        let program = Program::of(spec).map_err(wrapped)?;
+        let device =
+            crate::device::Device::open(self.ordinal, &program, self.math).map_err(wrapped)?;
+        Ok(Box::new(Programmed::new(spec, self.place(), program, device, start)?))
+    }
+}
+
+/// A run's updates as programs on a machine.
+struct Programmed<M> {
+    spec: RunSpec,
+    place: Place,
+    training: Training<M>,
+}
+
+impl<M: Machine> Programmed<M> {
+    /// The networks are made on the host, from the same draws, and carried over.
+    fn new(
+        spec: &RunSpec,
+        place: Place,
+        program: Program,
+        machine: M,
+        start: Start<'_>,
+    ) -> Result<Programmed<M>> {
+        let networks = Networks::start(spec, &place, start)?;
+        let state = networks.state()?;
+        let mut training = Training::new(program, machine);
+        let mut failed = None;
+        let loaded = training.load(networks.steps(), |name| {
+            let values = state.get(name).map(values)?;
+            values.map_err(|e| failed = Some(e)).ok()
+        });
+        match failed {
+            Some(e) => Err(e),
+            None => {
+                loaded.map_err(wrapped)?;
+                Ok(Programmed { spec: spec.clone(), place, training })
+            }
+        }
+    }
+
+    fn tensor(&self, shape: Vec<usize>, values: Vec<f64>) -> Result<Tensor> {
+        Ok(Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?
+            .to_dtype(self.place.dtype)?)
+    }
+
+    /// The numbers of the last updates.
+    fn numbers(&self) -> Result<Numbers> {
+        self.training.numbers().map_err(wrapped)
+    }
+
+    fn has_classifier(&self) -> bool {
+        self.spec.conditioning == Conditioning::AcGan
+    }
+
+    /// The networks as they are now, on the host.
+    fn on_the_host(&self) -> Result<(Generator, Discriminator)> {
+        let state = self.networks()?;
+        Ok(Networks::start(&self.spec, &self.place, Start::Given(&state))?.into_parts())
+    }
+
+    /// The measurements of D's last round.
+    fn measure(&self, details: &mut Details) -> Result<()> {
+        for snapshot in &self.training.program().snapshots {
+            let (rows, columns) = snapshot.shape;
+            let values = self.training.read(snapshot.view).map_err(wrapped)?;
+            let weight = self.tensor(vec![rows, columns], values)?;
+            // A weight that is not finite has no spectrum: none of its layer's numbers is known.
+            let found = Concentration::of(&weight).ok();
+            let of =
+                |number: fn(&Concentration) -> f64| found.as_ref().map(number).and_then(finite);
+            let name = &snapshot.layer;
+            details.sigma_forward.insert(name.clone(), of(|c| c.sigma));
+            details.effective_rank.insert(name.clone(), of(|c| c.effective_rank));
+            details.stable_rank.insert(name.clone(), of(|c| c.stable_rank));
+        }
+        Ok(())
+    }
+}
+
+/// A tensor's values.
+fn values(tensor: &Tensor) -> Result<Vec<f64>> {
+    Ok(tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
+}
+
+fn classes(labels: Option<&Labels>) -> Option<Vec<f64>> {
+    labels.map(|labels| labels.classes().iter().map(|class| f64::from(*class)).collect())
+}
+
+impl<M: Machine> Engine for Programmed<M> {
+    fn generator_update(
+        &mut self,
+        inputs: &GeneratorInputs,
+        _: &mut Update,
+        detailed: bool,
+    ) -> Result<f64> {
+        let (z, labels) = (values(&inputs.z)?, classes(inputs.labels.as_ref()));
+        let batch = GeneratorBatch { z: &z, labels: labels.as_deref() };
+        self.training.generator_update(batch, inputs.lr, detailed).map_err(wrapped)?;
+        if !detailed {
+            // D's round comes next, and the loss is read with its numbers.
+            return Ok(0.0);
+        }
+        Ok(self.numbers()?.grad_norm_g)
+    }
+
+    fn discriminator_update(
+        &mut self,
+        inputs: &DiscriminatorInputs,
+        update: &mut Update,
+        details: Option<&mut Details>,
+    ) -> Result<()> {
+        let (real, z) = (values(&inputs.real.images)?, values(&inputs.z)?);
+        let real_labels = classes(inputs.real.labels.as_ref());
+        let fake_labels = classes(inputs.fake_labels.as_ref());
+        let epsilon = inputs.epsilon.as_ref().map(values).transpose()?;
+        let batch = DiscriminatorBatch {
+            real: &real,
+            real_labels: real_labels.as_deref(),
+            z: &z,
+            fake_labels: fake_labels.as_deref(),
+            epsilon: epsilon.as_deref(),
+        };
+        let detailed = details.is_some();
+        self.training.discriminator_update(batch, inputs.lr, detailed).map_err(wrapped)?;
+        let n = self.numbers()?;
+        (update.loss_d, update.loss_reg, update.loss_g) = (n.loss_d, n.loss_reg, n.loss_g);
+        (update.d_real, update.d_fake) = (n.d_real, n.d_fake);
+        if self.has_classifier() {
+            update.loss_class_d = Some(n.loss_class_d);
+            update.loss_class_g = Some(n.loss_class_g);
+        }
+        let penalized = self.spec.regularizer.penalizes_gradient();
+        update.grad_norm_x_hat = penalized.then_some(n.grad_norm_x_hat);
+        if let Some(details) = details {
+            details.grad_norm_d = n.grad_norm_d;
+            self.measure(details)?;
+        }
+        Ok(())
+    }
+
+    fn average(&mut self) -> Result<()> {
+        self.training.average().map_err(wrapped)
+    }
+
+    fn networks(&self) -> Result<BTreeMap<String, Tensor>> {
+        let state = self.training.networks().map_err(wrapped)?.into_iter();
+        state.map(|(name, (shape, values))| Ok((name, self.tensor(shape, values)?))).collect()
+    }
+
+    fn state(&self) -> Result<BTreeMap<String, Tensor>> {
+        let state = self.training.state().map_err(wrapped)?.into_iter();
+        state.map(|(name, (shape, values))| Ok((name, self.tensor(shape, values)?))).collect()
+    }
+
+    fn steps(&self) -> [u64; 2] {
+        self.training.steps()
+    }
+
+    fn sampler(&mut self) -> Result<Sampler<'_>> {
+        let state = self.training.sampled().map_err(wrapped)?.into_iter();
+        let tensors = state
+            .map(|(name, (shape, values))| Ok((name, self.tensor(shape, values)?)))
+            .collect::<Result<BTreeMap<_, _>>>()?;
+        Sampler::new(&self.spec, &TensorSource::given(&tensors, &self.place))
+    }
+
+    fn look(&mut self, look: &mut Look<'_>) -> Result<()> {
+        let (mut generator, discriminator) = self.on_the_host()?;
+        look(&mut generator, &discriminator)
+    }
+}
