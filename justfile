@@ -94,11 +94,15 @@ check:
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
     cargo package --workspace --no-verify --allow-dirty --quiet
 
-# Type-check the feature `cuda` without a CUDA toolkit
-check-cuda:
-    mkdir -p target/cuda-home/bin target/cuda-home/include target/cuda-home/lib64
-    cp tools/nvcc target/cuda-home/bin/nvcc
-    CUDA_HOME="$PWD/target/cuda-home" NVCC="$PWD/target/cuda-home/bin/nvcc" PATH="$PWD/target/cuda-home/bin:$PATH" CUDA_COMPUTE_CAP=80 cargo check --release --workspace --features sngan-cli/cuda --target-dir target/cuda-check
+# Check that the committed PTX is what the kernels' sources give (makes a virtual environment with NVRTC from PyPI; no GPU)
+check-ptx venv="target/nvrtc-venv":
+    [ -x {{ venv }}/bin/python ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet nvidia-cuda-nvrtc-cu12==12.4.127)
+    {{ venv }}/bin/python crates/cuda/kernels/make_ptx.py --check
+
+# On a machine with an NVIDIA GPU: whether it computes what it should, how fast, and a training. `stage` is truth, speed, train or all
+gpu-check stage="all" *options="":
+    cargo build --release --package sngan-cli
+    python3 tools/gpu_check.py {{ stage }} --sngan target/release/sngan {{ options }}
 
 # Measure kernels and updates; medians of several
 bench:

@@ -1,7 +1,7 @@
 //! A training's engine that runs the updates as programs: on a GPU, or by the interpreter on the host.
 
 use crate::host::Host;
-use crate::machine::{DiscriminatorBatch, GeneratorBatch, Machine, Numbers, Training};
+use crate::machine::{DiscriminatorBatch, GeneratorBatch, Machine, Numbers, Slice, Training};
 use crate::program::Program;
 use candle_core::{DType, Tensor};
 use sngan_core::generate::Sampler;
@@ -180,8 +180,32 @@ fn values(tensor: &Tensor) -> Result<Vec<f64>> {
     Ok(tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }
 
-fn classes(labels: Option<&Labels>) -> Option<Vec<f64>> {
-    labels.map(|labels| labels.classes().iter().map(|class| f64::from(*class)).collect())
+/// An input's values, in its own type.
+enum Input {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+impl Input {
+    fn of(tensor: &Tensor) -> Result<Input> {
+        let flat = tensor.flatten_all()?;
+        Ok(if flat.dtype() == DType::F32 {
+            Input::F32(flat.to_vec1()?)
+        } else {
+            Input::F64(values(&flat)?)
+        })
+    }
+
+    fn classes(labels: &Labels) -> Input {
+        Input::F64(labels.classes().iter().map(|class| f64::from(*class)).collect())
+    }
+
+    fn slice(&self) -> Slice<'_> {
+        match self {
+            Input::F32(values) => Slice::F32(values),
+            Input::F64(values) => Slice::F64(values),
+        }
+    }
 }
 
 impl<M: Machine> Engine for Programmed<M> {
@@ -191,8 +215,8 @@ impl<M: Machine> Engine for Programmed<M> {
         _: &mut Update,
         detailed: bool,
     ) -> Result<f64> {
-        let (z, labels) = (values(&inputs.z)?, classes(inputs.labels.as_ref()));
-        let batch = GeneratorBatch { z: &z, labels: labels.as_deref() };
+        let (z, labels) = (Input::of(&inputs.z)?, inputs.labels.as_ref().map(Input::classes));
+        let batch = GeneratorBatch { z: z.slice(), labels: labels.as_ref().map(Input::slice) };
         self.training.generator_update(batch, inputs.lr, detailed).map_err(wrapped)?;
         if !detailed {
             // D's round comes next, and the loss is read with its numbers.
@@ -207,16 +231,16 @@ impl<M: Machine> Engine for Programmed<M> {
         update: &mut Update,
         details: Option<&mut Details>,
     ) -> Result<()> {
-        let (real, z) = (values(&inputs.real.images)?, values(&inputs.z)?);
-        let real_labels = classes(inputs.real.labels.as_ref());
-        let fake_labels = classes(inputs.fake_labels.as_ref());
-        let epsilon = inputs.epsilon.as_ref().map(values).transpose()?;
+        let (real, z) = (Input::of(&inputs.real.images)?, Input::of(&inputs.z)?);
+        let real_labels = inputs.real.labels.as_ref().map(Input::classes);
+        let fake_labels = inputs.fake_labels.as_ref().map(Input::classes);
+        let epsilon = inputs.epsilon.as_ref().map(Input::of).transpose()?;
         let batch = DiscriminatorBatch {
-            real: &real,
-            real_labels: real_labels.as_deref(),
-            z: &z,
-            fake_labels: fake_labels.as_deref(),
-            epsilon: epsilon.as_deref(),
+            real: real.slice(),
+            real_labels: real_labels.as_ref().map(Input::slice),
+            z: z.slice(),
+            fake_labels: fake_labels.as_ref().map(Input::slice),
+            epsilon: epsilon.as_ref().map(Input::slice),
         };
         let detailed = details.is_some();
         self.training.discriminator_update(batch, inputs.lr, detailed).map_err(wrapped)?;

@@ -89,28 +89,60 @@ impl<T: Element> Machine for Host<T> {
     }
 }
 
+/// Numbers of either type, which no machine needs converted twice.
+#[derive(Debug, Clone, Copy)]
+pub enum Slice<'a> {
+    /// Those of a training.
+    F32(&'a [f32]),
+    /// Those of an oracle.
+    F64(&'a [f64]),
+}
+
+impl<'a> Slice<'a> {
+    /// How many there are.
+    pub fn len(self) -> usize {
+        match self {
+            Slice::F32(values) => values.len(),
+            Slice::F64(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Numbers `start..start + len`; none where there are fewer.
+    fn narrow(self, start: usize, len: usize) -> Slice<'a> {
+        match self {
+            Slice::F32(values) => Slice::F32(values.get(start..start + len).unwrap_or_default()),
+            Slice::F64(values) => Slice::F64(values.get(start..start + len).unwrap_or_default()),
+        }
+    }
+}
+
 /// What a generator update is given.
 #[derive(Debug, Clone, Copy)]
 pub struct GeneratorBatch<'a> {
     /// z, `[gen_batch, 128]`.
-    pub z: &'a [f64],
+    pub z: Slice<'a>,
     /// The class of each, where the networks read them.
-    pub labels: Option<&'a [f64]>,
+    pub labels: Option<Slice<'a>>,
 }
 
 /// What a round of D is given.
 #[derive(Debug, Clone, Copy)]
 pub struct DiscriminatorBatch<'a> {
     /// Real images, `[batch, 3, side, side]` in [−1, 1].
-    pub real: &'a [f64],
+    pub real: Slice<'a>,
     /// Their classes.
-    pub real_labels: Option<&'a [f64]>,
+    pub real_labels: Option<Slice<'a>>,
     /// z, `[batch, 128]`.
-    pub z: &'a [f64],
+    pub z: Slice<'a>,
     /// Classes of the generated images.
-    pub fake_labels: Option<&'a [f64]>,
+    pub fake_labels: Option<Slice<'a>>,
     /// The penalty's ε, `[batch]`.
-    pub epsilon: Option<&'a [f64]>,
+    pub epsilon: Option<Slice<'a>>,
 }
 
 /// Numbers of an update, as [`Record`] names them.
@@ -254,15 +286,23 @@ impl<M: Machine> Training<M> {
         Ok(average.map(|(name, tensor)| (own(name), tensor)).collect())
     }
 
-    fn write(&mut self, name: &str, view: View, values: &[f64]) -> Result<()> {
+    fn write(&mut self, name: &str, view: View, values: Slice<'_>) -> Result<()> {
         if values.len() != view.len {
             let (found, expected) = (values.len(), view.len);
             return Err(Error::Length { name: name.into(), found, expected });
         }
-        self.machine.write(view, values)
+        match values {
+            Slice::F32(values) => self.machine.write_f32(view, values),
+            Slice::F64(values) => self.machine.write(view, values),
+        }
     }
 
-    fn optional(&mut self, name: &str, view: Option<View>, values: Option<&[f64]>) -> Result<()> {
+    fn optional(
+        &mut self,
+        name: &str,
+        view: Option<View>,
+        values: Option<Slice<'_>>,
+    ) -> Result<()> {
         match (view, values) {
             (Some(view), Some(values)) => self.write(name, view, values),
             (Some(_), None) => Err(Error::Missing(name.into())),
@@ -271,15 +311,15 @@ impl<M: Machine> Training<M> {
     }
 
     /// `values` in equal parts to `views`.
-    fn in_parts(&mut self, name: &str, views: &[View], values: Option<&[f64]>) -> Result<()> {
+    fn in_parts(&mut self, name: &str, views: &[View], values: Option<Slice<'_>>) -> Result<()> {
         let Some(first) = views.first() else { return Ok(()) };
         let values = values.ok_or_else(|| Error::Missing(name.into()))?;
         let expected = first.len * views.len();
         if values.len() != expected {
             return Err(Error::Length { name: name.into(), found: values.len(), expected });
         }
-        for (view, part) in views.iter().zip(values.chunks(first.len)) {
-            self.machine.write(*view, part)?;
+        for (i, view) in views.iter().enumerate() {
+            self.write(name, *view, values.narrow(i * first.len, first.len))?;
         }
         Ok(())
     }

@@ -17,9 +17,9 @@
 //!     extend: false,
 //! };
 //! let (out, stop) = (Path::new("runs/table1-smoke"), AtomicBool::new(false));
+//! let cpu = sngan_core::model::Place::new(&sngan_tensor::Device::Cpu);
 //! let summary =
-//!     let cpu = sngan_core::model::Place::new(&sngan_tensor::Device::Cpu);
-//!     sngan_sweep::run(&plan, out, None, &cpu, &options, &stop, &|_| ())?;
+//!     sngan_sweep::run(&plan, out, None, &[Box::new(cpu)], &options, &stop, &|_| ())?;
 //! println!("{} runs completed", summary.completed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -112,7 +112,7 @@ pub fn run(
     plan: &Plan,
     out: &Path,
     data_dir: Option<&Path>,
-    backend: &dyn Backend,
+    backends: &[Box<dyn Backend>],
     options: &SweepOptions,
     stop: &AtomicBool,
     events: &(dyn Fn(&Event) + Sync),
@@ -136,17 +136,18 @@ pub fn run(
         backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()),
     });
     let order = runs_of(plan, options.shard);
-    let workers = side_by_side(&order, options)?;
+    let workers = workers(&order, backends, options)?;
     let threads = (options.threads / workers).max(1);
-    let sweep = Sweep { plan, out, backend, options, stop, events, images, evaluator, threads };
+    let sweep = Sweep { plan, out, backends, options, stop, events, images, evaluator, threads };
     let next = AtomicUsize::new(0);
     let summary = Mutex::new(Summary::default());
     let pools: Vec<_> = (0..workers).map(|_| pool(threads)).collect::<Result<_>>()?;
     std::thread::scope(|scope| {
-        for pool in &pools {
-            scope.spawn(|| {
+        for (worker, pool) in pools.iter().enumerate() {
+            let (sweep, order, next, summary) = (&sweep, &order, &next, &summary);
+            scope.spawn(move || {
                 while let Some(spec) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let status = pool.install(|| sweep.one(spec));
+                    let status = pool.install(|| sweep.one(spec, worker));
                     summary.lock().unwrap_or_else(PoisonError::into_inner).count(status);
                 }
             });
@@ -185,6 +186,23 @@ fn longest_first(plan: &Plan) -> Vec<&RunSpec> {
 /// The runs of one part of a plan, in the order in which they are begun.
 pub fn runs_of(plan: &Plan, shard: Shard) -> Vec<&RunSpec> {
     shard.of(&longest_first(plan))
+}
+
+/// Runs side by side on one GPU: a batch of the paper's leaves it room, and one run's host work fills another's waiting.
+const RUNS_PER_GPU: usize = 2;
+
+/// How many runs go at a time: as threads and memory allow, and on GPUs a few on each.
+fn workers(
+    runs: &[&RunSpec],
+    backends: &[Box<dyn Backend>],
+    options: &SweepOptions,
+) -> Result<usize> {
+    if backends.is_empty() {
+        return Err(Error::Invalid("a sweep needs a device".into()));
+    }
+    let fit = side_by_side(runs, options)?;
+    let gpus = backends.iter().filter(|b| b.accelerator().is_some()).count();
+    Ok(if gpus == 0 { fit } else { fit.min(RUNS_PER_GPU * gpus) })
 }
 
 /// How many of `runs` go at a time: one a thread, as long as the most demanding ones fit into memory together.
@@ -290,8 +308,8 @@ fn refuse_other_values(plan: &Plan, there: &RunDir) -> Result<()> {
 struct Sweep<'a> {
     plan: &'a Plan,
     out: &'a Path,
-    /// What trains; scores are computed on the CPU.
-    backend: &'a dyn Backend,
+    /// What trains, in turn; scores are computed on the CPU.
+    backends: &'a [Box<dyn Backend>],
     options: &'a SweepOptions,
     stop: &'a AtomicBool,
     events: &'a (dyn Fn(&Event) + Sync),
@@ -303,7 +321,7 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     /// Trains and scores one run; whatever goes wrong becomes its status. [`Status::Running`]: another sweep is at it.
-    fn one(&self, spec: &RunSpec) -> Status {
+    fn one(&self, spec: &RunSpec, worker: usize) -> Status {
         let dir = match dir_of_run(self.out, spec) {
             Ok(dir) => dir,
             Err(e) => {
@@ -338,7 +356,7 @@ impl Sweep<'_> {
                 // A panic in one run must not take the other runs' hours with it.
                 let result = lock.and_then(|lock| {
                     let result =
-                        catch_unwind(AssertUnwindSafe(|| self.train_and_score(&lock, &dir, spec)));
+                        catch_unwind(AssertUnwindSafe(|| self.train_and_score(&lock, &dir, spec, worker)));
                     result.unwrap_or_else(|_| {
                         Err(Error::Invalid(
                             "the run panicked; the message is on standard error".into(),
@@ -394,13 +412,14 @@ impl Sweep<'_> {
         lock: &FolderLock,
         dir: &RunDir,
         spec: &RunSpec,
+        worker: usize,
     ) -> Result<(Outcome, Vec<ScoreRecord>)> {
         let mut warn = |warning| (self.events)(&Event::Warning { run: dir.name(), warning });
         let outcome = train_locked(
             lock,
             spec,
             self.images_of(spec)?,
-            self.backend,
+            self.backends[worker % self.backends.len()].as_ref(),
             &TrainOptions {
                 threads: self.threads,
                 log_every: self.plan.score.log_every,

@@ -9,6 +9,12 @@ use sngan_core::trainer::Backend;
 use sngan_cuda::Interpreter;
 use sngan_tensor::Device;
 
+/// What trains a sweep: one device, or several with commas between them, which take its runs in turn.
+pub(crate) fn backends(machine: &Machine) -> Result<Vec<Box<dyn Backend>>> {
+    let of = |device: &str| backend(&Machine { device: device.into(), ..*machine });
+    machine.device.split(',').map(of).collect()
+}
+
 /// What trains.
 pub(crate) fn backend(machine: &Machine) -> Result<Box<dyn Backend>> {
     let backend = named(&machine.device, machine.tf32)?;

@@ -1,6 +1,6 @@
 //! `sngan sweep`.
 
-use super::device::backend;
+use super::device::backends;
 use super::{Change, Job, threads};
 use crate::args::Sweep;
 use crate::progress::{Meter, Position};
@@ -143,13 +143,13 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
         }
     }
     };
-    let backend = backend(&arguments.machine)?;
+    let backends = backends(&arguments.machine)?;
     let stop = signals::stop_flag()?;
     let result = sngan_sweep::run(
         &plan,
         &out,
         Some(&arguments.data.data_dir),
-        backend.as_ref(),
+        &backends,
         &options,
         &stop,
         &events,

@@ -7,6 +7,7 @@
 mod call;
 mod conv;
 mod find;
+mod staging;
 
 pub use find::{Found, Gpu, Library, find, require};
 
@@ -16,6 +17,7 @@ use crate::op::View;
 use crate::program::{Layout, Program};
 use crate::{Error, Result};
 use call::{Prepared, Ready};
+use staging::Staging;
 use cudarc::cublas::{result as cublas, sys as cublas_sys};
 use cudarc::cudnn::{result as cudnn, sys as cudnn_sys};
 use cudarc::driver::{
@@ -68,6 +70,7 @@ pub struct Device {
     // Fields are dropped in this order: graphs before what they use, the stream last.
     graphs: HashMap<Part, CudaGraph>,
     prepared: HashMap<Part, Prepared>,
+    staging: Staging,
     handles: Handles,
     kernels: HashMap<&'static str, CudaFunction>,
     module: Arc<CudaModule>,
@@ -128,6 +131,7 @@ impl Device {
         let mut device = Device {
             graphs: HashMap::new(),
             prepared: HashMap::new(),
+            staging: Staging::new(&stream, &program.inputs())?,
             handles,
             kernels: HashMap::new(),
             module,
@@ -255,16 +259,25 @@ fn handles(stream: &Arc<CudaStream>, math: Math) -> Result<Handles> {
 
 impl Machine for Device {
     fn write(&mut self, view: View, values: &[f64]) -> Result<()> {
+        self.stream.context().bind_to_thread().map_err(driver("use the GPU"))?;
+        let address = self.address(view);
+        if self.staging.write(view, address, values.iter().map(|x| *x as f32))? {
+            return Ok(());
+        }
         let values: Vec<f32> = values.iter().map(|x| *x as f32).collect();
         self.write_f32(view, &values)
     }
 
     fn write_f32(&mut self, view: View, values: &[f32]) -> Result<()> {
         self.stream.context().bind_to_thread().map_err(driver("use the GPU"))?;
+        let address = self.address(view);
+        if self.staging.write(view, address, values.iter().copied())? {
+            return Ok(());
+        }
         let len = values.len().min(view.len);
         // SAFETY: the view lies in the memory. The copy of pageable memory has left the host's when the call returns.
         unsafe {
-            result::memcpy_htod_async(self.address(view), &values[..len], self.stream.cu_stream())
+            result::memcpy_htod_async(address, &values[..len], self.stream.cu_stream())
         }
         .map_err(driver("copy to the GPU"))
     }

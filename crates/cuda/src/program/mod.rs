@@ -164,6 +164,15 @@ pub struct Program {
 }
 
 impl Program {
+    /// The views that are written from outside before updates.
+    pub fn inputs(&self) -> Vec<View> {
+        let (g, d) = (&self.generator_inputs, &self.discriminator_inputs);
+        let mut views = vec![g.z, d.z, self.generator.scalars, self.discriminator.scalars];
+        views.extend(d.real.iter().chain(&d.real_labels).chain(&d.fake_labels));
+        views.extend(g.labels.into_iter().chain(d.epsilon));
+        views
+    }
+
     /// Records the updates of `spec`.
     ///
     /// # Errors

@@ -95,6 +95,8 @@ int cuMemFree_v2(Pointer p) {
 }
 int cuMemAllocAsync(Pointer *p, size_t bytes, Stream *s) { return s->capturing ? 900 : cuMemAlloc_v2(p, bytes); }
 int cuMemFreeAsync(Pointer p, Stream *s) { return s->capturing ? 900 : cuMemFree_v2(p); }
+int cuMemHostAlloc(void **p, size_t bytes, unsigned) { *p = malloc(bytes); return 0; }
+int cuMemFreeHost(void *p) { free(p); return 0; }
 int cuMemsetD8Async(Pointer p, unsigned char v, size_t n, Stream *s) {
     if (!inside((void *)p, n) || s->capturing) return 1;
     memset((void *)p, v, n);

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use sngan_core::replay::{self, Case};
 use sngan_cuda::host::Host;
-use sngan_cuda::machine::{DiscriminatorBatch, GeneratorBatch, Machine, Training};
+use sngan_cuda::machine::{DiscriminatorBatch, GeneratorBatch, Machine, Slice, Training};
 use sngan_cuda::program::{Layout, Program};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ fn input(case: &Case, name: &str, index: u64) -> Option<Vec<f64>> {
 pub(crate) fn generator_update<M: Machine>(training: &mut Training<M>, case: &Case, update: u64) {
     let z = input(case, "z.generator", update).unwrap();
     let labels = input(case, "y.generator", update);
-    let batch = GeneratorBatch { z: &z, labels: labels.as_deref() };
+    let batch = GeneratorBatch { z: Slice::F64(&z), labels: labels.as_deref().map(Slice::F64) };
     training.generator_update(batch, case.spec.lr_at(update), true).unwrap();
 }
 
@@ -49,11 +49,11 @@ pub(crate) fn discriminator_update<M: Machine>(
     let [real_labels, fake_labels, epsilon] =
         ["y.real", "y.discriminator", "epsilon"].map(|name| input(case, name, index));
     let batch = DiscriminatorBatch {
-        real: &real,
-        real_labels: real_labels.as_deref(),
-        z: &z,
-        fake_labels: fake_labels.as_deref(),
-        epsilon: epsilon.as_deref(),
+        real: Slice::F64(&real),
+        real_labels: real_labels.as_deref().map(Slice::F64),
+        z: Slice::F64(&z),
+        fake_labels: fake_labels.as_deref().map(Slice::F64),
+        epsilon: epsilon.as_deref().map(Slice::F64),
     };
     training.discriminator_update(batch, case.spec.lr_at(update), true).unwrap();
 }

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Checks training on an NVIDIA GPU: `gpu_check.py truth|speed|train|all --sngan PROGRAM [--device cuda:0] [--seconds N] [--out FOLDER]`.
+
+truth  every committed case of crates/core/tests/fixtures: one update on the GPU in f32 against the CPU in f64; then a training that is
+       killed and resumed against one that is not, byte by byte.
+speed  updates on the GPU (f32 and TF32) beside the CPU's, and beside PyTorch's on the same GPU where this Python has torch.
+train  SN at setting C, the paper's size, on CIFAR-10 in --data-dir (built-in images without it) for --seconds; then an export.
+
+A line for each verdict, all numbers in FOLDER/gpu-check.json; ends with 1 if a verdict is bad. Needs nothing but Python and the program.
+"""
+
+import argparse
+import array
+import hashlib
+import json
+import pathlib
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FIXTURES = ROOT / "crates/core/tests/fixtures"
+# Gradients in f32 against f64, relative to the tensor's largest, or to 1e-4 of the network's largest: crates/cuda/tests/suite/kernels.rs.
+GRADIENT = 5e-4
+# Losses and outputs, relative to their size (at least 1e-3).
+NUMBER = 1e-3
+METHODS = ["sn", "wgan-gp", "batch-norm"]
+NETWORKS = [("standard-cnn", 32), ("standard-cnn", 48), ("resnet-cifar10", 32)]
+
+
+def read(path):
+    """The tensors of a safetensors file, as {name: (shape, values)}, and its metadata."""
+    raw = path.read_bytes()
+    (size,) = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8 : 8 + size])
+    metadata, tensors = header.pop("__metadata__", {}), {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        values = array.array({"F32": "f", "F64": "d"}[entry["dtype"]])
+        values.frombytes(raw[8 + size + begin : 8 + size + end])
+        tensors[name] = (entry["shape"], values)
+    return tensors, metadata
+
+
+def write(path, tensors, metadata):
+    header, data = {"__metadata__": metadata}, b""
+    for name, (shape, values) in sorted(tensors.items()):
+        raw = array.array("d", values).tobytes()
+        header[name] = {"dtype": "F64", "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def cases():
+    """Name and file of every case, cut to one update of G and one of D."""
+    shared, _ = read(FIXTURES / "shared.safetensors")
+    for path in sorted(FIXTURES.glob("*.safetensors")) + sorted(FIXTURES.glob("authors/*.safetensors")):
+        if path.stem in ("shared", "layers"):
+            continue
+        own, metadata = read(path)
+        tensors = shared | own | {k.removeprefix("initial."): v for k, v in own.items() if k.startswith("initial.")}
+        tensors = {k: v for k, v in tensors.items() if not k.startswith(("initial.", "expected.", "digest."))}
+        spec = json.loads(metadata["spec"]) | {"gen_updates": 1, "n_dis": 1, "lr_decay": "constant"}
+        yield path.stem, tensors, {"spec": json.dumps(spec)}
+
+
+class Check:
+    def __init__(self, arguments):
+        self.a = arguments
+        self.out = pathlib.Path(arguments.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.found, self.bad, self.began = {}, 0, time.monotonic()
+
+    def left(self):
+        return self.a.seconds - (time.monotonic() - self.began)
+
+    def say(self, good, text):
+        self.bad += not good
+        print(f"{'ok ' if good else 'BAD'} {text}", flush=True)
+
+    def sngan(self, *arguments, **options):
+        return subprocess.run([self.a.sngan, *map(str, arguments)], capture_output=True, text=True, **options)
+
+    def must(self, *arguments):
+        done = self.sngan(*arguments)
+        if done.returncode:
+            sys.exit(f"sngan {' '.join(map(str, arguments))}\n{done.stderr}")
+        return done.stdout
+
+    def truth(self):
+        case, worst = self.out / "case.safetensors", {}
+        for name, tensors, metadata in cases():
+            write(case, tensors, metadata)
+            results = []
+            for options in (["--device", self.a.device, "--precision", "f32"], ["--precision", "f64"]):
+                result = self.out / "result.safetensors"
+                self.must("replay", case, "--out", result, *options)
+                results.append(read(result)[0])
+            gpu, cpu = results
+            error = {"gradient": 0.0, "number": 0.0}
+            for network in ("generator", "discriminator"):
+                keys = [k for k in cpu if k.startswith(f"adam.m.{network}")]
+                largest = max(abs(x) for k in keys for x in cpu[k][1])
+                for k in keys:
+                    scale = max(1e-4 * largest, max(abs(x) for x in cpu[k][1]))
+                    far = max(abs(a - b) for a, b in zip(gpu[k][1], cpu[k][1]))
+                    error["gradient"] = max(error["gradient"], far / scale)
+            for k in cpu:
+                if k.startswith("update.") and "grad_norm" not in k:
+                    (a,), (b,) = gpu[k][1], cpu[k][1]
+                    error["number"] = max(error["number"], abs(a - b) / max(abs(b), 1e-3))
+            worst[name] = error
+            good = error["gradient"] < GRADIENT and error["number"] < NUMBER
+            self.say(good, f"{name}: gradients within {error['gradient']:.1e}, numbers within {error['number']:.1e}")
+        self.found["cases"] = worst
+        self.resuming()
+
+    def resuming(self):
+        """Two trainings of the same spec, one of them interrupted; both end in the same bytes."""
+
+        def start(folder):
+            command = ["train", "table1", "--scale", "smoke", "--method", "SN", "--setting", "C", "--set", "gen_updates=400"]
+            return [self.a.sngan, *command, "--device", self.a.device, "--out", str(folder), "--resume"]
+
+        folders = [self.out / "whole", self.out / "parts"]
+        subprocess.run(start(folders[0]), check=True, capture_output=True)
+        running = subprocess.Popen(start(folders[1]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        log = folders[1] / "log.jsonl"
+        while running.poll() is None and (not log.exists() or log.read_text().count("\n") < 3):
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        interrupted = running.wait() != 0
+        subprocess.run(start(folders[1]), check=True, capture_output=True)
+        last = [sorted((f / "checkpoints").glob("*.safetensors"))[-1] for f in folders]
+        hashes = [[hashlib.sha256(p.read_bytes()).hexdigest() for p in (file, f / "log.jsonl")] for f, file in zip(folders, last)]
+        self.found["resuming"] = {"interrupted": interrupted, "sha256": hashes}
+        self.say(hashes[0] == hashes[1] and interrupted, "a training that was interrupted and resumed ends in the same bytes")
+
+    def speed(self):
+        self.found["speed"] = []
+        rows = [("standard-cnn", 32, m) for m in METHODS] + [(n, s, "sn") for n, s in NETWORKS[1:]]
+        for network, side, method in rows:
+            times = {}
+            for name, options in (("f32", ["--device", self.a.device]), ("tf32", ["--device", self.a.device, "--tf32"]), ("cpu", ["--repeat", 3])):
+                row = ["bench", "update", "--architecture", network, "--size", side, "--method", method, "--json"]
+                done = self.sngan(*row, *(["--repeat", 50] if name != "cpu" else []), *options)
+                if done.returncode:
+                    self.say(False, f"{network} {side} {method} {name}: {done.stderr.strip()}")
+                    continue
+                result = json.loads(done.stdout)
+                times[name] = 1e3 * (result["d_update"]["median_s"] + result["g_update"]["median_s"])
+                self.found["speed"].append(result | {"math": name})
+            text = ", ".join(f"{name} {ms:.2f} ms" for name, ms in times.items())
+            self.say("f32" in times, f"{network} {side}x{side} {method}, G + D: {text}")
+        self.pytorch()
+
+    def pytorch(self):
+        """PyTorch on the same GPU, in eager mode and as a graph; skipped where this Python has none."""
+        script = ROOT / "tools/bench_pytorch_gpu.py"
+        for method in METHODS:
+            for math in ("f32", "tf32"):
+                done = subprocess.run([sys.executable, script, "--method", method, "--math", math], capture_output=True, text=True)
+                if done.returncode:
+                    print(f"    PyTorch {method} {math}: {(done.stderr.strip().splitlines() or ['no answer'])[-1]}")
+                    continue
+                result = json.loads(done.stdout)
+                self.found.setdefault("pytorch", []).append(result)
+                print(f"    PyTorch {method} {math}, G + D: " + ", ".join(f"{k} {v:.2f} ms" for k, v in result["ms"].items()))
+
+    def train(self):
+        run = self.out / "run"
+        command = ["train", "table1", "--scale", self.a.scale, "--method", "SN", "--setting", "C", "--device", self.a.device, "--out", run, "--resume"]
+        if self.a.data_dir:
+            command += ["--data-dir", self.a.data_dir]
+        if self.a.tf32:
+            command += ["--tf32"]
+        # Stopping, scoring and exporting need some of the time.
+        seconds = max(10.0, self.left() - 40.0)
+        running = subprocess.Popen([self.a.sngan, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            running.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            running.send_signal(signal.SIGINT)
+            running.wait()
+        timing = [json.loads(line) for line in (run / "timing.jsonl").read_text().splitlines()] if (run / "timing.jsonl").exists() else []
+        if len(timing) < 2:
+            self.say(False, f"no training: {running.stderr.read().strip()}")
+            return
+        steps = [(b["seconds"] - a["seconds"]) / (b["gen_update"] - a["gen_update"]) for a, b in zip(timing, timing[1:]) if b["seconds"] > a["seconds"]]
+        each = statistics.median(steps)
+        self.found["train"] = {"updates": timing[-1]["gen_update"], "seconds_an_update": each, "provenance": json.loads((run / "provenance.json").read_text())}
+        self.say(True, f"{timing[-1]['gen_update']} updates, {1e3 * each:.2f} ms each: 100,000 in {1e5 * each / 60:.1f} minutes")
+        done = self.sngan("export", run, "--out", self.out / "run.safetensors")
+        self.say(done.returncode == 0, "exported" if done.returncode == 0 else done.stderr.strip())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=["truth", "speed", "train", "all"])
+    parser.add_argument("--sngan", required=True)
+    parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--seconds", type=float, default=300.0, help="time for the stage train")
+    parser.add_argument("--scale", default="paper", help="size of the stage train")
+    parser.add_argument("--data-dir")
+    parser.add_argument("--tf32", action="store_true", help="train in TF32")
+    parser.add_argument("--out", default="runs/gpu-check")
+    arguments = parser.parse_args()
+    arguments.sngan = str(pathlib.Path(arguments.sngan).resolve())
+    check = Check(arguments)
+    devices = json.loads(check.must("devices", "--json"))
+    check.found["devices"] = devices
+    if not devices["gpus"]:
+        sys.exit("no GPU: `sngan devices` says what is missing")
+    print(f"    {devices['gpus'][0]['name']}, " + ", ".join(f"{l['name']} {l['version']}" for l in devices["libraries"]))
+    for stage in ["truth", "speed", "train"] if arguments.stage == "all" else [arguments.stage]:
+        getattr(check, stage)()
+    (check.out / "gpu-check.json").write_text(json.dumps(check.found, indent=1))
+    sys.exit(check.bad > 0)
+
+
+if __name__ == "__main__":
+    main()
