@@ -244,7 +244,14 @@ impl<M: Machine> Engine for Programmed<M> {
         };
         let detailed = details.is_some();
         self.training.discriminator_update(batch, inputs.lr, detailed).map_err(wrapped)?;
-        let n = self.numbers()?;
+        // Asked for at every round, so that they are never of more than a round before.
+        let (mut n, mut lag) = self.training.numbers_so_far().map_err(wrapped)?;
+        if detailed {
+            (n, lag) = (self.numbers()?, 0);
+        }
+        // After an update's last round, the round before is the same update's where there are several.
+        let rounds = u64::from(self.spec.n_dis.max(1));
+        update.lag = lag.saturating_sub(rounds - 1).div_ceil(rounds);
         (update.loss_d, update.loss_reg, update.loss_g) = (n.loss_d, n.loss_reg, n.loss_g);
         (update.d_real, update.d_fake) = (n.d_real, n.d_fake);
         if self.has_classifier() {
@@ -258,6 +265,10 @@ impl<M: Machine> Engine for Programmed<M> {
             self.measure(details)?;
         }
         Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.training.finish().map_err(wrapped)
     }
 
     fn average(&mut self) -> Result<()> {

@@ -53,12 +53,14 @@ pub enum Error {
         reason: String,
     },
     /// The GPU has too little free memory.
-    #[error("the GPU has {} MiB free, and the updates need {}; use smaller micro-batches (dis_micro_batch, gen_micro_batch)", .free >> 20, .needed >> 20)]
+    #[error("the GPU has {} MiB free, and the updates need {}; {}", .free >> 20, .needed >> 20, smaller(.fits))]
     OutOfMemory {
         /// Bytes that the program needs.
         needed: u64,
         /// Bytes that are free.
         free: u64,
+        /// Images a piece of D's and of G's batch that fit, where any do.
+        fits: Option<[usize; 2]>,
     },
     /// The GPU, its driver or a library refused something.
     #[error("the GPU failed to {what}: {reason}")]
@@ -68,6 +70,13 @@ pub enum Error {
         /// Its answer.
         reason: String,
     },
+}
+
+fn smaller(fits: &Option<[usize; 2]>) -> String {
+    match fits {
+        Some([d, g]) => format!("--set dis_micro_batch={d} --set gen_micro_batch={g} fits"),
+        None => "no smaller micro-batch fits either".into(),
+    }
 }
 
 fn because(reason: &str) -> String {

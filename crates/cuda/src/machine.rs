@@ -26,6 +26,22 @@ pub trait Machine {
     /// # Errors
     /// Those of the device.
     fn read(&self, view: View) -> Result<Vec<f64>>;
+    /// A view's values, without waiting for what runs: those of now, or of the last call but so many (the second number).
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn peek(&mut self, view: View) -> Result<(Vec<f64>, u64)> {
+        Ok((self.read(view)?, 0))
+    }
+
+    /// Waits until everything that was begun is done.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Runs one of a program's lists.
     ///
     /// # Errors
@@ -385,11 +401,32 @@ impl<M: Machine> Training<M> {
     /// # Errors
     /// Those of the machine.
     pub fn numbers(&self) -> Result<Numbers> {
-        let record: Record = self.program.record;
         // All at once: each reading waits for a GPU.
-        let all = self.machine.read(record.whole)?;
+        let all = self.machine.read(self.program.record.whole)?;
+        Ok(self.named_numbers(&all))
+    }
+
+    /// The same without waiting, and from how many calls ago they are.
+    ///
+    /// # Errors
+    /// Those of the machine.
+    pub fn numbers_so_far(&mut self) -> Result<(Numbers, u64)> {
+        let (all, lag) = self.machine.peek(self.program.record.whole)?;
+        Ok((self.named_numbers(&all), lag))
+    }
+
+    /// Waits until everything that was begun is done.
+    ///
+    /// # Errors
+    /// Those of the machine.
+    pub fn finish(&mut self) -> Result<()> {
+        self.machine.finish()
+    }
+
+    fn named_numbers(&self, all: &[f64]) -> Numbers {
+        let record: Record = self.program.record;
         let number = |view: View| all.get(view.offset).copied().unwrap_or(f64::NAN);
-        Ok(Numbers {
+        Numbers {
             loss_d: number(record.loss_d),
             loss_reg: number(record.loss_reg),
             loss_g: number(record.loss_g),
@@ -400,6 +437,6 @@ impl<M: Machine> Training<M> {
             grad_norm_x_hat: number(record.grad_norm_x_hat),
             grad_norm_d: number(record.grad_square_d).sqrt(),
             grad_norm_g: number(record.grad_square_g).sqrt(),
-        })
+        }
     }
 }

@@ -355,8 +355,9 @@ impl Sweep<'_> {
                 (self.events)(&Event::Started { run: run.clone() });
                 // A panic in one run must not take the other runs' hours with it.
                 let result = lock.and_then(|lock| {
-                    let result =
-                        catch_unwind(AssertUnwindSafe(|| self.train_and_score(&lock, &dir, spec, worker)));
+                    let result = catch_unwind(AssertUnwindSafe(|| {
+                        self.train_and_score(&lock, &dir, spec, worker)
+                    }));
                     result.unwrap_or_else(|_| {
                         Err(Error::Invalid(
                             "the run panicked; the message is on standard error".into(),

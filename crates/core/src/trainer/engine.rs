@@ -98,7 +98,8 @@ pub trait Engine {
         detailed: bool,
     ) -> Result<f64>;
 
-    /// One update of D: its numbers go to `update`, its measurements to `details`, where they are wanted.
+    /// One update of D: its numbers go to `update`, its measurements to `details`, where they are wanted. Without them the numbers may be those
+    /// of an earlier update ([`Update::lag`]), so that nobody has to wait for a GPU.
     ///
     /// # Errors
     /// Those of the tensor library or the device.
@@ -108,6 +109,14 @@ pub trait Engine {
         update: &mut Update,
         details: Option<&mut Details>,
     ) -> Result<()>;
+
+    /// Waits until what was begun is done; for measuring times.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// A step of G's moving average, where the spec has one.
     ///

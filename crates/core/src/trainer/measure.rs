@@ -122,7 +122,8 @@ impl<'a> SingleUpdates<'a> {
     /// # Errors
     /// Those of the tensor library.
     pub fn discriminator(&mut self) -> Result<()> {
-        self.trainer.discriminator_update(0, &mut self.update, None)
+        self.trainer.discriminator_update(0, &mut self.update, None)?;
+        self.trainer.engine.finish()
     }
 
     /// One update of G.
@@ -130,7 +131,8 @@ impl<'a> SingleUpdates<'a> {
     /// # Errors
     /// Those of the tensor library.
     pub fn generator(&mut self) -> Result<()> {
-        self.trainer.generator_update(&mut self.update, false).map(drop)
+        self.trainer.generator_update(&mut self.update, false)?;
+        self.trainer.engine.finish()
     }
 }
 

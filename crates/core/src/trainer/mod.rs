@@ -47,6 +47,8 @@ pub struct Update {
     pub loss_class_g: Option<f64>,
     /// Mean ‖∇D(x̂)‖₂ where the penalty takes it, last round.
     pub grad_norm_x_hat: Option<f64>,
+    /// How many updates ago the numbers are from: 0 but on a GPU, which goes on while its numbers are on the way, and 0 with details.
+    pub lag: u64,
     /// Detailed measurements, where they were asked for.
     pub details: Option<Details>,
 }

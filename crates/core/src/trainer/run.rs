@@ -195,7 +195,7 @@ impl Session<'_> {
                 self.log(next, &update)?;
             }
             if let Some(what) = self.divergence(&trainer, &update, logged)? {
-                return self.diverged(&trainer, what);
+                return self.diverged(&trainer, what, update.lag);
             }
             let progress = Progress {
                 gen_update: next,
@@ -303,8 +303,9 @@ impl Session<'_> {
         Ok(None)
     }
 
-    fn diverged(&self, trainer: &Trainer<'_>, reason: String) -> Result<Outcome> {
-        let gen_update = trainer.gen_updates();
+    /// `lag`: how many updates ago it was.
+    fn diverged(&self, trainer: &Trainer<'_>, reason: String, lag: u64) -> Result<Outcome> {
+        let gen_update = trainer.gen_updates().saturating_sub(lag).max(1);
         atomic::write(
             &self.dir.path().join("diverged.safetensors"),
             &checkpoint::encode(&trainer.state()?)?,

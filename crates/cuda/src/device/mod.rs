@@ -17,12 +17,12 @@ use crate::op::View;
 use crate::program::{Layout, Program};
 use crate::{Error, Result};
 use call::{Prepared, Ready};
-use staging::Staging;
 use cudarc::cublas::{result as cublas, sys as cublas_sys};
 use cudarc::cudnn::{result as cudnn, sys as cudnn_sys};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, result, sys,
 };
+use staging::Staging;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -120,7 +120,8 @@ impl Device {
         let needed = 4 * program.layout.len() + workspace + CUBLAS_WORKSPACE;
         let (free, _) = context.mem_get_info().map_err(driver("ask for free memory"))?;
         if needed > free {
-            return Err(Error::OutOfMemory { needed: needed as u64, free: free as u64 });
+            let fits = fitting(program, free.saturating_sub(workspace + CUBLAS_WORKSPACE));
+            return Err(Error::OutOfMemory { needed: needed as u64, free: free as u64, fits });
         }
         let memory = stream
             .alloc_zeros::<f32>(program.layout.len())
@@ -131,7 +132,7 @@ impl Device {
         let mut device = Device {
             graphs: HashMap::new(),
             prepared: HashMap::new(),
-            staging: Staging::new(&stream, &program.inputs())?,
+            staging: Staging::new(&stream, &staged(program))?,
             handles,
             kernels: HashMap::new(),
             module,
@@ -220,6 +221,27 @@ impl Device {
     }
 }
 
+/// The largest pieces of D's and G's batches, in halves of halves, whose program fits into `free` bytes.
+fn fitting(program: &Program, free: usize) -> Option<[usize; 2]> {
+    let spec = &program.spec;
+    let pieces = |n: usize| {
+        (spec.batch.is_multiple_of(n) && spec.gen_batch.is_multiple_of(n))
+            .then(|| [spec.batch / n, spec.gen_batch / n])
+    };
+    let halves = std::iter::successors(Some(2), |n| Some(2 * n)).map_while(pieces);
+    halves.into_iter().find(|[dis_micro_batch, gen_micro_batch]| {
+        let (dis_micro_batch, gen_micro_batch) = (*dis_micro_batch, *gen_micro_batch);
+        let smaller =
+            sngan_experiment::RunSpec { dis_micro_batch, gen_micro_batch, ..spec.clone() };
+        Program::of(&smaller).is_ok_and(|p| 4 * p.layout.len() <= free)
+    })
+}
+
+/// What goes to the GPU and comes back at every update.
+fn staged(program: &Program) -> Vec<View> {
+    program.inputs().into_iter().chain([program.record.whole]).collect()
+}
+
 /// Loads our kernels.
 fn load(context: &Arc<CudaContext>) -> Result<Arc<CudaModule>> {
     let ptx = cudarc::nvrtc::Ptx::from_src(crate::kernels::PTX);
@@ -276,10 +298,8 @@ impl Machine for Device {
         }
         let len = values.len().min(view.len);
         // SAFETY: the view lies in the memory. The copy of pageable memory has left the host's when the call returns.
-        unsafe {
-            result::memcpy_htod_async(address, &values[..len], self.stream.cu_stream())
-        }
-        .map_err(driver("copy to the GPU"))
+        unsafe { result::memcpy_htod_async(address, &values[..len], self.stream.cu_stream()) }
+            .map_err(driver("copy to the GPU"))
     }
 
     fn read(&self, view: View) -> Result<Vec<f64>> {
@@ -292,6 +312,18 @@ impl Machine for Device {
         .map_err(driver("copy from the GPU"))?;
         self.synchronize()?;
         Ok(values.into_iter().map(f64::from).collect())
+    }
+
+    fn peek(&mut self, view: View) -> Result<(Vec<f64>, u64)> {
+        let address = self.address(view);
+        Ok(match self.staging.read_last(view, address)? {
+            Some(values) => (values.into_iter().map(f64::from).collect(), 1),
+            None => (self.read(view)?, 0),
+        })
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.synchronize()
     }
 
     fn run(&mut self, _: &Program, part: Part) -> Result<()> {

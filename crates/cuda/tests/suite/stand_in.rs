@@ -141,6 +141,25 @@ fn on_it_a_training() {
 }
 
 #[test]
+fn a_run_that_does_not_fit_is_told_what_does() {
+    with_stand_in("stand_in::on_it_a_run_too_large");
+}
+
+#[test]
+#[ignore = "runs on the stand-in, which the test above sets up"]
+fn on_it_a_run_too_large() {
+    // The stand-in has 1 GiB.
+    let spec = RunSpec { batch: 512, gen_batch: 512, ..RunSpec::paper(Method::Sn) };
+    let error = Gpu::open(0, &Program::of(&spec).unwrap(), Math::F32).unwrap_err().to_string();
+    let advice = error.split("dis_micro_batch=").nth(1).unwrap_or_else(|| panic!("{error}"));
+    let fits: usize = advice.split(' ').next().unwrap().parse().unwrap();
+    assert!(error.contains("1024 MiB free"), "{error}");
+    let smaller = RunSpec { dis_micro_batch: fits, gen_micro_batch: fits, ..spec };
+    let program = Program::of(&smaller).unwrap();
+    assert!(Gpu::open(0, &program, Math::F32).is_ok() && fits >= 32, "{error}");
+}
+
+#[test]
 fn without_a_driver_the_error_says_what_to_install() {
     let found = find();
     if found.libraries[0].version.is_some() {
