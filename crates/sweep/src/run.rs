@@ -1,7 +1,7 @@
 //! The sweep itself.
 
 use crate::evaluator::evaluator;
-use crate::score::{score_during, score_run, spectra_of_run};
+use crate::score::{score_during, score_run, spectra_of_run, until};
 use crate::{Error, ImageSets, Result, Shard};
 use sngan_core::Warning;
 use sngan_core::trainer::{self, Outcome, TrainOptions, train_locked};
@@ -132,8 +132,8 @@ pub fn run(
         events(&Event::Dropped { runs: dropped });
     }
     // Nothing else runs yet.
-    let evaluator =
-        pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir, device))?;
+    let evaluator = pool(options.threads)?
+        .install(|| evaluator(plan, &images, out, data_dir, device, &until(stop)))?;
     events(&Event::Scoring {
         backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()),
     });
@@ -354,6 +354,8 @@ impl Sweep<'_> {
                         Vec::new(),
                     ),
                     Ok((Outcome::Interrupted { .. }, _)) => (Status::Interrupted, None, Vec::new()),
+                    // What is trained is kept; the same sweep scores it.
+                    Err(e) if e.is_interruption() => (Status::Interrupted, None, Vec::new()),
                     Err(e) => (Status::Failed, Some(self.record_failure(&dir, &e)), Vec::new()),
                 }
             }
@@ -420,7 +422,8 @@ impl Sweep<'_> {
                     trainer::Event::Update(p, trainer) => (p, trainer),
                 };
                 if let Some(evaluator) = &self.evaluator {
-                    score_during(dir, spec, evaluator, self.plan.score.eval_every, &p, trainer)?;
+                    let every = self.plan.score.eval_every;
+                    score_during(dir, spec, evaluator, every, &p, trainer, self.stop)?;
                 }
                 (self.events)(&Event::Progress {
                     run: dir.name(),
@@ -434,7 +437,9 @@ impl Sweep<'_> {
             return Ok((outcome, Vec::new()));
         }
         let scores = match &self.evaluator {
-            Some(evaluator) => score_run(dir, spec, evaluator, self.device, &|_, _| (), &mut warn)?,
+            Some(evaluator) => {
+                score_run(dir, spec, evaluator, self.device, &until(self.stop), &mut warn)?
+            }
             None => Vec::new(),
         };
         spectra_of_run(dir, spec, &mut warn)?;
