@@ -59,12 +59,21 @@ impl Statistics {
             length += read as u64;
         }
         file.seek(SeekFrom::Start(0)).map_err(io("read"))?;
-        // Unlike the reasons below, the archive's own error names the file.
-        let mut archive = NpzFile::new(path, file)?;
-        let moments = parse(&mut archive, length).map_err(|reason| Error::file(path, reason))?;
+        let of_file = |reason| Error::file(path, reason);
+        let mut archive = NpzFile::new(path, file).map_err(|e| of_file(said(e)))?;
+        let moments = parse(&mut archive, length).map_err(of_file)?;
         let comment = std::str::from_utf8(archive.comment()).ok();
         let provenance = comment.and_then(|c| c.strip_prefix(COMMENT)).map(str::to_string);
         Ok(Statistics { moments, sha256: hex::encode(hash.finalize()), provenance })
+    }
+}
+
+/// An archive's error without its file's name.
+fn said(e: sngan_tensor::Error) -> String {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "errors of everything else in tensor")]
+    match e {
+        sngan_tensor::Error::NpzFile { reason, .. } => reason,
+        other => other.to_string(),
     }
 }
 
@@ -73,11 +82,6 @@ fn parse<R: Read + Seek>(
     archive: &mut NpzFile<R>,
     length: u64,
 ) -> std::result::Result<Moments, String> {
-    let said = |e: sngan_tensor::Error| match e {
-        sngan_tensor::Error::NpzFile { reason, .. } => reason,
-        #[expect(clippy::wildcard_enum_match_arm, reason = "errors of everything else in tensor")]
-        other => other.to_string(),
-    };
     let header = |name: &str| {
         let found = archive.header(name).map_err(said);
         found.cloned().map_err(|reason| match reason.contains("has no array") {

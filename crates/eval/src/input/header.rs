@@ -92,12 +92,12 @@ fn wrong_numbers(found: &str) -> String {
 
 /// The array of images in an archive, unpacked: no more than its header promises.
 fn npz(path: &Path, file: File) -> std::result::Result<Array, String> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "errors of everything else in tensor")]
     let said = |e: sngan_tensor::Error| match e {
         sngan_tensor::Error::Unpacked { name, source } => {
             format!("array `{name}` could not be unpacked; {}", spill::remedy(&source))
         }
         sngan_tensor::Error::NpzFile { reason, .. } => reason,
-        #[expect(clippy::wildcard_enum_match_arm, reason = "errors of everything else in tensor")]
         other => other.to_string(),
     };
     let mut archive = NpzFile::new(path, file).map_err(said)?;

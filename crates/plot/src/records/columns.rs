@@ -152,7 +152,13 @@ impl Frame {
     }
 
     fn column(&self, name: &str) -> Result<&Column> {
-        self.frame.column(name).map_err(|e| self.error(e))
+        let column = self.frame.column(name).map_err(|e| self.error(e))?;
+        // A damaged file may give columns of several lengths, which the readers go through side by side.
+        if column.len() != self.height() {
+            let (found, rows) = (column.len(), self.height());
+            return Err(self.error(format!("`{name}` has {found} of {rows} rows")));
+        }
+        Ok(column)
     }
 
     /// An error about this file.
