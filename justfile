@@ -70,7 +70,7 @@ smoke-all:
     for id in {{ figures }}; do {{ sngan }} figure "$id" --scale smoke --compare --out runs/drawn-smoke; done
     for id in {{ timed_figures }}; do {{ sngan }} figure "$id" --from runs/figure10-smoke --compare --out runs/drawn-smoke; done
 
-# Kill a sweep at 20 random moments; its records and checkpoints must end in the bits of an undisturbed one
+# Kill a sweep, a scoring, a pack and a report at 20 random moments each; all must end in the bits of an undisturbed one (a test of crates/data kills a download)
 kill-sweep kills="20" seed="0":
     cargo build --release --package sngan-cli
     python3 tools/kill_sweep.py --sngan target/release/sngan --kills {{ kills }} --seed {{ seed }}

@@ -51,6 +51,10 @@ fn main() -> ExitCode {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
     }
     let arguments = args::Arguments::parse();
+    if let Err(reason) = sngan_tensor::check_instruction_set() {
+        eprintln!("error: {reason}");
+        return ExitCode::from(1);
+    }
     let ended = command::run(arguments);
     if let (Ok(_), Some(reason)) = (&ended, say::failure()) {
         eprintln!(
@@ -63,11 +67,24 @@ fn main() -> ExitCode {
         Ok(Ended::WithFailures) => ExitCode::from(1),
         Ok(Ended::Diverged) => ExitCode::from(3),
         Ok(Ended::Interrupted) => ExitCode::from(130),
+        // Not a fault: a scoring beside a training or sweep was told to stop.
+        Err(e) if is_interruption(&e) => {
+            eprintln!("{}; the same command goes on", in_one_line(&e));
+            ExitCode::from(130)
+        }
         Err(e) => {
             eprintln!("error: {}", in_one_line(&e));
             ExitCode::from(1)
         }
     }
+}
+
+/// Whether a scoring was told to stop.
+pub(crate) fn is_interruption(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(sngan_eval::Error::Interrupted { .. }))
+            || cause.downcast_ref().is_some_and(sngan_sweep::Error::is_interruption)
+    })
 }
 
 /// An error with its causes, except those that the message before them already contains.

@@ -1,10 +1,11 @@
-//! SIGINT and SIGTERM ask for a checkpoint; a second one ends the process at once.
+//! SIGINT and SIGTERM ask for a checkpoint, or a scoring for its end; a second one ends the process at once.
 
 use anyhow::Result;
 use signal_hook::consts::TERM_SIGNALS;
 use signal_hook::flag;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A flag that the first signal sets.
 pub(crate) fn stop_flag() -> Result<Arc<AtomicBool>> {
@@ -15,4 +16,12 @@ pub(crate) fn stop_flag() -> Result<Arc<AtomicBool>> {
         flag::register(signal, stop.clone())?;
     }
     Ok(stop)
+}
+
+/// Whether work goes on: until the flag is set.
+pub(crate) fn go_on(stop: &AtomicBool) -> ControlFlow<()> {
+    match stop.load(Ordering::Relaxed) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
 }

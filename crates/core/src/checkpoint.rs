@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sngan_experiment::records::Record;
 use sngan_experiment::{Extent, RunDir, RunSpec};
-use sngan_experiment::{atomic, run_dir};
+use sngan_experiment::{atomic, regular, run_dir};
 use sngan_tensor::tensor_file::{self, Types};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -188,7 +188,7 @@ pub fn load(path: &Path, device: &Device) -> Result<Checkpoint> {
         return Err(Error::Checkpoint { path: json, reason });
     }
     let corrupt = |reason: String| Error::Checkpoint { path: file.clone(), reason };
-    let bytes = std::fs::read(&file).map_err(|e| corrupt(format!("cannot be read: {e}")))?;
+    let bytes = regular::read(&file).map_err(|e| corrupt(format!("cannot be read: {e}")))?;
     if hex::encode(Sha256::digest(&bytes)) != metadata.sha256 {
         return Err(corrupt("does not have the checksum in its JSON file; it is corrupt".into()));
     }

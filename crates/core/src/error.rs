@@ -33,6 +33,9 @@ pub enum Error {
     /// Whoever watches a training failed, such as at scoring its samples.
     #[error(transparent)]
     Observer(Box<dyn std::error::Error + Send + Sync>),
+    /// Whoever watches a training was told to stop before it had done with an update.
+    #[error("was told to stop")]
+    Stopped,
     /// A file could not be encoded or written.
     #[error("failed to write {path}: {reason}")]
     Write {
@@ -54,10 +57,16 @@ impl From<Error> for candle_core::Error {
 }
 
 /// The status of a run that an error ended: `failed`, but `interrupted` where a file or disk that failed is at the root, rather than what a file
-/// holds or a number, for then another try may succeed.
+/// holds or a number, for then another try may succeed, and where it was told to stop.
 pub fn status_after(error: &(dyn std::error::Error + 'static)) -> Status {
-    let io = std::iter::successors(Some(error), |e| e.source()).any(|e| e.is::<std::io::Error>());
-    if io { Status::Interrupted } else { Status::Failed }
+    let stopped = |e: &(dyn std::error::Error + 'static)| {
+        e.is::<std::io::Error>() || matches!(e.downcast_ref(), Some(Error::Stopped))
+    };
+    if std::iter::successors(Some(error), |e| e.source()).any(stopped) {
+        Status::Interrupted
+    } else {
+        Status::Failed
+    }
 }
 
 /// `std::result::Result` with this crate's [`Error`].

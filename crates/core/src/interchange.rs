@@ -23,7 +23,7 @@ use serde_json::Value;
 use sngan_experiment::arch::Z_DIM;
 use sngan_experiment::method::ActsOn;
 use sngan_experiment::records::{FORMAT_VERSION, Provenance, Record, Status};
-use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic};
+use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, regular};
 use sngan_tensor::rng::Streams;
 use sngan_tensor::tensor_file::{self, Types};
 use std::collections::{BTreeMap, HashMap};
@@ -98,7 +98,7 @@ pub fn export(source: &Path, out: &Path, warn: &mut dyn FnMut(Warning)) -> Resul
 /// # Errors
 /// When `file` cannot be read as [`decode`] reads it, or `out` holds a run already or is in use.
 pub fn import(file: &Path, out: &Path) -> Result<Exchange> {
-    let bytes = std::fs::read(file)
+    let bytes = regular::read(file)
         .map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))?;
     let exchange = decode(file, &bytes)?;
     let _lock = FolderLock::take(out)?;
@@ -120,11 +120,15 @@ pub fn import(file: &Path, out: &Path) -> Result<Exchange> {
     Ok(exchange)
 }
 
-/// Whether D's forward pass uses another weight than the stored one.
+/// Whether D's forward pass uses another weight than the stored one, in any layer.
 fn has_raw_weights(spec: &RunSpec) -> bool {
+    let multiplied = || {
+        let corrections = spec.width_corrections();
+        corrections.is_ok_and(|layers| layers.values().any(|layer| layer.forward != 1.0))
+    };
     match spec.normalization.acts_on() {
         ActsOn::Weights => true,
-        ActsOn::Nothing | ActsOn::Maps => false,
+        ActsOn::Nothing | ActsOn::Maps => multiplied(),
     }
 }
 
@@ -303,7 +307,20 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
     let mut state = BTreeMap::new();
     for (name, shape) in expected(&spec)? {
         let key = place_in_file(&spec, &name);
-        let t = tensors.remove(&key).ok_or_else(|| refuse(format!("has no tensor `{key}`")))?;
+        let lacks = || {
+            // Versions that knew the correction, but not its place in a file, left it out of D's weights.
+            let older = key != name
+                && spec.normalization.acts_on() != ActsOn::Weights
+                && tensors.contains_key(&name);
+            let why = if older {
+                "; its weights of D lack the width's correction: export the run again"
+            } else {
+                ""
+            };
+            refuse(format!("has no tensor `{key}`{why}"))
+        };
+        let t = tensors.get(&key).cloned().ok_or_else(lacks)?;
+        tensors.remove(&key);
         if t.dims() != shape {
             return Err(refuse(format!(
                 "tensor `{key}` is {:?}; the spec needs {shape:?}",

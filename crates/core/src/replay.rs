@@ -29,7 +29,8 @@ pub struct Case {
 /// When the file is no safetensors, or its metadata holds no complete spec.
 pub fn read(path: &Path) -> Result<Case> {
     let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
-    let bytes = std::fs::read(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
+    let bytes = sngan_experiment::regular::read(path)
+        .map_err(|e| refuse(format!("cannot be read: {e}")))?;
     let (_, header) = SafeTensors::read_metadata(&bytes)
         .map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
     let text = header.metadata().as_ref().and_then(|m| m.get("spec"));

@@ -50,7 +50,7 @@ pub(crate) fn load(data_dir: &Path, split: Split) -> Result<Images> {
                 remedy: "run `sngan data fetch cifar10`, or name the folder that holds cifar-10-batches-bin with --data-dir".into(),
             });
         }
-        let bytes = std::fs::read(&file).map_err(Error::io("read", &file))?;
+        let bytes = sngan_experiment::regular::read(&file).map_err(Error::io("read", &file))?;
         parse(&file, &bytes, RECORDS, &mut pixels, &mut labels)?;
         jpeg_copy = jpeg_copy && is(&bytes, sum);
     }
@@ -73,7 +73,7 @@ pub(crate) fn check(data_dir: &Path) -> Result<Vec<String>> {
 
 /// Whether `bytes` have the SHA-256 `sum`, in hex.
 fn is(bytes: &[u8], sum: &str) -> bool {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>() == sum
+    hex::encode(Sha256::digest(bytes)) == sum
 }
 
 /// The set of records that [`parse`] has read.

@@ -5,8 +5,9 @@ use crate::jpeg;
 use image::codecs::png::PngDecoder;
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageDecoder, ImageFormat, Limits, RgbImage};
+use std::borrow::Cow;
 use std::cell::Cell;
-use std::io::{BufRead, Cursor, Seek};
+use std::io::{BufRead, Cursor, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Limits on an image's memory and size.
@@ -23,9 +24,12 @@ impl Demands {
     /// Decoded bytes allowed for each byte of a file. Photographs take 5 to 40.
     pub const PER_BYTE: u64 = 64;
 
+    /// Decoded bytes allowed whatever the file's size: 350 megapixels.
+    pub const MOST: u64 = 1 << 30;
+
     /// What an image of a file of `length` bytes may decode to.
     fn allowed(&self, length: u64) -> u64 {
-        self.bytes + Demands::PER_BYTE * length
+        (self.bytes + Demands::PER_BYTE * length).min(Demands::MOST)
     }
 
     /// Refuses an image by its header, before its pixels are decoded to `needed` bytes.
@@ -151,21 +155,51 @@ fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     })
 }
 
-/// Width and height, pixels, from the header of a file of `length` bytes.
-pub(crate) fn dimensions(
-    kind: Kind,
-    reader: impl BufRead + Seek,
-    length: u64,
-) -> Result<(u32, u32), String> {
+/// Width and height, pixels, from a file's header.
+pub(crate) fn dimensions(kind: Kind, reader: impl BufRead + Seek) -> Result<(u32, u32), String> {
     caught(|| match kind {
         Kind::Jpeg => jpeg::dimensions(reader).map_err(|e| e.to_string()),
-        Kind::Png => Ok(png_decoder(reader, Demands::default().allowed(length))
-            .map_err(|e| e.to_string())?
-            .dimensions()),
+        Kind::Png => png_dimensions(reader),
     })
 }
 
-/// A decoder that takes at most `allowed` bytes for pixels, profiles and texts.
+/// Chunks of a PNG that hold no pixel and would be inflated: a colour profile, which is not applied, and texts.
+const NO_PIXELS: [&[u8]; 4] = [b"iCCP", b"zTXt", b"iTXt", b"tEXt"];
+
+/// A PNG without those of [`NO_PIXELS`] that come before its pixels: a profile of a few kilobytes may inflate to a thousand times that. Also
+/// their length in bytes.
+fn without_profiles(png: &[u8]) -> (Cow<'_, [u8]>, u64) {
+    let mut kept = Cow::Borrowed(png);
+    let mut at = 8;
+    let mut out = 0;
+    while let Some([a, b, c, d, kind @ ..]) = png.get(at..at + 8) {
+        let end = u32::from_be_bytes([*a, *b, *c, *d]) as usize + 12 + at;
+        if kind == b"IDAT" || end > png.len() {
+            break;
+        }
+        if NO_PIXELS.contains(&kind) {
+            kept.to_mut().drain(at - out..end - out);
+            out += end - at;
+        }
+        at = end;
+    }
+    (kept, out as u64)
+}
+
+/// Width and height from the header of a PNG, which comes first.
+fn png_dimensions(mut reader: impl Read) -> Result<(u32, u32), String> {
+    // The signature, the header's length and name, two numbers.
+    let mut head = [0; 24];
+    reader.read_exact(&mut head).map_err(|e| format!("its header is cut: {e}"))?;
+    let number =
+        |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    match (&head[12..16], number(16), number(20)) {
+        (b"IHDR", width @ 1.., height @ 1..) => Ok((width, height)),
+        _ => Err("its first chunk is no header of an image".into()),
+    }
+}
+
+/// A decoder that takes at most `allowed` bytes.
 fn png_decoder<R: BufRead + Seek>(reader: R, allowed: u64) -> image::ImageResult<PngDecoder<R>> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(allowed);
@@ -179,7 +213,8 @@ fn png(
     read: &Cell<u64>,
 ) -> image::ImageResult<Result<RgbImage, Defect>> {
     let length = bytes.len() as u64;
-    let mut cursor = Cursor::new(bytes);
+    let (bytes, out) = without_profiles(bytes);
+    let mut cursor = Cursor::new(&bytes[..]);
     let decoded = (|| {
         let decoder = png_decoder(&mut cursor, demands.allowed(length))?;
         let (width, height) = decoder.dimensions();
@@ -189,7 +224,7 @@ fn png(
             Err(defect) => Err(defect),
         })
     })();
-    read.set(cursor.position());
+    read.set(cursor.position() + out);
     decoded
 }
 
@@ -215,6 +250,27 @@ mod tests {
             panic!("it was decoded")
         };
         assert!(reason.contains("2000x1500 pixels are 9000000 bytes"), "{reason}");
+    }
+
+    #[test]
+    fn chunks_without_pixels_are_left_out_before_anything_is_inflated() {
+        let plain = png(3, 2);
+        let chunk = |kind: &[u8; 4], body: &[u8]| {
+            let mut crc = flate2::Crc::new();
+            crc.update(&[&kind[..], body].concat());
+            let length = (body.len() as u32).to_be_bytes();
+            [&length[..], kind, body, &crc.sum().to_be_bytes()].concat()
+        };
+        let gamma = chunk(b"gAMA", &[0, 1, 2, 3]);
+        let added = [chunk(b"iCCP", b"p\0\0xyz"), gamma.clone(), chunk(b"zTXt", b"k\0\0")].concat();
+        let full = [&plain[..33], &added, &plain[33..]].concat();
+        let (kept, out) = without_profiles(&full);
+        assert_eq!(kept, [&plain[..33], &gamma, &plain[33..]].concat());
+        assert_eq!(out as usize, added.len() - gamma.len());
+        assert_eq!(square(&full, 1, Demands::default()), square(&plain, 1, Demands::default()));
+        assert!(matches!(without_profiles(&plain), (Cow::Borrowed(_), 0)));
+        // A chunk that ends beyond the file is the decoder's to refuse.
+        assert!(square(&full[..60], 1, Demands::default()).is_err());
     }
 
     #[test]

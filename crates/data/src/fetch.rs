@@ -1,6 +1,6 @@
 //! Downloads: an interrupted one resumes, and nothing unverified gets its final name.
 
-use crate::sources::{Checksum, Remote, Source, source};
+use crate::sources::{Checksum, Remote, Source, source, sources};
 use crate::{Error, Result, archive};
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -73,6 +73,25 @@ fn download(
 /// Where [`fetch`] puts Inception's weights.
 pub fn inception_weights(data_dir: &Path) -> PathBuf {
     data_dir.join("inception/pt_inception-2015-12-05-6726825d.pth")
+}
+
+/// The name of the source whose download this file is, by its name.
+pub fn is_download(path: &Path) -> Option<&'static str> {
+    let name = path.file_name()?.to_str()?;
+    let has = |source: &&Source| source.files.iter().any(|remote| remote.name == name);
+    sources().iter().find(has).map(|source| source.name)
+}
+
+/// Checks a download by its publisher's checksum.
+///
+/// # Errors
+/// A file that cannot be read, or has another checksum.
+pub fn verify_download(path: &Path) -> Result<()> {
+    let Some(source) = is_download(path).and_then(|name| source(name).ok()) else {
+        return Err(Error::Invalid(format!("{} is none of the downloads", path.display())));
+    };
+    let named = |remote: &&Remote| path.ends_with(remote.name);
+    source.files.iter().filter(named).try_for_each(|remote| check(source, remote, path))
 }
 
 /// Checks the files of `name` in `data_dir`: checksums of the downloads, and unpacked files against

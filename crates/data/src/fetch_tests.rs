@@ -15,6 +15,8 @@ enum Server {
     NoRanges,
     /// Closes the connection after this many bytes.
     Cuts(usize),
+    /// Knows ranges, and waits a millisecond after each of so many bytes.
+    Slow(usize),
 }
 
 /// Serves `body` until the test's process ends; returns the address and the `Range` headers it saw.
@@ -28,7 +30,8 @@ fn serve(body: Vec<u8>, server: Server) -> (String, Arc<Mutex<Vec<Option<u64>>>>
             let mut stream = stream.unwrap();
             let mut range = None;
             for line in BufReader::new(stream.try_clone().unwrap()).lines() {
-                let line = line.unwrap().to_lowercase();
+                // Whoever asked may have been killed, here and below.
+                let line = line.unwrap_or_default().to_lowercase();
                 if let Some(value) = line.strip_prefix("range: bytes=") {
                     range = Some(value.trim_end_matches('-').parse::<u64>().unwrap());
                 }
@@ -46,13 +49,20 @@ fn serve(body: Vec<u8>, server: Server) -> (String, Arc<Mutex<Vec<Option<u64>>>>
             };
             let rest = &body[start.min(body.len())..];
             let sent = if let Server::Cuts(n) = server { &rest[..n.min(rest.len())] } else { rest };
-            write!(
-                stream,
-                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                rest.len()
-            )
-            .unwrap();
-            stream.write_all(sent).unwrap();
+            let length = rest.len();
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+            );
+            let (step, pause) = match server {
+                Server::Slow(step) => (step, Duration::from_millis(1)),
+                Server::Ranges | Server::NoRanges | Server::Cuts(_) => (usize::MAX, Duration::ZERO),
+            };
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| {
+                sent.chunks(step).try_for_each(|part| {
+                    std::thread::sleep(pause);
+                    stream.write_all(part)
+                })
+            });
         }
     });
     (address, seen)
@@ -239,4 +249,50 @@ fn a_mirror_serves_where_the_first_address_has_nothing() {
         .unwrap_err()
         .to_string();
     assert!(message.contains(&format!("expected sha256 {}…", &sha256[..8])), "{message}");
+}
+
+/// The environment's names for where a process that will be killed fetches from, and to.
+const FROM: &str = "SNGAN_TEST_FETCH_FROM";
+const TO: &str = "SNGAN_TEST_FETCH_TO";
+
+#[test]
+#[ignore = "the process that `a_fetch_that_is_killed…` kills"]
+fn fetch_of_its_own() {
+    let of = |name| std::env::var(name).expect("the test that starts this one sets it");
+    let source = made_up(&body(), None);
+    fetch_source(&source, &of(FROM), Path::new(&of(TO)), &mut |_, _| {}).unwrap();
+}
+
+#[test]
+fn a_fetch_that_is_killed_at_any_moment_ends_in_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, seen) = serve(body(), Server::Slow(1000));
+    let start = || {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "fetch::tests::fetch_of_its_own"])
+            .env(FROM, &address)
+            .env(TO, folder.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    // Moments that differ from run to run: what is promised must hold at any.
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let mut moment = u64::from(since.unwrap().subsec_nanos());
+    let path = folder.path().join("f.tar.gz");
+    for _ in 0..12 {
+        moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let mut child = start();
+        std::thread::sleep(Duration::from_millis((moment >> 33) % 60));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!path.exists() || fs::read(&path).unwrap() == body());
+    }
+    assert!(start().wait().unwrap().success());
+    assert_eq!(fs::read(&path).unwrap(), body());
+    assert!(!folder.path().join("f.tar.gz.partial").exists());
+    // Whole, it is not asked for again.
+    let before = seen.lock().unwrap().len();
+    assert!(start().wait().unwrap().success());
+    assert_eq!(seen.lock().unwrap().len(), before);
 }

@@ -31,7 +31,7 @@ pub(crate) const FASHION_CLASSES: [&str; 10] = [
 /// # Errors
 /// Wrong magic, length or label, truncated gzip: each names file and offset.
 pub fn load_idx(images: &Path, labels: &Path) -> Result<Images> {
-    let read = |path: &Path| std::fs::read(path).map_err(Error::io("read", path));
+    let read = |path: &Path| sngan_experiment::regular::read(path).map_err(Error::io("read", path));
     let name = images.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     parse_pair(&name, (images, &read(images)?), (labels, &read(labels)?))
 }

@@ -78,7 +78,7 @@ impl Images {
             hash.update(label.to_le_bytes());
         }
         hash.update(&self.pixels);
-        hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+        hex::encode(hash.finalize())
     }
 
     /// Images of another side, by antialiased bilinear interpolation.

@@ -64,7 +64,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// As [`read`]; a header that cannot be read.
 pub fn dimensions(path: &Path) -> Result<(u32, u32)> {
     let picture = Picture::open(path)?;
-    decode::dimensions(picture.kind, BufReader::new(picture.file), picture.length)
+    decode::dimensions(picture.kind, BufReader::new(picture.file))
         .map_err(|reason| unreadable(path, 0, reason))
 }
 

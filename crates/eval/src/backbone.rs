@@ -93,10 +93,12 @@ impl Backbone {
             .inception_weights()
             .filter(|p| p.is_file())
             .ok_or_else(|| options.no_inception())?;
-        Ok(Backbone::Inception(
-            Box::new(Inception::load(&path, options.preparation)?),
-            options.logits,
-        ))
+        let inception = Inception::load(&path, options.preparation)?;
+        // Where only the published file belongs, another would give scores that look like those of everyone else.
+        if options.weights.is_none() {
+            fetch::verify_download(&path)?;
+        }
+        Ok(Backbone::Inception(Box::new(inception), options.logits))
     }
 
     /// The names that [`Backbone::named`] knows.
@@ -178,6 +180,16 @@ impl Backbone {
     /// # Errors
     /// When the length is not a multiple of an image, a kernel fails, or there is no network.
     pub fn features(&self, bytes: &[u8], side: usize) -> Result<BackboneFeatures> {
+        self.features_while(bytes, side, &|_| Ok(()))
+    }
+
+    /// The same, asking `at` before each batch, with the number of images done, whether to go on.
+    pub(crate) fn features_while(
+        &self,
+        bytes: &[u8],
+        side: usize,
+        at: &dyn Fn(usize) -> Result<()>,
+    ) -> Result<BackboneFeatures> {
         match self {
             Backbone::Scorer(scorer) => {
                 let features = scorer.features(bytes, side)?;
@@ -189,7 +201,7 @@ impl Backbone {
                 })
             }
             Backbone::Inception(inception, which) => {
-                let mut features = inception.features(bytes, side)?;
+                let mut features = inception.features_while(bytes, side, at)?;
                 if *which == Logits::Biased {
                     let bias = inception.logit_bias();
                     features
@@ -234,6 +246,23 @@ impl BackboneOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_file_in_the_place_of_the_published_weights_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = fetch::inception_weights(folder.path());
+        assert_eq!(fetch::is_download(&path), Some("inception"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, b"other weights").unwrap();
+        let message = fetch::verify_download(&path).unwrap_err().to_string();
+        assert!(
+            message.contains("expected sha256 6726825d") && message.contains("fetch"),
+            "{message}"
+        );
+        let options =
+            BackboneOptions { data_dir: Some(folder.path().into()), ..BackboneOptions::default() };
+        assert!(Backbone::named("inception", Dataset::Cifar10, &options).is_err());
+    }
 
     #[test]
     fn a_missing_network_is_answered_with_what_to_do() {

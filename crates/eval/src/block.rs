@@ -5,25 +5,28 @@ use crate::Result;
 use crate::backbone::{Backbone, BackboneFeatures};
 use crate::cache::{FeatureCache, Key};
 use crate::samples::{Samples, piece};
+use std::ops::Range;
 
 /// Features of `samples`' images `first..first + n`, of only one class if `class` is given. The
-/// block is what counts: pieces change no bit.
+/// block is what counts: pieces change no bit. `at` is told, more than once a block, of how many of
+/// its images are done.
 ///
 /// # Errors
-/// Images that cannot be read or made; as [`Backbone::features`] and [`FeatureCache::features`].
+/// What `at` returns; images that cannot be read or made; as [`Backbone::features`] and [`FeatureCache::features`].
 pub(crate) fn features(
     backbone: &Backbone,
     cache: Option<&FeatureCache>,
     samples: &mut dyn Samples,
-    first: usize,
-    n: usize,
+    images: Range<usize>,
     class: Option<u32>,
+    at: &dyn Fn(usize) -> Result<()>,
 ) -> Result<BackboneFeatures> {
     let side = samples.side();
     let piece = piece(side, samples.step());
-    let mut block = Block::new(backbone, cache, side);
-    for start in (0..n).step_by(piece) {
-        block.add(samples.read(first + start, piece.min(n - start), class)?)?;
+    let mut block = Block::new(backbone, cache, side, at);
+    for start in images.clone().step_by(piece) {
+        at(start - images.start)?;
+        block.add(samples.read(start, piece.min(images.end - start), class)?)?;
     }
     block.finish()
 }
@@ -36,17 +39,27 @@ struct Block<'a> {
     key: Key,
     /// Images that wait for the rest of the block, and their side.
     waiting: (Vec<u8>, usize),
+    /// Images that went through the network.
+    done: usize,
+    at: &'a dyn Fn(usize) -> Result<()>,
     features: BackboneFeatures,
 }
 
 impl<'a> Block<'a> {
-    fn new(backbone: &'a Backbone, cache: Option<&'a FeatureCache>, side: usize) -> Block<'a> {
+    fn new(
+        backbone: &'a Backbone,
+        cache: Option<&'a FeatureCache>,
+        side: usize,
+        at: &'a dyn Fn(usize) -> Result<()>,
+    ) -> Block<'a> {
         Block {
             backbone,
             cache,
             side,
             key: Key::new(backbone, side),
             waiting: (Vec::new(), side),
+            done: 0,
+            at,
             features: BackboneFeatures { pool: Vec::new(), logits: Vec::new() },
         }
     }
@@ -74,7 +87,9 @@ impl<'a> Block<'a> {
             return Ok(());
         }
         let n = images.len() / (3 * side * side).max(1);
-        let compute = || self.backbone.features(&images, side);
+        let (done, at) = (self.done, self.at);
+        let compute = || self.backbone.features_while(&images, side, &|n| at(done + n));
+        self.done += n;
         let found = match self.cache {
             Some(cache) => cache.kept(key, self.backbone, n, compute)?,
             None => compute()?,
@@ -118,7 +133,7 @@ mod tests {
         cache.features(&backbone, &images.pixels, side).unwrap();
         for cache in [None, Some(&cache)] {
             let mut samples = SourceSamples::all(&images, "given");
-            let found = features(&backbone, cache, &mut samples, 0, n, None).unwrap();
+            let found = features(&backbone, cache, &mut samples, 0..n, None, &|_| Ok(())).unwrap();
             assert_eq!(found, whole);
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -9,7 +9,7 @@ use crate::backbone::{Backbone, BackboneFeatures};
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
-use sngan_experiment::atomic;
+use sngan_experiment::{atomic, regular};
 use std::path::{Path, PathBuf};
 
 /// A folder of features.
@@ -117,8 +117,15 @@ fn is_whole(file: &SafeTensors<'_>) -> bool {
     sums.is_some_and(|sum| data(CHECKSUM) == Some(&sum[..]))
 }
 
-/// Checks every file of a cache's folder; returns what is damaged, with the reason. A damaged file is not used: its features are computed
-/// again when they are needed.
+/// Whether a file's name is that of features in a cache.
+pub fn is_features(path: &Path) -> bool {
+    let is_key = |name: &str| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    path.extension().is_some_and(|e| e == "safetensors")
+        && path.file_stem().and_then(|name| name.to_str()).is_some_and(is_key)
+}
+
+/// Checks every file of features in a cache's folder; returns what is damaged, with the reason. A damaged file is not used: its features
+/// are computed again when they are needed.
 ///
 /// # Errors
 /// A folder that cannot be listed.
@@ -127,10 +134,10 @@ pub fn verify(folder: &Path) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
-        if path.extension().is_none_or(|e| e != "safetensors") {
+        if !is_features(&path) {
             continue;
         }
-        let bytes = std::fs::read(&path).map_err(sngan_experiment::Error::io("read", &path))?;
+        let bytes = regular::read(&path).map_err(sngan_experiment::Error::io("read", &path))?;
         if !SafeTensors::deserialize(&bytes).is_ok_and(|file| is_whole(&file)) {
             faults.push(format!("{}: does not have the checksum in it", path.display()));
         }
@@ -140,7 +147,7 @@ pub fn verify(folder: &Path) -> Result<Vec<String>> {
 
 /// The features in a file, if it is whole and of this network.
 fn read(path: &Path, images: usize, backbone: &Backbone) -> Option<BackboneFeatures> {
-    let bytes = std::fs::read(path).ok()?;
+    let bytes = regular::read(path).ok()?;
     let file = SafeTensors::deserialize(&bytes).ok().filter(is_whole)?;
     let tensor = |name: &str, dim: usize| {
         let view = file.tensor(name).ok()?;

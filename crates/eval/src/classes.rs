@@ -1,6 +1,6 @@
 //! Scores within classes: their mean over the classes, and the standard deviation (ddof 0) over them.
 
-use crate::collect::{BlockProgress, Pass, Wanted};
+use crate::collect::{BlockProgress, Pass, Wanted, tell};
 use crate::metric::fid::frechet_distance;
 use crate::metric::ms_ssim as similarity;
 use crate::moments::Few;
@@ -45,7 +45,7 @@ pub(crate) fn ms_ssim(
     let at_once = (PIECE_BYTES / (6 * side * side).max(1)).max(1);
     let mut means = Vec::with_capacity(classes);
     for class in 0..classes as u32 {
-        progress(class as usize, classes);
+        tell(progress, class as usize, classes)?;
         check_available(samples, class, n)?;
         let mut values = Vec::with_capacity(pairs);
         for some in random_pairs(class, n, pairs).chunks(at_once) {
@@ -116,9 +116,10 @@ pub(crate) fn intra_fid(
 ) -> Result<(f64, Option<f64>)> {
     let counterparts = counterparts(samples, real)?;
     let mut distances = Vec::with_capacity(counterparts.len());
-    let quiet = |_: usize, _: usize| ();
     for (class, counterpart) in counterparts.iter().enumerate() {
-        progress(class, counterparts.len());
+        tell(progress, class, counterparts.len())?;
+        // Watched for the wish to stop alone: its images are not those of the whole.
+        let quiet = |_: usize, _: usize| progress(class, counterparts.len());
         let there = real.available(Some(*counterpart)).unwrap_or(0);
         let wanted = |n: usize| Wanted { moments: [n].into(), ..Wanted::default() };
         let generated = pass.collect(samples, Some(class as u32), &wanted(n), &quiet)?;

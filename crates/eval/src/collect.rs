@@ -9,9 +9,26 @@ use crate::samples::{BLOCK, Samples};
 use crate::{Error, Result, Rows};
 use sngan_experiment::ProtocolName;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
-/// Called with the number of images done and their total.
-pub type BlockProgress<'a> = dyn Fn(usize, usize) + Sync + 'a;
+/// Called with the number of images done and their total; says whether to go on.
+pub type BlockProgress<'a> = dyn Fn(usize, usize) -> ControlFlow<()> + Sync + 'a;
+
+/// The progress of a pass that nobody watches and nothing stops.
+pub fn unwatched(_done: usize, _total: usize) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Tells `progress`.
+///
+/// # Errors
+/// [`Error::Interrupted`] when it says to stop.
+pub(crate) fn tell(progress: &BlockProgress<'_>, done: usize, total: usize) -> Result<()> {
+    match progress(done, total) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Interrupted { done, total }),
+    }
+}
 
 /// What a pass should collect, each from this many of the first images.
 #[derive(Debug, Clone, Default)]
@@ -109,16 +126,17 @@ impl Pass<'_> {
             .map(|name| Ok((*name, self.sum(*name)?)))
             .collect::<Result<BTreeMap<_, _>>>()?;
         for first in (0..total).step_by(BLOCK) {
-            progress(first, total);
+            tell(progress, first, total)?;
             let count = BLOCK.min(total - first);
-            let features =
-                block::features(self.backbone, self.cache, samples, first, count, class)?;
+            let at = |done: usize| tell(progress, first + done, total);
+            let block = first..first + count;
+            let features = block::features(self.backbone, self.cache, samples, block, class, &at)?;
             let part = |n: usize| &features.pool[..count.min(n.saturating_sub(first)) * dim];
             moments.iter_mut().try_for_each(|(n, sum)| sum.add(part(*n)))?;
             rows.iter_mut().try_for_each(|(n, rows)| rows.add(part(*n)))?;
             scores.values_mut().try_for_each(|sum| sum.add(&features.logits))?;
         }
-        progress(total, total);
+        tell(progress, total, total)?;
         let moments = moments
             .into_iter()
             .map(|(n, sum)| Ok((n, sum.finish(self.few)?)))

@@ -62,6 +62,14 @@ pub enum Error {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// Whoever watched the scoring asked it to stop.
+    #[error("interrupted after {done} of {total} images")]
+    Interrupted {
+        /// Images that had gone through the network.
+        done: usize,
+        /// Of so many.
+        total: usize,
+    },
     /// An input with a wrong size, or with numbers that are not finite.
     #[error("{what}: {reason}")]
     Input {

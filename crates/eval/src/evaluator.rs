@@ -1,7 +1,7 @@
 //! Scores under named protocols: one backbone, its references, and images to be scored.
 
 use crate::cache::FeatureCache;
-use crate::collect::{BlockProgress, Collected, Pass, Wanted};
+use crate::collect::{BlockProgress, Collected, Pass, Wanted, tell};
 use crate::moments::Few;
 use crate::real::{
     Real, chosen, collect_real, read_statistics, reference_of, reference_of_statistics,
@@ -264,7 +264,10 @@ impl Evaluator {
         }
         let collected = self.pass().collect(samples, None, &Wanted::of(names), progress)?;
         let mut records = Vec::new();
+        let total = names.iter().map(|name| name.samples()).max().unwrap_or(0);
         for name in names {
+            // Distances take their time too.
+            tell(progress, total, total)?;
             let (value, std) = self.value(*name, samples, &collected, progress)?;
             let protocol = self.protocol_of(*name, samples.bytes(), samples.decoder());
             records.push(ScoreRecord {

@@ -49,12 +49,15 @@ impl Moments {
         if mean.iter().chain(covariance).any(|x| !x.is_finite()) {
             return Err(Error::input("moments", "have a number that is not finite"));
         }
-        let covariance = MatRef::from_row_major_slice(covariance, dim, dim).to_owned();
+        let given = MatRef::from_row_major_slice(covariance, dim, dim);
         // A running covariance in f32 is as asymmetric as its rounding, summed over the updates.
-        if (&covariance - covariance.transpose()).norm_max() > 1e-4 * covariance.norm_max() {
+        let asymmetry = (0..dim)
+            .flat_map(|j| (0..j).map(move |i| (given[(i, j)] - given[(j, i)]).abs()))
+            .fold(0.0, f64::max);
+        if asymmetry > 1e-4 * given.norm_max() {
             return Err(Error::input("covariance", "is not symmetric"));
         }
-        let covariance = (&covariance + covariance.transpose()) * faer::Scale(0.5);
+        let covariance = Mat::from_fn(dim, dim, |i, j| (given[(i, j)] + given[(j, i)]) * 0.5);
         if let Some(i) = (0..dim).find(|i| covariance[(*i, *i)] < 0.0) {
             return Err(Error::input(
                 "covariance",

@@ -254,6 +254,14 @@ fn save_statistics(
     Ok(atomic::write_json(&StatisticsProvenance::path(path), &provenance)?)
 }
 
+/// Checks that statistics are whole, and those that their provenance, if there is one, was written with.
+///
+/// # Errors
+/// [`Error::File`], naming the file that is not.
+pub fn verify_statistics(path: &Path) -> Result<()> {
+    StatisticsProvenance::of(path, &Statistics::read(path)?).map(drop)
+}
+
 /// Statistics that fit `backbone` and images of `side` pixels, and their provenance, if there is
 /// one.
 ///
@@ -361,8 +369,14 @@ mod tests {
         let wanted = Wanted { moments: [20].into(), ..Wanted::default() };
         let collect = |few: Few| {
             let pass = Pass { backbone: &backbone, cache: None, few };
-            let collected =
-                collect_real(&pass, &images, &reference, &wanted, Some(folder.path()), &|_, _| ())?;
+            let collected = collect_real(
+                &pass,
+                &images,
+                &reference,
+                &wanted,
+                Some(folder.path()),
+                &crate::unwatched,
+            )?;
             let (collected, remark) = collected;
             assert_eq!(remark, None);
             Ok::<_, Error>(collected.moments(20)?.clone())

@@ -1,16 +1,16 @@
-//! Features that a metric needs again, kept in a temporary file so that memory does not grow with
-//! their number.
+//! Features that a metric needs again; many are kept in a temporary file, so that memory does not
+//! grow with their number.
 
-use crate::{Error, Result};
+use crate::{Error, Result, spill};
 use faer::Mat;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::{Mutex, PoisonError};
+use tempfile::SpooledTempFile;
 
-/// Rows of features, `[N, dim]`, in an unnamed file that is removed with its owner.
+/// Rows of features, `[N, dim]`.
 #[derive(Debug)]
 pub struct Rows {
-    file: Mutex<File>,
+    file: Mutex<SpooledTempFile>,
     dim: usize,
     n: usize,
 }
@@ -19,12 +19,12 @@ impl Rows {
     /// No rows yet, of `dim` features each.
     ///
     /// # Errors
-    /// When there is no place for temporary files, or `dim` is 0.
+    /// When `dim` is 0.
     pub fn new(dim: usize) -> Result<Rows> {
         if dim == 0 {
             return Err(Error::input("features", "have no dimension"));
         }
-        Ok(Rows { file: Mutex::new(tempfile::tempfile().map_err(spill)?), dim, n: 0 })
+        Ok(Rows { file: Mutex::new(spill::place()), dim, n: 0 })
     }
 
     /// Rows of `features`, `[N, dim]`.
@@ -57,7 +57,7 @@ impl Rows {
         }
         let bytes: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::End(0)).and_then(|_| file.write_all(&bytes)).map_err(spill)?;
+        file.seek(SeekFrom::End(0)).and_then(|_| file.write_all(&bytes)).map_err(failed)?;
         self.n += rows.len() / self.dim;
         Ok(())
     }
@@ -89,11 +89,11 @@ impl Rows {
         for row in which {
             // Adjacent rows are read without seeking.
             if place != Some(row) {
-                file.seek(SeekFrom::Start((row * size) as u64)).map_err(spill)?;
+                file.seek(SeekFrom::Start((row * size) as u64)).map_err(failed)?;
             }
             let start = bytes.len();
             bytes.resize(start + size, 0);
-            file.read_exact(&mut bytes[start..]).map_err(spill)?;
+            file.read_exact(&mut bytes[start..]).map_err(failed)?;
             place = Some(row + 1);
         }
         drop(file);
@@ -105,11 +105,8 @@ impl Rows {
     }
 }
 
-fn spill(e: std::io::Error) -> Error {
-    Error::input(
-        "features",
-        format!("failed to keep them in a temporary file: {e}; set TMPDIR to a folder with room"),
-    )
+fn failed(e: std::io::Error) -> Error {
+    Error::input("features", format!("could not be kept; {}", spill::remedy(&e)))
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Reference statistics in NumPy's npz format: `mu`, `[dim]`, and `sigma`, `[dim, dim]`, as written
 //! and read by pytorch-fid and TTUR's code.
 
-use crate::npy::{self, Numbers};
 use crate::{Error, Moments, Result};
 use npyz::{Order, WriterBuilder};
 use sha2::{Digest, Sha256};
-use sngan_experiment::atomic;
+use sngan_experiment::{atomic, regular};
+use sngan_tensor::npy::{Header, Numbers};
+use sngan_tensor::npz::NpzFile;
 use std::fs::File;
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
@@ -38,79 +39,130 @@ impl Statistics {
         })
     }
 
-    /// Reads `mu` and `sigma` of an npz file; f32 or f64, in either order of axes.
+    /// Reads `mu` and `sigma` of an npz file; f32 or f64, in either order of axes. Their shapes are looked at before either is inflated,
+    /// and memory stays below four times what `sigma` has as f64.
     ///
     /// # Errors
-    /// [`Error::File`]: a file that is truncated, compressed in an unknown way, lacks an array, or
-    /// holds numbers that are not a mean and covariance.
+    /// [`Error::File`]: a file that is truncated or altered, compressed in an unknown way, lacks an array, holds far more than its size
+    /// lets expect, or numbers that are not a mean and covariance.
     pub fn read(path: &Path) -> Result<Statistics> {
-        let bytes = std::fs::read(path).map_err(sngan_experiment::Error::io("read", path))?;
-        let moments = parse(&bytes).map_err(|reason| Error::file(path, reason))?;
-        let sha256 = hex::encode(Sha256::digest(&bytes));
-        Ok(Statistics { moments, sha256, provenance: comment(&bytes) })
-    }
-}
-
-/// The hash in the archive's comment.
-fn comment(bytes: &[u8]) -> Option<String> {
-    let archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
-    let comment = std::str::from_utf8(archive.comment()).ok()?;
-    comment.strip_prefix(COMMENT).map(str::to_string)
-}
-
-/// The moments in an npz file's bytes, or what is wrong with them.
-fn parse(bytes: &[u8]) -> std::result::Result<Moments, String> {
-    let zipped = |e: zip::result::ZipError| format!("is no whole npz file ({e}); write it again");
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(zipped)?;
-    let mut array = |name: &str| {
-        let names: Vec<String> = archive.file_names().flatten().map(String::from).collect();
-        let mut file = archive.by_name(&format!("{name}.npy")).map_err(|e| {
-            if let zip::result::ZipError::FileNotFound = e {
-                format!(
-                    "has no array `{name}` but {}; statistics hold `mu` and `sigma`",
-                    names.join(", ")
-                )
-            } else {
-                zipped(e)
+        let io = |action| sngan_experiment::Error::io(action, path);
+        let mut file = regular::open(path).map_err(io("read"))?;
+        let (mut hash, mut length) = (Sha256::new(), 0);
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            let read = file.read(&mut piece).map_err(io("read"))?;
+            if read == 0 {
+                break;
             }
-        })?;
-        numbers(name, &mut file)
-    };
-    let (mean_shape, mean) = array("mu")?;
-    let (shape, covariance) = array("sigma")?;
-    if mean_shape.len() != 1 || shape != [mean_shape[0], mean_shape[0]] {
-        return Err(format!(
-            "`mu` is {mean_shape:?} and `sigma` {shape:?}; they should be [dim] and [dim, dim]"
-        ));
+            hash.update(&piece[..read]);
+            length += read as u64;
+        }
+        file.seek(SeekFrom::Start(0)).map_err(io("read"))?;
+        let of_file = |reason| Error::file(path, reason);
+        let mut archive = NpzFile::new(path, file).map_err(|e| of_file(said(e)))?;
+        let moments = parse(&mut archive, length).map_err(of_file)?;
+        let comment = std::str::from_utf8(archive.comment()).ok();
+        let provenance = comment.and_then(|c| c.strip_prefix(COMMENT)).map(str::to_string);
+        Ok(Statistics { moments, sha256: hex::encode(hash.finalize()), provenance })
     }
+}
+
+/// An archive's error without its file's name.
+fn said(e: sngan_tensor::Error) -> String {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "errors of everything else in tensor")]
+    match e {
+        sngan_tensor::Error::NpzFile { reason, .. } => reason,
+        other => other.to_string(),
+    }
+}
+
+/// The moments in an npz file of `length` bytes, or what is wrong with them.
+fn parse<R: Read + Seek>(
+    archive: &mut NpzFile<R>,
+    length: u64,
+) -> std::result::Result<Moments, String> {
+    let header = |name: &str| {
+        let found = archive.header(name).map_err(said);
+        found.cloned().map_err(|reason| match reason.contains("has no array") {
+            true => format!("{reason}; statistics hold `mu` and `sigma`"),
+            false => reason,
+        })
+    };
+    let (mu, sigma) = (header("mu")?, header("sigma")?);
+    check(&mu, &sigma, length)?;
+    let mut values = |name: &str, header: &Header| {
+        let mut values = Values { numbers: header.numbers, rest: Vec::new(), values: Vec::new() };
+        archive.copy(name, &mut values).map_err(said)?;
+        Ok::<_, String>(values.values)
+    };
+    let (mean, covariance) = (values("mu", &mu)?, values("sigma", &sigma)?);
     // A covariance is symmetric, so the order of its axes does not matter.
     Moments::new(mean, &covariance).map_err(|e| e.to_string())
 }
 
-/// Shape and numbers of an array of floats.
-fn numbers(
-    name: &str,
-    reader: &mut impl Read,
-) -> std::result::Result<(Vec<u64>, Vec<f64>), String> {
-    let header = npy::header(reader).map_err(|reason| format!("array `{name}` {reason}"))?;
-    let shape = header.shape;
-    if shape.iter().any(|n| *n > MOST_FEATURES) || shape.len() > 2 {
+/// Bytes that `sigma` may inflate to beyond its file's: that of 2,048 features.
+const INFLATED: u64 = 32 << 20;
+
+/// Refuses arrays, by their headers, that are no mean and covariance.
+fn check(mu: &Header, sigma: &Header, length: u64) -> std::result::Result<(), String> {
+    for (name, header) in [("mu", mu), ("sigma", sigma)] {
+        match header.numbers {
+            Numbers::F32 | Numbers::F64 => {}
+            Numbers::U8 | Numbers::I32 | Numbers::I64 | Numbers::F16 => {
+                return Err(format!(
+                    "array `{name}` holds {}; statistics are float32 or float64",
+                    header.numbers.name()
+                ));
+            }
+        }
+    }
+    let (mean, shape) = (&mu.shape, &sigma.shape);
+    if mean.len() != 1 || shape[..] != [mean[0], mean[0]] {
         return Err(format!(
-            "`{name}` is {shape:?}; statistics are of at most {MOST_FEATURES} features"
+            "`mu` is {mean:?} and `sigma` {shape:?}; they should be [dim] and [dim, dim]"
         ));
     }
-    if header.numbers == Numbers::U8 {
-        return Err(format!("array `{name}` {}", npy::wrong_numbers("|u1")));
+    if mean[0] > MOST_FEATURES {
+        return Err(format!(
+            "`mu` is {mean:?}; statistics are of at most {MOST_FEATURES} features"
+        ));
     }
-    let needed = shape.iter().product::<u64>() * header.numbers.size() as u64;
-    let mut bytes = Vec::new();
-    let cut =
-        |e: &dyn std::fmt::Display| format!("array `{name}` is cut ({e}); write the file again");
-    reader.take(needed).read_to_end(&mut bytes).map_err(|e| cut(&e))?;
-    if (bytes.len() as u64) < needed {
-        return Err(cut(&format!("{} of {needed} bytes", bytes.len())));
+    // Covariances of measured features hardly shrink, so a file that inflates to many times its size holds none.
+    let inflated = sigma.bytes().unwrap_or(u64::MAX);
+    if inflated > length + INFLATED {
+        return Err(format!(
+            "`sigma` would inflate to {inflated} bytes from a file of {length}, which no covariance of measured features does; save it with numpy.savez"
+        ));
     }
-    Ok((shape, header.numbers.values(&bytes)))
+    Ok(())
+}
+
+/// Numbers out of the bytes that are written to it.
+struct Values {
+    numbers: Numbers,
+    /// The beginning of a number whose end is yet to come.
+    rest: Vec<u8>,
+    values: Vec<f64>,
+}
+
+impl Write for Values {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let size = self.numbers.size();
+        if self.rest.is_empty() && bytes.len().is_multiple_of(size) {
+            self.values.extend(self.numbers.values(bytes));
+            return Ok(bytes.len());
+        }
+        self.rest.extend_from_slice(bytes);
+        let whole = self.rest.len() / size * size;
+        self.values.extend(self.numbers.values(&self.rest[..whole]));
+        self.rest.drain(..whole);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes `moments` like pytorch-fid, deflated; equal moments give equal bytes. `provenance` is the SHA-256 of the record that goes beside
@@ -159,24 +211,31 @@ fn encode(shape: &[u64], values: &[f64]) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Cursor;
 
     fn moments() -> Moments {
         Moments::new(vec![1.0, -2.5, 0.1], &[2.0, 0.5, 0.0, 0.5, 1.0, 0.25, 0.0, 0.25, 3.0])
             .unwrap()
     }
 
-    fn archive(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    fn packed(arrays: &[(&str, Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
         let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in arrays {
-            archive
-                .start_file(
-                    format!("{name}.npy"),
-                    SimpleFileOptions::default().compression_method(CompressionMethod::Stored),
-                )
-                .unwrap();
+            let options = SimpleFileOptions::default().compression_method(method);
+            archive.start_file(format!("{name}.npy"), options).unwrap();
             archive.write_all(bytes).unwrap();
         }
         archive.finish().unwrap().into_inner()
+    }
+
+    fn archive(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        packed(arrays, CompressionMethod::Stored)
+    }
+
+    fn parse(bytes: &[u8]) -> std::result::Result<Moments, String> {
+        let mut archive =
+            NpzFile::new(Path::new("s.npz"), Cursor::new(bytes)).map_err(|e| e.to_string())?;
+        super::parse(&mut archive, bytes.len() as u64)
     }
 
     #[test]
@@ -202,13 +261,13 @@ mod tests {
         assert!(
             parse(&archive(&[("mu", mu.clone())]))
                 .unwrap_err()
-                .contains("no array `sigma` but mu.npy")
+                .contains("no array `sigma` but mu; statistics")
         );
         let short = encode(&[2, 2], &[1.0, 0.5, 0.5, 2.0]).unwrap();
         assert!(
             parse(&archive(&[("mu", mu.clone()), ("sigma", short[..short.len() - 4].to_vec())]))
                 .unwrap_err()
-                .contains("cut")
+                .contains("156 bytes in the archive, but its header promises 160")
         );
         let three = encode(&[3, 3], &[1.0; 9]).unwrap();
         assert!(
@@ -231,6 +290,40 @@ mod tests {
             .unwrap();
         writer.extend([1i64, 2]).unwrap();
         writer.finish().unwrap();
-        assert!(parse(&archive(&[("mu", bytes)])).unwrap_err().contains("holds <i8"));
+        let whole = encode(&[2, 2], &[1.0, 0.5, 0.5, 2.0]).unwrap();
+        let said = parse(&archive(&[("mu", bytes), ("sigma", whole)])).unwrap_err();
+        assert!(said.contains("array `mu` holds int64"), "{said}");
+    }
+
+    #[test]
+    fn a_changed_bit_is_noticed_whatever_number_it_makes() {
+        let mu = encode(&[2], &[0.0, 1.0]).unwrap();
+        let mut whole =
+            archive(&[("mu", mu), ("sigma", encode(&[2, 2], &[1.0, 0.5, 0.5, 2.0]).unwrap())]);
+        let place = whole.windows(8).position(|b| b == 2.0f64.to_le_bytes()).unwrap();
+        whole[place + 6] ^= 1;
+        let said = parse(&whole).unwrap_err();
+        assert!(
+            said.contains("array `sigma` is no whole npz file") && said.contains("checksum"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn shapes_are_looked_at_before_anything_is_inflated() {
+        let zeros = |shape: &[u64]| {
+            let n = shape.iter().product::<u64>() as usize;
+            encode(shape, &vec![0.0; n]).unwrap()
+        };
+        let deflated = |mu: &[u64], sigma: &[u64]| {
+            parse(&packed(
+                &[("mu", zeros(mu)), ("sigma", zeros(sigma))],
+                CompressionMethod::Deflated,
+            ))
+            .unwrap_err()
+        };
+        assert!(deflated(&[64, 64], &[64, 64]).contains("[dim, dim]"));
+        let bomb = deflated(&[2100], &[2100, 2100]);
+        assert!(bomb.contains("would inflate to 35280000 bytes from a file of"), "{bomb}");
     }
 }

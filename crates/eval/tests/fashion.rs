@@ -40,7 +40,7 @@ fn evaluator_with(
     let mut real = |against: sngan_experiment::protocol::Against| {
         Real::of_dataset(Dataset::FashionMnist, against.part, side, None)
     };
-    Evaluator::new(backbone(), &names(protocols), side, options, &mut real, &|_, _| ())
+    Evaluator::new(backbone(), &names(protocols), side, options, &mut real, &sngan_eval::unwatched)
 }
 
 fn evaluator(protocols: &str, side: usize) -> Evaluator {
@@ -48,7 +48,12 @@ fn evaluator(protocols: &str, side: usize) -> Evaluator {
 }
 
 fn score(evaluator: &Evaluator, source: &dyn ImageSource) -> Result<Vec<ScoreRecord>, Error> {
-    evaluator.score(evaluator.names(), &mut SourceSamples::all(source, "given"), 7, &|_, _| ())
+    evaluator.score(
+        evaluator.names(),
+        &mut SourceSamples::all(source, "given"),
+        7,
+        &sngan_eval::unwatched,
+    )
 }
 
 fn value(scores: &[ScoreRecord], metric: Metric) -> f64 {
@@ -75,7 +80,7 @@ fn real_images_score_near_the_ceiling_and_noise_far_from_it() {
     let reference = images(Split::Reference, SIDE);
     let all = "is_2k_split5 fid_2k_ref2k kid_2k_ref2k_10x500 precision_2k_ref2k_k3 recall_2k_ref2k_k3 ms-ssim_1k_pairs20 intra-fid_1k_ref2k";
     let evaluator = evaluator(all, SIDE);
-    let real = evaluator.ceiling(&images(Split::Train, SIDE), &|_, _| ()).unwrap();
+    let real = evaluator.ceiling(&images(Split::Train, SIDE), &sngan_eval::unwatched).unwrap();
     assert_eq!(real.len(), 7);
     // Ten balanced classes, most of them certain: well above half of the largest possible score.
     assert!((7.0..CLASSES as f64).contains(&value(&real, Metric::Is)), "{real:?}");
@@ -133,7 +138,7 @@ fn one_garment_repeated_is_found_by_recall_and_by_similarity_within_its_class() 
 fn a_score_carries_its_whole_protocol() {
     let reference = images(Split::Reference, 32);
     let evaluator = evaluator("is_100_split5 fid_100_ref2k ms-ssim_100_pairs2", 32);
-    let scores = evaluator.ceiling(&images(Split::Train, 32), &|_, _| ()).unwrap();
+    let scores = evaluator.ceiling(&images(Split::Train, 32), &sngan_eval::unwatched).unwrap();
     let protocols: Vec<_> = scores.iter().map(|s| s.protocol.clone()).collect();
     assert_eq!(
         protocols.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(),
@@ -199,7 +204,8 @@ fn fewer_images_than_there_are_come_from_every_class() {
     let evaluator = evaluator("is_200_split1", SIDE);
     let first = score(&evaluator, &by_class).unwrap();
     let mut chosen = SourceSamples::given(&by_class, "given", evaluator.names());
-    let chosen = evaluator.score(evaluator.names(), &mut chosen, 0, &|_, _| ()).unwrap();
+    let chosen =
+        evaluator.score(evaluator.names(), &mut chosen, 0, &sngan_eval::unwatched).unwrap();
     assert!(
         value(&first, Metric::Is) < 2.0 && value(&chosen, Metric::Is) > 6.0,
         "{first:?} {chosen:?}"
@@ -230,7 +236,7 @@ fn classes_are_compared_by_name() {
             SIDE,
             EvaluatorOptions::default(),
             &mut real,
-            &|_, _| (),
+            &sngan_eval::unwatched,
         )?;
         score(&evaluator, ours)
     };

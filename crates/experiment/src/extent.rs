@@ -1,9 +1,8 @@
 //! How far a file of records went at some moment, so that later damage to it is noticed.
 
-use crate::{Error, Result};
+use crate::{Error, Result, regular};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -23,7 +22,7 @@ impl Extent {
     /// # Errors
     /// Any I/O error.
     pub fn of(path: &Path) -> Result<Option<Extent>> {
-        match std::fs::read(path) {
+        match regular::read(path) {
             Ok(bytes) => {
                 let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
                 Ok(Some(Extent::of_bytes(&bytes[..whole])))
@@ -44,7 +43,7 @@ impl Extent {
     /// [`Error::Altered`] where it does not; any I/O error.
     pub fn check(&self, path: &Path) -> Result<()> {
         let altered = |reason: String| Error::Altered { path: path.into(), reason };
-        let file = match File::open(path) {
+        let file = match regular::open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 return Err(altered("it is not there".into()));

@@ -26,6 +26,7 @@ pub mod method;
 mod plain;
 pub mod protocol;
 pub mod records;
+pub mod regular;
 pub mod run_dir;
 mod spec;
 #[cfg(test)]

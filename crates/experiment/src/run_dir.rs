@@ -5,7 +5,7 @@ use crate::records::{
     StatusRecord, TimingRecord,
 };
 use crate::spec::RunSpec;
-use crate::{Error, Extent, Result, atomic, lock, one_at_a_time};
+use crate::{Error, Extent, Result, atomic, lock, one_at_a_time, regular};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -365,7 +365,7 @@ pub fn ceiling(out: &Path) -> Result<Vec<ScoreRecord>> {
         return read_lines(&lines);
     }
     let text = read_limited(&single)?;
-    let value = serde_json::from_slice(&text).map_err(|e| Error::parse(&single, e))?;
+    let value = json(&text).map_err(|e| Error::parse(&single, e))?;
     ScoreRecord::read(value).map_err(|e| Error::parse(&single, e))
 }
 
@@ -406,7 +406,7 @@ pub fn run_dirs(out: &Path) -> Result<Vec<RunDir>> {
 /// When it is missing, malformed, or of a version that this build does not read.
 pub fn read_json<T: Record>(path: &Path) -> Result<T> {
     let text = read_limited(path)?;
-    let value = serde_json::from_slice(&text).map_err(|e| Error::parse(path, e))?;
+    let value = json(&text).map_err(|e| Error::parse(path, e))?;
     let mut records = T::read(value).map_err(|e| Error::parse(path, e))?;
     match records.pop() {
         Some(record) if records.is_empty() => Ok(record),
@@ -439,7 +439,7 @@ pub fn read_lines<T: Record>(path: &Path) -> Result<Vec<T>> {
         if line.last() != Some(&b'\n') {
             break;
         }
-        let value = serde_json::from_slice(&line).map_err(|e| in_line(&e))?;
+        let value = json(&line).map_err(|e| in_line(&e))?;
         rows.extend(T::read(value).map_err(|e| in_line(&e))?);
     }
     Ok(rows)
@@ -448,6 +448,19 @@ pub fn read_lines<T: Record>(path: &Path) -> Result<Vec<T>> {
 /// The most that one record may take, bytes: the largest that training writes, the spectrum of a
 /// wide layer, has some hundred thousand. So a file from elsewhere cannot take all memory.
 const LONGEST_RECORD: u64 = 16 << 20;
+
+/// The most values that a record may hold: in memory each takes a hundred times the two bytes that it
+/// may have in a file. The names of a hundred thousand planned runs are as many values.
+const MOST_VALUES: usize = 1 << 20;
+
+/// Parses a record; with [`LONGEST_RECORD`], it takes at most some 128 MiB.
+fn json(text: &[u8]) -> std::result::Result<serde_json::Value, String> {
+    // As many values as separators, and more only where texts hold some.
+    if text.iter().filter(|b| b",:[{".contains(b)).count() > MOST_VALUES {
+        return Err(format!("holds more than {MOST_VALUES} values"));
+    }
+    serde_json::from_slice(text).map_err(|e| e.to_string())
+}
 
 /// A file with one record.
 fn read_limited(path: &Path) -> Result<Vec<u8>> {
@@ -462,10 +475,7 @@ fn read_limited(path: &Path) -> Result<Vec<u8>> {
 
 /// A file to read; pipes and devices, which may never begin or end, are refused.
 fn opened(path: &Path) -> Result<File> {
-    if !std::fs::metadata(path).map_err(Error::io("read", path))?.is_file() {
-        return Err(Error::parse(path, "is no regular file"));
-    }
-    File::open(path).map_err(Error::io("read", path))
+    regular::open(path).map_err(Error::io("read", path))
 }
 
 /// Replaces a file of JSON lines.
@@ -679,6 +689,15 @@ mod tests {
         let lines = read_lines::<TimingRecord>(&path).unwrap_err().to_string();
         let one = read_json::<StatusRecord>(&path).unwrap_err().to_string();
         assert!(lines.contains("line 1: is longer") && one.contains("is longer"), "{lines} {one}");
+        // Shorter, but of values that take sixteen times as much memory.
+        let text = format!("{{\"version\":1,\"x\":[{}0]}}\n", "0,".repeat(MOST_VALUES));
+        std::fs::write(&path, text).unwrap();
+        let lines = read_lines::<TimingRecord>(&path).unwrap_err().to_string();
+        let one = read_json::<StatusRecord>(&path).unwrap_err().to_string();
+        assert!(
+            lines.contains("holds more than") && one.contains("holds more than"),
+            "{lines} {one}"
+        );
     }
 
     #[test]

@@ -4,6 +4,10 @@ use crate::Real;
 use crate::simd::Simd;
 use std::sync::OnceLock;
 
+/// The environment's name for the widest set that kernels may use: for machines of several kinds that
+/// shall give the same bits, and for tests.
+const LIMIT: &str = "SNGAN_ISA";
+
 /// An instruction set. Bits are the same within one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Isa {
@@ -16,31 +20,75 @@ pub enum Isa {
 }
 
 impl Isa {
-    /// The sets that this machine has, widest first.
+    /// What [`LIMIT`] may say, widest first.
+    const NAMES: [(&'static str, Isa); 3] =
+        [("avx512", Isa::Avx512), ("avx2", Isa::Avx2), ("portable", Isa::Portable)];
+
+    /// The sets that this machine has and the environment (`SNGAN_ISA`) allows, widest first.
     pub fn available() -> &'static [Isa] {
-        static FOUND: OnceLock<Vec<Isa>> = OnceLock::new();
-        FOUND.get_or_init(|| {
-            let mut found = Vec::new();
-            #[cfg(target_arch = "x86_64")]
-            {
-                if is_x86_feature_detected!("avx512f") {
-                    found.push(Isa::Avx512);
-                }
-                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                    found.push(Isa::Avx2);
-                }
+        static ALLOWED: OnceLock<Vec<Isa>> = OnceLock::new();
+        ALLOWED.get_or_init(|| {
+            let found = Isa::of_machine();
+            // What cannot be followed is refused by `check_limit`.
+            match Isa::limit() {
+                Some(Ok(limit)) => found.into_iter().skip_while(|isa| *isa != limit).collect(),
+                Some(Err(_)) | None => found,
             }
-            found.push(Isa::Portable);
-            found
         })
     }
 
-    /// The widest set of this machine.
+    /// The sets that this machine has, widest first.
+    fn of_machine() -> Vec<Isa> {
+        let mut found = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                found.push(Isa::Avx512);
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                found.push(Isa::Avx2);
+            }
+        }
+        found.push(Isa::Portable);
+        found
+    }
+
+    /// What [`LIMIT`] says, if it is set: a set of this machine, or why it is none.
+    fn limit() -> Option<Result<Isa, String>> {
+        let asked = std::env::var_os(LIMIT)?;
+        let found = Isa::of_machine();
+        let known = Isa::NAMES.into_iter().filter(|(_, isa)| found.contains(isa));
+        let limit = known.clone().find(|(name, _)| asked == *name).map(|(_, isa)| isa);
+        Some(limit.ok_or_else(|| {
+            let names: Vec<&str> = known.map(|(name, _)| name).collect();
+            format!("{LIMIT}={}: this machine has {}", asked.display(), names.join(", "))
+        }))
+    }
+
+    /// Checks that what the environment allows (`SNGAN_ISA`) is there.
+    ///
+    /// # Errors
+    /// A name of no set, or of one that this machine lacks.
+    pub fn check_limit() -> Result<(), String> {
+        Isa::limit().map_or(Ok(()), |limit| limit.map(drop))
+    }
+
+    /// The set whose bits come out, in words, for records: the widest, and whether the machine has a
+    /// wider one. Products of whole matrices and decompositions, by other crates, then still use that.
+    pub fn description() -> &'static str {
+        static TEXT: OnceLock<String> = OnceLock::new();
+        TEXT.get_or_init(|| {
+            let (here, widest) = (Isa::best().name(), Isa::of_machine()[0].name());
+            if here == widest { here.into() } else { format!("{here} of {widest}") }
+        })
+    }
+
+    /// The widest set of this machine that is allowed.
     pub fn best() -> Isa {
         Isa::available()[0]
     }
 
-    /// The widest set of this machine whose vectors divide `channels` evenly, or else the widest.
+    /// The widest such set whose vectors divide `channels` evenly, or else the widest.
     pub(crate) fn dividing(channels: usize) -> Isa {
         Isa::available()
             .iter()

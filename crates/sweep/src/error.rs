@@ -55,5 +55,12 @@ pub enum Error {
     Invalid(String),
 }
 
+impl Error {
+    /// Whether this is no fault: a scoring was told to stop.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Error::Eval(sngan_eval::Error::Interrupted { .. }))
+    }
+}
+
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;

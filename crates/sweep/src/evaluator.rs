@@ -3,21 +3,24 @@
 use crate::samples::DrawnSamples;
 use crate::{Error, ImageSets, Result};
 use sngan_core::generate::Sampler;
-use sngan_eval::{Backbone, BackboneOptions, Evaluator, EvaluatorOptions, Real, Samples};
+use sngan_eval::{
+    Backbone, BackboneOptions, BlockProgress, Evaluator, EvaluatorOptions, Real, Samples,
+};
 use sngan_experiment::{Dataset, Plan, ProtocolName, RunSpec, ScorePlan, run_dir};
 use sngan_tensor::Device;
 use std::path::Path;
 
 /// The evaluator of `score` for runs on `dataset` at `side` pixels; `None` where nothing is scored, or the plan leaves the choice of the
-/// network to what is there and nothing is.
+/// network to what is there and nothing is. `progress` watches the real images.
 ///
 /// # Errors
-/// Missing weights or images; protocols that cannot be carried out.
+/// Missing weights or images; protocols that cannot be carried out; [`sngan_eval::Error::Interrupted`].
 pub fn evaluator_for(
     score: &ScorePlan,
     dataset: Dataset,
     side: usize,
     data_dir: Option<&Path>,
+    progress: &BlockProgress<'_>,
 ) -> Result<Option<Evaluator>> {
     if score.scores_nothing() {
         return Ok(None);
@@ -34,7 +37,7 @@ pub fn evaluator_for(
     let mut real = |against: sngan_experiment::protocol::Against| {
         Real::of_dataset(dataset, against.part, side, data_dir)
     };
-    Ok(Some(Evaluator::new(backbone, &score.protocols, side, options, &mut real, &|_, _| ())?))
+    Ok(Some(Evaluator::new(backbone, &score.protocols, side, options, &mut real, progress)?))
 }
 
 /// The evaluator of a plan, with the scores of the real data and of an untrained generator written beside the plan.
@@ -43,6 +46,7 @@ pub(crate) fn evaluator(
     images: &ImageSets,
     out: &Path,
     data_dir: Option<&Path>,
+    progress: &BlockProgress<'_>,
 ) -> Result<Option<Evaluator>> {
     let Some(spec) = plan.specs.first() else {
         return Err(Error::Invalid("the plan has no runs".into()));
@@ -54,16 +58,21 @@ pub(crate) fn evaluator(
         let reason = "the plan trains on several data sets or sides; scores against one reference need one of each";
         return Err(Error::Invalid(reason.into()));
     }
-    let evaluator = evaluator_for(&plan.score, spec.dataset, spec.side, data_dir)?;
+    let evaluator = evaluator_for(&plan.score, spec.dataset, spec.side, data_dir, progress)?;
     if let Some(evaluator) = &evaluator {
-        write_ceiling(evaluator, images, spec, out)?;
-        write_untrained(evaluator, spec, out)?;
+        write_ceiling(evaluator, images, spec, out, progress)?;
+        write_untrained(evaluator, spec, out, progress)?;
     }
     Ok(evaluator)
 }
 
 /// Writes the scores of the generator of seed 0 before its first update, unless they are there: what a run is worth that learned nothing.
-fn write_untrained(evaluator: &Evaluator, spec: &RunSpec, out: &Path) -> Result<()> {
+fn write_untrained(
+    evaluator: &Evaluator,
+    spec: &RunSpec,
+    out: &Path,
+    progress: &BlockProgress<'_>,
+) -> Result<()> {
     let spec = RunSpec { seed: 0, ..spec.clone() };
     let mut samples = DrawnSamples::new(&spec, || Sampler::untrained(&spec, &Device::Cpu));
     let known = run_dir::untrained(out)?;
@@ -74,7 +83,7 @@ fn write_untrained(evaluator: &Evaluator, spec: &RunSpec, out: &Path) -> Result<
     if evaluator.names().iter().all(is_known) {
         return Ok(());
     }
-    let scores = evaluator.score(evaluator.names(), &mut samples, 0, &|_, _| ())?;
+    let scores = evaluator.score(evaluator.names(), &mut samples, 0, progress)?;
     Ok(run_dir::write_lines(&out.join(run_dir::UNTRAINED), &scores)?)
 }
 
@@ -84,6 +93,7 @@ fn write_ceiling(
     images: &ImageSets,
     spec: &RunSpec,
     out: &Path,
+    progress: &BlockProgress<'_>,
 ) -> Result<()> {
     let Some(train) = images.of(spec) else { return Ok(()) };
     let known = run_dir::ceiling(out)?;
@@ -93,7 +103,7 @@ fn write_ceiling(
         .into_iter()
         .all(|name| is_known(evaluator.protocol(name, "truncate")))
     {
-        run_dir::write_lines(&out.join("ceiling.jsonl"), &evaluator.ceiling(train, &|_, _| ())?)?;
+        run_dir::write_lines(&out.join("ceiling.jsonl"), &evaluator.ceiling(train, progress)?)?;
     }
     Ok(())
 }

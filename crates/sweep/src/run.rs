@@ -1,7 +1,7 @@
 //! The sweep itself.
 
 use crate::evaluator::evaluator;
-use crate::score::{score_during, score_run, spectra_of_run};
+use crate::score::{score_during, score_run, spectra_of_run, until};
 use crate::{Error, ImageSets, Result, Shard};
 use sngan_core::Warning;
 use sngan_core::trainer::{self, Backend, Outcome, TrainOptions, train_locked};
@@ -131,7 +131,8 @@ pub fn run(
         events(&Event::Dropped { runs: dropped });
     }
     // Nothing else runs yet.
-    let evaluator = pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir))?;
+    let evaluator =
+        pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir, &until(stop)))?;
     events(&Event::Scoring {
         backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()),
     });
@@ -372,6 +373,8 @@ impl Sweep<'_> {
                         Vec::new(),
                     ),
                     Ok((Outcome::Interrupted { .. }, _)) => (Status::Interrupted, None, Vec::new()),
+                    // What is trained is kept; the same sweep scores it.
+                    Err(e) if e.is_interruption() => (Status::Interrupted, None, Vec::new()),
                     Err(e) => (Status::Failed, Some(self.record_failure(&dir, &e)), Vec::new()),
                 }
             }
@@ -439,7 +442,8 @@ impl Sweep<'_> {
                     trainer::Event::Update(p, trainer) => (p, trainer),
                 };
                 if let Some(evaluator) = &self.evaluator {
-                    score_during(dir, spec, evaluator, self.plan.score.eval_every, &p, trainer)?;
+                    let every = self.plan.score.eval_every;
+                    score_during(dir, spec, evaluator, every, &p, trainer, self.stop)?;
                 }
                 (self.events)(&Event::Progress {
                     run: dir.name(),
@@ -453,7 +457,7 @@ impl Sweep<'_> {
             return Ok((outcome, Vec::new()));
         }
         let scores = match &self.evaluator {
-            Some(evaluator) => score_run(dir, spec, evaluator, &|_, _| (), &mut warn)?,
+            Some(evaluator) => score_run(dir, spec, evaluator, &until(self.stop), &mut warn)?,
             None => Vec::new(),
         };
         spectra_of_run(dir, spec, &mut warn)?;

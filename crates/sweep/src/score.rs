@@ -9,6 +9,8 @@ use sngan_eval::{Evaluator, Samples};
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{ProtocolName, RunDir, RunSpec, run_dir};
 use sngan_tensor::Device;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a run cannot be looked at.
 fn no_checkpoint(dir: &RunDir) -> String {
@@ -46,10 +48,11 @@ pub fn score_run(
 }
 
 /// Scores a run while it trains, after every `every` generator updates; for the trainer's observer. The bits of the training stay the same,
-/// and so do the scores if the run is cut off and resumed: what is recorded for an update is not recorded again.
+/// and so do the scores if the run is cut off and resumed: what is recorded for an update is not recorded again. Where `stop` is set, a
+/// scoring ends before its next batch.
 ///
 /// # Errors
-/// [`sngan_core::Error::Observer`]: images that cannot be scored.
+/// [`sngan_core::Error::Observer`]: images that cannot be scored; [`sngan_core::Error::Stopped`].
 pub fn score_during(
     dir: &RunDir,
     spec: &RunSpec,
@@ -57,13 +60,25 @@ pub fn score_during(
     every: u64,
     at: &Progress,
     trainer: &mut Trainer<'_>,
+    stop: &AtomicBool,
 ) -> sngan_core::Result<()> {
     if every == 0 || !at.gen_update.is_multiple_of(every) {
         return Ok(());
     }
     let mut samples = DrawnSamples::new(spec, || trainer.sampler());
-    let scored = score_missing(dir, evaluator, &mut samples, at.gen_update, &|_, _| ());
-    scored.map(|_| ()).map_err(|e| sngan_core::Error::Observer(Box::new(e)))
+    match score_missing(dir, evaluator, &mut samples, at.gen_update, &until(stop)) {
+        Ok(_) => Ok(()),
+        Err(e) if e.is_interruption() => Err(sngan_core::Error::Stopped),
+        Err(e) => Err(sngan_core::Error::Observer(Box::new(e))),
+    }
+}
+
+/// The progress of a scoring that ends when `stop` is set.
+pub(crate) fn until(stop: &AtomicBool) -> impl Fn(usize, usize) -> ControlFlow<()> + Sync {
+    |_, _| match stop.load(Ordering::Relaxed) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
 }
 
 fn score_missing(

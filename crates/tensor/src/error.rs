@@ -124,6 +124,22 @@ pub enum Error {
         /// Which are read.
         read: &'static str,
     },
+    /// An archive of NumPy arrays is cut, altered or not one, or lacks an array.
+    #[error("{path} {reason}", path = path.display())]
+    NpzFile {
+        /// The file concerned.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// An array's numbers could not be put where they were to go.
+    #[error("failed to unpack array `{name}`: {source}")]
+    Unpacked {
+        /// The array.
+        name: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A file of `torch.save` is cut, corrupt or not one.
     #[error("failed to read {path}, offset {offset}: {reason}")]
     TorchFile {

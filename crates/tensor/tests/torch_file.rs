@@ -11,6 +11,14 @@ use std::path::Path;
 const OLD: &[u8] = include_bytes!("fixtures/torch-file-old.pth");
 const ZIP: &[u8] = include_bytes!("fixtures/torch-file-zip.pth");
 
+/// The same values by the other protocols of Python's pickles.
+const PROTOCOLS: [&[u8]; 4] = [
+    include_bytes!("fixtures/torch-file-zip-protocol3.pth"),
+    include_bytes!("fixtures/torch-file-zip-protocol4.pth"),
+    include_bytes!("fixtures/torch-file-zip-protocol5.pth"),
+    include_bytes!("fixtures/torch-file-old-protocol5.pth"),
+];
+
 thread_local! {
     /// Bytes that this thread holds, and the most since it was last set.
     static HELD: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
@@ -71,8 +79,8 @@ const PER_BYTE: usize = 400;
 const FIXED: usize = 1 << 16;
 
 #[test]
-fn both_formats_give_the_tensors_that_were_saved() {
-    for bytes in [OLD, ZIP] {
+fn both_formats_and_every_protocol_give_the_tensors_that_were_saved() {
+    for bytes in [OLD, ZIP].into_iter().chain(PROTOCOLS) {
         let file = read(bytes, Some("state_dict")).unwrap();
         let names: Vec<_> = file.names().collect();
         assert_eq!(
@@ -173,7 +181,7 @@ fn one_entry_that_cannot_be_read_keeps_none_of_the_others_from_it() {
 
 #[test]
 fn every_cut_of_a_file_is_an_error() {
-    for bytes in [OLD, ZIP] {
+    for bytes in [OLD, ZIP, PROTOCOLS[2]] {
         for n in 0..bytes.len() {
             assert!(read(&bytes[..n], Some("state_dict")).is_err(), "{n} of {} bytes", bytes.len());
         }

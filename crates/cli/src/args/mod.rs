@@ -104,7 +104,8 @@ pub(crate) enum Command {
         #[arg(long)]
         csv: bool,
     },
-    /// Check runs, sweeps, collections, packs and caches against their checksums; names every damaged file and exits with 1
+    /// Check runs, sweeps, collections, packs, caches, statistics, downloads and scorers against their checksums; names every damaged file and
+    /// exits with 1
     Verify(Verify),
     /// Restore the folders of a sweep's runs from a collection, without checkpoints
     Unpack {
@@ -281,7 +282,8 @@ pub(crate) struct DataFolder {
 /// What is checked.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Folders of runs, sweeps, collections, packs or cached features, or folders that hold such
+    /// Folders of runs, sweeps, collections, packs or cached features, files of statistics, downloads or
+    /// scorers, or folders that hold such
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// List what older versions put no checksum to
@@ -291,10 +293,11 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Args)]
 pub(crate) struct SpectrumOf {
-    /// A run folder, one of its checkpoint files, or another program's safetensors or .pth
+    /// A run folder, one of its checkpoint files, or another program's safetensors, .pth or .npz
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
-    /// The dictionary to take from a .pth that nests several
+    /// The dictionary to take from a .pth that nests several, or the beginning of the names to take
+    /// from an .npz
     #[arg(long, value_name = "NAME")]
     pub(crate) state_dict: Option<String>,
     /// Images of a run's data set whose input gradients bound the Lipschitz constant from below; 0 for none

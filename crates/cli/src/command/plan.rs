@@ -119,7 +119,12 @@ impl Measured<'_> {
     /// Runs `sngan bench run` in separate processes, so that each has its own peak memory; the
     /// slowest counts.
     fn measure(&self, spec: &RunSpec) -> Result<Value> {
-        let folder = tempfile::tempdir().context("failed to make a temporary folder")?;
+        let folder = tempfile::tempdir().with_context(|| {
+            format!(
+                "failed to make a folder for the measurement in {}; set TMPDIR to a folder with room, or list the runs without measuring (--no-measure)",
+                std::env::temp_dir().display()
+            )
+        })?;
         atomic::write(&RunDir::new(folder.path()).spec_path(), toml::to_string(spec)?.as_bytes())?;
         let program = std::env::current_exe().context("failed to find the path of this program")?;
         let start = || {

@@ -8,6 +8,7 @@ use crate::args::DataFolder;
 use crate::args::score::{Network, Score, Stats};
 use crate::progress::{Meter, Position};
 use crate::say::say;
+use crate::signals;
 use anyhow::{Result, bail};
 use sngan_data::ImageSource;
 use sngan_eval::input::{self, ArrayImages, ArrayOptions};
@@ -19,6 +20,7 @@ use sngan_experiment::records::{Metric, ScoreRecord};
 use sngan_experiment::{Dataset, ProtocolName, RunDir};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// Images drawn from a run.
 const SAMPLES: usize = 2000;
@@ -62,13 +64,15 @@ pub(crate) fn job(arguments: Score) -> Result<Job> {
     });
     let changes = run.into_iter().chain(kept(&arguments.network)).chain(statistics);
     let threads = arguments.machine.threads;
-    Ok(Job::that_changes(changes, move || score(&arguments, scored)).on(threads))
+    let work = move || unless_stopped(score(&arguments, scored), &arguments.network);
+    Ok(Job::that_changes(changes, work).on(threads))
 }
 
 fn score(arguments: &Score, scored: Scored) -> Result<Ended> {
+    let stop = signals::stop_flag()?;
     let records = match &scored {
-        Scored::Run(dir) => score_of_run(arguments, dir)?,
-        Scored::Images(images) => score_of_images(arguments, images)?,
+        Scored::Run(dir) => score_of_run(arguments, dir, &stop)?,
+        Scored::Images(images) => score_of_images(arguments, images, &stop)?,
     };
     if arguments.json {
         for record in &records {
@@ -108,7 +112,7 @@ fn statistics_folder(data: &DataFolder) -> Option<PathBuf> {
     data.data_dir.is_dir().then(|| data.data_dir.join("statistics"))
 }
 
-fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
+fn score_of_run(arguments: &Score, dir: &RunDir, stop: &AtomicBool) -> Result<Vec<ScoreRecord>> {
     let spec = dir.spec()?;
     let reference = match &arguments.reference {
         Some(text) => Some(parse_reference(text)?),
@@ -121,19 +125,19 @@ fn score_of_run(arguments: &Score, dir: &RunDir) -> Result<Vec<ScoreRecord>> {
         arguments,
         &names,
         Backbone::INCEPTION_OR_SCORER,
-        spec.dataset,
+        (spec.dataset, spec.side),
         reference,
-        spec.side,
+        stop,
     )?;
     if arguments.network.backbone.is_none() {
         eprintln!("scored through {}; --backbone chooses another", evaluator.backbone().name());
     }
-    with_progress(|progress| {
+    with_progress(stop, |progress| {
         Ok(sngan_sweep::score_run(dir, &spec, &evaluator, progress, &mut warn)?)
     })
 }
 
-fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> {
+fn score_of_images(arguments: &Score, images: &str, stop: &AtomicBool) -> Result<Vec<ScoreRecord>> {
     on_the_cpu(&arguments.machine)?;
     let (source, bytes) = open(images, arguments)?;
     warn_of_pictures(source.as_ref());
@@ -156,10 +160,10 @@ fn score_of_images(arguments: &Score, images: &str) -> Result<Vec<ScoreRecord>> 
             name.samples()
         );
     }
-    let evaluator =
-        evaluator(arguments, &names, Backbone::INCEPTION, dataset, reference, source.side())?;
+    let sort = (dataset, source.side());
+    let evaluator = evaluator(arguments, &names, Backbone::INCEPTION, sort, reference, stop)?;
     let mut samples = SourceSamples::given(source.as_ref(), bytes, &names);
-    with_progress(|progress| Ok(evaluator.score(&names, &mut samples, 0, progress)?))
+    with_progress(stop, |progress| Ok(evaluator.score(&names, &mut samples, 0, progress)?))
 }
 
 /// Images, and how they became bytes.
@@ -195,22 +199,43 @@ fn of_dataset(
     }
 }
 
-/// Runs a scoring with its own progress bar.
-fn with_progress<T>(work: impl FnOnce(&sngan_eval::BlockProgress<'_>) -> Result<T>) -> Result<T> {
+/// Runs a scoring with its own progress bar, until `stop` is set.
+fn with_progress<T>(
+    stop: &AtomicBool,
+    work: impl FnOnce(&sngan_eval::BlockProgress<'_>) -> Result<T>,
+) -> Result<T> {
     let bar = Meter::beside_the_output("images");
-    let result =
-        work(&|done, total| bar.set(Position::even(done as u64, Some(total as u64)), String::new));
+    let result = work(&|done, total| {
+        bar.set(Position::even(done as u64, Some(total as u64)), String::new);
+        signals::go_on(stop)
+    });
     bar.finish();
     result
+}
+
+/// How a scoring ended that was told to stop; other errors stay what they are.
+fn unless_stopped(result: Result<Ended>, network: &Network) -> Result<Ended> {
+    let stopped = match result {
+        Err(e) if crate::is_interruption(&e) => e,
+        other => return other,
+    };
+    let next = match &network.cache {
+        Some(folder) => {
+            format!("the same command goes on from the features in {}", folder.display())
+        }
+        None => "with --cache FOLDER the same command would go on from there".into(),
+    };
+    eprintln!("{stopped}; nothing is recorded yet; {next}");
+    Ok(Ended::Interrupted)
 }
 
 fn evaluator(
     arguments: &Score,
     names: &[ProtocolName],
     network: &str,
-    dataset: Dataset,
+    (dataset, side): (Dataset, usize),
     reference: Option<Reference>,
-    side: usize,
+    stop: &AtomicBool,
 ) -> Result<Evaluator> {
     let of_pixels = names.iter().all(|name| name.of_pixels());
     let backbone = if of_pixels {
@@ -249,7 +274,7 @@ fn evaluator(
             ),
         }),
     };
-    let evaluator = with_progress(|progress| {
+    let evaluator = with_progress(stop, |progress| {
         Ok(Evaluator::new(backbone, names, side, options, &mut real, progress)?)
     })?;
     evaluator.remarks().iter().for_each(|remark| eprintln!("warning: {remark}"));
@@ -356,11 +381,13 @@ pub(crate) fn reference(arguments: Stats) -> Result<Job> {
     let statistics = Change::file(&arguments.out, "statistics, and their provenance beside it");
     let changes = [statistics].into_iter().chain(kept(&arguments.network));
     let threads = arguments.machine.threads;
-    Ok(Job::that_changes(changes, move || make_reference(&arguments)).on(threads))
+    let work = move || unless_stopped(make_reference(&arguments), &arguments.network);
+    Ok(Job::that_changes(changes, work).on(threads))
 }
 
 fn make_reference(arguments: &Stats) -> Result<Ended> {
     let Stats { images, out, side, network, data, machine } = arguments;
+    let stop = &*signals::stop_flag()?;
     on_the_cpu(machine)?;
     let ((source, bytes), dataset) = match parse_reference(images)? {
         Reference::Statistics(path) => {
@@ -377,7 +404,7 @@ fn make_reference(arguments: &Stats) -> Result<Ended> {
     warn_of_pictures(source.as_ref());
     let backbone = network.load(Backbone::INCEPTION, dataset, data)?;
     let cache = network.cache();
-    let made = with_progress(|progress| {
+    let made = with_progress(stop, |progress| {
         Ok(make_statistics(
             &backbone,
             source.as_ref(),

@@ -108,6 +108,6 @@ fn print_spectra(found: &FileSpectra) {
         say!("{name:<48} {shape:>20} {sigma:>12.5} {rank:>10.2} {of:>6}");
     }
     if !found.left_out.is_empty() {
-        say!("left out, no floating-point numbers: {}", found.left_out.join(", "));
+        say!("left out: {}", found.left_out.join(", "));
     }
 }

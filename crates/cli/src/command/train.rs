@@ -14,6 +14,7 @@ use sngan_experiment::{RunDir, RunSpec, ScorePlan};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Cadences of a run that is given only by its spec.
 const LOG_EVERY: u64 = 10;
@@ -61,8 +62,11 @@ fn run(arguments: &Train, asked: Asked, out: &Path) -> Result<Ended> {
     );
     let progress = Meter::new("updates");
     let every = arguments.eval_every.or(score.as_ref().map(|s| s.eval_every)).unwrap_or(0);
-    let evaluator =
-        if every > 0 { evaluator(spec, score.clone(), &arguments.data.data_dir)? } else { None };
+    let evaluator = if every > 0 {
+        evaluator(spec, score.clone(), &arguments.data.data_dir, &stop)?
+    } else {
+        None
+    };
     let outcome =
         train(out, spec, images.as_ref(), backend.as_ref(), &options, &stop, &mut |event| {
             let (p, trainer) = match event {
@@ -74,7 +78,7 @@ fn run(arguments: &Train, asked: Asked, out: &Path) -> Result<Ended> {
             };
             if let Some(evaluator) = &evaluator {
                 let dir = RunDir::new(out);
-                sngan_sweep::score_during(&dir, spec, evaluator, every, &p, trainer)?;
+                sngan_sweep::score_during(&dir, spec, evaluator, every, &p, trainer, &stop)?;
             }
             progress.set(Position::even(p.gen_update, Some(p.total)), || {
                 format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g)
@@ -112,6 +116,7 @@ fn evaluator(
     spec: &RunSpec,
     score: Option<ScorePlan>,
     data_dir: &Path,
+    stop: &AtomicBool,
 ) -> Result<Option<Evaluator>> {
     let plan = match score {
         Some(plan) => plan,
@@ -126,7 +131,10 @@ fn evaluator(
             checkpoint_every: CHECKPOINT_EVERY,
         },
     };
-    let evaluator = sngan_sweep::evaluator_for(&plan, spec.dataset, spec.side, Some(data_dir))?;
+    let evaluator =
+        sngan_sweep::evaluator_for(&plan, spec.dataset, spec.side, Some(data_dir), &|_, _| {
+            signals::go_on(stop)
+        })?;
     if evaluator.is_none() {
         eprintln!(
             "warning: no scores: backbone `{}` gives none for {}",

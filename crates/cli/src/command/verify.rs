@@ -1,11 +1,13 @@
-//! `sngan verify`: whether runs, sweeps, collections, packs and caches are as they were written.
+//! `sngan verify`: whether runs, sweeps, collections, packs, caches, statistics, downloads and scorers are as they were written.
 
 use crate::Ended;
 use crate::args::Verify;
 use crate::progress::{Meter, Position};
 use crate::say::say;
 use anyhow::{Context, Result, bail};
+use sngan_data::fetch;
 use sngan_data::pack::{self, Packed};
+use sngan_eval::{Scorer, Statistics, cache};
 use sngan_experiment::{RunDir, run_dir};
 use sngan_plot::records;
 use std::path::{Path, PathBuf};
@@ -26,7 +28,7 @@ pub(crate) fn run(arguments: &Verify) -> Result<Ended> {
         found.folder(path, arguments.details)?;
         if found.checked == before {
             bail!(
-                "{} is no run, sweep, collection, pack or cache of features, and holds none",
+                "{} is no run, sweep, collection, pack, cache of features, statistics, download or scorer, and holds none",
                 path.display()
             );
         }
@@ -44,8 +46,12 @@ pub(crate) fn run(arguments: &Verify) -> Result<Ended> {
 }
 
 impl Found {
-    /// What a folder is, or what the folders in it are.
+    /// What a folder is, or what the files and folders in it are.
     fn folder(&mut self, path: &Path, details: bool) -> Result<()> {
+        if path.is_file() {
+            self.file(path);
+            return Ok(());
+        }
         if path.join(run_dir::COLLECTION).exists() {
             self.report("collection", path, &records::verify(path));
         } else if path.join(pack::HEADER).exists() {
@@ -54,8 +60,9 @@ impl Found {
             self.run(path, details);
         } else {
             let entries = entries(path)?;
-            if entries.iter().any(|p| p.extension().is_some_and(|e| e == "safetensors")) {
-                self.report("cache", path, &sngan_eval::cache::verify(path)?);
+            entries.iter().filter(|p| p.is_file()).for_each(|p| self.file(p));
+            if entries.iter().any(|p| cache::is_features(p)) {
+                self.report("cache", path, &cache::verify(path)?);
             }
             if path.join("plan.json").exists() {
                 self.sweep(path);
@@ -65,6 +72,21 @@ impl Found {
             }
         }
         Ok(())
+    }
+
+    /// A file whose name or content says what it should be.
+    fn file(&mut self, path: &Path) {
+        let is_archive = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz"));
+        let (what, fault) = if fetch::is_download(path).is_some() {
+            ("download", fetch::verify_download(path).err().map(|e| e.to_string()))
+        } else if is_archive && Statistics::recognizes(path) {
+            ("statistics", sngan_eval::verify_statistics(path).err().map(|e| e.to_string()))
+        } else if let Some(checked) = Scorer::verify_released(path) {
+            ("scorer", checked.err().map(|e| e.to_string()))
+        } else {
+            return;
+        };
+        self.report(what, path, fault.as_slice());
     }
 
     /// A sweep's own records, without its runs.

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may")]
 
 mod allocator; // counts what is allocated
+mod bombs; // small files that claim much
 mod engine; // runs a target on inputs
 mod mutate; // makes inputs from seeds
 mod seeds; // valid inputs
@@ -79,6 +80,9 @@ impl Arguments {
 /// The harness's test of itself: without it, one that sees nothing would pass.
 const SELF_TEST: &str = "the_harness_notices";
 
+/// The small files that claim much.
+const BOMBS: &str = "bombs_take_little_memory";
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let targets = targets::all();
@@ -87,7 +91,7 @@ fn main() -> ExitCode {
             targets
                 .iter()
                 .map(|t| t.name)
-                .chain([SELF_TEST])
+                .chain([SELF_TEST, BOMBS])
                 .for_each(|name| println!("{name}: test"));
         }
         return ExitCode::SUCCESS;
@@ -99,6 +103,11 @@ fn main() -> ExitCode {
         println!(
             "{SELF_TEST}: a panic, a large allocation, a slow input and a refused seed are each found"
         );
+    }
+    if arguments.wants(BOMBS) {
+        let faults = bombs::run();
+        faults.iter().for_each(|fault| println!("{BOMBS}: {fault}"));
+        good &= faults.is_empty();
     }
     for target in targets.iter().filter(|t| arguments.wants(t.name)) {
         match engine::run(target, arguments.budget()) {

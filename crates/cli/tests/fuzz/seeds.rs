@@ -359,3 +359,81 @@ pub(crate) fn torch_files() -> Vec<Vec<u8>> {
     let old = include_bytes!("../../../tensor/tests/fixtures/torch-file-old.pth");
     vec![old.to_vec(), include_bytes!("../../../tensor/tests/fixtures/torch-file-zip.pth").to_vec()]
 }
+
+/// The arrays of a snapshot of Chainer, as [`wrap::archive`] takes them: a layer that keeps u, a bias, a count.
+pub(crate) fn snapshot_arrays() -> Vec<Vec<u8>> {
+    let array = |name: &str, descr: &str, shape: &str, numbers: &[u8]| {
+        let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        let array =
+            [b"\x93NUMPY\x01\x00\x76\x00", format!("{text:<117}\n").as_bytes(), numbers].concat();
+        let lengths = ([name.len() as u8], (array.len() as u16).to_le_bytes());
+        [&lengths.0, name.as_bytes(), &lengths.1, &array].concat()
+    };
+    let floats: Vec<u8> = (0..12u8).flat_map(|i| f32::from(i).to_le_bytes()).collect();
+    let arrays = [
+        array("block1/c1/W", "<f4", "(2, 3, 1, 2)", &floats),
+        array("block1/c1/b", "<f4", "(2,)", &floats[..8]),
+        array("block1/c1/u", "<f4", "(1, 2)", &floats[8..16]),
+        array("l1/W", "<f2", "(3, 2)", &floats[..12]),
+        array("b1/N", "<i8", "()", &floats[..8]),
+    ];
+    vec![arrays.concat()]
+}
+
+/// A snapshot of Chainer.
+pub(crate) fn snapshots() -> Vec<Vec<u8>> {
+    snapshot_arrays().iter().map(|arrays| wrap::archive(arrays)).collect()
+}
+
+/// A collection of one run.
+pub(crate) fn collection_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let sweep = folder().join("sweep");
+        let dir = RunDir::create(
+            sweep.join("runs").join("sn-c-s0-01234567"),
+            &tiny(Method::Sn),
+            &provenance_record(),
+        )
+        .unwrap();
+        let put = |path: PathBuf, seed: Vec<u8>| std::fs::write(path, seed).unwrap();
+        put(dir.log_path(), log().remove(0));
+        put(dir.timing_path(), timing().remove(0));
+        put(dir.scores_path(), scores().remove(0));
+        put(dir.spectrum_path(), spectrum().remove(0));
+        put(dir.status_path(), status().remove(0));
+        put(sweep.join("plan.json"), plan().remove(0));
+        let records = sngan_plot::records::SweepRecords::read(&sweep).unwrap();
+        let out = folder().join("results");
+        sngan_plot::records::collect_into(&records, &out).unwrap();
+        out
+    })
+}
+
+/// The names of the collection's tables.
+pub(crate) fn tables() -> Vec<String> {
+    let entries = std::fs::read_dir(collection_folder()).unwrap();
+    let names = entries.map(|e| e.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".parquet")).collect();
+    names.sort();
+    names
+}
+
+/// Each table, after its number.
+pub(crate) fn collection() -> Vec<Vec<u8>> {
+    let read = |name: &String| std::fs::read(collection_folder().join(name)).unwrap();
+    (0..).zip(&tables()).map(|(i, name)| [vec![i], read(name)].concat()).collect()
+}
+
+pub(crate) fn manifest() -> Vec<Vec<u8>> {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    let read = || std::fs::read(collection_folder().join("collection.json")).unwrap();
+    vec![BYTES.get_or_init(read).clone()]
+}
+
+/// The manifest of the collection with another table under `name`.
+pub(crate) fn manifest_with(name: &str, table: &[u8]) -> Vec<u8> {
+    let mut json: serde_json::Value = serde_json::from_slice(&manifest()[0]).unwrap();
+    json["files"][name] = sha256(table).into();
+    json.to_string().into_bytes()
+}

@@ -2,7 +2,7 @@
 
 use crate::engine::Target;
 use crate::{seeds, wrap};
-use sngan_core::{checkpoint, interchange, replay};
+use sngan_core::{checkpoint, interchange, replay, spectrum};
 use sngan_data::pack::Packed;
 use sngan_data::parse::{self, Demands};
 use sngan_eval::Statistics;
@@ -10,6 +10,7 @@ use sngan_eval::input::{ArrayImages, ArrayOptions, Range};
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::records::PlanRecord;
 use sngan_experiment::{ExperimentFile, RunDir, run_dir};
+use sngan_plot::records::SweepRecords;
 use sngan_tensor::Device;
 use sngan_tensor::torch_file::TorchFile;
 use std::io::Write;
@@ -102,6 +103,8 @@ const PLAIN: usize = 64;
 const IMAGE: usize = 16;
 /// What an image may decode to here; a hundredth of the default, so that the limit is met often and cheaply.
 const DEMANDS: Demands = Demands { min_side: 0, bytes: 1 << 20 };
+/// Polars keeps buffers of its own beside what a table may inflate to (columns.rs).
+const PARQUET: usize = 512;
 /// Compressed IDX files may hold 64 MiB (idx.rs), in a buffer that doubles, and become three channels.
 const INFLATED: usize = 64 * (2 + 3);
 
@@ -179,6 +182,15 @@ pub(crate) fn all() -> Vec<Target> {
         target("statistics", seeds::statistics, NPY, PLAIN, |b| {
             Statistics::read(&scratch(b, "s.npz")).is_ok()
         }),
+        target("chainer-snapshot", seeds::snapshots, NPY, PLAIN, |b| {
+            spectrum::of_file(&scratch(b, "w.npz"), None).is_ok()
+        }),
+        target("chainer-arrays", seeds::snapshot_arrays, NPY, PLAIN, |b| {
+            let file = wrap::archive(b);
+            spectrum::of_file(&scratch(&file, "w.npz"), None).is_ok()
+        }),
+        target("collection", seeds::collection, &["PAR1"], PARQUET, collection),
+        target("manifest", seeds::manifest, JSON, PLAIN, |b| in_collection(b, "collection.json")),
         target("image-array", seeds::image_array, NPY, PLAIN, |b| {
             ArrayImages::open(&scratch(b, "a.npy"), ArrayOptions::default()).is_ok()
         }),
@@ -215,7 +227,7 @@ pub(crate) fn clean_up() {
 }
 
 /// A file that holds `bytes`.
-fn scratch(bytes: &[u8], name: &str) -> PathBuf {
+pub(crate) fn scratch(bytes: &[u8], name: &str) -> PathBuf {
     let path = folder().join(name);
     overwrite(&path, bytes);
     path
@@ -273,6 +285,34 @@ fn torch_file(bytes: &[u8]) -> bool {
 fn two(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)
+}
+
+/// Reads a collection in which one table is `bytes`, with its hash in the manifest: the number of the table, then its bytes.
+fn collection(bytes: &[u8]) -> bool {
+    let Some((number, table)) = bytes.split_first() else { return false };
+    let tables = seeds::tables();
+    let name = &tables[usize::from(*number) % tables.len()];
+    let manifest = seeds::manifest_with(name, table);
+    let folder = seeds::collection_folder();
+    let path = folder.join(name);
+    let (good, listed) = (std::fs::read(&path).unwrap(), folder.join("collection.json"));
+    overwrite(&path, table);
+    overwrite(&listed, &manifest);
+    let read = SweepRecords::read(folder).is_ok();
+    overwrite(&path, &good);
+    overwrite(&listed, &seeds::manifest()[0]);
+    read
+}
+
+/// Reads a collection in which one file is `bytes`.
+fn in_collection(bytes: &[u8], name: &str) -> bool {
+    let folder = seeds::collection_folder();
+    let path = folder.join(name);
+    let good = std::fs::read(&path).unwrap();
+    overwrite(&path, bytes);
+    let read = SweepRecords::read(folder).is_ok();
+    overwrite(&path, &good);
+    read
 }
 
 /// Opens a pack in which one file is `bytes`, and reads every image.

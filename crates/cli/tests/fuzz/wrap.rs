@@ -86,3 +86,28 @@ pub(crate) fn with_samplings(input: &[u8]) -> Option<Vec<u8>> {
     }
     Some(file)
 }
+
+/// An archive of arrays, each by its name, with checksums and sizes made right: the length of an array's name (a byte), the name, the length
+/// of its bytes (u16, little-endian), the bytes; what is cut ends the archive.
+pub(crate) fn archive(mut input: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut file = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    while let Some((name, array, rest)) = next_array(input) {
+        // Two arrays of one name are for the archive to refuse.
+        if file.start_file(format!("{}.npy", String::from_utf8_lossy(name)), options).is_ok() {
+            file.write_all(array).unwrap();
+        }
+        input = rest;
+    }
+    file.finish().unwrap().into_inner()
+}
+
+fn next_array(input: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (length, rest) = input.split_first()?;
+    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (array, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+    Some((name, array, rest))
+}

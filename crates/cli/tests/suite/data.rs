@@ -148,3 +148,37 @@ fn the_sample_of_imagenet_trains_a_conditional_network() {
         "{provenance} {sum}"
     );
 }
+
+/// A pipe would never begin, a device never end, and a sparse file of a terabyte costs its maker nothing.
+#[test]
+fn pipes_devices_and_sparse_giants_are_left_out_of_a_pack_in_little_memory() {
+    let folder = Folder::new();
+    let class = folder.path("from/train/a");
+    std::fs::create_dir_all(&class).unwrap();
+    let picture = image::RgbImage::from_pixel(8, 8, image::Rgb([9, 8, 7]));
+    picture.save(class.join("good.png")).unwrap();
+    picture.save(class.join("giant.png")).unwrap();
+    let giant = std::fs::OpenOptions::new().write(true).open(class.join("giant.png")).unwrap();
+    giant.set_len(1 << 40).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(class.join("pipe.png")).status().unwrap();
+    assert!(made.success());
+    std::os::unix::fs::symlink("/dev/zero", class.join("zero.png")).unwrap();
+    let program = env!("CARGO_BIN_EXE_sngan");
+    // Two GB of addresses, the program's own included.
+    let pack = format!(
+        "ulimit -v 2000000; exec timeout 60 {program} data pack imagenet --from from --side 8 --threads 1 --out packed"
+    );
+    let output = std::process::Command::new("bash")
+        .args(["-c", &pack])
+        .current_dir(folder.path("."))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}{wrong}");
+    let rejected = std::fs::read_to_string(folder.path("packed/train/rejected.json")).unwrap();
+    for part in ["a/giant.png", "1099511627776 bytes", "a/pipe.png", "a/zero.png", "a device"] {
+        assert!(rejected.contains(part), "{part}: {rejected}");
+    }
+    assert!(said.contains("1 images in 1 classes, 3 files rejected"), "{said}");
+}

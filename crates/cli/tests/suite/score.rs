@@ -167,7 +167,7 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     npy(&folder.path("unit.npy"), "<f4", &[1, 1, 2, 2], &floats(&[0.0, 0.5, 1.0, 0.0]));
     says("unit.npy", &["unit.npy: holds floats from 0 to 1", "0..1, -1..1, 0..255"]);
     npy(&folder.path("whole.npy"), "<i8", &[1, 1, 1, 3], &[0; 24]);
-    says("whole.npy", &["whole.npy: holds <i8; images are uint8"]);
+    says("whole.npy", &["whole.npy: holds int64; images are uint8"]);
     npy(&folder.path("cut.npy"), "|u1", &[9, 3, 16, 16], &bytes(8, 16));
     says("cut.npy", &["cut.npy: is cut"]);
     std::fs::write(folder.path("cut.npz"), b"PK\x03\x04 and nothing else").unwrap();
@@ -188,7 +188,7 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     says("few.npy --metrics ms-ssim", &["class subfolders"]);
     let pipe = folder.path("pipe.npy");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    says("pipe.npy", &["pipe.npy: is no regular file"]);
+    says("pipe.npy", &["pipe.npy: it is no regular file"]);
     for (arguments, part) in [
         ("score", "--images"),
         ("score --images few.npy --splits 0", "--splits"),
@@ -377,4 +377,68 @@ fn too_few_images_of_each_class_are_stamped() {
         ),
     );
     assert_eq!(stamps(&said), "[\"few-samples\"", "{said}");
+}
+
+/// What a scoring that was told to stop has done is not done again, and nothing half-written is left.
+#[test]
+fn a_scoring_that_is_told_to_stop_ends_and_goes_on_from_its_cache() {
+    let folder = Folder::new();
+    let n = 24_000;
+    npy(&folder.path("many.npy"), "|u1", &[n, 3, 16, 16], &bytes(n, 16));
+    let score = |cache: &str| {
+        format!("score --images many.npy --metrics is {SCORER} --threads 1 --json --cache {cache}")
+    };
+    let kept = || crate::support::files(&folder.path("cut"), "safetensors").len();
+    let mut command = folder.command(&score("cut"));
+    let piped = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    while kept() < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let sent = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(
+        said.contains("interrupted after") && said.contains("goes on from the features in cut"),
+        "{said}"
+    );
+    let (before, blocks) = (kept(), n / 500);
+    assert!(before < blocks, "{before} of {blocks}");
+    let unfinished = std::fs::read_dir(folder.path("cut")).unwrap();
+    assert_eq!(unfinished.count(), before);
+    let whole = folder.expect(0, &score("whole"));
+    let record = |said: String| said.lines().find(|l| l.starts_with('{')).unwrap().to_string();
+    assert_eq!(record(folder.expect(0, &score("cut"))), record(whole));
+    assert_eq!(kept(), blocks);
+}
+
+#[test]
+fn scores_that_memory_holds_need_no_folder_for_temporary_files() {
+    let folder = Folder::new();
+    npy(&folder.path("a.npy"), "|u1", &[80, 3, 16, 16], &bytes(80, 16));
+    let without = |arguments: &str| {
+        let output = folder.command(arguments).env("TMPDIR", "/nowhere").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let metrics = "--metrics is,fid,kid,precision,recall --reference fashion-mnist";
+    let (code, said) = without(&format!("score --images a.npy {metrics} {SCORER}"));
+    assert_eq!(code, Some(0), "{said}");
+    // More than memory should hold: the message names the folder, the cause and what to do.
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(folder.path("b.npz")).unwrap());
+    let options = zip::write::SimpleFileOptions::default();
+    archive.start_file("images.npy", options).unwrap();
+    npy(&folder.path("b.npy"), "|u1", &[90_000, 3, 16, 16], &vec![7; 90_000 * 768]);
+    std::io::copy(&mut std::fs::File::open(folder.path("b.npy")).unwrap(), &mut archive).unwrap();
+    archive.finish().unwrap();
+    let (code, said) = without(&format!("score --images b.npz --metrics is {SCORER}"));
+    assert_eq!(code, Some(1));
+    let expected = ["b.npz", "/nowhere", "No such file", "set TMPDIR to a folder with room"];
+    assert!(expected.iter().all(|part| said.contains(part)), "{said}");
+    let (code, said) = without("plan tiny --scale quick");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("/nowhere") && said.contains("--no-measure"), "{said}");
 }

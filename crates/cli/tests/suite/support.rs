@@ -44,7 +44,7 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    fn command(&self, arguments: &str) -> Command {
+    pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sngan"));
         command.args(arguments.split_whitespace()).current_dir(self.0.path());
         command

@@ -1,13 +1,16 @@
-//! Spectra of anybody's weights: safetensors, or what `torch.save` wrote.
+//! Spectra of anybody's weights: safetensors, or what `torch.save` or Chainer's `save_npz` wrote.
 
 use super::Spectrum;
 use crate::{Error, Result};
 use candle_core::safetensors::Load;
 use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
+use sngan_experiment::regular;
 use sngan_tensor::decomposition::matrix;
+use sngan_tensor::npy::Numbers;
+use sngan_tensor::npz::NpzFile;
 use sngan_tensor::torch_file::{TorchData, TorchFile};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A weight of a file.
@@ -17,7 +20,8 @@ pub struct NamedSpectrum {
     pub name: String,
     /// Its shape; the matrix is the first dimension by the others, but for a weight divided by σ, where u says which dimension comes first.
     pub shape: Vec<usize>,
-    /// Whether this is W/σ, with σ = uᵀWv by the vectors that PyTorch's spectral normalization keeps in the file.
+    /// Whether this is W/σ, with σ = uᵀWv by the vectors that PyTorch's spectral normalization keeps in the file, or, as its authors' code
+    /// in Chainer takes it, by those of one iteration from the u that it keeps.
     pub normalized: bool,
     /// Its singular values.
     pub spectrum: Spectrum,
@@ -40,18 +44,30 @@ struct Found {
     left_out: Vec<String>,
 }
 
-/// The spectra of every tensor with two or more dimensions. `state_dict` names the dictionary to take from a `torch.save` file that nests
-/// several.
+/// The spectra of every tensor with two or more dimensions. `state_dict` names the dictionary to take from a file that nests several: of
+/// `torch.save` or, by their keys' beginning, of Chainer.
 ///
 /// # Errors
-/// A file that is neither format, is cut or corrupt, has no such tensor, or holds a weight that is not finite; the message names it.
+/// A file that is none of the formats, is cut or corrupt, has no such tensor, or holds a weight that is not finite; the message names it.
 pub fn of_file(path: &Path, state_dict: Option<&str>) -> Result<FileSpectra> {
-    let bytes = std::fs::read(path).map_err(sngan_experiment::Error::io("read", path))?;
-    let found = if TorchFile::recognizes(&bytes) {
-        torch(path, bytes, state_dict)?
+    let io = |e| sngan_experiment::Error::io("read", path)(e);
+    drop(regular::open(path).map_err(io)?);
+    // First, because files of torch.save may be archives too, but without arrays.
+    let found = if let Some(file) = NpzFile::recognized(path)? {
+        let length = std::fs::metadata(path).map_err(io)?.len();
+        arrays(file, state_dict, allowed(length as usize))?
     } else {
-        safetensors(path, &bytes)?
+        let bytes = regular::read(path).map_err(io)?;
+        if TorchFile::recognizes(&bytes) {
+            torch(path, bytes, state_dict)?
+        } else {
+            safetensors(path, &bytes)?
+        }
     };
+    spectra(path, found)
+}
+
+fn spectra(path: &Path, found: Found) -> Result<FileSpectra> {
     let mut spectra = Vec::new();
     for (name, weight) in found.floats.iter().filter(|(_, t)| is_weight(t.dims())) {
         let of = |name: &str, normalized: bool, w: &Tensor| match Spectrum::of(w) {
@@ -87,8 +103,38 @@ fn is_weight(shape: &[usize]) -> bool {
     shape.len() >= 2 && !shape.contains(&0)
 }
 
-/// W/σ and the layer's name, where `name` is the raw weight of PyTorch's `spectral_norm`, of either of its two ways to name things.
+/// W/σ and the layer's name, where `name` is a raw weight that spectral normalization divides.
 fn normalized(
+    name: &str,
+    weight: &Tensor,
+    tensors: &BTreeMap<String, Tensor>,
+) -> Result<Option<(String, Tensor)>> {
+    match name.strip_suffix("/W") {
+        Some(layer) => normalized_by_chainer(layer, weight, tensors.get(&format!("{layer}/u"))),
+        None => normalized_by_torch(name, weight, tensors),
+    }
+}
+
+/// The same of a layer of the paper's authors' code in Chainer, which keeps `[1, d_out]` for u and takes σ after one iteration from it.
+fn normalized_by_chainer(
+    layer: &str,
+    weight: &Tensor,
+    u: Option<&Tensor>,
+) -> Result<Option<(String, Tensor)>> {
+    let w = matrix(weight)?.to_dtype(DType::F64)?;
+    let Some(u) = u.filter(|u| u.elem_count() == w.dims()[0]) else { return Ok(None) };
+    let unit = |x: Tensor| -> Result<Tensor> {
+        let norm = x.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt();
+        Ok((x / (norm + 1e-12))?)
+    };
+    let v = unit(u.to_dtype(DType::F64)?.reshape((1, ()))?.matmul(&w)?)?;
+    let forward = w.matmul(&v.t()?)?;
+    let sigma = (unit(forward.clone())? * forward)?.sum_all()?.to_scalar::<f64>()?;
+    Ok(Some((layer.into(), (w / sigma)?)))
+}
+
+/// The same of PyTorch's `spectral_norm`, of either of its two ways to name things.
+fn normalized_by_torch(
     name: &str,
     weight: &Tensor,
     tensors: &BTreeMap<String, Tensor>,
@@ -125,9 +171,59 @@ fn normalized(
     Ok(best.map(|(_, w)| (layer.into(), w)))
 }
 
+/// What the tensors of a file may take, bytes: many names may view one storage, and an archive inflate to a thousand times its size.
+fn allowed(length: usize) -> usize {
+    2 * length + (64 << 20)
+}
+
+/// Why a tensor was left out that may be a good one.
+const FULL: &str = "the tensors before it hold all that the file can";
+
+/// The arrays of an archive whose names begin with `prefix/`, or all.
+fn arrays(mut file: NpzFile, prefix: Option<&str>, mut left: usize) -> Result<Found> {
+    let inner = |name: &str| match prefix {
+        None => Some(name.to_string()),
+        Some(prefix) => Some(name.strip_prefix(prefix)?.strip_prefix('/')?.to_string()),
+    };
+    let mut found = Found::default();
+    for name in file.names().map(str::to_string).collect::<Vec<_>>() {
+        let Some(shown) = inner(&name) else { continue };
+        let header = file.header(&name)?;
+        let shape: Vec<usize> = header.shape.iter().map(|n| *n as usize).collect();
+        if !header.numbers.is_float() {
+            found.leave_out(&shown, &shape, header.numbers.name());
+            continue;
+        }
+        // Half numbers are widened.
+        let widened = 1 + u64::from(header.numbers == Numbers::F16);
+        let size = header.bytes().unwrap_or(u64::MAX).saturating_mul(widened);
+        // While it is read, its bytes stand beside the tensor.
+        let fits = |size: &usize| size.saturating_mul(2) <= left;
+        let Some(size) = usize::try_from(size).ok().filter(fits) else {
+            found.leave_out(&shown, &shape, FULL);
+            continue;
+        };
+        left -= size;
+        match file.tensor(&name) {
+            Ok(tensor) => drop(found.floats.insert(shown, tensor)),
+            Err(e) => found.left_out.push(format!("`{shown}` ({e})")),
+        }
+    }
+    let unreadable = file.unreadable().filter_map(|(name, reason)| Some((inner(name)?, reason)));
+    found.left_out.extend(unreadable.map(|(name, reason)| format!("`{name}` ({reason})")));
+    if let Some(prefix) = prefix.filter(|_| found.floats.is_empty() && found.left_out.is_empty()) {
+        let first = |name: &str| name.split_once('/').map(|(first, _)| first.to_string());
+        let beginnings: BTreeSet<String> = file.names().filter_map(first).collect();
+        let listed = beginnings.into_iter().take(8).collect::<Vec<_>>().join(", ");
+        return Err(Error::Invalid(format!(
+            "no array's name begins with `{prefix}/`; there are {listed}"
+        )));
+    }
+    Ok(found)
+}
+
 fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found> {
-    // Many names may view one storage: together they may not take much more memory than the file.
-    let mut left = 2 * bytes.len() + (64 << 20);
+    let mut left = allowed(bytes.len());
     let file = TorchFile::from_bytes(path, bytes, state_dict)?;
     let mut found = Found::default();
     for name in file.names().map(str::to_string).collect::<Vec<_>>() {
@@ -142,7 +238,7 @@ fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found>
         let shape = file.shape(&name).unwrap_or_default();
         let size = shape.iter().product::<usize>().saturating_mul(size_of::<f64>());
         let Some(rest) = left.checked_sub(size) else {
-            found.leave_out(&name, shape, "the tensors before it hold all that the file can");
+            found.leave_out(&name, shape, FULL);
             continue;
         };
         left = rest;
@@ -163,8 +259,9 @@ fn torch(path: &Path, bytes: Vec<u8>, state_dict: Option<&str>) -> Result<Found>
 fn safetensors(path: &Path, bytes: &[u8]) -> Result<Found> {
     use safetensors::Dtype;
     let wrong = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|e| wrong(format!("is neither a safetensors file ({e}) nor one of torch.save")))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|e| {
+        wrong(format!("is neither a safetensors file ({e}), nor one of torch.save or numpy.savez"))
+    })?;
     let mut found = Found::default();
     for (name, view) in file.tensors() {
         #[expect(
@@ -249,6 +346,98 @@ mod tests {
         let found =
             saved(&[("d.weight_orig", w), ("d.weight_u", u), ("d.weight_v", v)]).unwrap().spectra;
         assert!((found.iter().find(|s| s.normalized).unwrap().spectrum.sigma() - 1.0).abs() < 1e-6);
+    }
+
+    /// A snapshot as Chainer writes it, of the arrays' names, types, shapes and numbers.
+    fn snapshot(path: &Path, arrays: &[(&str, &str, &str, Vec<u8>)]) {
+        use std::io::Write;
+        let mut archive = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+        for (name, descr, shape, numbers) in arrays {
+            let options = zip::write::SimpleFileOptions::default();
+            archive.start_file(format!("{name}.npy"), options).unwrap();
+            let header =
+                format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+            archive.write_all(b"\x93NUMPY\x01\x00\x76\x00").unwrap();
+            archive.write_all(format!("{header:<117}\n").as_bytes()).unwrap();
+            archive.write_all(numbers).unwrap();
+        }
+        archive.finish().unwrap();
+    }
+
+    fn floats(values: &[f32]) -> Vec<u8> {
+        values.iter().flat_map(|x| x.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn chainers_snapshots_are_read_and_what_is_left_out_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("D_1000.npz");
+        let w = floats(&[3.0, 0.0, 0.0, 0.0, 4.0, 0.0]);
+        snapshot(
+            &path,
+            &[
+                // One iteration from (1, 1) leads to (9, 16) and v = (3, 4, 0)/5; σ = ‖Wv‖ = √(81 + 256)/5.
+                ("block1/c1/W", "<f4", "(2, 3, 1, 1)", w.clone()),
+                ("block1/c1/b", "<f4", "(2,)", floats(&[0.0, 0.0])),
+                ("block1/c1/u", "<f4", "(1, 2)", floats(&[1.0, 1.0])),
+                ("l5/W", "<f4", "(2, 3)", w.clone()),
+                ("half/W", "<f2", "(1, 2)", vec![0, 0x42, 0, 0x44]),
+                ("counts", "<i4", "(1, 2)", vec![0; 8]),
+                ("none", "|O", "()", vec![0; 4]),
+                ("short/W", "<f4", "(2, 3)", w[..23].to_vec()),
+                ("block1/b1/N", "<i8", "()", vec![0; 8]),
+            ],
+        );
+        let found = of_file(&path, None).unwrap();
+        let names: Vec<_> = found.spectra.iter().map(|s| (s.name.as_str(), s.normalized)).collect();
+        assert_eq!(
+            names,
+            [
+                ("block1/c1/W", false),
+                ("block1/c1", true),
+                ("block1/c1/u", false),
+                ("half/W", false),
+                ("l5/W", false)
+            ]
+        );
+        let sigma = 337f64.sqrt() / 5.0;
+        let of = |i: usize| found.spectra[i].spectrum.sigma();
+        assert!((of(1) - 4.0 / sigma).abs() < 1e-9, "{}", of(1));
+        assert!((of(3) - 5.0).abs() < 1e-9 && (of(4) - 4.0).abs() < 1e-6);
+        let left_out = found.left_out.join("; ");
+        assert!(
+            left_out.contains("`counts` (int32)")
+                && left_out.contains("`none` (holds |O")
+                && left_out.contains(
+                    "`short/W` (has 151 bytes in the archive, but its header promises 152"
+                ),
+            "{left_out}"
+        );
+        let block = of_file(&path, Some("block1")).unwrap();
+        assert_eq!(block.spectra[0].name, "c1/W");
+        let message = of_file(&path, Some("gen")).unwrap_err().to_string();
+        assert!(message.contains("begins with `gen/`") && message.contains("block1"), "{message}");
+    }
+
+    #[test]
+    fn a_snapshot_that_would_inflate_to_all_memory_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bomb.npz");
+        // Zeros of 24 MB each from 24 kB: the second has no room to be read.
+        let zeros = vec![0; 24 << 20];
+        let shape = "(1, 6291456)";
+        snapshot(&path, &[("a", "<f4", shape, zeros.clone()), ("b", "<f4", shape, zeros)]);
+        let file = NpzFile::open(&path).unwrap();
+        let found = arrays(file, None, allowed(80_000)).unwrap();
+        assert_eq!(found.floats.len(), 1);
+        assert_eq!(found.left_out, [format!("`b` ({FULL})")]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_devices_are_refused_at_once() {
+        let message = of_file(Path::new("/dev/zero"), None).unwrap_err().to_string();
+        assert!(message.contains("no regular file"), "{message}");
     }
 
     #[test]

@@ -107,8 +107,13 @@ pub(crate) fn fits(spec: &RunSpec, images: &dyn ImageSource) -> Result<()> {
     }
     if spec.n_classes > 0 && images.classes().len() != spec.n_classes {
         let (name, n) = (images.name(), images.classes().len());
+        // One class cannot condition anything, and a set without classes is of one.
+        let remedy = match n {
+            0 | 1 => "train without labels (conditioning=\"none\", n_classes=0), or give a folder for each class".into(),
+            _ => format!("train with n_classes={n}"),
+        };
         let reason = format!(
-            "`{name}` has {n} classes; the spec's n_classes is {}; train with n_classes={n}",
+            "`{name}` has {n} classes; the spec's n_classes is {}; {remedy}",
             spec.n_classes
         );
         return Err(crate::Error::Invalid(reason));

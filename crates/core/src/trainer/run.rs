@@ -75,7 +75,8 @@ pub enum Event<'e, 't> {
     Update(Progress, &'e mut Trainer<'t>),
 }
 
-/// Told of a training as it goes on. Its errors end the run.
+/// Told of a training as it goes on. Its errors end the run; [`Error::Stopped`] as an interruption does, to be resumed from the newest
+/// checkpoint.
 pub type Observer<'a> = dyn FnMut(Event<'_, '_>) -> Result<()> + 'a;
 
 /// Trains `spec` in the folder `dir`, or continues what is there from the newest good checkpoint; bits do not depend on interruptions
@@ -117,6 +118,13 @@ pub fn train_locked(
     let dir = RunDir::create(lock.folder(), spec, &provenance(options, images))?;
     let result = Session { lock, dir: &dir, spec, options, started: Instant::now() }
         .run(images, backend, stop, observer);
+    // An update that its observer could not be done with is made again from the checkpoint before.
+    if let Err(Error::Stopped) = result {
+        lock.check()?;
+        let gen_updates = dir.status()?.map_or(0, |s| s.gen_updates);
+        dir.write_status(Status::Interrupted, gen_updates, None)?;
+        return Ok(Outcome::Interrupted { gen_updates });
+    }
     // Where the folder is another's by now, nothing more is written into it.
     if let Err(e) = &result
         && lock.check().is_ok()

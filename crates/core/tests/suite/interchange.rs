@@ -10,7 +10,7 @@ use sngan_core::trainer::{TrainOptions, train};
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::records::Source;
-use sngan_experiment::{FolderLock, RunDir, RunSpec};
+use sngan_experiment::{FolderLock, RunDir, RunSpec, WidthCorrection};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -46,6 +46,14 @@ fn specs() -> Vec<RunSpec> {
     for normalization in [Normalization::Spectral, Normalization::Weight, Normalization::Frobenius]
     {
         specs.push(RunSpec { gen_updates: 2, normalization, gamma: true, ..tiny(Method::WganGp) });
+    }
+    // Weights that D multiplies by their width's correction: others must find them multiplied.
+    for method in [Method::WganGp, Method::WeightClipping] {
+        let width_correction = WidthCorrection::Multiplier;
+        let mut spec = RunSpec { gen_updates: 2, width_correction, ..tiny(method) };
+        spec.settle().unwrap();
+        assert_eq!(spec.width_correction, width_correction);
+        specs.push(spec);
     }
     let networks = [
         (Method::Sn, Architecture::ResnetCifar10, Conditioning::Projection),
@@ -245,7 +253,12 @@ fn the_check_is_what_the_exported_weights_give() {
             .unwrap();
         assert_eq!(values(&images), values(&tensors["check.images"]));
         // A discriminator that normalizes nothing.
-        let plain = RunSpec { normalization: Normalization::None, gamma: false, ..spec.clone() };
+        let plain = RunSpec {
+            normalization: Normalization::None,
+            gamma: false,
+            width_correction: WidthCorrection::None,
+            ..spec.clone()
+        };
         let mut d =
             Discriminator::new(&plain, &TensorSource::given(&tensors, &Place::new(&Device::Cpu)))
                 .unwrap();

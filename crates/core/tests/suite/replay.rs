@@ -3,7 +3,7 @@
 use crate::support::{
     AUTHORS, AUTHORS_NO_GRADIENT, F32_GRADIENT, F32_GRADIENT_BATCH_NORM,
     F32_GRADIENT_BATCH_NORM_RESIDUAL, F32_GRADIENT_RESIDUAL, F32_OUTPUT, NO_GRADIENT, REPLAY,
-    committed, fixtures, values,
+    REPLAY_RUNNING_MEAN, committed, fixtures, values,
 };
 use candle_core::{Device, Tensor};
 use sngan_core::model::Place;
@@ -93,11 +93,10 @@ fn updates_of_every_method_and_network_equal_pytorchs_in_f64() {
                 assert!(far < case.spec.lr, "{name}, {key}: {far}");
                 continue;
             }
-            assert!(
-                error(&found, &expected) < REPLAY,
-                "{name}, {key}: {}",
-                error(&found, &expected)
-            );
+            let is_mean = key.ends_with(".running_mean");
+            let tolerance = if is_mean { REPLAY_RUNNING_MEAN } else { REPLAY };
+            let error = error(&found, &expected);
+            assert!(error < tolerance, "{name}, {key}: {error}");
         }
         // Every tensor of the result was compared.
         assert_eq!(compared, ours.len(), "{name}");

@@ -74,6 +74,34 @@ fn every_method_gives_the_same_bits_on_one_and_two_threads_and_after_interruptio
     }
 }
 
+/// An observer whose work on an update was cut off must see that update again.
+#[test]
+fn an_observer_that_was_told_to_stop_sees_its_update_again() {
+    let spec = tiny(Method::Sn);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let seen = |dir: &Path, stop_at: Option<u64>| {
+        let mut seen = Vec::new();
+        let (images, stop) = (images(10, spec.side), AtomicBool::new(false));
+        let outcome = train(dir, &spec, &images, &cpu(), &OPTIONS, &stop, &mut |event| {
+            let Event::Update(p, _) = event else { return Ok(()) };
+            if stop_at == Some(p.gen_update) {
+                return Err(sngan_core::Error::Stopped);
+            }
+            seen.push(p.gen_update);
+            Ok(())
+        });
+        (outcome.unwrap(), seen)
+    };
+    seen(&at("whole"), None);
+    let stopped = Outcome::Interrupted { gen_updates: 2 };
+    assert_eq!(seen(&at("cut"), Some(3)), (stopped, vec![1, 2]));
+    let status = RunDir::new(at("cut")).status().unwrap().unwrap();
+    assert_eq!((status.status, status.reason), (Status::Interrupted, None));
+    assert_eq!(seen(&at("cut"), None).1[0], 3);
+    assert!(bits(&at("whole")) == bits(&at("cut")));
+}
+
 /// Labels, micro-batches, a decaying α and G's moving average: all that a checkpoint must hold for them.
 #[test]
 fn conditional_runs_with_schedules_resume_to_the_bit() {
@@ -146,6 +174,15 @@ fn images_that_do_not_fit_leave_no_run_behind() {
     let n = spec.n_classes;
     let message = refused(&RunSpec { n_classes: n + 1, ..spec.clone() }, images(7, spec.side));
     assert!(message.contains(&format!("train with n_classes={n}")), "{message}");
+    let alone = RunSpec { conditioning: Conditioning::Projection, ..spec.clone() };
+    let one = Images { classes: vec!["all".into()], ..images(10, spec.side) };
+    let message = sngan_core::trainer::Trainer::new(&alone, &one, &Place::new(&Device::Cpu));
+    let message = message.err().unwrap().to_string();
+    // `n_classes=1` would be refused.
+    assert!(
+        message.contains("train without labels (conditioning=\"none\", n_classes=0)"),
+        "{message}"
+    );
     let mut other = images(7, spec.side);
     other.classes[0] = "other".into();
     let message = refused(&spec, other);

@@ -87,8 +87,19 @@ impl Inception {
     /// # Errors
     /// When the length is not a multiple of an image.
     pub fn features(&self, bytes: &[u8], side: usize) -> Result<InceptionFeatures> {
+        self.features_while(bytes, side, &|_| Ok(()))
+    }
+
+    /// The same, asking `at` before each batch, with the number of images done, whether to go on.
+    pub(crate) fn features_while(
+        &self,
+        bytes: &[u8],
+        side: usize,
+        at: &dyn Fn(usize) -> Result<()>,
+    ) -> Result<InceptionFeatures> {
         let mut features = InceptionFeatures { pool: Vec::new(), logits: Vec::new() };
-        for batch in batches(bytes, side)? {
+        for (i, batch) in batches(bytes, side)?.enumerate() {
+            at(i * BATCH)?;
             let pool = forward::pool3(&self.weights.network, self.inputs(batch, side), |_, _| {});
             features.logits.extend(forward::logits(&self.weights, &pool));
             features.pool.extend(pool);

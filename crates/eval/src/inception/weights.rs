@@ -65,7 +65,8 @@ impl Source<'_> {
 
 /// Reads, checks and folds the weights of `path`.
 pub(super) fn load(path: &Path) -> Result<Weights> {
-    let bytes = std::fs::read(path).map_err(sngan_experiment::Error::io("read", path))?;
+    let bytes =
+        sngan_experiment::regular::read(path).map_err(sngan_experiment::Error::io("read", path))?;
     let sha256 = hex::encode(Sha256::digest(&bytes));
     let origin = path.display().to_string();
     if TorchFile::recognizes(&bytes) {

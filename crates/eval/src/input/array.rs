@@ -2,10 +2,10 @@
 
 use super::header::Array;
 use super::{ArrayOptions, Layout, Range, name_of};
-use crate::npy::Numbers;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use sngan_data::ImageSource;
+use sngan_tensor::npy::Numbers;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -91,7 +91,9 @@ impl ArrayImages {
     fn shown(&self, value: f64) -> String {
         match self.numbers {
             Numbers::F32 => (value as f32).to_string(),
-            Numbers::U8 | Numbers::F64 => value.to_string(),
+            Numbers::U8 | Numbers::F64 | Numbers::F16 | Numbers::I32 | Numbers::I64 => {
+                value.to_string()
+            }
         }
     }
 
@@ -133,7 +135,8 @@ impl ArrayImages {
     fn bytes(&self, i: usize) -> sngan_data::Result<Vec<u8>> {
         match self.numbers {
             Numbers::U8 => self.raw(i),
-            Numbers::F32 | Numbers::F64 => {
+            // Others are refused when the file is opened.
+            Numbers::F32 | Numbers::F64 | Numbers::F16 | Numbers::I32 | Numbers::I64 => {
                 Ok(self.values(i)?.into_iter().map(|x| self.range.byte(x)).collect())
             }
         }
@@ -303,6 +306,28 @@ mod tests {
             safetensors::serialize([("samples", view)], None).unwrap(),
         )
         .unwrap();
+        // What the archive says of the array's size is compared with its header, and its checksum looked at.
+        let altered = |name: &str, array: &[u8], damage: fn(&mut Vec<u8>)| {
+            let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+            let options = zip::write::SimpleFileOptions::default()
+                .compression_method(zip::CompressionMethod::Stored);
+            archive.start_file("images.npy", options).unwrap();
+            archive.write_all(array).unwrap();
+            let mut bytes = archive.finish().unwrap().into_inner();
+            damage(&mut bytes);
+            std::fs::write(at(name), bytes).unwrap();
+            message(&at(name))
+        };
+        let none: fn(&mut Vec<u8>) = |_| ();
+        let longer = altered("longer.npz", &[&array[..], &[0; 7]].concat(), none);
+        assert!(longer.contains("has 147 bytes in the archive, but its header promises 140"));
+        let shorter = altered("shorter.npz", &array[..array.len() - 1], none);
+        assert!(shorter.contains("has 139 bytes in the archive"), "{shorter}");
+        let flipped = altered("flipped.npz", &array, |bytes| {
+            let place = bytes.windows(4).position(|b| b == [3, 4, 5, 6]).unwrap();
+            bytes[place] ^= 1;
+        });
+        assert!(flipped.contains("no whole npz file") && flipped.contains("checksum"), "{flipped}");
         let (one, other) = (
             ArrayImages::open(&at("a.safetensors"), ArrayOptions::default()).unwrap(),
             ArrayImages::open(&at("a.npy"), ArrayOptions::default()).unwrap(),

@@ -1,20 +1,24 @@
 //! The place and type of an array in a file.
 
-use crate::npy::{self, Numbers, wrong_numbers};
-use crate::{Error, Result};
+use crate::{Error, Result, spill};
 use safetensors::tensor::{Dtype, Metadata};
+use sngan_tensor::npy::{self, Numbers};
+use sngan_tensor::npz::NpzFile;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
-use zip::ZipArchive;
 
 /// A safetensors header longer than this is a damaged file.
 const LONGEST_HEADER: u64 = 100 << 20;
 
+/// A file, or what was unpacked from one.
+pub(super) trait Content: Read + Seek + Send + std::fmt::Debug {}
+impl<T: Read + Seek + Send + std::fmt::Debug> Content for T {}
+
 /// An array with random access, in C order and little-endian.
 #[derive(Debug)]
 pub(super) struct Array {
-    pub(super) file: File,
+    pub(super) file: Box<dyn Content>,
     /// Where its numbers begin, bytes.
     pub(super) offset: u64,
     pub(super) numbers: Numbers,
@@ -24,32 +28,29 @@ pub(super) struct Array {
 impl Array {
     /// The array of a `.npy`, `.npz` or `.safetensors` file, checked to be complete.
     pub(super) fn open(path: &Path) -> Result<Array> {
-        // Asked before opening, which would wait for the writer of a pipe.
-        if !path.is_file() {
-            return Err(Error::file(path, "is no regular file; give a copy of its content"));
-        }
-        let file = File::open(path).map_err(sngan_experiment::Error::io("open", path))?;
+        let file = sngan_experiment::regular::open(path)
+            .map_err(sngan_experiment::Error::io("open", path))?;
         let extension =
             path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
         let array = match extension.as_str() {
             "npy" => npy(file),
-            "npz" => npz(file),
+            "npz" => npz(path, file),
             "safetensors" => safetensors(file),
             _ => Err("is no .npy, .npz or .safetensors file, nor a folder".to_string()),
         };
-        let array = array.map_err(|reason| Error::file(path, reason))?;
+        let mut array = array.map_err(|reason| Error::file(path, reason))?;
         array.check_length().map_err(|reason| Error::file(path, reason))?;
         Ok(array)
     }
 
     /// Whether the file is as long as the header says.
-    fn check_length(&self) -> std::result::Result<(), String> {
+    fn check_length(&mut self) -> std::result::Result<(), String> {
         let size =
             self.shape.iter().try_fold(self.numbers.size() as u64, |size, n| size.checked_mul(*n));
         let needed = size
             .and_then(|size| size.checked_add(self.offset))
             .ok_or("claims to be larger than any file")?;
-        let found = self.file.metadata().map_err(|e| e.to_string())?.len();
+        let found = self.file.seek(SeekFrom::End(0)).map_err(|e| e.to_string())?;
         if found < needed {
             return Err(format!(
                 "is cut: its header promises {needed} bytes, {found} are there; write or copy it again"
@@ -61,36 +62,52 @@ impl Array {
 
 /// An array at the start of a file.
 fn npy(mut file: File) -> std::result::Result<Array, String> {
-    let header = in_order(npy::header(&mut file)?)?;
-    Ok(Array { file, offset: header.length, numbers: header.numbers, shape: header.shape })
+    let header = pixels(npy::header(&mut file)?)?;
+    Ok(Array {
+        file: Box::new(file),
+        offset: header.length,
+        numbers: header.numbers,
+        shape: header.shape,
+    })
 }
 
-fn in_order(header: npy::Header) -> std::result::Result<npy::Header, String> {
+/// The header of an array that may be one of images.
+fn pixels(header: npy::Header) -> std::result::Result<npy::Header, String> {
+    match header.numbers {
+        Numbers::U8 | Numbers::F32 | Numbers::F64 => {}
+        Numbers::F16 | Numbers::I32 | Numbers::I64 => {
+            return Err(wrong_numbers(header.numbers.name()));
+        }
+    }
     if header.fortran {
         return Err("is in Fortran order; save numpy.ascontiguousarray(images)".into());
     }
     Ok(header)
 }
 
-/// The array of images in an archive, unpacked to an unnamed file.
-fn npz(file: File) -> std::result::Result<Array, String> {
-    let zipped =
-        |e: &dyn std::fmt::Display| format!("is no whole npz file ({e}); write or copy it again");
-    let mut archive = ZipArchive::new(file).map_err(|e| zipped(&e))?;
-    let names: Vec<String> = archive
-        .file_names()
-        .flatten()
-        .filter_map(|n| n.strip_suffix(".npy").map(String::from))
-        .collect();
-    let name = chosen(&names)?;
-    let mut packed = archive.by_name(&format!("{name}.npy")).map_err(|e| zipped(&e))?;
-    let header = npy::header(&mut packed).and_then(in_order);
-    let header = header.map_err(|e| format!("array `{name}` {e}"))?;
-    // No more than the header promises: what is packed may unpack to a thousand times its size.
-    let promised = header.bytes().ok_or("claims to be larger than any file")?;
-    let mut unpacked = tempfile::tempfile().map_err(|e| e.to_string())?;
-    std::io::copy(&mut packed.take(promised), &mut unpacked).map_err(|e| zipped(&e))?;
-    Ok(Array { file: unpacked, offset: 0, numbers: header.numbers, shape: header.shape })
+/// The message for numbers that are no pixels.
+fn wrong_numbers(found: &str) -> String {
+    format!("holds {found}; images are uint8 in 0..=255, or float32 or float64, little-endian")
+}
+
+/// The array of images in an archive, unpacked: no more than its header promises.
+fn npz(path: &Path, file: File) -> std::result::Result<Array, String> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "errors of everything else in tensor")]
+    let said = |e: sngan_tensor::Error| match e {
+        sngan_tensor::Error::Unpacked { name, source } => {
+            format!("array `{name}` could not be unpacked; {}", spill::remedy(&source))
+        }
+        sngan_tensor::Error::NpzFile { reason, .. } => reason,
+        other => other.to_string(),
+    };
+    let mut archive = NpzFile::new(path, file).map_err(said)?;
+    let names = archive.names().chain(archive.unreadable().map(|(name, _)| name));
+    let name = chosen(&names.map(String::from).collect::<Vec<_>>())?;
+    let header = archive.header(&name).map_err(said)?.clone();
+    let header = pixels(header).map_err(|e| format!("array `{name}` {e}"))?;
+    let mut unpacked = spill::place();
+    archive.copy(&name, &mut unpacked).map_err(said)?;
+    Ok(Array { file: Box::new(unpacked), offset: 0, numbers: header.numbers, shape: header.shape })
 }
 
 /// The images among several arrays: `images`, else NumPy's first unnamed one, else the only one.
@@ -133,5 +150,10 @@ fn safetensors(mut file: File) -> std::result::Result<Array, String> {
         other => return Err(format!("tensor `{name}` {}", wrong_numbers(&format!("{other:?}")))),
     };
     let offset = 8 + header + info.data_offsets.0 as u64;
-    Ok(Array { file, offset, numbers, shape: info.shape.iter().map(|n| *n as u64).collect() })
+    Ok(Array {
+        file: Box::new(file),
+        offset,
+        numbers,
+        shape: info.shape.iter().map(|n| *n as u64).collect(),
+    })
 }

@@ -42,10 +42,34 @@ impl Scorer {
     /// The scorer of this name, with the embedded weights.
     ///
     /// # Errors
-    /// [`Error::UnknownBackbone`], or [`Error::Weights`] when the program was built with a file of another network.
+    /// [`Error::UnknownBackbone`], or [`Error::Weights`] when the program was built with another file than the released one.
     pub fn embedded(name: &str) -> Result<Scorer> {
         let spec = ScorerSpec::named(name)?;
-        Scorer::from_bytes(spec, &format!("the embedded {name}"), spec.weights)
+        let scorer = Scorer::from_bytes(spec, &format!("the embedded {name}"), spec.weights)?;
+        scorer.check_released()?;
+        Ok(scorer)
+    }
+
+    /// Checks that the weights are the released ones of the network.
+    fn check_released(&self) -> Result<()> {
+        if self.sha256 == self.spec.sha256 {
+            return Ok(());
+        }
+        let reason = format!(
+            "its SHA-256 is {}, that of the released file {}; put back crates/eval/assets/{}.safetensors and build again",
+            self.sha256, self.spec.sha256, self.spec.name
+        );
+        Err(Error::weights(&format!("{}.safetensors", self.spec.name), reason))
+    }
+
+    /// Checks a file that has the name of a released scorer's weights, and so should be them; `None` for one with another name.
+    ///
+    /// # Errors
+    /// Another file than the released one.
+    pub fn verify_released(path: &Path) -> Option<Result<()>> {
+        let name = path.file_stem()?.to_str()?;
+        let spec = SCORERS.into_iter().find(|s| s.name == name)?;
+        Some(Scorer::load(spec, path).and_then(|scorer| scorer.check_released()))
     }
 
     /// Reads a safetensors file as `sngan scorer train` writes it.
@@ -53,7 +77,8 @@ impl Scorer {
     /// # Errors
     /// [`Error::Weights`] naming the tensor that is missing, left over, misshapen or not finite.
     pub fn load(spec: &'static ScorerSpec, path: &Path) -> Result<Scorer> {
-        let bytes = std::fs::read(path).map_err(sngan_experiment::Error::io("read", path))?;
+        let bytes = sngan_experiment::regular::read(path)
+            .map_err(sngan_experiment::Error::io("read", path))?;
         Scorer::from_bytes(spec, &path.display().to_string(), &bytes)
     }
 
@@ -210,6 +235,20 @@ mod tests {
             assert!(file.len() < 4_000_000, "{}", spec.name);
             Scorer::from_bytes(spec, "x", &file).unwrap();
         }
+    }
+
+    #[test]
+    fn a_file_named_like_a_released_scorer_must_be_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(format!("{}.safetensors", spec().name));
+        std::fs::write(&path, spec().weights).unwrap();
+        Scorer::verify_released(&path).unwrap().unwrap();
+        let mut other = spec().weights.to_vec();
+        *other.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, other).unwrap();
+        let message = Scorer::verify_released(&path).unwrap().unwrap_err().to_string();
+        assert!(message.contains(spec().sha256) && message.contains("put back"), "{message}");
+        assert!(Scorer::verify_released(Path::new("mine.safetensors")).is_none());
     }
 
     #[test]

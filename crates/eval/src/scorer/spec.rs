@@ -41,6 +41,8 @@ pub struct ScorerSpec {
     pub convolutions: &'static [Convolution],
     /// The committed weights; assets/README.md says how they were made.
     pub(crate) weights: &'static [u8],
+    /// Their SHA-256, in hex: scores that were recorded name it.
+    pub sha256: &'static str,
 }
 
 /// How byte images `[N, 3, side, side]` become a network's input.
@@ -94,6 +96,7 @@ static FASHION: ScorerSpec = ScorerSpec {
         keep("conv4", 64, 64),
     ],
     weights: include_bytes!("../../assets/scorer-fashion.safetensors"),
+    sha256: "ba692df314ca0a63ef30f24d3df5c5f547263816cb4337a9f2dd2a80843c7ebf",
 };
 
 /// CIFAR-10 in color, 32x32 → 16x16 → 8x8 → 4x4; the widths keep the file under 4 MB and allow the
@@ -116,6 +119,7 @@ static CIFAR10: ScorerSpec = ScorerSpec {
         keep("conv7", 128, 128),
     ],
     weights: include_bytes!("../../assets/scorer-cifar10.safetensors"),
+    sha256: "19bad9e86c1e0a9ef9e702094f3277867812253a563ff27632e0e4d455e17ae5",
 };
 
 /// Every scorer.

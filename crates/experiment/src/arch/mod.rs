@@ -302,11 +302,21 @@ impl Architecture {
                 ));
             }
         }
-        if (conditioning == Conditioning::None) != (n_classes == 0) || n_classes == 1 {
-            let reason = format!(
-                "is {n_classes}; it must be 0 with conditioning = \"none\", and the data's number of classes with any other"
-            );
-            return Err(Error::invalid("n_classes", reason));
+        let remedy = match (conditioning, n_classes) {
+            (Conditioning::None, 0) => None,
+            (Conditioning::None, _) => Some(
+                "a network without labels has none: set n_classes=0, or conditioning=\"projection\" to use them",
+            ),
+            (_, 0) => Some(
+                "labels need the data's number of classes, such as n_classes=10 for CIFAR-10; without labels set conditioning=\"none\"",
+            ),
+            (_, 1) => {
+                Some("one class tells nothing apart: set conditioning=\"none\" and n_classes=0")
+            }
+            (_, _) => None,
+        };
+        if let Some(remedy) = remedy {
+            return Err(Error::invalid("n_classes", format!("is {n_classes}; {remedy}")));
         }
         match self {
             Architecture::StandardCnn => standard_cnn::layers(&standard_cnn::PAPERS, sizes),

@@ -61,7 +61,7 @@ impl RunSpec {
             }
         }
         let digest = Sha256::digest(Value::Object(fields).to_string().as_bytes());
-        digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
+        hex::encode(&digest[..8])
     }
 
     /// Folder name of the run: label, setting, seed and identity.

@@ -169,6 +169,23 @@ mod tests {
             let said = spec.validate().unwrap_err().to_string();
             assert!(said.contains(&format!("`{key}`")), "{key}={value}: {said}");
         }
+        // What the message advises is accepted.
+        for (conditioning, n_classes, advice) in [
+            (Conditioning::None, 10, &[("n_classes", "0")][..]),
+            (Conditioning::None, 10, &[("conditioning", "projection")]),
+            (Conditioning::Projection, 0, &[("n_classes", "10")]),
+            (Conditioning::Projection, 0, &[("conditioning", "none")]),
+            (Conditioning::AcGan, 1, &[("conditioning", "none"), ("n_classes", "0")]),
+        ] {
+            let mut spec = RunSpec { conditioning, n_classes, ..RunSpec::paper(Method::Sn) };
+            let said = spec.validate().unwrap_err().to_string();
+            for (key, value) in advice {
+                let named = [format!("{key}={value}"), format!("{key}=\"{value}\"")];
+                assert!(named.iter().any(|n| said.contains(n)), "{said}");
+                spec.set(key, value).unwrap();
+            }
+            spec.validate().unwrap();
+        }
         let mut spec = RunSpec { conditioning: Conditioning::Concat, ..RunSpec::paper(Method::Sn) };
         assert!(spec.validate().unwrap_err().to_string().contains("n_classes"));
         spec.n_classes = 10;

@@ -160,7 +160,7 @@ fn checked(folder: &Path, name: &str, expected: &str) -> Result<Vec<u8>> {
             format!("`{name}` is no file's name"),
         ));
     }
-    let bytes = std::fs::read(&path).map_err(|e| Error::collection(&path, e))?;
+    let bytes = sngan_experiment::regular::read(&path).map_err(|e| Error::collection(&path, e))?;
     let found = hex::encode(Sha256::digest(&bytes));
     if found != expected {
         return Err(Error::collection(

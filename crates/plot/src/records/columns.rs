@@ -4,6 +4,7 @@ use crate::{Error, Result};
 use polars::prelude::{
     Column, DataFrame, ParquetCompression, ParquetReader, ParquetWriter, SerReader,
 };
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// Columns by name, in the order in which they were first filled.
@@ -105,6 +106,12 @@ impl Table {
     }
 }
 
+/// What a table may inflate to: so many bytes, and so many for each byte of its file.
+const INFLATED: usize = 64 << 20;
+const PER_BYTE: usize = 64;
+/// The most that all texts or pictures of a column may have, bytes.
+const LONGEST_TEXTS: usize = 256 << 20;
+
 /// A table that was read.
 pub(super) struct Frame {
     path: PathBuf,
@@ -112,9 +119,25 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Reads a Parquet file's bytes.
+    /// Reads a Parquet file's bytes. Its own numbers are looked at before anything is inflated, and a reader's panic is an error that names
+    /// the file.
     pub(super) fn parse(path: PathBuf, bytes: Vec<u8>) -> Result<Frame> {
-        let frame = ParquetReader::new(std::io::Cursor::new(bytes)).finish();
+        let length = bytes.len();
+        let read = AssertUnwindSafe(|| {
+            let mut reader = ParquetReader::new(std::io::Cursor::new(bytes));
+            let metadata = reader.get_metadata().map_err(|e| e.to_string())?;
+            let inflated = metadata.row_groups.iter().map(|group| group.total_byte_size());
+            let inflated = inflated.fold(0, usize::saturating_add);
+            // Every row has a number of its own, which takes a byte at least.
+            if metadata.num_rows > length || inflated > INFLATED + PER_BYTE * length {
+                return Err(format!(
+                    "claims {} rows of {inflated} bytes in {length}; take the collection from its source again",
+                    metadata.num_rows
+                ));
+            }
+            reader.finish().map_err(|e| e.to_string())
+        });
+        let frame = catch_unwind(read).unwrap_or_else(|_| Err("is no whole Parquet file".into()));
         Ok(Frame { frame: frame.map_err(|e| Error::collection(&path, e))?, path })
     }
 
@@ -129,7 +152,13 @@ impl Frame {
     }
 
     fn column(&self, name: &str) -> Result<&Column> {
-        self.frame.column(name).map_err(|e| self.error(e))
+        let column = self.frame.column(name).map_err(|e| self.error(e))?;
+        // A damaged file may give columns of several lengths, which the readers go through side by side.
+        if column.len() != self.height() {
+            let (found, rows) = (column.len(), self.height());
+            return Err(self.error(format!("`{name}` has {found} of {rows} rows")));
+        }
+        Ok(column)
     }
 
     /// An error about this file.
@@ -139,6 +168,11 @@ impl Frame {
 
     pub(super) fn text(&self, name: &str) -> Result<Vec<Option<String>>> {
         let values = self.column(name)?.str().map_err(|e| self.error(e))?;
+        // One long text may stand in every row at the cost of a byte.
+        let length = values.iter().flatten().fold(0usize, |sum, v| sum.saturating_add(v.len()));
+        if length > LONGEST_TEXTS {
+            return Err(self.error(format!("`{name}` holds texts of {length} bytes in all")));
+        }
         Ok(values.iter().map(|v| v.map(str::to_string)).collect())
     }
 
@@ -164,6 +198,10 @@ impl Frame {
 
     pub(super) fn bytes(&self, name: &str) -> Result<Vec<Vec<u8>>> {
         let values = self.column(name)?.binary().map_err(|e| self.error(e))?;
+        let length = values.iter().flatten().fold(0usize, |sum, v| sum.saturating_add(v.len()));
+        if length > LONGEST_TEXTS {
+            return Err(self.error(format!("`{name}` holds {length} bytes in all")));
+        }
         Ok(values.iter().map(|v| v.unwrap_or_default().to_vec()).collect())
     }
 }

@@ -46,9 +46,8 @@ fn run(run: &RunRecords, dir: &RunDir) -> Result<()> {
     let path = dir.sample_path(run.spec.gen_updates);
     let bytes = match &run.samples {
         None => return Ok(()),
-        Some(Samples::File(file)) => {
-            &std::fs::read(file).map_err(sngan_experiment::Error::io("read", file))?
-        }
+        Some(Samples::File(file)) => &sngan_experiment::regular::read(file)
+            .map_err(sngan_experiment::Error::io("read", file))?,
         Some(Samples::Png(bytes, _)) => bytes.as_ref(),
     };
     Ok(atomic::write(&path, bytes)?)

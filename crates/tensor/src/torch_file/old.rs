@@ -10,12 +10,24 @@ const MAGIC: &[u8] = &[0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8,
 const VERSION: i64 = 1001;
 
 pub(super) fn recognizes(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&0x80) && bytes.get(2..).is_some_and(|rest| rest.starts_with(MAGIC))
+    after_magic(bytes).is_some()
+}
+
+/// The place after the magic number's pickle.
+fn after_magic(bytes: &[u8]) -> Option<usize> {
+    // From protocol 4 on, a frame's instruction and length come before the number.
+    let start = match bytes {
+        [0x80, 4..=0xff, 0x95, ..] => 11,
+        [0x80, ..] => 2,
+        _ => return None,
+    };
+    bytes.get(start..)?.starts_with(MAGIC).then_some(start + MAGIC.len())
 }
 
 /// The value's pickle and where the storages lie.
 pub(super) fn parts(bytes: &[u8]) -> Parsed<(Pickle<'_>, Storages)> {
-    let version = Pickle::run(bytes, 2 + MAGIC.len())?;
+    let start = after_magic(bytes).unwrap_or(bytes.len());
+    let version = Pickle::run(bytes, start)?;
     if !matches!(version.node(version.root), Node::Int(VERSION)) {
         return fault(
             version.offset,
