@@ -110,7 +110,7 @@ struct Programmed<M> {
     training: Training<M>,
 }
 
-impl<M: Machine> Programmed<M> {
+impl<M: Machine + Send> Programmed<M> {
     /// The networks are made on the host, from the same draws, and carried over.
     fn new(
         spec: &RunSpec,
@@ -208,7 +208,7 @@ impl Input {
     }
 }
 
-impl<M: Machine> Engine for Programmed<M> {
+impl<M: Machine + Send> Engine for Programmed<M> {
     fn generator_update(
         &mut self,
         inputs: &GeneratorInputs,

@@ -86,7 +86,7 @@ impl Backend for Place {
 pub type Look<'f> = dyn FnMut(&mut Generator, &Discriminator) -> Result<()> + 'f;
 
 /// The networks and optimizers of one run.
-pub trait Engine {
+pub trait Engine: Send {
     /// One generator update: its numbers go to `update`. Returns the norm of its gradient, where `detailed`.
     ///
     /// # Errors

@@ -91,13 +91,13 @@ pub fn find() -> Found {
             library(
                 "cuDNN",
                 "libcudnn.so.9",
-                driver.as_ref().and_then(|_| cudnn_version()),
+                cudnn_version(),
                 "pip install nvidia-cudnn-cu12, and put its lib folder on LD_LIBRARY_PATH",
             ),
             library(
                 "cuBLAS",
                 "libcublas.so.12",
-                driver.as_ref().and_then(|_| cublas_version()),
+                cublas_version(),
                 "pip install nvidia-cublas-cu12, and put its lib folder on LD_LIBRARY_PATH",
             ),
         ],

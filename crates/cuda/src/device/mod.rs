@@ -82,6 +82,10 @@ pub struct Device {
     stream: Arc<CudaStream>,
 }
 
+// SAFETY: the driver's, cuDNN's and cuBLAS' handles may be used from any thread that has their context, as long as one thread at a time does:
+// every method takes the device by reference and none shares a handle, and each entry makes the context current first.
+unsafe impl Send for Device {}
+
 impl std::fmt::Debug for Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (elements, math) = (self.layout.len(), self.math);
