@@ -147,7 +147,7 @@ pub(crate) enum Command {
         /// Candle's operations in f64, or this project's kernels in f32
         #[arg(long, value_enum, default_value_t = Precision::F64)]
         precision: Precision,
-        /// What makes the updates: cuda[:N], a GPU in f32; or program, the same operations by an interpreter on the CPU
+        /// What makes the updates: cuda or cuda:N, a GPU in f32; or program, a GPU's operations by an interpreter on the CPU
         #[arg(long, value_name = "DEVICE")]
         device: Option<String>,
     },
