@@ -190,7 +190,7 @@ publish-drawings out="results":
         mv "$drawn/$scale"/*.md "$out/tables-$scale/"
         folders=(results/*-$scale/plan.json) && folders=("${folders[@]%/plan.json}")
         if [ $scale = quick ]; then folders+=(results/figure10); fi
-        $sngan claims "${folders[@]}" > "$out/claims-$scale.md"
+        $sngan claims --markdown "${folders[@]}" > "$out/claims-$scale.md"
     done
     # One picture an artefact, of the widest networks that have records for it.
     rm -rf "$out/figures" && mkdir -p "$out/figures"

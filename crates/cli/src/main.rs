@@ -6,8 +6,9 @@ mod experiments;
 mod progress;
 mod say;
 mod signals;
+mod table;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use sngan_experiment::records::Source;
 use std::process::ExitCode;
 
@@ -50,7 +51,11 @@ fn main() -> ExitCode {
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
     }
-    let arguments = args::Arguments::parse();
+    let command = args::Arguments::command().term_width(table::width());
+    let arguments = match args::Arguments::from_arg_matches(&command.get_matches()) {
+        Ok(arguments) => arguments,
+        Err(e) => e.exit(),
+    };
     if let Err(reason) = sngan_tensor::check_instruction_set() {
         eprintln!("error: {reason}");
         return ExitCode::from(1);

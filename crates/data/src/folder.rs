@@ -25,6 +25,42 @@ pub(crate) fn load_split(root: &Path, split: Split, side: usize) -> Result<Image
     Ok(images)
 }
 
+/// Where an image folder's training pictures are: in `train`, if it has one, else anywhere in it.
+pub fn training_part(root: &Path) -> PathBuf {
+    let train = root.join("train");
+    if train.is_dir() { train } else { root.into() }
+}
+
+/// Reads a split of your own image folder at `side` pixels. One with `train` is read as
+/// [`load_split`] does; in any other, flat or with a folder for each class, all pictures are trained
+/// on and compared with, and none is held out.
+pub(crate) fn load_own(root: &Path, split: Split, side: usize) -> Result<Images> {
+    let whole = training_part(root) == root;
+    let mut images = match split {
+        Split::HeldOut if whole => {
+            return Err(Error::Missing {
+                what: "a held-out image".into(),
+                path: root.into(),
+                remedy: "all of its pictures are trained on; put these into train/ and others into test/".into(),
+            });
+        }
+        Split::Train | Split::Reference if whole => load_classes(root, side)?,
+        Split::Train | Split::Reference | Split::HeldOut => load_split(root, split, side)?,
+    };
+    let root = root.canonicalize().map_err(Error::io("find", root))?;
+    if whole {
+        images.name = format!("folder:{}", name_of(&root));
+    }
+    images.reading.folder = Some(root);
+    Ok(images)
+}
+
+/// A folder's own name, without its place on the machine.
+pub fn name_of(folder: &Path) -> String {
+    let real = folder.canonicalize().unwrap_or_else(|_| folder.into());
+    real.file_name().map_or_else(|| "images".into(), |name| name.to_string_lossy().into_owned())
+}
+
 /// Reads the pictures of a folder as [`Listing`] finds them, at `side` pixels.
 ///
 /// # Errors

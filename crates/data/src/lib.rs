@@ -25,6 +25,7 @@ mod listing;
 pub mod pack;
 pub mod parse;
 pub mod picture;
+mod places;
 mod source;
 pub mod sources;
 mod stl10;
@@ -34,6 +35,7 @@ pub use idx::load_idx;
 pub use images::{Images, resize};
 pub use jpeg::DECODER as JPEG_DECODER;
 pub use listing::{Listing, Reading};
+pub use places::Places;
 pub use source::ImageSource;
 
 use sngan_experiment::Dataset;

@@ -33,11 +33,17 @@ pub struct Reading {
     pub jpeg: Option<String>,
     /// What was left out or read in a way that may surprise, one sentence each.
     pub remarks: Vec<String>,
+    /// The image folder, absolute, from which every split of the set can be read again; `None` for a
+    /// data set with a place of its own.
+    pub folder: Option<PathBuf>,
+    /// What was done to pictures of another size than was asked for, where scores must say it.
+    pub brought: Option<String>,
 }
 
 impl Reading {
     /// Of data that are bytes already.
-    pub const NONE: Reading = Reading { jpeg: None, remarks: Vec::new() };
+    pub const NONE: Reading =
+        Reading { jpeg: None, remarks: Vec::new(), folder: None, brought: None };
 }
 
 /// The pictures of a folder and its subfolders.
@@ -191,7 +197,7 @@ impl Listing {
             let n = self.files.iter().filter(|(label, _)| *label == 0).count();
             remarks.push(format!("{n} pictures beside class folders are read as class `{FLAT}`"));
         }
-        Reading { jpeg: jpeg.then(|| JPEG_DECODER.into()), remarks }
+        Reading { jpeg: jpeg.then(|| JPEG_DECODER.into()), remarks, ..Reading::NONE }
     }
 
     /// What is not read, one sentence each.

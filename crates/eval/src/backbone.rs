@@ -53,7 +53,7 @@ impl Backbone {
     pub const INCEPTION: &str = "inception";
     /// Name of the available one: Inception if its weights are in the data folder, else the data
     /// set's scorer, else none.
-    pub const INCEPTION_OR_SCORER: &str = "inception-or-scorer";
+    pub const INCEPTION_OR_SCORER: &str = ScorePlan::AVAILABLE_BACKBONE;
 
     /// The backbone `name` for images of `dataset`; `None` for `none`, and if `inception-or-scorer`
     /// finds neither.
@@ -68,9 +68,7 @@ impl Backbone {
         match name {
             ScorePlan::NO_BACKBONE => Ok(None),
             Backbone::INCEPTION => Backbone::inception(options).map(Some),
-            Backbone::INCEPTION_OR_SCORER
-                if options.inception_weights().is_some_and(|p| p.is_file()) =>
-            {
+            Backbone::INCEPTION_OR_SCORER if options.has_inception() => {
                 Backbone::inception(options).map(Some)
             }
             Backbone::INCEPTION_OR_SCORER => match ScorerSpec::of_dataset(dataset.name()) {
@@ -86,6 +84,28 @@ impl Backbone {
                 Ok(Some(Backbone::Scorer(scorer)))
             }
         }
+    }
+
+    /// The name of the network that [`Backbone::named`] would take for images of `dataset`, without
+    /// loading it; `None` where it would take none.
+    pub fn choice<'a>(
+        name: &'a str,
+        dataset: Dataset,
+        options: &BackboneOptions,
+    ) -> Option<&'a str> {
+        match name {
+            ScorePlan::NO_BACKBONE => None,
+            Backbone::INCEPTION_OR_SCORER if options.has_inception() => Some(Inception::NAME),
+            Backbone::INCEPTION_OR_SCORER => {
+                ScorerSpec::of_dataset(dataset.name()).ok().map(|spec| spec.name)
+            }
+            name => Some(name),
+        }
+    }
+
+    /// The data set that the scorer `name` learned, if it is one.
+    pub fn learned(name: &str) -> Option<Dataset> {
+        ScorerSpec::named(name).ok().map(|spec| spec.dataset)
     }
 
     fn inception(options: &BackboneOptions) -> Result<Backbone> {
@@ -222,6 +242,10 @@ impl BackboneOptions {
         self.weights
             .clone()
             .or_else(|| self.data_dir.as_deref().map(|dir: &Path| fetch::inception_weights(dir)))
+    }
+
+    fn has_inception(&self) -> bool {
+        self.inception_weights().is_some_and(|p| p.is_file())
     }
 
     /// What to do if there is no file of Inception's weights.

@@ -8,7 +8,7 @@ use crate::real::{
 };
 use crate::samples::{Samples, SourceSamples};
 use crate::{Backbone, Error, Result};
-use sngan_data::ImageSource;
+use sngan_data::{ImageSource, Reading};
 use sngan_experiment::protocol::Against;
 use sngan_experiment::records::{Protocol, Record, Reference, ScoreRecord, finite};
 use sngan_experiment::{ProtocolName, ScorePlan};
@@ -62,6 +62,8 @@ pub(crate) struct Gathered {
     pub(crate) rank_deficient: bool,
     /// The decoder of those images that are JPEGs.
     decoder: Option<String>,
+    /// What was done to images of another size.
+    brought: Option<String>,
 }
 
 impl Evaluator {
@@ -156,6 +158,7 @@ impl Evaluator {
                     source: None,
                     rank_deficient: false,
                     decoder,
+                    brought: None,
                 });
             }
         };
@@ -191,9 +194,9 @@ impl Evaluator {
         let keep = of_this.iter().any(|name| name.within_classes());
         let rank_deficient =
             keep && chosen(source.as_ref(), against.n).smallest_class() <= self.backbone.pool_dim();
-        let decoder = source.reading().jpeg.clone();
+        let Reading { jpeg: decoder, brought, .. } = source.reading().clone();
         let source = keep.then_some(source);
-        Ok(Gathered { against, record, collected, source, rank_deficient, decoder })
+        Ok(Gathered { against, record, collected, source, rank_deficient, decoder, brought })
     }
 
     pub(crate) fn reference(&self, name: ProtocolName) -> Result<&Gathered> {
@@ -229,10 +232,11 @@ impl Evaluator {
         (!name.of_pixels()).then_some(&self.backbone)
     }
 
-    /// What distinguishes a score from others of its protocol: how it was taken, then the decoders
-    /// of JPEGs on either side.
+    /// What distinguishes a score from others of its protocol: how it was taken, what was done to the
+    /// real images, then the decoders of JPEGs on either side.
     fn stamps(&self, name: ProtocolName, decoder: Option<&str>) -> Vec<String> {
         let mut stamps = self.metric_stamps(name);
+        stamps.extend(self.reference(name).ok().and_then(|r| r.brought.as_deref()));
         let mut decoders: Vec<&str> = decoder.into_iter().collect();
         decoders.extend(self.reference(name).ok().and_then(|r| r.decoder.as_deref()));
         decoders.sort_unstable();

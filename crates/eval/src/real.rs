@@ -9,7 +9,7 @@ use crate::statistics::{Statistics, write_statistics};
 use crate::{Backbone, BlockProgress, Error, Moments, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use sngan_data::{ImageSource, Split};
+use sngan_data::{ImageSource, Places, Split};
 use sngan_experiment::protocol::ReferenceKind;
 use sngan_experiment::records::{FORMAT_VERSION, Reference};
 use sngan_experiment::{Dataset, atomic, records, run_dir};
@@ -36,7 +36,7 @@ impl Real {
         dataset: Dataset,
         part: ReferenceKind,
         side: usize,
-        data_dir: Option<&Path>,
+        places: &Places,
     ) -> Result<Real> {
         let split = match part {
             ReferenceKind::Train => Split::Train,
@@ -45,7 +45,7 @@ impl Real {
                 Split::Reference
             }
         };
-        Ok(Real::Images(sngan_data::open(dataset, split, side, data_dir)?))
+        Ok(Real::Images(places.open(dataset, split, side)?))
     }
 }
 

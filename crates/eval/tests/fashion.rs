@@ -38,7 +38,7 @@ fn evaluator_with(
     options: EvaluatorOptions,
 ) -> Result<Evaluator, Error> {
     let mut real = |against: sngan_experiment::protocol::Against| {
-        Real::of_dataset(Dataset::FashionMnist, against.part, side, None)
+        Real::of_dataset(Dataset::FashionMnist, against.part, side, &sngan_data::Places::default())
     };
     Evaluator::new(backbone(), &names(protocols), side, options, &mut real, &sngan_eval::unwatched)
 }

@@ -15,7 +15,7 @@ pub enum Dataset {
     /// ImageNet, packed at the spec's side by `sngan data pack imagenet`.
     #[serde(rename = "imagenet")]
     ImageNet,
-    /// A folder of class subfolders; its path is `data_dir` of the command.
+    /// A folder of pictures, flat or with class subfolders; its path is none of the spec's.
     Folder,
 }
 
@@ -37,6 +37,14 @@ impl Dataset {
             Dataset::Stl10 => "stl10",
             Dataset::ImageNet => "imagenet",
             Dataset::Folder => "folder",
+        }
+    }
+
+    /// Whether its images are pictures of your own, in any folder.
+    pub fn is_own(self) -> bool {
+        match self {
+            Dataset::Folder => true,
+            Dataset::FashionMnist | Dataset::Cifar10 | Dataset::Stl10 | Dataset::ImageNet => false,
         }
     }
 

@@ -36,8 +36,8 @@ pub use dataset::Dataset;
 pub use error::{Error, Result};
 pub use extent::Extent;
 pub use file::{
-    ExperimentFile, MethodRow, Paper, Plan, Scale, ScorePlan, built_in, built_in_names,
-    experiments_of, former_scale, settings, todays_scale,
+    Changes, ExperimentFile, Given, Keys, MethodRow, Paper, Plan, Scale, ScorePlan, SetKey,
+    built_in, built_in_names, experiments_of, former_scale, settings, todays_scale,
 };
 pub use lock::{FolderLock, one_at_a_time};
 pub use plain::{Slash, plain};

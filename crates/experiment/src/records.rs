@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// Version of the run directory's layout, and of every record that has not changed since the first.
 pub const FORMAT_VERSION: u32 = 1;
@@ -48,6 +49,7 @@ pub trait Record: Serialize + DeserializeOwned {
     }
 }
 
+impl Record for ImagesRecord {}
 impl Record for StatusRecord {}
 impl Record for LogRecord {}
 impl Record for TimingRecord {}
@@ -146,6 +148,24 @@ pub struct StatusRecord {
     /// folders.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub records: BTreeMap<String, Extent>,
+}
+
+/// `images.json`, of a run on an image folder: where its pictures are on this machine, and what they
+/// were, so that later commands find them. It is not collected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImagesRecord {
+    /// [`FORMAT_VERSION`].
+    pub version: u32,
+    /// The folder, absolute.
+    pub folder: PathBuf,
+    /// Name of the training images, as in the provenance.
+    pub name: String,
+    /// Number of training images.
+    pub n: usize,
+    /// Names of their classes; a label is an index here.
+    pub classes: Vec<String>,
+    /// SHA-256 of the training images at the run's side, as in the provenance.
+    pub sha256: String,
 }
 
 /// The source that a program was built from.

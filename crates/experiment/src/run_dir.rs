@@ -1,8 +1,8 @@
 //! The run directory: the files of one run and how they are read and written. docs/run-directory.md describes it.
 
 use crate::records::{
-    FORMAT_VERSION, LogRecord, Provenance, Record, ScoreRecord, Segment, SpectrumRecord, Status,
-    StatusRecord, TimingRecord,
+    FORMAT_VERSION, ImagesRecord, LogRecord, Provenance, Record, ScoreRecord, Segment,
+    SpectrumRecord, Status, StatusRecord, TimingRecord,
 };
 use crate::spec::RunSpec;
 use crate::{Error, Extent, Result, atomic, lock, one_at_a_time, regular};
@@ -152,6 +152,27 @@ impl RunDir {
     /// When it is missing or malformed.
     pub fn provenance(&self) -> Result<Provenance> {
         read_json(&self.provenance_path())
+    }
+
+    /// Where the pictures of a run on an image folder are; `None` for other data, and in older folders.
+    ///
+    /// # Errors
+    /// A malformed file.
+    pub fn images(&self) -> Result<Option<ImagesRecord>> {
+        let path = self.images_path();
+        path.exists().then(|| read_json(&path)).transpose()
+    }
+
+    /// Records where the run's pictures are.
+    ///
+    /// # Errors
+    /// Any I/O error.
+    pub fn write_images(&self, images: &ImagesRecord) -> Result<()> {
+        atomic::write_json(&self.images_path(), images)
+    }
+
+    fn images_path(&self) -> PathBuf {
+        self.path.join("images.json")
     }
 
     /// `status.json`, or `None` before the first checkpoint.

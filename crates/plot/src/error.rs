@@ -83,6 +83,12 @@ pub enum Error {
         /// The reason.
         reason: String,
     },
+    /// A folder that should be a run's.
+    #[error("{path} is no run: it holds no spec.toml")]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file where the folder of a sweep or a collection is expected.
     #[error("{path} is a file; name the folder that it is in")]
     NoFolder {

@@ -2,6 +2,7 @@
 
 use crate::dead_critic::{Critic, DeadCritic, critic};
 use crate::records::{Damaged, RunRecords, SweepRecords};
+use crate::tell_apart::{tell_runs_apart, tell_settings_apart};
 use crate::{Error, Result, claims};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status};
@@ -151,8 +152,21 @@ impl ScoredSweep {
     /// No plan, a malformed record, scores of different protocols, or runs in one cell that are not
     /// repetitions of each other.
     pub fn read(out: &Path) -> Result<ScoredSweep> {
-        let SweepRecords { path, plan, real: ceiling, untrained, runs, damaged } =
-            SweepRecords::read(out)?;
+        // A run is all of what it is compared with.
+        ScoredSweep::of(SweepRecords::read(out)?, |_| ())
+    }
+
+    /// Reads the folders of single runs, as a sweep whose files go to `out`. Runs of one label and
+    /// setting that differ are called after that in which they do.
+    ///
+    /// # Errors
+    /// As [`ScoredSweep::read`].
+    pub fn of_runs(folders: &[PathBuf], out: &Path) -> Result<ScoredSweep> {
+        ScoredSweep::of(SweepRecords::of_runs(folders, out)?, tell_runs_apart)
+    }
+
+    fn of(records: SweepRecords, name: impl Fn(&mut [Run])) -> Result<ScoredSweep> {
+        let SweepRecords { path, plan, real: ceiling, untrained, runs, damaged } = records;
         let mut expected: BTreeMap<Metric, Protocol> =
             ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
         let dead_critic = claims::definitions()?.dead_critic;
@@ -162,6 +176,7 @@ impl ScoredSweep {
             .collect::<Result<Vec<_>>>()?;
         let twice = plan.paper.as_ref().is_some_and(|p| p.twice);
         runs.iter_mut().for_each(|run| run.twice = twice);
+        name(&mut runs);
         tell_settings_apart(&mut runs);
         refuse_mixed_cells(&runs)?;
         keep_commonest_protocol(&mut runs);
@@ -298,29 +313,6 @@ pub(crate) fn best_heading(sweeps: &[ScoredSweep], metric: Metric) -> &'static s
         0 => "best (needs eval_every)",
         n if n == sweeps.len() => "best",
         _ => "best (where eval_every scored during training)",
-    }
-}
-
-/// If a setting's name has several sets of values, such as `custom`, adds the values that differ:
-/// `custom lr=0.0004`.
-fn tell_settings_apart(runs: &mut [Run]) {
-    let values = |s: &RunSpec| {
-        [("lr", s.lr), ("beta1", s.beta1), ("beta2", s.beta2), ("n_dis", f64::from(s.n_dis))]
-    };
-    let mut named: BTreeMap<String, Vec<[(&str, f64); 4]>> = BTreeMap::new();
-    for run in runs.iter() {
-        named.entry(run.spec.setting.clone()).or_default().push(values(&run.spec));
-    }
-    for run in runs.iter_mut() {
-        let all = &named[&run.spec.setting];
-        let varying = (0..4).filter(|i| all.iter().any(|other| other[*i].1 != all[0][*i].1));
-        let said: Vec<String> = varying
-            .map(|i| values(&run.spec)[i])
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        if !said.is_empty() {
-            run.spec.setting += &format!(" {}", said.join(", "));
-        }
     }
 }
 

@@ -50,6 +50,18 @@ pub enum Error {
         /// The collection's folder.
         path: PathBuf,
     },
+    /// A scorer that learned other images than the runs train on: its scores would mean nothing.
+    #[error(
+        "backbone `{backbone}` is a classifier of {learned}, and the runs train on `{dataset}`: name `inception-or-scorer`, `inception` or `none` under `score`"
+    )]
+    OtherScorer {
+        /// The scorer.
+        backbone: String,
+        /// What it learned.
+        learned: &'static str,
+        /// What the runs train on.
+        dataset: &'static str,
+    },
     /// A plan that cannot be carried out.
     #[error("{0}")]
     Invalid(String),

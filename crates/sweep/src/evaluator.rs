@@ -3,6 +3,7 @@
 use crate::samples::DrawnSamples;
 use crate::{Error, ImageSets, Result};
 use sngan_core::generate::Sampler;
+use sngan_data::Places;
 use sngan_eval::{
     Backbone, BackboneOptions, BlockProgress, Evaluator, EvaluatorOptions, Real, Samples,
 };
@@ -14,28 +15,35 @@ use std::path::Path;
 /// network to what is there and nothing is. `progress` watches the real images.
 ///
 /// # Errors
-/// Missing weights or images; protocols that cannot be carried out; [`sngan_eval::Error::Interrupted`].
+/// Missing weights or images; a scorer of other data; protocols that cannot be carried out; [`sngan_eval::Error::Interrupted`].
 pub fn evaluator_for(
     score: &ScorePlan,
     dataset: Dataset,
     side: usize,
-    data_dir: Option<&Path>,
+    places: &Places,
     progress: &BlockProgress<'_>,
 ) -> Result<Option<Evaluator>> {
     if score.scores_nothing() {
         return Ok(None);
     }
+    if let Some(other) = Backbone::learned(&score.backbone).filter(|other| *other != dataset) {
+        return Err(Error::OtherScorer {
+            backbone: score.backbone.clone(),
+            learned: other.name(),
+            dataset: dataset.name(),
+        });
+    }
     let options =
-        BackboneOptions { data_dir: data_dir.map(Path::to_path_buf), ..BackboneOptions::default() };
+        BackboneOptions { data_dir: places.data_dir.clone(), ..BackboneOptions::default() };
     let Some(backbone) = Backbone::named(&score.backbone, dataset, &options)? else {
         return Ok(None);
     };
     let options = EvaluatorOptions {
-        statistics: data_dir.map(|dir| dir.join("statistics")),
+        statistics: places.data_dir().map(|dir| dir.join("statistics")),
         ..EvaluatorOptions::default()
     };
     let mut real = |against: sngan_experiment::protocol::Against| {
-        Real::of_dataset(dataset, against.part, side, data_dir)
+        Real::of_dataset(dataset, against.part, side, places)
     };
     Ok(Some(Evaluator::new(backbone, &score.protocols, side, options, &mut real, progress)?))
 }
@@ -45,7 +53,7 @@ pub(crate) fn evaluator(
     plan: &Plan,
     images: &ImageSets,
     out: &Path,
-    data_dir: Option<&Path>,
+    places: &Places,
     progress: &BlockProgress<'_>,
 ) -> Result<Option<Evaluator>> {
     let Some(spec) = plan.specs.first() else {
@@ -58,7 +66,7 @@ pub(crate) fn evaluator(
         let reason = "the plan trains on several data sets or sides; scores against one reference need one of each";
         return Err(Error::Invalid(reason.into()));
     }
-    let evaluator = evaluator_for(&plan.score, spec.dataset, spec.side, data_dir, progress)?;
+    let evaluator = evaluator_for(&plan.score, spec.dataset, spec.side, places, progress)?;
     if let Some(evaluator) = &evaluator {
         write_ceiling(evaluator, images, spec, out, progress)?;
         write_untrained(evaluator, spec, out, progress)?;

@@ -1,9 +1,8 @@
 //! The image sets that a plan's runs train on and watch, each loaded once.
 
 use crate::Result;
-use sngan_data::{ImageSource, Images, Split, load, open};
+use sngan_data::{ImageSource, Images, Places, Split};
 use sngan_experiment::{Dataset, RunSpec};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Training sets, and held-out ones where they are watched, by data set and side.
@@ -20,13 +19,13 @@ impl ImageSets {
     /// Missing or malformed files.
     pub fn load<'a>(
         specs: impl IntoIterator<Item = &'a RunSpec>,
-        data_dir: Option<&Path>,
+        places: &Places,
     ) -> Result<ImageSets> {
         let mut sets: Vec<((Dataset, usize), Box<dyn ImageSource>)> = Vec::new();
         for spec in specs {
             let key = (spec.dataset, spec.side);
             if sets.iter().all(|(k, _)| *k != key) {
-                sets.push((key, open(spec.dataset, Split::Train, spec.side, data_dir)?));
+                sets.push((key, places.open(spec.dataset, Split::Train, spec.side)?));
             }
         }
         Ok(ImageSets { sets, held_out: Vec::new() })
@@ -36,9 +35,9 @@ impl ImageSets {
     ///
     /// # Errors
     /// Missing or malformed files.
-    pub fn with_held_out(mut self, data_dir: Option<&Path>) -> Result<ImageSets> {
+    pub fn with_held_out(mut self, places: &Places) -> Result<ImageSets> {
         for ((dataset, side), _) in &self.sets {
-            let images = load(*dataset, Split::HeldOut, *side, data_dir)?;
+            let images = places.load(*dataset, Split::HeldOut, *side)?;
             self.held_out.push(((*dataset, *side), Arc::new(images)));
         }
         Ok(self)

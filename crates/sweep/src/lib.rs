@@ -19,7 +19,7 @@
 //! let (out, stop) = (Path::new("runs/table1-smoke"), AtomicBool::new(false));
 //! let cpu = sngan_core::model::Place::new(&sngan_tensor::Device::Cpu);
 //! let summary =
-//!     sngan_sweep::run(&plan, out, None, &[Box::new(cpu)], &options, &stop, &|_| ())?;
+//!     sngan_sweep::run(&plan, out, &Default::default(), &[Box::new(cpu)], &options, &stop, &|_| ())?;
 //! println!("{} runs completed", summary.completed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -40,5 +40,5 @@ pub use images::ImageSets;
 pub use run::{Event, Summary, SweepOptions, dir_of_run, is_busy, run, runs_of};
 pub use score::{score_during, score_run, spectra_of_run};
 pub use shard::Shard;
-pub use status::{RunState, status};
+pub use status::{RunState, status, status_of_run};
 pub use verify::{Verified, verify_run};

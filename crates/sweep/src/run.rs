@@ -5,7 +5,7 @@ use crate::score::{score_during, score_run, spectra_of_run, until};
 use crate::{Error, ImageSets, Result, Shard};
 use sngan_core::Warning;
 use sngan_core::trainer::{self, Backend, Outcome, TrainOptions, train_locked};
-use sngan_data::ImageSource;
+use sngan_data::{ImageSource, Places};
 use sngan_eval::Evaluator;
 use sngan_experiment::records::{PlanRecord, Record, ScoreRecord, Source, Status};
 use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, one_at_a_time, run_dir};
@@ -73,6 +73,10 @@ pub enum Event {
         gen_update: u64,
         /// Of so many.
         total: u64,
+        /// D's loss.
+        loss_d: f64,
+        /// G's loss.
+        loss_g: f64,
     },
     /// A run ended.
     Ended {
@@ -111,15 +115,15 @@ pub struct Summary {
 pub fn run(
     plan: &Plan,
     out: &Path,
-    data_dir: Option<&Path>,
+    places: &Places,
     backends: &[Box<dyn Backend>],
     options: &SweepOptions,
     stop: &AtomicBool,
     events: &(dyn Fn(&Event) + Sync),
 ) -> Result<Summary> {
     // First of all: a sweep without its data leaves nothing behind.
-    let images = ImageSets::load(&plan.specs, data_dir)?;
-    let images = if plan.watch_held_out { images.with_held_out(data_dir)? } else { images };
+    let images = ImageSets::load(&plan.specs, places)?;
+    let images = if plan.watch_held_out { images.with_held_out(places)? } else { images };
     for (set, remark) in images.remarks() {
         events(&Event::Pictures { set, remark });
     }
@@ -132,7 +136,7 @@ pub fn run(
     }
     // Nothing else runs yet.
     let evaluator =
-        pool(options.threads)?.install(|| evaluator(plan, &images, out, data_dir, &until(stop)))?;
+        pool(options.threads)?.install(|| evaluator(plan, &images, out, places, &until(stop)))?;
     events(&Event::Scoring {
         backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()),
     });
@@ -449,6 +453,8 @@ impl Sweep<'_> {
                     run: dir.name(),
                     gen_update: p.gen_update,
                     total: p.total,
+                    loss_d: p.loss_d,
+                    loss_g: p.loss_g,
                 });
                 Ok(())
             },

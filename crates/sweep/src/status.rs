@@ -8,7 +8,7 @@ use std::path::Path;
 /// Log lines that a rate is taken over: enough to be steady, few enough to notice a change.
 const RATE_LINES: usize = 20;
 
-/// One planned run.
+/// One run, planned or alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunState {
     /// Folder name.
@@ -65,12 +65,14 @@ pub fn status(out: &Path) -> Result<(PlanRecord, Vec<RunState>)> {
         return Err(Error::Collection { path: out.into() });
     }
     let plan: PlanRecord = run_dir::read_json(&out.join("plan.json"))?;
-    let state = |name: &String| {
-        let dir = RunDir::new(out.join("runs").join(name));
-        state(&dir).unwrap_or_else(|e| RunState::damaged(&dir, &e))
-    };
+    let state = |name: &String| status_of_run(&RunDir::new(out.join("runs").join(name)));
     let states = plan.runs.iter().map(state).collect();
     Ok((plan, states))
+}
+
+/// The state of a run's folder, wherever it is.
+pub fn status_of_run(dir: &RunDir) -> RunState {
+    state(dir).unwrap_or_else(|e| RunState::damaged(dir, &e))
 }
 
 fn state(dir: &RunDir) -> Result<RunState> {

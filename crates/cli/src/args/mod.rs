@@ -9,7 +9,7 @@ pub(crate) mod score;
 pub(crate) use bench::{Bench, BenchFid, BenchInception, BenchUpdate, Figure10};
 pub(crate) use data::{CheckScorer, Data, DataSet, Pack, PackName, Scorer, TrainScorer};
 pub(crate) use figure::Draw;
-pub(crate) use runs::{PlanArguments, Sweep, Train};
+pub(crate) use runs::{OwnImages, PlanArguments, Sweep, Train};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -44,12 +44,12 @@ pub(crate) enum Command {
     Plan(PlanArguments),
     /// Train and score every run of an experiment, side by side; run it again to continue
     Sweep(Sweep),
-    /// Show a sweep's progress: updates, rate, time left and newest scores of every run
+    /// Show where runs stand: updates, rate, time left and newest scores
     Status {
-        /// The sweep's folder
-        #[arg(value_name = "OUT")]
-        out: PathBuf,
-        /// Show it again every this many seconds, as long as a sweep is running
+        /// Folders of sweeps or of runs, or that hold such
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+        /// Show it again every this many seconds, as long as a sweep or run is at work
         #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2")]
         watch: Option<u64>,
     },
@@ -60,12 +60,15 @@ pub(crate) enum Command {
     Stats(score::Stats),
     /// Draw samples from a run's newest checkpoint
     Generate(Generate),
-    /// Write a sweep's tables and figures from its records
+    /// Write the tables and figures of a sweep, or of any runs, from their records
     #[command(name = "draw", alias = "figures")]
     Figures {
-        /// The sweep's folder
-        #[arg(value_name = "OUT")]
-        out: PathBuf,
+        /// The sweep's folder, or run folders
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+        /// Folder that tables/ and figures/ go to [default: PATH itself; runs/drawn for several]
+        #[arg(long = "out", value_name = "DIR")]
+        into: Option<PathBuf>,
         /// Put the paper's published numbers beside ours, if there are any
         #[arg(long)]
         compare: bool,
@@ -82,19 +85,27 @@ pub(crate) enum Command {
         /// Only the claim with this number; may be repeated
         #[arg(long, value_name = "N")]
         only: Vec<u32>,
+        /// As one Markdown table, for a file
+        #[arg(long)]
+        markdown: bool,
     },
-    /// Write OUT/report.html: claims, figures, scores beside the paper's, specs and provenance on one page
+    /// Show runs beside each other: what differs in their specs, their scores, their curves on one axis
+    Compare(Compare),
+    /// Write report.html of a sweep, or of any runs: claims, figures, scores beside the paper's, specs and provenance on one page
     Report {
-        /// The sweep's folder
-        #[arg(value_name = "OUT")]
-        out: PathBuf,
+        /// The sweep's folder, or run folders
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
+        /// Folder that the report goes to [default: PATH itself; runs/drawn for several]
+        #[arg(long = "out", value_name = "DIR")]
+        into: Option<PathBuf>,
         /// Further folders with records for the claims
         #[arg(long, value_name = "OUT", num_args = 1..)]
         also: Vec<PathBuf>,
     },
-    /// Gather the records of sweeps into Parquet files, for other programs and in place of run folders (docs/records.md)
+    /// Gather the records of sweeps or runs into Parquet files, for other programs and in place of run folders (docs/records.md)
     Collect {
-        /// Sweeps' folders
+        /// Folders of sweeps or runs
         #[arg(value_name = "OUT", required = true)]
         outs: Vec<PathBuf>,
         /// Each sweep's tables go to DIR/NAME, by the name of its folder [default: OUT/records]
@@ -274,9 +285,20 @@ pub(crate) struct Machine {
 /// The source of images.
 #[derive(Debug, Args)]
 pub(crate) struct DataFolder {
-    /// Folder of data sets that are not built in; for an image folder, the one that holds train/ and test/
+    /// Folder of data sets that are not built in, and of Inception
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub(crate) data_dir: PathBuf,
+}
+
+/// What is compared.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Run folders, or sweeps for all of their runs
+    #[arg(value_name = "RUN", required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Folder that compare.png and compare.svg go to
+    #[arg(long, value_name = "DIR", default_value = "runs/drawn")]
+    pub(crate) out: PathBuf,
 }
 
 /// What is checked.
@@ -306,6 +328,9 @@ pub(crate) struct SpectrumOf {
     /// Print one JSON object with every singular value
     #[arg(long)]
     pub(crate) json: bool,
+    /// The image folder of a run on own images [default: where it was]
+    #[arg(long = "data", value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataFolder,
 }
@@ -325,15 +350,15 @@ pub(crate) struct Generate {
     /// Images, or rows of an interpolation
     #[arg(short, long, default_value_t = 64)]
     pub(crate) n: usize,
-    /// Only this class, of a conditional generator
-    #[arg(long, value_name = "N")]
-    pub(crate) class: Option<u32>,
+    /// Only this class, of a conditional generator: its number, or its folder's name
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) class: Option<String>,
     /// Make each row go from one z to another (latent), or from --class to --to-class (class)
     #[arg(long, value_enum)]
     pub(crate) interpolate: Option<Interpolate>,
     /// The class at the right end of each row
-    #[arg(long, value_name = "N", requires = "class")]
-    pub(crate) to_class: Option<u32>,
+    #[arg(long, value_name = "CLASS", requires = "class")]
+    pub(crate) to_class: Option<String>,
     /// Images in a row
     #[arg(long, default_value_t = 8)]
     pub(crate) columns: usize,

@@ -2,30 +2,33 @@
 
 use super::{DataFolder, Machine};
 use clap::Args;
+use sngan_experiment::SetKey;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct Train {
-    /// An experiment's name, an experiment file, or a run's spec.toml
-    #[arg(value_name = "EXPERIMENT")]
-    pub(crate) experiment: String,
-    /// Which sizes of the experiment file
+    /// An experiment's name or file, a run's folder, or a spec.toml; not needed with --data
+    #[arg(value_name = "EXPERIMENT_OR_RUN", required_unless_present = "folder")]
+    pub(crate) experiment: Option<String>,
+    /// Which sizes: of the experiment file, or of scales.toml with --data
     #[arg(long, default_value = "quick")]
     pub(crate) scale: String,
-    /// The experiment's row with this label or method (such as SN or weight-clipping)
+    /// The row with this label or method (such as SN or weight-clipping) [with --data: SN]
     #[arg(long, value_name = "NAME")]
     pub(crate) method: Option<String>,
-    /// The setting (such as C)
+    /// The setting (such as C) [with --data: C]
     #[arg(long)]
     pub(crate) setting: Option<String>,
-    /// The seed
+    /// The seed, whichever the experiment has
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Change a value of the spec (lr=0.001, loss=hinge, dataset=folder); may be repeated. For an
+    /// Change a value of the spec (lr=0.001, loss=hinge, gen_updates=2000); may be repeated. For an
     /// unknown key, all keys are listed
     #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Run folder [default: runs/RUN]
+    pub(crate) set: Vec<SetKey>,
+    #[command(flatten)]
+    pub(crate) own: OwnImages,
+    /// Run folder [default: runs/RUN, or the run that is named]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Continue from the newest good checkpoint in the run folder
@@ -34,14 +37,33 @@ pub(crate) struct Train {
     /// Generator updates between sample grids; 0 for the last only
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) sample_every: u64,
-    /// Generator updates between scores [default: the experiment's]; 0 for none. For a spec.toml:
-    /// is_2k_split5 and fid_2k_ref2k with the data set's scorer
+    /// Generator updates between scores [default: the experiment's]; 0 for none
     #[arg(long, value_name = "N")]
     pub(crate) eval_every: Option<u64>,
+    /// Generator updates between lines of the log [default: the experiment's, else 10]
+    #[arg(long, value_name = "N")]
+    pub(crate) log_every: Option<u64>,
+    /// Generator updates between checkpoints [default: the experiment's, else 500]
+    #[arg(long, value_name = "N")]
+    pub(crate) checkpoint_every: Option<u64>,
     #[command(flatten)]
     pub(crate) machine: Machine,
     #[command(flatten)]
     pub(crate) data: DataFolder,
+}
+
+/// A run's own images, and what follows from them.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct OwnImages {
+    /// Train on the pictures of this folder: flat, or one folder a class (docs/data.md)
+    #[arg(long = "data", value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Side that the pictures are brought to, pixels; it decides the networks [default: 32]
+    #[arg(long, value_name = "N", requires = "folder")]
+    pub(crate) side: Option<usize>,
+    /// How the folder's classes enter the networks: none, concat, projection, ac-gan
+    #[arg(long, value_name = "NAME", requires = "folder")]
+    pub(crate) conditioning: Option<String>,
 }
 
 /// Seeds on the command line: `0,3,4`, or `0..5`.
@@ -73,15 +95,26 @@ const MOST_SEEDS: usize = 1000;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
-    /// An experiment's name or file
-    #[arg(value_name = "EXPERIMENT")]
-    pub(crate) experiment: String,
+    /// An experiment's name or file; with --data alone, every method in every setting
+    #[arg(value_name = "EXPERIMENT", required_unless_present = "folder")]
+    pub(crate) experiment: Option<String>,
+    #[command(flatten)]
+    pub(crate) own: OwnImages,
     /// Which sizes of the experiment file
     #[arg(long, default_value = "quick")]
     pub(crate) scale: String,
     /// Other seeds than the experiment's: a list such as 0,3,4 or a range such as 0..5, its end left out
     #[arg(long, value_name = "LIST")]
     pub(crate) seeds: Option<Seeds>,
+    /// Change a value of every run's spec; a list or range makes a run of each value (lr=[1e-4,4e-4], seed=0..5). May be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<SetKey>,
+    /// Only rows with this label or method (such as SN or weight-clipping); may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) method: Vec<String>,
+    /// Only this setting (such as C); may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) setting: Vec<String>,
     /// List the runs without measuring what they cost
     #[arg(long)]
     pub(crate) no_measure: bool,
@@ -94,9 +127,11 @@ pub(crate) struct PlanArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct Sweep {
-    /// An experiment's name or file
-    #[arg(value_name = "EXPERIMENT")]
-    pub(crate) experiment: String,
+    /// An experiment's name or file; with --data alone, every method in every setting
+    #[arg(value_name = "EXPERIMENT", required_unless_present = "folder")]
+    pub(crate) experiment: Option<String>,
+    #[command(flatten)]
+    pub(crate) own: OwnImages,
     /// Which sizes of the experiment file
     #[arg(long, default_value = "quick")]
     pub(crate) scale: String,
@@ -109,6 +144,10 @@ pub(crate) struct Sweep {
     /// Other seeds than the experiment's: a list such as 0,3,4 or a range such as 0..5, its end left out. Runs planned before stay planned
     #[arg(long, value_name = "LIST")]
     pub(crate) seeds: Option<Seeds>,
+    /// Change a value of every run's spec; a list or range makes a run of each value (lr=[1e-4,4e-4], seed=0..5). May be repeated. Runs planned
+    /// before stay planned
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<SetKey>,
     /// Only rows with this label or method (such as SN or weight-clipping); may be repeated. Runs planned before stay planned
     #[arg(long, value_name = "NAME")]
     pub(crate) method: Vec<String>,

@@ -10,11 +10,11 @@ use sngan_experiment::{Dataset, ProtocolName};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("scored").required(true).args(["run", "images"])))]
+#[command(group(ArgGroup::new("scored").required(true).args(["runs", "images"])))]
 pub(crate) struct Score {
-    /// Run folder: its newest checkpoint is scored and the records appended
+    /// Run folders: of each, the newest checkpoint is scored and the records appended
     #[arg(value_name = "RUN")]
-    pub(crate) run: Option<PathBuf>,
+    pub(crate) runs: Vec<PathBuf>,
     /// Images instead: a folder of JPEG or PNG files (class subfolders for scores within classes), a .npy, .npz or .safetensors file, a run, or
     /// a data set's, such as cifar10:train
     #[arg(long, value_name = "IMAGES")]
@@ -22,7 +22,7 @@ pub(crate) struct Score {
     /// Side that a data set's images are loaded at, pixels
     #[arg(long, default_value_t = 32, value_name = "N")]
     pub(crate) side: usize,
-    /// Real images: DATASET or DATASET:ref, :test, :train; a folder or file of images; or an .npz file with mu and sigma [default: the run's]
+    /// Real images: DATASET or DATASET:ref, :test, :train; a folder or file of images; or an .npz file with mu and sigma. For a run, pictures of any size are brought to its side as those it trains on [default: the run's]
     #[arg(long, value_name = "REAL")]
     pub(crate) reference: Option<String>,
     /// What to measure on all images [default: is,fid; is without a reference]
@@ -41,6 +41,9 @@ pub(crate) struct Score {
     /// Print each record as JSON, one per line
     #[arg(long)]
     pub(crate) json: bool,
+    /// The image folder of runs on own images [default: where it was]
+    #[arg(long = "data", value_name = "DIR", requires = "runs")]
+    pub(crate) folder: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) network: Network,
     #[command(flatten)]

@@ -5,6 +5,7 @@ use super::{Change, Job, warn};
 use crate::Ended;
 use crate::args::{Networks, Precision};
 use crate::say::say;
+use crate::table::{Align, Table, width};
 use anyhow::Result;
 use sngan_core::interchange;
 use sngan_core::model::Place;
@@ -84,53 +85,65 @@ pub(crate) fn summary(networks: &Networks) -> Result<Ended> {
     spec.set("conditioning", &networks.conditioning)?;
     spec.side = networks.side.unwrap_or(spec.architecture.paper_side());
     let table = spec.layers()?;
-    say!("{:<18} {:<52} {:>12} {:>9}", "G", "layer", "output", "parameters");
-    print_steps(&table.generator);
-    say!("  {} parameters in all", table.generator_parameters());
-    say!("{:<18} {:<52} {:>12} {:>9}", "D", "layer", "output", "parameters");
-    print_steps(&table.discriminator);
+    let mut rows = layers_of("G");
+    add_steps(&mut rows, &table.generator);
+    print_rows(&rows, table.generator_parameters());
+    let mut rows = layers_of("D");
+    add_steps(&mut rows, &table.discriminator);
     match table.head.pooling {
         Pooling::Flatten => {}
-        Pooling::Sum => print_row("", "sum over the plane", None, 0),
-        Pooling::Mean => print_row("", "mean over the plane", None, 0),
+        Pooling::Sum => add_row(&mut rows, "", "sum over the plane", None, 0),
+        Pooling::Mean => add_row(&mut rows, "", "mean over the plane", None, 0),
     }
-    print_layer(&table.head.dense);
-    table.head.labels.iter().for_each(|labels| print_layer(labels.layer()));
-    say!("  {} parameters in all", table.discriminator_parameters());
+    add_layer(&mut rows, &table.head.dense);
+    table.head.labels.iter().for_each(|labels| add_layer(&mut rows, labels.layer()));
+    print_rows(&rows, table.discriminator_parameters());
     Ok(Ended::Well)
 }
 
-fn print_steps(steps: &[Step]) {
+fn layers_of(network: &str) -> Table {
+    let right = |head| (head, Align::Right);
+    Table::new(&[
+        (network, Align::Left),
+        ("layer", Align::Left),
+        right("output"),
+        right("parameters"),
+    ])
+}
+
+fn print_rows(rows: &Table, parameters: usize) {
+    crate::say::write(format_args!("{}", rows.text(width())));
+    say!("  {parameters} parameters in all");
+}
+
+fn add_steps(rows: &mut Table, steps: &[Step]) {
     for step in steps {
         match step {
-            Step::Layer(layer) | Step::Concat(layer) => print_layer(layer),
+            Step::Layer(layer) | Step::Concat(layer) => add_layer(rows, layer),
             Step::Point(point) => {
                 let line = format!("{}{}", norm(point.norm), activation(point.activation));
-                print_row(
+                add_row(
+                    rows,
                     &point.name,
                     line.trim_start_matches(", "),
                     Some(point.output),
                     step.parameters(),
                 );
             }
-            Step::Upsample => print_row("", "upsample 2x", None, 0),
-            Step::AveragePool => print_row("", "mean of 2x2", None, 0),
+            Step::Upsample => add_row(rows, "", "upsample 2x", None, 0),
+            Step::AveragePool => add_row(rows, "", "mean of 2x2", None, 0),
             Step::Block(block) => {
-                print_row(&block.name, "residual block, the sum of", Some(block.output), 0);
-                print_steps(&block.residual);
-                print_row(
-                    "",
-                    if block.shortcut.is_empty() { "and its input" } else { "and" },
-                    None,
-                    0,
-                );
-                print_steps(&block.shortcut);
+                add_row(rows, &block.name, "residual block, the sum of", Some(block.output), 0);
+                add_steps(rows, &block.residual);
+                let with = if block.shortcut.is_empty() { "and its input" } else { "and" };
+                add_row(rows, "", with, None, 0);
+                add_steps(rows, &block.shortcut);
             }
         }
     }
 }
 
-fn print_layer(layer: &LayerSpec) {
+fn add_layer(rows: &mut Table, layer: &LayerSpec) {
     let what = match layer.kind {
         LayerKind::Dense { input, output } => format!("dense {input} → {output}"),
         LayerKind::Conv { input, output, kernel, stride, .. } => {
@@ -141,7 +154,8 @@ fn print_layer(layer: &LayerSpec) {
         }
         LayerKind::Embedding { classes, dim } => format!("embedding of {classes} classes in {dim}"),
     };
-    print_row(
+    add_row(
+        rows,
         &layer.name,
         &format!("{what}{}{}", norm(layer.norm), activation(layer.activation)),
         Some(layer.output),
@@ -149,11 +163,17 @@ fn print_layer(layer: &LayerSpec) {
     );
 }
 
-/// One line; a step without name and parameters is neither a layer nor a block.
-fn print_row(name: &str, what: &str, output: Option<[usize; 3]>, parameters: usize) {
+/// One row; a step without name and parameters is neither a layer nor a block.
+fn add_row(
+    rows: &mut Table,
+    name: &str,
+    what: &str,
+    output: Option<[usize; 3]>,
+    parameters: usize,
+) {
     let output = output.map_or(String::new(), |[c, h, w]| format!("{c}x{h}x{w}"));
     let parameters = if parameters > 0 { parameters.to_string() } else { String::new() };
-    say!("{}", format!("  {name:<16} {what:<52} {output:>12} {parameters:>9}").trim_end());
+    rows.row(vec![format!("  {name}"), what.into(), output, parameters]);
 }
 
 fn norm(norm: Norm) -> &'static str {

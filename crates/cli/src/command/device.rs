@@ -3,6 +3,8 @@
 use crate::Ended;
 use crate::args::{Machine, Precision};
 use crate::say::say;
+#[cfg(feature = "cuda")]
+use crate::table::wrap;
 use anyhow::{Result, bail};
 use sngan_core::model::Place;
 use sngan_core::trainer::Backend;
@@ -91,20 +93,26 @@ pub(crate) fn list(json: bool) -> Result<Ended> {
     }
     for gpu in &found.gpus {
         let ((major, minor), mib) = (gpu.capability, gpu.memory >> 20);
-        say!("cuda:{}  {}, compute capability {major}.{minor}, {mib} MiB", gpu.ordinal, gpu.name);
+        let (ordinal, name) = (gpu.ordinal, &gpu.name);
+        let line = format!("cuda:{ordinal}  {name}, compute capability {major}.{minor}, {mib} MiB");
+        say!("{}", wrap(&line));
     }
     if found.gpus.is_empty() {
         let reason = found.reason.as_ref().map_or(String::new(), |r| format!(": {r}"));
-        say!("no GPU{reason}");
+        say!("{}", wrap(&format!("no GPU{reason}")));
     }
     for library in &found.libraries {
         match &library.version {
             Some(version) => say!("{:<7} {version}", library.name),
-            None => say!("{:<7} not found ({}); {}", library.name, library.file, library.advice),
+            None => {
+                let (name, file, advice) = (library.name, &library.file, &library.advice);
+                say!("{}", wrap(&format!("{name:<7} not found ({file}); {advice}")));
+            }
         }
     }
     if found.libraries.iter().any(|l| l.version.is_none()) {
-        say!("looked in the system's library folders and {}", searched());
+        let line = format!("looked in the system's library folders and {}", searched());
+        say!("{}", wrap(&line));
     }
     Ok(Ended::Well)
 }
@@ -112,7 +120,10 @@ pub(crate) fn list(json: bool) -> Result<Ended> {
 #[cfg(feature = "cuda")]
 fn searched() -> String {
     match std::env::var("LD_LIBRARY_PATH") {
-        Ok(path) if !path.is_empty() => format!("LD_LIBRARY_PATH ({path})"),
+        Ok(path) if !path.is_empty() => {
+            // Folders that a line may end between.
+            format!("LD_LIBRARY_PATH ({})", path.split(':').collect::<Vec<_>>().join(" : "))
+        }
         _ => "LD_LIBRARY_PATH, which is not set".into(),
     }
 }

@@ -4,6 +4,7 @@ use super::records::{self, Records};
 use super::{Change, Job};
 use crate::args::Draw;
 use crate::say::say;
+use crate::table::wrap;
 use crate::{Ended, experiments};
 use anyhow::{Result, bail};
 use sngan_experiment::{former_scale, todays_scale};
@@ -35,7 +36,7 @@ fn read(
     if !enough {
         // An unknown scale would otherwise end up in commands that cannot run.
         if let (true, Some(name)) = (arguments.from.is_empty(), artefact.experiments().first()) {
-            experiments::find(name, folder)?.plan_with(&arguments.scale, None)?;
+            experiments::find(name, folder)?.plan(&arguments.scale)?;
         }
         let place = if arguments.from.is_empty() {
             format!("at scale {} in {}", arguments.scale, arguments.records.display())
@@ -168,31 +169,33 @@ pub(super) fn drawn(out: &Path) -> [Change; 2] {
     ["tables", "figures"].map(|kind| Change::into(&out.join(kind), &format!("the sweep's {kind}")))
 }
 
-/// Writes all of a sweep's tables and figures.
-pub(crate) fn all(out: PathBuf, compare: bool) -> Job {
-    Job::that_changes(drawn(&out), move || draw_all(&out, compare))
+/// Writes all tables and figures of a sweep or of any runs.
+pub(crate) fn all(paths: Vec<PathBuf>, into: Option<PathBuf>, compare: bool) -> Job {
+    let out = records::place(&paths, into);
+    Job::that_changes(drawn(&out), move || draw_all(&paths, &out, compare))
 }
 
-fn draw_all(out: &Path, compare: bool) -> Result<Ended> {
-    let sweep = records::read_sweep(out)?;
+fn draw_all(paths: &[PathBuf], out: &Path, compare: bool) -> Result<Ended> {
+    let sweep = records::read_any(paths, out)?;
     let (mut tables, mut figures) = (Vec::new(), Vec::new());
     for (id, rendered) in sngan_plot::render_all(&sweep, compare)? {
         match rendered {
             Rendered::Written(_) if id.starts_with("table") => tables.push(id),
             Rendered::Written(_) => figures.push(id),
-            Rendered::Skipped(reason) => say!("{id}: skipped, {reason}"),
+            Rendered::Skipped(reason) => say!("{}", wrap(&format!("{id}: skipped, {reason}"))),
         }
     }
     for (kind, ids) in [("tables", tables), ("figures", figures)] {
-        say!("{}: {}", out.join(kind).display(), ids.join(" "));
+        say!("{}", wrap(&format!("{}: {}", out.join(kind).display(), ids.join(" "))));
     }
     summarize(&sweep)?;
+    let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    say!("Next: `sngan report {}`, one page with claims, figures and specs", shown.join(" "));
     Ok(Ended::Well)
 }
 
 /// What the scores are, in a screen: how even each row is, whether the runs repeat the committed ones, where to look next.
 fn summarize(sweep: &ScoredSweep) -> Result<()> {
-    let out = sweep.path.as_path();
     let lines = evenness_lines(sweep);
     if lines.is_empty() {
         return Ok(());
@@ -202,7 +205,6 @@ fn summarize(sweep: &ScoredSweep) -> Result<()> {
     if let Some(committed) = records::committed_beside(sweep)? {
         beside_committed(sweep, &committed)?;
     }
-    say!("Next: `sngan report {}`, one page with claims, figures and specs", out.display());
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! `sngan generate`.
 
 use super::device::on_the_cpu;
-use super::source::run_and_checkpoint;
+use super::own;
+use super::source::{run_and_checkpoint, run_of};
 use super::{Change, Job};
 use crate::Ended;
 use crate::args::{Generate, Interpolate};
@@ -54,12 +55,17 @@ fn prepare(arguments: &Generate) -> Result<Prepared> {
     let (spec, checkpoint) = found.with_context(|| {
         format!("{} is no run folder and no checkpoint of one", source.display())
     })?;
-    let Generate { n, seed, class, columns, zoom, .. } = *arguments;
+    let Generate { n, seed, columns, zoom, .. } = *arguments;
+    let run = run_of(source);
+    let number = |class: &Option<String>| {
+        class.as_deref().map(|class| own::class(run.as_ref(), class)).transpose()
+    };
+    let (class, to_class) = (number(&arguments.class)?, number(&arguments.to_class)?);
     let images = if arguments.interpolate.is_some() { n.saturating_mul(columns) } else { n };
     generate::check(&arguments.out, images, spec.side, columns, zoom)?;
     let interpolation =
         |path| Task::Interpolation(Interpolation { rows: n, steps: columns, seed, path });
-    let task = match (arguments.interpolate, arguments.to_class) {
+    let task = match (arguments.interpolate, to_class) {
         (None, None) => Task::Samples(SampleRequest { first: 0, n, seed, class }),
         (Some(Interpolate::Latent), None) => interpolation(Path::Latent { class }),
         (Some(Interpolate::Class), Some(to)) => interpolation(Path::Class {
@@ -71,6 +77,6 @@ fn prepare(arguments: &Generate) -> Result<Prepared> {
         }
         (_, Some(_)) => bail!("--to-class needs --interpolate class"),
     };
-    generate::check_classes(&spec, class.into_iter().chain(arguments.to_class))?;
+    generate::check_classes(&spec, class.into_iter().chain(to_class))?;
     Ok(Prepared { spec, checkpoint, images, task })
 }

@@ -1,6 +1,7 @@
 //! One file per command. Each checks its arguments and makes a [`Job`] of them, whose work calls a library and prints.
 
 mod bench;
+mod compare;
 mod data;
 mod develop;
 mod device;
@@ -9,6 +10,7 @@ mod figure10;
 mod generate;
 mod inspect;
 mod job;
+mod own;
 mod plan;
 mod records;
 mod report;
@@ -51,19 +53,22 @@ fn job(arguments: Arguments) -> Result<Job> {
         Command::Train(a) => train::job(a, folder)?,
         Command::Plan(a) => Job::that_reads(move || plan::run(&a, experiments.as_deref())),
         Command::Sweep(a) => sweep::job(a, folder)?,
-        Command::Status { out, watch } => Job::that_reads(move || status::run(&out, watch)),
+        Command::Status { paths, watch } => Job::that_reads(move || status::run(&paths, watch)),
+        Command::Compare(a) => compare::job(a),
         Command::Score(a) => score::job(a)?,
         Command::Stats(a) => score::reference(a)?,
         Command::Generate(a) => generate::job(a)?,
         Command::Collect { outs, out, csv } => inspect::collect(outs, out.as_deref(), csv)?,
         Command::Unpack { collection, out } => inspect::unpack(collection, out),
         Command::Spectrum(a) => Job::that_reads(move || spectrum::run(&a)).on(0),
-        Command::Figures { out, compare } => figure::all(out, compare),
+        Command::Figures { paths, into, compare } => figure::all(paths, into, compare),
         Command::Figure(a) => figure::draw(a, "figure", experiments)?,
         Command::Table(a) => figure::draw(a, "table", experiments)?,
         Command::Verify(a) => Job::that_reads(move || verify::run(&a)),
-        Command::Claims { out, only } => Job::that_reads(move || report::claims(&out, &only)),
-        Command::Report { out, also } => report::report(out, also),
+        Command::Claims { out, only, markdown } => {
+            Job::that_reads(move || report::claims(&out, &only, markdown))
+        }
+        Command::Report { paths, into, also } => report::report(paths, into, also),
         Command::Spectra { runs } => inspect::spectra(runs),
         Command::Sigma { runs, from } => Job::that_reads(move || inspect::sigma(&runs, from)),
         Command::Replay { case, out, precision, device } => {

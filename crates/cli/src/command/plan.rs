@@ -1,11 +1,13 @@
 //! `sngan plan`: what an experiment will run, and what that costs on this machine.
 
+use super::own;
+use crate::Ended;
 use crate::args::PlanArguments;
 use crate::say::say;
-use crate::{Ended, experiments};
+use crate::table::{Align, Table, width, wrap};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use sngan_experiment::{RunDir, RunSpec, ScorePlan, atomic};
+use sngan_experiment::{Changes, RunDir, RunSpec, ScorePlan, atomic};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -17,9 +19,14 @@ const CHECKPOINTS: u64 = 3;
 const LOG_LINE: u64 = 1_200;
 
 pub(crate) fn run(arguments: &PlanArguments, folder: Option<&Path>) -> Result<Ended> {
-    let seeds = arguments.seeds.as_ref().map(|s| s.0.as_slice());
-    let plan =
-        experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;
+    let changes = Changes {
+        methods: arguments.method.clone(),
+        settings: arguments.setting.clone(),
+        seeds: arguments.seeds.as_ref().map(|s| s.0.clone()),
+        set: arguments.set.clone(),
+    };
+    let (file, _) = own::experiment(arguments.experiment.as_deref(), &arguments.own, folder)?;
+    let plan = file.plan_with(&arguments.scale, &changes)?;
     if arguments.json {
         for spec in &plan.specs {
             say!("{}", serde_json::to_string(spec)?);
@@ -27,17 +34,17 @@ pub(crate) fn run(arguments: &PlanArguments, folder: Option<&Path>) -> Result<En
         return Ok(Ended::Well);
     }
     let workers = super::threads(arguments.machine.threads).min(plan.specs.len()).max(1);
-    say!("{} at scale {}: {}", plan.name, plan.scale, plan.title);
-    say!(
-        "{:<40} {:>8} {:>9} {:>16} {:>10} {:>9} {:>9}",
-        "run",
-        "setting",
-        "updates",
-        "dataset",
-        "time",
-        "memory",
-        "disk"
-    );
+    say!("{}", wrap(&format!("{} at scale {}: {}", plan.name, plan.scale, plan.title)));
+    let right = |head| (head, Align::Right);
+    let mut table = Table::new(&[
+        ("run", Align::Left),
+        right("setting"),
+        right("updates"),
+        right("dataset"),
+        right("time"),
+        right("memory"),
+        right("disk"),
+    ]);
     let mut measured =
         Measured { device: &arguments.machine.device, workers, known: BTreeMap::new() };
     let mut costs = Vec::new();
@@ -49,23 +56,20 @@ pub(crate) fn run(arguments: &PlanArguments, folder: Option<&Path>) -> Result<En
             || ["–".into(), "–".into(), "–".into()],
             |c| [time(c.seconds), bytes(c.memory), bytes(c.disk)],
         );
-        let [time, memory, disk] = cells;
-        say!(
-            "{:<40} {:>8} {:>9} {data:>16} {time:>10} {memory:>9} {disk:>9}",
-            spec.dir_name(),
-            spec.setting,
-            spec.gen_updates
-        );
+        let row = [spec.dir_name(), spec.setting.clone(), spec.gen_updates.to_string(), data];
+        table.row(row.into_iter().chain(cells).collect());
         costs.extend(cost);
     }
+    crate::say::write(format_args!("{}", table.text(width())));
     say!("{} runs", plan.specs.len());
     if let Some(total) = total(&costs, workers) {
-        say!(
+        let line = format!(
             "in all about {} with {workers} runs side by side, {} of memory besides the images, {} of disk; training alone, measured just now",
             time(total.seconds),
             bytes(total.memory),
             bytes(total.disk)
         );
+        say!("{}", wrap(&line));
     }
     let score = &plan.score;
     let protocols: Vec<String> = score.protocols.iter().map(ToString::to_string).collect();
@@ -74,7 +78,9 @@ pub(crate) fn run(arguments: &PlanArguments, folder: Option<&Path>) -> Result<En
     } else {
         String::new()
     };
-    say!("score: backbone {}, {}{during}", score.backbone, protocols.join(", "));
+    let line = format!("score: backbone {}, {}{during}", score.backbone, protocols.join(", "));
+    say!("{}", wrap(&line));
+    say!("Next: the same arguments after `sngan sweep` train these runs");
     Ok(Ended::Well)
 }
 

@@ -3,6 +3,7 @@
 use anyhow::{Result, bail};
 use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::run_dir;
+use sngan_plot::records::is_run;
 use sngan_plot::{Damaged, ScoredSweep};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,31 @@ pub(super) fn read_sweep(folder: &Path) -> Result<ScoredSweep> {
     Ok(sweep)
 }
 
+/// Where the drawings of several runs go.
+const DRAWN: &str = "runs/drawn";
+
+/// Where the drawings of these folders go: the place that was given, else the only folder.
+pub(super) fn place(paths: &[PathBuf], given: Option<PathBuf>) -> PathBuf {
+    match (given, paths) {
+        (Some(given), _) => given,
+        (None, [one]) => one.clone(),
+        (None, _) => DRAWN.into(),
+    }
+}
+
+/// The records of a sweep, or of single runs, whose drawings go to `out`.
+pub(super) fn read_any(paths: &[PathBuf], out: &Path) -> Result<ScoredSweep> {
+    if let Some(other) = paths.iter().find(|path| paths.len() > 1 && !is_run(path)) {
+        bail!("{} is no run; name one sweep alone, or any number of run folders", other.display());
+    }
+    let sweep = match paths {
+        [one] if !is_run(one) => ScoredSweep::read(one)?,
+        runs => ScoredSweep::of_runs(runs, out)?,
+    };
+    warn_of_damaged(&sweep.damaged);
+    Ok(ScoredSweep { path: out.to_path_buf(), ..sweep })
+}
+
 /// Says which runs are left out, and why.
 pub(super) fn warn_of_damaged(damaged: &[Damaged]) {
     for run in damaged {
@@ -41,7 +67,8 @@ pub(super) fn warn_of_damaged(damaged: &[Damaged]) {
 /// and `sweep` is another.
 pub(super) fn committed_beside(sweep: &ScoredSweep) -> Result<Option<ScoredSweep>> {
     let folder = Path::new("results").join(format!("{}-{}", sweep.plan.name, sweep.plan.scale));
-    if !has_any(&folder) || folder.canonicalize()? == sweep.path.canonicalize()? {
+    let there = || sweep.path.canonicalize().ok();
+    if !has_any(&folder) || folder.canonicalize().ok() == there() {
         return Ok(None);
     }
     Ok(Some(read_sweep(&folder)?))

@@ -3,25 +3,29 @@
 use super::{Change, Job, records};
 use crate::Ended;
 use crate::say::say;
+use crate::table::{of_markdown, width};
 use anyhow::Result;
 use sngan_plot::claims;
 use sngan_plot::report::{self, Beside};
 use std::path::PathBuf;
 
 /// Prints the answer of the records to each of the paper's claims.
-pub(crate) fn claims(folders: &[PathBuf], only: &[u32]) -> Result<Ended> {
+pub(crate) fn claims(folders: &[PathBuf], only: &[u32], markdown: bool) -> Result<Ended> {
     let records = records::read(folders)?;
     let answers = claims::answer(&claims::claims()?, &records.sweeps, records.timings.as_ref())?;
-    crate::say::write(format_args!("{}", answers.only(only)?.markdown()));
+    let text = answers.only(only)?.markdown();
+    let text = if markdown { text } else { of_markdown(&text, width()) };
+    crate::say::write(format_args!("{text}"));
     Ok(Ended::Well)
 }
 
-/// Writes a sweep's report.
-pub(crate) fn report(out: PathBuf, also: Vec<PathBuf>) -> Job {
+/// Writes the report of a sweep or of any runs.
+pub(crate) fn report(paths: Vec<PathBuf>, into: Option<PathBuf>, also: Vec<PathBuf>) -> Job {
+    let out = records::place(&paths, into);
     let page = Change::file(&out.join("report.html"), "the report");
     Job::that_changes(super::figure::drawn(&out).into_iter().chain([page]), move || {
         let records = records::read(&also)?;
-        let sweep = records::read_sweep(&out)?;
+        let sweep = records::read_any(&paths, &out)?;
         let committed = records::committed_beside(&sweep)?;
         let beside = Beside {
             also: &records.sweeps,
@@ -30,6 +34,7 @@ pub(crate) fn report(out: PathBuf, also: Vec<PathBuf>) -> Job {
         };
         let page = report::write(&sweep, &beside)?;
         say!("{}", page.display());
+        say!("Next: open it in a browser; it needs no other file");
         Ok(Ended::Well)
     })
 }

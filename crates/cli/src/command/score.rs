@@ -1,6 +1,10 @@
 //! `sngan score` and `sngan reference`.
 
+mod real;
+
+use self::real::{RealSide, Reference, Rule, of_dataset, parse_reference};
 use super::device::on_the_cpu;
+use super::own;
 use super::sweep::describe;
 use super::{Change, Job, warn, warn_of_pictures};
 use crate::Ended;
@@ -9,12 +13,11 @@ use crate::args::score::{Network, Score, Stats};
 use crate::progress::{Meter, Position};
 use crate::say::say;
 use crate::signals;
+use crate::table::wrap;
 use anyhow::{Result, bail};
-use sngan_data::ImageSource;
+use sngan_data::{ImageSource, Places};
 use sngan_eval::input::{self, ArrayImages, ArrayOptions};
-use sngan_eval::{
-    Backbone, Evaluator, EvaluatorOptions, Real, SourceSamples, Statistics, make_statistics,
-};
+use sngan_eval::{Backbone, Evaluator, EvaluatorOptions, SourceSamples, make_statistics};
 use sngan_experiment::protocol::{Against, ReferenceKind};
 use sngan_experiment::records::{Metric, ScoreRecord};
 use sngan_experiment::{Dataset, ProtocolName, RunDir};
@@ -25,28 +28,21 @@ use std::sync::atomic::AtomicBool;
 /// Images drawn from a run.
 const SAMPLES: usize = 2000;
 
-/// Where real images come from.
-enum Reference {
-    Dataset(Dataset, ReferenceKind),
-    Images(PathBuf),
-    Statistics(PathBuf),
-}
-
 /// What is scored.
 enum Scored {
-    Run(RunDir),
+    Runs(Vec<RunDir>),
     Images(String),
 }
 
 impl Scored {
     fn of(arguments: &Score) -> Result<Scored> {
-        match (&arguments.run, &arguments.images) {
-            (Some(run), _) => Ok(Scored::Run(RunDir::new(run))),
-            (None, Some(images)) if Path::new(images).join("spec.toml").is_file() => {
-                Ok(Scored::Run(RunDir::new(images)))
+        match &arguments.images {
+            Some(images) if Path::new(images).join("spec.toml").is_file() => {
+                Ok(Scored::Runs(vec![RunDir::new(images)]))
             }
-            (None, Some(images)) => Ok(Scored::Images(images.clone())),
-            (None, None) => bail!("give a run folder, or --images"),
+            Some(images) => Ok(Scored::Images(images.clone())),
+            None if arguments.runs.is_empty() => bail!("give a run folder, or --images"),
+            None => Ok(Scored::Runs(arguments.runs.iter().map(RunDir::new).collect())),
         }
     }
 }
@@ -54,43 +50,60 @@ impl Scored {
 pub(crate) fn job(arguments: Score) -> Result<Job> {
     let scored = Scored::of(&arguments)?;
     let compares = arguments.reference.is_some();
-    let (run, keeps) = match &scored {
-        Scored::Run(dir) => (Some(Change::append(&dir.scores_path(), "scores")), true),
-        Scored::Images(_) => (None, compares),
+    let (runs, keeps) = match &scored {
+        Scored::Runs(runs) => {
+            let append = |dir: &RunDir| Change::append(&dir.scores_path(), "scores");
+            (runs.iter().map(append).collect(), true)
+        }
+        Scored::Images(_) => (Vec::new(), compares),
     };
     let statistics = statistics_folder(&arguments.data).filter(|_| keeps).map(|folder| {
         let what = "the real images' statistics, if they go through Inception and are not there";
         Change::into(&folder, what)
     });
-    let changes = run.into_iter().chain(kept(&arguments.network)).chain(statistics);
+    let changes = runs.into_iter().chain(kept(&arguments.network)).chain(statistics);
     let threads = arguments.machine.threads;
-    let work = move || unless_stopped(score(&arguments, scored), &arguments.network);
+    let work = move || unless_stopped(score(&arguments, &scored), &arguments.network);
     Ok(Job::that_changes(changes, work).on(threads))
 }
 
-fn score(arguments: &Score, scored: Scored) -> Result<Ended> {
+fn score(arguments: &Score, scored: &Scored) -> Result<Ended> {
     let stop = signals::stop_flag()?;
-    let records = match &scored {
-        Scored::Run(dir) => score_of_run(arguments, dir, &stop)?,
-        Scored::Images(images) => score_of_images(arguments, images, &stop)?,
-    };
+    match scored {
+        Scored::Runs(runs) => {
+            for dir in runs {
+                let records = score_of_run(arguments, dir, &stop)?;
+                let updates = records.first().map_or(0, |s| s.gen_updates);
+                let name = if runs.len() > 1 { format!("{}, ", dir.name()) } else { String::new() };
+                show(arguments, &format!("{name}{updates} updates"), &records)?;
+            }
+            if !arguments.json && runs.len() > 1 {
+                let paths: Vec<String> =
+                    runs.iter().map(|dir| dir.path().display().to_string()).collect();
+                say!("Next: `sngan compare {}`", paths.join(" "));
+            }
+        }
+        Scored::Images(images) => {
+            show(arguments, images, &score_of_images(arguments, images, &stop)?)?;
+        }
+    }
+    Ok(Ended::Well)
+}
+
+/// Prints the scores of one run or set of images.
+fn show(arguments: &Score, of: &str, records: &[ScoreRecord]) -> Result<()> {
     if arguments.json {
-        for record in &records {
+        for record in records {
             say!("{}", serde_json::to_string(record)?);
         }
-        return Ok(Ended::Well);
+        return Ok(());
     }
-    match scored {
-        Scored::Run(_) => {
-            say!("{} updates: {}", records.first().map_or(0, |s| s.gen_updates), describe(&records))
-        }
-        Scored::Images(images) => say!("{images}: {}", describe(&records)),
-    }
-    for record in &records {
+    say!("{}", wrap(&format!("{of}: {}", describe(records))));
+    for record in records {
         let p = &record.protocol;
         let stamps =
             if p.stamps.is_empty() { String::new() } else { format!(", {}", p.stamps.join(", ")) };
-        say!(
+        let line = format!(
             "  {}: {} ({} samples, resize {}, bytes {}{stamps})",
             record.metric.name(),
             p.name,
@@ -98,8 +111,9 @@ fn score(arguments: &Score, scored: Scored) -> Result<Ended> {
             p.resize,
             p.bytes
         );
+        say!("{}", wrap(&line));
     }
-    Ok(Ended::Well)
+    Ok(())
 }
 
 /// What a pass through a network would store.
@@ -119,16 +133,25 @@ fn score_of_run(arguments: &Score, dir: &RunDir, stop: &AtomicBool) -> Result<Ve
         None => Some(Reference::Dataset(spec.dataset, ReferenceKind::Reference)),
     };
     on_the_cpu(&arguments.machine)?;
-    let names =
-        names(arguments, reference.as_ref(), spec.side, arguments.samples.unwrap_or(SAMPLES))?;
-    let evaluator = evaluator(
-        arguments,
-        &names,
-        Backbone::INCEPTION_OR_SCORER,
-        (spec.dataset, spec.side),
+    // Only the run's own images are looked for where they were.
+    let places = match &reference {
+        Some(Reference::Dataset(..)) | None => {
+            own::places_of_run(dir, &arguments.data, arguments.folder.as_deref())?
+        }
+        Some(Reference::Images(_) | Reference::Statistics(_)) => {
+            Places::new(&arguments.data.data_dir)
+        }
+    };
+    let real = RealSide {
         reference,
-        stop,
-    )?;
+        rule: Rule::Training,
+        side: spec.side,
+        places,
+        array: arguments.network.array(),
+    };
+    let names = names(arguments, &real, arguments.samples.unwrap_or(SAMPLES))?;
+    let evaluator =
+        evaluator(arguments, &names, Backbone::INCEPTION_OR_SCORER, spec.dataset, &real, stop)?;
     if arguments.network.backbone.is_none() {
         eprintln!("scored through {}; --backbone chooses another", evaluator.backbone().name());
     }
@@ -146,12 +169,14 @@ fn score_of_images(arguments: &Score, images: &str, stop: &AtomicBool) -> Result
         Some(Reference::Dataset(dataset, _)) => dataset,
         Some(Reference::Images(_) | Reference::Statistics(_)) | None => Dataset::Folder,
     };
-    let names = names(
-        arguments,
-        reference.as_ref(),
-        source.side(),
-        arguments.samples.unwrap_or(source.len()),
-    )?;
+    let real = RealSide {
+        reference,
+        rule: Rule::AsTheyAre,
+        side: source.side(),
+        places: Places::new(&arguments.data.data_dir),
+        array: arguments.network.array(),
+    };
+    let names = names(arguments, &real, arguments.samples.unwrap_or(source.len()))?;
     // Checked before the real images go through the network.
     if let Some(name) = names.iter().find(|name| name.samples() > source.len()) {
         bail!(
@@ -160,8 +185,7 @@ fn score_of_images(arguments: &Score, images: &str, stop: &AtomicBool) -> Result
             name.samples()
         );
     }
-    let sort = (dataset, source.side());
-    let evaluator = evaluator(arguments, &names, Backbone::INCEPTION, sort, reference, stop)?;
+    let evaluator = evaluator(arguments, &names, Backbone::INCEPTION, dataset, &real, stop)?;
     let mut samples = SourceSamples::given(source.as_ref(), bytes, &names);
     with_progress(stop, |progress| Ok(evaluator.score(&names, &mut samples, 0, progress)?))
 }
@@ -172,7 +196,8 @@ fn open(images: &str, arguments: &Score) -> Result<(Box<dyn ImageSource>, &'stat
     // A text that neither exists nor is a data set's name was meant as a path.
     if let (false, Ok(Reference::Dataset(dataset, part))) = (path.exists(), parse_reference(images))
     {
-        return Ok((of_dataset(dataset, part, arguments.side, &arguments.data.data_dir)?, "given"));
+        let places = Places::new(&arguments.data.data_dir);
+        return Ok((of_dataset(dataset, part, arguments.side, &places)?, "given"));
     }
     open_path(path, arguments.network.array())
 }
@@ -185,18 +210,6 @@ fn open_path(path: &Path, array: ArrayOptions) -> Result<(Box<dyn ImageSource>, 
         return Ok((Box::new(images), bytes));
     }
     Ok((input::open(path, array)?, "given"))
-}
-
-fn of_dataset(
-    dataset: Dataset,
-    part: ReferenceKind,
-    side: usize,
-    data_dir: &Path,
-) -> Result<Box<dyn ImageSource>> {
-    match Real::of_dataset(dataset, part, side, Some(data_dir))? {
-        Real::Images(source) => Ok(source),
-        Real::Statistics(path) => bail!("{} holds no images", path.display()),
-    }
 }
 
 /// Runs a scoring with its own progress bar, until `stop` is set.
@@ -233,8 +246,8 @@ fn evaluator(
     arguments: &Score,
     names: &[ProtocolName],
     network: &str,
-    (dataset, side): (Dataset, usize),
-    reference: Option<Reference>,
+    dataset: Dataset,
+    side: &RealSide,
     stop: &AtomicBool,
 ) -> Result<Evaluator> {
     let of_pixels = names.iter().all(|name| name.of_pixels());
@@ -243,78 +256,29 @@ fn evaluator(
     } else {
         arguments.network.load(network, dataset, &arguments.data)?
     };
-    let array = arguments.network.array();
-    let data_dir = arguments.data.data_dir.as_path();
     let options = EvaluatorOptions {
         few: arguments.network.few(),
         cache: arguments.network.cache(),
         statistics: statistics_folder(&arguments.data),
     };
-    let remarked = |real: Real| {
-        if let Real::Images(source) = &real {
-            warn_of_pictures(source.as_ref());
-        }
-        real
-    };
-    let mut real = |against: Against| match (&reference, against.part) {
-        (
-            Some(Reference::Dataset(dataset, _)),
-            ReferenceKind::Reference | ReferenceKind::Test | ReferenceKind::Train,
-        ) => Real::of_dataset(*dataset, against.part, side, Some(data_dir)).map(remarked),
-        (Some(Reference::Images(path)), ReferenceKind::Images) => {
-            Ok(remarked(Real::Images(input::open(path, array)?)))
-        }
-        (Some(Reference::Statistics(path)), ReferenceKind::Statistics) => {
-            Ok(Real::Statistics(path.clone()))
-        }
-        _ => Err(sngan_eval::Error::Input {
-            what: "reference",
-            reason: format!(
-                "a protocol compares with `{against}`; give --reference DATASET for ref, test and train, a folder or file for images, an .npz of statistics for stats"
-            ),
-        }),
-    };
+    let mut real = |against: Against| side.real(against);
     let evaluator = with_progress(stop, |progress| {
-        Ok(Evaluator::new(backbone, names, side, options, &mut real, progress)?)
+        Ok(Evaluator::new(backbone, names, side.side, options, &mut real, progress)?)
     })?;
     evaluator.remarks().iter().for_each(|remark| eprintln!("warning: {remark}"));
     Ok(evaluator)
 }
 
-/// The name of `reference` in a protocol's name, with all of its images.
-fn against(
-    reference: &Reference,
-    side: usize,
-    data_dir: &Path,
-    array: ArrayOptions,
-) -> Result<Against> {
-    Ok(match reference {
-        Reference::Dataset(dataset, part) => {
-            Against { part: *part, n: of_dataset(*dataset, *part, side, data_dir)?.len() }
-        }
-        Reference::Images(path) => {
-            Against { part: ReferenceKind::Images, n: input::open(path, array)?.len() }
-        }
-        Reference::Statistics(_) => Against { part: ReferenceKind::Statistics, n: 0 },
-    })
-}
-
 /// The requested protocols, or those of the requested metrics, on `samples` images and all real
 /// ones.
-fn names(
-    arguments: &Score,
-    reference: Option<&Reference>,
-    side: usize,
-    samples: usize,
-) -> Result<Vec<ProtocolName>> {
+fn names(arguments: &Score, real: &RealSide, samples: usize) -> Result<Vec<ProtocolName>> {
     let mut names = match &arguments.protocols {
         Some(names) => names.clone(),
         None => {
-            let (data_dir, array) = (&arguments.data.data_dir, arguments.network.array());
-            let metrics = metrics(arguments, reference.is_some());
+            let metrics = metrics(arguments, real.reference.is_some());
             // Real images that nothing is compared with need not be there.
-            let compared = reference.filter(|_| metrics.iter().any(|m| m.compares()));
-            let against = compared.map(|r| against(r, side, data_dir, array)).transpose()?;
+            let compares = metrics.iter().any(|m| m.compares());
+            let against = if compares { real.against()? } else { None };
             protocols(arguments, &metrics, against, samples)?
         }
     };
@@ -354,29 +318,6 @@ fn protocols(
     Ok(names)
 }
 
-/// A file or folder, or `DATASET[:part]`.
-fn parse_reference(text: &str) -> Result<Reference> {
-    let path = Path::new(text);
-    if path.is_file() && Statistics::recognizes(path) {
-        return Ok(Reference::Statistics(path.into()));
-    }
-    if path.exists() {
-        return Ok(Reference::Images(path.into()));
-    }
-    let (name, part) = text.split_once(':').unwrap_or((text, ReferenceKind::Reference.name()));
-    let Ok(dataset) = serde_json::from_value::<Dataset>(name.into()) else {
-        bail!(
-            "`{text}` is neither a file or folder nor a data set: {}",
-            Dataset::ALL.map(Dataset::name).join(", ")
-        );
-    };
-    let known = ReferenceKind::ALL.into_iter().find(|p| p.is_of_dataset() && p.name() == part);
-    match known {
-        Some(part) => Ok(Reference::Dataset(dataset, part)),
-        None => bail!("`{text}`: a data set's parts are ref, test and train"),
-    }
-}
-
 pub(crate) fn reference(arguments: Stats) -> Result<Job> {
     let statistics = Change::file(&arguments.out, "statistics, and their provenance beside it");
     let changes = [statistics].into_iter().chain(kept(&arguments.network));
@@ -395,7 +336,7 @@ fn make_reference(arguments: &Stats) -> Result<Ended> {
         }
         Reference::Images(path) => (open_path(&path, network.array())?, Dataset::Folder),
         Reference::Dataset(dataset, part) => {
-            ((of_dataset(dataset, part, *side, &data.data_dir)?, "given"), dataset)
+            ((of_dataset(dataset, part, *side, &Places::new(&data.data_dir))?, "given"), dataset)
         }
     };
     if out.extension().is_none_or(|e| e != "npz") {

@@ -1,9 +1,11 @@
 //! `sngan spectrum`.
 
-use super::source::run_and_checkpoint;
+use super::own::places_of_run;
+use super::source::{run_and_checkpoint, run_of};
 use crate::Ended;
 use crate::args::SpectrumOf;
 use crate::say::say;
+use crate::table::{Align, Table, width, wrap};
 use anyhow::{Context, Result};
 use sngan_core::checkpoint::Checkpoint;
 use sngan_core::spectrum::{Analysis, FileSpectra, analyse, of_file};
@@ -36,59 +38,68 @@ fn analysis(arguments: &SpectrumOf, spec: &RunSpec, checkpoint: &Checkpoint) -> 
     if arguments.images == 0 {
         return Ok(analyse(spec, checkpoint, None)?);
     }
-    let data =
-        sngan_data::open(spec.dataset, Split::Train, spec.side, Some(&arguments.data.data_dir))
-            .context("--images 0 analyses the weights alone")?;
+    let run = run_of(&arguments.path).context("no run was named")?;
+    let places = places_of_run(&run, &arguments.data, arguments.folder.as_deref());
+    let data = places
+        .and_then(|places| Ok(places.open(spec.dataset, Split::Train, spec.side)?))
+        .context("--images 0 analyses the weights alone")?;
     super::warn_of_pictures(data.as_ref());
     Ok(analyse(spec, checkpoint, Some((data.as_ref(), arguments.images)))?)
 }
 
 fn print_analysis(analysis: &Analysis) {
     say!("D after {} updates", analysis.gen_updates);
-    say!(
-        "{:<18} {:>18} {:>10} {:>10} {:>10} {:>10} {:>12} {:>8}",
-        "layer",
-        "weight",
-        "σ(W)",
-        "σ(W̃)",
-        "operator",
-        "circular",
-        "eff. rank",
-        "of"
-    );
+    let right = |head| (head, Align::Right);
+    let mut table = Table::new(&[
+        ("layer", Align::Left),
+        right("weight"),
+        right("σ(W)"),
+        right("σ(W̃)"),
+        right("operator"),
+        right("circular"),
+        right("eff. rank"),
+        right("of"),
+    ]);
     for l in &analysis.layers {
         let shape = l.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
         let circular = l.circular_norm.map_or_else(|| "–".into(), |c| format!("{c:.5}"));
-        say!(
-            "{:<18} {shape:>18} {:>10.5} {:>10.5} {:>10.5} {circular:>10} {:>12.2} {:>8}",
-            l.name,
-            l.raw.sigma(),
-            l.effective.sigma(),
-            l.operator_norm,
-            l.effective.effective_rank,
-            l.effective.singular_values.len()
-        );
+        table.row(vec![
+            l.name.clone(),
+            shape,
+            format!("{:.5}", l.raw.sigma()),
+            format!("{:.5}", l.effective.sigma()),
+            format!("{:.5}", l.operator_norm),
+            circular,
+            format!("{:.2}", l.effective.effective_rank),
+            l.effective.singular_values.len().to_string(),
+        ]);
     }
-    say!(
-        "σ: largest singular value of the weight as a matrix. operator: norm of the layer on its input, zeros beyond the border;"
-    );
-    say!("circular: the same with joined borders. eff. rank: exp of the entropy of σ²/Σσ², of W̃.");
+    crate::say::write(format_args!("{}", table.text(width())));
+    let legend = "σ: largest singular value of the weight as a matrix. operator: norm of the layer on its input, zeros beyond the border; circular: the same with joined borders. eff. rank: exp of the entropy of σ²/Σσ², of W̃.";
+    say!("{}", wrap(legend));
     match analysis.lipschitz_bound {
         Some(bound) => say!(
-            "Lipschitz constant of D: at most {} (product of operator norms, each by power iteration)",
-            digits(bound)
+            "{}",
+            wrap(&format!(
+                "Lipschitz constant of D: at most {} (product of operator norms, each by power iteration)",
+                digits(bound)
+            ))
         ),
         None => say!(
-            "Lipschitz constant of D: not bounded by its weights (normalization of feature maps)"
+            "{}",
+            wrap(
+                "Lipschitz constant of D: not bounded by its weights (normalization of feature maps)"
+            )
         ),
     }
     if let Some(g) = analysis.gradients {
-        say!(
-            "                         at least {} (largest ‖∇D(x)‖ of {} images; mean {})",
+        let line = format!(
+            "Lipschitz constant of D: at least {} (largest ‖∇D(x)‖ of {} images; mean {})",
             digits(g.largest),
             g.images,
             digits(g.mean)
         );
+        say!("{}", wrap(&line));
     }
 }
 
@@ -98,16 +109,24 @@ fn digits(x: f64) -> String {
 }
 
 fn print_spectra(found: &FileSpectra) {
-    say!("{:<48} {:>20} {:>12} {:>10} {:>6}", "tensor", "shape", "σ", "eff. rank", "of");
+    let right = |head| (head, Align::Right);
+    let mut table = Table::new(&[
+        ("tensor", Align::Left),
+        right("shape"),
+        right("σ"),
+        right("eff. rank"),
+        right("of"),
+    ]);
     for s in &found.spectra {
         let shape = s.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
-        let (sigma, rank, of) =
-            (s.spectrum.sigma(), s.spectrum.effective_rank, s.spectrum.singular_values.len());
+        let (sigma, rank) = (s.spectrum.sigma(), s.spectrum.effective_rank);
         let name =
             if s.normalized { format!("{} / σ by u and v", s.name) } else { s.name.clone() };
-        say!("{name:<48} {shape:>20} {sigma:>12.5} {rank:>10.2} {of:>6}");
+        let of = s.spectrum.singular_values.len().to_string();
+        table.row(vec![name, shape, format!("{sigma:.5}"), format!("{rank:.2}"), of]);
     }
+    crate::say::write(format_args!("{}", table.text(width())));
     if !found.left_out.is_empty() {
-        say!("left out: {}", found.left_out.join(", "));
+        say!("{}", wrap(&format!("left out: {}", found.left_out.join(", "))));
     }
 }

@@ -3,18 +3,27 @@
 use super::plan::time;
 use super::sweep::{describe, status_name};
 use crate::Ended;
-use anyhow::Result;
+use crate::table::{Align, Table, width, wrap};
+use anyhow::{Context, Result, bail};
+use sngan_experiment::RunDir;
+use sngan_experiment::records::Status;
+use sngan_plot::records::is_run;
 use sngan_sweep::RunState;
-use std::fmt::Write as _;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Prints a table of the planned runs, once or as long as a sweep is running.
-pub(crate) fn run(out: &Path, watch: Option<u64>) -> Result<Ended> {
+/// What is shown: sweeps with their runs, and runs alone.
+struct Shown {
+    text: String,
+    at_work: bool,
+}
+
+/// Prints a table of the runs, once or as long as one is at work.
+pub(crate) fn run(paths: &[PathBuf], watch: Option<u64>) -> Result<Ended> {
     loop {
-        let busy = sngan_sweep::is_busy(out);
-        let text = table(out, busy)?;
-        let Some(seconds) = watch.filter(|_| busy) else {
+        let Shown { text, at_work } = shown(paths)?;
+        let Some(seconds) = watch.filter(|_| at_work) else {
             crate::say::write(format_args!("{text}"));
             return Ok(Ended::Well);
         };
@@ -24,33 +33,125 @@ pub(crate) fn run(out: &Path, watch: Option<u64>) -> Result<Ended> {
     }
 }
 
-fn table(out: &Path, busy: bool) -> Result<String> {
-    let (plan, runs) = sngan_sweep::status(out)?;
-    let dead = sngan_plot::dead_critics(out)?;
-    let work = if busy { "a sweep is at work" } else { "no sweep is at work" };
-    let mut text = format!("{} at scale {}: {} runs; {work}\n", plan.name, plan.scale, runs.len());
-    let _ = writeln!(
-        text,
-        "{:<40} {:<12} {:>17} {:>10} {:>14}  newest scores",
-        "run", "status", "updates", "rate", "left"
-    );
-    for run in &runs {
+fn shown(paths: &[PathBuf]) -> Result<Shown> {
+    let (mut sweeps, mut runs) = (Vec::new(), Vec::new());
+    for path in paths {
+        gather(path, &mut sweeps, &mut runs)?;
+    }
+    let mut shown = Shown { text: String::new(), at_work: false };
+    for sweep in &sweeps {
+        shown.sweep(sweep)?;
+    }
+    if !runs.is_empty() {
+        shown.runs(&runs);
+    }
+    Ok(shown)
+}
+
+/// Sorts a path: a sweep, a run, or a folder that holds such.
+fn gather(path: &Path, sweeps: &mut Vec<PathBuf>, runs: &mut Vec<PathBuf>) -> Result<()> {
+    // What is neither, and is not there, is answered as a sweep.
+    if path.join("plan.json").exists() || !path.is_dir() || is_collection(path) {
+        sweeps.push(path.into());
+    } else if is_run(path) {
+        runs.push(path.into());
+    } else {
+        let list = std::fs::read_dir(path);
+        let list = list.with_context(|| format!("failed to list {}", path.display()))?;
+        let mut below: Vec<PathBuf> = list.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        below.sort();
+        let before = sweeps.len() + runs.len();
+        for path in below {
+            if is_run(&path) {
+                runs.push(path);
+            } else if path.join("plan.json").exists() && !is_collection(&path) {
+                sweeps.push(path);
+            }
+        }
+        if sweeps.len() + runs.len() == before {
+            bail!("{} is no sweep and no run, and holds none", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn is_collection(path: &Path) -> bool {
+    path.join(sngan_experiment::run_dir::COLLECTION).exists()
+}
+
+impl Shown {
+    fn sweep(&mut self, out: &Path) -> Result<()> {
+        let busy = sngan_sweep::is_busy(out);
+        let (plan, runs) = sngan_sweep::status(out)?;
+        let dead = sngan_plot::dead_critics(out)?;
+        let work = if busy { "a sweep is at work" } else { "no sweep is at work" };
+        self.text += &format!(
+            "{}\n",
+            wrap(&format!("{} at scale {}: {} runs; {work}", plan.name, plan.scale, runs.len()))
+        );
+        self.text += &table(&runs, &dead).text(width());
+        self.at_work |= busy;
+        let next = if busy {
+            format!("`sngan status {} --watch` shows it again and again", out.display())
+        } else if runs.iter().all(|run| run.damage.is_none() && ended(run)) {
+            format!("`sngan figures {0}`, or `sngan report {0}`", out.display())
+        } else {
+            "the same `sngan sweep` again continues it".into()
+        };
+        self.text += &format!("{}\n", wrap(&format!("Next: {next}")));
+        Ok(())
+    }
+
+    fn runs(&mut self, paths: &[PathBuf]) {
+        let states: Vec<RunState> =
+            paths.iter().map(|path| sngan_sweep::status_of_run(&RunDir::new(path))).collect();
+        self.text += &table(&states, &BTreeSet::new()).text(width());
+        self.at_work |= states.iter().any(|state| state.at_work);
+        let unfinished =
+            paths.iter().zip(&states).find(|(_, s)| !s.at_work && s.damage.is_none() && !ended(s));
+        let next = match (unfinished, paths) {
+            (Some((path, _)), _) => {
+                format!("`sngan train {} --resume` continues it", path.display())
+            }
+            (None, [one]) => format!("`sngan score {0}`, or `sngan report {0}`", one.display()),
+            (None, _) => "`sngan compare RUN…` shows them beside each other".into(),
+        };
+        self.text += &format!("{}\n", wrap(&format!("Next: {next}")));
+    }
+}
+
+/// Whether nothing is left to train.
+fn ended(run: &RunState) -> bool {
+    run.status.as_ref().is_some_and(|s| match s.status {
+        Status::Completed | Status::Diverged => true,
+        Status::Running | Status::Interrupted | Status::Failed => false,
+    })
+}
+
+/// A line a run, its newest scores and the reason of its end below it.
+fn table(runs: &[RunState], dead: &BTreeSet<String>) -> Table {
+    let right = |head| (head, Align::Right);
+    let mut table = Table::new(&[
+        ("run", Align::Left),
+        ("status", Align::Left),
+        right("updates"),
+        right("rate"),
+        right("left"),
+    ]);
+    for run in runs {
         let updates =
             if run.total > 0 { format!("{}/{}", run.done, run.total) } else { "–".into() };
         let rate = run.rate.map_or_else(|| "–".into(), |r| format!("{r:.1}/s"));
         let left = run.seconds_left().map_or_else(|| "–".into(), time);
         let reason = run.status.as_ref().and_then(|s| s.reason.clone());
-        let reason = run.damage.clone().or(reason).unwrap_or_default();
-        let scores = describe(&run.scores);
-        let gap = if scores.is_empty() || reason.is_empty() { "" } else { "  " };
-        let _ = writeln!(
-            text,
-            "{:<40} {:<12} {updates:>17} {rate:>10} {left:>14}  {scores}{gap}{reason}",
-            run.name,
-            word(run, dead.contains(&run.name))
+        let notes = [describe(&run.scores), run.damage.clone().or(reason).unwrap_or_default()];
+        let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
+        table.row_with(
+            vec![run.name.clone(), word(run, dead.contains(&run.name)).into(), updates, rate, left],
+            notes.join("  "),
         );
     }
-    Ok(text)
+    table
 }
 
 fn word(run: &RunState, dead_critic: bool) -> &'static str {

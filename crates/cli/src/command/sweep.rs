@@ -1,19 +1,25 @@
 //! `sngan sweep`.
 
+mod best;
+
+use self::best::Best;
 use super::device::backends;
-use super::{Change, Job, threads};
+use super::plan::time;
+use super::{Change, Job, own, threads};
 use crate::args::Sweep;
 use crate::progress::{Meter, Position};
 use crate::say::say;
-use crate::{Ended, experiments, signals};
-use anyhow::{Result, bail};
+use crate::table::wrap;
+use crate::{Ended, signals};
+use anyhow::Result;
 use sngan_experiment::records::{ScoreRecord, Status};
-use sngan_experiment::{Plan, RunDir, RunSpec, machine};
+use sngan_experiment::{Changes, Plan, RunDir, RunSpec, machine};
 use sngan_sweep::{Event, SweepOptions};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// A sweep as given on the command line.
 struct Asked {
@@ -24,11 +30,14 @@ struct Asked {
 
 impl Asked {
     fn of(arguments: &Sweep, folder: Option<&Path>) -> Result<Asked> {
-        let seeds = arguments.seeds.as_ref().map(|s| s.0.as_slice());
-        let mut plan =
-            experiments::find(&arguments.experiment, folder)?.plan_with(&arguments.scale, seeds)?;
-        keep(&mut plan.specs, "row", &arguments.method, RunSpec::is_of_row)?;
-        keep(&mut plan.specs, "setting", &arguments.setting, RunSpec::is_in_setting)?;
+        let changes = Changes {
+            methods: arguments.method.clone(),
+            settings: arguments.setting.clone(),
+            seeds: arguments.seeds.as_ref().map(|s| s.0.clone()),
+            set: arguments.set.clone(),
+        };
+        let (file, _) = own::experiment(arguments.experiment.as_deref(), &arguments.own, folder)?;
+        let plan = file.plan_with(&arguments.scale, &changes)?;
         let out = arguments
             .out
             .clone()
@@ -39,9 +48,7 @@ impl Asked {
             memory: arguments.memory.map_or_else(free_memory, |mb| mb.saturating_mul(1024 * 1024)),
             shard: arguments.shard,
             source: crate::SOURCE,
-            extend: arguments.seeds.is_some()
-                || !arguments.method.is_empty()
-                || !arguments.setting.is_empty(),
+            extend: changes != Changes::default() || arguments.own.folder.is_some(),
         };
         Ok(Asked { plan, out, options })
     }
@@ -75,23 +82,6 @@ impl Asked {
     }
 }
 
-/// Keeps the specs that match one of `names`, or all if none are given. Each name must match a
-/// spec.
-fn keep(
-    specs: &mut Vec<RunSpec>,
-    what: &str,
-    names: &[String],
-    fits: impl Fn(&RunSpec, &str) -> bool,
-) -> Result<()> {
-    if let Some(name) = names.iter().find(|name| !specs.iter().any(|s| fits(s, name))) {
-        bail!("no run of {what} `{name}`; `sngan plan` lists every run");
-    }
-    if !names.is_empty() {
-        specs.retain(|s| names.iter().any(|name| fits(s, name)));
-    }
-    Ok(())
-}
-
 pub(crate) fn job(arguments: Sweep, folder: Option<&Path>) -> Result<Job> {
     let asked = Asked::of(&arguments, folder)?;
     Ok(Job::that_changes(asked.changes()?, move || run(&arguments, asked)))
@@ -105,7 +95,7 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
     let work = Work::new(&specs, &out)?;
     let progress = Meter::new("updates");
     progress.set(work.position(), String::new);
-    let ended = AtomicU64::new(0);
+    let (ended, best, started) = (AtomicU64::new(0), Best::default(), Instant::now());
     let events = |event: &Event| {
         match event {
         Event::Scoring { backbone: Some(backbone) } => {
@@ -114,32 +104,32 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
         Event::Scoring { backbone: None } => {
             progress.println("no scores: the experiment names no backbone, or none that is here")
         }
-        Event::Dropped { runs } => progress.println(&format!(
+        Event::Dropped { runs } => progress.println(&wrap(&format!(
             "{} runs that were planned before are not in the experiment any more, and count no longer (--seeds, --method or --setting keep them): {}",
             runs.len(),
             runs.join(", ")
-        )),
+        ))),
         Event::Started { .. } => {}
         Event::Pictures { set, remark } => progress.warn(&format!("{set}: {remark}")),
         Event::Warning { run, warning } => progress.warn(&format!("{run}: {warning}")),
-        Event::Progress { run, gen_update, .. } => {
+        Event::Progress { run, gen_update, loss_d, loss_g, .. } => {
             work.done(run, *gen_update);
-            progress.set(work.position(), || run.clone());
+            progress.set(work.position(), || {
+                format!("{run}, loss D {loss_d:.3} G {loss_g:.3}{}", best.newest())
+            });
         }
         Event::Ended { run, status, reason, scores } => {
             // A diverged or failed run also leaves nothing to do.
             if *status != Status::Interrupted {
                 work.done(run, u64::MAX);
             }
+            best.add(run, scores);
             let n = ended.fetch_add(1, Ordering::Relaxed) + 1;
             let what = reason.as_ref().map_or_else(String::new, |r| format!(": {r}"));
             let score =
                 if scores.is_empty() { String::new() } else { format!("  {}", describe(scores)) };
-            progress.println(&format!(
-                "[{n}/{}] {run} {}{what}{score}",
-                specs.len(),
-                status_name(*status)
-            ));
+            let status = status_name(*status);
+            progress.println(&wrap(&format!("[{n}/{}] {run} {status}{what}{score}", specs.len())));
         }
     }
     };
@@ -148,7 +138,7 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
     let result = sngan_sweep::run(
         &plan,
         &out,
-        Some(&arguments.data.data_dir),
+        &own::places(&arguments.data, &arguments.own),
         &backends,
         &options,
         &stop,
@@ -162,16 +152,27 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
         String::new()
     };
     say!(
-        "{} completed, {} diverged, {} failed, {} interrupted or not begun{elsewhere}",
+        "{} completed, {} diverged, {} failed, {} interrupted or not begun{elsewhere}, in {}",
         s.completed,
         s.diverged,
         s.failed,
-        s.interrupted
+        s.interrupted,
+        time(started.elapsed().as_secs_f64())
     );
     if s.failed > 0 {
         say!(
-            "the same command takes up again what a disk or file stopped; --retry-failed tries the other failed runs too"
+            "{}",
+            wrap(
+                "the same command takes up again what a disk or file stopped; --retry-failed tries the other failed runs too"
+            )
         );
+    }
+    best.lines().iter().for_each(|line| say!("{}", wrap(line)));
+    let folder = out.display();
+    if s.interrupted > 0 {
+        say!("Next: the same command continues; `sngan status {folder}` shows each run");
+    } else {
+        say!("Next: `sngan figures {folder}`, `sngan report {folder}`");
     }
     Ok(match (s.interrupted, s.failed) {
         (0, 0) => Ended::Well,

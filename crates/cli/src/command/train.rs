@@ -1,53 +1,55 @@
 //! `sngan train`.
 
+mod asked;
+
+use self::asked::Asked;
 use super::device::backend;
+use super::own::Own;
+use super::plan::time;
+use super::sweep::describe;
 use super::{Change, Job};
 use crate::args::Train;
 use crate::progress::{Meter, Position};
 use crate::say::say;
-use crate::{Ended, experiments, signals};
-use anyhow::{Context, Result, bail};
+use crate::table::wrap;
+use crate::{Ended, signals};
+use anyhow::{Result, bail};
 use sngan_core::trainer::{Event, Outcome, TrainOptions, train};
-use sngan_data::{Split, load, open};
-use sngan_eval::{Backbone, Evaluator};
+use sngan_data::{Places, Split};
+use sngan_eval::{Backbone, BackboneOptions, Evaluator};
+use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{RunDir, RunSpec, ScorePlan};
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-/// Cadences of a run that is given only by its spec.
-const LOG_EVERY: u64 = 10;
-const CHECKPOINT_EVERY: u64 = 500;
+use std::time::Instant;
 
 pub(crate) fn job(arguments: Train, folder: Option<&Path>) -> Result<Job> {
-    let asked = asked(&arguments, folder)?;
-    let spec = &asked.spec;
-    let out = out(&arguments, spec);
-    refuse_unasked_resumption(&out, arguments.resume)?;
-    let does = super::sweep::intention(&RunDir::new(&out), spec, true)?;
+    let asked = Asked::of(&arguments, folder)?;
+    let (spec, out) = (&asked.spec, &asked.out);
+    refuse_unasked_resumption(out, arguments.resume)?;
+    let does = super::sweep::intention(&RunDir::new(out), spec, true)?;
     let change =
         Change::said(format!("{}: {does}, to {} updates", out.display(), spec.gen_updates));
     let threads = arguments.machine.threads;
-    Ok(Job::that_changes([change], move || run(&arguments, asked, &out)).on(threads))
+    Ok(Job::that_changes([change], move || run(&arguments, &asked)).on(threads))
 }
 
-fn run(arguments: &Train, asked: Asked, out: &Path) -> Result<Ended> {
-    let Asked { spec, score, watch_held_out } = &asked;
+fn run(arguments: &Train, asked: &Asked) -> Result<Ended> {
+    let Asked { spec, score, watch_held_out, out, places, own } = asked;
     let backend = backend(&arguments.machine)?;
     let threads = rayon::current_num_threads();
-    let data_dir = Some(arguments.data.data_dir.as_path());
-    let images = open(spec.dataset, Split::Train, spec.side, data_dir)?;
+    own.iter().for_each(|own| say!("{}", wrap(&Own::describe(own, spec))));
+    let images = places.open(spec.dataset, Split::Train, spec.side)?;
     super::warn_of_pictures(images.as_ref());
-    let held_out = if *watch_held_out {
-        Some(Arc::new(load(spec.dataset, Split::HeldOut, spec.side, data_dir)?))
-    } else {
-        None
+    let held_out = match watch_held_out {
+        true => Some(Arc::new(places.load(spec.dataset, Split::HeldOut, spec.side)?)),
+        false => None,
     };
     let options = TrainOptions {
         threads,
-        log_every: score.as_ref().map_or(LOG_EVERY, |s| s.log_every),
-        checkpoint_every: score.as_ref().map_or(CHECKPOINT_EVERY, |s| s.checkpoint_every),
+        log_every: score.log_every,
+        checkpoint_every: score.checkpoint_every,
         sample_every: arguments.sample_every,
         source: crate::SOURCE,
         held_out,
@@ -57,16 +59,14 @@ fn run(arguments: &Train, asked: Asked, out: &Path) -> Result<Ended> {
         "{}: {} images of {}, {} updates, {threads} threads",
         out.display(),
         images.len(),
-        images.name(),
+        crate::for_terminal(images.name()),
         spec.gen_updates
     );
-    let progress = Meter::new("updates");
-    let every = arguments.eval_every.or(score.as_ref().map(|s| s.eval_every)).unwrap_or(0);
-    let evaluator = if every > 0 {
-        evaluator(spec, score.clone(), &arguments.data.data_dir, &stop)?
-    } else {
-        None
-    };
+    say_of_no_scores(spec, score, places);
+    let evaluator = evaluator(spec, score, places, &stop)?;
+    let dir = RunDir::new(out);
+    let (progress, started) = (Meter::new("updates"), Instant::now());
+    let mut newest = newest_score(&dir)?;
     let outcome =
         train(out, spec, images.as_ref(), backend.as_ref(), &options, &stop, &mut |event| {
             let (p, trainer) = match event {
@@ -77,76 +77,103 @@ fn run(arguments: &Train, asked: Asked, out: &Path) -> Result<Ended> {
                 Event::Update(p, trainer) => (p, trainer),
             };
             if let Some(evaluator) = &evaluator {
-                let dir = RunDir::new(out);
+                let every = score.eval_every;
                 sngan_sweep::score_during(&dir, spec, evaluator, every, &p, trainer, &stop)?;
+                if p.gen_update.is_multiple_of(every) {
+                    newest = newest_score(&dir)?;
+                }
             }
             progress.set(Position::even(p.gen_update, Some(p.total)), || {
-                format!("loss D {:.3} G {:.3}", p.loss_d, p.loss_g)
+                format!("loss D {:.3} G {:.3}{newest}", p.loss_d, p.loss_g)
             });
             Ok(())
         });
     progress.finish();
-    Ok(match outcome? {
+    let outcome = outcome?;
+    Ok(say_end(&dir, spec, &outcome, started, &newest))
+}
+
+/// How the run ended, and what to do next.
+fn say_end(
+    dir: &RunDir,
+    spec: &RunSpec,
+    outcome: &Outcome,
+    started: Instant,
+    newest: &str,
+) -> Ended {
+    let (out, took) = (dir.path().display(), time(started.elapsed().as_secs_f64()));
+    match outcome {
         Outcome::Completed => {
+            let samples = dir.sample_path(spec.gen_updates);
             say!(
-                "completed; samples in {}",
-                RunDir::new(out).sample_path(spec.gen_updates).display()
+                "completed {} updates in {took}{newest}; samples in {}",
+                spec.gen_updates,
+                samples.display()
             );
+            say!("Next: `sngan score {out}`, `sngan generate {out}`, or `sngan report {out}`");
             Ended::Well
         }
         Outcome::Diverged { gen_update, reason } => {
-            say!(
-                "diverged at update {gen_update}: {reason}; the state is in {}",
-                out.join("diverged.safetensors").display()
-            );
+            let state = dir.path().join("diverged.safetensors");
+            say!("diverged at update {gen_update}: {reason}; the state is in {}", state.display());
+            say!("Next: `sngan figures {out}` draws its log");
             Ended::Diverged
         }
         Outcome::Interrupted { gen_updates } => {
-            say!(
-                "interrupted after {gen_updates} updates; a checkpoint is written, --resume continues"
-            );
+            say!("interrupted after {gen_updates} updates and {took}; a checkpoint is written");
+            say!("Next: `sngan train {out} --resume` continues");
             Ended::Interrupted
         }
-    })
+    }
 }
 
-/// How a run is scored during training: as its experiment says, else under two short protocols with
-/// its data set's scorer.
+/// The newest scores of a run, as they stand behind its losses; nothing if there are none.
+fn newest_score(dir: &RunDir) -> sngan_core::Result<String> {
+    let mut scores = dir.scores()?;
+    let newest = scores.iter().map(|s| s.gen_updates).max();
+    scores.retain(|s: &ScoreRecord| Some(s.gen_updates) == newest);
+    let at = newest.unwrap_or(0);
+    let said = || format!(", {} at {at}", describe(&scores));
+    Ok(if scores.is_empty() { String::new() } else { said() })
+}
+
+/// Says before the training that nothing will score it.
+fn say_of_no_scores(spec: &RunSpec, score: &ScorePlan, places: &Places) {
+    let options =
+        BackboneOptions { data_dir: places.data_dir.clone(), ..BackboneOptions::default() };
+    let choice = Backbone::choice(Backbone::INCEPTION_OR_SCORER, spec.dataset, &options);
+    if choice.is_none() && score.backbone != ScorePlan::NO_BACKBONE {
+        let place = places.data_dir().unwrap_or(Path::new("data"));
+        let note = format!(
+            "note: `sngan score` will find no network for this run: Inception is not in {}, and there is no scorer of `{}`. `sngan data fetch inception` \
+             gets it; --backbone scorer-cifar10 would compare such runs with each other alone",
+            place.display(),
+            spec.dataset.name()
+        );
+        eprintln!("{}", wrap(&note));
+    }
+}
+
+/// What scores the run during its training, if anything.
 fn evaluator(
     spec: &RunSpec,
-    score: Option<ScorePlan>,
-    data_dir: &Path,
+    score: &ScorePlan,
+    places: &Places,
     stop: &AtomicBool,
 ) -> Result<Option<Evaluator>> {
-    let plan = match score {
-        Some(plan) => plan,
-        None => ScorePlan {
-            backbone: Backbone::INCEPTION_OR_SCORER.into(),
-            protocols: ["is_2k_split5", "fid_2k_ref2k"]
-                .into_iter()
-                .map(str::parse)
-                .collect::<Result<_, _>>()?,
-            eval_every: 0,
-            log_every: LOG_EVERY,
-            checkpoint_every: CHECKPOINT_EVERY,
-        },
-    };
-    let evaluator =
-        sngan_sweep::evaluator_for(&plan, spec.dataset, spec.side, Some(data_dir), &|_, _| {
-            signals::go_on(stop)
-        })?;
+    if score.eval_every == 0 {
+        return Ok(None);
+    }
+    let progress = |_: usize, _: usize| signals::go_on(stop);
+    let evaluator = sngan_sweep::evaluator_for(score, spec.dataset, spec.side, places, &progress)?;
     if evaluator.is_none() {
         eprintln!(
             "warning: no scores: backbone `{}` gives none for {}",
-            plan.backbone,
+            score.backbone,
             spec.dataset.name()
         );
     }
     Ok(evaluator)
-}
-
-fn out(arguments: &Train, spec: &RunSpec) -> PathBuf {
-    arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(spec.dir_name()))
 }
 
 /// A folder that holds a run is continued only on request.
@@ -161,64 +188,4 @@ fn refuse_unasked_resumption(out: &Path, resume: bool) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// What is trained.
-struct Asked {
-    spec: RunSpec,
-    /// The experiment's cadences; `None` for a spec alone.
-    score: Option<ScorePlan>,
-    /// Whether D's loss on held-out images is watched.
-    watch_held_out: bool,
-}
-
-/// The spec that the arguments name, and what its experiment says of it.
-fn asked(arguments: &Train, folder: Option<&Path>) -> Result<Asked> {
-    let (mut spec, score, watch_held_out) = if Path::new(&arguments.experiment)
-        .file_name()
-        .is_some_and(|n| n == "spec.toml")
-    {
-        let run = PathBuf::from(&arguments.experiment);
-        (RunDir::new(run.parent().unwrap_or(Path::new("."))).spec()?, None, false)
-    } else {
-        let plan =
-            experiments::find(&arguments.experiment, folder)?.drafts(&arguments.scale, None)?;
-        let fits = |s: &RunSpec| {
-            arguments.method.as_ref().is_none_or(|m| s.is_of_row(m))
-                && arguments.setting.as_ref().is_none_or(|x| s.is_in_setting(x))
-                && arguments.seed.is_none_or(|x| s.seed == x)
-        };
-        let all = |of: fn(&RunSpec) -> String| plan.specs.iter().map(of).collect::<BTreeSet<_>>();
-        let labels = all(|s| s.label.clone());
-        let settings = all(|s| s.setting.clone());
-        let seeds = all(|s| s.seed.to_string());
-        let mut found: Vec<RunSpec> = plan.specs.into_iter().filter(fits).collect();
-        let scope = format!("of `{}` at scale `{}`", arguments.experiment, arguments.scale);
-        match found.len() {
-            1 => {}
-            0 => {
-                let list =
-                    |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
-                bail!(
-                    "no run {scope} fits; methods: {}; settings: {}; seeds: {}, another by --set seed=N; `sngan plan` lists every run",
-                    list(labels),
-                    list(settings),
-                    list(seeds)
-                )
-            }
-            n => bail!(
-                "{n} runs {scope} fit; narrow it with --method, --setting and --seed, or use `sngan sweep`"
-            ),
-        }
-        (found.remove(0), Some(plan.score), plan.watch_held_out)
-    };
-    for change in &arguments.set {
-        let (key, value) = change
-            .split_once('=')
-            .with_context(|| format!("--set {change}: expected KEY=VALUE"))?;
-        spec.set(key, value)?;
-    }
-    spec.settle()?;
-    spec.validate()?;
-    Ok(Asked { spec, score, watch_held_out })
 }

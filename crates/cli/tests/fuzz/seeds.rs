@@ -9,7 +9,7 @@ use sngan_core::model::Place;
 use sngan_core::trainer::{Trainer, made_up_images};
 use sngan_data::pack::{self, Options};
 use sngan_experiment::method::Method;
-use sngan_experiment::records::{Provenance, Record, Segment};
+use sngan_experiment::records::{ImagesRecord, Provenance, Record, Segment};
 use sngan_experiment::{RunDir, RunSpec, atomic};
 use sngan_tensor::Device;
 use std::io::{Cursor, Write};
@@ -73,6 +73,18 @@ pub(crate) fn specs() -> Vec<Vec<u8>> {
 
 pub(crate) fn provenance() -> Vec<Vec<u8>> {
     vec![of_run(Method::Sn, RunDir::provenance_path)]
+}
+
+pub(crate) fn images() -> Vec<Vec<u8>> {
+    let record = ImagesRecord {
+        version: ImagesRecord::VERSION,
+        folder: "/pictures/pets".into(),
+        name: "folder:pets".into(),
+        n: 3,
+        classes: vec!["cat".into(), "dog".into()],
+        sha256: "0".into(),
+    };
+    vec![serde_json::to_vec(&record).unwrap()]
 }
 
 /// Lines, and a last one that a kill has cut.

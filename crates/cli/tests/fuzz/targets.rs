@@ -138,6 +138,9 @@ pub(crate) fn all() -> Vec<Target> {
         target("provenance", seeds::provenance, JSON, PLAIN, |b| {
             in_run(b, "provenance.json", |dir| dir.provenance().is_ok())
         }),
+        target("images", seeds::images, JSON, PLAIN, |b| {
+            in_run(b, "images.json", |dir| dir.images().is_ok())
+        }),
         target("plan", seeds::plan, JSON, PLAIN, |b| {
             run_dir::read_json::<PlanRecord>(&scratch(b, "plan.json")).is_ok()
         }),

@@ -9,6 +9,7 @@ fn help_covers_every_command_and_completions_are_written() {
         "plan",
         "sweep",
         "status",
+        "compare",
         "score",
         "generate",
         "draw",
@@ -50,7 +51,7 @@ fn names_that_do_not_exist_are_answered_with_those_that_do() {
             .contains("known:")
     );
     assert!(folder.expect(1, "train tiny").contains("6 runs of `tiny`"));
-    assert!(folder.expect(1, "train tiny --method XN").contains("methods: SN, WN, broken"));
+    assert!(folder.expect(1, "train tiny --method XN").contains("known: SN, WN, broken"));
     assert!(folder.expect(1, "sigma nothing").contains("no logged sigma_forward"));
     assert_eq!(folder.expect(1, "figures nothing").matches("No such file").count(), 1);
     assert!(folder.expect(1, "data fetch mnist").contains("cifar10"));

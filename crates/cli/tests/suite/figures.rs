@@ -55,7 +55,7 @@ fn timings_are_taken_and_drawn() {
         "{said}"
     );
     assert!(folder.expect(0, "figure fig10 --compare").contains("runs/drawn/fig10.svg"));
-    let said = folder.expect(0, "claims runs/figure10 --only 5");
+    let said = folder.expect(0, "claims runs/figure10 --only 5 --markdown");
     assert!(
         said.contains("| 5 |") && said.contains("no timings of sn and weight-norm at side 32"),
         "{said}"
@@ -83,7 +83,7 @@ fn a_sweep_has_a_report_and_answers_claims() {
         unknown.contains("no claim has the number 13") && unknown.contains("1: SN keeps"),
         "{unknown}"
     );
-    let said = folder.expect(0, "claims out");
+    let said = folder.expect(0, "claims out --markdown");
     assert_eq!(
         said.matches("**not tested**").count(),
         12,

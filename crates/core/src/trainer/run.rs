@@ -6,7 +6,8 @@ use crate::{Error, Result, Warning, generate, status_after};
 use candle_core::Device;
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::records::{
-    FORMAT_VERSION, LogRecord, Provenance, Record, Segment, Source, Status, TimingRecord, finite,
+    FORMAT_VERSION, ImagesRecord, LogRecord, Provenance, Record, Segment, Source, Status,
+    TimingRecord, finite,
 };
 use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, machine, run_dir};
 use std::path::Path;
@@ -116,6 +117,9 @@ pub fn train_locked(
         super::critic::fits(spec, images, held_out)?;
     }
     let dir = RunDir::create(lock.folder(), spec, &provenance(options, images))?;
+    if let Some(images) = images_record(images) {
+        dir.write_images(&images)?;
+    }
     let result = Session { lock, dir: &dir, spec, options, started: Instant::now() }
         .run(images, backend, stop, observer);
     // An update that its observer could not be done with is made again from the checkpoint before.
@@ -143,6 +147,19 @@ fn provenance(options: &TrainOptions, images: &dyn ImageSource) -> Provenance {
         log_every: options.log_every,
         segments: Vec::new(),
     }
+}
+
+/// Where the pictures of an image folder are.
+fn images_record(images: &dyn ImageSource) -> Option<ImagesRecord> {
+    let folder = images.reading().folder.clone()?;
+    Some(ImagesRecord {
+        version: ImagesRecord::VERSION,
+        folder,
+        name: images.name().into(),
+        n: images.len(),
+        classes: images.classes().to_vec(),
+        sha256: images.sha256(),
+    })
 }
 
 /// What makes the updates from `from` on.

@@ -82,7 +82,7 @@ pub fn pack(
         let reason = "it is a link that leads nowhere; put a file there, or leave out --strict";
         return Err(Error::Image { path: from.join(link), offset: 0, reason: reason.into() });
     }
-    let Reading { jpeg, remarks } = listing.reading();
+    let Reading { jpeg, remarks, .. } = listing.reading();
     let plan = plan(&listing, name, jpeg, options);
     if out.join(HEADER).exists() {
         let packed = Packed::open(out)?;

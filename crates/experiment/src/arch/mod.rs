@@ -251,6 +251,36 @@ impl Architecture {
         }
     }
 
+    /// The networks for images of a side: the authors' ResNets from 64 pixels on where they fit, else
+    /// the standard CNN.
+    ///
+    /// # Errors
+    /// A side that no network fits.
+    pub fn for_side(side: usize) -> Result<Architecture> {
+        let fits =
+            |a: &Architecture| side >= a.smallest_side() && side.is_multiple_of(a.side_multiple());
+        let order =
+            [Architecture::ResnetImagenet, Architecture::Resnet64, Architecture::StandardCnn];
+        order.into_iter().find(fits).ok_or_else(|| {
+            Error::invalid(
+                "side",
+                format!("is {side}; networks need a multiple of 8, such as 32, 48, 64 or 128"),
+            )
+        })
+    }
+
+    /// The smallest side that the networks are chosen for.
+    fn smallest_side(self) -> usize {
+        match self {
+            Architecture::StandardCnn | Architecture::StandardCnnCgl => self.side_multiple(),
+            Architecture::ResnetCifar10
+            | Architecture::ResnetStl10
+            | Architecture::ResnetImagenet
+            | Architecture::Resnet64
+            | Architecture::ResnetGulrajani => self.paper_side(),
+        }
+    }
+
     /// What an image side must be a multiple of: G starts from a whole number of pixels, and D halves whole numbers.
     pub fn side_multiple(self) -> usize {
         match self {

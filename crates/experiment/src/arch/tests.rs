@@ -263,3 +263,20 @@ fn names_are_unique() {
         }
     }
 }
+
+#[test]
+fn a_side_has_its_networks() {
+    let of = |side| Architecture::for_side(side).map(Architecture::name).map_err(|e| e.to_string());
+    for (side, name) in [
+        (8, "standard-cnn"),
+        (32, "standard-cnn"),
+        (48, "standard-cnn"),
+        (64, "resnet-64"),
+        (72, "standard-cnn"),
+        (96, "resnet-64"),
+        (128, "resnet-imagenet"),
+    ] {
+        assert_eq!(of(side), Ok(name));
+    }
+    assert!(of(20).unwrap_err().contains("multiple of 8") && of(0).is_err());
+}

@@ -1,23 +1,30 @@
-//! Experiment files: methods × settings × seeds, with sizes per scale. experiments/README.md lists every key.
+//! Experiment files: methods × settings × listed values × seeds, with sizes per scale. experiments/README.md lists every key.
 
 mod built_in;
+mod expand;
+mod given;
+mod own;
 mod paper;
 mod scale;
+mod written;
 
 pub use built_in::{built_in, built_in_names, experiments_of};
+pub use given::{Changes, Given, Keys, SetKey};
 pub use paper::Paper;
 pub use scale::{Scale, ScorePlan, former_scale, todays_scale};
 
 use crate::method::{Method, Setting};
-use crate::spec::{CUSTOM, RunSpec};
-use crate::{Error, Result, Slash, plain};
-use serde::Deserialize;
+use crate::spec::RunSpec;
+use crate::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use written::Written;
 
 /// A parsed experiment file.
 #[derive(Debug, Clone)]
 pub struct ExperimentFile {
+    /// The file, for messages.
+    pub path: PathBuf,
     /// Name of the experiment, also of its results folder.
     pub name: String,
     /// One sentence for readers.
@@ -29,71 +36,22 @@ pub struct ExperimentFile {
     /// Seeds.
     pub seeds: Vec<u64>,
     /// What every run shares: keys of [`RunSpec`].
-    pub run: BTreeMap<String, toml::Value>,
+    pub run: Keys,
     /// What it reproduces of the paper; `None` in your own experiment.
     pub paper: Option<Paper>,
     /// Sizes, by scale.
     pub scales: BTreeMap<String, Scale>,
 }
 
-/// An experiment file as written: its scales may leave out what a shared scale has.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    name: String,
-    title: String,
-    methods: Vec<MethodRow>,
-    settings: Vec<String>,
-    seeds: Vec<u64>,
-    #[serde(default)]
-    run: BTreeMap<String, toml::Value>,
-    paper: Option<Paper>,
-    scales: BTreeMap<String, scale::Written>,
-}
-
-impl Written {
-    /// The file with complete scales. Duplicates in a list are refused, because they would be
-    /// pooled as several runs.
-    fn complete(self) -> std::result::Result<ExperimentFile, String> {
-        once("methods", self.methods.iter().map(|r| &r.label))?;
-        once("settings", &self.settings)?;
-        once("seeds", &self.seeds)?;
-        let named = |key, name: &str, slash| plain(key, name, slash).map_err(|e| e.to_string());
-        named("name", &self.name, Slash::Refused)?;
-        named("title", &self.title, Slash::Allowed)?;
-        self.scales.keys().try_for_each(|scale| named("scales", scale, Slash::Refused))?;
-        let scale = |(name, scale): (String, scale::Written)| {
-            let complete = scale.complete(&name)?;
-            Ok((name, complete))
-        };
-        Ok(ExperimentFile {
-            name: self.name,
-            title: self.title,
-            methods: self.methods,
-            settings: self.settings,
-            seeds: self.seeds,
-            run: self.run,
-            paper: self.paper,
-            scales: self
-                .scales
-                .into_iter()
-                .map(scale)
-                .collect::<std::result::Result<_, String>>()?,
-        })
-    }
-}
-
 /// A row: a method, and keys of [`RunSpec`] that differ from the method's values.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct MethodRow {
     /// Name in tables and figures.
     pub label: String,
     /// The method.
     pub method: Method,
     /// Overrides.
-    #[serde(default)]
-    pub run: BTreeMap<String, toml::Value>,
+    pub run: Keys,
 }
 
 /// What a sweep does: complete specs in order, and how to score them.
@@ -122,144 +80,7 @@ impl ExperimentFile {
     /// [`Error::Parse`] naming line and key.
     pub fn parse(path: &Path, text: &str) -> Result<ExperimentFile> {
         let written: Written = toml::from_str(text).map_err(|e| Error::parse(path, e))?;
-        written.complete().map_err(|reason| Error::parse(path, reason))
-    }
-
-    /// Expands one scale to complete, validated specs: methods × settings × seeds, seeds innermost.
-    ///
-    /// # Errors
-    /// Unknown scale, setting, label or key; a value out of range.
-    pub fn plan(&self, scale_name: &str) -> Result<Plan> {
-        self.plan_with(scale_name, None)
-    }
-
-    /// [`ExperimentFile::plan`] with `seeds` in place of the file's, if given.
-    ///
-    /// # Errors
-    /// As [`ExperimentFile::plan`].
-    pub fn plan_with(&self, scale_name: &str, seeds: Option<&[u64]>) -> Result<Plan> {
-        let mut plan = self.drafts(scale_name, seeds)?;
-        for spec in &mut plan.specs {
-            spec.settle()?;
-            spec.validate()?;
-        }
-        // Several settings may be `custom`; figures tell them apart by their values.
-        let name = |s: &RunSpec| {
-            let setting = match s.setting.as_str() {
-                CUSTOM => format!("{CUSTOM} {} {} {} {}", s.lr, s.beta1, s.beta2, s.n_dis),
-                named => named.into(),
-            };
-            format!("{}, setting {setting}, seed {}", s.label, s.seed)
-        };
-        once("the plan", plan.specs.iter().map(name))
-            .map_err(|reason| Error::parse(Path::new(&self.name), reason))?;
-        Ok(plan)
-    }
-
-    /// [`ExperimentFile::plan_with`] for specs that are changed further: corrections without effect
-    /// are not yet set to `none`. Call [`RunSpec::settle`] and [`RunSpec::validate`] after the
-    /// changes.
-    ///
-    /// # Errors
-    /// Unknown scale, setting, label or key; a wrong type.
-    pub fn drafts(&self, scale_name: &str, seeds: Option<&[u64]>) -> Result<Plan> {
-        let (scale_name, scale) = self.scale(scale_name)?;
-        scale.score.validate()?;
-        let table = settings()?;
-        let rows: Vec<&MethodRow> = match &scale.methods {
-            None => self.methods.iter().collect(),
-            Some(labels) => labels.iter().map(|label| self.row(label)).collect::<Result<_>>()?,
-        };
-        let seeds = seeds.unwrap_or_else(|| scale.seeds.as_ref().unwrap_or(&self.seeds));
-        let mut specs = Vec::new();
-        for row in rows {
-            for name in scale.settings.as_ref().unwrap_or(&self.settings) {
-                let setting = table.get(name).ok_or_else(|| Error::Unknown {
-                    what: "setting",
-                    name: name.clone(),
-                    known: table.keys().cloned().collect::<Vec<_>>().join(", "),
-                })?;
-                for &seed in seeds {
-                    specs.push(self.spec(row, name, *setting, seed, scale)?);
-                }
-            }
-        }
-        Ok(Plan {
-            name: self.name.clone(),
-            title: self.title.clone(),
-            scale: scale_name.into(),
-            paper: self.paper.clone(),
-            specs,
-            watch_held_out: scale.watch_held_out,
-            score: scale.score.clone(),
-        })
-    }
-
-    /// A scale by its name or its former name.
-    fn scale<'a>(&'a self, name: &'a str) -> Result<(&'a str, &'a Scale)> {
-        let name = if self.scales.contains_key(name) { name } else { todays_scale(name) };
-        let scale = self.scales.get(name).ok_or_else(|| Error::Unknown {
-            what: "scale",
-            name: name.into(),
-            known: self.scales.keys().cloned().collect::<Vec<_>>().join(", "),
-        })?;
-        Ok((name, scale))
-    }
-
-    fn row(&self, label: &str) -> Result<&MethodRow> {
-        self.methods.iter().find(|r| r.label == label).ok_or_else(|| Error::Unknown {
-            what: "method label",
-            name: label.into(),
-            known: self.methods.iter().map(|r| r.label.clone()).collect::<Vec<_>>().join(", "),
-        })
-    }
-
-    fn spec(
-        &self,
-        row: &MethodRow,
-        name: &str,
-        setting: Setting,
-        seed: u64,
-        scale: &Scale,
-    ) -> Result<RunSpec> {
-        let base = RunSpec {
-            label: row.label.clone(),
-            setting: name.into(),
-            lr: setting.lr,
-            beta1: setting.beta1,
-            beta2: setting.beta2,
-            n_dis: setting.n_dis,
-            seed,
-            ..RunSpec::paper(row.method)
-        };
-        let mut value =
-            toml::Value::try_from(&base).map_err(|e| Error::parse(Path::new(&self.name), e))?;
-        // The most specific wins: file, then scale, then row.
-        for (key, v) in self.run.iter().chain(&scale.run).chain(&row.run) {
-            let table =
-                value.as_table_mut().ok_or_else(|| Error::invalid("run", "is not a table"))?;
-            if table.insert(key.clone(), v.clone()).is_none() {
-                return Err(Error::Unknown {
-                    what: "key",
-                    name: format!("run.{key}"),
-                    known: table.keys().cloned().collect::<Vec<_>>().join(", "),
-                });
-            }
-        }
-        let spec: RunSpec = value.try_into().map_err(|e| Error::parse(Path::new(&self.name), e))?;
-        // Reading a spec names its setting after the values; a setting that was asked for must not
-        // be silently replaced.
-        let asked = row.run.get("setting").or(scale.run.get("setting")).or(self.run.get("setting"));
-        match asked.and_then(toml::Value::as_str) {
-            Some(asked) if asked != spec.setting => Err(Error::invalid(
-                "run.setting",
-                format!(
-                    "is `{asked}` in `{}`, but lr, beta1, beta2 and n_dis are those of `{}`; give these too, or list the setting in `settings`",
-                    row.label, spec.setting
-                ),
-            )),
-            _ => Ok(spec),
-        }
+        written.complete(path, text).map_err(|reason| Error::parse(path, reason))
     }
 }
 

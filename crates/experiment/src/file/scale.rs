@@ -1,6 +1,7 @@
 //! The scales of an experiment: its own, and those of experiments/scales.toml that files share.
 
-use super::{built_in, once};
+use super::given::{self, Keys, SpannedKeys};
+use super::{built_in, once, written};
 use crate::protocol::ProtocolName;
 use crate::{Error, Result};
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub struct Scale {
     /// Keys of [`RunSpec`](crate::RunSpec).
-    pub run: BTreeMap<String, toml::Value>,
+    pub run: Keys,
     /// Only these rows (labels).
     pub methods: Option<Vec<String>>,
     /// Instead of the file's settings.
@@ -46,9 +47,10 @@ pub struct ScorePlan {
 pub(super) struct Written {
     like: Option<String>,
     #[serde(default)]
-    run: BTreeMap<String, toml::Value>,
+    run: SpannedKeys,
     methods: Option<Vec<String>>,
     settings: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "written::seeds")]
     seeds: Option<Vec<u64>>,
     watch_held_out: Option<bool>,
     #[serde(default)]
@@ -66,35 +68,31 @@ struct WrittenScore {
 }
 
 impl Written {
-    /// The scale called `name`, complete.
-    pub(super) fn complete(self, name: &str) -> std::result::Result<Scale, String> {
+    /// The scale called `name` of a file with this text, complete: what neither it nor the shared
+    /// scale says of scores is [`ScorePlan::default`]'s.
+    pub(super) fn complete(self, name: &str, text: &str) -> std::result::Result<Scale, String> {
         let list = |key: &str| format!("scales.{name}.{key}");
         let shared = match &self.like {
             None => Written::default(),
             Some(like) => shared(like).map_err(|reason| format!("{}: {reason}", list("like")))?,
         };
-        let lacks = |key: &str| {
-            format!("{} is missing; give it, or a `like` that names a shared scale", list(key))
-        };
-        let (ours, theirs) = (self.score, shared.score);
+        let (ours, theirs, usual) = (self.score, shared.score, ScorePlan::default());
+        let cadence =
+            |ours: Option<u64>, theirs: Option<u64>, usual| ours.or(theirs).unwrap_or(usual);
         let score = ScorePlan {
-            backbone: ours.backbone.or(theirs.backbone).ok_or_else(|| lacks("score.backbone"))?,
-            protocols: ours
-                .protocols
-                .or(theirs.protocols)
-                .ok_or_else(|| lacks("score.protocols"))?,
-            eval_every: ours.eval_every.or(theirs.eval_every).unwrap_or(0),
-            log_every: ours
-                .log_every
-                .or(theirs.log_every)
-                .ok_or_else(|| lacks("score.log_every"))?,
-            checkpoint_every: ours
-                .checkpoint_every
-                .or(theirs.checkpoint_every)
-                .ok_or_else(|| lacks("score.checkpoint_every"))?,
+            backbone: ours.backbone.or(theirs.backbone).unwrap_or(usual.backbone),
+            protocols: ours.protocols.or(theirs.protocols).unwrap_or(usual.protocols),
+            eval_every: cadence(ours.eval_every, theirs.eval_every, usual.eval_every),
+            log_every: cadence(ours.log_every, theirs.log_every, usual.log_every),
+            checkpoint_every: cadence(
+                ours.checkpoint_every,
+                theirs.checkpoint_every,
+                usual.checkpoint_every,
+            ),
         };
+        let shared_run = given::keys(shared.run, built_in::SCALES, " of experiments/scales.toml");
         let scale = Scale {
-            run: shared.run.into_iter().chain(self.run).collect(),
+            run: shared_run.into_iter().chain(given::keys(self.run, text, "")).collect(),
             methods: self.methods.or(shared.methods),
             settings: self.settings.or(shared.settings),
             seeds: self.seeds.or(shared.seeds),
@@ -108,15 +106,43 @@ impl Written {
     }
 }
 
+/// The scales of experiments/scales.toml, complete.
+pub(super) fn all_shared() -> std::result::Result<BTreeMap<String, Scale>, String> {
+    let like = |name: String| Written { like: Some(name), ..Written::default() };
+    let complete = |name: String| Ok((name.clone(), like(name.clone()).complete(&name, "")?));
+    read_shared()?.into_keys().map(complete).collect()
+}
+
+fn read_shared() -> std::result::Result<BTreeMap<String, Written>, String> {
+    toml::from_str(built_in::SCALES).map_err(|e| format!("experiments/scales.toml: {e}"))
+}
+
 /// A scale of experiments/scales.toml.
 fn shared(name: &str) -> std::result::Result<Written, String> {
-    let mut all: BTreeMap<String, Written> =
-        toml::from_str(built_in::SCALES).map_err(|e| format!("experiments/scales.toml: {e}"))?;
+    let mut all = read_shared()?;
     let known = all.keys().cloned().collect::<Vec<_>>().join(", ");
     all.remove(name).ok_or_else(|| format!("no shared scale `{name}`; known: {known}"))
 }
 
+impl Default for ScorePlan {
+    /// Of a run that no experiment says it of: the end alone is scored, through the network that is there.
+    fn default() -> ScorePlan {
+        ScorePlan {
+            backbone: ScorePlan::AVAILABLE_BACKBONE.into(),
+            protocols: ["is_2k_split5", "fid_2k_ref2k"]
+                .into_iter()
+                .filter_map(|name| name.parse().ok())
+                .collect(),
+            eval_every: 0,
+            log_every: 10,
+            checkpoint_every: 500,
+        }
+    }
+}
+
 impl ScorePlan {
+    /// Backbone of a plan that is scored through what is there: Inception, or the data set's scorer.
+    pub const AVAILABLE_BACKBONE: &str = "inception-or-scorer";
     /// Backbone of a plan that scores nothing.
     pub const NO_BACKBONE: &str = "none";
 
@@ -161,7 +187,7 @@ mod tests {
     use super::*;
 
     fn complete(text: &str) -> std::result::Result<Scale, String> {
-        toml::from_str::<Written>(text).map_err(|e| e.to_string())?.complete("s")
+        toml::from_str::<Written>(text).map_err(|e| e.to_string())?.complete("s", text)
     }
 
     #[test]
@@ -170,17 +196,25 @@ mod tests {
         let text =
             "like = \"quick\"\nrun = { side = 24, n_classes = 10 }\nscore = { eval_every = 7 }";
         let own = complete(text).unwrap();
-        assert_eq!(own.run["side"].as_integer(), Some(24));
-        assert_eq!(own.run["n_classes"].as_integer(), Some(10));
+        assert_eq!(own.run["side"].value.as_integer(), Some(24));
+        assert_eq!(own.run["n_classes"].value.as_integer(), Some(10));
         assert_eq!(own.run.len(), quick.run.len() + 1);
         assert_eq!(own.score, ScorePlan { eval_every: 7, ..quick.score });
     }
 
     #[test]
-    fn a_scale_that_lacks_something_says_what() {
+    fn a_scale_without_scores_has_the_usual_ones() {
+        let own = complete("run = { side = 8 }\nscore = { log_every = 3 }").unwrap();
+        assert_eq!(own.score, ScorePlan { log_every: 3, ..ScorePlan::default() });
+        assert_eq!(own.score.protocols.len(), 2);
+        assert_eq!(own.run["side"].place, "line 1");
+        let shared = complete("like = \"quick\"").unwrap();
+        assert!(shared.run["side"].place.ends_with(" of experiments/scales.toml"));
+    }
+
+    #[test]
+    fn a_scale_that_is_like_nothing_says_what_there_is() {
         assert!(complete("like = \"huge\"").unwrap_err().contains("known: narrow, paper"));
-        let message = complete("run = { side = 8 }").unwrap_err();
-        assert!(message.contains("scales.s.score.backbone is missing"), "{message}");
         assert!(
             complete("like = \"quick\"\nscore = { log_evry = 1 }").unwrap_err().contains("line 2")
         );

@@ -3,9 +3,11 @@
 mod identity;
 mod names;
 mod validate;
+mod varied;
 mod width;
 
 pub use names::{CUSTOM, Names};
+pub(crate) use varied::{DEFAULT_SETTING, Varied};
 pub use width::{ClipCorrection, LayerCorrection, WidthCorrection};
 
 use crate::Dataset;

@@ -1,6 +1,7 @@
 //! Names that follow from the values: a run is named after what it runs. A method or setting
 //! without a name is `custom`, unless you gave it a name of your own.
 
+use super::varied::says_what_varies;
 use super::{RunSpec, WidthCorrection};
 use crate::file::settings;
 use crate::method::{Loss, Method, Normalization, Setting};
@@ -124,7 +125,7 @@ impl RunSpec {
 
     /// The label that the values give: a method's, or one that names the differences: `SN, hinge`,
     /// `SN γ + GP, Wasserstein`.
-    fn derived_label(&self) -> String {
+    pub(super) fn derived_label(&self) -> String {
         if self.method == Method::Custom { self.custom_label() } else { self.method.label().into() }
     }
 
@@ -158,7 +159,9 @@ impl RunSpec {
         loss = Loss::ALL.into_iter().find(named).unwrap_or(loss);
         let parts = (self.normalization, self.regularizer, self.loss);
         let gamma = added.is_some() || rest.contains('γ');
-        label == derived || (parts == (normalization, regularizer, loss) && self.gamma == gamma)
+        label == derived
+            || says_what_varies(label, derived)
+            || (parts == (normalization, regularizer, loss) && self.gamma == gamma)
     }
 
     fn custom_label(&self) -> String {
@@ -223,7 +226,7 @@ impl RunSpec {
 }
 
 /// A label without the ending that the width adds.
-fn without_ending(label: &str) -> &str {
+pub(super) fn without_ending(label: &str) -> &str {
     let ends = [UNCORRECTED, INITIAL_WEIGHTS];
     ends.iter().find_map(|end| label.strip_suffix(end)).unwrap_or(label)
 }

@@ -2,9 +2,9 @@
 
 use super::{Damaged, RunRecords, Samples, SweepRecords};
 use crate::{Error, Result};
-use sngan_experiment::records::{PlanRecord, ScoreRecord};
+use sngan_experiment::records::{PlanRecord, Record, ScoreRecord};
 use sngan_experiment::{Error as ExperimentError, RunDir, run_dir};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) fn read(out: &Path) -> Result<SweepRecords> {
@@ -37,6 +37,53 @@ pub(super) fn read(out: &Path) -> Result<SweepRecords> {
         damaged,
         plan,
     })
+}
+
+/// What runs that no plan names are gathered under.
+const NO_PLAN: &str = "runs";
+
+/// The runs of these folders, as a sweep in `out`.
+pub(super) fn read_runs(folders: &[PathBuf], out: &Path) -> Result<SweepRecords> {
+    let (mut runs, mut damaged) = (Vec::new(), Vec::new());
+    for (folder, name) in folders.iter().zip(names(folders)) {
+        let dir = RunDir::new(folder);
+        if !dir.spec_path().exists() {
+            return Err(Error::NoRun { path: folder.clone() });
+        }
+        match run(&dir) {
+            Ok(run) => runs.push(Arc::new(RunRecords { name, ..run })),
+            Err(e) => damaged.push(Damaged { name, reason: e.to_string() }),
+        }
+    }
+    let (name, title) = match &runs[..] {
+        [run] => (run.name.clone(), run.name.clone()),
+        several => (NO_PLAN.into(), format!("{} single runs", several.len())),
+    };
+    let plan = PlanRecord {
+        version: PlanRecord::VERSION,
+        title,
+        name,
+        scale: NO_PLAN.into(),
+        paper: None,
+        runs: runs.iter().map(|run| run.name.clone()).collect(),
+    };
+    let (real, untrained) = (Vec::new(), Vec::new());
+    Ok(SweepRecords { path: out.to_path_buf(), real, untrained, runs, damaged, plan })
+}
+
+/// The folders' names; those of one name with their parents'.
+fn names(folders: &[PathBuf]) -> Vec<String> {
+    let real = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    let real: Vec<PathBuf> = folders.iter().map(real).collect();
+    let own = |path: &Path| {
+        path.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
+    };
+    let alone = |path: &PathBuf| real.iter().filter(|other| own(other) == own(path)).count() == 1;
+    let with_parent = |path: &PathBuf| match path.parent() {
+        Some(parent) => format!("{}-{}", own(parent), own(path)),
+        None => own(path),
+    };
+    real.iter().map(|path| if alone(path) { own(path) } else { with_parent(path) }).collect()
 }
 
 /// What a sweep's folder is for.

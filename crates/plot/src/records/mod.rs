@@ -14,12 +14,17 @@ pub use unpack::unpack;
 
 use crate::{Error, Result};
 use image::RgbImage;
-use sngan_experiment::RunSpec;
 use sngan_experiment::records::{
     LogRecord, PlanRecord, Provenance, ScoreRecord, SpectrumRecord, StatusRecord, TimingRecord,
 };
+use sngan_experiment::{RunDir, RunSpec};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Whether a folder is a run's.
+pub fn is_run(folder: &Path) -> bool {
+    RunDir::new(folder).spec_path().is_file()
+}
 
 /// All records of a sweep, without weights.
 #[derive(Debug, Clone)]
@@ -99,12 +104,26 @@ impl Samples {
 }
 
 impl SweepRecords {
-    /// Reads the folder of a sweep or of a collection.
+    /// Reads the folder of a sweep, of a collection or of a run, which then is all of a sweep.
     ///
     /// # Errors
     /// No plan, a malformed record, or a collection whose files are not those that were written together.
     pub fn read(path: &Path) -> Result<SweepRecords> {
-        if collection::is_one(path) { collection::read(path) } else { folder::read(path) }
+        if collection::is_one(path) {
+            return collection::read(path);
+        }
+        if is_run(path) {
+            return folder::read_runs(&[path.to_path_buf()], path);
+        }
+        folder::read(path)
+    }
+
+    /// Reads the folders of single runs, as a sweep of no plan whose files go to `out`.
+    ///
+    /// # Errors
+    /// A folder of no run.
+    pub fn of_runs(folders: &[PathBuf], out: &Path) -> Result<SweepRecords> {
+        folder::read_runs(folders, out)
     }
 
     /// The name of the folder, by which tables of several sweeps tell them apart.

@@ -4,7 +4,7 @@ use super::html::{escape, paragraph, table};
 use crate::table::{Cell, Grid};
 use crate::{Result, ScoredSweep};
 use serde_json::Value;
-use sngan_experiment::{RunSpec, built_in};
+use sngan_experiment::{Changes, RunSpec, built_in};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The specs' values, with those that all runs share first; the machines; the command.
@@ -35,7 +35,7 @@ fn differing_from_today(c: &ScoredSweep) -> Option<String> {
     let file = built_in(&c.plan.name)?.ok()?;
     let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
     let seeds: Vec<u64> = seeds.into_iter().collect();
-    let today = file.plan_with(&c.plan.scale, Some(&seeds)).ok()?;
+    let today = file.plan_with(&c.plan.scale, &Changes::seeds(&seeds)).ok()?;
     let today: BTreeSet<String> = today.specs.iter().map(RunSpec::id).collect();
     let others = c.runs.iter().filter(|r| !today.contains(&r.records.spec.id())).count();
     (others > 0).then(|| {

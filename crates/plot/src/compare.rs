@@ -1,0 +1,169 @@
+//! Any runs beside each other: what differs in their specs, their newest scores, their curves on one axis.
+
+use crate::canvas::DENSITY;
+use crate::chart::{AxisSpec, Chart, Panel, Series};
+use crate::records::{RunRecords, SweepRecords, is_run};
+use crate::{Damaged, Rendered, Result};
+use serde_json::Value;
+use sngan_experiment::records::{LogRecord, Metric, Protocol, ScoreRecord};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Keys that name a run, and what its identity keeps of older names.
+const NOT_COMPARED: [&str; 1] = ["id_names"];
+
+/// Runs that are compared.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// The runs, in the order in which they were named.
+    pub runs: Vec<Arc<RunRecords>>,
+    /// Runs that are left out because their records are damaged.
+    pub damaged: Vec<Damaged>,
+}
+
+impl Comparison {
+    /// Reads run folders, and all runs of sweeps and collections.
+    ///
+    /// # Errors
+    /// A folder that is neither; malformed records of a sweep.
+    pub fn read(paths: &[PathBuf]) -> Result<Comparison> {
+        let (runs, sweeps): (Vec<PathBuf>, Vec<PathBuf>) =
+            paths.iter().cloned().partition(|path| is_run(path) || !path.is_dir());
+        let SweepRecords { mut runs, mut damaged, .. } =
+            SweepRecords::of_runs(&runs, Path::new("."))?;
+        for sweep in sweeps {
+            let found = SweepRecords::read(&sweep)?;
+            runs.extend(found.runs);
+            damaged.extend(found.damaged);
+        }
+        Ok(Comparison { runs, damaged })
+    }
+
+    /// The runs' names.
+    pub fn names(&self) -> Vec<String> {
+        self.runs.iter().map(|run| run.name.clone()).collect()
+    }
+
+    /// The keys of their specs in which they differ, in the specs' order.
+    pub fn differences(&self) -> Vec<(String, Vec<String>)> {
+        let specs: Vec<Value> =
+            self.runs.iter().map(|r| serde_json::to_value(&r.spec).unwrap_or_default()).collect();
+        let keys: BTreeSet<&String> =
+            specs.iter().filter_map(Value::as_object).flat_map(|map| map.keys()).collect();
+        let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_string);
+        let line = |key: &String| (key.clone(), specs.iter().map(|s| text(&s[key])).collect());
+        let compared = keys.into_iter().filter(|key| !NOT_COMPARED.contains(&key.as_str()));
+        compared.map(line).filter(|(_, values): &(String, Vec<String>)| differ(values)).collect()
+    }
+
+    /// Where the runs stand: status and updates.
+    pub fn states(&self) -> Vec<(String, Vec<String>)> {
+        let status = |run: &Arc<RunRecords>| match &run.status {
+            Some(status) => serde_json::to_value(status.status)
+                .ok()
+                .and_then(|v| v.as_str().map(str::to_string))
+                .unwrap_or_default(),
+            None => "not begun".into(),
+        };
+        let updates = |run: &Arc<RunRecords>| {
+            run.status.as_ref().map_or_else(|| "–".into(), |s| s.gen_updates.to_string())
+        };
+        vec![
+            ("status".into(), self.runs.iter().map(status).collect()),
+            ("updates".into(), self.runs.iter().map(updates).collect()),
+        ]
+    }
+
+    /// Their newest scores, one line for each protocol: only numbers of one line can be compared.
+    pub fn scores(&self) -> Vec<(String, Vec<String>)> {
+        let mut names = BTreeMap::new();
+        let mut line = |(metric, protocol): (Metric, Protocol)| {
+            let name = format!("{}[{}] {}", metric.name(), protocol.backbone, protocol.name);
+            let same = names.entry(name.clone()).or_insert(0);
+            *same += 1;
+            // The same name with another reference, resize or stamp.
+            let name = if *same > 1 { format!("{name} ({same})") } else { name };
+            let of = |run: &Arc<RunRecords>| value(newest(run, metric, &protocol));
+            (name, self.runs.iter().map(of).collect())
+        };
+        self.protocols().into_iter().map(&mut line).collect()
+    }
+
+    fn protocols(&self) -> BTreeSet<(Metric, Protocol)> {
+        let scores = self.runs.iter().flat_map(|run| &run.scores);
+        scores.map(|s| (s.metric, s.protocol.clone())).collect()
+    }
+
+    /// Draws the runs' curves into `folder`: the losses, D's outputs, and each score that was taken
+    /// during training, every run in every panel.
+    ///
+    /// # Errors
+    /// Files that cannot be written.
+    pub fn draw(&self, folder: &Path) -> Result<Rendered> {
+        let logged = |label: &str, of: fn(&LogRecord) -> Option<f64>| {
+            let points = |run: &RunRecords| -> Vec<(f64, f64)> {
+                run.log.iter().filter_map(|r| Some((r.gen_update as f64, of(r)?))).collect()
+            };
+            self.panel(label, &points)
+        };
+        let mut panels = vec![
+            logged("D's loss", |r| r.loss_d),
+            logged("G's loss", |r| r.loss_g),
+            logged("mean D(x)", |r| r.d_real),
+            logged("mean D(G(z))", |r| r.d_fake),
+        ];
+        for (metric, protocol) in self.protocols() {
+            let points = |run: &RunRecords| -> Vec<(f64, f64)> {
+                let fits = |s: &&ScoreRecord| s.metric == metric && s.protocol == protocol;
+                let scores = run.scores.iter().filter(fits);
+                scores.filter_map(|s| Some((s.gen_updates as f64, s.value?))).collect()
+            };
+            let label = format!("{}[{}], {}", metric.name(), protocol.backbone, protocol.name);
+            panels.push(self.panel(&label, &points));
+        }
+        panels.retain(|panel| !panel.series.is_empty());
+        if panels.is_empty() {
+            return Ok(Rendered::Skipped("nothing was logged or scored".into()));
+        }
+        let chart = Chart {
+            stem: "compare".into(),
+            title: format!("{} runs", self.runs.len()),
+            notes: vec![
+                "Each at one logged update, of D's last round, not averaged over updates. D's loss is without a penalty.".into(),
+            ],
+            columns: panels.len().min(2),
+            panels,
+            panel: (440 * DENSITY, 280 * DENSITY),
+        };
+        chart.render(folder)
+    }
+
+    fn panel(&self, label: &str, points: &dyn Fn(&RunRecords) -> Vec<(f64, f64)>) -> Panel {
+        let series = self.runs.iter().map(|run| Series::line(run.name.as_str(), points(run)));
+        Panel {
+            title: label.into(),
+            x: AxisSpec::linear("generator updates", None),
+            y: AxisSpec::linear(label, None),
+            series: series.filter(|s| !s.is_empty()).collect(),
+            marks: Vec::new(),
+        }
+    }
+}
+
+/// A run's newest score.
+fn newest<'a>(run: &'a RunRecords, metric: Metric, protocol: &Protocol) -> Option<&'a ScoreRecord> {
+    let fits = |s: &&ScoreRecord| s.metric == metric && s.protocol == *protocol;
+    run.scores.iter().filter(fits).max_by_key(|s| s.gen_updates)
+}
+
+fn value(score: Option<&ScoreRecord>) -> String {
+    let Some(score) = score else { return "–".into() };
+    let number = score.value.map_or_else(|| "–".to_string(), |x| format!("{x:.3}"));
+    let spread = score.std.map_or_else(String::new, |x| format!(" ± {x:.3}"));
+    format!("{number}{spread} at {}", score.gen_updates)
+}
+
+fn differ(values: &[String]) -> bool {
+    values.windows(2).any(|pair| pair[0] != pair[1])
+}
