@@ -4,7 +4,7 @@
 #define BLOCK 256
 
 // The sum of x over the block, in every thread. `shared` has BLOCK elements; the caller may use it again at once.
-__device__ float block_sum(float x, float *shared) {
+template <class T> __device__ T block_sum(T x, T *shared) {
     int t = threadIdx.x;
     __syncthreads();
     shared[t] = x;

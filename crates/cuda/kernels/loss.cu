@@ -4,19 +4,6 @@
 __device__ double softplus(double x) { return fmax(x, 0.0) + log1p(exp(-fabs(x))); }
 __device__ double sigmoid(double x) { return x >= 0.0 ? 1.0 / (1.0 + exp(-x)) : exp(x) / (1.0 + exp(x)); }
 
-// The sum over the block, in every thread.
-__device__ double block_sum_double(double x, double *shared) {
-    int t = threadIdx.x;
-    __syncthreads();
-    shared[t] = x;
-    __syncthreads();
-    for (int half = BLOCK / 2; half > 0; half /= 2) {
-        if (t < half) shared[t] += shared[t + half];
-        __syncthreads();
-    }
-    return shared[0];
-}
-
 // D's loss on `real` and `fake`, n each: gradients and numbers are `share` of the batch's
 extern "C" __global__ void discriminator_loss(int loss, const float *real, const float *fake, float *dreal, float *dfake, int n, float share,
                                               float *value, float *d_real, float *d_fake, int add) {
@@ -42,9 +29,9 @@ extern "C" __global__ void discriminator_loss(int loss, const float *real, const
         dreal[i] = (float)(gr / n * share);
         dfake[i] = (float)(gf / n * share);
     }
-    total = block_sum_double(total, shared) / n;
-    sum_real = block_sum_double(sum_real, shared) / n;
-    sum_fake = block_sum_double(sum_fake, shared) / n;
+    total = block_sum(total, shared) / n;
+    sum_real = block_sum(sum_real, shared) / n;
+    sum_fake = block_sum(sum_fake, shared) / n;
     if (threadIdx.x == 0) {
         value[0] = before(value, 0, add) + (float)(share * total);
         d_real[0] = before(d_real, 0, add) + (float)(share * sum_real);
@@ -60,7 +47,7 @@ extern "C" __global__ void generator_loss(int loss, const float *fake, float *df
         total += loss == 0 ? softplus(-f) : -f;
         dfake[i] = (float)((loss == 0 ? -sigmoid(-f) : -1.0) / n * share);
     }
-    total = block_sum_double(total, shared) / n;
+    total = block_sum(total, shared) / n;
     if (threadIdx.x == 0) value[0] = before(value, 0, add) + (float)(share * total);
 }
 
@@ -79,7 +66,7 @@ extern "C" __global__ void cross_entropy(const float *logits, const float *label
         for (int k = 0; k < classes; k++)
             dlogits[(size_t)i * classes + k] = (float)((exp(row[k] - largest) / sum - (k == own ? 1.0 : 0.0)) / n * weight);
     }
-    total = block_sum_double(total, shared) / n;
+    total = block_sum(total, shared) / n;
     if (threadIdx.x == 0) value[0] = before(value, 0, add) + (float)(share * total);
 }
 
@@ -89,7 +76,7 @@ extern "C" __global__ void penalty(const float *g, float *c, float *norms, int n
     size_t first = (size_t)blockIdx.x * image;
     double square = 0.0;
     for (int k = threadIdx.x; k < image; k += BLOCK) square += (double)g[first + k] * g[first + k];
-    double norm = sqrt(block_sum_double(square, shared));
+    double norm = sqrt(block_sum(square, shared));
     float factor = norm > 0.0 ? (float)(2.0 * lambda / n * (norm - 1.0) / norm) : 0.0f;
     for (int k = threadIdx.x; k < image; k += BLOCK) c[first + k] = factor * g[first + k];
     if (threadIdx.x == 0) norms[blockIdx.x] = (float)norm;
@@ -103,8 +90,8 @@ extern "C" __global__ void penalty_value(const float *norms, int n, float lambda
         square += ((double)norms[i] - 1.0) * ((double)norms[i] - 1.0);
         sum += norms[i];
     }
-    square = block_sum_double(square, shared) / n;
-    sum = block_sum_double(sum, shared) / n;
+    square = block_sum(square, shared) / n;
+    sum = block_sum(sum, shared) / n;
     if (threadIdx.x == 0) {
         value[0] = before(value, 0, add) + (float)(share * lambda * square);
         mean_norm[0] = before(mean_norm, 0, add) + (float)(share * sum);
@@ -120,7 +107,7 @@ extern "C" __global__ void gram_loss(float *p, int m, float weight, float differ
         p[i] = x;
         square += (double)x * x;
     }
-    square = block_sum_double(square, shared);
+    square = block_sum(square, shared);
     if (threadIdx.x == 0) value[0] = before(value, 0, add) + (float)(weight * (square + difference));
 }
 
@@ -129,7 +116,7 @@ extern "C" __global__ void square_parts(const float *x, float *out, int parts, i
     __shared__ double shared[BLOCK];
     double square = 0.0;
     for (int i = element(); i < len; i += BLOCK * parts) square += (double)x[i] * x[i];
-    square = block_sum_double(square, shared);
+    square = block_sum(square, shared);
     if (threadIdx.x == 0) out[blockIdx.x] = (float)square;
 }
 
@@ -137,6 +124,6 @@ extern "C" __global__ void square_sum(const float *parts, int n, float *out) {
     __shared__ double shared[BLOCK];
     double sum = 0.0;
     for (int i = threadIdx.x; i < n; i += BLOCK) sum += parts[i];
-    sum = block_sum_double(sum, shared);
+    sum = block_sum(sum, shared);
     if (threadIdx.x == 0) out[0] = (float)sum;
 }

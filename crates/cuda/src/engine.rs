@@ -1,7 +1,9 @@
 //! A training's engine that runs the updates as programs: on a GPU, or by the interpreter on the host.
 
 use crate::host::Host;
-use crate::machine::{DiscriminatorBatch, GeneratorBatch, Machine, Numbers, Slice, Training};
+use crate::machine::{
+    DiscriminatorBatch, GeneratorBatch, Machine, Numbers, Slice, Training, Values,
+};
 use crate::program::Program;
 use candle_core::{DType, Tensor};
 use sngan_core::generate::Sampler;
@@ -141,6 +143,15 @@ impl<M: Machine + Send> Programmed<M> {
             .to_dtype(self.place.dtype)?)
     }
 
+    /// A state's tensors by name.
+    fn tensors(
+        &self,
+        state: crate::Result<BTreeMap<String, Values>>,
+    ) -> Result<BTreeMap<String, Tensor>> {
+        let state = state.map_err(wrapped)?.into_iter();
+        state.map(|(name, (shape, values))| Ok((name, self.tensor(shape, values)?))).collect()
+    }
+
     /// The numbers of the last updates.
     fn numbers(&self) -> Result<Numbers> {
         self.training.numbers().map_err(wrapped)
@@ -276,13 +287,11 @@ impl<M: Machine + Send> Engine for Programmed<M> {
     }
 
     fn networks(&self) -> Result<BTreeMap<String, Tensor>> {
-        let state = self.training.networks().map_err(wrapped)?.into_iter();
-        state.map(|(name, (shape, values))| Ok((name, self.tensor(shape, values)?))).collect()
+        self.tensors(self.training.networks())
     }
 
     fn state(&self) -> Result<BTreeMap<String, Tensor>> {
-        let state = self.training.state().map_err(wrapped)?.into_iter();
-        state.map(|(name, (shape, values))| Ok((name, self.tensor(shape, values)?))).collect()
+        self.tensors(self.training.state())
     }
 
     fn steps(&self) -> [u64; 2] {
@@ -290,10 +299,7 @@ impl<M: Machine + Send> Engine for Programmed<M> {
     }
 
     fn sampler(&mut self) -> Result<Sampler<'_>> {
-        let state = self.training.sampled().map_err(wrapped)?.into_iter();
-        let tensors = state
-            .map(|(name, (shape, values))| Ok((name, self.tensor(shape, values)?)))
-            .collect::<Result<BTreeMap<_, _>>>()?;
+        let tensors = self.tensors(self.training.sampled())?;
         Sampler::new(&self.spec, &TensorSource::given(&tensors, &self.place))
     }
 

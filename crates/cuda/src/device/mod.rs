@@ -152,7 +152,7 @@ impl Device {
             let prepared = Prepared::of(&mut device, &list)?;
             device.prepared.insert(part, prepared);
         }
-        device.stream.synchronize().map_err(driver("wait for the GPU"))?;
+        device.synchronize()?;
         Ok(device)
     }
 
@@ -285,13 +285,7 @@ fn handles(stream: &Arc<CudaStream>, math: Math) -> Result<Handles> {
 
 impl Machine for Device {
     fn write(&mut self, view: View, values: &[f64]) -> Result<()> {
-        self.stream.context().bind_to_thread().map_err(driver("use the GPU"))?;
-        let address = self.address(view);
-        if self.staging.write(view, address, values.iter().map(|x| *x as f32))? {
-            return Ok(());
-        }
-        let values: Vec<f32> = values.iter().map(|x| *x as f32).collect();
-        self.write_f32(view, &values)
+        self.write_f32(view, &values.iter().map(|x| *x as f32).collect::<Vec<_>>())
     }
 
     fn write_f32(&mut self, view: View, values: &[f32]) -> Result<()> {

@@ -11,6 +11,7 @@ mod weight;
 
 use crate::op::{Op, View};
 use crate::program::Layout;
+use sngan_core::loss::{cross_entropy, discriminator_fake, discriminator_real, generator};
 
 /// A type that a memory can be made of.
 pub trait Element: Copy + Send + Sync + 'static {
@@ -44,6 +45,11 @@ impl Element for f64 {
     fn of(x: f64) -> f64 {
         x
     }
+}
+
+/// Values times a factor.
+fn scaled(values: &[f64], factor: f64) -> Vec<f64> {
+    values.iter().map(|x| x * factor).collect()
 }
 
 /// A program's memory on the host.
@@ -117,7 +123,7 @@ impl<T: Element> Host<T> {
                 self.put(*out, &x, *add);
             }
             Op::Scale { x, factor, out, add } => {
-                let y: Vec<f64> = self.read(*x).iter().map(|x| x * factor).collect();
+                let y = scaled(&self.read(*x), *factor);
                 self.put(*out, &y, *add);
             }
             Op::Conv { x, w, y, geometry } => {
@@ -320,22 +326,24 @@ impl<T: Element> Host<T> {
                 add,
             } => {
                 let (real, fake) = (self.read(*real), self.read(*fake));
-                let (of_real, of_fake) =
-                    (loss::on_real(*loss, &real, *share), loss::on_fake(*loss, &fake, *share));
-                self.put(*dreal, &of_real.gradient, false);
-                self.put(*dfake, &of_fake.gradient, false);
+                let of_real = discriminator_real(*loss, &real);
+                let of_fake = discriminator_fake(*loss, &fake);
+                self.put(*dreal, &scaled(&of_real.grad, *share), false);
+                self.put(*dfake, &scaled(&of_fake.grad, *share), false);
                 self.put(*value, &[share * (of_real.value + of_fake.value)], *add);
-                self.put(*d_real, &[share * loss::mean(&real)], *add);
-                self.put(*d_fake, &[share * loss::mean(&fake)], *add);
+                let mean = |d: &[f64]| d.iter().sum::<f64>() / d.len() as f64;
+                self.put(*d_real, &[share * mean(&real)], *add);
+                self.put(*d_fake, &[share * mean(&fake)], *add);
             }
             Op::GeneratorLoss { loss, fake, dfake, share, value, add } => {
-                let of_fake = loss::of_generator(*loss, &self.read(*fake), *share);
-                self.put(*dfake, &of_fake.gradient, false);
+                let of_fake = generator(*loss, &self.read(*fake));
+                self.put(*dfake, &scaled(&of_fake.grad, *share), false);
                 self.put(*value, &[share * of_fake.value], *add);
             }
             Op::CrossEntropy { logits, labels, dlogits, weight, share, value, add } => {
-                let found = loss::cross_entropy(&self.read(*logits), &self.read(*labels), *weight);
-                self.put(*dlogits, &found.gradient, false);
+                let classes: Vec<u32> = self.read(*labels).iter().map(|y| *y as u32).collect();
+                let found = cross_entropy(&self.read(*logits), &classes);
+                self.put(*dlogits, &scaled(&found.grad, *weight), false);
                 self.put(*value, &[share * found.value], *add);
             }
             Op::Adam { w, g, m, v, scalars, beta1, beta2, eps } => {

@@ -10,14 +10,12 @@ mod weights;
 pub use memory::Layout;
 pub use parameters::Stored;
 
+pub use sngan_core::model::{NORM_EPS, RUNNING_DECAY};
+
 use crate::Result;
 use crate::op::{Op, View};
 use sngan_experiment::RunSpec;
 
-/// ε of batch and layer normalization, as the networks of `sngan_core` have it.
-pub const NORM_EPS: f64 = 2e-5;
-/// Decay of batch normalization's running averages.
-pub const RUNNING_DECAY: f64 = 0.9;
 /// Keeps the norms of weights off zero.
 pub const WEIGHT_EPS: f64 = 1e-12;
 
