@@ -110,7 +110,8 @@ pub fn decode(path: &Path, bytes: &[u8], device: &Device) -> Result<BTreeMap<Str
 /// Whether a file is large enough for the networks of `spec`, asked before they are made: a spec in a file's metadata may promise anything.
 pub(crate) fn holds_networks(bytes: &[u8], spec: &RunSpec) -> std::result::Result<(), String> {
     let layers = spec.layers().map_err(|e| e.to_string())?;
-    let parameters = layers.generator_parameters() + layers.discriminator_parameters();
+    let of_d = if spec.has_discriminator() { layers.discriminator_parameters() } else { 0 };
+    let parameters = layers.generator_parameters() + of_d;
     if bytes.len() / size_of::<f32>() < parameters {
         return Err(format!(
             "has {} bytes, too few for the {parameters} parameters of its spec's networks",
@@ -219,7 +220,11 @@ pub fn load_of_run(path: &Path, spec: &RunSpec, device: &Device) -> Result<Check
         let (path, found) = (path.with_extension("json"), run_id.clone());
         return Err(sngan_experiment::Error::OtherRun { path, found, asked }.into());
     }
-    let expected = [Some(*gen_updates), gen_updates.checked_mul(u64::from(spec.n_dis))];
+    let expected = match &spec.imported {
+        // Nothing is known of the steps that another program took.
+        Some(_) => [Some(0); 2],
+        None => [Some(*gen_updates), gen_updates.checked_mul(u64::from(spec.n_dis))],
+    };
     if adam_steps.map(Some) != expected {
         let reason = format!(
             "after {gen_updates} updates with n_dis {} Adam cannot have taken {adam_steps:?} steps",

@@ -71,6 +71,23 @@ fn of_any_version<'de, D: Deserializer<'de>>(
 /// # Errors
 /// When there is no checkpoint, or it does not fit the run's spec.
 pub fn export(source: &Path, out: &Path, warn: &mut dyn FnMut(Warning)) -> Result<Exchange> {
+    let exchange = exchange_of(source, warn)?;
+    atomic::write(out, &encode(&exchange)?)?;
+    Ok(exchange)
+}
+
+/// Writes the generator of [`export`]'s `source` as an ONNX model ([`crate::onnx::encode`]).
+///
+/// # Errors
+/// As [`export`].
+pub fn export_onnx(source: &Path, out: &Path, warn: &mut dyn FnMut(Warning)) -> Result<Exchange> {
+    let exchange = exchange_of(source, warn)?;
+    atomic::write(out, &crate::onnx::encode(&exchange.spec, &exchange.checkpoint)?)?;
+    Ok(exchange)
+}
+
+/// The run at its newest good checkpoint, or at the checkpoint file that is named.
+fn exchange_of(source: &Path, warn: &mut dyn FnMut(Warning)) -> Result<Exchange> {
     let refuse = |reason: &str| Error::Checkpoint { path: source.into(), reason: reason.into() };
     let (dir, checkpoint) = if source.is_dir() {
         let dir = RunDir::new(source);
@@ -87,9 +104,7 @@ pub fn export(source: &Path, out: &Path, warn: &mut dyn FnMut(Warning)) -> Resul
         (dir, checkpoint)
     };
     let checkpoint = Checkpoint { metadata: checkpoint.metadata.alone(), ..checkpoint };
-    let exchange = Exchange { spec: dir.spec()?, provenance: dir.provenance()?, checkpoint };
-    atomic::write(out, &encode(&exchange)?)?;
-    Ok(exchange)
+    Ok(Exchange { spec: dir.spec()?, provenance: dir.provenance()?, checkpoint })
 }
 
 /// Reads what [`export`] wrote into the new run folder `out`: what scores, samples and spectra are made from, and what training continues
@@ -101,6 +116,15 @@ pub fn import(file: &Path, out: &Path) -> Result<Exchange> {
     let bytes = regular::read(file)
         .map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))?;
     let exchange = decode(file, &bytes)?;
+    create(&exchange, out)?;
+    Ok(exchange)
+}
+
+/// Makes the new run folder `out` of a run's spec, provenance and state.
+///
+/// # Errors
+/// When `out` holds a run already or is in use.
+pub(crate) fn create(exchange: &Exchange, out: &Path) -> Result<()> {
     let _lock = FolderLock::take(out)?;
     if RunDir::new(out).status()?.is_some() {
         return Err(Error::Invalid(format!(
@@ -108,7 +132,7 @@ pub fn import(file: &Path, out: &Path) -> Result<Exchange> {
             out.display()
         )));
     }
-    let Exchange { spec, provenance, checkpoint } = &exchange;
+    let Exchange { spec, provenance, checkpoint } = exchange;
     let dir = RunDir::create(out, spec, provenance)?;
     checkpoint::save(&dir, checkpoint.metadata.clone(), &checkpoint.tensors)?;
     let status = if checkpoint.gen_updates >= spec.gen_updates {
@@ -116,8 +140,7 @@ pub fn import(file: &Path, out: &Path) -> Result<Exchange> {
     } else {
         Status::Interrupted
     };
-    dir.write_status(status, checkpoint.gen_updates, Some("imported".into()))?;
-    Ok(exchange)
+    Ok(dir.write_status(status, checkpoint.gen_updates, Some("imported".into()))?)
 }
 
 /// Whether D's forward pass uses another weight than the stored one, in any layer.
@@ -166,12 +189,27 @@ fn place_in_file(spec: &RunSpec, name: &str) -> String {
     }
 }
 
+/// Names and shapes of the tensors of a spec's networks: G's, and D's where there is one.
+///
+/// # Errors
+/// When the spec's sizes do not fit its architecture.
+pub(crate) fn state_shapes(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
+    let source = TensorSource::of(VarBuilder::zeros(DType::F32, &Device::Cpu));
+    let mut state = Generator::new(spec, &source)?.state();
+    if spec.has_discriminator() {
+        state.extend(Discriminator::new(spec, &source)?.state());
+    }
+    Ok(state.into_iter().map(|(k, t)| (k, t.dims().to_vec())).collect())
+}
+
 /// The names of a checkpoint's tensors, with their shapes.
 fn expected(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
+    let mut shapes = state_shapes(spec)?;
+    if spec.imported.is_some() {
+        return Ok(shapes);
+    }
     let source = TensorSource::of(VarBuilder::zeros(DType::F32, &Device::Cpu));
     let (g, d) = (Generator::new(spec, &source)?, Discriminator::new(spec, &source)?);
-    let mut shapes: BTreeMap<_, _> =
-        g.state().into_iter().chain(d.state()).map(|(k, t)| (k, t.dims().to_vec())).collect();
     if spec.gen_ema > 0.0 {
         shapes.extend(g.state().into_iter().map(|(k, t)| (format!("ema.{k}"), t.dims().to_vec())));
     }
@@ -183,9 +221,15 @@ fn expected(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
     Ok(shapes)
 }
 
+/// D, where the spec has one.
+fn discriminator(spec: &RunSpec, source: &TensorSource) -> Result<Option<Discriminator>> {
+    spec.has_discriminator().then(|| Discriminator::new(spec, source)).transpose()
+}
+
 /// What follows from the state but PyTorch's modules ask for: effective weights, and the multiplier 1 of D's output normalization.
-fn derived(spec: &RunSpec, d: &Discriminator) -> Result<BTreeMap<String, Tensor>> {
+fn derived(spec: &RunSpec, d: Option<&Discriminator>) -> Result<BTreeMap<String, Tensor>> {
     let mut tensors = BTreeMap::new();
+    let Some(d) = d else { return Ok(tensors) };
     let weights = d.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
     if has_raw_weights(spec) {
         let named = |(layer, w): (&DiscriminatorLayer, LayerWeights)| {
@@ -209,9 +253,13 @@ fn derived(spec: &RunSpec, d: &Discriminator) -> Result<BTreeMap<String, Tensor>
     Ok(tensors)
 }
 
-/// `check.z` `[4, 128]` and `check.images` = G(z) in evaluation mode; `check.x` `[4, 3, side, side]` in [−1, 1) and `check.outputs` = D(x);
-/// for a conditional run with the classes `check.y` `[4]`.
-fn check(spec: &RunSpec, g: &mut Generator, d: &Discriminator) -> Result<BTreeMap<String, Tensor>> {
+/// `check.z` `[4, 128]` and `check.images` = G(z) in evaluation mode; `check.x` `[4, 3, side, side]` in [−1, 1) and `check.outputs` = D(x),
+/// where there is a D; for a conditional run with the classes `check.y` `[4]`.
+fn check(
+    spec: &RunSpec,
+    g: &mut Generator,
+    d: Option<&Discriminator>,
+) -> Result<BTreeMap<String, Tensor>> {
     let (streams, side) = (Streams::new(spec.seed), spec.side);
     let place = Place::new(&Device::Cpu);
     let z = Tensor::from_vec(
@@ -225,16 +273,16 @@ fn check(spec: &RunSpec, g: &mut Generator, d: &Discriminator) -> Result<BTreeMa
     } else {
         None
     };
-    let x: Vec<f32> = streams
-        .uniform("check.x", 0, CHECKED * 3 * side * side)
-        .into_iter()
-        .map(|u| 2.0 * u - 1.0)
-        .collect();
-    let x = Tensor::from_vec(x, (CHECKED, 3, side, side), &Device::Cpu)?;
     let images = g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
-    let weights = d.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
-    let outputs = d.forward(&weights, &x, labels.as_ref())?.outputs;
-    let mut named = vec![("z", z), ("images", images), ("x", x), ("outputs", outputs)];
+    let mut named = vec![("z", z), ("images", images)];
+    if let Some(d) = d {
+        let uniform = streams.uniform("check.x", 0, CHECKED * 3 * side * side).into_iter();
+        let x: Vec<f32> = uniform.map(|u| 2.0 * u - 1.0).collect();
+        let x = Tensor::from_vec(x, (CHECKED, 3, side, side), &Device::Cpu)?;
+        let weights = d.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
+        let outputs = d.forward(&weights, &x, labels.as_ref())?.outputs;
+        named.extend([("x", x), ("outputs", outputs)]);
+    }
     if labels.is_some() {
         named.push(("y", Tensor::from_vec(classes, CHECKED, &Device::Cpu)?.to_dtype(DType::F32)?));
     }
@@ -248,11 +296,12 @@ fn check(spec: &RunSpec, g: &mut Generator, d: &Discriminator) -> Result<BTreeMa
 pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
     let Exchange { spec, provenance, checkpoint } = exchange;
     let source = TensorSource::given(&checkpoint.tensors, &Place::new(&Device::Cpu));
-    let (mut g, d) = (Generator::new(spec, &source)?, Discriminator::new(spec, &source)?);
+    let mut g = Generator::new(spec, &source)?;
+    let d = discriminator(spec, &source)?;
     let mut tensors: BTreeMap<_, _> =
         checkpoint.tensors.iter().map(|(name, t)| (place_in_file(spec, name), t.clone())).collect();
-    tensors.extend(derived(spec, &d)?);
-    tensors.extend(check(spec, &mut g, &d)?);
+    tensors.extend(derived(spec, d.as_ref())?);
+    tensors.extend(check(spec, &mut g, d.as_ref())?);
 
     let mut buffers = Vec::with_capacity(tensors.len());
     for (name, t) in &tensors {
@@ -267,7 +316,9 @@ pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
     let pieces = |batch: usize, micro: usize| batch.checked_div(micro).unwrap_or(1) as u64;
     let per_update = u64::from(spec.n_dis) * pieces(spec.batch, spec.dis_micro_batch)
         + pieces(spec.gen_batch, spec.gen_micro_batch);
-    let batches = (checkpoint.gen_updates * per_update).to_le_bytes().to_vec();
+    // Nothing is known of another program's batches.
+    let updates = if spec.imported.is_some() { 0 } else { checkpoint.gen_updates };
+    let batches = (updates * per_update).to_le_bytes().to_vec();
     for name in tensors.keys().filter_map(|name| name.strip_suffix("running_mean")) {
         buffers.push((
             format!("{name}num_batches_tracked"),
@@ -329,8 +380,8 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
         }
         state.insert(name, t);
     }
-    let d = Discriminator::new(&spec, &TensorSource::given(&state, &Place::new(&Device::Cpu)))?;
-    for (key, follows) in derived(&spec, &d)? {
+    let d = discriminator(&spec, &TensorSource::given(&state, &Place::new(&Device::Cpu)))?;
+    for (key, follows) in derived(&spec, d.as_ref())? {
         let t = tensors.remove(&key).ok_or_else(|| refuse(format!("has no tensor `{key}`")))?;
         let far = t.dims() != follows.dims() || {
             let largest = follows.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>()?;

@@ -1,6 +1,7 @@
 //! Picture files: what may be opened as one, its size, its pixels.
 
 use crate::decode::{self, Defect, Demands, Kind, square};
+use crate::images::to_planes;
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -78,12 +79,39 @@ pub fn is_jpeg(path: &Path) -> bool {
 /// # Errors
 /// As [`read`]; a file that cannot be decoded.
 pub fn load(path: &Path, side: usize) -> Result<Vec<u8>> {
-    square(&read(path)?, side, Demands::default()).map_err(|defect| match defect {
+    square(&read(path)?, side, Demands::default()).map_err(|d| defect(path, d))
+}
+
+/// What is wrong with a picture, as an error that names it.
+fn defect(path: &Path, defect: Defect) -> Error {
+    match defect {
         Defect::Unreadable { offset, reason } => unreadable(path, offset, reason),
         Defect::Small { width, height } => {
             unreadable(path, 0, format!("it has {width}x{height} pixels"))
         }
-    })
+    }
+}
+
+/// A decoded picture as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// `[3, height, width]`, RGB planes, 0–255.
+    pub planes: Vec<u8>,
+    /// Pixels.
+    pub height: usize,
+    /// Pixels.
+    pub width: usize,
+}
+
+/// A whole picture, neither cropped nor resized; colours as by [`square`].
+///
+/// # Errors
+/// As [`load`].
+pub fn whole(path: &Path) -> Result<Whole> {
+    let rgb = decode::decode(&read(path)?, Demands::default()).map_err(|d| defect(path, d))?;
+    let (width, height) = rgb.dimensions();
+    let planes = to_planes(&rgb);
+    Ok(Whole { planes, height: height as usize, width: width as usize })
 }
 
 #[cfg(test)]
@@ -127,5 +155,8 @@ mod tests {
         assert_eq!(dimensions(&path).unwrap(), (5, 3));
         assert!(!is_jpeg(&path) && !is_jpeg(&folder.path().join("none.jpg")));
         assert_eq!(load(&path, 1).unwrap(), [9, 8, 7]);
+        let all = whole(&path).unwrap();
+        assert_eq!((all.height, all.width), (3, 5));
+        assert_eq!(all.planes, [[9; 15], [8; 15], [7; 15]].concat());
     }
 }

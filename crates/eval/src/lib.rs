@@ -32,6 +32,7 @@ pub mod inception;
 pub mod input;
 mod metric;
 pub mod moments;
+mod pictures;
 mod real;
 mod rows;
 mod samples;
@@ -47,7 +48,10 @@ pub use evaluator::{Evaluator, EvaluatorOptions};
 pub use inception::{Inception, InceptionFeatures, Preparation, Taps};
 pub use metric::{fid, inception_score, kid, ms_ssim, precision_recall};
 pub use moments::{Few, Moments};
-pub use real::{Real, StatisticsProvenance, make_statistics, read_statistics, verify_statistics};
+pub use pictures::PictureFolder;
+pub use real::{
+    Real, StatisticsProvenance, make_statistics, moments_of, read_statistics, verify_statistics,
+};
 pub use rows::Rows;
 pub use samples::{BLOCK, Samples, SourceSamples};
 pub use scorer::{Features, Recipe, SCORERS, Scorer, ScorerSpec};

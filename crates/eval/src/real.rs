@@ -333,6 +333,24 @@ pub fn make_statistics(
     Ok(provenance)
 }
 
+/// Mean and covariance of the features of all images of `source`, few or many, whose floats became bytes as `bytes` says.
+///
+/// # Errors
+/// Images that cannot be read; [`Error::Interrupted`].
+pub fn moments_of(
+    backbone: &Backbone,
+    source: &dyn ImageSource,
+    bytes: &'static str,
+    progress: &BlockProgress<'_>,
+) -> Result<Moments> {
+    let n = source.len();
+    let wanted = Wanted { moments: [n].into(), ..Wanted::default() };
+    let pass = Pass { backbone, cache: None, few: Few::Allowed };
+    let collected =
+        pass.collect(&mut SourceSamples::all(source, bytes), None, &wanted, progress)?;
+    Ok(collected.moments(n)?.clone())
+}
+
 /// The record of a file of statistics.
 pub(crate) fn reference_of_statistics(
     path: &Path,

@@ -45,6 +45,6 @@ pub use plain::{Slash, plain};
 pub use protocol::ProtocolName;
 pub use run_dir::RunDir;
 pub use spec::{
-    AdamEpsilon, CUSTOM, ClipCorrection, ClipScope, Latent, LayerCorrection, LrDecay, Names,
-    Pixels, PowerIteration, RunSpec, WidthCorrection,
+    AdamEpsilon, CUSTOM, ClipCorrection, ClipScope, Imported, Latent, LayerCorrection, LrDecay,
+    Names, Pixels, PowerIteration, RunSpec, WidthCorrection,
 };

@@ -192,6 +192,22 @@ pub struct Provenance {
     pub log_every: u64,
     /// What trained which part of the run, in order.
     pub segments: Vec<Segment>,
+    /// Where networks of another program are from; nothing is known of their training.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<ImportedFile>,
+}
+
+/// A file of another program that networks were taken from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedFile {
+    /// Its name, without its place on the machine.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+    /// What it is, such as `chainer` or `pytorch`.
+    pub format: String,
+    /// The networks taken from it: `generator`, `discriminator`.
+    pub networks: Vec<String>,
 }
 
 /// Generator updates from `from` on, up to the next segment, and what made them.
@@ -606,6 +622,7 @@ mod tests {
             dataset_sha256: "0".into(),
             log_every: 1,
             segments: Vec::new(),
+            imported: Vec::new(),
         };
         let mut begin = |from, threads| {
             p.begin(segment(from, threads));

@@ -596,6 +596,7 @@ mod tests {
             dataset_sha256: "0".into(),
             log_every: 1,
             segments: Vec::new(),
+            imported: Vec::new(),
         }
     }
 

@@ -50,6 +50,22 @@ pub fn sigma_max(weight: &Tensor) -> Result<f64> {
     Ok(squared_singular_values(weight)?.last().copied().unwrap_or(0.0).sqrt())
 }
 
+/// The unit left singular vector `[d_out]` of the largest singular value of a weight as the matrix `[d_out, rest]`, by the Gram matrix of its
+/// rows. Its sign is arbitrary.
+///
+/// # Errors
+/// As [`singular_values`].
+pub fn first_left_vector(weight: &Tensor) -> Result<Vec<f64>> {
+    let m = to_faer(weight)?;
+    check_finite(&m)?;
+    let gram = &m * m.transpose();
+    let eigen =
+        gram.self_adjoint_eigen(Side::Lower).map_err(|e| not_converged("singular vectors", e))?;
+    // They come in increasing order.
+    let last = m.nrows().saturating_sub(1);
+    Ok((0..m.nrows()).map(|i| eigen.U()[(i, last)]).collect())
+}
+
 /// The largest eigenvalue of the symmetric tridiagonal matrix with this diagonal and these values beside it, and its unit eigenvector.
 ///
 /// # Errors
@@ -117,6 +133,11 @@ mod tests {
             let all = singular_values(&w).unwrap();
             assert_eq!(all.len(), 6);
             assert!((all[0] - sigma_max(&w).unwrap()).abs() < 1e-12);
+            // ‖Wᵀu‖ is the first singular value.
+            let u = Tensor::new(first_left_vector(&w).unwrap(), &Device::Cpu).unwrap();
+            let back = u.unsqueeze(0).unwrap().matmul(&w).unwrap().sqr().unwrap();
+            let norm = back.sum_all().unwrap().to_scalar::<f64>().unwrap().sqrt();
+            assert!((norm - all[0]).abs() < 1e-12);
         }
     }
 

@@ -2,12 +2,15 @@
 
 mod bench;
 mod data;
+mod exchange;
+pub(crate) mod fid;
 mod figure;
 mod runs;
 pub(crate) mod score;
 
 pub(crate) use bench::{Bench, BenchFid, BenchInception, BenchUpdate, Figure10};
 pub(crate) use data::{CheckScorer, Data, DataSet, Pack, PackName, Scorer, TrainScorer};
+pub(crate) use exchange::{Export, Format, Import};
 pub(crate) use figure::Draw;
 pub(crate) use runs::{OwnImages, PlanArguments, Sweep, Train};
 
@@ -58,6 +61,8 @@ pub(crate) enum Command {
     /// Write reference statistics of images, as pytorch-fid reads them
     #[command(name = "reference", alias = "stats")]
     Stats(score::Stats),
+    /// Print the FID of two sets of images: folders, arrays, statistics or data sets (docs/fid.md)
+    Fid(fid::Fid),
     /// Draw samples from a run's newest checkpoint
     Generate(Generate),
     /// Write the tables and figures of a sweep, or of any runs, from their records
@@ -169,29 +174,12 @@ pub(crate) enum Command {
         json: bool,
     },
     /// Write a run's networks and state for another program (docs/interchange.md)
-    Export {
-        /// Run folder, or one of its checkpoint files
-        #[arg(value_name = "RUN_OR_CHECKPOINT")]
-        source: PathBuf,
-        /// The program whose names and layouts are used
-        #[arg(long, value_enum, default_value_t = Format::Pytorch)]
-        format: Format,
-        /// The safetensors file to write
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
+    Export(Export),
     /// Measure this machine
     #[command(subcommand)]
     Bench(Bench),
-    /// Make a run folder from a file that `export` wrote
-    Import {
-        /// A file that `export` wrote, or PyTorch with the same names and metadata
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// New run folder
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-    },
+    /// Make a run folder from a file that `export` wrote, or of networks that another program trained (docs/interchange.md)
+    Import(Import),
     /// The networks themselves
     #[command(subcommand)]
     Model(Model),
@@ -238,13 +226,6 @@ pub(crate) struct Networks {
     /// Number of classes
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) n_classes: usize,
-}
-
-/// What `export` writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// State dicts that plain torch.nn modules load
-    Pytorch,
 }
 
 /// The numbers that a replay computes with.

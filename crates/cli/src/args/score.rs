@@ -134,20 +134,25 @@ pub(crate) enum Bounds {
     Bytes,
 }
 
+/// What was said of an array.
+pub(crate) fn array(layout: Option<Axes>, range: Option<Bounds>) -> ArrayOptions {
+    ArrayOptions {
+        layout: layout.map(|axes| match axes {
+            Axes::Nhwc => Layout::Nhwc,
+            Axes::Nchw => Layout::Nchw,
+        }),
+        range: range.map(|bounds| match bounds {
+            Bounds::Unit => Range::Unit,
+            Bounds::Symmetric => Range::Symmetric,
+            Bounds::Bytes => Range::Bytes,
+        }),
+    }
+}
+
 impl Network {
     /// What arrays of images do not say themselves.
     pub(crate) fn array(&self) -> ArrayOptions {
-        ArrayOptions {
-            layout: self.layout.map(|axes| match axes {
-                Axes::Nhwc => Layout::Nhwc,
-                Axes::Nchw => Layout::Nchw,
-            }),
-            range: self.range.map(|bounds| match bounds {
-                Bounds::Unit => Range::Unit,
-                Bounds::Symmetric => Range::Symmetric,
-                Bounds::Bytes => Range::Bytes,
-            }),
-        }
+        array(self.layout, self.range)
     }
 
     pub(crate) fn few(&self) -> Few {

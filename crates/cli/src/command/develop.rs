@@ -1,13 +1,12 @@
-//! For checking or extending the networks: `replay`, `export`, `import`, `model summary`.
+//! For checking or extending the networks: `replay`, `model summary`.
 
 use super::device::for_replay;
-use super::{Change, Job, warn};
+use super::{Change, Job};
 use crate::Ended;
 use crate::args::{Networks, Precision};
 use crate::say::say;
 use crate::table::{Align, Table, width};
 use anyhow::Result;
-use sngan_core::interchange;
 use sngan_core::model::Place;
 use sngan_core::replay as replaying;
 use sngan_core::trainer::Backend;
@@ -38,34 +37,6 @@ pub(crate) fn replay(
             state.len(),
             case.spec.gen_updates,
             case.spec.label
-        );
-        Ok(Ended::Well)
-    })
-    .on(0)
-}
-
-pub(crate) fn export(source: PathBuf, out: PathBuf) -> Job {
-    Job::that_changes([Change::file(&out, "networks and state")], move || {
-        let exchange = interchange::export(&source, &out, &mut warn)?;
-        say!(
-            "{}: {} after {} updates",
-            out.display(),
-            exchange.spec.label,
-            exchange.checkpoint.gen_updates
-        );
-        Ok(Ended::Well)
-    })
-    .on(0)
-}
-
-pub(crate) fn import(file: PathBuf, out: PathBuf) -> Job {
-    Job::that_changes([Change::file(&out, "a run")], move || {
-        let exchange = interchange::import(&file, &out)?;
-        say!(
-            "{0}: {1} after {2} updates; `sngan train {0}/spec.toml --out {0} --resume` continues it",
-            out.display(),
-            exchange.spec.label,
-            exchange.checkpoint.gen_updates,
         );
         Ok(Ended::Well)
     })

@@ -2,7 +2,7 @@
 
 use super::device::on_the_cpu;
 use super::own;
-use super::source::{run_and_checkpoint, run_of};
+use super::source::{after, run_and_checkpoint, run_of};
 use super::{Change, Job};
 use crate::Ended;
 use crate::args::{Generate, Interpolate};
@@ -43,7 +43,8 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
         }
     };
     generate::write(&arguments.out, &bytes, spec.side, arguments.columns, arguments.zoom)?;
-    say!("{}: {images} images after {} updates", arguments.out.display(), checkpoint.gen_updates);
+    let after = after(&spec, checkpoint.gen_updates);
+    say!("{}: {images} images {after}", arguments.out.display());
     Ok(Ended::Well)
 }
 

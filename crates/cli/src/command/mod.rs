@@ -5,6 +5,8 @@ mod compare;
 mod data;
 mod develop;
 mod device;
+mod exchange;
+mod fid;
 mod figure;
 mod figure10;
 mod generate;
@@ -24,7 +26,7 @@ mod train;
 mod verify;
 
 use crate::Ended;
-use crate::args::{Arguments, Command, Format, Model};
+use crate::args::{Arguments, Command, Model};
 use crate::say::say;
 use anyhow::Result;
 use clap::CommandFactory;
@@ -57,6 +59,7 @@ fn job(arguments: Arguments) -> Result<Job> {
         Command::Compare(a) => compare::job(a),
         Command::Score(a) => score::job(a)?,
         Command::Stats(a) => score::reference(a)?,
+        Command::Fid(a) => fid::job(a),
         Command::Generate(a) => generate::job(a)?,
         Command::Collect { outs, out, csv } => inspect::collect(outs, out.as_deref(), csv)?,
         Command::Unpack { collection, out } => inspect::unpack(collection, out),
@@ -76,8 +79,8 @@ fn job(arguments: Arguments) -> Result<Job> {
         }
         Command::Devices { json } => Job::that_reads(move || device::list(json)),
         Command::Bench(a) => bench::job(a),
-        Command::Export { source, format: Format::Pytorch, out } => develop::export(source, out),
-        Command::Import { file, out } => develop::import(file, out),
+        Command::Export(a) => exchange::export(a),
+        Command::Import(a) => exchange::import(a),
         Command::Model(Model::Summary(networks)) => {
             Job::that_reads(move || develop::summary(&networks))
         }

@@ -2,7 +2,8 @@
 
 mod real;
 
-use self::real::{RealSide, Reference, Rule, of_dataset, parse_reference};
+use self::real::{RealSide, Rule};
+pub(super) use self::real::{Reference, of_dataset, parse_reference};
 use super::device::on_the_cpu;
 use super::own;
 use super::sweep::describe;
@@ -130,7 +131,21 @@ fn score_of_run(arguments: &Score, dir: &RunDir, stop: &AtomicBool) -> Result<Ve
     let spec = dir.spec()?;
     let reference = match &arguments.reference {
         Some(text) => Some(parse_reference(text)?),
+        None if !spec.knows("dataset") => bail!(
+            "{}: another program trained these networks, and its images are not known; say what to compare with by --reference",
+            dir.path().display()
+        ),
         None => Some(Reference::Dataset(spec.dataset, ReferenceKind::Reference)),
+    };
+    // What goes with the images: those compared with, where the run's own are not known.
+    let dataset = match &reference {
+        Some(Reference::Dataset(dataset, _)) if !spec.knows("dataset") => *dataset,
+        Some(Reference::Images(_) | Reference::Statistics(_)) if !spec.knows("dataset") => {
+            Dataset::Folder
+        }
+        Some(Reference::Dataset(..) | Reference::Images(_) | Reference::Statistics(_)) | None => {
+            spec.dataset
+        }
     };
     on_the_cpu(&arguments.machine)?;
     // Only the run's own images are looked for where they were.
@@ -151,7 +166,7 @@ fn score_of_run(arguments: &Score, dir: &RunDir, stop: &AtomicBool) -> Result<Ve
     };
     let names = names(arguments, &real, arguments.samples.unwrap_or(SAMPLES))?;
     let evaluator =
-        evaluator(arguments, &names, Backbone::INCEPTION_OR_SCORER, spec.dataset, &real, stop)?;
+        evaluator(arguments, &names, Backbone::INCEPTION_OR_SCORER, dataset, &real, stop)?;
     if arguments.network.backbone.is_none() {
         eprintln!("scored through {}; --backbone chooses another", evaluator.backbone().name());
     }
@@ -203,7 +218,10 @@ fn open(images: &str, arguments: &Score) -> Result<(Box<dyn ImageSource>, &'stat
 }
 
 /// Images of a folder or file, and how they became bytes.
-fn open_path(path: &Path, array: ArrayOptions) -> Result<(Box<dyn ImageSource>, &'static str)> {
+pub(super) fn open_path(
+    path: &Path,
+    array: ArrayOptions,
+) -> Result<(Box<dyn ImageSource>, &'static str)> {
     if path.is_file() {
         let images = ArrayImages::open(path, array)?;
         let bytes = if images.floats() { "truncate" } else { "given" };
@@ -213,7 +231,7 @@ fn open_path(path: &Path, array: ArrayOptions) -> Result<(Box<dyn ImageSource>, 
 }
 
 /// Runs a scoring with its own progress bar, until `stop` is set.
-fn with_progress<T>(
+pub(super) fn with_progress<T>(
     stop: &AtomicBool,
     work: impl FnOnce(&sngan_eval::BlockProgress<'_>) -> Result<T>,
 ) -> Result<T> {

@@ -16,6 +16,14 @@ pub(crate) fn run_of(path: &Path) -> Option<RunDir> {
     Some(RunDir::new(folder.parent()?)).filter(|run| run.spec_path().exists())
 }
 
+/// How far networks were trained, in words.
+pub(crate) fn after(spec: &RunSpec, gen_updates: u64) -> String {
+    match spec.knows("gen_updates") {
+        true => format!("after {gen_updates} updates"),
+        false => "after an unknown number of updates".into(),
+    }
+}
+
 /// The spec and checkpoint, if the path is a run's folder (then its newest good checkpoint) or a
 /// file in its `checkpoints/`.
 pub(crate) fn run_and_checkpoint(path: &Path) -> Result<Option<(RunSpec, Checkpoint)>> {

@@ -1,7 +1,7 @@
 //! `sngan spectrum`.
 
 use super::own::places_of_run;
-use super::source::{run_and_checkpoint, run_of};
+use super::source::{after, run_and_checkpoint, run_of};
 use crate::Ended;
 use crate::args::SpectrumOf;
 use crate::say::say;
@@ -19,7 +19,7 @@ pub(crate) fn run(arguments: &SpectrumOf) -> Result<Ended> {
             if arguments.json {
                 say!("{}", serde_json::to_string(&analysis)?);
             } else {
-                print_analysis(&analysis);
+                print_analysis(&analysis, &after(&spec, analysis.gen_updates));
             }
         }
         None => {
@@ -38,6 +38,11 @@ fn analysis(arguments: &SpectrumOf, spec: &RunSpec, checkpoint: &Checkpoint) -> 
     if arguments.images == 0 {
         return Ok(analyse(spec, checkpoint, None)?);
     }
+    spec.check_discriminator()?;
+    if !spec.knows("dataset") {
+        eprintln!("the images that D was trained on are not known: no lower bound by gradients");
+        return Ok(analyse(spec, checkpoint, None)?);
+    }
     let run = run_of(&arguments.path).context("no run was named")?;
     let places = places_of_run(&run, &arguments.data, arguments.folder.as_deref());
     let data = places
@@ -47,8 +52,8 @@ fn analysis(arguments: &SpectrumOf, spec: &RunSpec, checkpoint: &Checkpoint) -> 
     Ok(analyse(spec, checkpoint, Some((data.as_ref(), arguments.images)))?)
 }
 
-fn print_analysis(analysis: &Analysis) {
-    say!("D after {} updates", analysis.gen_updates);
+fn print_analysis(analysis: &Analysis, after: &str) {
+    say!("D {after}");
     let right = |head| (head, Align::Right);
     let mut table = Table::new(&[
         ("layer", Align::Left),

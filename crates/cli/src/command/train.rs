@@ -27,6 +27,7 @@ use std::time::Instant;
 pub(crate) fn job(arguments: Train, folder: Option<&Path>) -> Result<Job> {
     let asked = Asked::of(&arguments, folder)?;
     let (spec, out) = (&asked.spec, &asked.out);
+    spec.check_trainable()?;
     refuse_unasked_resumption(out, arguments.resume)?;
     let does = super::sweep::intention(&RunDir::new(out), spec, true)?;
     let change =

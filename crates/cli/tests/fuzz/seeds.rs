@@ -55,6 +55,7 @@ fn provenance_record() -> Provenance {
             accelerator: None,
             instruction_set: "avx2".into(),
         }],
+        imported: Vec::new(),
     }
 }
 

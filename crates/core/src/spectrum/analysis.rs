@@ -98,6 +98,7 @@ pub fn analyse(
     checkpoint: &Checkpoint,
     images: Option<(&dyn ImageSource, usize)>,
 ) -> Result<Analysis> {
+    spec.check_discriminator()?;
     let source = TensorSource::given(&checkpoint.tensors, &Place::new(&Device::Cpu));
     let mut d = Discriminator::new(spec, &source)?;
     let weights = d.weights(Parameters::Frozen, Iterate::Frozen)?;

@@ -57,6 +57,7 @@ fn entropy(squares: &[f64]) -> f64 {
 /// # Errors
 /// When the checkpoint does not fit the spec.
 pub fn of_checkpoint(spec: &RunSpec, checkpoint: &Checkpoint) -> Result<Vec<SpectrumRecord>> {
+    spec.check_discriminator()?;
     let source = TensorSource::given(&checkpoint.tensors, &Place::new(&Device::Cpu));
     let mut d = Discriminator::new(spec, &source)?;
     let mut records = Vec::new();

@@ -112,6 +112,7 @@ pub fn train_locked(
     observer: &mut Observer<'_>,
 ) -> Result<Outcome> {
     // What cannot begin leaves no run that a corrected try would have to continue.
+    spec.check_trainable()?;
     super::fits(spec, images)?;
     if let Some(held_out) = &options.held_out {
         super::critic::fits(spec, images, held_out)?;
@@ -146,6 +147,7 @@ fn provenance(options: &TrainOptions, images: &dyn ImageSource) -> Provenance {
         dataset_sha256: images.sha256(),
         log_every: options.log_every,
         segments: Vec::new(),
+        imported: Vec::new(),
     }
 }
 

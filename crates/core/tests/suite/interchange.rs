@@ -289,15 +289,13 @@ fn a_state_dict_changed_in_pytorch_comes_back_changed() {
 }
 
 #[test]
-fn the_document_shows_the_script_that_is_run() {
+fn the_loader_for_pytorch_knows_every_network() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
     let script = std::fs::read_to_string(docs.join("load_pytorch.py")).unwrap();
-    assert!(std::fs::read_to_string(docs.join("interchange.md")).unwrap().contains(&script));
+    for network in Architecture::ALL {
+        assert!(script.contains(&format!("\"{}\": ", network.name())), "{}", network.name());
+    }
     assert!(
-        script
-            .lines()
-            .filter(|l| !l.is_empty() && !l.starts_with("import") && !l.starts_with("from"))
-            .count()
-            <= 20
+        std::fs::read_to_string(docs.join("interchange.md")).unwrap().contains("load_pytorch.py")
     );
 }

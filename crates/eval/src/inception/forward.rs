@@ -118,7 +118,7 @@ fn branch(branch: &Branch<Filter>, x: &Grid, y: &mut Grid, first: usize) -> usiz
 }
 
 /// The images of all `parts` (at least one) in one map.
-fn beside(parts: Vec<Grid>) -> Grid {
+pub(super) fn beside(parts: Vec<Grid>) -> Grid {
     let (plane, channels) = (parts[0].plane, parts[0].channels);
     let images: usize = parts.iter().map(|part| part.plane.images).sum();
     let mut all = Grid::empty(Plane { images, ..plane }, channels);

@@ -21,6 +21,8 @@ use forward::Grid;
 use std::path::Path;
 use weights::Weights;
 
+/// Pictures that [`Inception::pool`] takes at a time at best.
+pub(crate) const TOGETHER: usize = BATCH;
 /// Images per pass: enough rows for the products of the 8x8 maps.
 const BATCH: usize = 24;
 /// Images that go through the first layers at a time: an image's maps there are up to four times as large as the largest later ones.
@@ -53,6 +55,9 @@ pub struct Taps {
     /// `[N, 2048]`, after Mixed_7c: [`InceptionFeatures::pool`].
     pub tap2048: Vec<f32>,
 }
+
+/// One picture as the network reads it, `[299, 299, 3]`.
+pub(crate) struct Prepared(Grid);
 
 impl Inception {
     /// The name under which protocols record the network.
@@ -124,11 +129,39 @@ impl Inception {
         Ok(taps)
     }
 
+    /// A picture of any size, `[3, height, width]`, as the network reads it.
+    ///
+    /// # Errors
+    /// When the length is not that of such a picture.
+    pub(crate) fn prepare(&self, planes: &[u8], height: usize, width: usize) -> Result<Prepared> {
+        if planes.is_empty() || planes.len() != 3 * height * width {
+            let reason = format!("{} bytes are no picture of [3, {height}, {width}]", planes.len());
+            return Err(Error::input("picture", reason));
+        }
+        let input = resize::prepare(self.preparation, planes, height, width);
+        Ok(Prepared(Grid::input(1, input)))
+    }
+
+    /// [`InceptionFeatures::pool`] of pictures, `[N, 2048]`.
+    pub(crate) fn pool(&self, pictures: Vec<Prepared>) -> Vec<f32> {
+        let (mut pool, mut rest) = (Vec::new(), pictures.into_iter().peekable());
+        while rest.peek().is_some() {
+            let batch: Vec<Grid> = rest.by_ref().take(BATCH).map(|p| p.0).collect();
+            let mut batch = batch.into_iter().peekable();
+            let parts = std::iter::from_fn(|| {
+                batch.peek()?;
+                Some(forward::beside(batch.by_ref().take(PART).collect()))
+            });
+            pool.extend(forward::pool3(&self.weights.network, parts, |_, _| {}));
+        }
+        pool
+    }
+
     /// One batch as the network reads it, in parts.
     fn inputs(&self, batch: &[u8], side: usize) -> impl Iterator<Item = Grid> {
         let image = 3 * side * side;
         batch.chunks(PART * image).map(move |part| {
-            Grid::input(part.len() / image, resize::prepare(self.preparation, part, side))
+            Grid::input(part.len() / image, resize::prepare(self.preparation, part, side, side))
         })
     }
 }

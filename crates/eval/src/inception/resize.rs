@@ -47,20 +47,26 @@ impl Preparation {
     }
 }
 
-/// `bytes`, `[N, 3, side, side]`, as the network's input, `[299, 299, N, 3]`.
-pub(super) fn prepare(preparation: Preparation, bytes: &[u8], side: usize) -> Buffer<f32> {
-    let image = 3 * side * side;
+/// `bytes`, `[N, 3, height, width]`, as the network's input, `[299, 299, N, 3]`.
+pub(super) fn prepare(
+    preparation: Preparation,
+    bytes: &[u8],
+    height: usize,
+    width: usize,
+) -> Buffer<f32> {
+    let image = 3 * height * width;
     let images = bytes.len() / image;
     let pixel = 3 * images;
-    let columns: Vec<_> = (0..SIDE).map(|d| preparation.source(d, side)).collect();
+    let columns: Vec<_> = (0..SIDE).map(|d| preparation.source(d, width)).collect();
     let (factor, summand) = preparation.range();
     let mut input = Buffer::arbitrary(SIDE * SIDE * pixel);
     input.par_chunks_mut(SIDE * pixel).enumerate().for_each(|(d, target)| {
-        let (above, below, between) = preparation.source(d, side);
-        // Between the two source lines first, over all images: [side, N, 3].
-        let mut line = vec![0.0f32; side * pixel];
-        for (i, plane) in bytes.chunks_exact(side * side).enumerate() {
-            let (above, below) = (&plane[above * side..][..side], &plane[below * side..][..side]);
+        let (above, below, between) = preparation.source(d, height);
+        // Between the two source lines first, over all images: [width, N, 3].
+        let mut line = vec![0.0f32; width * pixel];
+        for (i, plane) in bytes.chunks_exact(height * width).enumerate() {
+            let (above, below) =
+                (&plane[above * width..][..width], &plane[below * width..][..width]);
             for ((value, a), b) in line[i..].iter_mut().step_by(pixel).zip(above).zip(below) {
                 let (a, b) = (f32::from(*a), f32::from(*b));
                 *value = a + (b - a) * between;
@@ -85,7 +91,7 @@ mod tests {
         let bytes: Vec<u8> = (0..3 * SIDE * SIDE).map(|i| (i * 7 % 256) as u8).collect();
         for preparation in [Preparation::LegacyBilinear, Preparation::HalfPixelBilinear] {
             let (factor, summand) = preparation.range();
-            let input = prepare(preparation, &bytes, SIDE);
+            let input = prepare(preparation, &bytes, SIDE, SIDE);
             for (i, value) in input.iter().enumerate() {
                 let byte = bytes[i % 3 * SIDE * SIDE + i / 3];
                 assert_eq!(*value, f32::from(byte) * factor + summand);
@@ -94,10 +100,41 @@ mod tests {
     }
 
     #[test]
+    fn height_and_width_are_resized_apart() {
+        // Lines that are all alike: what the width is has no say in them, and the other way round.
+        let (height, width) = (5, 3);
+        let lines: Vec<u8> =
+            (0..3 * height * width).map(|i| (i / width % height * 40) as u8).collect();
+        let columns: Vec<u8> = (0..3 * height * width).map(|i| (i % width * 40) as u8).collect();
+        let at = |input: &[f32], y: usize, x: usize| input[(y * SIDE + x) * 3];
+        for preparation in [Preparation::LegacyBilinear, Preparation::HalfPixelBilinear] {
+            let (lines, columns) = (
+                prepare(preparation, &lines, height, width),
+                prepare(preparation, &columns, height, width),
+            );
+            let square = prepare(
+                preparation,
+                &(0..3 * height * height)
+                    .map(|i| (i / height % height * 40) as u8)
+                    .collect::<Vec<_>>(),
+                height,
+                height,
+            );
+            for d in 0..SIDE {
+                assert_eq!(at(&lines, d, 7), at(&square, d, 0));
+                let (left, right, between) = preparation.source(d, width);
+                let expected = 40.0 * (left as f32 + (right - left) as f32 * between);
+                let (factor, summand) = preparation.range();
+                assert!((at(&columns, 9, d) - (expected * factor + summand)).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
     fn the_last_line_is_repeated_where_the_image_ends() {
         // Side 2: legacy target pixels from 150 on read beyond the last source pixel.
         let bytes = [0, 0, 100, 200].repeat(3);
-        let input = prepare(Preparation::LegacyBilinear, &bytes, 2);
+        let input = prepare(Preparation::LegacyBilinear, &bytes, 2, 2);
         assert_eq!(input[(SIDE * SIDE - 1) * 3], 200.0 / 128.0 - 1.0);
         assert_eq!(input[(150 * SIDE + 298) * 3], 200.0 / 128.0 - 1.0);
         assert_eq!(input[0], -1.0);
@@ -122,7 +159,7 @@ mod tests {
             ] {
                 let expected = file.tensor(&format!("resized.{side}.{name}")).unwrap();
                 assert_eq!(expected.shape(), [1, 3, kept.len(), kept.len()]);
-                let input = prepare(preparation, image.data(), side);
+                let input = prepare(preparation, image.data(), side, side);
                 let mut largest = 0f32;
                 for (i, value) in expected.data().as_chunks::<4>().0.iter().enumerate() {
                     let (c, y, x) = (

@@ -1,8 +1,9 @@
 //! What makes two runs the same run: reading specs of any age, identity, differences.
 
-use super::{ADDED, LrDecay, Names, RunSpec};
+use super::{ADDED, LrDecay, Names, RunSpec, imported};
 use crate::{Error, Result};
 use serde::de::Error as _;
+use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -15,7 +16,13 @@ fn added() -> impl Iterator<Item = (&'static str, Value)> {
 
 impl Serialize for RunSpec {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        RunSpec::serialize(self, serializer)
+        let Some(imported) = &self.imported else { return RunSpec::serialize(self, serializer) };
+        let all =
+            RunSpec::serialize(self, serde_json::value::Serializer).map_err(S::Error::custom)?;
+        let Value::Object(all) = all else { return Err(S::Error::custom("a spec is a table")) };
+        let known: Map<String, Value> =
+            all.into_iter().filter(|(key, _)| !imported.unknown.contains(key)).collect();
+        known.serialize(serializer)
     }
 }
 
@@ -24,6 +31,7 @@ impl<'de> Deserialize<'de> for RunSpec {
         deserializer: D,
     ) -> std::result::Result<RunSpec, D::Error> {
         let mut map = Map::deserialize(deserializer)?;
+        imported::fill(&mut map).map_err(D::Error::custom)?;
         for (key, value) in added() {
             map.entry(key).or_insert(value);
         }

@@ -1,11 +1,13 @@
 //! A run's complete specification. Nothing is left to a default: the file holds every value.
 
 mod identity;
+mod imported;
 mod names;
 mod validate;
 mod varied;
 mod width;
 
+pub use imported::Imported;
 pub use names::{CUSTOM, Names};
 pub(crate) use varied::{DEFAULT_SETTING, Varied};
 pub use width::{ClipCorrection, LayerCorrection, WidthCorrection};
@@ -189,6 +191,9 @@ pub struct RunSpec {
     /// The names used in the identity, if the values have others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_names: Option<Names>,
+    /// Of networks that another program trained: where they are from, and what is not known of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
 }
 
 impl RunSpec {
@@ -238,6 +243,7 @@ impl RunSpec {
             width_correction: WidthCorrection::None,
             clip_correction: ClipCorrection::None,
             id_names: None,
+            imported: None,
         }
     }
 

@@ -98,6 +98,10 @@ impl RunSpec {
 
     /// Gives the run the names of its values; the names it was written with stay in its identity.
     pub fn name_truly(&mut self) {
+        // Imported networks are named after their file: what they were trained by is not known.
+        if self.imported.is_some() {
+            return;
+        }
         let asked = self.names_in_id();
         self.method = Method::of(self.normalization, self.gamma, self.regularizer, self.loss);
         let label = without_ending(&self.label);

@@ -20,6 +20,7 @@ impl RunSpec {
         self.validate_batches()?;
         self.validate_method()?;
         self.validate_schedule()?;
+        self.validate_imported()?;
         if self.label.is_empty() || self.setting.is_empty() {
             return Err(Error::invalid("label", "and `setting` must not be empty"));
         }

@@ -149,6 +149,7 @@ impl Folder {
                 accelerator: None,
                 instruction_set: String::new(),
             }],
+            imported: Vec::new(),
         };
         let dir = RunDir::new(self.path().join("runs").join(spec.dir_name()));
         std::fs::create_dir_all(dir.path()).unwrap();

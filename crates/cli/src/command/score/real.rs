@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const BROUGHT: &str = "reference-cropped-and-resized";
 
 /// Where real images come from.
-pub(super) enum Reference {
+pub(in crate::command) enum Reference {
     Dataset(Dataset, ReferenceKind),
     Images(PathBuf),
     Statistics(PathBuf),
@@ -100,7 +100,7 @@ fn remarked(real: Real) -> Real {
 }
 
 /// Images of a data set.
-pub(super) fn of_dataset(
+pub(in crate::command) fn of_dataset(
     dataset: Dataset,
     part: ReferenceKind,
     side: usize,
@@ -113,7 +113,7 @@ pub(super) fn of_dataset(
 }
 
 /// A file or folder, or `DATASET[:part]`.
-pub(super) fn parse_reference(text: &str) -> Result<Reference> {
+pub(in crate::command) fn parse_reference(text: &str) -> Result<Reference> {
     let path = Path::new(text);
     if path.is_file() && Statistics::recognizes(path) {
         return Ok(Reference::Statistics(path.into()));

@@ -1,0 +1,105 @@
+//! `export`, `import`: networks to and from other programs.
+
+use super::source::after;
+use super::{Change, Job, warn};
+use crate::Ended;
+use crate::args::{Export, Format, Import};
+use crate::say::say;
+use crate::table::wrap;
+use anyhow::{Result, bail};
+use sngan_core::import::{self, Request};
+use sngan_core::interchange;
+use std::path::Path;
+
+pub(crate) fn export(arguments: Export) -> Job {
+    let Export { source, format, out } = arguments;
+    let what = match format {
+        Format::Pytorch => "networks and state",
+        Format::Onnx => "the generator",
+    };
+    Job::that_changes([Change::file(&out, what)], move || {
+        let exchange = match format {
+            Format::Pytorch => interchange::export(&source, &out, &mut warn)?,
+            Format::Onnx => interchange::export_onnx(&source, &out, &mut warn)?,
+        };
+        let after = after(&exchange.spec, exchange.checkpoint.gen_updates);
+        say!("{}: {} {after}", out.display(), exchange.spec.label);
+        Ok(Ended::Well)
+    })
+    .on(0)
+}
+
+pub(crate) fn import(arguments: Import) -> Job {
+    let change = Change::file(&arguments.out, "a run");
+    Job::that_changes([change], move || {
+        let of_others = arguments.map.is_some()
+            || arguments.discriminator.is_some()
+            || import::is_chainers(&arguments.file)?;
+        if of_others { of_another(arguments) } else { of_export(&arguments) }
+    })
+    .on(0)
+}
+
+/// What `export` wrote.
+fn of_export(arguments: &Import) -> Result<Ended> {
+    let Import { file, out, state_dict, updates, label, .. } = arguments;
+    let given = [state_dict.is_some(), updates.is_some(), label.is_some()].contains(&true);
+    if given {
+        bail!(
+            "{}: --state-dict, --updates and --label are for files of other programs, which need --map too",
+            file.display()
+        );
+    }
+    let exchange = interchange::import(file, out)?;
+    let next = if exchange.spec.imported.is_none() {
+        format!("; `sngan train {0}/spec.toml --out {0} --resume` continues it", out.display())
+    } else {
+        String::new()
+    };
+    let after = after(&exchange.spec, exchange.checkpoint.gen_updates);
+    say!("{}: {} {after}{next}", out.display(), exchange.spec.label);
+    Ok(Ended::Well)
+}
+
+/// Networks that another program trained.
+fn of_another(arguments: Import) -> Result<Ended> {
+    let Import { file, out, discriminator, map, state_dict, updates, label } = arguments;
+    let request = Request { file, discriminator, map, state_dict, gen_updates: updates, label };
+    let found = import::import(&request, &out)?;
+    let spec = &found.exchange.spec;
+    let updates = after(spec, spec.gen_updates);
+    let networks = if spec.has_discriminator() { "G and D" } else { "G alone" };
+    let classes = match spec.n_classes {
+        0 => String::new(),
+        n => format!(" with {n} classes"),
+    };
+    let width = match spec.width_divisor {
+        1 => String::new(),
+        divisor => format!(", widths divided by {divisor}"),
+    };
+    say!(
+        "{}",
+        wrap(&format!(
+            "{}: {} {updates}, {networks}: {} at {side}x{side}{classes}{width}",
+            out.display(),
+            spec.label,
+            spec.architecture.name(),
+            side = spec.side
+        ))
+    );
+    for remark in &found.remarks {
+        eprintln!("warning: {remark}");
+    }
+    say!(
+        "{}",
+        wrap(
+            "Of its training nothing else is known: it can be sampled, scored and analysed, but not trained further."
+        )
+    );
+    say!("{}", next(&out));
+    Ok(Ended::Well)
+}
+
+fn next(out: &Path) -> String {
+    format!("Next: `sngan generate {0}`, `sngan score {0} --reference cifar10:test`", out.display())
+}

@@ -1,0 +1,300 @@
+//! `sngan fid`: the distance of two sets of images, which need be no run's.
+
+use super::score::{Reference, of_dataset, open_path, parse_reference, with_progress};
+use super::{Job, warn_of_pictures};
+use crate::Ended;
+use crate::args::fid::{Fid, Pictures};
+use crate::args::score;
+use crate::say::say;
+use crate::signals;
+use crate::table::wrap;
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use sngan_data::{ImageSource, Places, folder};
+use sngan_eval::fid::frechet_distance;
+use sngan_eval::{
+    Backbone, BackboneOptions, Logits, Moments, PictureFolder, Preparation, Statistics, moments_of,
+    read_statistics,
+};
+use sngan_experiment::Dataset;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// One of the two sets.
+enum Side {
+    /// Squares of one side, and how they became bytes.
+    Square(Box<dyn ImageSource>, &'static str),
+    /// Pictures that are no squares, or have several sizes.
+    Pictures(PictureFolder),
+    /// A mean and a covariance.
+    Statistics(PathBuf),
+}
+
+/// What a set gave.
+struct Measured {
+    name: String,
+    /// Number of images, where it is known.
+    n: Option<usize>,
+    moments: Moments,
+}
+
+pub(crate) fn job(arguments: Fid) -> Job {
+    let threads = arguments.threads;
+    Job::that_reads(move || unless_stopped(run(&arguments))).on(threads)
+}
+
+/// How a distance ended that was told to stop.
+fn unless_stopped(result: Result<Ended>) -> Result<Ended> {
+    match result {
+        Err(e) if crate::is_interruption(&e) => {
+            eprintln!(
+                "{e}; `sngan reference` keeps the statistics of a set, which `sngan fid` takes in its place"
+            );
+            Ok(Ended::Interrupted)
+        }
+        other => other,
+    }
+}
+
+fn run(arguments: &Fid) -> Result<Ended> {
+    let stop = signals::stop_flag()?;
+    let sides = [Side::open(&arguments.a, arguments)?, Side::open(&arguments.b, arguments)?];
+    check_sizes(&sides, arguments)?;
+    let backbone = backbone(&sides, arguments)?;
+    // Statistics are read at once, so that what is wrong with them is said before images take their time.
+    let side = sides.iter().find_map(Side::side);
+    let mut read: Vec<Option<Measured>> = Vec::new();
+    for one in &sides {
+        read.push(match one {
+            Side::Statistics(path) => Some(of_statistics(path, backbone.as_ref(), side)?),
+            Side::Square(..) | Side::Pictures(_) => None,
+        });
+    }
+    let mut measured = Vec::new();
+    for (one, read) in sides.iter().zip(read) {
+        measured.push(match (read, &backbone) {
+            (Some(read), _) => read,
+            (None, Some(backbone)) => one.measure(backbone, &stop)?,
+            (None, None) => bail!("no network was loaded"),
+        });
+    }
+    let [a, b] = &measured[..] else { bail!("two sets are compared") };
+    let distance = frechet_distance(&a.moments, &b.moments)?;
+    for one in &measured {
+        warn_of_few(one);
+    }
+    let side = side.unwrap_or(arguments.side);
+    report(arguments, distance, [a, b], backbone.as_ref().map(|backbone| (backbone, side)));
+    Ok(Ended::Well)
+}
+
+impl Side {
+    fn open(text: &str, arguments: &Fid) -> Result<Side> {
+        let array = score::array(arguments.layout, arguments.range);
+        let side = match parse_reference(text)? {
+            Reference::Statistics(path) => return Ok(Side::Statistics(path)),
+            Reference::Dataset(dataset, part) => {
+                let places = Places::new(&arguments.data.data_dir);
+                Side::Square(of_dataset(dataset, part, arguments.side, &places)?, "given")
+            }
+            Reference::Images(path) if path.is_dir() => Side::of_folder(&path, arguments)?,
+            Reference::Images(path) => {
+                let (source, bytes) = open_path(&path, array)?;
+                Side::Square(source, bytes)
+            }
+        };
+        match &side {
+            Side::Square(source, _) => warn_of_pictures(source.as_ref()),
+            Side::Pictures(pictures) => {
+                let remarks = pictures.reading().remarks.iter();
+                remarks.for_each(|remark| eprintln!("warning: {}: {remark}", pictures.name()));
+            }
+            Side::Statistics(_) => {}
+        }
+        Ok(side)
+    }
+
+    fn of_folder(path: &Path, arguments: &Fid) -> Result<Side> {
+        const ELSE: &str = "; --pictures each takes each picture from its own size to the network's, --pictures crop its center square at --side N";
+        match arguments.pictures {
+            Pictures::Crop => {
+                let mut images = folder::load_classes(path, arguments.side)?;
+                images.name = folder::name_of(path);
+                Ok(Side::Square(Box::new(images), "given"))
+            }
+            Pictures::Each => Ok(Side::Pictures(PictureFolder::open(path)?)),
+            Pictures::Same => {
+                let pictures = PictureFolder::open(path)?;
+                match pictures.size() {
+                    Ok([height, width]) if height != width => Ok(Side::Pictures(pictures)),
+                    // Squares go the way of `sngan score`.
+                    Ok(_) => {
+                        let (source, bytes) = open_path(path, Default::default())?;
+                        Ok(Side::Square(source, bytes))
+                    }
+                    Err(e) => bail!("{e}{ELSE}"),
+                }
+            }
+        }
+    }
+
+    /// Height and width of its images, where all have one size.
+    fn size(&self) -> Option<[usize; 2]> {
+        match self {
+            Side::Square(source, _) => Some([source.side(); 2]),
+            Side::Pictures(pictures) => pictures.size().ok(),
+            Side::Statistics(_) => None,
+        }
+    }
+
+    /// The side of its images, where all are squares of one.
+    fn side(&self) -> Option<usize> {
+        self.size().filter(|[height, width]| height == width).map(|[side, _]| side)
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Side::Square(source, _) => source.name().into(),
+            Side::Pictures(pictures) => pictures.name().into(),
+            Side::Statistics(path) => {
+                path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into())
+            }
+        }
+    }
+
+    fn measure(&self, backbone: &Backbone, stop: &AtomicBool) -> Result<Measured> {
+        let (n, moments) = match (self, backbone) {
+            (Side::Square(source, bytes), _) => {
+                let moments = with_progress(stop, |progress| {
+                    Ok(moments_of(backbone, source.as_ref(), bytes, progress)?)
+                })?;
+                (source.len(), moments)
+            }
+            (Side::Pictures(pictures), Backbone::Inception(inception, _)) => {
+                let moments =
+                    with_progress(stop, |progress| Ok(pictures.moments(inception, progress)?))?;
+                (pictures.len(), moments)
+            }
+            (Side::Pictures(pictures), Backbone::Scorer(_) | Backbone::Absent) => bail!(
+                "{}: {} takes squares of one size; --pictures crop makes them",
+                pictures.name(),
+                backbone.name()
+            ),
+            (Side::Statistics(path), _) => bail!("{} holds no images", path.display()),
+        };
+        Ok(Measured { name: self.name(), n: Some(n), moments })
+    }
+}
+
+/// Refuses sets of two sizes, unless pictures may have any.
+fn check_sizes(sides: &[Side; 2], arguments: &Fid) -> Result<()> {
+    let ([Some(a), Some(b)], Pictures::Same) =
+        ([sides[0].size(), sides[1].size()], arguments.pictures)
+    else {
+        return Ok(());
+    };
+    if a == b {
+        return Ok(());
+    }
+    bail!(
+        "{} has {}x{} pixels, {} {}x{}: both must take the same way to the network. For a folder --pictures crop --side N makes them alike, \
+         for a data set --side N; --pictures each compares them as they are",
+        sides[0].name(),
+        a[1],
+        a[0],
+        sides[1].name(),
+        b[1],
+        b[0]
+    )
+}
+
+/// The network, where a set has to go through it.
+fn backbone(sides: &[Side; 2], arguments: &Fid) -> Result<Option<Backbone>> {
+    let of_statistics = |side: &Side| matches!(side, Side::Statistics(_));
+    if sides.iter().all(of_statistics) {
+        return Ok(None);
+    }
+    let options = BackboneOptions {
+        weights: arguments.weights.clone(),
+        data_dir: Some(arguments.data.data_dir.clone()),
+        preparation: match arguments.half_pixel {
+            false => Preparation::LegacyBilinear,
+            true => Preparation::HalfPixelBilinear,
+        },
+        logits: Logits::Unbiased,
+    };
+    let found = Backbone::named(&arguments.backbone, Dataset::Folder, &options)?;
+    let found = found.with_context(|| {
+        format!("--backbone {}: FID is taken through a network", arguments.backbone)
+    })?;
+    if arguments.half_pixel && !matches!(found, Backbone::Inception(..)) {
+        bail!("--half-pixel is Inception's; {} has a resize of its own", found.name());
+    }
+    Ok(Some(found))
+}
+
+/// Statistics of a file, which must be of the network, where there is one, and of images of `side`, where these are known.
+fn of_statistics(
+    path: &Path,
+    backbone: Option<&Backbone>,
+    side: Option<usize>,
+) -> Result<Measured> {
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+    let (statistics, n) = match (backbone, side) {
+        (Some(backbone), Some(side)) => {
+            let (statistics, provenance) = read_statistics(path, backbone, side)?;
+            (statistics, provenance.map(|p| p.images.n))
+        }
+        (Some(_), None) | (None, _) => (Statistics::read(path)?, None),
+    };
+    Ok(Measured { name, n, moments: statistics.moments })
+}
+
+fn warn_of_few(side: &Measured) {
+    if let Some(n) = side.n.filter(|n| *n <= side.moments.dim()) {
+        eprintln!(
+            "warning: {}: {n} images are no more than the {} features; FID of so few is far above that of more",
+            side.name,
+            side.moments.dim()
+        );
+    }
+}
+
+fn report(
+    arguments: &Fid,
+    distance: f64,
+    sides: [&Measured; 2],
+    through: Option<(&Backbone, usize)>,
+) {
+    let side = |of: &Measured| json!({ "name": of.name, "n": of.n });
+    let backbone = through.map(|(backbone, _)| backbone);
+    // A scorer's depends on the side of the images.
+    let resize = through.map(|(backbone, side)| backbone.resize(side));
+    if arguments.json {
+        let few = sides.iter().any(|s| s.n.is_some_and(|n| n <= s.moments.dim()));
+        say!(
+            "{}",
+            json!({
+                "fid": distance,
+                "a": side(sides[0]),
+                "b": side(sides[1]),
+                "backbone": backbone.map(Backbone::name),
+                "backbone_sha256": backbone.map(Backbone::sha256),
+                "resize": resize,
+                "pictures": arguments.pictures.name(),
+                "few_samples": few,
+            })
+        );
+        return;
+    }
+    let count = |of: &Measured| match of.n {
+        Some(n) => format!("{} ({n} images)", of.name),
+        None => format!("{} (statistics)", of.name),
+    };
+    let through = match (backbone, &resize) {
+        (Some(backbone), Some(resize)) => format!(" through {}, resize {resize}", backbone.name()),
+        _ => String::new(),
+    };
+    say!("FID {distance:.6}");
+    say!("{}", wrap(&format!("  {} and {}{through}", count(sides[0]), count(sides[1]))));
+}
