@@ -122,6 +122,13 @@ callgrind:
     cargo build --release --package sngan-cli
     valgrind --tool=callgrind --callgrind-out-file=target/callgrind.out target/release/sngan bench update --threads 1 --size 16 --width-divisor 8 --batch 8 --repeat 1 2>&1 | grep -E "Collected|refs"
 
+# Read event files of a training with TensorBoard's own reader and compare them with its records (makes a virtual environment; needs PyPI)
+check-tensorboard venv="target/tensorboard-venv":
+    cargo build --release --package sngan-cli
+    [ -x {{ venv }}/bin/tensorboard ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet tensorboard)
+    rm -rf target/tensorboard-run
+    {{ venv }}/bin/python tools/check_tensorboard.py --sngan target/release/sngan --out target/tensorboard-run
+
 # Compare with PyTorch: random cases of every method in every setting, and an exported run (makes a virtual environment; needs PyPI)
 parity seeds="1" venv="target/parity-venv":
     cargo build --release --package sngan-cli
