@@ -87,8 +87,9 @@ fuzz inputs="1000000" target="":
 fuzz-short:
     cargo test --release --workspace --test fuzz -- --seconds 3
 
-# Format, lints and documentation
+# Format, lints, documentation, links and scripts
 check:
+    python3 tools/check_sbatch.py
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
