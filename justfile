@@ -51,6 +51,11 @@ deny:
     command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
     cargo deny --all-features check licenses bans sources
 
+# Write THIRD-PARTY-LICENSES.txt anew, after a change of Cargo.lock
+third-party:
+    cargo fetch --locked
+    python3 tools/third_party.py
+
 # Known vulnerabilities of what is built in; skipped with a reason where their database cannot be fetched
 advisories:
     command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
@@ -94,6 +99,7 @@ check:
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
     cargo package --workspace --no-verify --allow-dirty --quiet
+    python3 tools/third_party.py --check
 
 # Check that the committed PTX is what the kernels' sources give (makes a virtual environment with NVRTC from PyPI; no GPU)
 check-ptx venv="target/nvrtc-venv":
