@@ -84,6 +84,17 @@ kill-sweep kills="20" seed="0":
 test:
     if cargo nextest --version > /dev/null 2>&1; then cargo nextest run --release --workspace && cargo test --doc --release --workspace; else cargo test --release --workspace; fi
 
+# Test the Python package (makes a virtual environment with pandas and pyarrow from PyPI)
+test-python venv="target/python-venv":
+    cargo build --release --package sngan-cli
+    [ -x {{ venv }}/bin/python ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet pandas pyarrow)
+    SNGAN_BINARY=target/release/sngan PYTHONPATH=python {{ venv }}/bin/python -m unittest discover -s python/tests
+
+# Build the wheel, the program with its Python package, into target/wheels (makes a virtual environment with maturin from PyPI)
+wheel venv="target/maturin-venv":
+    [ -x {{ venv }}/bin/maturin ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet 'maturin>=1.9,<2')
+    {{ venv }}/bin/maturin build --release --locked --out target/wheels
+
 # Feed every reader inputs that nobody meant to write; `target` is a part of a reader's name (crates/cli/tests/fuzz)
 fuzz inputs="1000000" target="":
     cargo test --release --workspace --test fuzz -- --inputs {{ inputs }} {{ target }}
