@@ -51,6 +51,11 @@ deny:
     command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
     cargo deny --all-features check licenses bans sources
 
+# Write THIRD-PARTY-LICENSES.txt anew, after a change of Cargo.lock
+third-party:
+    cargo fetch --locked
+    python3 tools/third_party.py
+
 # Known vulnerabilities of what is built in; skipped with a reason where their database cannot be fetched
 advisories:
     command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
@@ -79,6 +84,17 @@ kill-sweep kills="20" seed="0":
 test:
     if cargo nextest --version > /dev/null 2>&1; then cargo nextest run --release --workspace && cargo test --doc --release --workspace; else cargo test --release --workspace; fi
 
+# Test the Python package (makes a virtual environment with pandas and pyarrow from PyPI)
+test-python venv="target/python-venv":
+    cargo build --release --package sngan-cli
+    [ -x {{ venv }}/bin/python ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet pandas pyarrow)
+    SNGAN_BINARY=target/release/sngan PYTHONPATH=python {{ venv }}/bin/python -m unittest discover -s python/tests
+
+# Build the wheel, the program with its Python package, into target/wheels (makes a virtual environment with maturin from PyPI)
+wheel venv="target/maturin-venv":
+    [ -x {{ venv }}/bin/maturin ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet 'maturin>=1.9,<2')
+    {{ venv }}/bin/maturin build --release --locked --out target/wheels
+
 # Feed every reader inputs that nobody meant to write; `target` is a part of a reader's name (crates/cli/tests/fuzz)
 fuzz inputs="1000000" target="":
     cargo test --release --workspace --test fuzz -- --inputs {{ inputs }} {{ target }}
@@ -87,12 +103,14 @@ fuzz inputs="1000000" target="":
 fuzz-short:
     cargo test --release --workspace --test fuzz -- --seconds 3
 
-# Format, lints and documentation
+# Format, lints, documentation, links and scripts
 check:
+    python3 tools/check_sbatch.py
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
     cargo package --workspace --no-verify --allow-dirty --quiet
+    python3 tools/third_party.py --check
 
 # Check that the committed PTX is what the kernels' sources give (makes a virtual environment with NVRTC from PyPI; no GPU)
 check-ptx venv="target/nvrtc-venv":
@@ -122,15 +140,21 @@ callgrind:
     cargo build --release --package sngan-cli
     valgrind --tool=callgrind --callgrind-out-file=target/callgrind.out target/release/sngan bench update --threads 1 --size 16 --width-divisor 8 --batch 8 --repeat 1 2>&1 | grep -E "Collected|refs"
 
-# Compare with PyTorch: random cases of every method in every setting, and an exported run (makes a virtual environment; needs PyPI)
+# Read event files of a training with TensorBoard's own reader and compare them with its records (makes a virtual environment; needs PyPI)
+check-tensorboard venv="target/tensorboard-venv":
+    cargo build --release --package sngan-cli
+    [ -x {{ venv }}/bin/tensorboard ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet tensorboard)
+    rm -rf target/tensorboard-run
+    {{ venv }}/bin/python tools/check_tensorboard.py --sngan target/release/sngan --out target/tensorboard-run
+
+# Compare with PyTorch: random cases of every method in every setting, exports of every network (in onnxruntime too), an imported state dict (makes a virtual environment; needs PyPI)
 parity seeds="1" venv="target/parity-venv":
     cargo build --release --package sngan-cli
     [ -x {{ venv }}/bin/torchrun ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet torch numpy safetensors)
+    {{ venv }}/bin/python -c "import onnxruntime" 2> /dev/null || {{ venv }}/bin/pip install --quiet onnxruntime || true
     {{ venv }}/bin/python crates/core/tests/fixtures/fresh.py --sngan target/release/sngan --seeds {{ seeds }}
-    rm -rf target/parity-run
-    {{ sngan }} train table1 --method SN --setting C --set gen_updates=60 --out target/parity-run
-    {{ sngan }} export target/parity-run --format pytorch --out target/parity-run.safetensors
-    {{ venv }}/bin/python docs/load_pytorch.py target/parity-run.safetensors
+    {{ venv }}/bin/python tools/parity_exchange.py --sngan target/release/sngan --out target/parity-exchange
+    {{ venv }}/bin/python crates/core/tests/fixtures/import/resnet32.py --pth target/parity-import --divisor 1 --sngan target/release/sngan
 
 # Compare Inception and every metric with torch-fidelity and pytorch-fid, on fresh random weights in every file format (makes a virtual environment; needs PyPI); `cifar` is a folder with CIFAR-10's binary files
 parity-eval seed="2" venv="target/parity-eval-venv" cifar="":
@@ -139,6 +163,7 @@ parity-eval seed="2" venv="target/parity-eval-venv" cifar="":
     {{ venv }}/bin/python tools/parity_eval/inception.py --seed {{ seed }} --out target/parity-eval/inception
     SNGAN_PARITY_INCEPTION="$PWD/target/parity-eval/inception" cargo test --release --workspace --test inception whole_weights -- --nocapture
     {{ venv }}/bin/python tools/parity_eval/metrics.py --sngan target/release/sngan --inception target/parity-eval/inception --out target/parity-eval/metrics {{ if cifar == "" { "" } else { "--cifar " + cifar } }}
+    {{ venv }}/bin/python tools/parity_eval/fid.py --sngan target/release/sngan --inception target/parity-eval/inception --out target/parity-eval/fid
 
 # Check the published inception score of CIFAR-10's training images, 11.24 ± 0.12 (about an hour on two cores; needs `just fetch cifar10` and `just fetch inception`); cut off, it continues
 inception-cifar10 data="data":

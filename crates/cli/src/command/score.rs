@@ -74,7 +74,10 @@ fn score(arguments: &Score, scored: &Scored) -> Result<Ended> {
         Scored::Runs(runs) => {
             for dir in runs {
                 let records = score_of_run(arguments, dir, &stop)?;
-                let updates = records.first().map_or(0, |s| s.gen_updates);
+                let updates = match dir.spec()?.knows("gen_updates") {
+                    true => records.first().map_or(0, |s| s.gen_updates).to_string(),
+                    false => "an unknown number of".into(),
+                };
                 let name = if runs.len() > 1 { format!("{}, ", dir.name()) } else { String::new() };
                 show(arguments, &format!("{name}{updates} updates"), &records)?;
             }

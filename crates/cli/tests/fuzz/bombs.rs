@@ -2,6 +2,7 @@
 
 use crate::allocator::peak_of;
 use crate::targets::{folder, scratch};
+use sngan_core::import::{self, Request};
 use sngan_core::spectrum;
 use sngan_data::parse::{self, Demands};
 use sngan_eval::Statistics;
@@ -70,6 +71,11 @@ fn weights(bytes: &[u8]) {
     assert!(found.is_err() || !found.unwrap().left_out.is_empty());
 }
 
+fn networks(bytes: &[u8]) {
+    let file = scratch(bytes, "bomb.npz");
+    assert!(import::read(&Request { file, ..Request::default() }).is_err());
+}
+
 fn picture(bytes: &[u8]) {
     let _ = parse::square(bytes, 8, Demands::default());
 }
@@ -115,6 +121,14 @@ fn all() -> Vec<Bomb> {
             "statistics that go on after their last number",
             archive(&[("mu", f64s("(2,)"), 16), ("sigma", f64s("(2, 2)"), 200 << 20)]),
             statistics,
+        ),
+        bomb(
+            "a generator of 16 million parameters in a file of kilobytes",
+            archive(&[
+                ("l0/W", header("<f4", "(131072, 128)"), 4 * 131_072 * 128),
+                ("dc1/W", header("<f4", "(512, 256, 4, 4)"), 4 * 512 * 256 * 16),
+            ]),
+            networks,
         ),
         bomb(
             "an array that promises more than it holds",

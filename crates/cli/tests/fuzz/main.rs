@@ -9,7 +9,8 @@
 mod allocator; // counts what is allocated
 mod bombs; // small files that claim much
 mod engine; // runs a target on inputs
-mod mutate; // makes inputs from seeds
+mod mutate;
+mod networks; // makes inputs from seeds
 mod seeds; // valid inputs
 mod targets; // the readers
 mod wrap; // lengths and checksums made right, so that changes reach what lies behind them

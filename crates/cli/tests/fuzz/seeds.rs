@@ -142,7 +142,7 @@ pub(crate) fn claims() -> Vec<Vec<u8>> {
 }
 
 /// The state and metadata of a run at its start.
-fn start() -> (RunSpec, Checkpoint) {
+pub(crate) fn start() -> (RunSpec, Checkpoint) {
     let spec = tiny(Method::Sn);
     let images = made_up_images(spec.side, spec.n_classes).unwrap();
     let trainer = Trainer::new(&spec, &images, &Place::new(&Device::Cpu)).unwrap();
@@ -373,22 +373,24 @@ pub(crate) fn torch_files() -> Vec<Vec<u8>> {
     vec![old.to_vec(), include_bytes!("../../../tensor/tests/fixtures/torch-file-zip.pth").to_vec()]
 }
 
+/// An array as [`wrap::archive`] takes it.
+pub(crate) fn named_array(name: &str, descr: &str, shape: &str, numbers: &[u8]) -> Vec<u8> {
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    let array =
+        [b"\x93NUMPY\x01\x00\x76\x00", format!("{text:<117}\n").as_bytes(), numbers].concat();
+    let lengths = ([name.len() as u8], (array.len() as u16).to_le_bytes());
+    [&lengths.0, name.as_bytes(), &lengths.1, &array].concat()
+}
+
 /// The arrays of a snapshot of Chainer, as [`wrap::archive`] takes them: a layer that keeps u, a bias, a count.
 pub(crate) fn snapshot_arrays() -> Vec<Vec<u8>> {
-    let array = |name: &str, descr: &str, shape: &str, numbers: &[u8]| {
-        let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-        let array =
-            [b"\x93NUMPY\x01\x00\x76\x00", format!("{text:<117}\n").as_bytes(), numbers].concat();
-        let lengths = ([name.len() as u8], (array.len() as u16).to_le_bytes());
-        [&lengths.0, name.as_bytes(), &lengths.1, &array].concat()
-    };
     let floats: Vec<u8> = (0..12u8).flat_map(|i| f32::from(i).to_le_bytes()).collect();
     let arrays = [
-        array("block1/c1/W", "<f4", "(2, 3, 1, 2)", &floats),
-        array("block1/c1/b", "<f4", "(2,)", &floats[..8]),
-        array("block1/c1/u", "<f4", "(1, 2)", &floats[8..16]),
-        array("l1/W", "<f2", "(3, 2)", &floats[..12]),
-        array("b1/N", "<i8", "()", &floats[..8]),
+        named_array("block1/c1/W", "<f4", "(2, 3, 1, 2)", &floats),
+        named_array("block1/c1/b", "<f4", "(2,)", &floats[..8]),
+        named_array("block1/c1/u", "<f4", "(1, 2)", &floats[8..16]),
+        named_array("l1/W", "<f2", "(3, 2)", &floats[..12]),
+        named_array("b1/N", "<i8", "()", &floats[..8]),
     ];
     vec![arrays.concat()]
 }

@@ -1,7 +1,8 @@
 //! The readers. A new one is a line in [`all`].
 
 use crate::engine::Target;
-use crate::{seeds, wrap};
+use crate::{networks, seeds, wrap};
+use sngan_core::import::{self, Request};
 use sngan_core::{checkpoint, interchange, replay, spectrum};
 use sngan_data::pack::Packed;
 use sngan_data::parse::{self, Demands};
@@ -191,6 +192,24 @@ pub(crate) fn all() -> Vec<Target> {
         target("chainer-arrays", seeds::snapshot_arrays, NPY, PLAIN, |b| {
             let file = wrap::archive(b);
             spectrum::of_file(&scratch(&file, "w.npz"), None).is_ok()
+        }),
+        target("import-snapshot", networks::snapshots, NPY, PLAIN, |b| {
+            let file = scratch(b, "g_3.npz");
+            import::read(&Request { file, ..Request::default() }).is_ok()
+        }),
+        target("import-arrays", networks::arrays, NPY, PLAIN, |b| {
+            let file = scratch(&wrap::archive(b), "g_3.npz");
+            import::read(&Request { file, ..Request::default() }).is_ok()
+        }),
+        target("import-map", networks::maps, TOML, PLAIN, |b| {
+            let file = scratch(&networks::state_dicts()[0], "g.safetensors");
+            let map = Some(scratch(b, "map.toml"));
+            import::read(&Request { file, map, ..Request::default() }).is_ok()
+        }),
+        target("import-state-dict", networks::state_dicts, TENSORS, PLAIN, |b| {
+            let (file, map) =
+                (scratch(b, "g.safetensors"), scratch(&networks::maps()[0], "map.toml"));
+            import::read(&Request { file, map: Some(map), ..Request::default() }).is_ok()
         }),
         target("collection", seeds::collection, &["PAR1"], PARQUET, collection),
         target("manifest", seeds::manifest, JSON, PLAIN, |b| in_collection(b, "collection.json")),

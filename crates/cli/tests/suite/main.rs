@@ -5,6 +5,8 @@
 mod additions; // what docs/architecture.md says that a new thing touches
 mod commands; // messages and exit codes
 mod data; // packing, and training from a pack
+mod exchange; // networks from other programs and to them
+mod fid; // the distance of two sets of images
 mod figures; // tables, figures, claims, reports
 mod grids; // lists of values in files and on the command line
 mod instruction_sets; // bits on one, and between them

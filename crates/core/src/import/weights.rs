@@ -138,9 +138,8 @@ impl WeightsFile {
             }));
         };
         let numbers = shape.iter().try_fold(1usize, |n, side| n.checked_mul(*side));
-        // While it is read, its bytes stand beside the tensor; the largest numbers have 8.
-        let size = numbers.and_then(|n| n.checked_mul(size_of::<f64>())).unwrap_or(usize::MAX);
-        self.left = self.left.checked_sub(size / 2).ok_or_else(|| {
+        let size = numbers.and_then(|n| n.checked_mul(size_of::<f32>())).unwrap_or(usize::MAX);
+        self.left = self.left.checked_sub(size).ok_or_else(|| {
             self.refuse(format!(
                 "tensor `{key}` and those before it are more than the file can hold"
             ))
@@ -183,9 +182,9 @@ impl WeightsFile {
     }
 }
 
-/// What the tensors of a file may take, bytes.
+/// What the tensors of a file may take, bytes: half numbers are widened, and numbers that are alike are packed well.
 fn allowed(length: usize) -> usize {
-    2 * length + (64 << 20)
+    2 * length + (8 << 20)
 }
 
 fn is_float(dtype: Dtype) -> bool {

@@ -1,0 +1,101 @@
+//! `sngan fid` through a small network; Inception's own way is compared by `just parity-eval`.
+
+use crate::support::Folder;
+use std::path::Path;
+
+fn pngs(folder: &Path, n: u32, width: u32, height: u32, first: u32) {
+    std::fs::create_dir_all(folder).unwrap();
+    for i in first..first + n {
+        let value =
+            |x: u32, y: u32, c: u32| ((i * 37 + x * 5 + y * (3 + c) + i * x / 9) % 256) as u8;
+        let picture = image::RgbImage::from_fn(width, height, |x, y| {
+            image::Rgb([value(x, y, 0), value(x, y, 1), value(x, y, 2)])
+        });
+        picture.save(folder.join(format!("{i:03}.png"))).unwrap();
+    }
+}
+
+const SCORER: &str = "--backbone scorer-fashion";
+
+fn value(said: &str) -> f64 {
+    let line = said.lines().find_map(|line| line.strip_prefix("FID ")).unwrap();
+    line.parse().unwrap()
+}
+
+#[test]
+fn two_sets_of_any_kind_are_compared() {
+    let folder = Folder::new();
+    pngs(&folder.path("a"), 70, 16, 16, 0);
+    pngs(&folder.path("b"), 80, 16, 16, 200);
+    let said = folder.expect(0, &format!("fid a b {SCORER}"));
+    assert!(said.contains("a (70 images) and b (80 images) through scorer-fashion"), "{said}");
+    // It is the distance of `sngan score`, and symmetric.
+    let scored =
+        folder.expect(0, &format!("score --images a --reference b --metrics fid --json {SCORER}"));
+    let there = scored.split("\"value\":").nth(1).unwrap().split(',').next().unwrap();
+    let distance = value(&said);
+    assert!((distance - there.parse::<f64>().unwrap()).abs() < 1e-5, "{said} {scored}");
+    let back = value(&folder.expect(0, &format!("fid b a {SCORER}")));
+    assert!((distance - back).abs() < 1e-5 * distance.max(1.0));
+    // Statistics stand for their images, on either side and on both.
+    folder.expect(0, &format!("reference b --out b.npz {SCORER}"));
+    assert!((value(&folder.expect(0, &format!("fid a b.npz {SCORER}"))) - distance).abs() < 1e-5);
+    folder.expect(0, &format!("reference a --out a.npz {SCORER}"));
+    let both = folder.expect(0, "fid a.npz b.npz");
+    assert!((value(&both) - distance).abs() < 1e-5 && both.contains("(statistics)"), "{both}");
+    let json = folder.expect(0, &format!("fid a fashion-mnist --side 16 --json {SCORER}"));
+    for part in ["\"fid\":", "\"n\":70", "\"backbone\":\"scorer-fashion\"", "\"pictures\":\"same\""]
+    {
+        assert!(json.contains(part), "{part}: {json}");
+    }
+}
+
+#[test]
+fn unequal_pictures_need_a_rule() {
+    let folder = Folder::new();
+    pngs(&folder.path("a"), 70, 16, 16, 0);
+    pngs(&folder.path("mixed"), 70, 16, 16, 200);
+    pngs(&folder.path("mixed"), 1, 24, 16, 900);
+    pngs(&folder.path("large"), 70, 32, 32, 200);
+    pngs(&folder.path("wide"), 70, 24, 16, 200);
+    let refused = |command: &str, reason: &str| {
+        let said = folder.expect(1, &format!("{command} {SCORER}"));
+        assert!(said.contains(reason) && said.contains("--pictures"), "{command}: {said}");
+    };
+    refused("fid a mixed", "900.png: has 24x16 pixels, but");
+    refused("fid a large", "a has 16x16 pixels, large 32x32");
+    refused("fid a wide", "a has 16x16 pixels, wide 24x16");
+    refused("fid wide wide", "takes squares of one size");
+    for other in ["mixed", "large", "wide"] {
+        let said = folder.expect(0, &format!("fid a {other} --pictures crop --side 16 {SCORER}"));
+        assert!(value(&said) > 0.0, "{said}");
+    }
+    let same = folder.expect(0, &format!("fid a a --pictures crop --side 16 {SCORER}"));
+    assert!(value(&same) < 1e-3, "{same}");
+}
+
+#[test]
+fn what_cannot_be_compared_says_why() {
+    let folder = Folder::new();
+    pngs(&folder.path("a"), 3, 16, 16, 0);
+    std::fs::create_dir(folder.path("empty")).unwrap();
+    std::fs::write(folder.path("bad.npz"), "no archive").unwrap();
+    for (command, reason) in [
+        (
+            "fid a none --backbone scorer-fashion",
+            "`none` is neither a file or folder nor a data set",
+        ),
+        ("fid a empty --backbone scorer-fashion", "empty"),
+        ("fid a bad.npz --backbone scorer-fashion", "bad.npz"),
+        ("fid a a", "sngan data fetch inception"),
+        ("fid a a --weights none.pth", "none.pth"),
+        ("fid a a --backbone none", "FID is taken through a network"),
+        ("fid a a --half-pixel --backbone scorer-fashion", "--half-pixel is Inception's"),
+    ] {
+        let said = folder.expect(1, command);
+        assert!(said.contains(reason), "{command}: {said}");
+    }
+    // So few are compared all the same, and it is said.
+    let said = folder.expect(0, "fid a a --backbone scorer-fashion");
+    assert!(said.contains("3 images are no more than the") && value(&said) < 1e-3, "{said}");
+}
