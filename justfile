@@ -156,6 +156,13 @@ parity seeds="1" venv="target/parity-venv":
     {{ venv }}/bin/python tools/parity_exchange.py --sngan target/release/sngan --out target/parity-exchange
     {{ venv }}/bin/python crates/core/tests/fixtures/import/resnet32.py --pth target/parity-import --divisor 1 --sngan target/release/sngan
 
+# Compare imported snapshots with Chainer itself, where it can be had (makes a virtual environment; needs PyPI and a Python up to 3.11, for which NumPy 1.23.5 has wheels)
+parity-chainer venv="target/parity-chainer-venv" python="python3":
+    cargo build --release --package sngan-cli
+    [ -x {{ venv }}/bin/f2py ] || ({{ python }} -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet --only-binary numpy numpy==1.23.5 "setuptools<70" wheel six safetensors) || true
+    {{ venv }}/bin/python -c "import chainer" 2> /dev/null || {{ venv }}/bin/pip install --quiet --no-build-isolation chainer==7.8.1 || true
+    if {{ venv }}/bin/python -W ignore -c "import chainer, safetensors"; then {{ venv }}/bin/python -W ignore crates/core/tests/fixtures/import/chainer_snapshot.py --sngan target/release/sngan --out target/parity-chainer; else echo "skipped: Chainer 7.8.1 could not be installed for this Python"; fi
+
 # Compare Inception and every metric with torch-fidelity and pytorch-fid, on fresh random weights in every file format (makes a virtual environment; needs PyPI); `cifar` is a folder with CIFAR-10's binary files
 parity-eval seed="2" venv="target/parity-eval-venv" cifar="":
     cargo build --release --package sngan-cli
