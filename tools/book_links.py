@@ -27,11 +27,14 @@ def chapters(items):
 
 def page_of(source):
     """Where the page of a document lies in the book: `../experiments/README.md` becomes `experiments.md`."""
-    inside = posixpath.normpath(source)
-    if not inside.startswith("../"):
-        return inside
-    name = inside.removeprefix("../")
-    return (posixpath.dirname(name) or posixpath.splitext(name)[0].lower()) + ".md"
+    if not source.startswith("../"):
+        return source
+    name = source.removeprefix("../")
+    folder = posixpath.dirname(name)
+    if posixpath.basename(name) == "README.md":
+        # Not `readme`, which mdBook would take for the index.
+        return f"{folder or 'overview'}.md"
+    return name if folder else name.lower()
 
 
 class Links:
@@ -50,24 +53,24 @@ class Links:
             url = urllib.parse.urlsplit(target)
             if url.scheme or not url.path:
                 return match[0]
-            found = posixpath.normpath(posixpath.join(posixpath.dirname(source), urllib.parse.unquote(url.path)))
+            path = (self.root / self.docs / posixpath.dirname(source) / urllib.parse.unquote(url.path)).resolve()
+            found = pathlib.Path(os.path.relpath(path, (self.root / self.docs).resolve())).as_posix()
             here = posixpath.dirname(page) or "."
             fragment = f"#{url.fragment}" if url.fragment else ""
             if found in self.pages:
                 return f"{picture}{text}({posixpath.relpath(self.pages[found], here)}{fragment})"
-            path = (self.root / self.docs / found).resolve()
             if picture:
                 kind = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}[path.suffix]
                 return f"!{text}(data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()})"
-            if not found.startswith("../"):
-                # A file in docs/ that is no page is copied by mdBook.
+            if not found.startswith("../") and path.suffix != ".md":
+                # mdBook copies the other files of docs/.
                 return f"{text}({posixpath.relpath(found, here)}{fragment})"
             inside = path.relative_to(self.root.resolve()).as_posix()
             if self.url:
                 return f"{text}({self.url.rstrip('/')}/blob/HEAD/{inside}{fragment})"
-            # The whole address, because mdBook would take a relative one that ends in .md for a page of its own.
-            place = posixpath.join(posixpath.relpath(".", here), self.to_root, inside)
-            return f'<a href="{urllib.parse.quote(place)}{fragment}">{text[1:-1]}</a>'
+            # mdBook takes whatever ends in .md for a page of the book. An anchor is of a page, not of a file.
+            place = urllib.parse.quote(posixpath.join(posixpath.relpath(".", here), self.to_root, inside))
+            return f"{text}({re.sub(r'[.]md$', '%2Emd', place)})"
         return rewrite
 
 
