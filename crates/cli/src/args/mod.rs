@@ -204,6 +204,8 @@ pub(crate) enum Command {
     /// The classifiers behind is[scorer-fashion], fid[scorer-fashion] and the like
     #[command(subcommand)]
     Scorer(Scorer),
+    /// Print the licenses of everything that this program links and holds
+    Licenses,
     /// Print a completion script for a shell
     Completions {
         /// The shell
