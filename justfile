@@ -75,6 +75,10 @@ smoke-all:
     for id in {{ figures }}; do {{ sngan }} figure "$id" --scale smoke --compare --out runs/drawn-smoke; done
     for id in {{ timed_figures }}; do {{ sngan }} figure "$id" --from runs/figure10-smoke --compare --out runs/drawn-smoke; done
 
+# Check what `just smoke OUT`, `just report OUT` and `just smoke-all` have written
+check-smoke out="runs/smoke":
+    python3 tools/check_smoke.py {{ out }}
+
 # Kill a sweep, a scoring, a pack and a report at 20 random moments each; all must end in the bits of an undisturbed one (a test of crates/data kills a download)
 kill-sweep kills="20" seed="0":
     cargo build --release --package sngan-cli
@@ -105,12 +109,20 @@ fuzz-short:
 
 # Format, lints, documentation, links and scripts
 check:
+    python3 tools/check_links.py
+    python3 tools/check_ci.py
     python3 tools/check_sbatch.py
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
     cargo package --workspace --no-verify --allow-dirty --quiet
     python3 tools/third_party.py --check
+
+# Build the book of docs/ into target/book, and check its links (installs mdbook if it is missing)
+book:
+    command -v mdbook > /dev/null || cargo install mdbook --locked
+    mdbook build
+    python3 tools/check_links.py --book target/book
 
 # Check that the committed PTX is what the kernels' sources give (makes a virtual environment with NVRTC from PyPI; no GPU)
 check-ptx venv="target/nvrtc-venv":

@@ -9,12 +9,19 @@ import time
 import unittest
 
 SCRIPT = pathlib.Path(__file__).resolve().parent / "sweep.sbatch"
-# Says that it has begun; on TERM it ends as an interrupted sweep does, after as long as the test says.
+# Says that it has begun; on TERM it ends as an interrupted sweep does, after as long as the test says; a second TERM ends it at once.
 SNGAN = """#!/bin/bash
-trap 'sleep "$LEAVE"; exit 130' TERM
+terms=0
+trap 'terms=$((terms + 1)); echo $terms > terms; [ $terms = 1 ] || exit 143' TERM
 echo "$@" > sngan
 if [ -n "$CODE" ]; then exit "$CODE"; fi
-for i in {1..200}; do sleep 0.05; done
+for i in {1..200}; do
+    sleep 0.05
+    if [ $terms -gt 0 ]; then
+        for ((j = 0; j < LEAVE; j++)); do sleep 0.1; done
+        exit 130
+    fi
+done
 """
 SCONTROL = """#!/bin/bash
 echo "$@" >> scontrol
@@ -36,7 +43,7 @@ class Sbatch(unittest.TestCase):
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "SNGAN"))}
         environment |= {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "CODE": code, "LEAVE": leave, "SLURM_ARRAY_JOB_ID": "7"}
         environment |= ({"SLURM_ARRAY_TASK_ID": task} if task else {}) | variables
-        return subprocess.Popen(["bash", SCRIPT, *arguments], cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(["bash", SCRIPT, *arguments], cwd=self.folder, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
     def called(self, name):
         path = self.folder / name
@@ -46,12 +53,12 @@ class Sbatch(unittest.TestCase):
         errors = process.communicate(timeout=20)[1]
         return process.returncode, errors
 
-    def signal(self, process, number):
+    def signal(self, process, number, send=subprocess.Popen.send_signal):
         deadline = time.monotonic() + 10
         while not self.called("sngan"):
             self.assertLess(time.monotonic(), deadline, "the sweep did not begin")
             time.sleep(0.01)
-        process.send_signal(number)
+        send(process, number)
         return self.end(process)[0]
 
     def test_a_task_takes_its_part_of_the_number_that_is_given(self):
@@ -70,15 +77,18 @@ class Sbatch(unittest.TestCase):
                 self.assertIn("--shards N", said)
 
     def test_at_the_time_limit_the_task_asks_to_be_queued_again(self):
-        for leave in ("0", "0.3"):
+        for leave in ("0", "3"):
             with self.subTest(leave=leave):
                 process = self.start("--shards", "4", "table1", leave=leave)
                 self.assertEqual((self.signal(process, signal.SIGUSR1), self.called("scontrol")), (130, "requeue 7_3"))
                 [(self.folder / name).unlink() for name in ("sngan", "scontrol")]
 
     def test_a_cancelled_task_does_not_come_back(self):
-        process = self.start("--shards", "4", "table1", leave="0.3")
-        self.assertEqual((self.signal(process, signal.SIGTERM), self.called("scontrol")), (130, None))
+        process = self.start("--shards", "4", "table1", leave="3")
+        # As scancel does: all processes of the task get it, and none twice.
+        everywhere = lambda process, number: os.killpg(process.pid, number)
+        self.assertEqual((self.signal(process, signal.SIGTERM, everywhere), self.called("scontrol")), (130, None))
+        self.assertEqual(self.called("terms"), "1")
 
     def test_a_sweep_that_ends_by_itself_gives_its_exit_code(self):
         for code in "0", "1", "130":
