@@ -433,6 +433,7 @@ impl Sweep<'_> {
                 log_every: self.plan.score.log_every,
                 checkpoint_every: self.plan.score.checkpoint_every,
                 sample_every: 0,
+                eval_every: self.plan.score.eval_every,
                 source: self.options.source,
                 held_out: self.images.held_out_of(spec),
             },

@@ -51,6 +51,7 @@ fn run(arguments: &Train, asked: &Asked) -> Result<Ended> {
         log_every: score.log_every,
         checkpoint_every: score.checkpoint_every,
         sample_every: arguments.sample_every,
+        eval_every: score.eval_every,
         source: crate::SOURCE,
         held_out,
     };

@@ -1,7 +1,7 @@
 //! The seam between a training and what makes its updates: the networks here on the CPU, or the same updates as a program on a GPU
 //! (`sngan_cuda`). Inputs, schedule, log and checkpoints are the training's, so they are the same whatever makes the updates.
 
-use super::{Details, Networks, Update};
+use super::{Copies, Details, Networks, Update};
 use crate::Result;
 use crate::batch::Real;
 use crate::checkpoint::Checkpoint;
@@ -85,9 +85,13 @@ impl Backend for Place {
 /// What is done with networks that are lent, in evaluation.
 pub type Look<'f> = dyn FnMut(&mut Generator, &Discriminator) -> Result<()> + 'f;
 
+/// Waits for copies that were begun; any thread may.
+pub type Receipt = Box<dyn FnOnce() -> Result<Copies> + Send>;
+
 /// The networks and optimizers of one run.
 pub trait Engine: Send {
-    /// One generator update: its numbers go to `update`. Returns the norm of its gradient, where `detailed`.
+    /// One generator update: its numbers go to `update`. Returns the norm of its gradient, where `detailed` and known by now
+    /// ([`Engine::copies`]).
     ///
     /// # Errors
     /// Those of the tensor library or the device.
@@ -98,8 +102,8 @@ pub trait Engine: Send {
         detailed: bool,
     ) -> Result<f64>;
 
-    /// One update of D: its numbers go to `update`, its measurements to `details`, where they are wanted. Without them the numbers may be those
-    /// of an earlier update ([`Update::lag`]), so that nobody has to wait for a GPU.
+    /// One update of D: its numbers go to `update`, its measurements to `details`, where they are wanted and known by now
+    /// ([`Engine::copies`]). The numbers may be those of an earlier update ([`Update::lag`]), so that nobody has to wait for a GPU.
     ///
     /// # Errors
     /// Those of the tensor library or the device.
@@ -109,6 +113,15 @@ pub trait Engine: Send {
         update: &mut Update,
         details: Option<&mut Details>,
     ) -> Result<()>;
+
+    /// After an update whose last round of D was measured: begins to copy what its measurements are made of, where they are made beside the
+    /// updates that follow. `None` where the update has made them itself.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn copies(&mut self) -> Result<Option<Receipt>> {
+        Ok(None)
+    }
 
     /// Waits until what was begun is done; for measuring times.
     ///

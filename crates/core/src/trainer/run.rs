@@ -1,5 +1,7 @@
 //! A run from its directory's first file to its last: resume, log, checkpoint, end in a status.
 
+use super::measuring::Measured;
+use super::pending::{Line, Pending, Wait};
 use super::{Backend, Trainer, Update};
 use crate::checkpoint::{self, Checkpoint};
 use crate::{Error, Result, Warning, generate, status_after};
@@ -11,8 +13,8 @@ use sngan_experiment::records::{
 };
 use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, machine, run_dir};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// Images in a sample grid, and its columns.
@@ -29,6 +31,9 @@ pub struct TrainOptions {
     pub checkpoint_every: u64,
     /// Generator updates between sample grids; 0 for the last one only.
     pub sample_every: u64,
+    /// Generator updates between those at which the observer looks at the networks; 0 for none. At these the log is written first, and a run
+    /// that has diverged ends, where otherwise a GPU goes on while its measurements are made.
+    pub eval_every: u64,
     /// What the program was built from, for the provenance.
     pub source: Source,
     /// Images that D is not trained on; with them, D's loss on both kinds is logged.
@@ -177,12 +182,24 @@ fn segment(from: u64, backend: &dyn Backend, options: &TrainOptions) -> Segment 
     }
 }
 
+/// At which update a run was found to diverge, and by what.
+struct Divergence {
+    gen_update: u64,
+    reason: String,
+}
+
 struct Session<'a> {
     lock: &'a FolderLock,
     dir: &'a RunDir,
     spec: &'a RunSpec,
     options: &'a TrainOptions,
     started: Instant,
+}
+
+impl Divergence {
+    fn of_tensor(gen_update: u64, name: &str) -> Divergence {
+        Divergence { gen_update, reason: format!("tensor {name} is not finite") }
+    }
 }
 
 impl Session<'_> {
@@ -206,21 +223,54 @@ impl Session<'_> {
             observer(Event::Warning(Warning::Segment { run: self.dir.name(), changes }))?;
         }
 
+        let pool = OnceLock::new();
+        std::thread::scope(|scope| {
+            let mut pending = Pending::new(scope, &pool, self.options.threads);
+            self.updates(&mut trainer, &mut pending, stop, observer)
+        })
+    }
+
+    /// All updates that are left, and the files that come between and after them.
+    fn updates<'env>(
+        &self,
+        trainer: &mut Trainer<'env>,
+        pending: &mut Pending<'_, 'env>,
+        stop: &AtomicBool,
+        observer: &mut Observer<'_>,
+    ) -> Result<Outcome> {
+        let TrainOptions { log_every, checkpoint_every, sample_every, eval_every, .. } =
+            *self.options;
+        let at = |every: u64, update: u64| every > 0 && update.is_multiple_of(every);
         while trainer.gen_updates() < self.spec.gen_updates {
             if stop.load(Ordering::Relaxed) {
-                self.checkpoint(&trainer)?;
+                if let Some(found) = self.write(pending, Wait::Until(u64::MAX))? {
+                    return self.diverged(trainer, found);
+                }
+                self.checkpoint(trainer)?;
                 self.dir.write_status(Status::Interrupted, trainer.gen_updates(), None)?;
                 return Ok(Outcome::Interrupted { gen_updates: trainer.gen_updates() });
             }
             let next = trainer.gen_updates() + 1;
             let last = next == self.spec.gen_updates;
-            let logged = next == 1 || last || next.is_multiple_of(self.options.log_every.max(1));
-            let update = trainer.update(logged)?;
-            if logged {
-                self.log(next, &update)?;
+            let logged = last || next == 1 || at(log_every.max(1), next);
+            let kept = last || at(checkpoint_every.max(1), next);
+            let (update, measuring) = trainer.begin_update(logged)?;
+            let seconds = self.started.elapsed().as_secs_f64();
+            let measured = logged && measuring.is_none();
+            match measuring {
+                Some(measuring) => pending.begin(next, seconds, measuring)?,
+                None if logged => self.log(next, seconds, &update)?,
+                None => {}
             }
-            if let Some(what) = self.divergence(&trainer, &update, logged)? {
-                return self.diverged(&trainer, what, update.lag);
+            if let Some(found) = self.divergence(trainer, &update, measured || kept)? {
+                // What is still being measured may have been found at an earlier update.
+                let earlier = self.write(pending, Wait::Until(found.gen_update))?;
+                return self.diverged(trainer, earlier.unwrap_or(found));
+            }
+            let looked_at = kept || at(sample_every, next) || at(eval_every, next);
+            let wait = if looked_at { Wait::Until(next) } else { Wait::No };
+            if let Some(found) = self.write(pending, wait)? {
+                return self.diverged(trainer, found);
             }
             let progress = Progress {
                 gen_update: next,
@@ -228,19 +278,16 @@ impl Session<'_> {
                 loss_d: update.loss_d,
                 loss_g: update.loss_g,
             };
-            observer(Event::Update(progress, &mut trainer))?;
-            if self.options.sample_every > 0
-                && next.is_multiple_of(self.options.sample_every)
-                && !last
-            {
-                self.samples(&mut trainer)?;
+            observer(Event::Update(progress, trainer))?;
+            if at(sample_every, next) && !last {
+                self.samples(trainer)?;
             }
-            if !last && next.is_multiple_of(self.options.checkpoint_every.max(1)) {
-                self.checkpoint(&trainer)?;
+            if kept && !last {
+                self.checkpoint(trainer)?;
             }
         }
-        self.samples(&mut trainer)?;
-        self.checkpoint(&trainer)?;
+        self.samples(trainer)?;
+        self.checkpoint(trainer)?;
         self.dir.write_status(Status::Completed, trainer.gen_updates(), None)?;
         Ok(Outcome::Completed)
     }
@@ -317,20 +364,37 @@ impl Session<'_> {
         &self,
         trainer: &Trainer<'_>,
         update: &Update,
-        logged: bool,
-    ) -> Result<Option<String>> {
+        weights: bool,
+    ) -> Result<Option<Divergence>> {
+        let now = trainer.gen_updates();
         if let Some(name) = update.not_finite() {
-            return Ok(Some(format!("{name} is not finite")));
+            let gen_update = now.saturating_sub(update.lag).max(1);
+            return Ok(Some(Divergence { gen_update, reason: format!("{name} is not finite") }));
         }
-        if logged || trainer.gen_updates().is_multiple_of(self.options.checkpoint_every.max(1)) {
-            return Ok(trainer.not_finite()?.map(|name| format!("tensor {name} is not finite")));
+        let tensor = if weights { trainer.not_finite()? } else { None };
+        Ok(tensor.map(|name| Divergence::of_tensor(now, &name)))
+    }
+
+    /// Writes the lines that are known or waited for. The first that shows a divergence is the last.
+    fn write(&self, pending: &mut Pending<'_, '_>, wait: Wait) -> Result<Option<Divergence>> {
+        while let Some(Line { gen_update, seconds, measured }) = pending.next(wait)? {
+            let Measured { update, not_finite } = measured;
+            self.log(gen_update, seconds, &update)?;
+            if let Some(name) = update.not_finite() {
+                return Ok(Some(Divergence {
+                    gen_update,
+                    reason: format!("{name} is not finite"),
+                }));
+            }
+            if let Some(name) = not_finite {
+                return Ok(Some(Divergence::of_tensor(gen_update, &name)));
+            }
         }
         Ok(None)
     }
 
-    /// `lag`: how many updates ago it was.
-    fn diverged(&self, trainer: &Trainer<'_>, reason: String, lag: u64) -> Result<Outcome> {
-        let gen_update = trainer.gen_updates().saturating_sub(lag).max(1);
+    fn diverged(&self, trainer: &Trainer<'_>, found: Divergence) -> Result<Outcome> {
+        let Divergence { gen_update, reason } = found;
         atomic::write(
             &self.dir.path().join("diverged.safetensors"),
             &checkpoint::encode(&trainer.state()?)?,
@@ -339,7 +403,7 @@ impl Session<'_> {
         Ok(Outcome::Diverged { gen_update, reason })
     }
 
-    fn log(&self, gen_update: u64, update: &Update) -> Result<()> {
+    fn log(&self, gen_update: u64, seconds: f64, update: &Update) -> Result<()> {
         self.lock.check()?;
         let details = update.details.clone().unwrap_or_default();
         let record = LogRecord {
@@ -364,7 +428,6 @@ impl Session<'_> {
             critic_images: details.critic.map(|c| c.images as u64),
         };
         run_dir::append_line(&self.dir.log_path(), &record)?;
-        let seconds = self.started.elapsed().as_secs_f64();
         Ok(run_dir::append_line(
             &self.dir.timing_path(),
             &TimingRecord { version: FORMAT_VERSION, gen_update, seconds },
