@@ -2,19 +2,18 @@
 
 use crate::host::Host;
 use crate::machine::{
-    DiscriminatorBatch, GeneratorBatch, Machine, Numbers, Slice, Training, Values,
+    Copied, DiscriminatorBatch, GeneratorBatch, Machine, Numbers, Slice, Training, Values,
 };
 use crate::program::Program;
 use candle_core::{DType, Tensor};
 use sngan_core::generate::Sampler;
 use sngan_core::model::{Discriminator, Generator, Labels, Place, TensorSource};
-use sngan_core::spectrum::Concentration;
 use sngan_core::trainer::{
-    Backend, Details, DiscriminatorInputs, Engine, GeneratorInputs, Look, Networks, Start, Update,
+    Backend, Copies, Details, DiscriminatorInputs, Engine, GeneratorInputs, Look, Networks,
+    Receipt, Start, Update,
 };
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::Conditioning;
-use sngan_experiment::records::finite;
 use std::collections::BTreeMap;
 
 type Result<T> = sngan_core::Result<T>;
@@ -57,9 +56,8 @@ impl Backend for Interpreter {
 #[cfg(feature = "cuda")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cuda {
-    ordinal: usize,
+    installed: crate::device::Installed,
     math: crate::device::Math,
-    accelerator: sngan_experiment::records::Accelerator,
 }
 
 #[cfg(feature = "cuda")]
@@ -69,24 +67,14 @@ impl Cuda {
     /// # Errors
     /// A library or GPU that is not there.
     pub fn new(ordinal: usize, math: crate::device::Math) -> crate::Result<Cuda> {
-        use sha2::{Digest, Sha256};
-        let (gpu, [driver, cudnn, cublas]) = crate::device::require(ordinal)?;
-        let accelerator = sngan_experiment::records::Accelerator {
-            model: gpu.name,
-            driver,
-            cudnn,
-            cublas,
-            kernels: hex::encode(Sha256::digest(crate::kernels::PTX)),
-            math: math.name().into(),
-        };
-        Ok(Cuda { ordinal, math, accelerator })
+        Ok(Cuda { installed: crate::device::require(ordinal)?, math })
     }
 }
 
 #[cfg(feature = "cuda")]
 impl Backend for Cuda {
     fn name(&self) -> String {
-        format!("cuda:{}", self.ordinal)
+        format!("cuda:{}", self.installed.gpu.ordinal)
     }
 
     fn place(&self) -> Place {
@@ -94,13 +82,22 @@ impl Backend for Cuda {
     }
 
     fn accelerator(&self) -> Option<sngan_experiment::records::Accelerator> {
-        Some(self.accelerator.clone())
+        use sha2::{Digest, Sha256};
+        let crate::device::Installed { gpu, driver, cudnn, cublas } = self.installed.clone();
+        Some(sngan_experiment::records::Accelerator {
+            model: gpu.name,
+            driver,
+            cudnn,
+            cublas,
+            kernels: hex::encode(Sha256::digest(crate::kernels::PTX)),
+            math: self.math.name().into(),
+        })
     }
 
     fn engine(&self, spec: &RunSpec, start: Start<'_>) -> Result<Box<dyn Engine>> {
         let program = Program::of(spec).map_err(wrapped)?;
         let device =
-            crate::device::Device::open(self.ordinal, &program, self.math).map_err(wrapped)?;
+            crate::device::Device::open(&self.installed, &program, self.math).map_err(wrapped)?;
         Ok(Box::new(Programmed::new(spec, self.place(), program, device, start)?))
     }
 }
@@ -138,27 +135,12 @@ impl<M: Machine + Send> Programmed<M> {
         }
     }
 
-    fn tensor(&self, shape: Vec<usize>, values: Vec<f64>) -> Result<Tensor> {
-        Ok(Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?
-            .to_dtype(self.place.dtype)?)
-    }
-
     /// A state's tensors by name.
     fn tensors(
         &self,
         state: crate::Result<BTreeMap<String, Values>>,
     ) -> Result<BTreeMap<String, Tensor>> {
-        let state = state.map_err(wrapped)?.into_iter();
-        state.map(|(name, (shape, values))| Ok((name, self.tensor(shape, values)?))).collect()
-    }
-
-    /// The numbers of the last updates.
-    fn numbers(&self) -> Result<Numbers> {
-        self.training.numbers().map_err(wrapped)
-    }
-
-    fn has_classifier(&self) -> bool {
-        self.spec.conditioning == Conditioning::AcGan
+        tensors(&self.place, state.map_err(wrapped)?)
     }
 
     /// The networks as they are now, on the host.
@@ -166,24 +148,27 @@ impl<M: Machine + Send> Programmed<M> {
         let state = self.networks()?;
         Ok(Networks::start(&self.spec, &self.place, Start::Given(&state))?.into_parts())
     }
+}
 
-    /// The measurements of D's last round.
-    fn measure(&self, details: &mut Details) -> Result<()> {
-        for snapshot in &self.training.program().snapshots {
-            let (rows, columns) = snapshot.shape;
-            let values = self.training.read(snapshot.view).map_err(wrapped)?;
-            let weight = self.tensor(vec![rows, columns], values)?;
-            // A weight that is not finite has no spectrum: none of its layer's numbers is known.
-            let found = Concentration::of(&weight).ok();
-            let of =
-                |number: fn(&Concentration) -> f64| found.as_ref().map(number).and_then(finite);
-            let name = &snapshot.layer;
-            details.sigma_forward.insert(name.clone(), of(|c| c.sigma));
-            details.effective_rank.insert(name.clone(), of(|c| c.effective_rank));
-            details.stable_rank.insert(name.clone(), of(|c| c.stable_rank));
-        }
-        Ok(())
+/// Tensors of values in a place.
+fn tensors(place: &Place, values: BTreeMap<String, Values>) -> Result<BTreeMap<String, Tensor>> {
+    let tensor = |(name, (shape, values)): (String, Values)| {
+        let tensor = Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?;
+        Ok((name, tensor.to_dtype(place.dtype)?))
+    };
+    values.into_iter().map(tensor).collect()
+}
+
+/// Puts what an update of `spec` found out into `update`.
+fn fill(update: &mut Update, spec: &RunSpec, n: &Numbers) {
+    (update.loss_d, update.loss_reg, update.loss_g) = (n.loss_d, n.loss_reg, n.loss_g);
+    (update.d_real, update.d_fake) = (n.d_real, n.d_fake);
+    if spec.conditioning == Conditioning::AcGan {
+        update.loss_class_d = Some(n.loss_class_d);
+        update.loss_class_g = Some(n.loss_class_g);
     }
+    let penalized = spec.regularizer.penalizes_gradient();
+    update.grad_norm_x_hat = penalized.then_some(n.grad_norm_x_hat);
 }
 
 /// A tensor's values.
@@ -228,12 +213,9 @@ impl<M: Machine + Send> Engine for Programmed<M> {
     ) -> Result<f64> {
         let (z, labels) = (Input::of(&inputs.z)?, inputs.labels.as_ref().map(Input::classes));
         let batch = GeneratorBatch { z: z.slice(), labels: labels.as_ref().map(Input::slice) };
+        // The loss is read with the numbers of D's round, which comes next; the gradient's norm is among the copies.
         self.training.generator_update(batch, inputs.lr, detailed).map_err(wrapped)?;
-        if !detailed {
-            // D's round comes next, and the loss is read with its numbers.
-            return Ok(0.0);
-        }
-        Ok(self.numbers()?.grad_norm_g)
+        Ok(0.0)
     }
 
     fn discriminator_update(
@@ -256,26 +238,29 @@ impl<M: Machine + Send> Engine for Programmed<M> {
         let detailed = details.is_some();
         self.training.discriminator_update(batch, inputs.lr, detailed).map_err(wrapped)?;
         // Asked for at every round, so that they are never of more than a round before.
-        let (mut n, mut lag) = self.training.numbers_so_far().map_err(wrapped)?;
-        if detailed {
-            (n, lag) = (self.numbers()?, 0);
-        }
+        let (numbers, lag) = self.training.numbers_so_far().map_err(wrapped)?;
         // After an update's last round, the round before is the same update's where there are several.
         let rounds = u64::from(self.spec.n_dis.max(1));
         update.lag = lag.saturating_sub(rounds - 1).div_ceil(rounds);
-        (update.loss_d, update.loss_reg, update.loss_g) = (n.loss_d, n.loss_reg, n.loss_g);
-        (update.d_real, update.d_fake) = (n.d_real, n.d_fake);
-        if self.has_classifier() {
-            update.loss_class_d = Some(n.loss_class_d);
-            update.loss_class_g = Some(n.loss_class_g);
-        }
-        let penalized = self.spec.regularizer.penalizes_gradient();
-        update.grad_norm_x_hat = penalized.then_some(n.grad_norm_x_hat);
-        if let Some(details) = details {
-            details.grad_norm_d = n.grad_norm_d;
-            self.measure(details)?;
-        }
+        fill(update, &self.spec, &numbers);
         Ok(())
+    }
+
+    fn copies(&mut self) -> Result<Option<Receipt>> {
+        let receipt = self.training.copies().map_err(wrapped)?;
+        let (spec, place) = (self.spec.clone(), self.place.clone());
+        Ok(Some(Box::new(move || {
+            let Copied { numbers, normalized, networks } = receipt().map_err(wrapped)?;
+            let mut update = Update::default();
+            fill(&mut update, &spec, &numbers);
+            Ok(Copies {
+                update,
+                grad_norm_d: numbers.grad_norm_d,
+                grad_norm_g: numbers.grad_norm_g,
+                normalized: tensors(&place, normalized)?,
+                networks: tensors(&place, networks)?,
+            })
+        })))
     }
 
     fn finish(&mut self) -> Result<()> {

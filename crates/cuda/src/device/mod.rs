@@ -6,17 +6,19 @@
 
 mod call;
 mod conv;
+mod copies;
 mod find;
 mod staging;
 
-pub use find::{Found, Gpu, Library, find, require};
+pub use find::{Found, Gpu, Installed, Library, find, require};
 
 use crate::launch::calls;
-use crate::machine::{Machine, Part};
+use crate::machine::{Machine, Part, Receipt};
 use crate::op::View;
 use crate::program::{Layout, Program};
 use crate::{Error, Result};
 use call::{Prepared, Ready};
+use copies::Copies;
 use cudarc::cublas::{result as cublas, sys as cublas_sys};
 use cudarc::cudnn::{result as cudnn, sys as cudnn_sys};
 use cudarc::driver::{
@@ -71,6 +73,7 @@ pub struct Device {
     graphs: HashMap<Part, CudaGraph>,
     prepared: HashMap<Part, Prepared>,
     staging: Staging,
+    copies: Copies,
     handles: Handles,
     kernels: HashMap<&'static str, CudaFunction>,
     module: Arc<CudaModule>,
@@ -98,15 +101,15 @@ fn driver(what: &'static str) -> impl Fn(result::DriverError) -> Error {
 }
 
 impl Device {
-    /// Opens GPU number `ordinal` with the memory of `program`.
+    /// Opens a GPU with the memory of `program`.
     ///
     /// # Errors
-    /// A missing library, driver or GPU; kernels that the driver does not take; too little memory, with how much is needed and free.
-    pub fn open(ordinal: usize, program: &Program, math: Math) -> Result<Device> {
-        find::require(ordinal)?;
+    /// Kernels that the driver does not take; too little memory, with how much is needed and free.
+    pub fn open(installed: &Installed, program: &Program, math: Math) -> Result<Device> {
+        let ordinal = installed.gpu.ordinal;
         let context = CudaContext::new(ordinal).map_err(driver("open the GPU"))?;
-        // One stream: nothing needs to wait for another, and events would stand in the way of a capture.
-        // SAFETY: no slice is used on another stream.
+        // Updates have one stream, and copies beside them wait by events of their own; more would stand in the way of a capture.
+        // SAFETY: only `Copies` reads a slice on another stream, between its events.
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(driver("make a stream"))?;
         let module = load(&context)?;
@@ -137,6 +140,7 @@ impl Device {
             graphs: HashMap::new(),
             prepared: HashMap::new(),
             staging: Staging::new(&stream, &staged(program))?,
+            copies: Copies::new(&context, program.copies.whole.len)?,
             handles,
             kernels: HashMap::new(),
             module,
@@ -320,12 +324,20 @@ impl Machine for Device {
         })
     }
 
+    fn copy_out(&mut self, view: View) -> Result<Receipt> {
+        let address = self.address(view);
+        self.copies.begin(&self.stream, address, view.len)
+    }
+
     fn finish(&mut self) -> Result<()> {
         self.synchronize()
     }
 
     fn run(&mut self, _: &Program, part: Part) -> Result<()> {
         self.stream.context().bind_to_thread().map_err(driver("use the GPU"))?;
+        if part.measures() {
+            self.copies.wait(&self.stream)?;
+        }
         if let Some(graph) = self.graphs.get(&part) {
             return graph.launch().map_err(driver("launch an update"));
         }

@@ -3,6 +3,8 @@
 mod memory;
 mod network;
 mod parameters;
+mod places;
+mod regularizer;
 mod tape;
 mod update;
 mod weights;
@@ -28,6 +30,8 @@ pub struct Network {
     pub state: Vec<Stored>,
     /// All parameters.
     pub weights: View,
+    /// All running averages or u.
+    pub averages: View,
     /// Their gradients.
     pub gradients: View,
     /// First moments.
@@ -134,6 +138,21 @@ pub struct Snapshot {
     pub shape: (usize, usize),
 }
 
+/// What a measured update leaves to be measured, in one buffer: a GPU copies it to the host as a whole, beside the updates that follow.
+#[derive(Debug, Clone)]
+pub struct Copies {
+    /// All of it.
+    pub whole: View,
+    /// The record.
+    pub record: View,
+    /// W̄ by layer, written by the measured round itself.
+    pub normalized: Vec<Snapshot>,
+    /// Both networks' parameters and state as the update leaves them.
+    pub networks: Vec<Stored>,
+    /// What copies the record and the networks, after the update.
+    pub ops: Vec<Op>,
+}
+
 /// A spec's updates on one flat memory.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -157,8 +176,8 @@ pub struct Program {
     pub discriminator_inputs: DiscriminatorInputs,
     /// What both find out.
     pub record: Record,
-    /// W̄ by layer, after a measured round.
-    pub snapshots: Vec<Snapshot>,
+    /// What a measured update leaves.
+    pub copies: Copies,
 }
 
 impl Program {
