@@ -1,17 +1,22 @@
 //! A training's engine that runs the updates as programs: on a GPU, or by the interpreter on the host.
 
+#[cfg(feature = "cuda")]
+use crate::device::{Device, Installed, Math};
 use crate::host::Host;
+use crate::inference::{self, Inferring};
 use crate::machine::{
-    Copied, DiscriminatorBatch, GeneratorBatch, Machine, Numbers, Slice, Training, Values,
+    Copied, DiscriminatorBatch, GeneratorBatch, Lists, Machine, Numbers, Slice, Training, Values,
 };
 use crate::program::Program;
 use candle_core::{DType, Tensor};
 use sngan_core::generate::Sampler;
-use sngan_core::model::{Discriminator, Generator, Labels, Place, TensorSource};
+use sngan_core::model::{Discriminator, Generator, Labels, Place};
 use sngan_core::trainer::{
     Backend, Copies, Details, DiscriminatorInputs, Engine, GeneratorInputs, Look, Networks,
     Receipt, Start, Update,
 };
+#[cfg(feature = "cuda")]
+use sngan_eval::Backbone;
 use sngan_experiment::RunSpec;
 use sngan_experiment::arch::Conditioning;
 use std::collections::BTreeMap;
@@ -19,7 +24,7 @@ use std::collections::BTreeMap;
 type Result<T> = sngan_core::Result<T>;
 
 /// This crate's error as a training's.
-fn wrapped(e: crate::Error) -> sngan_core::Error {
+pub(crate) fn wrapped(e: crate::Error) -> sngan_core::Error {
     sngan_core::Error::Backend(Box::new(e))
 }
 
@@ -50,23 +55,43 @@ impl Backend for Interpreter {
             Box::new(Programmed::new(spec, place, program, host, start)?)
         })
     }
+
+    fn sampler<'a>(
+        &self,
+        spec: &RunSpec,
+        tensors: &BTreeMap<String, Tensor>,
+    ) -> Result<Sampler<'a>> {
+        let place = self.place();
+        Ok(if self.double {
+            let open = |lists: &dyn Lists| Ok(Host::<f64>::new(lists.layout()));
+            inference::sampler(spec, &place, Inferring::of_generator(spec, tensors, open)?)
+        } else {
+            let open = |lists: &dyn Lists| Ok(Host::<f32>::new(lists.layout()));
+            inference::sampler(spec, &place, Inferring::of_generator(spec, tensors, open)?)
+        })
+    }
 }
 
 /// GPU number `ordinal`.
 #[cfg(feature = "cuda")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cuda {
-    installed: crate::device::Installed,
-    math: crate::device::Math,
+    installed: Installed,
+    math: Math,
 }
 
 #[cfg(feature = "cuda")]
 impl Cuda {
+    /// The GPU, with the versions of its libraries.
+    pub fn installed(&self) -> &Installed {
+        &self.installed
+    }
+
     /// GPU number `ordinal`, with the libraries that it needs.
     ///
     /// # Errors
     /// A library or GPU that is not there.
-    pub fn new(ordinal: usize, math: crate::device::Math) -> crate::Result<Cuda> {
+    pub fn new(ordinal: usize, math: Math) -> crate::Result<Cuda> {
         Ok(Cuda { installed: crate::device::require(ordinal)?, math })
     }
 }
@@ -83,7 +108,7 @@ impl Backend for Cuda {
 
     fn accelerator(&self) -> Option<sngan_experiment::records::Accelerator> {
         use sha2::{Digest, Sha256};
-        let crate::device::Installed { gpu, driver, cudnn, cublas } = self.installed.clone();
+        let Installed { gpu, driver, cudnn, cublas } = self.installed.clone();
         Some(sngan_experiment::records::Accelerator {
             model: gpu.name,
             driver,
@@ -96,10 +121,32 @@ impl Backend for Cuda {
 
     fn engine(&self, spec: &RunSpec, start: Start<'_>) -> Result<Box<dyn Engine>> {
         let program = Program::of(spec).map_err(wrapped)?;
-        let device =
-            crate::device::Device::open(&self.installed, &program, self.math).map_err(wrapped)?;
+        let device = Device::open(&self.installed, &program, self.math).map_err(wrapped)?;
         Ok(Box::new(Programmed::new(spec, self.place(), program, device, start)?))
     }
+
+    fn sampler<'a>(
+        &self,
+        spec: &RunSpec,
+        tensors: &BTreeMap<String, Tensor>,
+    ) -> Result<Sampler<'a>> {
+        let open = |lists: &dyn Lists| Device::open(&self.installed, lists, Math::F32);
+        let generator = Inferring::of_generator(spec, tensors, open)?;
+        Ok(inference::sampler(spec, &self.place(), generator))
+    }
+}
+
+/// A backbone run by a GPU, in f32.
+///
+/// # Errors
+/// As [`Backbone::graph`]; too little memory, those of the device.
+#[cfg(feature = "cuda")]
+pub fn on_gpu(installed: &Installed, backbone: Backbone) -> sngan_eval::Result<Backbone> {
+    let failed = |e: crate::Error| sngan_eval::Error::Inference(Box::new(e));
+    let Some(graph) = backbone.graph()? else { return Ok(backbone) };
+    let open = |lists: &dyn Lists| Device::open(installed, lists, Math::F32);
+    let inference = Inferring::of_graph(&graph, open).map_err(failed)?;
+    Ok(backbone.elsewhere(graph.batch, Box::new(inference)))
 }
 
 /// A run's updates as programs on a machine.
@@ -152,11 +199,15 @@ impl<M: Machine + Send> Programmed<M> {
 
 /// Tensors of values in a place.
 fn tensors(place: &Place, values: BTreeMap<String, Values>) -> Result<BTreeMap<String, Tensor>> {
-    let tensor = |(name, (shape, values)): (String, Values)| {
-        let tensor = Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?;
-        Ok((name, tensor.to_dtype(place.dtype)?))
-    };
+    let tensor =
+        |(name, (shape, values)): (String, Values)| Ok((name, tensors_of(place, shape, values)?));
     values.into_iter().map(tensor).collect()
+}
+
+/// A tensor of values in a place.
+pub(crate) fn tensors_of(place: &Place, shape: Vec<usize>, values: Vec<f64>) -> Result<Tensor> {
+    let tensor = Tensor::from_vec(values, shape, &candle_core::Device::Cpu)?;
+    Ok(tensor.to_dtype(place.dtype)?)
 }
 
 /// Puts what an update of `spec` found out into `update`.
@@ -172,18 +223,18 @@ fn fill(update: &mut Update, spec: &RunSpec, n: &Numbers) {
 }
 
 /// A tensor's values.
-fn values(tensor: &Tensor) -> Result<Vec<f64>> {
+pub(crate) fn values(tensor: &Tensor) -> Result<Vec<f64>> {
     Ok(tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
 }
 
 /// An input's values, in its own type.
-enum Input {
+pub(crate) enum Input {
     F32(Vec<f32>),
     F64(Vec<f64>),
 }
 
 impl Input {
-    fn of(tensor: &Tensor) -> Result<Input> {
+    pub(crate) fn of(tensor: &Tensor) -> Result<Input> {
         let flat = tensor.flatten_all()?;
         Ok(if flat.dtype() == DType::F32 {
             Input::F32(flat.to_vec1()?)
@@ -192,11 +243,11 @@ impl Input {
         })
     }
 
-    fn classes(labels: &Labels) -> Input {
+    pub(crate) fn classes(labels: &Labels) -> Input {
         Input::F64(labels.classes().iter().map(|class| f64::from(*class)).collect())
     }
 
-    fn slice(&self) -> Slice<'_> {
+    pub(crate) fn slice(&self) -> Slice<'_> {
         match self {
             Input::F32(values) => Slice::F32(values),
             Input::F64(values) => Slice::F64(values),
@@ -284,8 +335,15 @@ impl<M: Machine + Send> Engine for Programmed<M> {
     }
 
     fn sampler(&mut self) -> Result<Sampler<'_>> {
-        let tensors = self.tensors(self.training.sampled())?;
-        Sampler::new(&self.spec, &TensorSource::given(&tensors, &self.place))
+        let Programmed { spec, place, training } = self;
+        let (side, of) = (spec.side, place.clone());
+        let images = move |z: &Tensor, labels: Option<&Labels>| {
+            let (n, z, labels) = (z.dim(0)?, Input::of(z)?, labels.map(Input::classes));
+            let labels = labels.as_ref().map(Input::slice);
+            let values = training.images(n, z.slice(), labels).map_err(wrapped)?;
+            tensors_of(&of, vec![n, 3, side, side], values)
+        };
+        Ok(Sampler::elsewhere(spec, place, Box::new(images)))
     }
 
     fn look(&mut self, look: &mut Look<'_>) -> Result<()> {

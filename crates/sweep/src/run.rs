@@ -423,11 +423,12 @@ impl Sweep<'_> {
         worker: usize,
     ) -> Result<(Outcome, Vec<ScoreRecord>)> {
         let mut warn = |warning| (self.events)(&Event::Warning { run: dir.name(), warning });
+        let backend = self.backends[worker % self.backends.len()].as_ref();
         let outcome = train_locked(
             lock,
             spec,
             self.images_of(spec)?,
-            self.backends[worker % self.backends.len()].as_ref(),
+            backend,
             &TrainOptions {
                 threads: self.threads,
                 log_every: self.plan.score.log_every,
@@ -464,7 +465,9 @@ impl Sweep<'_> {
             return Ok((outcome, Vec::new()));
         }
         let scores = match &self.evaluator {
-            Some(evaluator) => score_run(dir, spec, evaluator, &until(self.stop), &mut warn)?,
+            Some(evaluator) => {
+                score_run(dir, spec, backend, evaluator, &until(self.stop), &mut warn)?
+            }
             None => Vec::new(),
         };
         spectra_of_run(dir, spec, &mut warn)?;

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::batch::Real;
 use crate::checkpoint::Checkpoint;
 use crate::generate::Sampler;
-use crate::model::{Discriminator, Generator, Labels, Place};
+use crate::model::{Discriminator, Generator, Labels, Place, TensorSource};
 use candle_core::{DType, Tensor};
 use sngan_experiment::RunSpec;
 use sngan_experiment::records::Accelerator;
@@ -65,6 +65,18 @@ pub trait Backend: Sync {
     /// # Errors
     /// A spec that is out of range, a missing tensor; those of the device.
     fn engine(&self, spec: &RunSpec, start: Start<'_>) -> Result<Box<dyn Engine>>;
+
+    /// What samples are drawn with from a generator's tensors by checkpoint name.
+    ///
+    /// # Errors
+    /// A missing tensor; those of the device.
+    fn sampler<'a>(
+        &self,
+        spec: &RunSpec,
+        tensors: &BTreeMap<String, Tensor>,
+    ) -> Result<Sampler<'a>> {
+        Sampler::new(spec, &TensorSource::given(tensors, &self.place()))
+    }
 }
 
 /// The networks here, on the CPU.

@@ -13,9 +13,9 @@ mod staging;
 pub use find::{Found, Gpu, Installed, Library, find, require};
 
 use crate::launch::calls;
-use crate::machine::{Machine, Part, Receipt};
+use crate::machine::{Lists, Machine, Part, Receipt};
 use crate::op::View;
-use crate::program::{Layout, Program};
+use crate::program::Layout;
 use crate::{Error, Result};
 use call::{Prepared, Ready};
 use copies::Copies;
@@ -101,11 +101,12 @@ fn driver(what: &'static str) -> impl Fn(result::DriverError) -> Error {
 }
 
 impl Device {
-    /// Opens a GPU with the memory of `program`.
+    /// Opens a GPU with the memory of `lists`.
     ///
     /// # Errors
     /// Kernels that the driver does not take; too little memory, with how much is needed and free.
-    pub fn open(installed: &Installed, program: &Program, math: Math) -> Result<Device> {
+    pub fn open(installed: &Installed, lists: &dyn Lists, math: Math) -> Result<Device> {
+        let layout = lists.layout();
         let ordinal = installed.gpu.ordinal;
         let context = CudaContext::new(ordinal).map_err(driver("open the GPU"))?;
         // Updates have one stream, and copies beside them wait by events of their own; more would stand in the way of a capture.
@@ -116,22 +117,22 @@ impl Device {
         let handles = handles(&stream, math)?;
         let mut device_calls = HashMap::new();
         let mut workspace = 0;
-        for part in Part::all(program) {
+        for part in lists.parts() {
             let list: Vec<_> =
-                part.ops(program).into_iter().flat_map(|op| calls(op, &program.layout)).collect();
+                lists.ops(part).into_iter().flat_map(|op| calls(op, layout)).collect();
             for call in &list {
                 workspace = workspace.max(conv::workspace(&handles, call, math)?);
             }
             device_calls.insert(part, list);
         }
-        let needed = 4 * program.layout.len() + workspace + CUBLAS_WORKSPACE;
+        let needed = 4 * layout.len() + workspace + CUBLAS_WORKSPACE;
         let (free, _) = context.mem_get_info().map_err(driver("ask for free memory"))?;
         if needed > free {
-            let fits = fitting(program, free.saturating_sub(workspace + CUBLAS_WORKSPACE));
+            let fits = lists.fitting(free.saturating_sub(workspace + CUBLAS_WORKSPACE));
             return Err(Error::OutOfMemory { needed: needed as u64, free: free as u64, fits });
         }
         let memory = stream
-            .alloc_zeros::<f32>(program.layout.len())
+            .alloc_zeros::<f32>(layout.len())
             .map_err(driver("allocate the program's memory"))?;
         let bytes =
             |n: usize| stream.alloc_zeros::<u8>(n.max(1)).map_err(driver("allocate a workspace"));
@@ -139,15 +140,15 @@ impl Device {
         let mut device = Device {
             graphs: HashMap::new(),
             prepared: HashMap::new(),
-            staging: Staging::new(&stream, &staged(program))?,
-            copies: Copies::new(&context, program.copies.whole.len)?,
+            staging: Staging::new(&stream, &lists.staged())?,
+            copies: Copies::new(&context, lists.copied())?,
             handles,
             kernels: HashMap::new(),
             module,
             memory,
             workspace,
             cublas_workspace,
-            layout: program.layout.clone(),
+            layout: layout.clone(),
             math,
             stream,
         };
@@ -227,27 +228,6 @@ impl Device {
     pub fn synchronize(&self) -> Result<()> {
         self.stream.synchronize().map_err(driver("wait for the GPU"))
     }
-}
-
-/// The largest pieces of D's and G's batches, in halves of halves, whose program fits into `free` bytes.
-fn fitting(program: &Program, free: usize) -> Option<[usize; 2]> {
-    let spec = &program.spec;
-    let pieces = |n: usize| {
-        (spec.batch.is_multiple_of(n) && spec.gen_batch.is_multiple_of(n))
-            .then(|| [spec.batch / n, spec.gen_batch / n])
-    };
-    let halves = std::iter::successors(Some(2), |n| Some(2 * n)).map_while(pieces);
-    halves.into_iter().find(|[dis_micro_batch, gen_micro_batch]| {
-        let (dis_micro_batch, gen_micro_batch) = (*dis_micro_batch, *gen_micro_batch);
-        let smaller =
-            sngan_experiment::RunSpec { dis_micro_batch, gen_micro_batch, ..spec.clone() };
-        Program::of(&smaller).is_ok_and(|p| 4 * p.layout.len() <= free)
-    })
-}
-
-/// What goes to the GPU and comes back at every update.
-fn staged(program: &Program) -> Vec<View> {
-    program.inputs().into_iter().chain([program.record.whole]).collect()
 }
 
 /// Loads our kernels.
@@ -333,7 +313,7 @@ impl Machine for Device {
         self.synchronize()
     }
 
-    fn run(&mut self, _: &Program, part: Part) -> Result<()> {
+    fn run(&mut self, _: &dyn Lists, part: Part) -> Result<()> {
         self.stream.context().bind_to_thread().map_err(driver("use the GPU"))?;
         if part.measures() {
             self.copies.wait(&self.stream)?;

@@ -7,7 +7,7 @@ pub use training::{Copied, DiscriminatorBatch, GeneratorBatch, Numbers, Slice, T
 use crate::Result;
 use crate::host::{Element, Host};
 use crate::op::{Op, View};
-use crate::program::Program;
+use crate::program::Layout;
 
 /// Waits for values that are on their way to the host; any thread may.
 pub type Receipt = Box<dyn FnOnce() -> Result<Vec<f64>> + Send>;
@@ -40,7 +40,7 @@ pub trait Machine {
         Ok((self.read(view)?, 0))
     }
 
-    /// Begins to copy a view as it is now to the host, without waiting: what runs next may change it. A view of [`Program::copies`] may
+    /// Begins to copy a view as it is now to the host, without waiting: what runs next may change it. A view of [`crate::program::Program::copies`] may
     /// be changed by parts alone that [`Part::measures`] names.
     ///
     /// # Errors
@@ -58,11 +58,11 @@ pub trait Machine {
         Ok(())
     }
 
-    /// Runs one of a program's lists.
+    /// Runs one of the lists that the memory was made for.
     ///
     /// # Errors
     /// Those of the device.
-    fn run(&mut self, program: &Program, part: Part) -> Result<()>;
+    fn run(&mut self, lists: &dyn Lists, part: Part) -> Result<()>;
 }
 
 /// A list of a program's operations.
@@ -82,38 +82,40 @@ pub enum Part {
     Average,
     /// Copies of what a measured update leaves.
     Copies,
+    /// Images of a training's generator.
+    Samples,
+    /// All of a program without gradients.
+    Inference,
+}
+
+/// Lists of operations on one memory.
+pub trait Lists {
+    /// Where things lie.
+    fn layout(&self) -> &Layout;
+    /// The lists that there are.
+    fn parts(&self) -> Vec<Part>;
+    /// A list's operations; none where there is no such list.
+    fn ops(&self, part: Part) -> Vec<&Op>;
+    /// The views that are written and looked at between runs, so that nobody should wait for them.
+    fn staged(&self) -> Vec<View>;
+    /// Elements of the largest view that is copied out beside the runs.
+    fn copied(&self) -> usize {
+        0
+    }
+
+    /// Images a piece of D's and of G's batch with which the same would fit into `free` bytes, if any.
+    fn fitting(&self, _free: usize) -> Option<[usize; 2]> {
+        None
+    }
 }
 
 impl Part {
-    /// All that a program has.
-    pub fn all(program: &Program) -> Vec<Part> {
-        let mut parts = Vec::new();
-        for detailed in [false, true] {
-            parts.extend([Part::Generator { detailed }, Part::Discriminator { detailed }]);
-        }
-        parts.extend(program.average.iter().map(|_| Part::Average));
-        parts.push(Part::Copies);
-        parts
-    }
-
-    /// Whether it writes to [`Program::copies`].
+    /// Whether it writes to [`crate::program::Program::copies`].
     pub fn measures(self) -> bool {
         match self {
             Part::Discriminator { detailed } => detailed,
             Part::Copies => true,
-            Part::Generator { .. } | Part::Average => false,
-        }
-    }
-
-    /// Its operations.
-    pub fn ops(self, program: &Program) -> Vec<&Op> {
-        match self {
-            Part::Generator { detailed } => program.generator_update.run(detailed).collect(),
-            Part::Discriminator { detailed } => {
-                program.discriminator_update.run(detailed).collect()
-            }
-            Part::Average => program.average.iter().flat_map(|a| &a.ops).collect(),
-            Part::Copies => program.copies.ops.iter().collect(),
+            Part::Generator { .. } | Part::Average | Part::Samples | Part::Inference => false,
         }
     }
 }
@@ -128,8 +130,8 @@ impl<T: Element> Machine for Host<T> {
         Ok(Host::read(self, view))
     }
 
-    fn run(&mut self, program: &Program, part: Part) -> Result<()> {
-        Host::run(self, part.ops(program));
+    fn run(&mut self, lists: &dyn Lists, part: Part) -> Result<()> {
+        Host::run(self, lists.ops(part));
         Ok(())
     }
 }

@@ -29,6 +29,14 @@ impl<'a> Slice<'a> {
         self.len() == 0
     }
 
+    /// The numbers in f64.
+    pub(crate) fn to_vec(self) -> Vec<f64> {
+        match self {
+            Slice::F32(values) => values.iter().map(|x| f64::from(*x)).collect(),
+            Slice::F64(values) => values.to_vec(),
+        }
+    }
+
     /// Numbers `start..start + len`; none where there are fewer.
     fn narrow(self, start: usize, len: usize) -> Slice<'a> {
         match self {
@@ -306,6 +314,33 @@ impl<M: Machine> Training<M> {
     /// Those of the machine.
     pub fn average(&mut self) -> Result<()> {
         self.machine.run(&self.program, Part::Average)
+    }
+
+    /// G's images of `n` z `[n, 128]`, or its average's, in evaluation mode: `[n, 3, side, side]`. At most as many as are recorded
+    /// ([`crate::program::Sampling`]).
+    ///
+    /// # Errors
+    /// Too many, or a missing class; those of the machine.
+    pub fn images(
+        &mut self,
+        n: usize,
+        z: Slice<'_>,
+        labels: Option<Slice<'_>>,
+    ) -> Result<Vec<f64>> {
+        let sampling = self.program.sampling.clone();
+        let whole = |values: Slice<'_>, len: usize| -> Vec<f64> {
+            let mut values = values.to_vec();
+            values.resize(len.max(values.len()), 0.0);
+            values
+        };
+        let z = whole(z, sampling.z.len);
+        self.write("z", sampling.z, Slice::F64(&z))?;
+        let labels = sampling.labels.and_then(|view| labels.map(|labels| whole(labels, view.len)));
+        self.optional("labels", sampling.labels, labels.as_deref().map(Slice::F64))?;
+        self.machine.run(&self.program, Part::Samples)?;
+        let mut images = self.machine.read(sampling.images)?;
+        images.truncate(n * 3 * self.program.spec.side.pow(2));
+        Ok(images)
     }
 
     /// What the last updates found out.

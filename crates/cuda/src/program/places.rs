@@ -110,15 +110,16 @@ pub(super) fn average(
         return None;
     }
     let (mut tensors, mut ops) = (Vec::new(), Vec::new());
-    for (whole, parts) in [(g.whole, &g.trained), (g.whole_state, &g.state)] {
-        let e = buffers.kept(whole.len);
+    let wholes = [g.whole, g.whole_state].map(|whole| buffers.kept(whole.len));
+    let own = [(g.whole, &g.trained), (g.whole_state, &g.state)];
+    for (e, (whole, parts)) in wholes.into_iter().zip(own) {
         tensors.extend(parts.iter().map(|part| Stored {
             view: e.narrow(part.view.offset, part.view.len),
             ..part.clone()
         }));
         ops.push(Op::Average { e, w: whole, decay: spec.gen_ema });
     }
-    Some(MovingAverage { tensors, ops })
+    Some(MovingAverage { tensors, wholes, ops })
 }
 
 /// Where a measured update leaves what is measured.

@@ -1,16 +1,19 @@
 //! One update of G and one of D, in one piece or in pieces whose gradients are added up: the order of operations is that of
 //! `sngan_core::trainer`.
 
+use super::inference;
 use super::network::{self, Discriminator};
 use super::parameters::Parameters;
 use super::places::{self, Pair, Pieces};
 use super::tape::{Gradients, Map, Recorder, Tape};
 use super::weights::{Iterate, Weights};
 use super::{
-    Copies, DiscriminatorInputs, GeneratorInputs, Network, Program, Record, Snapshot, Update,
+    Copies, DiscriminatorInputs, GeneratorInputs, MovingAverage, Network, Program, Record,
+    Snapshot, Update,
 };
 use crate::Result;
 use crate::op::{Op, PARTS, View};
+use sngan_core::model::Mode;
 use sngan_experiment::arch::{ArchSpec, Z_DIM};
 use sngan_experiment::{AdamEpsilon, PowerIteration, RunSpec};
 
@@ -46,7 +49,13 @@ pub(super) fn record(spec: &RunSpec) -> Result<Program> {
     let generator_update = session.generator_update(&generator, &generator_inputs)?;
     let discriminator_update =
         session.discriminator_update(&discriminator, &discriminator_inputs, &pairs, &copies)?;
-    let layout = session.r.buffers.place(&[&generator_update.ops, &discriminator_update.ops]);
+    let sampled = match &average {
+        Some(MovingAverage { wholes: [whole, state], .. }) => session.g.moved(*whole, *state),
+        None => session.g.clone(),
+    };
+    let sampling = inference::sampling(&mut session.r, spec, &session.table, &sampled)?;
+    let lists = [&generator_update.ops[..], &discriminator_update.ops, &sampling.ops];
+    let layout = session.r.buffers.place(&lists);
     Ok(Program {
         spec: spec.clone(),
         layout,
@@ -59,6 +68,7 @@ pub(super) fn record(spec: &RunSpec) -> Result<Program> {
         discriminator_inputs,
         record,
         copies,
+        sampling,
     })
 }
 
@@ -134,7 +144,9 @@ impl Session<'_> {
         let mut tape = Tape::default();
         tape.track(network.parameters.iter().map(|p| p.view));
         let z = (inputs.z.narrow(i * n * Z_DIM, n * Z_DIM), n);
-        network::generator(&mut self.r, &mut tape, &self.table, &self.g, z, labels, fake.view)?;
+        let (table, g) = (&self.table, &self.g);
+        let training = (&mut tape, Mode::Train);
+        network::generator(&mut self.r, training, table, g, z, labels, fake.view)?;
         let d = Discriminator { table: &self.table, d: &self.d, weights, labels };
         let trace = d.forward(&mut self.r, &mut tape, fake)?;
         let dfake = self.r.passing(n);
@@ -168,7 +180,8 @@ impl Session<'_> {
             let z = (inputs.z.narrow(i * pieces.size * Z_DIM, pieces.size * Z_DIM), pieces.size);
             let into = fake.images.view;
             let (table, g) = (&self.table, &self.g);
-            network::generator(&mut self.r, &mut Tape::default(), table, g, z, fake.labels, into)?;
+            let tape = (&mut Tape::default(), Mode::Train);
+            network::generator(&mut self.r, tape, table, g, z, fake.labels, into)?;
             let mut w = match weights.take() {
                 Some(w) if !per_forward => w,
                 Some(_) | None => self.weights(Iterate::Once),

@@ -240,6 +240,17 @@ fn on_it_the_same_log() {
 }
 
 #[test]
+fn a_score_on_the_device_side_is_that_of_the_cpu() {
+    with_stand_in("stand_in::on_it_a_score");
+}
+
+#[test]
+#[ignore = "runs on the stand-in, which the test above sets up"]
+fn on_it_a_score() {
+    crate::inference::a_score_on_the_device_is_that_of_the_cpu();
+}
+
+#[test]
 fn a_run_that_does_not_fit_is_told_what_does() {
     with_stand_in("stand_in::on_it_a_run_too_large");
 }
