@@ -1,6 +1,6 @@
 //! `sngan generate`.
 
-use super::device::on_the_cpu;
+use super::device::{for_images, on_the_cpu};
 use super::own;
 use super::source::{run_and_checkpoint, run_of};
 use super::{Change, Job};
@@ -9,7 +9,7 @@ use crate::args::{Generate, Interpolate};
 use crate::say::say;
 use anyhow::{Context, Result, bail};
 use sngan_core::checkpoint::Checkpoint;
-use sngan_core::generate::{self, Interpolation, Path, SampleRequest};
+use sngan_core::generate::{self, Interpolation, Path, SampleRequest, Sampler};
 use sngan_experiment::{RunSpec, atomic};
 use sngan_tensor::Device;
 
@@ -37,7 +37,10 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
     let Prepared { spec, checkpoint, images, task } = prepared;
     atomic::try_place(&arguments.out)?;
     let bytes = match task {
-        Task::Samples(request) => generate::images_of(&spec, &checkpoint, &Device::Cpu, request)?,
+        Task::Samples(request) => {
+            let device = for_images(&arguments.machine)?;
+            Sampler::by(device.backend(), &spec, &checkpoint)?.draw(request)?
+        }
         Task::Interpolation(request) => {
             generate::interpolate(&spec, &checkpoint, &Device::Cpu, &request)?
         }
@@ -48,7 +51,9 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
 }
 
 fn prepare(arguments: &Generate) -> Result<Prepared> {
-    on_the_cpu(&arguments.machine)?;
+    if arguments.interpolate.is_some() {
+        on_the_cpu(&arguments.machine)?;
+    }
     let source =
         arguments.checkpoint.as_ref().or(arguments.source.as_ref()).context("no run was named")?;
     let found = run_and_checkpoint(source)?;
