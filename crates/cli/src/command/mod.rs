@@ -85,6 +85,10 @@ fn job(arguments: Arguments) -> Result<Job> {
         }
         Command::Data(a) => data::job(a)?,
         Command::Scorer(a) => scorer::job(a)?,
+        Command::Licenses => Job::that_reads(|| {
+            crate::say::write(format_args!("{}", include_str!("../../THIRD-PARTY-LICENSES.txt")));
+            Ok(Ended::Well)
+        }),
         Command::Completions { shell } => Job::that_reads(move || {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "sngan", &mut script);

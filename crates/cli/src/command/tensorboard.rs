@@ -152,7 +152,8 @@ fn run(paths: &[PathBuf], found: &Found, follow: bool, out: Option<&Path>) -> Re
 fn runs_of(found: &Found) -> Result<Vec<PathBuf>> {
     let mut runs = found.runs.clone();
     for sweep in &found.sweeps {
-        runs.extend(run_dir::run_dirs(sweep)?.iter().map(|run| run.path().to_path_buf()));
+        let begun = run_dir::run_dirs(&sweep.join("runs"))?;
+        runs.extend(begun.iter().map(|run| run.path().to_path_buf()));
     }
     runs.retain(|run| RunDir::new(run).log_path().exists());
     Ok(runs)

@@ -98,3 +98,37 @@ fn a_run_is_named_to_go_on() {
     assert!(said.contains("runs/other"), "{said}");
     assert!(folder.expect(1, "train runs/sn --set lr=[1,2] --resume").contains("one run"));
 }
+
+/// Event files below a folder.
+fn event_files(folder: &std::path::Path) -> usize {
+    let below = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    let count = |path: std::path::PathBuf| match path.is_dir() {
+        true => event_files(&path),
+        false => usize::from(path.to_string_lossy().contains("events.out.tfevents.")),
+    };
+    below.map(count).sum()
+}
+
+#[test]
+fn tensorboard_shows_runs_sweeps_and_collections() {
+    let folder = Folder::new();
+    let said = folder.expect(0, "sweep tiny --method SN --out s --tensorboard");
+    assert!(said.contains("`tensorboard --logdir s`"), "{said}");
+    assert_eq!(event_files(&folder.path("s/runs")), 2);
+    for (source, out) in [("s", "a"), ("s/runs", "b")] {
+        let said = folder.expect(0, &format!("tensorboard {source} --out {out}"));
+        assert!(said.contains("2 event files") && said.contains("--logdir"), "{said}");
+        assert_eq!(event_files(&folder.path(out)), 2, "{source}");
+    }
+    folder.expect(0, "collect s --out c");
+    let said = folder.expect(1, "tensorboard c/s");
+    assert!(said.contains("c/s is a collection") && said.contains("--out"), "{said}");
+    folder.expect(0, "tensorboard c/s --out d");
+    assert_eq!(event_files(&folder.path("d")), 2);
+    // A training writes into its own folder; a later command replaces what it wrote.
+    folder.expect(0, "train tiny --method SN --setting C --out r --tensorboard");
+    folder.expect(0, "tensorboard r");
+    assert_eq!(event_files(&folder.path("r")), 1);
+    folder.expect(0, "verify r");
+    assert!(folder.expect(1, "tensorboard experiments").contains("holds none"));
+}

@@ -11,7 +11,6 @@ use sngan_cuda::host::Host;
 use sngan_cuda::machine::Machine;
 use sngan_cuda::program::Layout;
 use sngan_cuda::{Cuda, Inferring, Interpreter, on_gpu};
-use sngan_data::Images;
 use sngan_eval::{
     Backbone, BackboneOptions, Evaluator, EvaluatorOptions, Few, Inception, Preparation, Real,
     SCORERS, Samples, unwatched,
@@ -139,7 +138,7 @@ fn features_of_inception() {
             let n = shape.iter().product();
             // Maps that neither grow nor fade from layer to layer.
             let bound = (6.0 / shape[1..].iter().product::<usize>() as f64).sqrt() as f32;
-            let u = streams.uniform(&name, 0, n).into_iter().map(|u| u as f32);
+            let u = streams.uniform(&name, 0, n).into_iter();
             let of = |u: f32| match name.rsplit('.').next() {
                 Some("weight") if shape.len() > 1 => (2.0 * u - 1.0) * bound,
                 Some("weight" | "running_var") => 0.75 + 0.5 * u,

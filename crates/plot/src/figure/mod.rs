@@ -36,13 +36,13 @@ const fn figure(
 pub(crate) const LIST: &[Artefact] = &[
     figure(
         "fig1",
-        "Inception score of each method in settings A–F",
+        "Inception score of each method in each setting",
         ANYBODYS,
         scores::inception_score,
     ),
     figure(
         "fig2",
-        "Fréchet inception distance of each method in settings A–F",
+        "Fréchet inception distance of each method in each setting",
         ANYBODYS,
         scores::fid,
     ),
@@ -54,13 +54,18 @@ pub(crate) const LIST: &[Artefact] = &[
         score_against::fig4,
     ),
     figure("fig5", "Learning curves, conditional ImageNet", PAPERS, learning_curve::fig5),
-    figure("fig6", "Samples of WGAN-GP, WN and SN in settings A–F", ANYBODYS, samples::fig6),
+    figure("fig6", "Samples of the methods of Figure 6 in each setting", ANYBODYS, samples::fig6),
     figure("fig7", "Samples of SN, conditional ImageNet", PAPERS, samples::fig7),
     figure("fig8", "The residual blocks", Source::Code, block::render),
     figure("fig9", "σ(W̄) of SN's convolutions over the updates", ANYBODYS, sigma::render),
     figure("fig10", "Seconds of 100 generator updates", Source::Timings, timing::render),
     figure("fig11", "Inception score against n_dis", PAPERS, score_against::fig11),
-    figure("fig12", "Samples of GAN-GP, LN and BN in settings A–F", ANYBODYS, samples::fig12),
+    figure(
+        "fig12",
+        "Samples of the methods of Figure 12 in each setting",
+        ANYBODYS,
+        samples::fig12,
+    ),
     figure(
         "fig13",
         "Learning curves, ImageNet without labels and with the projection discriminator",

@@ -10,13 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The specs' values, with those that all runs share first; the machines; the command.
 pub(super) fn body(c: &ScoredSweep) -> Result<String> {
     let (shared, differing) = specs(c);
-    let mut text = paragraph("To run it again:");
-    let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
-    let seeds = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
-    text += &format!(
-        "<pre>{}</pre>\n",
-        escape(&format!("sngan sweep {} --scale {} --seeds {seeds}", c.plan.name, c.plan.scale))
-    );
+    let mut text = again(c);
     text += &differing_from_today(c).map_or_else(String::new, |line| paragraph(&line));
     text += &table(&machines(c));
     text += &format!(
@@ -28,6 +22,20 @@ pub(super) fn body(c: &ScoredSweep) -> Result<String> {
         table(&shared)
     );
     Ok(text)
+}
+
+/// What makes these runs again.
+fn again(c: &ScoredSweep) -> String {
+    let command = |line: String| format!("<pre>{}</pre>\n", escape(&line));
+    if built_in(&c.plan.name).is_none() {
+        let said = "The experiment is not one of those built in; its file makes all runs again, and a run's own spec that run:";
+        return paragraph(said) + &command("sngan train RUN/spec.toml --out FOLDER".into());
+    }
+    let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
+    let seeds = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+    let (name, scale) = (&c.plan.name, &c.plan.scale);
+    paragraph("To run it again:")
+        + &command(format!("sngan sweep {name} --scale {scale} --seeds {seeds}"))
 }
 
 /// How many of the runs the command no longer makes, if it is for a built-in experiment.

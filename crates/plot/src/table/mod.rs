@@ -19,7 +19,7 @@ const PAPERS: Source = Source::Sweeps(Whose::Papers);
 pub(crate) const LIST: &[Artefact] = &[
     Artefact {
         id: "table1",
-        title: "The settings A–F with each method's scores",
+        title: "The settings with each method's scores",
         source: ANYBODYS,
         render: table1::render,
     },
