@@ -2,6 +2,7 @@
 
 mod critic;
 mod engine;
+mod log;
 mod measure;
 mod measuring;
 mod networks;

@@ -1,17 +1,14 @@
 //! A run from its directory's first file to its last: resume, log, checkpoint, end in a status.
 
-use super::measuring::Measured;
-use super::pending::{Line, Pending, Wait};
-use super::{Backend, Trainer, Update};
+use super::log::Divergence;
+use super::pending::{Pending, Wait};
+use super::{Backend, Trainer};
 use crate::checkpoint::{self, Checkpoint};
 use crate::{Error, Result, Warning, generate, status_after};
 use candle_core::Device;
 use sngan_data::{ImageSource, Images};
-use sngan_experiment::records::{
-    FORMAT_VERSION, ImagesRecord, LogRecord, Provenance, Record, Segment, Source, Status,
-    TimingRecord, finite,
-};
-use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, machine, run_dir};
+use sngan_experiment::records::{ImagesRecord, Provenance, Record, Segment, Source, Status};
+use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, machine};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -182,24 +179,13 @@ fn segment(from: u64, backend: &dyn Backend, options: &TrainOptions) -> Segment 
     }
 }
 
-/// At which update a run was found to diverge, and by what.
-struct Divergence {
-    gen_update: u64,
-    reason: String,
-}
-
-struct Session<'a> {
-    lock: &'a FolderLock,
-    dir: &'a RunDir,
+/// A training in its folder.
+pub(super) struct Session<'a> {
+    pub(super) lock: &'a FolderLock,
+    pub(super) dir: &'a RunDir,
     spec: &'a RunSpec,
     options: &'a TrainOptions,
     started: Instant,
-}
-
-impl Divergence {
-    fn of_tensor(gen_update: u64, name: &str) -> Divergence {
-        Divergence { gen_update, reason: format!("tensor {name} is not finite") }
-    }
 }
 
 impl Session<'_> {
@@ -359,40 +345,6 @@ impl Session<'_> {
         })
     }
 
-    /// Losses are looked at after every update, weights at the log's cadence and before each checkpoint.
-    fn divergence(
-        &self,
-        trainer: &Trainer<'_>,
-        update: &Update,
-        weights: bool,
-    ) -> Result<Option<Divergence>> {
-        let now = trainer.gen_updates();
-        if let Some(name) = update.not_finite() {
-            let gen_update = now.saturating_sub(update.lag).max(1);
-            return Ok(Some(Divergence { gen_update, reason: format!("{name} is not finite") }));
-        }
-        let tensor = if weights { trainer.not_finite()? } else { None };
-        Ok(tensor.map(|name| Divergence::of_tensor(now, &name)))
-    }
-
-    /// Writes the lines that are known or waited for. The first that shows a divergence is the last.
-    fn write(&self, pending: &mut Pending<'_, '_>, wait: Wait) -> Result<Option<Divergence>> {
-        while let Some(Line { gen_update, seconds, measured }) = pending.next(wait)? {
-            let Measured { update, not_finite } = measured;
-            self.log(gen_update, seconds, &update)?;
-            if let Some(name) = update.not_finite() {
-                return Ok(Some(Divergence {
-                    gen_update,
-                    reason: format!("{name} is not finite"),
-                }));
-            }
-            if let Some(name) = not_finite {
-                return Ok(Some(Divergence::of_tensor(gen_update, &name)));
-            }
-        }
-        Ok(None)
-    }
-
     fn diverged(&self, trainer: &Trainer<'_>, found: Divergence) -> Result<Outcome> {
         let Divergence { gen_update, reason } = found;
         atomic::write(
@@ -401,37 +353,6 @@ impl Session<'_> {
         )?;
         self.dir.write_status(Status::Diverged, gen_update, Some(reason.clone()))?;
         Ok(Outcome::Diverged { gen_update, reason })
-    }
-
-    fn log(&self, gen_update: u64, seconds: f64, update: &Update) -> Result<()> {
-        self.lock.check()?;
-        let details = update.details.clone().unwrap_or_default();
-        let record = LogRecord {
-            version: FORMAT_VERSION,
-            gen_update,
-            loss_d: finite(update.loss_d),
-            loss_reg: finite(update.loss_reg),
-            loss_g: finite(update.loss_g),
-            d_real: finite(update.d_real),
-            d_fake: finite(update.d_fake),
-            grad_norm_d: finite(details.grad_norm_d),
-            grad_norm_g: finite(details.grad_norm_g),
-            sigma_forward: details.sigma_forward,
-            sigma_fig9: details.sigma_fig9,
-            effective_rank: details.effective_rank,
-            stable_rank: details.stable_rank,
-            grad_norm_x_hat: update.grad_norm_x_hat.and_then(finite),
-            loss_class_d: update.loss_class_d.and_then(finite),
-            loss_class_g: update.loss_class_g.and_then(finite),
-            critic_train: details.critic.and_then(|c| finite(c.train)),
-            critic_held_out: details.critic.and_then(|c| finite(c.held_out)),
-            critic_images: details.critic.map(|c| c.images as u64),
-        };
-        run_dir::append_line(&self.dir.log_path(), &record)?;
-        Ok(run_dir::append_line(
-            &self.dir.timing_path(),
-            &TimingRecord { version: FORMAT_VERSION, gen_update, seconds },
-        )?)
     }
 
     fn samples(&self, trainer: &mut Trainer<'_>) -> Result<()> {
