@@ -136,7 +136,9 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
     let backends = backends(&arguments.machine)?;
     let stop = signals::stop_flag()?;
     let places = own::places(&arguments.data, &arguments.own);
-    let sweep = || sngan_sweep::run(&plan, &out, &places, &backends, &options, &stop, &events);
+    let sweep = || -> Result<_> {
+        Ok(sngan_sweep::run(&plan, &out, &places, &backends, &options, &stop, &events)?)
+    };
     let result = if arguments.tensorboard {
         let dirs: Vec<PathBuf> = specs
             .iter()
