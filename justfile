@@ -129,7 +129,7 @@ check-ptx venv="target/nvrtc-venv":
     [ -x {{ venv }}/bin/python ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet nvidia-cuda-nvrtc-cu12==12.4.127)
     {{ venv }}/bin/python crates/cuda/kernels/make_ptx.py --check
 
-# On a machine with an NVIDIA GPU: whether it computes what it should, how fast, and a training. `stage` is truth, speed, train or all
+# On a machine with an NVIDIA GPU: whether it computes what it should, how fast, and a training. `stage` is truth, sanitize, speed, train or all
 gpu-check stage="all" *options="":
     cargo build --release --package sngan-cli
     python3 tools/gpu_check.py {{ stage }} --sngan target/release/sngan {{ options }}

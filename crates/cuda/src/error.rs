@@ -53,7 +53,7 @@ pub enum Error {
         reason: String,
     },
     /// The GPU has too little free memory.
-    #[error("the GPU has {} MiB free, and the updates need {}; {}", .free >> 20, .needed >> 20, smaller(.fits))]
+    #[error("the GPU has {} MiB free, and {} are needed{}", .free >> 20, .needed >> 20, smaller(.fits))]
     OutOfMemory {
         /// Bytes that the program needs.
         needed: u64,
@@ -74,8 +74,8 @@ pub enum Error {
 
 fn smaller(fits: &Option<[usize; 2]>) -> String {
     match fits {
-        Some([d, g]) => format!("dis_micro_batch={d} and gen_micro_batch={g} fit"),
-        None => "no smaller micro-batch fits either".into(),
+        Some([d, g]) => format!("; dis_micro_batch={d} and gen_micro_batch={g} fit"),
+        None => String::new(),
     }
 }
 

@@ -257,7 +257,7 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
 /// The device and threads of a command.
 #[derive(Debug, Args)]
 pub(crate) struct Machine {
-    /// What trains: cpu, cuda, cuda:N, or auto: a GPU where there is one. A sweep takes several: cuda:0,cuda:1
+    /// What trains, draws and scores: cpu, cuda, cuda:N, or auto: a GPU where there is one. A sweep takes several: cuda:0,cuda:1
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
     /// Round the factors of products to TF32 on a GPU: faster, other numbers

@@ -1,6 +1,5 @@
 //! D's loss on images that it is trained on and on images that it is not: Figure 15 (a).
 
-use super::Trainer;
 use super::updates::host;
 use crate::batch::{Batches, Noise};
 use crate::model::{Discriminator, Generator, Labels, Mode, Parameters, Place, Weights};
@@ -96,30 +95,20 @@ impl<'a> Critic<'a> {
             noise: Noise::new(spec, spec.seed),
         })
     }
-}
 
-impl Trainer<'_> {
-    /// D's loss on both kinds of images, with G in evaluation mode; `None` without held-out images. Changes no state.
+    /// The losses of `discriminator`, with `generator` in evaluation mode. Changes no state.
     ///
     /// # Errors
     /// Those of the tensor library.
-    pub(super) fn critic_loss(&mut self) -> Result<Option<CriticLoss>> {
-        let Some(critic) = self.critic.take() else { return Ok(None) };
-        let losses = self.measure_critic(&critic);
-        self.critic = Some(critic);
-        losses.map(Some)
-    }
-
-    fn measure_critic(&mut self, critic: &Critic<'_>) -> Result<CriticLoss> {
-        let Trainer { engine, spec, place, .. } = self;
-        let mut losses = CriticLoss::default();
-        engine.look(&mut |generator, discriminator| {
-            let weights = discriminator.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
-            let judge = Judge { critic, spec, place, discriminator, weights: &weights };
-            losses = judge.losses(generator)?;
-            Ok(())
-        })?;
-        Ok(losses)
+    pub(super) fn losses(
+        &self,
+        spec: &RunSpec,
+        place: &Place,
+        generator: &mut Generator,
+        discriminator: &Discriminator,
+    ) -> Result<CriticLoss> {
+        let weights = discriminator.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
+        Judge { critic: self, spec, place, discriminator, weights: &weights }.losses(generator)
     }
 }
 

@@ -1,11 +1,10 @@
 //! One update of G and one of D, each in one piece or in micro-batches whose gradients are added up.
 
 use super::engine::{DiscriminatorInputs, GeneratorInputs};
-use super::{Details, Networks, Update, by_layer};
+use super::{Details, Networks, Update};
 use crate::batch::Real;
 use crate::model::{Labels, Mode, Parameters, Trace, Weights};
 use crate::norm::Iterate;
-use crate::spectrum::Concentration;
 use crate::{Result, loss, regularizer};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
@@ -154,20 +153,11 @@ impl Networks {
         };
         if let Some(details) = details {
             // Before the step: a weight without normalization is the variable itself, which the step changes.
-            self.measure_weights(&weights, details);
+            details.set_spectra(self.discriminator.spectra(&weights));
             details.grad_norm_d = norm(&grads, &vars)?;
         }
         self.adam_d.step(&grads)?;
         regularizer::after_step(&self.spec, &self.discriminator)
-    }
-
-    /// The spectra of the weights that D's last forward used; none where a weight is not finite.
-    fn measure_weights(&self, weights: &Weights, details: &mut Details) {
-        let spectra = self.discriminator.spectra(weights).unwrap_or_default();
-        let by_layer = |of: fn(&Concentration) -> f64| by_layer(&spectra, of);
-        details.sigma_forward = by_layer(|s| s.sigma);
-        details.effective_rank = by_layer(|s| s.effective_rank);
-        details.stable_rank = by_layer(|s| s.stable_rank);
     }
 
     /// D's adversarial loss, and the classifier's on real images, on one piece: `share` of the update's.

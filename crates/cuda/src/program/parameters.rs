@@ -149,7 +149,65 @@ enum NormIndices {
     OfImage(usize),
 }
 
+impl BatchNormState {
+    fn moved(self, to: impl Fn(View) -> View) -> BatchNormState {
+        let (mean, var) = self.running;
+        BatchNormState {
+            gamma: to(self.gamma),
+            beta: to(self.beta),
+            running: (to(mean), to(var)),
+            ..self
+        }
+    }
+}
+
+impl MapNorm {
+    fn moved(self, to: impl Fn(View) -> View) -> MapNorm {
+        match self {
+            MapNorm::None => MapNorm::None,
+            MapNorm::Batch(state) => MapNorm::Batch(state.moved(to)),
+            MapNorm::OfBatch(beta) => MapNorm::OfBatch(to(beta)),
+            MapNorm::OfImage(beta) => MapNorm::OfImage(to(beta)),
+        }
+    }
+}
+
 impl Parameters {
+    /// The same tensors where other buffers of the same layouts hold them: G's moving average.
+    pub(super) fn moved(&self, whole: View, whole_state: View) -> Parameters {
+        let to = |view: View| {
+            let at = |buffer| View { buffer, ..view };
+            if view.buffer == self.whole.buffer {
+                at(whole.buffer)
+            } else {
+                debug_assert_eq!(view.buffer, self.whole_state.buffer);
+                at(whole_state.buffer)
+            }
+        };
+        let layers = self.layers.iter().map(|layer| Layer {
+            weight: to(layer.weight),
+            bias: layer.bias.map(to),
+            gamma: layer.gamma.map(to),
+            u: layer.u.map(to),
+            norm: layer.norm.moved(to),
+            ..layer.clone()
+        });
+        let points =
+            self.points.iter().map(|point| Point { norm: point.norm.moved(to), ..point.clone() });
+        let stored = |tensors: &[Stored]| {
+            let moved = tensors.iter().map(|t| Stored { view: to(t.view), ..t.clone() });
+            moved.collect()
+        };
+        Parameters {
+            layers: layers.collect(),
+            points: points.collect(),
+            trained: stored(&self.trained),
+            whole,
+            state: stored(&self.state),
+            whole_state,
+        }
+    }
+
     /// G's.
     pub(super) fn generator(buffers: &mut Buffers, steps: &[Step]) -> Result<Parameters> {
         let (layers, points) = flatten(steps);
