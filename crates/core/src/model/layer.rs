@@ -120,9 +120,9 @@ impl DiscriminatorLayer {
             init::weight(&layer, correction.initial, &source)?
         };
         let rows = weight.dim(0)?;
-        let norm = WeightNorm::new(spec.normalization, || {
-            let drawn = || unit(&source.get(rows, "u", init::STANDARD_NORMAL)?);
-            source.get_or(rows, "u", drawn)
+        let norm = WeightNorm::new(spec, &layer, |part, shape| {
+            let drawn = || unit(&source.get(shape, part, init::STANDARD_NORMAL)?);
+            source.get_or(shape, part, drawn)
         })?;
         let gamma = |n| {
             let drawn = || scaled(norm.initial_gamma(&weight)?, correction.gamma);

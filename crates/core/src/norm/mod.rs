@@ -14,14 +14,15 @@ pub use weight::RowNorm;
 use crate::model::NORM_EPS as MAP_EPS;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
-use sngan_experiment::arch::Norm;
+use sngan_experiment::RunSpec;
+use sngan_experiment::arch::{LayerSpec, Norm};
 use sngan_experiment::method::Normalization;
 use sngan_tensor::ops::{self, Activation, Arm, FeatureMap};
 
 /// Keeps norms off zero, as the authors' code does.
 pub(crate) const NORM_EPS: f64 = 1e-12;
 
-/// Whether SN's power iteration runs before a forward pass.
+/// Whether a power iteration runs before a forward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Iterate {
     /// One iteration from the stored `u`, which is replaced.
@@ -44,20 +45,29 @@ pub enum WeightNorm {
 }
 
 impl WeightNorm {
-    /// The normalization of a layer; `u`, which SN alone asks for, makes its `[d_out]` of length 1.
+    /// The normalization of `layer` as `spec` says; `state` makes the tensor of length 1 that one with a state asks for, by its part of the
+    /// checkpoint's name and its shape.
     ///
     /// # Errors
-    /// Those of `u`.
-    pub fn new(kind: Normalization, u: impl FnOnce() -> Result<Tensor>) -> Result<WeightNorm> {
-        Ok(match kind {
+    /// Those of `state`.
+    pub fn new(
+        spec: &RunSpec,
+        layer: &LayerSpec,
+        state: impl Fn(&'static str, &[usize]) -> Result<Tensor>,
+    ) -> Result<WeightNorm> {
+        let shape = layer.kind.weight_shape();
+        Ok(match spec.normalization {
             Normalization::None | Normalization::Batch | Normalization::Layer => WeightNorm::None,
             Normalization::Weight => WeightNorm::Row(RowNorm),
             Normalization::Frobenius => WeightNorm::Frobenius(FrobeniusNorm),
-            Normalization::Spectral => WeightNorm::Spectral(SpectralNorm::new(&u()?)),
+            Normalization::Spectral => {
+                WeightNorm::Spectral(SpectralNorm::new(&state("u", &shape[..1])?))
+            }
         })
     }
 
-    /// W̄ in `weight`'s shape, differentiable in `weight`. `iterate` concerns SN alone; its `u` and `v` are constants of the graph.
+    /// W̄ in `weight`'s shape, differentiable in `weight`. `iterate` concerns those with a state; it and what follows from it are constants of
+    /// the graph.
     ///
     /// # Errors
     /// Those of the tensor library.

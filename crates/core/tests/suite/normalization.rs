@@ -1,7 +1,7 @@
-use crate::support::{F64_ROUNDING, check_gradient, draw, scalar, tiny, values};
+use crate::support::{F64_ROUNDING, check_gradient, draw, scalar, tiny, values, weight_norm};
 use candle_core::{DType, Var};
 use sngan_core::model::{Discriminator, Parameters, Place, TensorSource};
-use sngan_core::norm::{Iterate, WeightNorm, unit};
+use sngan_core::norm::{Iterate, WeightNorm};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::{Method, Normalization};
 use sngan_tensor::decomposition::{sigma_max, singular_values};
@@ -16,7 +16,7 @@ fn weight() -> Var {
 }
 
 fn norm(kind: Normalization) -> WeightNorm {
-    WeightNorm::new(kind, || unit(&draw("u", &[4], DType::F64))).unwrap()
+    weight_norm(kind, &[4, 2, 3, 3], DType::F64)
 }
 
 /// What `experiment` says of a normalization is what it does here.
