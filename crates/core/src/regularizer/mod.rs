@@ -4,9 +4,10 @@ pub mod gradient_penalty;
 pub mod orthonormal;
 pub mod weight_clipping;
 
+use crate::Result;
 use crate::model::{Discriminator, Labels, Weights};
-use crate::{Error, Result};
 use candle_core::Tensor;
+use gradient_penalty::Target;
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Regularizer;
 use sngan_tensor::ops::Arm;
@@ -52,24 +53,12 @@ pub(crate) fn term(spec: &RunSpec, piece: &Piece<'_>) -> Result<Option<Term>> {
             let (value, surrogate) = (penalty.value, penalty.surrogate);
             Ok(Some(Term { value, grad_norm: None, surrogate }))
         }
-        Regularizer::GradientPenalty => gradient_penalty_term(piece, spec.penalty_lambda).map(Some),
+        Regularizer::GradientPenalty => {
+            let x_hat = gradient_penalty::between(piece)?;
+            let lambda = spec.penalty_lambda;
+            gradient_penalty::term(piece, &x_hat, piece.labels, lambda, Target::One).map(Some)
+        }
     }
-}
-
-fn gradient_penalty_term(piece: &Piece<'_>, lambda: f64) -> Result<Term> {
-    let epsilon =
-        piece.epsilon.ok_or_else(|| Error::Invalid("the gradient penalty has no ε".into()))?;
-    let x_hat = gradient_penalty::interpolate(piece.real, piece.fake, epsilon)?;
-    let (d, weights) = (piece.discriminator, piece.weights);
-    let penalty = gradient_penalty::penalty(d, weights, &x_hat, piece.labels, lambda)?;
-    // A whole batch needs no further node of the graph.
-    let surrogate =
-        if piece.share == 1.0 { penalty.surrogate } else { (penalty.surrogate * piece.share)? };
-    Ok(Term {
-        value: piece.share * penalty.value,
-        grad_norm: Some(piece.share * penalty.mean_norm),
-        surrogate,
-    })
 }
 
 /// What the spec's regularizer does to D's parameters after a step.

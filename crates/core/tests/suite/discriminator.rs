@@ -3,7 +3,8 @@ use candle_core::{DType, Tensor};
 use sngan_core::loss;
 use sngan_core::model::{Discriminator, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
-use sngan_core::regularizer::{gradient_penalty, orthonormal};
+use sngan_core::regularizer::gradient_penalty::{self, Target};
+use sngan_core::regularizer::orthonormal;
 use sngan_experiment::arch::Conditioning;
 use sngan_experiment::method::{Method, Normalization, Regularizer};
 use sngan_experiment::{RunSpec, WidthCorrection};
@@ -57,8 +58,15 @@ fn loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
                 .to_dtype(place.dtype)
                 .unwrap();
             let x_hat = gradient_penalty::interpolate(&real, &fake, &epsilon).unwrap();
-            let p =
-                gradient_penalty::penalty(&d, &weights, &x_hat, None, spec.penalty_lambda).unwrap();
+            let p = gradient_penalty::penalty(
+                &d,
+                &weights,
+                &x_hat,
+                None,
+                spec.penalty_lambda,
+                Target::One,
+            )
+            .unwrap();
             value += p.value;
             total = (total + p.surrogate).unwrap();
         }
