@@ -1,6 +1,7 @@
 //! A GAN's updates as lists of operations.
 
 mod memory;
+mod method;
 mod network;
 mod parameters;
 mod tape;

@@ -2,6 +2,7 @@
 //! `sngan_core::trainer`.
 
 use super::memory::Buffers;
+use super::method::{Method, Regularized};
 use super::network::{self, Discriminator};
 use super::parameters::Parameters;
 use super::tape::{Gradients, Map, Recorder, Tape};
@@ -13,7 +14,6 @@ use super::{
 use crate::Result;
 use crate::op::{Op, PARTS, Product, View};
 use sngan_experiment::arch::{ArchSpec, Z_DIM};
-use sngan_experiment::method::Regularizer;
 use sngan_experiment::{AdamEpsilon, ClipScope, PowerIteration, RunSpec};
 
 /// The pieces of a batch.
@@ -39,6 +39,7 @@ impl Pieces {
 /// What recording needs of the whole program.
 struct Session<'a> {
     spec: &'a RunSpec,
+    method: Method,
     table: ArchSpec,
     g: Parameters,
     d: Parameters,
@@ -54,17 +55,17 @@ struct Side {
 }
 
 pub(super) fn record(spec: &RunSpec) -> Result<Program> {
-    let table = spec.layers()?;
+    let (table, method) = (spec.layers()?, Method::of(spec)?);
     let mut r = Recorder::default();
     let g = Parameters::generator(&mut r.buffers, &table.generator)?;
-    let d = Parameters::discriminator(&mut r.buffers, spec)?;
+    let d = Parameters::discriminator(&mut r.buffers, spec, method)?;
     let (generator, discriminator) = (network(&mut r.buffers, &g), network(&mut r.buffers, &d));
     let record = record_of(&mut r.buffers);
     let generator_inputs = generator_inputs(&mut r.buffers, spec);
     let (discriminator_inputs, pairs) = discriminator_inputs(&mut r.buffers, spec);
     let average = average(&mut r.buffers, spec, &g);
     let snapshots = snapshots(&mut r.buffers, &d);
-    let mut session = Session { spec, table, g, d, r, record };
+    let mut session = Session { spec, method, table, g, d, r, record };
     let generator_update = session.generator_update(&generator, &generator_inputs)?;
     let discriminator_update =
         session.discriminator_update(&discriminator, &discriminator_inputs, &pairs, &snapshots)?;
@@ -201,7 +202,7 @@ impl Session<'_> {
     }
 
     fn weights(&mut self, iterate: Iterate) -> Weights {
-        Weights::record(&mut self.r, &self.d, self.spec.normalization, iterate)
+        Weights::record(&mut self.r, &self.d, self.method.weights, iterate)
     }
 
     fn iterates_per_forward(&self) -> bool {
@@ -469,11 +470,9 @@ impl Session<'_> {
 
     /// Orthonormal regularization, once an update: `coefficient·Σ ‖WᵀW − I‖²_F`, by the smaller product W·Wᵀ and a constant.
     fn orthonormal(&mut self, network: &Network, gradients: &mut Gradients) {
-        match self.spec.regularizer {
-            Regularizer::Orthonormal => {}
-            Regularizer::None | Regularizer::GradientPenalty | Regularizer::WeightClipping => {
-                return;
-            }
+        match self.method.regularized {
+            Regularized::Orthonormal => {}
+            Regularized::No | Regularized::Penalty | Regularized::Clipping => return,
         }
         let weight = self.spec.orthonormal_coefficient;
         let layers: Vec<(View, usize)> =
@@ -502,9 +501,9 @@ impl Session<'_> {
 
     /// Weight clipping, after the step.
     fn clip(&mut self, network: &Network) {
-        match self.spec.regularizer {
-            Regularizer::WeightClipping => {}
-            Regularizer::None | Regularizer::GradientPenalty | Regularizer::Orthonormal => return,
+        match self.method.regularized {
+            Regularized::Clipping => {}
+            Regularized::No | Regularized::Penalty | Regularized::Orthonormal => return,
         }
         let (bound, all) = (self.spec.clip, self.spec.clip_scope == ClipScope::All);
         let mut views = Vec::new();
