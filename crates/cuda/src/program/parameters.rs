@@ -236,8 +236,7 @@ impl Parameters {
         }
         let point_indices: Vec<_> =
             points.iter().map(|p| of_method(&mut names, &p.name, p.norm, p.output[0])).collect();
-        let correction =
-            |name: &str| corrections.get(name).copied().unwrap_or(LayerCorrection::NONE);
+        let correction = |name: &str| spec.layer_factors(&corrections, name);
         Ok(Parameters::placed(
             buffers,
             names,

@@ -146,7 +146,7 @@ fn discriminator_inputs(buffers: &mut Buffers, spec: &RunSpec) -> (Discriminator
         real_labels: labels(0),
         fake_labels: labels(pieces.size),
         z: buffers.kept(spec.batch * Z_DIM),
-        epsilon: spec.regularizer.interpolates().then(|| buffers.kept(spec.batch)),
+        epsilon: spec.regularizer.draws_epsilon().then(|| buffers.kept(spec.batch)),
     };
     (inputs, pairs)
 }
