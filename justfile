@@ -51,6 +51,11 @@ deny:
     command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
     cargo deny --all-features check licenses bans sources
 
+# Write THIRD-PARTY-LICENSES.txt anew, after a change of Cargo.lock
+third-party:
+    cargo fetch --locked
+    python3 tools/third_party.py
+
 # Known vulnerabilities of what is built in; skipped with a reason where their database cannot be fetched
 advisories:
     command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
@@ -70,6 +75,10 @@ smoke-all:
     for id in {{ figures }}; do {{ sngan }} figure "$id" --scale smoke --compare --out runs/drawn-smoke; done
     for id in {{ timed_figures }}; do {{ sngan }} figure "$id" --from runs/figure10-smoke --compare --out runs/drawn-smoke; done
 
+# Check what `just smoke OUT`, `just report OUT` and `just smoke-all` have written
+check-smoke out="runs/smoke":
+    python3 tools/check_smoke.py {{ out }}
+
 # Kill a sweep, a scoring, a pack and a report at 20 random moments each; all must end in the bits of an undisturbed one (a test of crates/data kills a download)
 kill-sweep kills="20" seed="0":
     cargo build --release --package sngan-cli
@@ -79,6 +88,17 @@ kill-sweep kills="20" seed="0":
 test:
     if cargo nextest --version > /dev/null 2>&1; then cargo nextest run --release --workspace && cargo test --doc --release --workspace; else cargo test --release --workspace; fi
 
+# Test the Python package (makes a virtual environment with pandas and pyarrow from PyPI)
+test-python venv="target/python-venv":
+    cargo build --release --package sngan-cli
+    [ -x {{ venv }}/bin/python ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet pandas pyarrow)
+    SNGAN_BINARY=target/release/sngan PYTHONPATH=python {{ venv }}/bin/python -m unittest discover -s python/tests
+
+# Build the wheel, the program with its Python package, into target/wheels (makes a virtual environment with maturin from PyPI)
+wheel venv="target/maturin-venv":
+    [ -x {{ venv }}/bin/maturin ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet 'maturin>=1.9,<2')
+    {{ venv }}/bin/maturin build --release --locked --out target/wheels
+
 # Feed every reader inputs that nobody meant to write; `target` is a part of a reader's name (crates/cli/tests/fuzz)
 fuzz inputs="1000000" target="":
     cargo test --release --workspace --test fuzz -- --inputs {{ inputs }} {{ target }}
@@ -87,12 +107,22 @@ fuzz inputs="1000000" target="":
 fuzz-short:
     cargo test --release --workspace --test fuzz -- --seconds 3
 
-# Format, lints and documentation
+# Format, lints, documentation, links and scripts
 check:
+    python3 tools/check_links.py
+    python3 tools/check_ci.py
+    python3 tools/check_sbatch.py
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
     cargo package --workspace --no-verify --allow-dirty --quiet
+    python3 tools/third_party.py --check
+
+# Build the book of docs/ into target/book, and check its links (installs mdbook if it is missing)
+book:
+    command -v mdbook > /dev/null || cargo install mdbook --locked
+    mdbook build
+    python3 tools/check_links.py --book target/book
 
 # Check that the committed PTX is what the kernels' sources give (makes a virtual environment with NVRTC from PyPI; no GPU)
 check-ptx venv="target/nvrtc-venv":
@@ -121,6 +151,13 @@ valgrind $PROPTEST_CASES="6" $RAYON_NUM_THREADS="1" $CARGO_TARGET_X86_64_UNKNOWN
 callgrind:
     cargo build --release --package sngan-cli
     valgrind --tool=callgrind --callgrind-out-file=target/callgrind.out target/release/sngan bench update --threads 1 --size 16 --width-divisor 8 --batch 8 --repeat 1 2>&1 | grep -E "Collected|refs"
+
+# Read event files of a training with TensorBoard's own reader and compare them with its records (makes a virtual environment; needs PyPI)
+check-tensorboard venv="target/tensorboard-venv":
+    cargo build --release --package sngan-cli
+    [ -x {{ venv }}/bin/tensorboard ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet tensorboard)
+    rm -rf target/tensorboard-run
+    {{ venv }}/bin/python tools/check_tensorboard.py --sngan target/release/sngan --out target/tensorboard-run
 
 # Compare with PyTorch: random cases of every method in every setting, and an exported run (makes a virtual environment; needs PyPI)
 parity seeds="1" venv="target/parity-venv":

@@ -80,7 +80,7 @@ pub enum Error {
 
 fn smaller(fits: &Option<[usize; 2]>) -> String {
     match fits {
-        Some([d, g]) => format!("--set dis_micro_batch={d} --set gen_micro_batch={g} fits"),
+        Some([d, g]) => format!("dis_micro_batch={d} and gen_micro_batch={g} fit"),
         None => "no smaller micro-batch fits either".into(),
     }
 }

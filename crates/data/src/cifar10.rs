@@ -47,7 +47,7 @@ pub(crate) fn load(data_dir: &Path, split: Split) -> Result<Images> {
             return Err(Error::Missing {
                 what: "CIFAR-10 (binary version)".into(),
                 path: file,
-                remedy: "run `sngan data fetch cifar10`, or name the folder that holds cifar-10-batches-bin with --data-dir".into(),
+                remedy: "run `sngan data fetch cifar10`, or name the folder that holds cifar-10-batches-bin as the data folder".into(),
             });
         }
         let bytes = sngan_experiment::regular::read(&file).map_err(Error::io("read", &file))?;

@@ -62,7 +62,7 @@ pub(crate) fn open(data_dir: &Path, split: Split, side: usize) -> Result<Packed>
     };
     if !folder.join(part).is_dir() {
         let remedy = format!(
-            "run `sngan data pack imagenet --from DIR --side {side}`, DIR holding train/<synset>/*.JPEG and val/<synset>/*.JPEG"
+            "run `sngan data pack imagenet` at side {side}, on a folder with train/<synset>/*.JPEG and val/<synset>/*.JPEG"
         );
         return Err(Error::Missing {
             what: format!("ImageNet's `{part}` images, packed at side {side}"),
@@ -105,7 +105,7 @@ pub fn verify(data_dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec
         }
     }
     if report.is_empty() {
-        let remedy = "run `sngan data pack imagenet --from DIR`".into();
+        let remedy = "run `sngan data pack imagenet`".into();
         return Err(Error::Missing {
             what: "a folder imagenet-<side> with packed images".into(),
             path: data_dir.into(),

@@ -93,5 +93,6 @@ pub fn open(
 }
 
 fn needed(dataset: Dataset, data_dir: Option<&Path>) -> Result<&Path> {
-    data_dir.ok_or_else(|| Error::Invalid(format!("dataset `{}` needs --data-dir", dataset.name())))
+    data_dir
+        .ok_or_else(|| Error::Invalid(format!("dataset `{}` needs a data folder", dataset.name())))
 }

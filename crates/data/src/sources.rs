@@ -195,7 +195,7 @@ pub(crate) fn source(name: &str) -> Result<&'static Source> {
     if name == "imagenet" {
         return Err(Error::Invalid(
             "ImageNet cannot be fetched without an account at image-net.org; unpack it as train/<synset>/*.JPEG and val/<synset>/*.JPEG, then \
-             run `sngan data pack imagenet --from DIR`"
+             run `sngan data pack imagenet`"
                 .into(),
         ));
     }

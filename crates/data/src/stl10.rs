@@ -99,7 +99,7 @@ fn open(folder: &Path, part: &Subset) -> Result<File> {
         return Err(Error::Missing {
             what: "STL-10 (binary version)".into(),
             path,
-            remedy: "run `sngan data fetch stl10`, or name the folder that holds stl10_binary with --data-dir".into(),
+            remedy: "run `sngan data fetch stl10`, or name the folder that holds stl10_binary as the data folder".into(),
         });
     }
     let file = File::open(&path).map_err(Error::io("read", &path))?;

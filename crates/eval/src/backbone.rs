@@ -261,7 +261,7 @@ impl BackboneOptions {
         Error::inception(
             &place,
             format!(
-                "{reason}; `sngan data fetch inception` gets them, --weights names another file"
+                "{reason}; `sngan data fetch inception` gets them, or name another file of weights"
             ),
         )
     }

@@ -45,7 +45,7 @@ pub enum Error {
     },
     /// Fewer samples than a covariance of this dimension needs.
     #[error("{of}: {n} samples are too few for the covariance of {dim} features: FID needs at least {}; give more{}",
-        dim + 1, if *n > 1 { ", or allow few (--allow-few)" } else { "" })]
+        dim + 1, if *n > 1 { ", or allow few" } else { "" })]
     TooFewSamples {
         /// The images or the protocol concerned.
         of: String,

@@ -277,7 +277,7 @@ pub fn read_statistics(
     let (found, needed) = (statistics.moments.dim(), backbone.pool_dim());
     if found != needed {
         let reason = format!(
-            "has {found} features; {} gives {needed}. Choose the --backbone that it was made with",
+            "has {found} features; {} gives {needed}. Choose the backbone that it was made with",
             backbone.name()
         );
         return Err(Error::file(path, reason));

@@ -33,7 +33,9 @@ pub enum Error {
         reason: String,
     },
     /// A run directory holds another spec than the one asked for.
-    #[error("{path} holds a run of another spec; differing keys: {differences}. Use another --out")]
+    #[error(
+        "{path} holds a run of another spec; differing keys: {differences}. Use another folder"
+    )]
     SpecChanged {
         /// The run directory.
         path: PathBuf,
@@ -42,7 +44,7 @@ pub enum Error {
     },
     /// A run directory's run was trained on other images than the present ones.
     #[error(
-        "{path} was trained on {found}; here is {asked}. Continue it with its own images, or use another --out"
+        "{path} was trained on {found}; here is {asked}. Continue it with its own images, or use another folder"
     )]
     OtherImages {
         /// The run directory.
@@ -83,7 +85,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another run or sweep works in the folder.
-    #[error("{path} is in use by another run or sweep; wait for it, or choose another --out")]
+    #[error("{path} is in use by another run or sweep; wait for it, or choose another folder")]
     Busy {
         /// The folder.
         path: PathBuf,

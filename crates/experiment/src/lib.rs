@@ -24,6 +24,7 @@ mod lock;
 pub mod machine;
 pub mod method;
 mod plain;
+pub mod protobuf;
 pub mod protocol;
 pub mod records;
 pub mod regular;

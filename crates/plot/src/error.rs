@@ -11,7 +11,7 @@ pub enum Error {
     Experiment(#[from] sngan_experiment::Error),
     /// A sweep's `plan.json` that is missing or malformed.
     #[error(
-        "no whole plan in {path}: {reason}; `sngan sweep NAME --out FOLDER` writes one, and keeps finished runs; move away what is left of this one first"
+        "no whole plan in {path}: {reason}; `sngan sweep` into this folder writes one, and keeps finished runs; move away what is left of this one first"
     )]
     Plan {
         /// The file.
@@ -31,7 +31,7 @@ pub enum Error {
     },
     /// Runs that would share a cell of a table, though they are not repetitions of each other.
     #[error(
-        "{run} and {other} are both `{label}` in setting {setting}, {why}; give one of them a label of its own (`label` in the experiment file, or --set label=NAME), or keep them in different folders"
+        "{run} and {other} are both `{label}` in setting {setting}, {why}; give one of them a label of its own (the key `label`), or keep them in different folders"
     )]
     MixedRuns {
         /// A run's folder.

@@ -46,6 +46,7 @@ mod series;
 pub mod statistics;
 mod table;
 mod tell_apart;
+pub mod tensorboard;
 mod verdict;
 
 pub use artefact::{Artefact, Materials, Rendered, Source, Whose, find, render_all, sweep};

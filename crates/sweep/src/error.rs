@@ -19,7 +19,7 @@ pub enum Error {
     #[error(transparent)]
     Eval(#[from] sngan_eval::Error),
     /// The folder holds another experiment.
-    #[error("{path} holds experiment {found}; this is {asked}: choose another --out")]
+    #[error("{path} holds experiment {found}; this is {asked}: choose another output folder")]
     OtherPlan {
         /// The output folder.
         path: PathBuf,
@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// A run that is planned already, which the new ones would be pooled with, though they are no repetitions of it.
     #[error(
-        "{run} is `{label}` in setting {setting} like runs that would be added, but differs in {differences}; give the new row a label of its own, or choose another --out"
+        "{run} is `{label}` in setting {setting} like runs that would be added, but differs in {differences}; give the new row a label of its own, or choose another output folder"
     )]
     OtherValues {
         /// The run's folder.
@@ -43,9 +43,7 @@ pub enum Error {
         differences: String,
     },
     /// Records without run folders, where these are needed.
-    #[error(
-        "{path} is a collection of records, without run folders; `sngan unpack {path} --out FOLDER` makes them"
-    )]
+    #[error("{path} is a collection of records, without run folders; `sngan unpack` makes them")]
     Collection {
         /// The collection's folder.
         path: PathBuf,

@@ -118,6 +118,9 @@ pub(crate) enum Command {
         #[arg(long)]
         csv: bool,
     },
+    /// Write event files for TensorBoard from the records of runs, sweeps or collections
+    #[command(name = "tensorboard")]
+    TensorBoard(TensorBoard),
     /// Check runs, sweeps, collections, packs, caches, statistics, downloads and scorers against their checksums; names every damaged file and
     /// exits with 1
     Verify(Verify),
@@ -204,6 +207,8 @@ pub(crate) enum Command {
     /// The classifiers behind is[scorer-fashion], fid[scorer-fashion] and the like
     #[command(subcommand)]
     Scorer(Scorer),
+    /// Print the licenses of everything that this program links and holds
+    Licenses,
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -302,6 +307,20 @@ pub(crate) struct Compare {
     /// Folder that compare.png and compare.svg go to
     #[arg(long, value_name = "DIR", default_value = "runs/drawn")]
     pub(crate) out: PathBuf,
+}
+
+/// What TensorBoard shall show.
+#[derive(Debug, Args)]
+pub(crate) struct TensorBoard {
+    /// Folders of sweeps, runs or collections, or that hold such
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Add what the records gain, until it is interrupted
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Each run's event file goes to DIR/RUN [default: the run's own folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// What is checked.

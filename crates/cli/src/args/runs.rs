@@ -46,6 +46,9 @@ pub(crate) struct Train {
     /// Generator updates between checkpoints [default: the experiment's, else 500]
     #[arg(long, value_name = "N")]
     pub(crate) checkpoint_every: Option<u64>,
+    /// Keep an event file for TensorBoard in the run's folder up to date
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
     #[command(flatten)]
     pub(crate) machine: Machine,
     #[command(flatten)]
@@ -161,6 +164,9 @@ pub(crate) struct Sweep {
     /// Only this part of the runs, such as 2/4 (counted from 1); several parts may work in one folder at once (docs/sweeps.md)
     #[arg(long, value_name = "K/N", default_value = "1/1")]
     pub(crate) shard: sngan_sweep::Shard,
+    /// Keep an event file for TensorBoard in each run's folder up to date
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
     #[command(flatten)]
     pub(crate) machine: Machine,
     #[command(flatten)]

@@ -5,6 +5,7 @@ use crate::Ended;
 use crate::args::{Data, DataSet, Pack, PackName};
 use crate::progress::{Meter, Position};
 use crate::say::say;
+use crate::table::wrap;
 use anyhow::Result;
 use sngan_data::{ImageSource, fetch, imagenet, pack, sources};
 use std::path::{Path, PathBuf};
@@ -53,6 +54,17 @@ fn download(arguments: &DataSet) -> Result<Ended> {
     progress.finish();
     result?;
     say!("{name} is complete in {}", data_dir.display());
+    let place = match data_dir.to_str() {
+        Some("data") => String::new(),
+        _ => format!(" --data-dir {}", data_dir.display()),
+    };
+    let next = match name.as_str() {
+        "cifar10" => format!("sngan sweep table1 --scale narrow{place}"),
+        "stl10" => format!("sngan sweep table1-stl10 --scale narrow{place}"),
+        "fashion-mnist" => format!("sngan scorer train{place}"),
+        _ => format!("sngan score RUN{place}"),
+    };
+    say!("{}", wrap(&format!("Next: `{next}`")));
     Ok(Ended::Well)
 }
 

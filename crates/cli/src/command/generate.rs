@@ -7,6 +7,7 @@ use super::{Change, Job};
 use crate::Ended;
 use crate::args::{Generate, Interpolate};
 use crate::say::say;
+use crate::table::wrap;
 use anyhow::{Context, Result, bail};
 use sngan_core::checkpoint::Checkpoint;
 use sngan_core::generate::{self, Interpolation, Path, SampleRequest};
@@ -43,7 +44,12 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
         }
     };
     generate::write(&arguments.out, &bytes, spec.side, arguments.columns, arguments.zoom)?;
-    say!("{}: {images} images after {} updates", arguments.out.display(), checkpoint.gen_updates);
+    let out = arguments.out.display();
+    say!("{out}: {images} images after {} updates", checkpoint.gen_updates);
+    // A grid is for looking at.
+    if arguments.out.extension().is_none_or(|extension| extension != "png") {
+        say!("{}", wrap(&format!("Next: `sngan score --images {out}` scores them")));
+    }
     Ok(Ended::Well)
 }
 

@@ -4,6 +4,7 @@ use super::records::warn_of_damaged;
 use super::{Change, Job, warn};
 use crate::Ended;
 use crate::say::say;
+use crate::table::wrap;
 use anyhow::{Context, Result, bail};
 use sngan_experiment::RunDir;
 use sngan_plot::records::{self, SweepRecords};
@@ -41,6 +42,11 @@ pub(crate) fn collect(outs: Vec<PathBuf>, out: Option<&Path>, csv: bool) -> Resu
             }
             files.iter().for_each(|file| say!("{}", file.display()));
         }
+        if let [folder] = &folders[..] {
+            let next =
+                format!("Next: `sngan figures {0}`, or `sngan verify {0}`", folder.display());
+            say!("{}", wrap(&next));
+        }
         Ok(if whole { Ended::Well } else { Ended::WithFailures })
     }))
 }
@@ -51,6 +57,7 @@ pub(crate) fn unpack(collection: PathBuf, out: PathBuf) -> Job {
         let records = SweepRecords::read(&collection)?;
         records::unpack(&records, &out)?;
         say!("{}: {} runs, without checkpoints", out.display(), records.runs.len());
+        say!("{}", wrap(&format!("Next: `sngan status {0}`, `sngan figures {0}`", out.display())));
         Ok(Ended::Well)
     })
 }

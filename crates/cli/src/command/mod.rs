@@ -20,6 +20,7 @@ mod source;
 mod spectrum;
 mod status;
 mod sweep;
+mod tensorboard;
 mod train;
 mod verify;
 
@@ -59,6 +60,7 @@ fn job(arguments: Arguments) -> Result<Job> {
         Command::Stats(a) => score::reference(a)?,
         Command::Generate(a) => generate::job(a)?,
         Command::Collect { outs, out, csv } => inspect::collect(outs, out.as_deref(), csv)?,
+        Command::TensorBoard(a) => tensorboard::job(a)?,
         Command::Unpack { collection, out } => inspect::unpack(collection, out),
         Command::Spectrum(a) => Job::that_reads(move || spectrum::run(&a)).on(0),
         Command::Figures { paths, into, compare } => figure::all(paths, into, compare),
@@ -83,6 +85,10 @@ fn job(arguments: Arguments) -> Result<Job> {
         }
         Command::Data(a) => data::job(a)?,
         Command::Scorer(a) => scorer::job(a)?,
+        Command::Licenses => Job::that_reads(|| {
+            crate::say::write(format_args!("{}", include_str!("../../THIRD-PARTY-LICENSES.txt")));
+            Ok(Ended::Well)
+        }),
         Command::Completions { shell } => Job::that_reads(move || {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "sngan", &mut script);

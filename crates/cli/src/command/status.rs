@@ -10,6 +10,7 @@ use sngan_experiment::records::Status;
 use sngan_plot::records::is_run;
 use sngan_sweep::RunState;
 use std::collections::BTreeSet;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,19 +28,17 @@ pub(crate) fn run(paths: &[PathBuf], watch: Option<u64>) -> Result<Ended> {
             crate::say::write(format_args!("{text}"));
             return Ok(Ended::Well);
         };
-        // Clears the screen and starts at its top.
-        crate::say::write(format_args!("\x1b[2J\x1b[H{text}"));
+        // On a terminal it clears the screen and starts at its top.
+        let clear = if std::io::stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" };
+        crate::say::write(format_args!("{clear}{text}"));
         std::thread::sleep(Duration::from_secs(seconds.max(1)));
     }
 }
 
 fn shown(paths: &[PathBuf]) -> Result<Shown> {
-    let (mut sweeps, mut runs) = (Vec::new(), Vec::new());
-    for path in paths {
-        gather(path, &mut sweeps, &mut runs)?;
-    }
+    let Found { sweeps, collections, runs } = gather(paths)?;
     let mut shown = Shown { text: String::new(), at_work: false };
-    for sweep in &sweeps {
+    for sweep in sweeps.iter().chain(&collections) {
         shown.sweep(sweep)?;
     }
     if !runs.is_empty() {
@@ -48,31 +47,53 @@ fn shown(paths: &[PathBuf]) -> Result<Shown> {
     Ok(shown)
 }
 
-/// Sorts a path: a sweep, a run, or a folder that holds such.
-fn gather(path: &Path, sweeps: &mut Vec<PathBuf>, runs: &mut Vec<PathBuf>) -> Result<()> {
-    // What is neither, and is not there, is answered as a sweep.
-    if path.join("plan.json").exists() || !path.is_dir() || is_collection(path) {
-        sweeps.push(path.into());
-    } else if is_run(path) {
-        runs.push(path.into());
-    } else {
-        let list = std::fs::read_dir(path);
-        let list = list.with_context(|| format!("failed to list {}", path.display()))?;
-        let mut below: Vec<PathBuf> = list.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        below.sort();
-        let before = sweeps.len() + runs.len();
-        for path in below {
-            if is_run(&path) {
-                runs.push(path);
-            } else if path.join("plan.json").exists() && !is_collection(&path) {
-                sweeps.push(path);
+/// What paths on the command line name.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Folders of sweeps; what is none, and is not there, is answered as one.
+    pub(super) sweeps: Vec<PathBuf>,
+    pub(super) collections: Vec<PathBuf>,
+    /// Folders of single runs.
+    pub(super) runs: Vec<PathBuf>,
+}
+
+/// Sorts paths: sweeps, collections, runs, or folders that hold sweeps or runs.
+pub(super) fn gather(paths: &[PathBuf]) -> Result<Found> {
+    let mut found = Found::default();
+    for path in paths {
+        found.add(path)?;
+    }
+    Ok(found)
+}
+
+impl Found {
+    fn add(&mut self, path: &Path) -> Result<()> {
+        if is_collection(path) {
+            self.collections.push(path.into());
+        } else if path.join("plan.json").exists() || !path.is_dir() {
+            self.sweeps.push(path.into());
+        } else if is_run(path) {
+            self.runs.push(path.into());
+        } else {
+            let list = std::fs::read_dir(path);
+            let list = list.with_context(|| format!("failed to list {}", path.display()))?;
+            let mut below: Vec<PathBuf> =
+                list.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            below.sort();
+            let before = self.sweeps.len() + self.runs.len();
+            for path in below {
+                if is_run(&path) {
+                    self.runs.push(path);
+                } else if path.join("plan.json").exists() && !is_collection(&path) {
+                    self.sweeps.push(path);
+                }
+            }
+            if self.sweeps.len() + self.runs.len() == before {
+                bail!("{} is no sweep and no run, and holds none", path.display());
             }
         }
-        if sweeps.len() + runs.len() == before {
-            bail!("{} is no sweep and no run, and holds none", path.display());
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn is_collection(path: &Path) -> bool {

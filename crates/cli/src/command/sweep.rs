@@ -5,7 +5,7 @@ mod best;
 use self::best::Best;
 use super::device::backends;
 use super::plan::time;
-use super::{Change, Job, own, threads};
+use super::{Change, Job, own, tensorboard, threads};
 use crate::args::Sweep;
 use crate::progress::{Meter, Position};
 use crate::say::say;
@@ -135,15 +135,18 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
     };
     let backends = backends(&arguments.machine)?;
     let stop = signals::stop_flag()?;
-    let result = sngan_sweep::run(
-        &plan,
-        &out,
-        &own::places(&arguments.data, &arguments.own),
-        &backends,
-        &options,
-        &stop,
-        &events,
-    );
+    let places = own::places(&arguments.data, &arguments.own);
+    let sweep = || sngan_sweep::run(&plan, &out, &places, &backends, &options, &stop, &events);
+    let result = if arguments.tensorboard {
+        let dirs: Vec<PathBuf> = specs
+            .iter()
+            .map(|spec| Ok(sngan_sweep::dir_of_run(&out, spec)?.path().to_path_buf()))
+            .collect::<Result<_>>()?;
+        say!("{}", wrap(&format!("`tensorboard --logdir {}` shows the runs", out.display())));
+        tensorboard::beside(&dirs, sweep)
+    } else {
+        sweep()
+    };
     progress.finish();
     let s = result?;
     let elsewhere = if s.elsewhere > 0 {

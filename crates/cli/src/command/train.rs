@@ -7,7 +7,7 @@ use super::device::backend;
 use super::own::Own;
 use super::plan::time;
 use super::sweep::describe;
-use super::{Change, Job};
+use super::{Change, Job, tensorboard};
 use crate::args::Train;
 use crate::progress::{Meter, Position};
 use crate::say::say;
@@ -67,27 +67,34 @@ fn run(arguments: &Train, asked: &Asked) -> Result<Ended> {
     let dir = RunDir::new(out);
     let (progress, started) = (Meter::new("updates"), Instant::now());
     let mut newest = newest_score(&dir)?;
-    let outcome =
-        train(out, spec, images.as_ref(), backend.as_ref(), &options, &stop, &mut |event| {
-            let (p, trainer) = match event {
-                Event::Warning(warning) => {
-                    progress.warn(&warning.to_string());
-                    return Ok(());
-                }
-                Event::Update(p, trainer) => (p, trainer),
-            };
-            if let Some(evaluator) = &evaluator {
-                let every = score.eval_every;
-                sngan_sweep::score_during(&dir, spec, evaluator, every, &p, trainer, &stop)?;
-                if p.gen_update.is_multiple_of(every) {
-                    newest = newest_score(&dir)?;
-                }
+    let mut observer = |event: Event<'_, '_>| {
+        let (p, trainer) = match event {
+            Event::Warning(warning) => {
+                progress.warn(&warning.to_string());
+                return Ok(());
             }
-            progress.set(Position::even(p.gen_update, Some(p.total)), || {
-                format!("loss D {:.3} G {:.3}{newest}", p.loss_d, p.loss_g)
-            });
-            Ok(())
+            Event::Update(p, trainer) => (p, trainer),
+        };
+        if let Some(evaluator) = &evaluator {
+            let every = score.eval_every;
+            sngan_sweep::score_during(&dir, spec, evaluator, every, &p, trainer, &stop)?;
+            if p.gen_update.is_multiple_of(every) {
+                newest = newest_score(&dir)?;
+            }
+        }
+        progress.set(Position::even(p.gen_update, Some(p.total)), || {
+            format!("loss D {:.3} G {:.3}{newest}", p.loss_d, p.loss_g)
         });
+        Ok(())
+    };
+    let mut work =
+        || train(out, spec, images.as_ref(), backend.as_ref(), &options, &stop, &mut observer);
+    let outcome = if arguments.tensorboard {
+        say!("{}", wrap(&format!("`tensorboard --logdir {}` shows the run", out.display())));
+        tensorboard::beside(std::slice::from_ref(out), work)
+    } else {
+        work()
+    };
     progress.finish();
     let outcome = outcome?;
     Ok(say_end(&dir, spec, &outcome, started, &newest))

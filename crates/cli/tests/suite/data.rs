@@ -75,7 +75,7 @@ fn a_pack_that_is_killed_again_and_again_ends_in_the_bytes_of_one_that_was_not()
     }
     std::fs::remove_file(done.join("pack.json")).unwrap();
     assert!(
-        folder.expect(1, killed).contains("choose another --out"),
+        folder.expect(1, killed).contains("choose another output folder"),
         "what is left of a pack is named"
     );
 }
@@ -126,7 +126,7 @@ fn the_sample_of_imagenet_trains_a_conditional_network() {
     std::fs::write(folder.path("experiments/conditional.toml"), CONDITIONAL).unwrap();
     let train = "train conditional --method SN --setting C --out run";
     let said = folder.expect(1, train);
-    assert!(said.contains("sngan data pack imagenet --from DIR --side 128"), "{said}");
+    assert!(said.contains("`sngan data pack imagenet` at side 128"), "{said}");
     if imagenet_sample(&folder).is_none() {
         return;
     }

@@ -87,7 +87,7 @@ fn lists_on_the_command_line_go_before_the_files() {
     let said = folder.expect(1, "train tiny --method SN --setting C --set lr=[1e-4,4e-4]");
     assert!(said.contains("2 runs of `tiny`") && said.contains("sngan sweep"), "{said}");
     let said = folder.expect(1, "plan tiny --seeds 1 --set seed=2");
-    assert!(said.contains("--seeds"), "{said}");
+    assert!(said.contains("a list of seeds"), "{said}");
     folder.expect(2, "plan tiny --set lr=[]");
 }
 
@@ -120,5 +120,5 @@ fn a_wrong_value_is_named_with_its_file_line_and_key() {
     }
     let folder = grid(GRID);
     let message = folder.expect(1, "plan grid --no-measure --set batch=many");
-    assert!(message.contains("--set batch=many"), "{message}");
+    assert!(message.contains("batch=many"), "{message}");
 }

@@ -162,8 +162,8 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     npy(&folder.path("nan.npy"), "<f4", &[1, 1, 2, 2], &floats(&[0.0, -0.5, f32::NAN, 0.0]));
     says("nan.npy", &["nan.npy: image 0", "not finite"]);
     npy(&folder.path("range.npy"), "<f4", &[1, 1, 2, 2], &floats(&[0.0, 128.0, 0.0, 0.0]));
-    says("range.npy", &["range.npy: holds floats from 0 to 128", "--range", "uint8"]);
-    says("range.npy --range 0..1", &["range.npy: image 0 has the value 128", "--range 0..1"]);
+    says("range.npy", &["range.npy: holds floats from 0 to 128", "say their range", "uint8"]);
+    says("range.npy --range 0..1", &["range.npy: image 0 has the value 128", "the range 0..1"]);
     npy(&folder.path("unit.npy"), "<f4", &[1, 1, 2, 2], &floats(&[0.0, 0.5, 1.0, 0.0]));
     says("unit.npy", &["unit.npy: holds floats from 0 to 1", "0..1, -1..1, 0..255"]);
     npy(&folder.path("whole.npy"), "<i8", &[1, 1, 1, 3], &[0; 24]);
@@ -175,7 +175,7 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     npy(&folder.path("few.npy"), "|u1", &[64, 3, 16, 16], &bytes(64, 16));
     says(
         "few.npy --reference fashion-mnist",
-        &["`fid_64_ref2k`: 64 samples are too few", "--allow-few"],
+        &["`fid_64_ref2k`: 64 samples are too few", "or allow few"],
     );
     says("few.npy --reference cut.npz --allow-few", &["cut.npz: is no whole npz"]);
     says("few.npy --reference mnist", &["`mnist` is neither a file", "fashion-mnist"]);

@@ -83,7 +83,7 @@ fn another_experiment_in_the_folder_is_refused() {
     std::fs::write(folder.path("experiments/other.toml"), other).unwrap();
     let said = folder.expect(1, "sweep other --out out");
     assert!(
-        said.contains("`tiny` at scale `quick`") && said.contains("choose another --out"),
+        said.contains("`tiny` at scale `quick`") && said.contains("choose another output folder"),
         "{said}"
     );
 }

@@ -127,7 +127,7 @@ impl Header {
         let found = identity(&self.plan, bytes);
         if found != self.sha256 {
             let reason = format!(
-                "side, classes and index have sha256 {found}, the header says {}; run `sngan data pack` into another folder (--out)",
+                "side, classes and index have sha256 {found}, the header says {}; run `sngan data pack` into another folder",
                 self.sha256
             );
             return Err(Error::malformed(path, 0, reason));

@@ -142,7 +142,7 @@ impl ImageSource for Packed {
         read_exact_at(&self.pixels, image, offset).map_err(Error::io("read", &self.pixels_path))?;
         if <[u8; 32]>::from(Sha256::digest(&*image)) != self.digests[i] {
             let reason = format!(
-                "image {i} does not have the checksum in the index; run `sngan data pack` into another folder (--out)"
+                "image {i} does not have the checksum in the index; run `sngan data pack` into another folder"
             );
             return Err(Error::malformed(&self.pixels_path, offset, reason));
         }

@@ -100,7 +100,7 @@ fn other_files_or_options_do_not_mix_with_a_pack() {
     make(folder.path(), OPTIONS).unwrap();
     let refused = |options| make(folder.path(), options).unwrap_err().to_string();
     assert!(refused(Options { side: 8, ..OPTIONS }).contains("other options"));
-    assert!(refused(Options { min_side: 2, ..OPTIONS }).contains("choose another --out"));
+    assert!(refused(Options { min_side: 2, ..OPTIONS }).contains("choose another output folder"));
     fs::rename(folder.path().join("out/train"), folder.path().join("out/train.partial")).unwrap();
     fs::remove_file(folder.path().join("out/train.partial/pack.json")).unwrap();
     png(&folder.path().join("from/n00/one-more.png"), 6, 5, [0; 3]);
@@ -224,7 +224,7 @@ fn packs_of_two_decoders_do_not_mix() {
     for (with, expected) in [("", "by an older decoder"), (",\n\"decoder\": \"d-1\"", "by d-1")] {
         fs::write(header.join(HEADER), text.replace(&line, with)).unwrap();
         let said = make(folder.path(), OPTIONS).unwrap_err().to_string();
-        assert!(said.contains(expected) && said.contains("choose another --out"), "{said}");
+        assert!(said.contains(expected) && said.contains("choose another output folder"), "{said}");
         Packed::open(&header).unwrap();
         // Neither is one in progress continued.
         fs::rename(&header, &partial).unwrap();

@@ -79,7 +79,7 @@ pub fn pack(
     let listing = Listing::of(from)?;
     listing.require_classes_with_pictures()?;
     if let Some(link) = listing.dangling.first().filter(|_| options.strict) {
-        let reason = "it is a link that leads nowhere; put a file there, or leave out --strict";
+        let reason = "it is a link that leads nowhere; put a file there, or do not pack strictly";
         return Err(Error::Image { path: from.join(link), offset: 0, reason: reason.into() });
     }
     let Reading { jpeg, remarks, .. } = listing.reading();
@@ -91,7 +91,7 @@ pub fn pack(
     }
     if fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
         let reason = format!(
-            "holds files, but no {HEADER}, which a pack is complete with; choose another --out"
+            "holds files, but no {HEADER}, which a pack is complete with; choose another output folder"
         );
         return Err(Error::Invalid(format!("{} {reason}", out.display())));
     }
@@ -118,7 +118,10 @@ fn check_fits(folder: &Path, found: &PackPlan, wanted: &PackPlan) -> Result<()> 
     } else {
         "from other files or with other options".into()
     };
-    Err(Error::Invalid(format!("{} was packed {why}; choose another --out", folder.display())))
+    Err(Error::Invalid(format!(
+        "{} was packed {why}; choose another output folder",
+        folder.display()
+    )))
 }
 
 fn plan(listing: &Listing, name: &str, decoder: Option<String>, options: Options) -> PackPlan {
@@ -244,13 +247,13 @@ impl<'a> Session<'a> {
         };
         let reason = match defect {
             Defect::Unreadable { offset, reason } if self.options.strict => {
-                let remedy = "; put a whole file there or leave out --strict, and the pack goes on from here";
+                let remedy = "; put a whole file there or do not pack strictly, and the pack goes on from here";
                 return Err(Error::Image { path, offset, reason: reason + remedy });
             }
             Defect::Unreadable { offset, reason } => format!("offset {offset}: {reason}"),
             Defect::Small { width, height } => {
                 format!(
-                    "{width}x{height} pixels, shorter than --min-side {}",
+                    "{width}x{height} pixels, shorter than the least side {}",
                     self.options.min_side
                 )
             }
@@ -347,7 +350,7 @@ fn read_rejected(path: &Path) -> Result<Vec<Rejected>> {
     }
     let mut text = Vec::new();
     File::open(path).and_then(|mut f| f.read_to_end(&mut text)).map_err(Error::io("read", path))?;
-    let remedy = "choose another --out, and the pack is made anew";
+    let remedy = "choose another output folder, and the pack is made anew";
     serde_json::from_slice(&text).map_err(|e| Error::malformed(path, 0, format!("{e}; {remedy}")))
 }
 

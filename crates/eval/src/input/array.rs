@@ -110,7 +110,7 @@ impl ArrayImages {
                 }
                 if let Some(range) = told.filter(|range| !range.contains(x)) {
                     let reason = format!(
-                        "image {i} has the value {}, which is outside of --range {}; clip the values if that is meant, or say their range, one of {}",
+                        "image {i} has the value {}, which is outside of the range {}; clip the values if that is meant, or say their range, one of {}",
                         self.shown(x),
                         range.name(),
                         Range::names()
@@ -122,7 +122,7 @@ impl ArrayImages {
         }
         told.or(Range::certain(least, greatest)).ok_or_else(|| {
             let reason = format!(
-                "holds floats from {} to {}, which do not say what is black and what is white; say --range, one of {}, or save uint8",
+                "holds floats from {} to {}, which do not say what is black and what is white; say their range, one of {}, or save uint8",
                 self.shown(least),
                 self.shown(greatest),
                 Range::names()
@@ -161,7 +161,7 @@ fn axes(
         (None, false, true) => Layout::Nhwc,
         (None, true, true) => {
             return Err(format!(
-                "is {shape:?}, which may be either layout; say --layout nhwc or nchw"
+                "is {shape:?}, which may be either layout; say which, nhwc or nchw"
             ));
         }
         (None, false, false) => {
@@ -351,7 +351,7 @@ mod tests {
         // One value a rounding error below 0 does not make [0, 1] into [-1, 1].
         for values in [[0.0, 0.5, 1.0, 0.0], [0.0, 0.5, 1.0, -1e-6], [-0.5, 0.0, 0.5, 0.0]] {
             let said = refused(values, None);
-            assert!(said.contains("do not say") && said.contains("--range"), "{said}");
+            assert!(said.contains("do not say") && said.contains("say their range"), "{said}");
         }
         for (values, range) in [
             ([0.0, 0.5, 1.0, -1e-6], Range::Unit),
@@ -359,7 +359,7 @@ mod tests {
             ([0.0, 0.5, 255.5, 0.0], Range::Bytes),
         ] {
             let said = refused(values, Some(range));
-            assert!(said.contains("outside of --range") && said.contains("image 0"), "{said}");
+            assert!(said.contains("outside of the range") && said.contains("image 0"), "{said}");
         }
         // Floats just outside of [-1, 1] are refused whether the range is told or not.
         assert!(refused([-1.0, 0.9, 1.05, 0.0], None).contains("from -1 to 1.05"));
@@ -372,7 +372,7 @@ mod tests {
         let path = at("a.npy");
         let nhwc = ArrayOptions { layout: Some(Layout::Nhwc), ..ArrayOptions::default() };
         npy(&path, &[2, 3, 2, 3], Order::C, 0u8..36);
-        assert!(message(&path).contains("--layout"));
+        assert!(message(&path).contains("either layout"));
         assert!(ArrayImages::open(&path, nhwc).unwrap_err().to_string().contains("3x2 pixels"));
         npy(&path, &[2, 2, 2, 3], Order::Fortran, 0u8..24);
         assert!(message(&path).contains("Fortran"));
@@ -381,7 +381,7 @@ mod tests {
         npy(&path, &[1, 2, 2, 3], Order::C, 0i64..12);
         assert!(message(&path).contains("images are uint8"));
         npy(&path, &[1, 1, 1, 3], Order::C, [0.5f32, f32::NAN, 0.0]);
-        assert!(message(&path).contains("--layout"));
+        assert!(message(&path).contains("either layout"));
         npy(&path, &[1, 2, 2, 1], Order::C, [0.5f32, -1.0, f32::NAN, 0.0]);
         assert!(message(&path).contains("image 0 has a pixel that is not finite"));
         npy(&path, &[1, 2, 2, 1], Order::C, [0.5f64, 255.0, 1.0, 0.0]);

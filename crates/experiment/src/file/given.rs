@@ -152,7 +152,7 @@ impl Changes {
         };
         let seeds = changes.set.remove(i).values.iter().map(seed).collect::<Result<_>>()?;
         if changes.seeds.replace(seeds).is_some() {
-            return Err(Error::invalid("seed", "is set beside --seeds; give one of them"));
+            return Err(Error::invalid("seed", "is set beside a list of seeds; give one of them"));
         }
         Ok(changes)
     }
@@ -191,7 +191,9 @@ mod tests {
         };
         let found = changes(None, "seed=0..3").unwrap();
         assert_eq!((found.seeds, found.set.len()), (Some(vec![0, 1, 2]), 0));
-        assert!(changes(Some(vec![1]), "seed=2").unwrap_err().to_string().contains("--seeds"));
+        assert!(
+            changes(Some(vec![1]), "seed=2").unwrap_err().to_string().contains("a list of seeds")
+        );
         assert!(changes(None, "seed=x").unwrap_err().to_string().contains("number"));
     }
 }

@@ -18,7 +18,7 @@ impl ExperimentFile {
         score: &ScorePlan,
     ) -> Result<ExperimentFile> {
         plain("name", name, Slash::Refused)?;
-        let path = Path::new("--data");
+        let path = Path::new(name);
         let row =
             |method: Method| MethodRow { label: method.label().into(), method, run: Keys::new() };
         let file = ExperimentFile {
@@ -41,7 +41,7 @@ impl ExperimentFile {
     pub fn on_images(mut self, keys: &[(&str, Value)], score: &ScorePlan) -> ExperimentFile {
         for row in &mut self.methods {
             for (key, value) in keys {
-                let given = Given { value: value.clone(), place: "--data".into() };
+                let given = Given { value: value.clone(), place: "the image folder".into() };
                 row.run.insert((*key).to_string(), given);
             }
         }

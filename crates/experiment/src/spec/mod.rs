@@ -367,7 +367,7 @@ impl RunSpec {
             (_, Some(v)) => v,
         };
         let wrong = |e: serde_json::Error| Error::Parse {
-            path: format!("--set {key}={text}").into(),
+            path: format!("{key}={text}").into(),
             reason: e.to_string(),
         };
         let mut next = if key == "method" {

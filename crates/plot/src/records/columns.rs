@@ -4,6 +4,9 @@ use crate::{Error, Result};
 use polars::prelude::{
     Column, DataFrame, ParquetCompression, ParquetReader, ParquetWriter, SerReader,
 };
+use polars_parquet_format::PageHeader;
+use polars_parquet_format::thrift::protocol::TCompactInputProtocol;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -112,6 +115,43 @@ const PER_BYTE: usize = 64;
 /// The most that all texts or pictures of a column may have, bytes.
 const LONGEST_TEXTS: usize = 256 << 20;
 
+/// Compares what each page of the column at `range` claims with the rows of its group and with the bytes that it may inflate to. A reader
+/// reserves memory by these numbers, and a reservation that no machine can meet ends the program.
+fn pages_within(
+    file: &[u8],
+    range: Range<u64>,
+    rows: usize,
+    most: usize,
+) -> std::result::Result<(), String> {
+    let mut pages = usize::try_from(range.start)
+        .ok()
+        .zip(usize::try_from(range.end).ok())
+        .and_then(|(start, end)| file.get(start..end))
+        .ok_or("names a column outside the file; take the collection from its source again")?;
+    while !pages.is_empty() {
+        let limit = pages.len();
+        let mut header = TCompactInputProtocol::new(&mut pages, limit);
+        let header = PageHeader::read_from_in_protocol(&mut header).map_err(|e| e.to_string())?;
+        let values = [
+            header.data_page_header.map(|h| h.num_values),
+            header.data_page_header_v2.map(|h| h.num_values),
+            header.dictionary_page_header.map(|h| h.num_values),
+        ];
+        // A negative number becomes one that is too large.
+        let claims = |number: i32| usize::try_from(number).unwrap_or(usize::MAX);
+        let values = values.into_iter().flatten().map(claims).max().unwrap_or(0);
+        let (inflated, stored) =
+            (claims(header.uncompressed_page_size), claims(header.compressed_page_size));
+        if values > rows || inflated > most || stored > pages.len() {
+            return Err(format!(
+                "has a page that claims {values} values of {rows} rows, {stored} bytes that inflate to {inflated}; take the collection from its source again"
+            ));
+        }
+        pages = &pages[stored..];
+    }
+    Ok(())
+}
+
 /// A table that was read.
 pub(super) struct Frame {
     path: PathBuf,
@@ -124,7 +164,7 @@ impl Frame {
     pub(super) fn parse(path: PathBuf, bytes: Vec<u8>) -> Result<Frame> {
         let length = bytes.len();
         let read = AssertUnwindSafe(|| {
-            let mut reader = ParquetReader::new(std::io::Cursor::new(bytes));
+            let mut reader = ParquetReader::new(std::io::Cursor::new(&bytes));
             let metadata = reader.get_metadata().map_err(|e| e.to_string())?;
             let inflated = metadata.row_groups.iter().map(|group| group.total_byte_size());
             let inflated = inflated.fold(0, usize::saturating_add);
@@ -134,6 +174,12 @@ impl Frame {
                     "claims {} rows of {inflated} bytes in {length}; take the collection from its source again",
                     metadata.num_rows
                 ));
+            }
+            for group in &metadata.row_groups {
+                for column in group.parquet_columns() {
+                    let range = column.byte_range();
+                    pages_within(&bytes, range, group.num_rows(), INFLATED + PER_BYTE * length)?;
+                }
             }
             reader.finish().map_err(|e| e.to_string())
         });
@@ -203,5 +249,34 @@ impl Frame {
             return Err(self.error(format!("`{name}` holds {length} bytes in all")));
         }
         Ok(values.iter().map(|v| v.unwrap_or_default().to_vec()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page's numbers follow the first column's beginning; what they claim is compared before memory is reserved by it.
+    #[test]
+    fn any_byte_of_a_table_may_be_wrong() {
+        let mut table = Table::default();
+        for row in 0..3u64 {
+            table.row("sweep").whole("n", row).text("name", (row > 0).then(|| row.to_string()));
+        }
+        let place = Path::new("n.parquet");
+        let good = table.parquet(place).unwrap();
+        assert_eq!(
+            Frame::parse(place.into(), good.clone()).unwrap().counts("n").unwrap(),
+            [0, 1, 2]
+        );
+        let mut refused = 0;
+        for at in 0..good.len() {
+            for wrong in [good[at] ^ 1, 0x7f, 0xff] {
+                let mut bytes = good.clone();
+                bytes[at] = wrong;
+                refused += usize::from(Frame::parse(place.into(), bytes).is_err());
+            }
+        }
+        assert!(refused > good.len(), "{refused} of {}", 3 * good.len());
     }
 }

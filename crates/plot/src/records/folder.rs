@@ -105,7 +105,7 @@ pub(crate) fn untrained(out: &Path) -> Result<Vec<ScoreRecord>> {
     Ok(run_dir::untrained(out)?)
 }
 
-fn run(dir: &RunDir) -> Result<RunRecords> {
+pub(super) fn run(dir: &RunDir) -> Result<RunRecords> {
     let spec = dir.spec()?;
     dir.check()?;
     let kept = dir.provenance_path().exists();

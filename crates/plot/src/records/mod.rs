@@ -103,6 +103,19 @@ impl Samples {
     }
 }
 
+impl RunRecords {
+    /// Reads the folder of a run.
+    ///
+    /// # Errors
+    /// No run there, a malformed record, or one that is not as the run's status says.
+    pub fn read(folder: &Path) -> Result<RunRecords> {
+        if !is_run(folder) {
+            return Err(Error::NoRun { path: folder.into() });
+        }
+        folder::run(&RunDir::new(folder))
+    }
+}
+
 impl SweepRecords {
     /// Reads the folder of a sweep, of a collection or of a run, which then is all of a sweep.
     ///

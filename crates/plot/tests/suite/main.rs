@@ -12,4 +12,5 @@ mod sizes; // of runs in tables
 mod snapshots;
 mod statistics; // against SciPy
 mod support;
+mod tensorboard;
 mod training;
