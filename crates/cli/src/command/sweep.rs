@@ -136,6 +136,7 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
     let backends = backends(&arguments.machine)?;
     let stop = signals::stop_flag()?;
     let places = own::places(&arguments.data, &arguments.own);
+    #[expect(clippy::result_large_err, reason = "once a sweep")]
     let sweep = || sngan_sweep::run(&plan, &out, &places, &backends, &options, &stop, &events);
     let result = if arguments.tensorboard {
         let dirs: Vec<PathBuf> = specs
