@@ -19,6 +19,12 @@ pub enum Error {
         "the gradient penalty needs a piecewise linear discriminator, without batch or layer normalization"
     )]
     NotPiecewiseLinear,
+    /// A method that programs do not have.
+    #[error("programs, which a GPU runs, have no {what}; train it on the CPU")]
+    NotInPrograms {
+        /// The key and its value.
+        what: String,
+    },
     /// A tensor of the state is missing.
     #[error("the state has no tensor `{0}`")]
     Missing(String),

@@ -143,7 +143,8 @@ impl Args {
 
     fn loss(self, loss: Loss) -> Args {
         self.int(match loss {
-            Loss::Standard => 0,
+            // No program has the loss of pairs.
+            Loss::Standard | Loss::RelativisticPairing => 0,
             Loss::Hinge => 1,
             Loss::Wasserstein => 2,
         })

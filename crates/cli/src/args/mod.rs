@@ -93,6 +93,9 @@ pub(crate) enum Command {
         /// As one Markdown table, for a file
         #[arg(long)]
         markdown: bool,
+        /// Other claims than the paper's: a file such as experiments/claims-since-2018.toml
+        #[arg(long, value_name = "FILE")]
+        claims: Option<PathBuf>,
     },
     /// Show runs beside each other: what differs in their specs, their scores, their curves on one axis
     Compare(Compare),

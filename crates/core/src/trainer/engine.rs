@@ -29,6 +29,8 @@ pub struct GeneratorInputs {
     pub z: Tensor,
     /// The class of each, where the networks read them.
     pub labels: Option<Labels>,
+    /// As many real images, for a loss of pairs.
+    pub real: Option<Real>,
     /// Adam's α of this update.
     pub lr: f64,
 }
@@ -43,6 +45,8 @@ pub struct DiscriminatorInputs {
     pub fake_labels: Option<Labels>,
     /// The penalty's ε, `[batch]`.
     pub epsilon: Option<Tensor>,
+    /// The penalty's noise in [0, 1), `[batch, 3, side, side]`.
+    pub noise: Option<Tensor>,
     /// Adam's α of this update.
     pub lr: f64,
 }

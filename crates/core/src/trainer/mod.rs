@@ -8,6 +8,7 @@ mod measuring;
 mod networks;
 mod pending;
 mod run;
+mod scores;
 mod updates;
 
 pub use crate::batch::Real;
@@ -18,7 +19,7 @@ pub use measuring::Copies;
 pub use networks::Networks;
 pub use run::{Event, Observer, Outcome, Progress, TrainOptions, train, train_locked};
 
-use crate::batch::Draws;
+use crate::batch::{Draws, For};
 use crate::checkpoint::{Checkpoint, Metadata};
 use crate::generate::{self, Sampler};
 use crate::model::Place;
@@ -249,6 +250,13 @@ impl<'a> Trainer<'a> {
         let inputs = GeneratorInputs {
             z: self.draws.noise("generator", index, n, place)?,
             labels: self.draws.labels("generator", index, n, self.spec.n_classes, place)?,
+            real: match self.spec.loss.of_pairs() {
+                true => {
+                    let RunSpec { side, n_classes, .. } = self.spec;
+                    Some(self.draws.real(For::Generator, index, n, side, n_classes, place)?)
+                }
+                false => None,
+            },
             lr: self.spec.lr_at(index),
         };
         self.engine.generator_update(&inputs, update, detailed)
@@ -263,12 +271,19 @@ impl<'a> Trainer<'a> {
     ) -> Result<()> {
         let index = self.gen_updates * u64::from(self.spec.n_dis) + u64::from(round);
         let (batch, n_classes, place) = (self.spec.batch, self.spec.n_classes, &self.place);
-        let epsilon = self.spec.regularizer.interpolates();
+        let (side, regularizer) = (self.spec.side, self.spec.regularizer);
         let inputs = DiscriminatorInputs {
-            real: self.draws.real(index, batch, self.spec.side, n_classes, place)?,
+            real: self.draws.real(For::Discriminator, index, batch, side, n_classes, place)?,
             z: self.draws.noise("discriminator", index, batch, place)?,
             fake_labels: self.draws.labels("discriminator", index, batch, n_classes, place)?,
-            epsilon: epsilon.then(|| self.draws.epsilon(index, batch, place)).transpose()?,
+            epsilon: match regularizer.draws_epsilon() {
+                true => Some(self.draws.epsilon(index, batch, place)?),
+                false => None,
+            },
+            noise: match regularizer.draws_noise() {
+                true => Some(self.draws.pixel_noise(index, (batch, side), place)?),
+                false => None,
+            },
             lr: self.spec.lr_at(self.gen_updates),
         };
         self.engine.discriminator_update(&inputs, update, details)
@@ -325,6 +340,13 @@ impl<'a> Trainer<'a> {
             ("dequantize", d),
             ("epsilon", d),
         ];
+        if self.spec.regularizer.draws_noise() {
+            streams.push(("noise", d));
+        }
+        if self.spec.loss.of_pairs() {
+            let g = self.gen_updates;
+            streams.extend([("data.generator", g), ("dequantize.generator", g)]);
+        }
         if self.spec.n_classes > 0 {
             streams.extend([("y.generator", self.gen_updates), ("y.discriminator", d)]);
         }

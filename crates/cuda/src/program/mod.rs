@@ -2,6 +2,7 @@
 
 mod inference;
 mod memory;
+mod method;
 mod network;
 mod parameters;
 mod places;

@@ -96,7 +96,7 @@ pub(super) fn discriminator_inputs(
         real_labels: labels(0),
         fake_labels: labels(pieces.size),
         z: buffers.kept(spec.batch * Z_DIM),
-        epsilon: spec.regularizer.interpolates().then(|| buffers.kept(spec.batch)),
+        epsilon: spec.regularizer.draws_epsilon().then(|| buffers.kept(spec.batch)),
     };
     (inputs, pairs)
 }

@@ -1,5 +1,6 @@
 //! The regularizers' operations: gradient penalty, orthonormal regularization, weight clipping.
 
+use super::method::Regularized;
 use super::network::Discriminator;
 use super::tape::{Gradients, Map, Tape};
 use super::update::{Session, Side};
@@ -8,7 +9,6 @@ use super::{Network, Record};
 use crate::Result;
 use crate::op::{Op, Product, View};
 use sngan_experiment::ClipScope;
-use sngan_experiment::method::Regularizer;
 
 impl Session<'_> {
     /// The gradient penalty without second-order derivatives: see `sngan_core::regularizer::gradient_penalty`.
@@ -52,11 +52,9 @@ impl Session<'_> {
 
     /// Orthonormal regularization, once an update: `coefficient·Σ ‖WᵀW − I‖²_F`, by the smaller product W·Wᵀ and a constant.
     pub(super) fn orthonormal(&mut self, network: &Network, gradients: &mut Gradients) {
-        match self.spec.regularizer {
-            Regularizer::Orthonormal => {}
-            Regularizer::None | Regularizer::GradientPenalty | Regularizer::WeightClipping => {
-                return;
-            }
+        match self.method.regularized {
+            Regularized::Orthonormal => {}
+            Regularized::No | Regularized::Penalty | Regularized::Clipping => return,
         }
         let weight = self.spec.orthonormal_coefficient;
         let layers: Vec<(View, usize)> =
@@ -85,9 +83,9 @@ impl Session<'_> {
 
     /// Weight clipping, after the step.
     pub(super) fn clip(&mut self, network: &Network) {
-        match self.spec.regularizer {
-            Regularizer::WeightClipping => {}
-            Regularizer::None | Regularizer::GradientPenalty | Regularizer::Orthonormal => return,
+        match self.method.regularized {
+            Regularized::Clipping => {}
+            Regularized::No | Regularized::Penalty | Regularized::Orthonormal => return,
         }
         let (bound, all) = (self.spec.clip, self.spec.clip_scope == ClipScope::All);
         let mut views = Vec::new();

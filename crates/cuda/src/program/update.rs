@@ -2,6 +2,7 @@
 //! `sngan_core::trainer`.
 
 use super::inference;
+use super::method::Method;
 use super::network::{self, Discriminator};
 use super::parameters::Parameters;
 use super::places::{self, Pair, Pieces};
@@ -20,6 +21,7 @@ use sngan_experiment::{AdamEpsilon, PowerIteration, RunSpec};
 /// What recording needs of the whole program.
 pub(super) struct Session<'a> {
     pub(super) spec: &'a RunSpec,
+    pub(super) method: Method,
     pub(super) table: ArchSpec,
     pub(super) g: Parameters,
     pub(super) d: Parameters,
@@ -35,17 +37,17 @@ pub(super) struct Side {
 }
 
 pub(super) fn record(spec: &RunSpec) -> Result<Program> {
-    let table = spec.layers()?;
+    let (table, method) = (spec.layers()?, Method::of(spec)?);
     let mut r = Recorder::default();
     let g = Parameters::generator(&mut r.buffers, &table.generator)?;
-    let d = Parameters::discriminator(&mut r.buffers, spec)?;
+    let d = Parameters::discriminator(&mut r.buffers, spec, method)?;
     let [generator, discriminator] = [&g, &d].map(|p| places::network(&mut r.buffers, p));
     let record = places::record(&mut r.buffers);
     let generator_inputs = places::generator_inputs(&mut r.buffers, spec);
     let (discriminator_inputs, pairs) = places::discriminator_inputs(&mut r.buffers, spec);
     let average = places::average(&mut r.buffers, spec, &g);
     let copies = places::copies(&mut r.buffers, &record, &g, &d);
-    let mut session = Session { spec, table, g, d, r, record };
+    let mut session = Session { spec, method, table, g, d, r, record };
     let generator_update = session.generator_update(&generator, &generator_inputs)?;
     let discriminator_update =
         session.discriminator_update(&discriminator, &discriminator_inputs, &pairs, &copies)?;
@@ -98,7 +100,7 @@ impl Session<'_> {
     }
 
     fn weights(&mut self, iterate: Iterate) -> Weights {
-        Weights::record(&mut self.r, &self.d, self.spec.normalization, iterate)
+        Weights::record(&mut self.r, &self.d, self.method.weights, iterate)
     }
 
     fn iterates_per_forward(&self) -> bool {

@@ -111,7 +111,7 @@ impl Inception {
     /// `bytes`, `[N, 3, side, side]`, as another device reads them: `[N, 3, 299, 299]`.
     pub(crate) fn channels_first(&self, bytes: &[u8], side: usize) -> Vec<f32> {
         let n = bytes.len() / (3 * side * side);
-        let prepared = resize::prepare(self.preparation, bytes, side);
+        let prepared = resize::prepare(self.preparation, bytes, side, side);
         let plane = resize::SIDE * resize::SIDE;
         let mut input = vec![0.0; prepared.len()];
         input.par_chunks_mut(plane).enumerate().for_each(|(i, target)| {
