@@ -51,8 +51,20 @@ impl Comparison {
             self.runs.iter().map(|r| serde_json::to_value(&r.spec).unwrap_or_default()).collect();
         let keys: BTreeSet<&String> =
             specs.iter().filter_map(Value::as_object).flat_map(|map| map.keys()).collect();
-        let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_string);
-        let line = |key: &String| (key.clone(), specs.iter().map(|s| text(&s[key])).collect());
+        let text = |spec: &Value, key: &String| match (&spec[key], &spec["imported"]) {
+            (Value::String(text), _) => text.clone(),
+            // Of networks that another program trained, what is not there is not known, and their files are named by their hashes.
+            (Value::Null, Value::Object(_)) => "unknown".into(),
+            (Value::Object(files), _) if key == "imported" => {
+                let hash = |network: &str| files.get(network).and_then(Value::as_str);
+                let hashes = ["generator", "discriminator"].into_iter().filter_map(hash);
+                let short = hashes.map(|hash| hash.get(..8).unwrap_or(hash));
+                short.collect::<Vec<_>>().join(", ")
+            }
+            (Value::Null, _) if key == "imported" => "no".into(),
+            (other, _) => other.to_string(),
+        };
+        let line = |key: &String| (key.clone(), specs.iter().map(|s| text(s, key)).collect());
         let compared = keys.into_iter().filter(|key| !NOT_COMPARED.contains(&key.as_str()));
         compared.map(line).filter(|(_, values): &(String, Vec<String>)| differ(values)).collect()
     }

@@ -66,7 +66,10 @@ fn an_imported_generator_is_sampled_and_scored_and_says_what_it_lacks() {
     assert!(said.contains("fid_70_ref2k") && said.contains("300 updates"), "{said}");
     assert!(folder.expect(0, "verify run").contains("run"), "verify");
     folder.expect(0, "status run");
-    folder.expect(0, "compare run");
+    folder.expect(0, "train tiny --method SN --setting C --set gen_updates=1 --out own");
+    let compared = folder.expect(0, "compare run own");
+    assert!(compared.contains("imported") && compared.contains("unknown"), "{compared}");
+    assert!(!compared.contains("null") && !compared.contains('{'), "{compared}");
     folder.expect(0, "collect run");
     for (command, reason) in [
         ("spectrum run --images 0", "generator alone"),

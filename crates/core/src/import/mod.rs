@@ -339,10 +339,10 @@ fn by_map(files: &mut Files, map: &Map) -> Result<Networks> {
         }
     }
     for file in [Some(&files.generator), files.discriminator.as_ref()].into_iter().flatten() {
-        let mut keys = file.shapes.keys();
-        left.extend(
-            keys.by_ref().filter(|key| !taken.contains(&(file.path.clone(), (*key).clone()))),
-        );
+        let is_taken = |key: &str| taken.contains(&(file.path.clone(), key.to_string()));
+        // σ needs u alone: v follows from it.
+        let follows = |key: &str| key.ends_with(".weight_v") || key.ends_with(".0._v");
+        left.extend(file.shapes.keys().filter(|key| !is_taken(key) && !follows(key)));
     }
     let listed: Vec<&str> = left.iter().take(8).map(|key| key.as_str()).collect();
     let more = if left.len() > listed.len() { ", …" } else { "" };
