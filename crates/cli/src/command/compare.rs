@@ -5,8 +5,9 @@ use super::{Change, Job};
 use crate::Ended;
 use crate::args::Compare;
 use crate::say::say;
-use crate::table::{Align, Table, width};
+use crate::table::{Align, Table, width, wrap};
 use anyhow::{Result, bail};
+use sngan_plot::records::RunRecords;
 use sngan_plot::{Comparison, Rendered};
 
 /// Prints what differs between runs, and draws their curves on one axis.
@@ -31,9 +32,12 @@ fn run(arguments: &Compare) -> Result<Ended> {
         Rendered::Skipped(reason) => say!("no curves: {reason}"),
     }
     if comparison.scores().is_empty() {
-        let runs: Vec<String> =
-            comparison.runs.iter().map(|run| run.place.display().to_string()).collect();
-        say!("Next: `sngan score {}` takes scores to compare", runs.join(" "));
+        let place = |run: &RunRecords| run.place.display().to_string();
+        let runs = match &comparison.runs[..] {
+            [first, second] => format!("{} {}", place(first), place(second)),
+            _ => "RUN…".into(),
+        };
+        say!("{}", wrap(&format!("Next: `sngan score {runs}` takes scores to compare")));
     }
     Ok(Ended::Well)
 }
