@@ -6,6 +6,7 @@ use polars::prelude::{
 };
 use polars_parquet_format::PageHeader;
 use polars_parquet_format::thrift::protocol::TCompactInputProtocol;
+use std::cell::Cell;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -112,7 +113,7 @@ impl Table {
 /// What a table may inflate to: so many bytes, and so many for each byte of its file.
 const INFLATED: usize = 64 << 20;
 const PER_BYTE: usize = 64;
-/// The most that all texts or pictures of a column may have, bytes.
+/// The most that all texts and pictures of a table may have, bytes: one long text may stand in every row at the cost of a byte.
 const LONGEST_TEXTS: usize = 256 << 20;
 
 /// Compares what each page of the column at `range` claims with the rows of its group and with the bytes that it may inflate to. A reader
@@ -156,6 +157,8 @@ fn pages_within(
 pub(super) struct Frame {
     path: PathBuf,
     frame: DataFrame,
+    /// Bytes of texts and pictures that were taken from it.
+    taken: Cell<usize>,
 }
 
 impl Frame {
@@ -184,7 +187,8 @@ impl Frame {
             reader.finish().map_err(|e| e.to_string())
         });
         let frame = catch_unwind(read).unwrap_or_else(|_| Err("is no whole Parquet file".into()));
-        Ok(Frame { frame: frame.map_err(|e| Error::collection(&path, e))?, path })
+        let frame = frame.map_err(|e| Error::collection(&path, e))?;
+        Ok(Frame { frame, path, taken: Cell::new(0) })
     }
 
     /// The file.
@@ -207,6 +211,18 @@ impl Frame {
         Ok(column)
     }
 
+    /// Counts what a column's texts or pictures take.
+    fn take(&self, name: &str, lengths: impl Iterator<Item = usize>) -> Result<()> {
+        let taken = lengths.fold(self.taken.get(), usize::saturating_add);
+        self.taken.set(taken);
+        if taken > LONGEST_TEXTS {
+            return Err(self.error(format!(
+                "its texts and pictures up to `{name}` have {taken} bytes, more than {LONGEST_TEXTS}; take the collection from its source again"
+            )));
+        }
+        Ok(())
+    }
+
     /// An error about this file.
     pub(super) fn error(&self, reason: impl std::fmt::Display) -> Error {
         Error::collection(&self.path, reason)
@@ -214,11 +230,7 @@ impl Frame {
 
     pub(super) fn text(&self, name: &str) -> Result<Vec<Option<String>>> {
         let values = self.column(name)?.str().map_err(|e| self.error(e))?;
-        // One long text may stand in every row at the cost of a byte.
-        let length = values.iter().flatten().fold(0usize, |sum, v| sum.saturating_add(v.len()));
-        if length > LONGEST_TEXTS {
-            return Err(self.error(format!("`{name}` holds texts of {length} bytes in all")));
-        }
+        self.take(name, values.iter().flatten().map(str::len))?;
         Ok(values.iter().map(|v| v.map(str::to_string)).collect())
     }
 
@@ -244,10 +256,7 @@ impl Frame {
 
     pub(super) fn bytes(&self, name: &str) -> Result<Vec<Vec<u8>>> {
         let values = self.column(name)?.binary().map_err(|e| self.error(e))?;
-        let length = values.iter().flatten().fold(0usize, |sum, v| sum.saturating_add(v.len()));
-        if length > LONGEST_TEXTS {
-            return Err(self.error(format!("`{name}` holds {length} bytes in all")));
-        }
+        self.take(name, values.iter().flatten().map(<[u8]>::len))?;
         Ok(values.iter().map(|v| v.unwrap_or_default().to_vec()).collect())
     }
 }
