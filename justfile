@@ -69,7 +69,7 @@ smoke out="runs/smoke":
 # Every experiment at tiny size, and every table and figure of the paper drawn from what they record
 smoke-all:
     cargo build --release --package sngan-cli
-    for file in experiments/*.toml; do name=$(basename "$file" .toml); case "$name" in settings|scales|claims|demo|spectral-stability) ;; *) {{ sngan }} sweep "$name" --scale smoke ;; esac; done
+    for file in experiments/*.toml; do name=$(basename "$file" .toml); case "$name" in settings|scales|claims|claims-since-2018|demo|spectral-stability) ;; *) {{ sngan }} sweep "$name" --scale smoke ;; esac; done
     {{ sngan }} bench figure10 --width-divisor 16 --sizes 16,24 --batch 8 --rounds 1 --repeat 1 --out runs/figure10-smoke
     for id in {{ tables }}; do {{ sngan }} table "$id" --scale smoke --compare --out runs/drawn-smoke; done
     for id in {{ figures }}; do {{ sngan }} figure "$id" --scale smoke --compare --out runs/drawn-smoke; done
@@ -129,7 +129,7 @@ check-ptx venv="target/nvrtc-venv":
     [ -x {{ venv }}/bin/python ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet nvidia-cuda-nvrtc-cu12==12.4.127)
     {{ venv }}/bin/python crates/cuda/kernels/make_ptx.py --check
 
-# On a machine with an NVIDIA GPU: whether it computes what it should, how fast, and a training. `stage` is truth, speed, train or all
+# On a machine with an NVIDIA GPU: whether it computes what it should, how fast, and a training. `stage` is truth, sanitize, speed, train or all
 gpu-check stage="all" *options="":
     cargo build --release --package sngan-cli
     python3 tools/gpu_check.py {{ stage }} --sngan target/release/sngan {{ options }}

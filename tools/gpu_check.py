@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Checks training on an NVIDIA GPU: `gpu_check.py truth|speed|train|all --sngan PROGRAM [--device cuda:0] [--seconds N] [--out FOLDER]`.
+"""Checks training on an NVIDIA GPU: `gpu_check.py truth|sanitize|speed|train|all --sngan PROGRAM [--device cuda:0] [--seconds N] [--out FOLDER]`.
 
 truth  every committed case of crates/core/tests/fixtures: one update on the GPU in f32 against the CPU in f64; then a training that is
-       killed and resumed against one that is not, byte by byte.
+       killed and resumed against one that is not, byte by byte; samples and scores of it against the CPU's.
+sanitize
+       one update of small cases under compute-sanitizer (memcheck, racecheck, synccheck), where CUDA's toolkit has put it on the path.
 speed  updates on the GPU (f32 and TF32) beside the CPU's, and beside PyTorch's on the same GPU where this Python has torch.
 train  SN at setting C, the paper's size, on CIFAR-10 in --data-dir (built-in images without it) for --seconds; then an export.
 
@@ -14,6 +16,7 @@ import array
 import hashlib
 import json
 import pathlib
+import shutil
 import signal
 import statistics
 import struct
@@ -28,6 +31,10 @@ FIXTURES = ROOT / "crates/core/tests/fixtures"
 GRADIENT, FLOOR = 5e-4, 1e-2
 # Losses and outputs, relative to their size (at least 1e-3).
 NUMBER = 1e-3
+# Cases that have every kind of operation between them, and seconds for one of them under a tool.
+SANITIZED, SANITIZER_SECONDS = ["sn-per-forward", "wgan-gp", "resnet-cifar10-projection-pieces"], 60
+# Scores on the GPU, relative to the CPU's.
+SCORE = 1e-3
 METHODS = ["sn", "wgan-gp", "batch-norm"]
 NETWORKS = [("standard-cnn", 32), ("standard-cnn", 48), ("resnet-cifar10", 32)]
 
@@ -142,6 +149,45 @@ class Check:
         hashes = [[hashlib.sha256(p.read_bytes()).hexdigest() for p in (file, f / "log.jsonl")] for f, file in zip(folders, last)]
         self.found["resuming"] = {"interrupted": interrupted, "sha256": hashes}
         self.say(hashes[0] == hashes[1] and interrupted, "a training that was interrupted and resumed ends in the same bytes")
+        self.scoring(folders[0])
+
+    def scoring(self, run):
+        """The run's newest checkpoint, scored by the GPU and by the CPU, each in a copy of its folder: what is recorded is not taken again."""
+        scores = {}
+        for device in (self.a.device, "cpu"):
+            copy = self.out / f"scored-{device.replace(':', '-')}"
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(run, copy)
+            lines = self.must("score", copy, "--backbone", "scorer-fashion", "--json", "--device", device).splitlines()
+            scores[device] = [json.loads(line)["value"] for line in lines]
+        gpu, cpu = scores[self.a.device], scores["cpu"]
+        far = max(abs(a - b) / max(abs(b), 1e-3) for a, b in zip(gpu, cpu))
+        self.found["scores"] = scores | {"far": far}
+        self.say(len(gpu) == len(cpu) > 0 and far < SCORE, f"scores on the GPU within {far:.1e} of the CPU's")
+
+    def sanitize(self):
+        """Our kernels' reads, writes and barriers under NVIDIA's checker; cuDNN's and cuBLAS' too, as far as it follows them."""
+        tool = shutil.which("compute-sanitizer")
+        self.found["sanitizer"] = {"tool": tool, "verdicts": {}}
+        if tool is None:
+            print("    compute-sanitizer is not on the path: nothing was checked by it (it comes with CUDA's toolkit)")
+            return
+        case = self.out / "case.safetensors"
+        for name, tensors, metadata in cases():
+            if name not in SANITIZED:
+                continue
+            write(case, tensors, metadata)
+            for check in ("memcheck", "racecheck", "synccheck"):
+                command = [tool, "--tool", check, "--error-exitcode", "9", self.a.sngan, "replay", case, "--device", self.a.device, "--precision", "f32", "--out", self.out / "result.safetensors"]
+                try:
+                    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=SANITIZER_SECONDS)
+                except subprocess.TimeoutExpired:
+                    self.found["sanitizer"]["verdicts"][f"{name} {check}"] = "no answer in time"
+                    print(f"    {check} of {name}: skipped after {SANITIZER_SECONDS} s")
+                    continue
+                last = (done.stdout.strip().splitlines() or ["no answer"])[-1].removeprefix("========= ")
+                self.found["sanitizer"]["verdicts"][f"{name} {check}"] = last
+                self.say(done.returncode == 0, f"{check} of {name}: {last}")
 
     def speed(self):
         self.found["speed"] = []
@@ -158,7 +204,8 @@ class Check:
                 times[name] = 1e3 * (result["d_update"]["median_s"] + result["g_update"]["median_s"])
                 self.found["speed"].append(result | {"math": name})
             text = ", ".join(f"{name} {ms:.2f} ms" for name, ms in times.items())
-            self.say("f32" in times, f"{network} {side}x{side} {method}, G + D: {text}")
+            launches = next((sum(r["launches"]) for r in reversed(self.found["speed"]) if r.get("launches")), None)
+            self.say("f32" in times, f"{network} {side}x{side} {method}, G + D: {text}; {launches} launches in 2 graphs")
         self.pytorch()
 
     def pytorch(self):
@@ -203,7 +250,7 @@ class Check:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=["truth", "speed", "train", "all"])
+    parser.add_argument("stage", choices=["truth", "sanitize", "speed", "train", "all"])
     parser.add_argument("--sngan", required=True)
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--seconds", type=float, default=300.0, help="time for the stage train")
@@ -219,7 +266,7 @@ def main():
     if not devices["gpus"]:
         sys.exit("no GPU: `sngan devices` says what is missing")
     print(f"    {devices['gpus'][0]['name']}, " + ", ".join(f"{l['name']} {l['version']}" for l in devices["libraries"]))
-    for stage in ["truth", "speed", "train"] if arguments.stage == "all" else [arguments.stage]:
+    for stage in ["truth", "sanitize", "speed", "train"] if arguments.stage == "all" else [arguments.stage]:
         getattr(check, stage)()
     (check.out / "gpu-check.json").write_text(json.dumps(check.found, indent=1))
     sys.exit(check.bad > 0)

@@ -5,6 +5,7 @@ of a download is a test of crates/data, which serves the file itself.
 """
 
 import argparse
+import json
 import pathlib
 import random
 import shutil
@@ -87,6 +88,10 @@ def commands(sngan, out, swept):
     def unscored(folder):
         shutil.copytree(first, folder / "run")
         (folder / "run" / "scores.jsonl").unlink(missing_ok=True)
+        # As it was before it was scored: a status that knows of scores would make the first ones look cut short.
+        status = json.loads((folder / "run" / "status.json").read_text())
+        status["records"].pop("scores.jsonl", None)
+        (folder / "run" / "status.json").write_text(json.dumps(status))
 
     def but_a_few(folder, names):
         """All but six runs: a report of the whole grid takes as long as the sweep."""

@@ -12,10 +12,26 @@ use std::collections::BTreeMap;
 /// Where an update's inputs come from. Generator updates and D's rounds are counted from 0.
 pub(crate) enum Draws<'a> {
     /// Training: random streams and a data set.
-    Random(Noise, Batches<'a>),
-    /// Replay: tensors by name, `z.generator.<update>`, and `real.<round>`, `z.discriminator.<round>`, `epsilon.<round>` with rounds
-    /// counted through the whole run; with labels, `y.generator.<update>`, `y.real.<round>`, `y.discriminator.<round>`.
+    Random(Noise, RealBatches<'a>),
+    /// Replay: tensors by name, `z.generator.<update>`, and `real.<round>`, `z.discriminator.<round>`, `epsilon.<round>`, `noise.<round>` with
+    /// rounds counted through the whole run; with labels, `y.generator.<update>`, `y.real.<round>`, `y.discriminator.<round>`; for a loss of
+    /// pairs `real.generator.<update>`, `y.real.generator.<update>`.
     Recorded(BTreeMap<String, Tensor>),
+}
+
+/// Whose update real images are for; each has an order and streams of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    /// A round of D.
+    Discriminator,
+    /// An update of G, whose loss is of pairs.
+    Generator,
+}
+
+/// Real batches of either update.
+pub(crate) struct RealBatches<'a> {
+    discriminator: Batches<'a>,
+    generator: Batches<'a>,
 }
 
 /// G's random inputs: z and, for a conditional G, classes.
@@ -73,10 +89,11 @@ pub struct Real {
 impl<'a> Draws<'a> {
     /// The random inputs of `spec`.
     pub(crate) fn random(spec: &RunSpec, images: &'a dyn ImageSource) -> Draws<'a> {
-        Draws::Random(
-            Noise::new(spec, spec.seed),
-            Batches::new(images, Streams::new(spec.seed), spec.pixels),
-        )
+        let batches = Batches::new(images, Streams::new(spec.seed), spec.pixels);
+        let generator =
+            Batches { names: ["data.generator", "dequantize.generator"], ..batches.clone() };
+        let batches = RealBatches { discriminator: batches, generator };
+        Draws::Random(Noise::new(spec, spec.seed), batches)
     }
 
     /// z of the stream `z.<stream>`, `[n, 128]`.
@@ -120,9 +137,27 @@ impl<'a> Draws<'a> {
         }
     }
 
+    /// A penalty's noise for the pixels of `n` images of `side` pixels, in [0, 1).
+    pub(crate) fn pixel_noise(
+        &self,
+        index: u64,
+        (n, side): (usize, usize),
+        place: &Place,
+    ) -> Result<Tensor> {
+        let shape = [n, 3, side, side];
+        match self {
+            Draws::Random(noise, _) => {
+                let draws = noise.streams.uniform("noise", index, shape.iter().product());
+                place.tensor(draws, shape.to_vec())
+            }
+            Draws::Recorded(tensors) => recorded(tensors, "noise", index, &shape, place),
+        }
+    }
+
     /// A real batch of `n` images of `side` pixels, with labels where there are `n_classes`.
     pub(crate) fn real(
         &mut self,
+        whose: For,
         index: u64,
         n: usize,
         side: usize,
@@ -130,11 +165,20 @@ impl<'a> Draws<'a> {
         place: &Place,
     ) -> Result<Real> {
         match self {
-            Draws::Random(_, batches) => batches.get(index, n, n_classes, place),
-            Draws::Recorded(tensors) => Ok(Real {
-                images: recorded(tensors, "real", index, &[n, 3, side, side], place)?,
-                labels: recorded_labels(tensors, "real", index, n, n_classes, place)?,
-            }),
+            Draws::Random(_, batches) => match whose {
+                For::Discriminator => batches.discriminator.get(index, n, n_classes, place),
+                For::Generator => batches.generator.get(index, n, n_classes, place),
+            },
+            Draws::Recorded(tensors) => {
+                let name = match whose {
+                    For::Discriminator => "real",
+                    For::Generator => "real.generator",
+                };
+                Ok(Real {
+                    images: recorded(tensors, name, index, &[n, 3, side, side], place)?,
+                    labels: recorded_labels(tensors, name, index, n, n_classes, place)?,
+                })
+            }
         }
     }
 }
@@ -179,9 +223,12 @@ fn recorded(
 }
 
 /// Draws real batches. Epoch after epoch in fresh order; a batch may span two epochs (as Chainer's iterator).
+#[derive(Clone)]
 pub(crate) struct Batches<'a> {
     images: &'a dyn ImageSource,
     streams: Streams,
+    /// Those of the order and of dequantization.
+    names: [&'static str; 2],
     pixels: Pixels,
     epoch: Option<(u64, Vec<u32>)>,
 }
@@ -192,7 +239,7 @@ impl<'a> Batches<'a> {
         streams: Streams,
         pixels: Pixels,
     ) -> Batches<'a> {
-        Batches { images, streams, pixels, epoch: None }
+        Batches { images, streams, names: ["data", "dequantize"], pixels, epoch: None }
     }
 
     /// The batch with number `index` (0-based, counting D updates).
@@ -207,7 +254,7 @@ impl<'a> Batches<'a> {
         let positions = index * batch as u64..(index + 1) * batch as u64;
         let chosen: Vec<u32> =
             positions.map(|position| self.order(position / n)[(position % n) as usize]).collect();
-        self.of(&chosen, "dequantize", index, n_classes, place)
+        self.of(&chosen, self.names[1], index, n_classes, place)
     }
 
     /// The images `chosen`, with noise from `stream` where pixels are dequantized.
@@ -232,7 +279,8 @@ impl<'a> Batches<'a> {
 
     fn order(&mut self, epoch: u64) -> &[u32] {
         if self.epoch.as_ref().is_none_or(|(e, _)| *e != epoch) {
-            self.epoch = Some((epoch, self.streams.permutation("data", epoch, self.images.len())));
+            self.epoch =
+                Some((epoch, self.streams.permutation(self.names[0], epoch, self.images.len())));
         }
         self.epoch.as_ref().map_or(&[], |(_, order)| order)
     }

@@ -151,7 +151,7 @@ fn has_raw_weights(spec: &RunSpec) -> bool {
     };
     match spec.normalization.acts_on() {
         ActsOn::Weights => true,
-        ActsOn::Nothing | ActsOn::Maps => multiplied(),
+        ActsOn::Nothing | ActsOn::Maps | ActsOn::Output => multiplied(),
     }
 }
 

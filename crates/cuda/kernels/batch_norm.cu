@@ -34,6 +34,15 @@ extern "C" __global__ void batch_norm(const float *x, const float *gamma, int ha
     }
 }
 
+// y = activation(gamma (x - mean) / sqrt(var + eps) + beta) by running averages; a thread for each element
+extern "C" __global__ void batch_norm_eval(const float *x, const float *gamma, const float *beta, const float *labels, int by_class, const float *mean,
+                                           const float *var, float *y, int channels, int plane, int activation, float slope, float eps, int len) {
+    int i = element();
+    if (i >= len) return;
+    int c = i / plane % channels, p = (by_class ? (int)labels[i / plane / channels] * channels : 0) + c;
+    y[i] = activated(activation, slope, gamma[p] * ((x[i] - mean[c]) * (1.0f / sqrtf(var[c] + eps))) + beta[p]);
+}
+
 // dy = dy activation'(y) in place, then the gradients that are wanted. gamma's and beta's are for `classes` rows (1 without classes).
 extern "C" __global__ void batch_norm_backward(const float *x, const float *gamma, int has_gamma, const float *labels, int by_class, int classes,
                                                const float *y, const float *mean, const float *inv_std, float *dy,

@@ -11,7 +11,7 @@ import sys
 
 PACKAGE, VERSION = "nvidia-cuda-nvrtc-cu12", "12.4.127"
 # The order of SOURCES in src/kernels.rs.
-FILES = ["block.cuh", "elementwise.cu", "finish.cu", "batch_norm.cu", "layer_norm.cu", "resample.cu", "labels.cu", "spectral.cu", "rows.cu", "loss.cu", "step.cu"]
+FILES = ["block.cuh", "elementwise.cu", "finish.cu", "batch_norm.cu", "layer_norm.cu", "resample.cu", "windows.cu", "labels.cu", "spectral.cu", "rows.cu", "loss.cu", "step.cu"]
 # No fast math. Products and sums may be contracted: the same source gives the same PTX, and so the same bits.
 OPTIONS = ["--gpu-architecture=compute_75", "--std=c++17"]
 HERE = pathlib.Path(__file__).parent

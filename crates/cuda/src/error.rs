@@ -19,6 +19,12 @@ pub enum Error {
         "the gradient penalty needs a piecewise linear discriminator, without batch or layer normalization"
     )]
     NotPiecewiseLinear,
+    /// A method that programs do not have.
+    #[error("programs, which a GPU runs, have no {what}; train it on the CPU")]
+    NotInPrograms {
+        /// The key and its value.
+        what: String,
+    },
     /// A tensor of the state is missing.
     #[error("the state has no tensor `{0}`")]
     Missing(String),
@@ -53,7 +59,7 @@ pub enum Error {
         reason: String,
     },
     /// The GPU has too little free memory.
-    #[error("the GPU has {} MiB free, and the updates need {}; {}", .free >> 20, .needed >> 20, smaller(.fits))]
+    #[error("the GPU has {} MiB free, and {} are needed{}", .free >> 20, .needed >> 20, smaller(.fits))]
     OutOfMemory {
         /// Bytes that the program needs.
         needed: u64,
@@ -74,8 +80,8 @@ pub enum Error {
 
 fn smaller(fits: &Option<[usize; 2]>) -> String {
     match fits {
-        Some([d, g]) => format!("dis_micro_batch={d} and gen_micro_batch={g} fit"),
-        None => "no smaller micro-batch fits either".into(),
+        Some([d, g]) => format!("; dis_micro_batch={d} and gen_micro_batch={g} fit"),
+        None => String::new(),
     }
 }
 

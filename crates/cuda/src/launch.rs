@@ -1,7 +1,12 @@
 //! From operations to a GPU's: launches of our kernels, and what cuDNN and cuBLAS do.
 
-use crate::op::{BatchNorm, Geometry, LayerNorm, Op, PARTS, Product, Rows, Spectral, Target, View};
-use crate::program::{Layout, NORM_EPS, RUNNING_DECAY, WEIGHT_EPS};
+use crate::Result;
+use crate::machine::{Lists, Part};
+use crate::op::{
+    BatchNorm, Geometry, LayerNorm, Op, PARTS, Product, Rows, Spectral, Target, View, Window,
+};
+use crate::program::{Layout, NORM_EPS, Program, RUNNING_DECAY, WEIGHT_EPS};
+use sngan_experiment::RunSpec;
 use sngan_experiment::arch::Activation;
 use sngan_experiment::method::Loss;
 
@@ -138,7 +143,8 @@ impl Args {
 
     fn loss(self, loss: Loss) -> Args {
         self.int(match loss {
-            Loss::Standard => 0,
+            // No program has the loss of pairs.
+            Loss::Standard | Loss::RelativisticPairing => 0,
             Loss::Hinge => 1,
             Loss::Wasserstein => 2,
         })
@@ -210,6 +216,19 @@ fn tiles(len: usize) -> usize {
     len.div_ceil(BLOCK as usize)
 }
 
+/// Kernels, convolutions and products of a generator update of `spec` and of a round of D, without measurements: the nodes of their graphs.
+///
+/// # Errors
+/// As [`Program::of`].
+pub fn launches(spec: &RunSpec) -> Result<[usize; 2]> {
+    let program = Program::of(spec)?;
+    let of = |part| {
+        program.ops(part).into_iter().map(|op| calls(op, &program.layout).len()).sum::<usize>()
+    };
+    let detailed = false;
+    Ok([Part::Generator { detailed }, Part::Discriminator { detailed }].map(of))
+}
+
 /// The calls that make up an operation.
 pub fn calls(op: &Op, layout: &Layout) -> Vec<Call> {
     let places = Places(layout);
@@ -254,6 +273,24 @@ pub fn calls(op: &Op, layout: &Layout) -> Vec<Call> {
             let a = a.int(norm.sizes.n).int(norm.sizes.channels).int(norm.sizes.plane);
             let a = a.activation(norm.activation);
             vec![a.blocks("batch_norm_backward", norm.sizes.channels)]
+        }
+        Op::BatchNormEval { x, sizes, gamma, beta, labels, mean, var, y, activation } => {
+            let a = args().at(*x).at(*gamma).at(*beta).optional(*labels).at(*mean).at(*var);
+            let a = a.at(*y).int(sizes.channels).int(sizes.plane).activation(*activation);
+            vec![a.float(NORM_EPS).elements("batch_norm_eval", y.len)]
+        }
+        Op::Place { x, bias, sizes, activation, y, channels, first } => {
+            let a = args().at(*x).optional(*bias).at(*y).int(sizes.channels).int(*channels);
+            let a = a.int(*first).int(sizes.plane).activation(*activation);
+            vec![a.elements("place", x.len)]
+        }
+        Op::Windows { x, y, side, out, stride, padding, of } => {
+            let kind = match of {
+                Window::Maximum => 0,
+                Window::Mean => 1,
+            };
+            let a = args().at(*x).at(*y).int(*side).int(*out).int(*stride).int(*padding);
+            vec![a.int(kind).elements("windows", y.len)]
         }
         Op::LayerNorm { norm } => vec![layer_norm(norm)],
         Op::LayerNormBackward { norm, dy, dx, dbeta } => {

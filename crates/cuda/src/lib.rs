@@ -10,13 +10,15 @@ pub mod device;
 mod engine;
 mod error;
 pub mod host;
+mod inference;
 pub mod kernels;
 pub mod launch;
 pub mod machine;
 pub mod op;
 pub mod program;
 
-#[cfg(feature = "cuda")]
-pub use engine::Cuda;
 pub use engine::Interpreter;
+#[cfg(feature = "cuda")]
+pub use engine::{Cuda, on_gpu};
 pub use error::{Error, Result};
+pub use inference::Inferring;

@@ -28,7 +28,7 @@ impl View {
     }
 }
 
-/// A convolution's sizes, seen as the correlation of `x` `[n, input.0, input.1, input.1]` with `[output.0, input.0, kernel, kernel]`.
+/// A convolution's sizes, seen as the correlation of `x` `[n, input.0, input.1, input.1]` with `[output.0, input.0, kernel.0, kernel.1]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Geometry {
     /// Images.
@@ -37,12 +37,12 @@ pub struct Geometry {
     pub input: (usize, usize),
     /// Channels and side of the other.
     pub output: (usize, usize),
-    /// Kernel side.
-    pub kernel: usize,
+    /// Kernel's height and width.
+    pub kernel: (usize, usize),
     /// Stride.
     pub stride: usize,
-    /// Zero padding at each border.
-    pub padding: usize,
+    /// Zero padding above and below, and at the left and right.
+    pub padding: (usize, usize),
 }
 
 /// A map's sizes: `[n, channels, plane]`, the plane as one dimension.
@@ -172,6 +172,15 @@ pub struct LayerNorm {
     pub activation: Activation,
 }
 
+/// What is taken of a window's pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// The largest.
+    Maximum,
+    /// Their mean.
+    Mean,
+}
+
 /// One operation.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(
@@ -217,6 +226,18 @@ pub enum Op {
         dgamma: Option<(View, bool)>,
         dbeta: Option<(View, bool)>,
     },
+    /// Batch normalization by running averages: `y = activation(γ·(x − mean)/√(var + ε) + β)`; γ and β `[C]`, or `[classes, C]` with labels.
+    BatchNormEval {
+        x: View,
+        sizes: Sizes,
+        gamma: View,
+        beta: View,
+        labels: Option<View>,
+        mean: View,
+        var: View,
+        y: View,
+        activation: Activation,
+    },
     /// Layer normalization over (C, H, W).
     LayerNorm { norm: LayerNorm },
     /// Its gradients; `dy` as above.
@@ -226,6 +247,18 @@ pub enum Op {
         dx: Option<(View, bool)>,
         dbeta: Option<(View, bool)>,
     },
+    /// Channels from `first` on of `y`, which has `channels` of them: `activation(x + bias)`; `sizes` are those of `x`.
+    Place {
+        x: View,
+        bias: Option<View>,
+        sizes: Sizes,
+        activation: Activation,
+        y: View,
+        channels: usize,
+        first: usize,
+    },
+    /// `y` `[…, out, out]`: the largest value or the mean of each 3x3 pixels of `x` `[…, side, side]`. Those outside the plane do not count.
+    Windows { x: View, y: View, side: usize, out: usize, stride: usize, padding: usize, of: Window },
     /// `y[r] = factor·Σ x[r, ·]` over the plane, for every image and channel.
     Pool { x: View, y: View, plane: usize, factor: f64 },
     /// The adjoint: `dx[r, ·] (+)= factor·dy[r]`.
@@ -359,6 +392,11 @@ impl Op {
                 views.extend([dx, dgamma, dbeta].into_iter().filter_map(optional));
                 views
             }
+            Op::BatchNormEval { x, gamma, beta, labels, mean, var, y, .. } => {
+                labels.iter().copied().chain([*x, *gamma, *beta, *mean, *var, *y]).collect()
+            }
+            Op::Place { x, bias, y, .. } => bias.iter().copied().chain([*x, *y]).collect(),
+            Op::Windows { x, y, .. } => vec![*x, *y],
             Op::LayerNorm { norm: n } => vec![n.x, n.beta, n.y, n.mean, n.inv_std],
             Op::LayerNormBackward { norm: n, dy, dx, dbeta } => {
                 let mut views = vec![n.x, n.beta, n.y, n.mean, n.inv_std, *dy];

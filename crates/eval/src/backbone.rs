@@ -1,6 +1,7 @@
 //! The network behind a score, whichever it is.
 
-use crate::{Error, Inception, Preparation, Result, SCORERS, Scorer, ScorerSpec};
+use crate::graph::Elsewhere;
+use crate::{Error, Graph, Inception, Inference, Preparation, Result, SCORERS, Scorer, ScorerSpec};
 use sngan_data::fetch;
 use sngan_experiment::{Dataset, ScorePlan};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,21 @@ pub enum Logits {
     Unbiased,
     /// With it; scores are stamped `logit-bias`.
     Biased,
+}
+
+impl Logits {
+    /// Makes these logits of unbiased ones.
+    fn apply(self, inception: &Inception, logits: &mut [f32]) {
+        match self {
+            Logits::Unbiased => {}
+            Logits::Biased => {
+                let bias = inception.logit_bias();
+                logits
+                    .chunks_exact_mut(bias.len())
+                    .for_each(|row| row.iter_mut().zip(bias).for_each(|(x, b)| *x += b));
+            }
+        }
+    }
 }
 
 /// How a backbone is chosen and fed.
@@ -35,6 +51,8 @@ pub enum Backbone {
     Scorer(Scorer),
     /// Inception-v3 of 2015-12-05, which defines the scores.
     Inception(Box<Inception>, Logits),
+    /// One of them, run by another device than the CPU.
+    Elsewhere(Box<Backbone>, Elsewhere),
     /// No network, for metrics on pixels.
     Absent,
 }
@@ -121,6 +139,25 @@ impl Backbone {
         Ok(Backbone::Inception(Box::new(inception), options.logits))
     }
 
+    /// The network for another device; `None` without one.
+    ///
+    /// # Errors
+    /// Inception's weights file, which is read again, if it has changed.
+    pub fn graph(&self) -> Result<Option<Graph>> {
+        match self {
+            Backbone::Scorer(scorer) => scorer.graph().map(Some),
+            Backbone::Inception(inception, _) => inception.graph().map(Some),
+            Backbone::Elsewhere(backbone, _) => backbone.graph(),
+            Backbone::Absent => Ok(None),
+        }
+    }
+
+    /// The same backbone, run by `inference`, which takes `batch` images at a time and was made of its graph. Names, protocols and the way of
+    /// images to the network stay the same.
+    pub fn elsewhere(self, batch: usize, inference: Box<dyn Inference>) -> Backbone {
+        Backbone::Elsewhere(Box::new(self), Elsewhere::new(batch, inference))
+    }
+
     /// The names that [`Backbone::named`] knows.
     pub fn names() -> Vec<&'static str> {
         let fixed = [Backbone::INCEPTION, Backbone::INCEPTION_OR_SCORER, ScorePlan::NO_BACKBONE];
@@ -132,6 +169,7 @@ impl Backbone {
         match self {
             Backbone::Scorer(scorer) => scorer.spec().name,
             Backbone::Inception(..) => Inception::NAME,
+            Backbone::Elsewhere(backbone, _) => backbone.name(),
             Backbone::Absent => ScorePlan::NO_BACKBONE,
         }
     }
@@ -141,6 +179,7 @@ impl Backbone {
         match self {
             Backbone::Scorer(scorer) => scorer.sha256(),
             Backbone::Inception(inception, _) => inception.sha256(),
+            Backbone::Elsewhere(backbone, _) => backbone.sha256(),
             Backbone::Absent => "",
         }
     }
@@ -150,6 +189,7 @@ impl Backbone {
         match self {
             Backbone::Scorer(scorer) => scorer.spec().features(),
             Backbone::Inception(..) => crate::inception::POOL,
+            Backbone::Elsewhere(backbone, _) => backbone.pool_dim(),
             Backbone::Absent => 0,
         }
     }
@@ -159,6 +199,7 @@ impl Backbone {
         match self {
             Backbone::Scorer(scorer) => scorer.spec().classes,
             Backbone::Inception(..) => crate::inception::LOGITS,
+            Backbone::Elsewhere(backbone, _) => backbone.classes(),
             Backbone::Absent => 0,
         }
     }
@@ -168,13 +209,20 @@ impl Backbone {
         match self {
             Backbone::Scorer(scorer) => scorer.resize(side),
             Backbone::Inception(inception, _) => inception.preparation().name().into(),
+            Backbone::Elsewhere(backbone, _) => backbone.resize(side),
             Backbone::Absent => "none".into(),
         }
     }
 
     /// What distinguishes scores on logits.
     pub(crate) fn logit_stamp(&self) -> Option<&'static str> {
-        matches!(self, Backbone::Inception(_, Logits::Biased)).then_some("logit-bias")
+        match self {
+            Backbone::Inception(_, Logits::Biased) => Some("logit-bias"),
+            Backbone::Elsewhere(backbone, _) => backbone.logit_stamp(),
+            Backbone::Scorer(_) | Backbone::Inception(_, Logits::Unbiased) | Backbone::Absent => {
+                None
+            }
+        }
     }
 
     /// `bytes`, `[N, 3, side, side]`, at the network's own side, and that side; `None` if it takes
@@ -185,6 +233,7 @@ impl Backbone {
                 let own = scorer.spec().side;
                 Some((sngan_data::resize(bytes, side, own), own))
             }
+            Backbone::Elsewhere(backbone, _) => backbone.at_own_side(bytes, side),
             Backbone::Scorer(_) | Backbone::Inception(..) | Backbone::Absent => None,
         }
     }
@@ -192,7 +241,11 @@ impl Backbone {
     /// Whether an image's features may depend, in the last digit, on its place in its block. Then a
     /// block's images must be there together.
     pub(crate) fn minds_places(&self) -> bool {
-        matches!(self, Backbone::Scorer(_))
+        match self {
+            Backbone::Scorer(_) => true,
+            Backbone::Elsewhere(backbone, _) => backbone.minds_places(),
+            Backbone::Inception(..) | Backbone::Absent => false,
+        }
     }
 
     /// Features and logits of `bytes`, `[N, 3, side, side]`.
@@ -221,16 +274,25 @@ impl Backbone {
                 })
             }
             Backbone::Inception(inception, which) => {
-                let mut features = inception.features_while(bytes, side, at)?;
-                if *which == Logits::Biased {
-                    let bias = inception.logit_bias();
-                    features
-                        .logits
-                        .chunks_exact_mut(bias.len())
-                        .for_each(|row| row.iter_mut().zip(bias).for_each(|(x, b)| *x += b));
-                }
-                Ok(BackboneFeatures { pool: features.pool, logits: features.logits })
+                let features = inception.features_while(bytes, side, at)?;
+                let (pool, mut logits) = (features.pool, features.logits);
+                which.apply(inception, &mut logits);
+                Ok(BackboneFeatures { pool, logits })
             }
+            Backbone::Elsewhere(backbone, device) => match backbone.as_ref() {
+                Backbone::Scorer(scorer) => {
+                    device.features(bytes, 3 * side * side, |b| scorer.inputs(b, side), at)
+                }
+                Backbone::Inception(inception, which) => {
+                    let inputs = |b: &[u8]| inception.channels_first(b, side);
+                    let mut found = device.features(bytes, 3 * side * side, inputs, at)?;
+                    which.apply(inception, &mut found.logits);
+                    Ok(found)
+                }
+                Backbone::Elsewhere(..) | Backbone::Absent => {
+                    backbone.features_while(bytes, side, at)
+                }
+            },
             Backbone::Absent => Err(Error::input("backbone", "is none, which gives no features")),
         }
     }

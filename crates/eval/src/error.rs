@@ -21,6 +21,9 @@ pub enum Error {
     /// The source of the scored images failed.
     #[error(transparent)]
     Samples(Box<dyn std::error::Error + Send + Sync>),
+    /// The device that runs a backbone failed.
+    #[error(transparent)]
+    Inference(Box<dyn std::error::Error + Send + Sync>),
     /// A score plan names a backbone that does not exist.
     #[error("unknown backbone `{name}`; known: {}", crate::Backbone::names().join(", "))]
     UnknownBackbone {

@@ -18,6 +18,17 @@ pub enum Normalization {
     Frobenius,
     /// Every weight matrix divided by its largest singular value (Eq. 8).
     Spectral,
+    /// Every convolution's weight divided by the mean of the largest singular values of its two
+    /// matrices, `[out, in·h·w]` and `[in, out·h·w]` (Lin et al. 2021).
+    BidirectionalSpectral,
+    /// [`Normalization::Spectral`], and then the stable rank at most `stable_rank_share` of the
+    /// matrix's smaller side (Sanyal et al. 2020).
+    StableRank,
+    /// Every convolution's weight divided by the norm of the convolution as an operator on its
+    /// input's maps, by power iteration (Farnia et al. 2019).
+    OperatorSpectral,
+    /// D's output divided by itself plus its gradient's length: f/(‖∇ₓf‖ + |f|) (Wu et al. 2021).
+    Gradient,
 }
 
 /// What a normalization divides, and so what follows from it.
@@ -30,17 +41,23 @@ pub enum ActsOn {
     /// Feature maps, where the network's table has a place for it. D is then not piecewise linear, and no
     /// norms of weights bound its Lipschitz constant.
     Maps,
+    /// D's output, by its gradient in the image. The network is as it is without normalization.
+    Output,
 }
 
 impl Normalization {
     /// Every one.
-    pub const ALL: [Normalization; 6] = [
+    pub const ALL: [Normalization; 10] = [
         Normalization::None,
         Normalization::Batch,
         Normalization::Layer,
         Normalization::Weight,
         Normalization::Frobenius,
         Normalization::Spectral,
+        Normalization::BidirectionalSpectral,
+        Normalization::StableRank,
+        Normalization::OperatorSpectral,
+        Normalization::Gradient,
     ];
 
     /// What it divides.
@@ -48,9 +65,13 @@ impl Normalization {
         match self {
             Normalization::None => ActsOn::Nothing,
             Normalization::Batch | Normalization::Layer => ActsOn::Maps,
-            Normalization::Weight | Normalization::Frobenius | Normalization::Spectral => {
-                ActsOn::Weights
-            }
+            Normalization::Weight
+            | Normalization::Frobenius
+            | Normalization::Spectral
+            | Normalization::BidirectionalSpectral
+            | Normalization::StableRank
+            | Normalization::OperatorSpectral => ActsOn::Weights,
+            Normalization::Gradient => ActsOn::Output,
         }
     }
 
@@ -63,6 +84,10 @@ impl Normalization {
             Normalization::Weight => "weight",
             Normalization::Frobenius => "frobenius",
             Normalization::Spectral => "spectral",
+            Normalization::BidirectionalSpectral => "bidirectional-spectral",
+            Normalization::StableRank => "stable-rank",
+            Normalization::OperatorSpectral => "operator-spectral",
+            Normalization::Gradient => "gradient",
         }
     }
 
@@ -76,6 +101,10 @@ impl Normalization {
             Normalization::Weight => Some("WN"),
             Normalization::Frobenius => Some("Frobenius"),
             Normalization::Spectral => Some("SN"),
+            Normalization::BidirectionalSpectral => Some("BSN"),
+            Normalization::StableRank => Some("SRN"),
+            Normalization::OperatorSpectral => Some("Operator SN"),
+            Normalization::Gradient => Some("GN"),
         }
     }
 
@@ -89,6 +118,10 @@ impl Normalization {
             Normalization::Weight => Some(Method::WeightNorm),
             Normalization::Frobenius => Some(Method::FrobeniusNorm),
             Normalization::Spectral => Some(Method::Sn),
+            Normalization::BidirectionalSpectral => Some(Method::Bsn),
+            Normalization::StableRank => Some(Method::Srn),
+            Normalization::OperatorSpectral => Some(Method::OperatorSn),
+            Normalization::Gradient => Some(Method::Gn),
         }
     }
 
@@ -100,7 +133,11 @@ impl Normalization {
             | Normalization::Layer
             | Normalization::Weight
             | Normalization::Frobenius
-            | Normalization::Spectral => false,
+            | Normalization::Spectral
+            | Normalization::BidirectionalSpectral
+            | Normalization::StableRank
+            | Normalization::OperatorSpectral
+            | Normalization::Gradient => false,
         }
     }
 
@@ -108,20 +145,30 @@ impl Normalization {
     /// [`PowerIteration`](crate::PowerIteration) says.
     pub fn iterates(self) -> bool {
         match self {
-            Normalization::Spectral => true,
+            Normalization::Spectral
+            | Normalization::BidirectionalSpectral
+            | Normalization::StableRank
+            | Normalization::OperatorSpectral => true,
             Normalization::None
             | Normalization::Batch
             | Normalization::Layer
             | Normalization::Weight
-            | Normalization::Frobenius => false,
+            | Normalization::Frobenius
+            | Normalization::Gradient => false,
         }
     }
 
     /// Whether the normalized weight can be multiplied by a trained γ (Eq. 32).
     pub fn has_gamma(self) -> bool {
-        match self.acts_on() {
-            ActsOn::Weights => true,
-            ActsOn::Nothing | ActsOn::Maps => false,
+        match self {
+            Normalization::Weight | Normalization::Frobenius | Normalization::Spectral => true,
+            Normalization::None
+            | Normalization::Batch
+            | Normalization::Layer
+            | Normalization::BidirectionalSpectral
+            | Normalization::StableRank
+            | Normalization::OperatorSpectral
+            | Normalization::Gradient => false,
         }
     }
 
@@ -129,7 +176,7 @@ impl Normalization {
     pub fn is_piecewise_linear(self) -> bool {
         match self.acts_on() {
             ActsOn::Nothing | ActsOn::Weights => true,
-            ActsOn::Maps => false,
+            ActsOn::Maps | ActsOn::Output => false,
         }
     }
 }
@@ -146,15 +193,54 @@ pub enum Regularizer {
     GradientPenalty,
     /// `‖WᵀW − I‖²_F` of every weight matrix (Eq. 14).
     Orthonormal,
+    /// `(λ/2)·E‖∇D(x)‖²` at real images (Mescheder et al. 2018).
+    R1,
+    /// [`Regularizer::R1`] and the same at generated images, R2.
+    R1R2,
+    /// `λ·E‖∇D(x̂)‖²` between real and generated images (Thanh-Tung et al. 2019).
+    ZeroPenalty,
+    /// `λ·E(‖∇D(x̂)‖ − 1)²` around real images (Kodali et al. 2017).
+    Dragan,
+    /// Every `spectrum_every` generator updates each convolution's singular values are replaced after
+    /// D's steps: by those over the largest, the first half by 1 (Liu et al. 2019).
+    StaticSpectrum,
+}
+
+/// Where a penalty takes D's gradient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PenaltyPoints {
+    /// At real images.
+    Real,
+    /// At real and at generated images.
+    RealAndGenerated,
+    /// Between a real and a generated image, at a share ε from the random stream `epsilon`.
+    Between,
+    /// At a real image moved by noise from the stream `noise`, by a share from the stream `epsilon`.
+    AroundReal,
+}
+
+impl PenaltyPoints {
+    /// Gradients per real image.
+    pub fn per_real_image(self) -> usize {
+        match self {
+            PenaltyPoints::Real | PenaltyPoints::Between | PenaltyPoints::AroundReal => 1,
+            PenaltyPoints::RealAndGenerated => 2,
+        }
+    }
 }
 
 impl Regularizer {
     /// Every one.
-    pub const ALL: [Regularizer; 4] = [
+    pub const ALL: [Regularizer; 9] = [
         Regularizer::None,
         Regularizer::WeightClipping,
         Regularizer::GradientPenalty,
         Regularizer::Orthonormal,
+        Regularizer::R1,
+        Regularizer::R1R2,
+        Regularizer::ZeroPenalty,
+        Regularizer::Dragan,
+        Regularizer::StaticSpectrum,
     ];
 
     /// Its name in files and on the command line.
@@ -164,6 +250,11 @@ impl Regularizer {
             Regularizer::WeightClipping => "weight-clipping",
             Regularizer::GradientPenalty => "gradient-penalty",
             Regularizer::Orthonormal => "orthonormal",
+            Regularizer::R1 => "r1",
+            Regularizer::R1R2 => "r1-r2",
+            Regularizer::ZeroPenalty => "zero-penalty",
+            Regularizer::Dragan => "dragan",
+            Regularizer::StaticSpectrum => "static-spectrum",
         }
     }
 
@@ -174,6 +265,11 @@ impl Regularizer {
             Regularizer::WeightClipping => Some("Weight clip."),
             Regularizer::GradientPenalty => Some("GP"),
             Regularizer::Orthonormal => Some("Orthonormal"),
+            Regularizer::R1 => Some("R1"),
+            Regularizer::R1R2 => Some("R1 + R2"),
+            Regularizer::ZeroPenalty => Some("0-GP"),
+            Regularizer::Dragan => Some("DRAGAN"),
+            Regularizer::StaticSpectrum => Some("static SR"),
         }
     }
 
@@ -184,33 +280,69 @@ impl Regularizer {
             (Regularizer::WeightClipping, _) => Method::WeightClipping,
             (Regularizer::Orthonormal, _) => Method::Orthonormal,
             (Regularizer::GradientPenalty, Loss::Wasserstein) => Method::WganGp,
-            (Regularizer::GradientPenalty, Loss::Standard | Loss::Hinge) => Method::GanGp,
+            (
+                Regularizer::GradientPenalty,
+                Loss::Standard | Loss::Hinge | Loss::RelativisticPairing,
+            ) => Method::GanGp,
+            (Regularizer::R1, _) => Method::R1,
+            (Regularizer::ZeroPenalty, _) => Method::ZeroGp,
+            (Regularizer::Dragan, _) => Method::Dragan,
+            (Regularizer::R1R2, Loss::RelativisticPairing) => Method::R3gan,
+            (Regularizer::R1R2, Loss::Standard | Loss::Hinge | Loss::Wasserstein)
+            | (Regularizer::StaticSpectrum, _) => Method::Custom,
+        }
+    }
+
+    /// Where it takes D's gradient, if it is a function of it.
+    pub fn points(self) -> Option<PenaltyPoints> {
+        match self {
+            Regularizer::GradientPenalty | Regularizer::ZeroPenalty => Some(PenaltyPoints::Between),
+            Regularizer::R1 => Some(PenaltyPoints::Real),
+            Regularizer::R1R2 => Some(PenaltyPoints::RealAndGenerated),
+            Regularizer::Dragan => Some(PenaltyPoints::AroundReal),
+            Regularizer::None
+            | Regularizer::WeightClipping
+            | Regularizer::Orthonormal
+            | Regularizer::StaticSpectrum => None,
         }
     }
 
     /// Whether it is a function of ∇ₓD: it needs a piecewise linear D and passes through D of its own.
     pub fn penalizes_gradient(self) -> bool {
-        match self {
-            Regularizer::GradientPenalty => true,
-            Regularizer::None | Regularizer::WeightClipping | Regularizer::Orthonormal => false,
-        }
+        self.points().is_some()
     }
 
     /// Whether it is least where ‖∇D(x̂)‖₂ is 1: a D without gradient has then failed, and where the
     /// gradient vanishes the penalty is λ.
     pub fn wants_gradient(self) -> bool {
         match self {
-            Regularizer::GradientPenalty => true,
-            Regularizer::None | Regularizer::WeightClipping | Regularizer::Orthonormal => false,
+            Regularizer::GradientPenalty | Regularizer::Dragan => true,
+            Regularizer::None
+            | Regularizer::WeightClipping
+            | Regularizer::Orthonormal
+            | Regularizer::R1
+            | Regularizer::R1R2
+            | Regularizer::ZeroPenalty
+            | Regularizer::StaticSpectrum => false,
         }
     }
 
-    /// Whether it takes images x̂ between a real and a generated one, at shares ε from the random
-    /// stream `epsilon`.
-    pub fn interpolates(self) -> bool {
-        match self {
-            Regularizer::GradientPenalty => true,
-            Regularizer::None | Regularizer::WeightClipping | Regularizer::Orthonormal => false,
+    /// Whether it draws a share ε for each real image, from the random stream `epsilon`.
+    pub fn draws_epsilon(self) -> bool {
+        match self.points() {
+            Some(PenaltyPoints::Between | PenaltyPoints::AroundReal) => true,
+            Some(PenaltyPoints::Real | PenaltyPoints::RealAndGenerated) | None => false,
+        }
+    }
+
+    /// Whether it draws noise for each pixel of the real images, from the random stream `noise`.
+    pub fn draws_noise(self) -> bool {
+        match self.points() {
+            Some(PenaltyPoints::AroundReal) => true,
+            Some(
+                PenaltyPoints::Real | PenaltyPoints::RealAndGenerated | PenaltyPoints::Between,
+            )
+            | None => false,
         }
     }
 
@@ -218,7 +350,14 @@ impl Regularizer {
     pub fn starts_orthonormal(self) -> bool {
         match self {
             Regularizer::Orthonormal => true,
-            Regularizer::None | Regularizer::WeightClipping | Regularizer::GradientPenalty => false,
+            Regularizer::None
+            | Regularizer::WeightClipping
+            | Regularizer::GradientPenalty
+            | Regularizer::R1
+            | Regularizer::R1R2
+            | Regularizer::ZeroPenalty
+            | Regularizer::Dragan
+            | Regularizer::StaticSpectrum => false,
         }
     }
 
@@ -226,7 +365,14 @@ impl Regularizer {
     pub fn clips(self) -> bool {
         match self {
             Regularizer::WeightClipping => true,
-            Regularizer::None | Regularizer::GradientPenalty | Regularizer::Orthonormal => false,
+            Regularizer::None
+            | Regularizer::GradientPenalty
+            | Regularizer::Orthonormal
+            | Regularizer::R1
+            | Regularizer::R1R2
+            | Regularizer::ZeroPenalty
+            | Regularizer::Dragan
+            | Regularizer::StaticSpectrum => false,
         }
     }
 }
@@ -241,11 +387,14 @@ pub enum Loss {
     Hinge,
     /// The critic's difference of means.
     Wasserstein,
+    /// The standard loss of each real image's output minus that of a generated one (Huang et al. 2024).
+    RelativisticPairing,
 }
 
 impl Loss {
     /// Every one.
-    pub const ALL: [Loss; 3] = [Loss::Standard, Loss::Hinge, Loss::Wasserstein];
+    pub const ALL: [Loss; 4] =
+        [Loss::Standard, Loss::Hinge, Loss::Wasserstein, Loss::RelativisticPairing];
 
     /// Its name in files and on the command line.
     pub fn name(self) -> &'static str {
@@ -253,6 +402,7 @@ impl Loss {
             Loss::Standard => "standard",
             Loss::Hinge => "hinge",
             Loss::Wasserstein => "wasserstein",
+            Loss::RelativisticPairing => "relativistic-pairing",
         }
     }
 
@@ -262,11 +412,22 @@ impl Loss {
             Loss::Standard => "standard",
             Loss::Hinge => "hinge",
             Loss::Wasserstein => "Wasserstein",
+            Loss::RelativisticPairing => "relativistic pairing",
+        }
+    }
+
+    /// Whether it is a function of pairs of a real and a generated image: an update of G then reads
+    /// real images too.
+    pub fn of_pairs(self) -> bool {
+        match self {
+            Loss::RelativisticPairing => true,
+            Loss::Standard | Loss::Hinge | Loss::Wasserstein => false,
         }
     }
 }
 
-/// A method of the paper: one value that stands for a normalization, a regularizer and a loss.
+/// A method of the paper or of one that followed it: one value that stands for a normalization, a
+/// regularizer and a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
@@ -290,14 +451,31 @@ pub enum Method {
     Sn,
     /// No normalization and no regularizer.
     Vanilla,
+    /// Bidirectional spectral normalization (Lin et al. 2021).
+    Bsn,
+    /// Stable rank normalization (Sanyal et al. 2020).
+    Srn,
+    /// Spectral normalization of convolutions as operators (Farnia et al. 2019).
+    OperatorSn,
+    /// Gradient normalization (Wu et al. 2021).
+    Gn,
+    /// R1 (Mescheder et al. 2018) with the standard loss.
+    R1,
+    /// The zero-centered penalty between real and generated images (Thanh-Tung et al. 2019).
+    ZeroGp,
+    /// DRAGAN's penalty (Kodali et al. 2017) with the standard loss.
+    Dragan,
+    /// R1 and R2 with the relativistic pairing loss (Huang et al. 2024), without that paper's networks
+    /// and schedules.
+    R3gan,
     /// Normalization, regularizer and loss match no method above. Only runs have it; rows of a file
     /// start from one above.
     Custom,
 }
 
 impl Method {
-    /// All ten, in the order of the paper's Figure 1; the two that it lacks come last.
-    pub const ALL: [Method; 10] = [
+    /// The paper's ten, in the order of its Figure 1; the two that it lacks come last.
+    pub const PAPERS: [Method; 10] = [
         Method::WeightClipping,
         Method::GanGp,
         Method::WganGp,
@@ -308,6 +486,28 @@ impl Method {
         Method::Sn,
         Method::FrobeniusNorm,
         Method::Vanilla,
+    ];
+
+    /// All of them: [`Method::PAPERS`], and then those that followed.
+    pub const ALL: [Method; 18] = [
+        Method::WeightClipping,
+        Method::GanGp,
+        Method::WganGp,
+        Method::BatchNorm,
+        Method::LayerNorm,
+        Method::WeightNorm,
+        Method::Orthonormal,
+        Method::Sn,
+        Method::FrobeniusNorm,
+        Method::Vanilla,
+        Method::Bsn,
+        Method::Srn,
+        Method::OperatorSn,
+        Method::Gn,
+        Method::R1,
+        Method::ZeroGp,
+        Method::Dragan,
+        Method::R3gan,
     ];
 
     /// The method whose values these are: one of [`Method::ALL`] without γ, else [`Method::Custom`].
@@ -342,6 +542,14 @@ impl Method {
             Method::FrobeniusNorm => (N::Frobenius, R::None, Standard),
             Method::Orthonormal => (N::None, R::Orthonormal, Standard),
             Method::Sn => (N::Spectral, R::None, Standard),
+            Method::Bsn => (N::BidirectionalSpectral, R::None, Standard),
+            Method::Srn => (N::StableRank, R::None, Standard),
+            Method::OperatorSn => (N::OperatorSpectral, R::None, Standard),
+            Method::Gn => (N::Gradient, R::None, Standard),
+            Method::R1 => (N::None, R::R1, Standard),
+            Method::ZeroGp => (N::None, R::ZeroPenalty, Standard),
+            Method::Dragan => (N::None, R::Dragan, Standard),
+            Method::R3gan => (N::None, R::R1R2, RelativisticPairing),
             Method::Vanilla | Method::Custom => (N::None, R::None, Standard),
         }
     }
@@ -359,11 +567,19 @@ impl Method {
             Method::Orthonormal => "orthonormal",
             Method::Sn => "sn",
             Method::Vanilla => "vanilla",
+            Method::Bsn => "bsn",
+            Method::Srn => "srn",
+            Method::OperatorSn => "operator-sn",
+            Method::Gn => "gn",
+            Method::R1 => "r1",
+            Method::ZeroGp => "zero-gp",
+            Method::Dragan => "dragan",
+            Method::R3gan => "r3gan",
             Method::Custom => "custom",
         }
     }
 
-    /// The name the paper's figures use.
+    /// The name the paper's figures use; of a later one, that of its source.
     pub fn label(self) -> &'static str {
         match self {
             Method::WeightClipping => "Weight clip.",
@@ -376,6 +592,14 @@ impl Method {
             Method::Orthonormal => "Orthonormal",
             Method::Sn => "SN",
             Method::Vanilla => "Vanilla",
+            Method::Bsn => "BSN",
+            Method::Srn => "SRN",
+            Method::OperatorSn => "Operator SN",
+            Method::Gn => "GN",
+            Method::R1 => "R1",
+            Method::ZeroGp => "0-GP",
+            Method::Dragan => "DRAGAN",
+            Method::R3gan => "R1 + R2, relativistic pairing",
             Method::Custom => "custom",
         }
     }

@@ -36,6 +36,7 @@ mod shape;
 mod shared;
 mod simd;
 pub mod sums;
+pub mod turned;
 
 pub use buffer::Buffer;
 pub use error::Error;

@@ -12,7 +12,7 @@ use sngan_tensor::Device;
 use std::path::Path;
 
 /// The evaluator of `score` for runs on `dataset` at `side` pixels; `None` where nothing is scored, or the plan leaves the choice of the
-/// network to what is there and nothing is. `progress` watches the real images.
+/// network to what is there and nothing is. `device` brings the network to what runs it; `progress` watches the real images.
 ///
 /// # Errors
 /// Missing weights or images; a scorer of other data; protocols that cannot be carried out; [`sngan_eval::Error::Interrupted`].
@@ -21,6 +21,7 @@ pub fn evaluator_for(
     dataset: Dataset,
     side: usize,
     places: &Places,
+    device: &dyn Fn(Backbone) -> sngan_eval::Result<Backbone>,
     progress: &BlockProgress<'_>,
 ) -> Result<Option<Evaluator>> {
     if score.scores_nothing() {
@@ -45,6 +46,7 @@ pub fn evaluator_for(
     let mut real = |against: sngan_experiment::protocol::Against| {
         Real::of_dataset(dataset, against.part, side, places)
     };
+    let backbone = device(backbone)?;
     Ok(Some(Evaluator::new(backbone, &score.protocols, side, options, &mut real, progress)?))
 }
 
@@ -66,7 +68,8 @@ pub(crate) fn evaluator(
         let reason = "the plan trains on several data sets or sides; scores against one reference need one of each";
         return Err(Error::Invalid(reason.into()));
     }
-    let evaluator = evaluator_for(&plan.score, spec.dataset, spec.side, places, progress)?;
+    let (cpu, score) = (Ok, &plan.score);
+    let evaluator = evaluator_for(score, spec.dataset, spec.side, places, &cpu, progress)?;
     if let Some(evaluator) = &evaluator {
         write_ceiling(evaluator, images, spec, out, progress)?;
         write_untrained(evaluator, spec, out, progress)?;

@@ -423,16 +423,18 @@ impl Sweep<'_> {
         worker: usize,
     ) -> Result<(Outcome, Vec<ScoreRecord>)> {
         let mut warn = |warning| (self.events)(&Event::Warning { run: dir.name(), warning });
+        let backend = self.backends[worker % self.backends.len()].as_ref();
         let outcome = train_locked(
             lock,
             spec,
             self.images_of(spec)?,
-            self.backends[worker % self.backends.len()].as_ref(),
+            backend,
             &TrainOptions {
                 threads: self.threads,
                 log_every: self.plan.score.log_every,
                 checkpoint_every: self.plan.score.checkpoint_every,
                 sample_every: 0,
+                eval_every: self.plan.score.eval_every,
                 source: self.options.source,
                 held_out: self.images.held_out_of(spec),
             },
@@ -463,7 +465,9 @@ impl Sweep<'_> {
             return Ok((outcome, Vec::new()));
         }
         let scores = match &self.evaluator {
-            Some(evaluator) => score_run(dir, spec, evaluator, &until(self.stop), &mut warn)?,
+            Some(evaluator) => {
+                score_run(dir, spec, backend, evaluator, &until(self.stop), &mut warn)?
+            }
             None => Vec::new(),
         };
         spectra_of_run(dir, spec, &mut warn)?;

@@ -3,7 +3,7 @@
 use crate::samples::DrawnSamples;
 use crate::{Error, Result};
 use sngan_core::generate::Sampler;
-use sngan_core::trainer::{Progress, Trainer};
+use sngan_core::trainer::{Backend, Progress, Trainer};
 use sngan_core::{Warning, checkpoint, spectrum};
 use sngan_eval::{Evaluator, Samples};
 use sngan_experiment::records::ScoreRecord;
@@ -23,13 +23,14 @@ fn no_checkpoint(dir: &RunDir) -> String {
 /// Scores of the newest checkpoint by all of the evaluator's protocols; what is recorded already is not taken again, what is new is appended
 /// to `scores.jsonl`. Of a run whose checkpoints were removed, to save space, the recorded ones. `warn` is told of corrupt checkpoints.
 ///
-/// Samples come from the stream `sample` of the run's seed, with G in evaluation mode.
+/// Samples come from the stream `sample` of the run's seed, with G in evaluation mode on `backend`.
 ///
 /// # Errors
 /// Scores that are not recorded and no good checkpoint; images that cannot be scored.
 pub fn score_run(
     dir: &RunDir,
     spec: &RunSpec,
+    backend: &dyn Backend,
     evaluator: &Evaluator,
     progress: &sngan_eval::BlockProgress<'_>,
     warn: &mut dyn FnMut(Warning),
@@ -39,7 +40,7 @@ pub fn score_run(
     let checkpoint = checkpoint::latest(dir, spec, &Device::Cpu, warn)?;
     let gen_updates = checkpoint.as_ref().map_or(spec.gen_updates, |c| c.gen_updates);
     let mut samples = DrawnSamples::new(spec, || match &checkpoint {
-        Some(checkpoint) => Sampler::of_checkpoint(spec, checkpoint, &Device::Cpu),
+        Some(checkpoint) => Sampler::by(backend, spec, checkpoint),
         None => Err(sngan_core::Error::Invalid(no_checkpoint(dir))),
     });
     let scores = score_missing(dir, evaluator, &mut samples, gen_updates, progress)?;

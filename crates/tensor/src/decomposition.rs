@@ -86,6 +86,42 @@ pub fn largest_of_tridiagonal(diagonal: &[f64], beside: &[f64]) -> Result<(f64, 
     Ok((eigen.S().column_vector()[last], vector))
 }
 
+/// A weight W = U·s·Vᵀ as the matrix `[d_out, rest]` with other singular values, U·s'·Vᵀ in its shape and type: of K the first ⌊K/2⌋ are 1, each other
+/// one is its sᵢ/s₁.
+///
+/// The vectors are those of the smaller Gram matrix, so no full decomposition is needed: W/s₁, plus for each of the first ones its vector's part
+/// times 1/sᵢ − 1/s₁. A singular value that is 0 to rounding has no direction, and stays.
+///
+/// # Errors
+/// When the weight is not finite, or the decomposition does not converge.
+pub fn first_half_to_one(weight: &Tensor) -> Result<Tensor> {
+    let m = to_faer(weight)?;
+    check_finite(&m)?;
+    let wide = m.nrows() <= m.ncols();
+    let gram = if wide { &m * m.transpose() } else { m.transpose() * &m };
+    let eigen =
+        gram.self_adjoint_eigen(Side::Lower).map_err(|e| not_converged("eigenvalues", e))?;
+    // They come in increasing order.
+    let (k, squares) = (gram.nrows(), eigen.S().column_vector());
+    let s: Vec<f64> = (0..k).map(|i| squares[i].max(0.0).sqrt()).collect();
+    let largest = s.last().copied().unwrap_or(0.0);
+    if largest == 0.0 {
+        return Ok(weight.clone());
+    }
+    let factor = |i: usize| {
+        let is_first = i >= k - k / 2 && s[i] > largest * f64::EPSILON.sqrt();
+        if is_first { 1.0 / s[i] } else { 1.0 / largest }
+    };
+    let u = eigen.U();
+    let scaled = Mat::from_fn(k, k, |i, j| u[(i, j)] * factor(j));
+    let inner = &scaled * u.transpose();
+    let replaced = if wide { inner * &m } else { &m * inner };
+    let columns = m.ncols();
+    let values: Vec<f64> =
+        (0..m.nrows() * columns).map(|i| replaced[(i / columns, i % columns)]).collect();
+    Ok(Tensor::from_vec(values, weight.shape(), weight.device())?.to_dtype(weight.dtype())?)
+}
+
 fn not_converged(what: &'static str, reason: impl std::fmt::Debug) -> Error {
     Error::NotConverged { what, reason: format!("{reason:?}") }
 }
@@ -163,6 +199,32 @@ mod tests {
                 assert!((s - 1.0).abs() < 1e-6, "{s}");
             }
         }
+    }
+
+    #[test]
+    fn the_first_half_of_singular_values_becomes_one_and_vectors_stay() {
+        let draws: Vec<f64> =
+            Streams::new(1).normal("w", 0, 5 * 8).into_iter().map(f64::from).collect();
+        for shape in [(5, 8), (8, 5)] {
+            let w = Tensor::from_slice(&draws, shape, &Device::Cpu).unwrap();
+            let (s, changed) = (singular_values(&w).unwrap(), first_half_to_one(&w).unwrap());
+            let found = singular_values(&changed).unwrap();
+            let expected = [1.0, 1.0, s[2] / s[0], s[3] / s[0], s[4] / s[0]];
+            for (a, b) in found.iter().zip(expected) {
+                assert!((a - b).abs() < 1e-12, "{found:?}");
+            }
+            // Of equal vectors, W'·Wᵀ is symmetric, and its trace the sum of s'·s.
+            let product = changed.matmul(&w.t().unwrap()).unwrap();
+            let turned = product.t().unwrap();
+            let far = (&product - turned).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(far.to_scalar::<f64>().unwrap() < 1e-12);
+            let trace: f64 =
+                product.to_vec2::<f64>().unwrap().iter().enumerate().map(|(i, row)| row[i]).sum();
+            let sum: f64 = expected.iter().zip(&s).map(|(a, b)| a * b).sum();
+            assert!((trace - sum).abs() < 1e-11, "{trace} {sum}");
+        }
+        let zeros = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(first_half_to_one(&zeros).unwrap().dims(), [2, 3]);
     }
 
     #[test]

@@ -2,7 +2,15 @@
 
 use super::Machine;
 use clap::{Args, Subcommand};
+use sngan_experiment::method::Method;
 use std::path::PathBuf;
+
+/// A method by its name in files.
+fn method(name: &str) -> Result<Method, String> {
+    let known = || Method::ALL.map(Method::name).join(", ");
+    let found = Method::ALL.into_iter().find(|m| m.name() == name);
+    found.ok_or_else(|| format!("there is no such method; known: {}", known()))
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
@@ -31,6 +39,9 @@ pub(crate) struct Figure10 {
     /// Folder of the record
     #[arg(long, value_name = "DIR", default_value = "runs/figure10")]
     pub(crate) out: PathBuf,
+    /// Methods, by the names of experiment files; the figure's if none is given
+    #[arg(long, value_delimiter = ',', value_name = "METHOD", value_parser = method)]
+    pub(crate) methods: Vec<Method>,
     /// Image sides, pixels: 32 is CIFAR-10's, 48 STL-10's
     #[arg(long, value_delimiter = ',', default_values_t = [32, 48])]
     pub(crate) sizes: Vec<usize>,

@@ -93,6 +93,9 @@ pub(crate) enum Command {
         /// As one Markdown table, for a file
         #[arg(long)]
         markdown: bool,
+        /// Other claims than the paper's: a file such as experiments/claims-since-2018.toml
+        #[arg(long, value_name = "FILE")]
+        claims: Option<PathBuf>,
     },
     /// Show runs beside each other: what differs in their specs, their scores, their curves on one axis
     Compare(Compare),
@@ -257,7 +260,7 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
 /// The device and threads of a command.
 #[derive(Debug, Args)]
 pub(crate) struct Machine {
-    /// What trains: cpu, cuda, cuda:N, or auto: a GPU where there is one. A sweep takes several: cuda:0,cuda:1
+    /// What trains, draws and scores: cpu, cuda, cuda:N, or auto: a GPU where there is one. A sweep takes several: cuda:0,cuda:1
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
     /// Round the factors of products to TF32 on a GPU: faster, other numbers

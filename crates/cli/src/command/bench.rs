@@ -8,6 +8,7 @@ use crate::say::say;
 use anyhow::Result;
 use serde_json::json;
 use sngan_core::trainer::{cost, measure};
+use sngan_cuda::launch::launches;
 use sngan_eval::fid::frechet_distance;
 use sngan_eval::{Inception, Moments, Preparation, Statistics};
 use sngan_experiment::method::Method;
@@ -62,6 +63,8 @@ fn update(arguments: &BenchUpdate) -> Result<Ended> {
         "threads": threads,
         "device": backend.name(),
         "accelerator": backend.accelerator(),
+        // Of an update of G and of one of D.
+        "launches": backend.accelerator().map(|_| launches(&spec)).transpose()?,
         "size": arguments.size,
         "batch": arguments.batch,
         "width_divisor": arguments.width_divisor,

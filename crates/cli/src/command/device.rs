@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use sngan_core::model::Place;
 use sngan_core::trainer::Backend;
 use sngan_cuda::Interpreter;
+use sngan_eval::Backbone;
 use sngan_tensor::Device;
 
 /// What trains a sweep: one device, or several with commas between them, which take its runs in turn.
@@ -17,9 +18,54 @@ pub(crate) fn backends(machine: &Machine) -> Result<Vec<Box<dyn Backend>>> {
     machine.device.split(',').map(of).collect()
 }
 
+/// A device that was found, with the libraries that it needs.
+pub(crate) enum Chosen {
+    Cpu(Place),
+    #[cfg(feature = "cuda")]
+    Gpu(sngan_cuda::Cuda),
+}
+
+impl Chosen {
+    fn cpu() -> Chosen {
+        Chosen::Cpu(Place::new(&Device::Cpu))
+    }
+
+    /// What trains on it, and draws samples.
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        match self {
+            Chosen::Cpu(place) => place,
+            #[cfg(feature = "cuda")]
+            Chosen::Gpu(gpu) => gpu,
+        }
+    }
+
+    fn into_backend(self) -> Box<dyn Backend> {
+        match self {
+            Chosen::Cpu(place) => Box::new(place),
+            #[cfg(feature = "cuda")]
+            Chosen::Gpu(gpu) => Box::new(gpu),
+        }
+    }
+
+    /// A backbone that runs on it.
+    pub(crate) fn backbone(&self, backbone: Backbone) -> sngan_eval::Result<Backbone> {
+        match self {
+            Chosen::Cpu(_) => Ok(backbone),
+            #[cfg(feature = "cuda")]
+            Chosen::Gpu(gpu) => sngan_cuda::on_gpu(gpu.installed(), backbone),
+        }
+    }
+}
+
 /// What trains.
 pub(crate) fn backend(machine: &Machine) -> Result<Box<dyn Backend>> {
-    let backend = named(&machine.device, machine.tf32)?;
+    Ok(for_training(machine)?.into_backend())
+}
+
+/// The device of a training.
+pub(crate) fn for_training(machine: &Machine) -> Result<Chosen> {
+    let chosen = named(&machine.device, machine.tf32)?;
+    let backend = chosen.backend();
     if machine.tf32 && backend.accelerator().is_none() {
         bail!("--tf32 is for a GPU; {} has no TF32", backend.name());
     }
@@ -29,15 +75,21 @@ pub(crate) fn backend(machine: &Machine) -> Result<Box<dyn Backend>> {
             None => eprintln!("training on the cpu: `sngan devices` says what a GPU needs"),
         }
     }
-    Ok(backend)
+    Ok(chosen)
 }
 
-fn named(text: &str, tf32: bool) -> Result<Box<dyn Backend>> {
+/// The device that draws and scores images.
+pub(crate) fn for_images(machine: &Machine) -> Result<Chosen> {
+    if machine.tf32 {
+        bail!("--tf32: images are drawn and scored in f32; leave it out");
+    }
+    named(&machine.device, false)
+}
+
+fn named(text: &str, tf32: bool) -> Result<Chosen> {
     let ordinal = match text.split_once(':') {
-        None if text == "cpu" => return Ok(Box::new(Place::new(&Device::Cpu))),
-        None if text == "auto" => {
-            return Ok(gpu(0, tf32).unwrap_or_else(|_| Box::new(Place::new(&Device::Cpu))));
-        }
+        None if text == "cpu" => return Ok(Chosen::cpu()),
+        None if text == "auto" => return Ok(gpu(0, tf32).unwrap_or_else(|_| Chosen::cpu())),
         None if text == "cuda" => 0,
         Some(("cuda", n)) => match n.parse() {
             Ok(ordinal) => ordinal,
@@ -49,14 +101,14 @@ fn named(text: &str, tf32: bool) -> Result<Box<dyn Backend>> {
 }
 
 #[cfg(feature = "cuda")]
-fn gpu(ordinal: usize, tf32: bool) -> Result<Box<dyn Backend>> {
+fn gpu(ordinal: usize, tf32: bool) -> Result<Chosen> {
     use sngan_cuda::device::Math;
     let math = if tf32 { Math::Tf32 } else { Math::F32 };
-    Ok(Box::new(sngan_cuda::Cuda::new(ordinal, math)?))
+    Ok(Chosen::Gpu(sngan_cuda::Cuda::new(ordinal, math)?))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn gpu(_: usize, _: bool) -> Result<Box<dyn Backend>> {
+fn gpu(_: usize, _: bool) -> Result<Chosen> {
     bail!(
         "this program was built without the feature `cuda`; build it with `cargo build --release`"
     )
@@ -71,14 +123,14 @@ pub(crate) fn for_replay(text: &str, precision: Precision) -> Result<Box<dyn Bac
     match text {
         "program" => Ok(Box::new(Interpreter { double })),
         "cpu" if double => Ok(Box::new(Place::oracle())),
-        _ => named(text, false),
+        _ => Ok(named(text, false)?.into_backend()),
     }
 }
 
-/// Refuses another device: networks that draw and score images run on the CPU.
+/// Refuses another device for what runs on the CPU alone.
 pub(crate) fn on_the_cpu(machine: &Machine) -> Result<()> {
     if machine.device != "cpu" && machine.device != "auto" || machine.tf32 {
-        bail!("--device {}: images are drawn and scored on the CPU; leave it out", machine.device);
+        bail!("--device {}: this runs on the CPU; leave it out", machine.device);
     }
     Ok(())
 }

@@ -175,7 +175,10 @@ impl Side {
                     with_progress(stop, |progress| Ok(pictures.moments(inception, progress)?))?;
                 (pictures.len(), moments)
             }
-            (Side::Pictures(pictures), Backbone::Scorer(_) | Backbone::Absent) => bail!(
+            (
+                Side::Pictures(pictures),
+                Backbone::Scorer(_) | Backbone::Elsewhere(..) | Backbone::Absent,
+            ) => bail!(
                 "{}: {} takes squares of one size; --pictures crop makes them",
                 pictures.name(),
                 backbone.name()

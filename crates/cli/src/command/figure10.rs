@@ -30,6 +30,8 @@ fn run(arguments: &Figure10, path: &Path) -> Result<Ended> {
     if arguments.rounds == 0 || arguments.sizes.is_empty() {
         bail!("nothing to measure; give at least one of --rounds and one of --sizes");
     }
+    let given = !arguments.methods.is_empty();
+    let methods = if given { &arguments.methods[..] } else { &METHODS };
     let backend = backend(&arguments.machine)?;
     let mut entries = Vec::new();
     for side in &arguments.sizes {
@@ -39,7 +41,7 @@ fn run(arguments: &Figure10, path: &Path) -> Result<Ended> {
             discriminator: Vec::new(),
             generator: Vec::new(),
         };
-        let mut of_side = METHODS.map(empty);
+        let mut of_side: Vec<UpdateTiming> = methods.iter().copied().map(empty).collect();
         for round in 1..=arguments.rounds {
             for entry in &mut of_side {
                 let spec = RunSpec {

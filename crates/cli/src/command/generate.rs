@@ -1,6 +1,6 @@
 //! `sngan generate`.
 
-use super::device::on_the_cpu;
+use super::device::{for_images, on_the_cpu};
 use super::own;
 use super::source::{after, run_and_checkpoint, run_of};
 use super::{Change, Job};
@@ -10,7 +10,7 @@ use crate::say::say;
 use crate::table::wrap;
 use anyhow::{Context, Result, bail};
 use sngan_core::checkpoint::Checkpoint;
-use sngan_core::generate::{self, Interpolation, Path, SampleRequest};
+use sngan_core::generate::{self, Interpolation, Path, SampleRequest, Sampler};
 use sngan_experiment::{RunSpec, atomic};
 use sngan_tensor::Device;
 
@@ -38,7 +38,10 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
     let Prepared { spec, checkpoint, images, task } = prepared;
     atomic::try_place(&arguments.out)?;
     let bytes = match task {
-        Task::Samples(request) => generate::images_of(&spec, &checkpoint, &Device::Cpu, request)?,
+        Task::Samples(request) => {
+            let device = for_images(&arguments.machine)?;
+            Sampler::by(device.backend(), &spec, &checkpoint)?.draw(request)?
+        }
         Task::Interpolation(request) => {
             generate::interpolate(&spec, &checkpoint, &Device::Cpu, &request)?
         }
@@ -54,7 +57,9 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
 }
 
 fn prepare(arguments: &Generate) -> Result<Prepared> {
-    on_the_cpu(&arguments.machine)?;
+    if arguments.interpolate.is_some() {
+        on_the_cpu(&arguments.machine)?;
+    }
     let source =
         arguments.checkpoint.as_ref().or(arguments.source.as_ref()).context("no run was named")?;
     let found = run_and_checkpoint(source)?;

@@ -70,8 +70,8 @@ fn job(arguments: Arguments) -> Result<Job> {
         Command::Figure(a) => figure::draw(a, "figure", experiments)?,
         Command::Table(a) => figure::draw(a, "table", experiments)?,
         Command::Verify(a) => Job::that_reads(move || verify::run(&a)),
-        Command::Claims { out, only, markdown } => {
-            Job::that_reads(move || report::claims(&out, &only, markdown))
+        Command::Claims { out, only, markdown, claims } => {
+            Job::that_reads(move || report::claims(&out, &only, markdown, claims.as_deref()))
         }
         Command::Report { paths, into, also } => report::report(paths, into, also),
         Command::Spectra { runs } => inspect::spectra(runs),

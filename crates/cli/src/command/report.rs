@@ -5,14 +5,24 @@ use crate::Ended;
 use crate::say::say;
 use crate::table::{of_markdown, width};
 use anyhow::Result;
+use sngan_experiment::regular;
 use sngan_plot::claims;
 use sngan_plot::report::{self, Beside};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Prints the answer of the records to each of the paper's claims.
-pub(crate) fn claims(folders: &[PathBuf], only: &[u32], markdown: bool) -> Result<Ended> {
+/// Prints the answer of the records to each of the paper's claims, or of those in `file`.
+pub(crate) fn claims(
+    folders: &[PathBuf],
+    only: &[u32],
+    markdown: bool,
+    file: Option<&Path>,
+) -> Result<Ended> {
+    let file = match file {
+        None => claims::claims()?,
+        Some(path) => claims::others(path, &String::from_utf8(regular::read(path)?)?)?,
+    };
     let records = records::read(folders)?;
-    let answers = claims::answer(&claims::claims()?, &records.sweeps, records.timings.as_ref())?;
+    let answers = claims::answer(&file, &records.sweeps, records.timings.as_ref())?;
     let text = answers.only(only)?.markdown();
     let text = if markdown { text } else { of_markdown(&text, width()) };
     crate::say::write(format_args!("{text}"));

@@ -4,7 +4,7 @@ mod real;
 
 use self::real::{RealSide, Rule};
 pub(super) use self::real::{Reference, of_dataset, parse_reference};
-use super::device::on_the_cpu;
+use super::device::{Chosen, for_images};
 use super::own;
 use super::sweep::describe;
 use super::{Change, Job, warn, warn_of_pictures};
@@ -150,7 +150,7 @@ fn score_of_run(arguments: &Score, dir: &RunDir, stop: &AtomicBool) -> Result<Ve
             spec.dataset
         }
     };
-    on_the_cpu(&arguments.machine)?;
+    let device = for_images(&arguments.machine)?;
     // Only the run's own images are looked for where they were.
     let places = match &reference {
         Some(Reference::Dataset(..)) | None => {
@@ -168,18 +168,19 @@ fn score_of_run(arguments: &Score, dir: &RunDir, stop: &AtomicBool) -> Result<Ve
         array: arguments.network.array(),
     };
     let names = names(arguments, &real, arguments.samples.unwrap_or(SAMPLES))?;
-    let evaluator =
-        evaluator(arguments, &names, Backbone::INCEPTION_OR_SCORER, dataset, &real, stop)?;
+    let network = Backbone::INCEPTION_OR_SCORER;
+    let evaluator = evaluator(arguments, &names, (network, &device), dataset, &real, stop)?;
     if arguments.network.backbone.is_none() {
         eprintln!("scored through {}; --backbone chooses another", evaluator.backbone().name());
     }
     with_progress(stop, |progress| {
-        Ok(sngan_sweep::score_run(dir, &spec, &evaluator, progress, &mut warn)?)
+        let backend = device.backend();
+        Ok(sngan_sweep::score_run(dir, &spec, backend, &evaluator, progress, &mut warn)?)
     })
 }
 
 fn score_of_images(arguments: &Score, images: &str, stop: &AtomicBool) -> Result<Vec<ScoreRecord>> {
-    on_the_cpu(&arguments.machine)?;
+    let device = for_images(&arguments.machine)?;
     let (source, bytes) = open(images, arguments)?;
     warn_of_pictures(source.as_ref());
     let reference = arguments.reference.as_deref().map(parse_reference).transpose()?;
@@ -203,7 +204,8 @@ fn score_of_images(arguments: &Score, images: &str, stop: &AtomicBool) -> Result
             name.samples()
         );
     }
-    let evaluator = evaluator(arguments, &names, Backbone::INCEPTION, dataset, &real, stop)?;
+    let network = (Backbone::INCEPTION, &device);
+    let evaluator = evaluator(arguments, &names, network, dataset, &real, stop)?;
     let mut samples = SourceSamples::given(source.as_ref(), bytes, &names);
     with_progress(stop, |progress| Ok(evaluator.score(&names, &mut samples, 0, progress)?))
 }
@@ -266,7 +268,7 @@ fn unless_stopped(result: Result<Ended>, network: &Network) -> Result<Ended> {
 fn evaluator(
     arguments: &Score,
     names: &[ProtocolName],
-    network: &str,
+    (network, device): (&str, &Chosen),
     dataset: Dataset,
     side: &RealSide,
     stop: &AtomicBool,
@@ -275,7 +277,7 @@ fn evaluator(
     let backbone = if of_pixels {
         Backbone::Absent
     } else {
-        arguments.network.load(network, dataset, &arguments.data)?
+        device.backbone(arguments.network.load(network, dataset, &arguments.data)?)?
     };
     let options = EvaluatorOptions {
         few: arguments.network.few(),
@@ -350,7 +352,7 @@ pub(crate) fn reference(arguments: Stats) -> Result<Job> {
 fn make_reference(arguments: &Stats) -> Result<Ended> {
     let Stats { images, out, side, network, data, machine } = arguments;
     let stop = &*signals::stop_flag()?;
-    on_the_cpu(machine)?;
+    let device = for_images(machine)?;
     let ((source, bytes), dataset) = match parse_reference(images)? {
         Reference::Statistics(path) => {
             bail!("{} holds statistics already; give images", path.display())
@@ -364,7 +366,7 @@ fn make_reference(arguments: &Stats) -> Result<Ended> {
         bail!("--out {}: name it .npz, which NumPy and pytorch-fid go by", out.display());
     }
     warn_of_pictures(source.as_ref());
-    let backbone = network.load(Backbone::INCEPTION, dataset, data)?;
+    let backbone = device.backbone(network.load(Backbone::INCEPTION, dataset, data)?)?;
     let cache = network.cache();
     let made = with_progress(stop, |progress| {
         Ok(make_statistics(

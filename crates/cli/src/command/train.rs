@@ -3,7 +3,7 @@
 mod asked;
 
 use self::asked::Asked;
-use super::device::backend;
+use super::device::{Chosen, for_training};
 use super::own::Own;
 use super::plan::time;
 use super::sweep::describe;
@@ -38,7 +38,7 @@ pub(crate) fn job(arguments: Train, folder: Option<&Path>) -> Result<Job> {
 
 fn run(arguments: &Train, asked: &Asked) -> Result<Ended> {
     let Asked { spec, score, watch_held_out, out, places, own } = asked;
-    let backend = backend(&arguments.machine)?;
+    let device = for_training(&arguments.machine)?;
     let threads = rayon::current_num_threads();
     own.iter().for_each(|own| say!("{}", wrap(&Own::describe(own, spec))));
     let images = places.open(spec.dataset, Split::Train, spec.side)?;
@@ -52,6 +52,7 @@ fn run(arguments: &Train, asked: &Asked) -> Result<Ended> {
         log_every: score.log_every,
         checkpoint_every: score.checkpoint_every,
         sample_every: arguments.sample_every,
+        eval_every: score.eval_every,
         source: crate::SOURCE,
         held_out,
     };
@@ -64,7 +65,7 @@ fn run(arguments: &Train, asked: &Asked) -> Result<Ended> {
         spec.gen_updates
     );
     say_of_no_scores(spec, score, places);
-    let evaluator = evaluator(spec, score, places, &stop)?;
+    let evaluator = evaluator(spec, score, places, &device, &stop)?;
     let dir = RunDir::new(out);
     let (progress, started) = (Meter::new("updates"), Instant::now());
     let mut newest = newest_score(&dir)?;
@@ -89,7 +90,7 @@ fn run(arguments: &Train, asked: &Asked) -> Result<Ended> {
         Ok(())
     };
     let mut work =
-        || train(out, spec, images.as_ref(), backend.as_ref(), &options, &stop, &mut observer);
+        || train(out, spec, images.as_ref(), device.backend(), &options, &stop, &mut observer);
     let outcome = if arguments.tensorboard {
         say!("{}", wrap(&format!("`tensorboard --logdir {}` shows the run", out.display())));
         tensorboard::beside(std::slice::from_ref(out), work)
@@ -167,13 +168,16 @@ fn evaluator(
     spec: &RunSpec,
     score: &ScorePlan,
     places: &Places,
+    device: &Chosen,
     stop: &AtomicBool,
 ) -> Result<Option<Evaluator>> {
     if score.eval_every == 0 {
         return Ok(None);
     }
     let progress = |_: usize, _: usize| signals::go_on(stop);
-    let evaluator = sngan_sweep::evaluator_for(score, spec.dataset, spec.side, places, &progress)?;
+    let on = |backbone| device.backbone(backbone);
+    let (dataset, side) = (spec.dataset, spec.side);
+    let evaluator = sngan_sweep::evaluator_for(score, dataset, side, places, &on, &progress)?;
     if evaluator.is_none() {
         eprintln!(
             "warning: no scores: backbone `{}` gives none for {}",

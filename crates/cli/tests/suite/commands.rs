@@ -234,7 +234,7 @@ fn a_run_goes_to_pytorchs_names_and_back() {
         folder.expect(1, "import torch.safetensors --out back").contains("holds a run already")
     );
     assert!(folder.expect(1, "export nowhere --out x.safetensors").contains("nowhere"));
-    folder.expect(2, "export run --format onnx --out x.onnx");
+    folder.expect(2, "export run --format tensorflow --out x");
 }
 
 #[test]

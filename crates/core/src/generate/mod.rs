@@ -6,7 +6,7 @@ mod sampler;
 
 pub use interpolation::{Interpolation, Path, interpolate};
 pub use output::{check, write, write_grid};
-pub use sampler::Sampler;
+pub use sampler::{CHUNK, Images, Sampler};
 
 use crate::checkpoint::Checkpoint;
 use crate::{Error, Result};

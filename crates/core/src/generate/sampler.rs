@@ -5,14 +5,15 @@ use crate::batch::Noise;
 use crate::checkpoint::Checkpoint;
 use crate::ema::sampled;
 use crate::model::{Generator, Labels, Mode, Parameters, Place, TensorSource};
+use crate::trainer::Backend;
 use crate::{Error, Result};
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use sngan_experiment::RunSpec;
 use sngan_tensor::bytes::to_bytes;
 use sngan_tensor::rng::Streams;
 
 /// Images per forward pass: fixed, so that memory is bounded and bits do not depend on how many are asked for.
-const CHUNK: usize = 100;
+pub const CHUNK: usize = 100;
 
 /// A run's generator as samples are drawn from it: in evaluation mode, so that drawing changes nothing.
 pub struct Sampler<'a> {
@@ -24,6 +25,22 @@ pub struct Sampler<'a> {
 enum Held<'a> {
     Own(Box<Generator>),
     Lent(&'a mut Generator),
+    Elsewhere(Box<Images<'a>>),
+}
+
+/// Makes a generator's images `[n, 3, side, side]` of z `[n, 128]`, and of classes where it reads them, in evaluation mode; n is at most
+/// [`CHUNK`].
+pub type Images<'a> = dyn FnMut(&Tensor, Option<&Labels>) -> Result<Tensor> + Send + 'a;
+
+impl Held<'_> {
+    fn images(&mut self, z: &Tensor, labels: Option<&Labels>) -> Result<Tensor> {
+        let generator = match self {
+            Held::Own(generator) => generator.as_mut(),
+            Held::Lent(generator) => generator,
+            Held::Elsewhere(images) => return images(z, labels),
+        };
+        generator.forward(z, labels, Parameters::Frozen, Mode::Eval)
+    }
 }
 
 impl<'a> Sampler<'a> {
@@ -49,6 +66,23 @@ impl<'a> Sampler<'a> {
         Sampler::new(spec, &TensorSource::given(&tensors, &Place::new(device)))
     }
 
+    /// The same, drawn by what trains.
+    ///
+    /// # Errors
+    /// When the checkpoint does not fit the spec; those of the device.
+    pub fn by(
+        backend: &dyn Backend,
+        spec: &RunSpec,
+        checkpoint: &Checkpoint,
+    ) -> Result<Sampler<'a>> {
+        backend.sampler(spec, &sampled(&checkpoint.tensors))
+    }
+
+    /// A generator of `spec` that is elsewhere; z and classes are drawn in `place`.
+    pub fn elsewhere(spec: &RunSpec, place: &Place, images: Box<Images<'a>>) -> Sampler<'a> {
+        Sampler { generator: Held::Elsewhere(images), spec: spec.clone(), place: place.clone() }
+    }
+
     /// The run's G before its first update.
     ///
     /// # Errors
@@ -68,10 +102,6 @@ impl<'a> Sampler<'a> {
     /// A first sample that is no multiple of 100; a class that there is not.
     pub fn draw(&mut self, request: SampleRequest) -> Result<Vec<u8>> {
         let (spec, place) = (&self.spec, &self.place);
-        let g = match &mut self.generator {
-            Held::Own(generator) => generator.as_mut(),
-            Held::Lent(generator) => generator,
-        };
         check_classes(spec, request.class)?;
         if !request.first.is_multiple_of(CHUNK) {
             return Err(Error::Invalid(format!(
@@ -88,7 +118,7 @@ impl<'a> Sampler<'a> {
                 Some(class) => Some(Labels::new(vec![class; count], spec.n_classes, place)?),
                 None => noise.labels("sample.y", chunk, count, place)?,
             };
-            let images = g.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
+            let images = self.generator.images(&z, labels.as_ref())?;
             bytes.extend(to_bytes(&images)?);
         }
         Ok(bytes)

@@ -102,15 +102,11 @@ impl Map {
         if !EPS.contains(&file.batch_norm_eps) {
             return Err(wrong(format!("`batch_norm_eps` is {}", file.batch_norm_eps)));
         }
-        let supported = match file.normalization {
-            None | Some(Normalization::Spectral | Normalization::None) => true,
-            Some(
-                Normalization::Batch
-                | Normalization::Layer
-                | Normalization::Weight
-                | Normalization::Frobenius,
-            ) => false,
-        };
+        // Of the others a state dict does not tell enough.
+        let supported = matches!(
+            file.normalization,
+            None | Some(Normalization::Spectral | Normalization::None)
+        );
         if !supported {
             let reason = "`normalization`: of discriminators, those with `spectral` normalization or `none` can be mapped";
             return Err(wrong(reason.into()));

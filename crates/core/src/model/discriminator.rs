@@ -8,8 +8,8 @@ use crate::norm::Iterate;
 use crate::spectrum::Concentration;
 use crate::{Error, Result};
 use candle_core::{Tensor, Var};
+use sngan_experiment::RunSpec;
 use sngan_experiment::arch::{LabelHead, LayerSpec, Pooling};
-use sngan_experiment::{LayerCorrection, RunSpec};
 use sngan_tensor::ops::{self, FeatureMap};
 use std::collections::BTreeMap;
 
@@ -70,8 +70,7 @@ impl Discriminator {
         let source = source.at("discriminator");
         let corrections = spec.width_corrections()?;
         let layer = |layer: LayerSpec| {
-            let correction = corrections.get(&layer.name).copied();
-            let correction = correction.unwrap_or(LayerCorrection::NONE);
+            let correction = spec.layer_factors(&corrections, &layer.name);
             DiscriminatorLayer::new(spec, layer, correction, &source)
         };
         let point = |point| DiscriminatorPoint::new(point, spec.normalization, &source);
@@ -182,10 +181,44 @@ impl Discriminator {
         t: &Tensor,
         labels: Option<&Labels>,
     ) -> Result<Tensor> {
-        let mut pass = Tangent { d: self, weights, of: trace.maps.iter() };
-        let last = walk(&self.nodes, &FeatureMap::of(self.place.arm, t)?, &mut pass)?;
+        self.affine(weights, trace, t, labels, Bias::Left)
+    }
+
+    /// At `x` `[N, 3, side, side]` the affine function that D is around the trace's input → `[N]`, differentiable in the parameters: each layer
+    /// with its bias, with the trace's activation pattern held constant.
+    ///
+    /// # Errors
+    /// As [`Discriminator::tangent`].
+    pub fn linearized(
+        &self,
+        weights: &Weights,
+        trace: &Trace,
+        x: &Tensor,
+        labels: Option<&Labels>,
+    ) -> Result<Tensor> {
+        self.affine(weights, trace, x, labels, Bias::Added)
+    }
+
+    fn affine(
+        &self,
+        weights: &Weights,
+        trace: &Trace,
+        x: &Tensor,
+        labels: Option<&Labels>,
+        bias: Bias,
+    ) -> Result<Tensor> {
+        let mut pass = Affine { d: self, weights, labels, of: trace.maps.iter(), bias };
+        let last = walk(&self.nodes, &FeatureMap::of(self.place.arm, x)?, &mut pass)?;
         let features = self.pooled(&last)?;
-        self.outputs(weights, &last, features.as_ref(), labels, Bias::Left)
+        self.outputs(weights, &last, features.as_ref(), labels, bias)
+    }
+
+    /// Whether it has a classifier's head beside its output.
+    pub fn classifies(&self) -> bool {
+        match self.head.labels {
+            HeadLabels::Classifier(_) => true,
+            HeadLabels::None | HeadLabels::Projection(_) => false,
+        }
     }
 
     /// The last map's features `[N, C]`, where the head reads them.
@@ -250,7 +283,7 @@ impl Discriminator {
     }
 }
 
-/// Whether the head's biases are added: a tangent has none.
+/// Whether biases are added: a tangent has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bias {
     Added,
@@ -285,22 +318,27 @@ impl Pass for Forward<'_> {
 }
 
 /// The linearized pass, which reads the maps of a forward pass in the same order.
-struct Tangent<'a> {
+struct Affine<'a> {
     d: &'a Discriminator,
     weights: &'a Weights,
+    labels: Option<&'a Labels>,
     of: std::slice::Iter<'a, FeatureMap>,
+    bias: Bias,
 }
 
-impl Tangent<'_> {
+impl Affine<'_> {
     fn of(&mut self) -> Result<&FeatureMap> {
         self.of.next().ok_or_else(|| Error::Invalid("the trace is of another network".into()))
     }
 }
 
-impl Pass for Tangent<'_> {
+impl Pass for Affine<'_> {
     fn layer(&mut self, i: usize, t: &FeatureMap) -> Result<FeatureMap> {
         let (layer, w) = (&self.d.layers[i], &self.weights.layers[i]);
-        layer.tangent(w, t, self.of()?)
+        match self.bias {
+            Bias::Added => layer.linearized(w, t, self.of()?),
+            Bias::Left => layer.tangent(w, t, self.of()?),
+        }
     }
 
     fn point(&mut self, i: usize, t: &FeatureMap) -> Result<FeatureMap> {
@@ -311,6 +349,9 @@ impl Pass for Tangent<'_> {
     fn concat(&mut self, i: usize, t: &FeatureMap) -> Result<FeatureMap> {
         let [n, ..] = t.dims()?;
         let embedding = &self.weights.layers[i].effective;
+        if self.bias == Bias::Added {
+            return Ok(ops::append(t, &needed(self.labels)?.rows(embedding)?)?);
+        }
         let constant = (n, embedding.dim(1)?);
         let zeros = Tensor::zeros(constant, embedding.dtype(), embedding.device())?;
         Ok(ops::append(t, &zeros)?)

@@ -23,7 +23,7 @@ pub struct DiscriminatorLayer {
     pub norm: WeightNorm,
     /// γ of W̃ = γ·W̄ (Eq. 32), `[1]` or `[O]`.
     pub gamma: Option<Var>,
-    /// What a reduced width is corrected by.
+    /// What a reduced width is corrected by, and `weight_scale`.
     pub correction: LayerCorrection,
     /// What follows the bias.
     pub post: PostNorm,
@@ -41,7 +41,7 @@ pub struct DiscriminatorPoint {
 /// A layer's tensors as one or several forward passes of an update use them.
 #[derive(Debug, Clone)]
 pub struct LayerWeights {
-    /// W̄, without γ; a weight without normalization is multiplied by its width correction.
+    /// W̄, without γ, multiplied by `weight_scale`; a weight without normalization is multiplied by its width correction.
     pub normalized: Tensor,
     /// W̃ = γ·W̄, which the layer applies.
     pub effective: Tensor,
@@ -120,9 +120,9 @@ impl DiscriminatorLayer {
             init::weight(&layer, correction.initial, &source)?
         };
         let rows = weight.dim(0)?;
-        let norm = WeightNorm::new(spec.normalization, || {
-            let drawn = || unit(&source.get(rows, "u", init::STANDARD_NORMAL)?);
-            source.get_or(rows, "u", drawn)
+        let norm = WeightNorm::new(spec, &layer, |part, shape| {
+            let drawn = || unit(&source.get(shape, part, init::STANDARD_NORMAL)?);
+            source.get_or(shape, part, drawn)
         })?;
         let gamma = |n| {
             let drawn = || scaled(norm.initial_gamma(&weight)?, correction.gamma);
@@ -145,7 +145,7 @@ impl DiscriminatorLayer {
         vars
     }
 
-    /// W̄ of the raw weight `weight`, multiplied by the layer's width correction.
+    /// W̄ of the raw weight `weight`, multiplied by the layer's width correction or scale.
     ///
     /// # Errors
     /// Those of the tensor library.
@@ -221,5 +221,18 @@ impl DiscriminatorLayer {
     ) -> Result<FeatureMap> {
         self.post.piecewise_linear()?;
         self.linear(w, t, Finish::Tangent(of, piecewise_linear(self.spec.activation)))
+    }
+
+    /// The affine function that the layer is where its output was `of`, at `x`: with bias, with `of`'s activation pattern.
+    pub(super) fn linearized(
+        &self,
+        w: &LayerWeights,
+        x: &FeatureMap,
+        of: &FeatureMap,
+    ) -> Result<FeatureMap> {
+        let Some(bias) = &w.bias else { return self.tangent(w, x, of) };
+        self.post.piecewise_linear()?;
+        let y = self.linear(w, x, Finish::BiasActivation(bias, Activation::Identity))?;
+        Ok(ops::mask(&y, of, piecewise_linear(self.spec.activation))?)
     }
 }

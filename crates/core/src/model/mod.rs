@@ -3,6 +3,7 @@
 mod batch_norm;
 mod discriminator;
 mod generator;
+mod gradient;
 mod init;
 mod labels;
 mod layer;
@@ -12,6 +13,7 @@ mod topology;
 pub use crate::norm::PostNorm;
 pub use discriminator::{Discriminator, Trace};
 pub use generator::Generator;
+pub use gradient::InputGradient;
 pub use labels::Labels;
 pub use layer::{DiscriminatorLayer, DiscriminatorPoint, LayerWeights, Weights};
 pub use source::TensorSource;

@@ -40,7 +40,12 @@ impl SpectralNorm {
         self.singular(arm, weight, Iterate::Once).map(drop)
     }
 
-    fn singular(&mut self, arm: Arm, weight: &Tensor, iterate: Iterate) -> Result<Singular> {
+    pub(super) fn singular(
+        &mut self,
+        arm: Arm,
+        weight: &Tensor,
+        iterate: Iterate,
+    ) -> Result<Singular> {
         let singular =
             ops::power_iteration(arm, weight, &self.u, iterate == Iterate::Once, NORM_EPS)?;
         self.u = singular.u.clone();

@@ -1,16 +1,26 @@
-//! The gradient penalty (Gulrajani et al. 2017), Eq. (29)–(31), without second-order autograd.
+//! Penalties of D's gradient without second-order autograd; the first is Gulrajani et al.'s (2017), Eq. (29)–(31).
 //!
-//! P(θ) = λ·E(‖g‖₂ − 1)² with g = ∇ₓD(x̂; θ). One backward pass gives g. With c = ∂P/∂g held constant,
+//! P(θ) = λ·E(‖g‖₂ − 1)², or λ·E‖g‖₂², with g = ∇ₓD(x̂; θ). One backward pass gives g. With c = ∂P/∂g held constant,
 //! ∂P/∂θ = ∂/∂θ ⟨c, ∇ₓD(x̂; θ)⟩, and ⟨c, ∇ₓD⟩ is D's directional derivative along c: a linearized forward pass that first-order
 //! autograd differentiates. Exact for the piecewise linear D of the paper.
 
-use crate::Result;
+use super::{Piece, Term};
 use crate::model::{Discriminator, Labels, Weights};
-use candle_core::{DType, Tensor, Var};
+use crate::{Error, Result};
+use candle_core::Tensor;
+
+/// The length of the gradient at which a penalty is 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// λ·E(‖g‖₂ − 1)².
+    One,
+    /// λ·E‖g‖₂².
+    Zero,
+}
 
 /// The penalty's value and a scalar of the graph whose gradient in D's parameters is the penalty's.
 pub struct Penalty {
-    /// λ·E(‖∇D(x̂)‖ − 1)².
+    /// λ·E(‖∇D(x̂)‖ − 1)² or λ·E‖∇D(x̂)‖².
     pub value: f64,
     /// E‖∇D(x̂)‖₂.
     pub mean_norm: f64,
@@ -40,25 +50,52 @@ pub fn penalty(
     x_hat: &Tensor,
     labels: Option<&Labels>,
     lambda: f64,
+    target: Target,
 ) -> Result<Penalty> {
-    let x_hat = Var::from_tensor(&x_hat.detach())?;
-    let trace = d.forward(&weights.detach(), x_hat.as_tensor(), labels)?;
-    let grads = trace.outputs.sum_all()?.backward()?;
-    let g = grads
-        .get(&x_hat)
-        .ok_or_else(|| crate::Error::Invalid("D's output does not depend on its input".into()))?
-        .detach();
-
-    let n = g.dim(0)?;
-    let norms = g.flatten_from(1)?.to_dtype(DType::F64)?.sqr()?.sum(1)?.sqrt()?.to_vec1::<f64>()?;
-    let value = lambda * norms.iter().map(|r| (r - 1.0).powi(2)).sum::<f64>() / n as f64;
-    let mean_norm = norms.iter().sum::<f64>() / n as f64;
-    // ∂P/∂g = λ/N · 2(‖g‖ − 1) · g/‖g‖; where g = 0 the subgradient 0.
-    let scale: Vec<f64> = norms
-        .iter()
-        .map(|r| if *r > 0.0 { 2.0 * lambda / n as f64 * (r - 1.0) / r } else { 0.0 })
-        .collect();
-    let scale = Tensor::from_vec(scale, (n, 1, 1, 1), g.device())?.to_dtype(g.dtype())?;
-    let surrogate = d.tangent(weights, &trace, &g.broadcast_mul(&scale)?, labels)?.sum_all()?;
+    let at = d.gradient(weights, x_hat, labels)?;
+    let (g, norms) = (at.gradient, at.norms);
+    let n = norms.len() as f64;
+    let of = |r: f64| match target {
+        Target::One => (r - 1.0).powi(2),
+        Target::Zero => r.powi(2),
+    };
+    let value = lambda * norms.iter().map(|r| of(*r)).sum::<f64>() / n;
+    let mean_norm = norms.iter().sum::<f64>() / n;
+    // ∂P/∂g = λ/N · 2(‖g‖ − 1) · g/‖g‖, or λ/N · 2g; where g = 0 the subgradient 0.
+    let scale = |r: f64| match target {
+        Target::One if r > 0.0 => 2.0 * lambda / n * (r - 1.0) / r,
+        Target::One => 0.0,
+        Target::Zero => 2.0 * lambda / n,
+    };
+    let scale: Vec<f64> = norms.iter().map(|r| scale(*r)).collect();
+    let scale = Tensor::from_vec(scale, (norms.len(), 1, 1, 1), g.device())?.to_dtype(g.dtype())?;
+    let surrogate = d.tangent(weights, &at.trace, &g.broadcast_mul(&scale)?, labels)?.sum_all()?;
     Ok(Penalty { value, mean_norm, surrogate })
+}
+
+/// [`penalty`] at `x_hat` as a term of the loss on one piece.
+pub(super) fn term(
+    piece: &Piece<'_>,
+    x_hat: &Tensor,
+    labels: Option<&Labels>,
+    lambda: f64,
+    target: Target,
+) -> Result<Term> {
+    let (d, weights) = (piece.discriminator, piece.weights);
+    let penalty = penalty(d, weights, x_hat, labels, lambda, target)?;
+    // A whole batch needs no further node of the graph.
+    let surrogate =
+        if piece.share == 1.0 { penalty.surrogate } else { (penalty.surrogate * piece.share)? };
+    Ok(Term {
+        value: piece.share * penalty.value,
+        grad_norm: Some(piece.share * penalty.mean_norm),
+        surrogate,
+    })
+}
+
+/// x̂ of a piece between its real and its generated images.
+pub(super) fn between(piece: &Piece<'_>) -> Result<Tensor> {
+    let epsilon =
+        piece.epsilon.ok_or_else(|| Error::Invalid("the gradient penalty has no ε".into()))?;
+    interpolate(piece.real, piece.fake, epsilon)
 }

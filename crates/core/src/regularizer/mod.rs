@@ -1,12 +1,17 @@
 //! What changes D's loss, or D's weights after a step; one file each.
 
+pub mod dragan;
 pub mod gradient_penalty;
 pub mod orthonormal;
+mod r1;
+mod static_spectrum;
 pub mod weight_clipping;
+mod zero_penalty;
 
+use crate::Result;
 use crate::model::{Discriminator, Labels, Weights};
-use crate::{Error, Result};
 use candle_core::Tensor;
+use gradient_penalty::Target;
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Regularizer;
 use sngan_tensor::ops::Arm;
@@ -23,8 +28,12 @@ pub(crate) struct Piece<'a> {
     pub(crate) labels: Option<&'a Labels>,
     /// As many generated images.
     pub(crate) fake: &'a Tensor,
-    /// ε `[N]`, for a regularizer that interpolates.
+    /// Their classes.
+    pub(crate) fake_labels: Option<&'a Labels>,
+    /// ε `[N]`, for a regularizer that draws one.
     pub(crate) epsilon: Option<&'a Tensor>,
+    /// Noise `[N, 3, H, W]` in [0, 1), for a regularizer that draws it.
+    pub(crate) noise: Option<&'a Tensor>,
     /// The piece's weight in the mean over the batch.
     pub(crate) share: f64,
 }
@@ -45,40 +54,39 @@ pub(crate) struct Term {
 /// A D that it cannot be taken of; those of the tensor library.
 pub(crate) fn term(spec: &RunSpec, piece: &Piece<'_>) -> Result<Option<Term>> {
     match spec.regularizer {
-        Regularizer::None | Regularizer::WeightClipping => Ok(None),
+        Regularizer::None | Regularizer::WeightClipping | Regularizer::StaticSpectrum => Ok(None),
         Regularizer::Orthonormal => {
             let weight = piece.share * spec.orthonormal_coefficient;
             let penalty = orthonormal::penalty(piece.discriminator, piece.arm, weight)?;
             let (value, surrogate) = (penalty.value, penalty.surrogate);
             Ok(Some(Term { value, grad_norm: None, surrogate }))
         }
-        Regularizer::GradientPenalty => gradient_penalty_term(piece, spec.penalty_lambda).map(Some),
+        Regularizer::GradientPenalty => {
+            let x_hat = gradient_penalty::between(piece)?;
+            let lambda = spec.penalty_lambda;
+            gradient_penalty::term(piece, &x_hat, piece.labels, lambda, Target::One).map(Some)
+        }
+        Regularizer::R1 => r1::of_real(piece, spec.penalty_lambda).map(Some),
+        Regularizer::R1R2 => r1::of_both(piece, spec.penalty_lambda).map(Some),
+        Regularizer::ZeroPenalty => zero_penalty::of(piece, spec.penalty_lambda).map(Some),
+        Regularizer::Dragan => dragan::of(piece, spec.penalty_lambda).map(Some),
     }
 }
 
-fn gradient_penalty_term(piece: &Piece<'_>, lambda: f64) -> Result<Term> {
-    let epsilon =
-        piece.epsilon.ok_or_else(|| Error::Invalid("the gradient penalty has no ε".into()))?;
-    let x_hat = gradient_penalty::interpolate(piece.real, piece.fake, epsilon)?;
-    let (d, weights) = (piece.discriminator, piece.weights);
-    let penalty = gradient_penalty::penalty(d, weights, &x_hat, piece.labels, lambda)?;
-    // A whole batch needs no further node of the graph.
-    let surrogate =
-        if piece.share == 1.0 { penalty.surrogate } else { (penalty.surrogate * piece.share)? };
-    Ok(Term {
-        value: piece.share * penalty.value,
-        grad_norm: Some(piece.share * penalty.mean_norm),
-        surrogate,
-    })
-}
-
-/// What the spec's regularizer does to D's parameters after a step.
+/// What the spec's regularizer does to D's parameters after a step, counted from 1.
 ///
 /// # Errors
 /// Those of the tensor library.
-pub(crate) fn after_step(spec: &RunSpec, d: &Discriminator) -> Result<()> {
+pub(crate) fn after_step(spec: &RunSpec, d: &Discriminator, step: u64) -> Result<()> {
     match spec.regularizer {
         Regularizer::WeightClipping => weight_clipping::clip(d, spec.clip, spec.clip_scope),
-        Regularizer::None | Regularizer::GradientPenalty | Regularizer::Orthonormal => Ok(()),
+        Regularizer::StaticSpectrum => static_spectrum::replace(spec, d, step),
+        Regularizer::None
+        | Regularizer::GradientPenalty
+        | Regularizer::Orthonormal
+        | Regularizer::R1
+        | Regularizer::R1R2
+        | Regularizer::ZeroPenalty
+        | Regularizer::Dragan => Ok(()),
     }
 }

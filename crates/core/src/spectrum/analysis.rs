@@ -116,7 +116,8 @@ pub fn analyse(
         normalized: match spec.normalization.acts_on() {
             // They divide by what they find in their input, which no bound on the weights holds.
             ActsOn::Maps => true,
-            ActsOn::Nothing | ActsOn::Weights => false,
+            // What divides D's output leaves the network, whose bound this is, as it is.
+            ActsOn::Nothing | ActsOn::Weights | ActsOn::Output => false,
         },
     };
     let area = side_after(&table.discriminator, table.side).pow(2);

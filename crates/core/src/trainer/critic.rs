@@ -1,7 +1,6 @@
 //! D's loss on images that it is trained on and on images that it is not: Figure 15 (a).
 
-use super::Trainer;
-use super::updates::host;
+use super::scores;
 use crate::batch::{Batches, Noise};
 use crate::model::{Discriminator, Generator, Labels, Mode, Parameters, Place, Weights};
 use crate::norm::Iterate;
@@ -96,30 +95,20 @@ impl<'a> Critic<'a> {
             noise: Noise::new(spec, spec.seed),
         })
     }
-}
 
-impl Trainer<'_> {
-    /// D's loss on both kinds of images, with G in evaluation mode; `None` without held-out images. Changes no state.
+    /// The losses of `discriminator`, with `generator` in evaluation mode. Changes no state.
     ///
     /// # Errors
     /// Those of the tensor library.
-    pub(super) fn critic_loss(&mut self) -> Result<Option<CriticLoss>> {
-        let Some(critic) = self.critic.take() else { return Ok(None) };
-        let losses = self.measure_critic(&critic);
-        self.critic = Some(critic);
-        losses.map(Some)
-    }
-
-    fn measure_critic(&mut self, critic: &Critic<'_>) -> Result<CriticLoss> {
-        let Trainer { engine, spec, place, .. } = self;
-        let mut losses = CriticLoss::default();
-        engine.look(&mut |generator, discriminator| {
-            let weights = discriminator.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
-            let judge = Judge { critic, spec, place, discriminator, weights: &weights };
-            losses = judge.losses(generator)?;
-            Ok(())
-        })?;
-        Ok(losses)
+    pub(super) fn losses(
+        &self,
+        spec: &RunSpec,
+        place: &Place,
+        generator: &mut Generator,
+        discriminator: &Discriminator,
+    ) -> Result<CriticLoss> {
+        let weights = discriminator.clone().weights(Parameters::Frozen, Iterate::Frozen)?;
+        Judge { critic: self, spec, place, discriminator, weights: &weights }.losses(generator)
     }
 }
 
@@ -136,14 +125,14 @@ impl Judge<'_> {
     fn losses(&self, generator: &mut Generator) -> Result<CriticLoss> {
         let [train, held_out] = &self.critic.chosen;
         let images = train.len();
-        let on_fake = self.on_fake(generator, images)?;
+        let fake = self.on_fake(generator, images)?;
         let of = |batches: &Batches<'_>, chosen: &[u32], stream: &str| {
             let mut real = Vec::with_capacity(images);
             for (i, part) in chosen.chunks(CHUNK).enumerate() {
                 let part = batches.of(part, stream, i as u64, self.spec.n_classes, self.place)?;
                 real.extend(self.outputs(&part.images, part.labels.as_ref())?);
             }
-            Ok::<_, Error>(loss::discriminator_real(self.spec.loss, &real).value + on_fake)
+            Ok::<_, Error>(loss::discriminator(self.spec.loss, &real, &fake).value)
         };
         Ok(CriticLoss {
             train: of(&self.critic.train, train, "critic.dequantize.train")?,
@@ -153,11 +142,11 @@ impl Judge<'_> {
     }
 
     fn outputs(&self, images: &Tensor, labels: Option<&Labels>) -> Result<Vec<f64>> {
-        host(&self.discriminator.forward(self.weights, images, labels)?.outputs)
+        scores::values(self.spec, self.discriminator, self.weights, images, labels)
     }
 
-    /// The part of D's loss that `n` generated images make, the same for both kinds of real ones.
-    fn on_fake(&self, generator: &mut Generator, n: usize) -> Result<f64> {
+    /// D's outputs on `n` generated images, the same for both kinds of real ones.
+    fn on_fake(&self, generator: &mut Generator, n: usize) -> Result<Vec<f64>> {
         let (noise, mut fake) = (self.critic.noise, Vec::with_capacity(n));
         for (chunk, first) in (0..n).step_by(CHUNK).enumerate() {
             let (size, chunk) = (CHUNK.min(n - first), chunk as u64);
@@ -166,6 +155,6 @@ impl Judge<'_> {
             let images = generator.forward(&z, labels.as_ref(), Parameters::Frozen, Mode::Eval)?;
             fake.extend(self.outputs(&images, labels.as_ref())?);
         }
-        Ok(loss::discriminator_fake(self.spec.loss, &fake).value)
+        Ok(fake)
     }
 }

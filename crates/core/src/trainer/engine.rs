@@ -1,12 +1,12 @@
 //! The seam between a training and what makes its updates: the networks here on the CPU, or the same updates as a program on a GPU
 //! (`sngan_cuda`). Inputs, schedule, log and checkpoints are the training's, so they are the same whatever makes the updates.
 
-use super::{Details, Networks, Update};
+use super::{Copies, Details, Networks, Update};
 use crate::Result;
 use crate::batch::Real;
 use crate::checkpoint::Checkpoint;
 use crate::generate::Sampler;
-use crate::model::{Discriminator, Generator, Labels, Place};
+use crate::model::{Discriminator, Generator, Labels, Place, TensorSource};
 use candle_core::{DType, Tensor};
 use sngan_experiment::RunSpec;
 use sngan_experiment::records::Accelerator;
@@ -29,6 +29,8 @@ pub struct GeneratorInputs {
     pub z: Tensor,
     /// The class of each, where the networks read them.
     pub labels: Option<Labels>,
+    /// As many real images, for a loss of pairs.
+    pub real: Option<Real>,
     /// Adam's α of this update.
     pub lr: f64,
 }
@@ -43,6 +45,8 @@ pub struct DiscriminatorInputs {
     pub fake_labels: Option<Labels>,
     /// The penalty's ε, `[batch]`.
     pub epsilon: Option<Tensor>,
+    /// The penalty's noise in [0, 1), `[batch, 3, side, side]`.
+    pub noise: Option<Tensor>,
     /// Adam's α of this update.
     pub lr: f64,
 }
@@ -65,6 +69,18 @@ pub trait Backend: Sync {
     /// # Errors
     /// A spec that is out of range, a missing tensor; those of the device.
     fn engine(&self, spec: &RunSpec, start: Start<'_>) -> Result<Box<dyn Engine>>;
+
+    /// What samples are drawn with from a generator's tensors by checkpoint name.
+    ///
+    /// # Errors
+    /// A missing tensor; those of the device.
+    fn sampler<'a>(
+        &self,
+        spec: &RunSpec,
+        tensors: &BTreeMap<String, Tensor>,
+    ) -> Result<Sampler<'a>> {
+        Sampler::new(spec, &TensorSource::given(tensors, &self.place()))
+    }
 }
 
 /// The networks here, on the CPU.
@@ -85,9 +101,13 @@ impl Backend for Place {
 /// What is done with networks that are lent, in evaluation.
 pub type Look<'f> = dyn FnMut(&mut Generator, &Discriminator) -> Result<()> + 'f;
 
+/// Waits for copies that were begun; any thread may.
+pub type Receipt = Box<dyn FnOnce() -> Result<Copies> + Send>;
+
 /// The networks and optimizers of one run.
 pub trait Engine: Send {
-    /// One generator update: its numbers go to `update`. Returns the norm of its gradient, where `detailed`.
+    /// One generator update: its numbers go to `update`. Returns the norm of its gradient, where `detailed` and known by now
+    /// ([`Engine::copies`]).
     ///
     /// # Errors
     /// Those of the tensor library or the device.
@@ -98,8 +118,8 @@ pub trait Engine: Send {
         detailed: bool,
     ) -> Result<f64>;
 
-    /// One update of D: its numbers go to `update`, its measurements to `details`, where they are wanted. Without them the numbers may be those
-    /// of an earlier update ([`Update::lag`]), so that nobody has to wait for a GPU.
+    /// One update of D: its numbers go to `update`, its measurements to `details`, where they are wanted and known by now
+    /// ([`Engine::copies`]). The numbers may be those of an earlier update ([`Update::lag`]), so that nobody has to wait for a GPU.
     ///
     /// # Errors
     /// Those of the tensor library or the device.
@@ -109,6 +129,15 @@ pub trait Engine: Send {
         update: &mut Update,
         details: Option<&mut Details>,
     ) -> Result<()>;
+
+    /// After an update whose last round of D was measured: begins to copy what its measurements are made of, where they are made beside the
+    /// updates that follow. `None` where the update has made them itself.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn copies(&mut self) -> Result<Option<Receipt>> {
+        Ok(None)
+    }
 
     /// Waits until what was begun is done; for measuring times.
     ///

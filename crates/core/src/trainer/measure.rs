@@ -24,7 +24,7 @@ pub struct UpdateTimes {
 pub struct Cost {
     /// Seconds of a generator update with its rounds of D.
     pub update: f64,
-    /// Seconds that logging adds to one: exact singular values, gradient norms.
+    /// Seconds that logging adds to one: exact singular values, gradient norms. Of a GPU's updates, beside which they are computed, at most.
     pub logging: f64,
     /// Bytes of a checkpoint.
     pub checkpoint: u64,

@@ -2,31 +2,37 @@
 
 mod critic;
 mod engine;
+mod log;
 mod measure;
+mod measuring;
 mod networks;
+mod pending;
 mod run;
+mod scores;
 mod updates;
 
 pub use crate::batch::Real;
 pub use critic::CriticLoss;
-pub use engine::{Backend, DiscriminatorInputs, Engine, GeneratorInputs, Look, Start};
+pub use engine::{Backend, DiscriminatorInputs, Engine, GeneratorInputs, Look, Receipt, Start};
 pub use measure::{Cost, SingleUpdates, UpdateTimes, cost, made_up_images, measure};
+pub use measuring::Copies;
 pub use networks::Networks;
 pub use run::{Event, Observer, Outcome, Progress, TrainOptions, train, train_locked};
 
-use crate::batch::Draws;
+use crate::batch::{Draws, For};
 use crate::checkpoint::{Checkpoint, Metadata};
 use crate::generate::{self, Sampler};
-use crate::model::{Parameters, Place};
-use crate::norm::Iterate;
+use crate::model::Place;
 use crate::spectrum::Concentration;
 use crate::{Result, Warning};
 use candle_core::Tensor;
 use critic::Critic;
+use measuring::{Measuring, sigma_fig9};
 use sngan_data::{ImageSource, Images};
 use sngan_experiment::RunSpec;
 use sngan_experiment::records::{FORMAT_VERSION, finite};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What one update found out.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -72,6 +78,17 @@ pub struct Details {
     pub critic: Option<CriticLoss>,
 }
 
+impl Details {
+    /// Takes the spectra of the weights that D's last forward used: none of them where a weight is not finite.
+    fn set_spectra(&mut self, spectra: Result<BTreeMap<String, Concentration>>) {
+        let spectra = spectra.unwrap_or_default();
+        let by_layer = |of: fn(&Concentration) -> f64| by_layer(&spectra, of);
+        self.sigma_forward = by_layer(|s| s.sigma);
+        self.effective_rank = by_layer(|s| s.effective_rank);
+        self.stable_rank = by_layer(|s| s.stable_rank);
+    }
+}
+
 impl Update {
     /// The first number that is not finite, by name.
     pub fn not_finite(&self) -> Option<&'static str> {
@@ -89,7 +106,7 @@ pub struct Trainer<'a> {
     place: Place,
     engine: Box<dyn Engine>,
     draws: Draws<'a>,
-    critic: Option<Critic<'a>>,
+    critic: Option<Arc<Critic<'a>>>,
     gen_updates: u64,
 }
 
@@ -141,7 +158,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// When the held-out images have another side or other classes.
     pub fn watch(&mut self, images: &'a dyn ImageSource, held_out: &'a Images) -> Result<()> {
-        self.critic = Some(Critic::new(&self.spec, images, held_out)?);
+        self.critic = Some(Arc::new(Critic::new(&self.spec, images, held_out)?));
         Ok(())
     }
 
@@ -184,23 +201,47 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// Those of the tensor library; numbers that are not finite are no error here.
     pub fn update(&mut self, detailed: bool) -> Result<Update> {
+        Ok(match self.begin_update(detailed)? {
+            (update, None) => update,
+            (_, Some(measuring)) => measuring.measured()?.update,
+        })
+    }
+
+    /// The same, but where the engine leaves the measurements to be made beside the updates that follow, they come second, and the first are
+    /// the numbers of an earlier update, without details.
+    fn begin_update(&mut self, detailed: bool) -> Result<(Update, Option<Measuring<'a>>)> {
         let mut update = Update::default();
         let grad_norm_g = self.generator_update(&mut update, detailed)?;
         let mut details = Details { grad_norm_g, ..Details::default() };
         for round in 0..self.spec.n_dis {
             let measured = detailed && round + 1 == self.spec.n_dis;
             self.discriminator_update(round, &mut update, measured.then_some(&mut details))?;
-            if measured {
-                details.sigma_fig9 = self.sigma_fig9().unwrap_or_default();
-            }
         }
         self.engine.average()?;
-        if detailed {
-            details.critic = self.critic_loss()?;
-        }
-        update.details = detailed.then_some(details);
         self.gen_updates += 1;
-        Ok(update)
+        if !detailed {
+            return Ok((update, None));
+        }
+        if let Some(receipt) = self.engine.copies()? {
+            let (spec, place, critic) =
+                (self.spec.clone(), self.place.clone(), self.critic.clone());
+            return Ok((update, Some(Measuring { spec, place, critic, receipt })));
+        }
+        self.look_at(&mut details)?;
+        update.details = Some(details);
+        Ok((update, None))
+    }
+
+    /// Measures the networks as an update has left them.
+    fn look_at(&mut self, details: &mut Details) -> Result<()> {
+        let Trainer { engine, spec, place, critic, .. } = self;
+        engine.look(&mut |generator, discriminator| {
+            details.sigma_fig9 = sigma_fig9(discriminator);
+            if let Some(critic) = critic {
+                details.critic = Some(critic.losses(spec, place, generator, discriminator)?);
+            }
+            Ok(())
+        })
     }
 
     /// One generator update; returns the norm of its gradient, where `detailed`.
@@ -209,6 +250,13 @@ impl<'a> Trainer<'a> {
         let inputs = GeneratorInputs {
             z: self.draws.noise("generator", index, n, place)?,
             labels: self.draws.labels("generator", index, n, self.spec.n_classes, place)?,
+            real: match self.spec.loss.of_pairs() {
+                true => {
+                    let RunSpec { side, n_classes, .. } = self.spec;
+                    Some(self.draws.real(For::Generator, index, n, side, n_classes, place)?)
+                }
+                false => None,
+            },
             lr: self.spec.lr_at(index),
         };
         self.engine.generator_update(&inputs, update, detailed)
@@ -223,27 +271,22 @@ impl<'a> Trainer<'a> {
     ) -> Result<()> {
         let index = self.gen_updates * u64::from(self.spec.n_dis) + u64::from(round);
         let (batch, n_classes, place) = (self.spec.batch, self.spec.n_classes, &self.place);
-        let epsilon = self.spec.regularizer.interpolates();
+        let (side, regularizer) = (self.spec.side, self.spec.regularizer);
         let inputs = DiscriminatorInputs {
-            real: self.draws.real(index, batch, self.spec.side, n_classes, place)?,
+            real: self.draws.real(For::Discriminator, index, batch, side, n_classes, place)?,
             z: self.draws.noise("discriminator", index, batch, place)?,
             fake_labels: self.draws.labels("discriminator", index, batch, n_classes, place)?,
-            epsilon: epsilon.then(|| self.draws.epsilon(index, batch, place)).transpose()?,
+            epsilon: match regularizer.draws_epsilon() {
+                true => Some(self.draws.epsilon(index, batch, place)?),
+                false => None,
+            },
+            noise: match regularizer.draws_noise() {
+                true => Some(self.draws.pixel_noise(index, (batch, side), place)?),
+                false => None,
+            },
             lr: self.spec.lr_at(self.gen_updates),
         };
         self.engine.discriminator_update(&inputs, update, details)
-    }
-
-    /// σ(W̄) as Figure 9 has it: a copy of D makes one more power iteration, which is not kept.
-    fn sigma_fig9(&mut self) -> Result<BTreeMap<String, Option<f64>>> {
-        let mut sigma = BTreeMap::new();
-        self.engine.look(&mut |_, discriminator| {
-            let mut copy = discriminator.clone();
-            let weights = copy.weights(Parameters::Frozen, Iterate::Once)?;
-            sigma = by_layer(&copy.spectra(&weights)?, |s| s.sigma);
-            Ok(())
-        })?;
-        Ok(sigma)
     }
 
     /// The first trained tensor or state that is not finite.
@@ -297,6 +340,13 @@ impl<'a> Trainer<'a> {
             ("dequantize", d),
             ("epsilon", d),
         ];
+        if self.spec.regularizer.draws_noise() {
+            streams.push(("noise", d));
+        }
+        if self.spec.loss.of_pairs() {
+            let g = self.gen_updates;
+            streams.extend([("data.generator", g), ("dequantize.generator", g)]);
+        }
         if self.spec.n_classes > 0 {
             streams.extend([("y.generator", self.gen_updates), ("y.discriminator", d)]);
         }

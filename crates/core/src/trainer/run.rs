@@ -1,18 +1,17 @@
 //! A run from its directory's first file to its last: resume, log, checkpoint, end in a status.
 
-use super::{Backend, Trainer, Update};
+use super::log::Divergence;
+use super::pending::{Pending, Wait};
+use super::{Backend, Trainer};
 use crate::checkpoint::{self, Checkpoint};
 use crate::{Error, Result, Warning, generate, status_after};
 use candle_core::Device;
 use sngan_data::{ImageSource, Images};
-use sngan_experiment::records::{
-    FORMAT_VERSION, ImagesRecord, LogRecord, Provenance, Record, Segment, Source, Status,
-    TimingRecord, finite,
-};
-use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, machine, run_dir};
+use sngan_experiment::records::{ImagesRecord, Provenance, Record, Segment, Source, Status};
+use sngan_experiment::{FolderLock, RunDir, RunSpec, atomic, machine};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// Images in a sample grid, and its columns.
@@ -29,6 +28,9 @@ pub struct TrainOptions {
     pub checkpoint_every: u64,
     /// Generator updates between sample grids; 0 for the last one only.
     pub sample_every: u64,
+    /// Generator updates between those at which the observer looks at the networks; 0 for none. At these the log is written first, and a run
+    /// that has diverged ends, where otherwise a GPU goes on while its measurements are made.
+    pub eval_every: u64,
     /// What the program was built from, for the provenance.
     pub source: Source,
     /// Images that D is not trained on; with them, D's loss on both kinds is logged.
@@ -179,9 +181,10 @@ fn segment(from: u64, backend: &dyn Backend, options: &TrainOptions) -> Segment 
     }
 }
 
-struct Session<'a> {
-    lock: &'a FolderLock,
-    dir: &'a RunDir,
+/// A training in its folder.
+pub(super) struct Session<'a> {
+    pub(super) lock: &'a FolderLock,
+    pub(super) dir: &'a RunDir,
     spec: &'a RunSpec,
     options: &'a TrainOptions,
     started: Instant,
@@ -208,21 +211,54 @@ impl Session<'_> {
             observer(Event::Warning(Warning::Segment { run: self.dir.name(), changes }))?;
         }
 
+        let pool = OnceLock::new();
+        std::thread::scope(|scope| {
+            let mut pending = Pending::new(scope, &pool, self.options.threads);
+            self.updates(&mut trainer, &mut pending, stop, observer)
+        })
+    }
+
+    /// All updates that are left, and the files that come between and after them.
+    fn updates<'env>(
+        &self,
+        trainer: &mut Trainer<'env>,
+        pending: &mut Pending<'_, 'env>,
+        stop: &AtomicBool,
+        observer: &mut Observer<'_>,
+    ) -> Result<Outcome> {
+        let TrainOptions { log_every, checkpoint_every, sample_every, eval_every, .. } =
+            *self.options;
+        let at = |every: u64, update: u64| every > 0 && update.is_multiple_of(every);
         while trainer.gen_updates() < self.spec.gen_updates {
             if stop.load(Ordering::Relaxed) {
-                self.checkpoint(&trainer)?;
+                if let Some(found) = self.write(pending, Wait::Until(u64::MAX))? {
+                    return self.diverged(trainer, found);
+                }
+                self.checkpoint(trainer)?;
                 self.dir.write_status(Status::Interrupted, trainer.gen_updates(), None)?;
                 return Ok(Outcome::Interrupted { gen_updates: trainer.gen_updates() });
             }
             let next = trainer.gen_updates() + 1;
             let last = next == self.spec.gen_updates;
-            let logged = next == 1 || last || next.is_multiple_of(self.options.log_every.max(1));
-            let update = trainer.update(logged)?;
-            if logged {
-                self.log(next, &update)?;
+            let logged = last || next == 1 || at(log_every.max(1), next);
+            let kept = last || at(checkpoint_every.max(1), next);
+            let (update, measuring) = trainer.begin_update(logged)?;
+            let seconds = self.started.elapsed().as_secs_f64();
+            let measured = logged && measuring.is_none();
+            match measuring {
+                Some(measuring) => pending.begin(next, seconds, measuring)?,
+                None if logged => self.log(next, seconds, &update)?,
+                None => {}
             }
-            if let Some(what) = self.divergence(&trainer, &update, logged)? {
-                return self.diverged(&trainer, what, update.lag);
+            if let Some(found) = self.divergence(trainer, &update, measured || kept)? {
+                // What is still being measured may have been found at an earlier update.
+                let earlier = self.write(pending, Wait::Until(found.gen_update))?;
+                return self.diverged(trainer, earlier.unwrap_or(found));
+            }
+            let looked_at = kept || at(sample_every, next) || at(eval_every, next);
+            let wait = if looked_at { Wait::Until(next) } else { Wait::No };
+            if let Some(found) = self.write(pending, wait)? {
+                return self.diverged(trainer, found);
             }
             let progress = Progress {
                 gen_update: next,
@@ -230,19 +266,16 @@ impl Session<'_> {
                 loss_d: update.loss_d,
                 loss_g: update.loss_g,
             };
-            observer(Event::Update(progress, &mut trainer))?;
-            if self.options.sample_every > 0
-                && next.is_multiple_of(self.options.sample_every)
-                && !last
-            {
-                self.samples(&mut trainer)?;
+            observer(Event::Update(progress, trainer))?;
+            if at(sample_every, next) && !last {
+                self.samples(trainer)?;
             }
-            if !last && next.is_multiple_of(self.options.checkpoint_every.max(1)) {
-                self.checkpoint(&trainer)?;
+            if kept && !last {
+                self.checkpoint(trainer)?;
             }
         }
-        self.samples(&mut trainer)?;
-        self.checkpoint(&trainer)?;
+        self.samples(trainer)?;
+        self.checkpoint(trainer)?;
         self.dir.write_status(Status::Completed, trainer.gen_updates(), None)?;
         Ok(Outcome::Completed)
     }
@@ -314,63 +347,14 @@ impl Session<'_> {
         })
     }
 
-    /// Losses are looked at after every update, weights at the log's cadence and before each checkpoint.
-    fn divergence(
-        &self,
-        trainer: &Trainer<'_>,
-        update: &Update,
-        logged: bool,
-    ) -> Result<Option<String>> {
-        if let Some(name) = update.not_finite() {
-            return Ok(Some(format!("{name} is not finite")));
-        }
-        if logged || trainer.gen_updates().is_multiple_of(self.options.checkpoint_every.max(1)) {
-            return Ok(trainer.not_finite()?.map(|name| format!("tensor {name} is not finite")));
-        }
-        Ok(None)
-    }
-
-    /// `lag`: how many updates ago it was.
-    fn diverged(&self, trainer: &Trainer<'_>, reason: String, lag: u64) -> Result<Outcome> {
-        let gen_update = trainer.gen_updates().saturating_sub(lag).max(1);
+    fn diverged(&self, trainer: &Trainer<'_>, found: Divergence) -> Result<Outcome> {
+        let Divergence { gen_update, reason } = found;
         atomic::write(
             &self.dir.path().join("diverged.safetensors"),
             &checkpoint::encode(&trainer.state()?)?,
         )?;
         self.dir.write_status(Status::Diverged, gen_update, Some(reason.clone()))?;
         Ok(Outcome::Diverged { gen_update, reason })
-    }
-
-    fn log(&self, gen_update: u64, update: &Update) -> Result<()> {
-        self.lock.check()?;
-        let details = update.details.clone().unwrap_or_default();
-        let record = LogRecord {
-            version: FORMAT_VERSION,
-            gen_update,
-            loss_d: finite(update.loss_d),
-            loss_reg: finite(update.loss_reg),
-            loss_g: finite(update.loss_g),
-            d_real: finite(update.d_real),
-            d_fake: finite(update.d_fake),
-            grad_norm_d: finite(details.grad_norm_d),
-            grad_norm_g: finite(details.grad_norm_g),
-            sigma_forward: details.sigma_forward,
-            sigma_fig9: details.sigma_fig9,
-            effective_rank: details.effective_rank,
-            stable_rank: details.stable_rank,
-            grad_norm_x_hat: update.grad_norm_x_hat.and_then(finite),
-            loss_class_d: update.loss_class_d.and_then(finite),
-            loss_class_g: update.loss_class_g.and_then(finite),
-            critic_train: details.critic.and_then(|c| finite(c.train)),
-            critic_held_out: details.critic.and_then(|c| finite(c.held_out)),
-            critic_images: details.critic.map(|c| c.images as u64),
-        };
-        run_dir::append_line(&self.dir.log_path(), &record)?;
-        let seconds = self.started.elapsed().as_secs_f64();
-        Ok(run_dir::append_line(
-            &self.dir.timing_path(),
-            &TimingRecord { version: FORMAT_VERSION, gen_update, seconds },
-        )?)
     }
 
     fn samples(&self, trainer: &mut Trainer<'_>) -> Result<()> {

@@ -1,11 +1,11 @@
 //! One update of G and one of D, each in one piece or in micro-batches whose gradients are added up.
 
 use super::engine::{DiscriminatorInputs, GeneratorInputs};
-use super::{Details, Networks, Update, by_layer};
+use super::scores::{self, OfGenerator, Outputs, Scores, host, weighted_sum};
+use super::{Details, Networks, Update};
 use crate::batch::Real;
-use crate::model::{Labels, Mode, Parameters, Trace, Weights};
+use crate::model::{Labels, Mode, Parameters, Weights};
 use crate::norm::Iterate;
-use crate::spectrum::Concentration;
 use crate::{Result, loss, regularizer};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor, Var};
@@ -44,16 +44,9 @@ impl Pieces {
 
 /// The images of one forward pass of D, with their classes.
 #[derive(Clone, Copy)]
-struct Side<'a> {
-    images: &'a Tensor,
-    labels: Option<&'a Labels>,
-}
-
-/// D's outputs for real and generated images, and the classifier's logits for the real ones.
-struct Outputs {
-    real: Tensor,
-    fake: Tensor,
-    logits: Option<Tensor>,
+pub(super) struct Side<'a> {
+    pub(super) images: &'a Tensor,
+    pub(super) labels: Option<&'a Labels>,
 }
 
 impl Networks {
@@ -81,8 +74,10 @@ impl Networks {
                 Parameters::Tracked,
                 Mode::Train,
             )?;
-            let trace = self.discriminator.forward(&weights, &fake, labels.as_ref())?;
-            let total = self.generator_loss(&trace, labels.as_ref(), pieces.share(), update)?;
+            let real = inputs.real.as_ref().map(|real| self.paired(&weights, real, &pieces, i));
+            let fake = Side { images: &fake, labels: labels.as_ref() };
+            let share = pieces.share();
+            let total = self.generator_loss(&weights, fake, real.transpose()?, share, update)?;
             sum = Some(added(sum, total.backward()?, &vars)?);
         }
         let Some(grads) = sum else { return Ok(0.0) };
@@ -90,18 +85,34 @@ impl Networks {
         if detailed { norm(&grads, &vars) } else { Ok(0.0) }
     }
 
-    /// G's loss on one piece, `share` of the update's.
+    /// D's outputs on the real images of piece `i` of an update of G, which a loss of pairs compares with: constants of the graph.
+    fn paired(
+        &self,
+        weights: &Weights,
+        real: &Real,
+        pieces: &Pieces,
+        i: usize,
+    ) -> Result<Vec<f64>> {
+        let labels = pieces.labels(real.labels.as_ref(), i)?;
+        let images = pieces.tensor(&real.images, i)?;
+        scores::values(&self.spec, &self.discriminator, weights, &images, labels.as_ref())
+    }
+
+    /// G's loss on one piece, `share` of the update's; `real` are D's outputs on as many real images, for a loss of pairs.
     fn generator_loss(
         &self,
-        trace: &Trace,
-        labels: Option<&Labels>,
+        weights: &Weights,
+        fake: Side<'_>,
+        real: Option<Vec<f64>>,
         share: f64,
         update: &mut Update,
     ) -> Result<Tensor> {
-        let loss = loss::generator(self.spec.loss, &host(&trace.outputs)?);
+        let Side { images, labels } = fake;
+        let outputs = OfGenerator::new(&self.spec, &self.discriminator, weights, images, labels)?;
+        let loss = loss::generator_beside(self.spec.loss, &outputs.values()?, real.as_deref());
         update.loss_g += share * loss.value;
-        let mut total = weighted_sum(&trace.outputs, &loss.grad, share)?;
-        if let (Some(logits), Some(labels)) = (&trace.logits, labels) {
+        let mut total = outputs.weighted(&loss.grad, share)?;
+        if let (Some(logits), Some(labels)) = (&outputs.logits, labels) {
             let (value, term) = classification(logits, labels, share * self.spec.ac_gen_weight)?;
             *update.loss_class_g.get_or_insert(0.0) += share * value;
             total = (total + term)?;
@@ -116,8 +127,14 @@ impl Networks {
         update: &mut Update,
         details: Option<&mut Details>,
     ) -> Result<()> {
-        let DiscriminatorInputs { real: Real { images, labels }, z, fake_labels, epsilon, .. } =
-            inputs;
+        let DiscriminatorInputs {
+            real: Real { images, labels },
+            z,
+            fake_labels,
+            epsilon,
+            noise,
+            ..
+        } = inputs;
         let pieces = Pieces::of(self.spec.batch, self.spec.dis_micro_batch);
         let (vars, mut sum, mut weights) = (self.discriminator.vars(), None, None);
         (update.loss_d, update.loss_reg, update.d_real, update.d_fake, update.loss_class_d) =
@@ -140,10 +157,9 @@ impl Networks {
             let real = Side { images: &pieces.tensor(images, i)?, labels: labels.as_ref() };
             let fake = Side { images: &fake, labels: fake_labels.as_ref() };
             let mut total = self.discriminator_loss(&mut w, real, fake, pieces.share(), update)?;
-            let epsilon = epsilon.as_ref().map(|e| pieces.tensor(e, i)).transpose()?;
-            if let Some(term) =
-                self.regularizer(&mut w, real, fake, epsilon.as_ref(), &pieces, update)?
-            {
+            let of_piece = |t: &Option<Tensor>| t.as_ref().map(|t| pieces.tensor(t, i)).transpose();
+            let drawn = (of_piece(epsilon)?, of_piece(noise)?);
+            if let Some(term) = self.regularizer(&mut w, real, fake, drawn, &pieces, update)? {
                 total = (total + term)?;
             }
             sum = Some(added(sum, total.backward()?, &vars)?);
@@ -154,20 +170,11 @@ impl Networks {
         };
         if let Some(details) = details {
             // Before the step: a weight without normalization is the variable itself, which the step changes.
-            self.measure_weights(&weights, details);
+            details.set_spectra(self.discriminator.spectra(&weights));
             details.grad_norm_d = norm(&grads, &vars)?;
         }
         self.adam_d.step(&grads)?;
-        regularizer::after_step(&self.spec, &self.discriminator)
-    }
-
-    /// The spectra of the weights that D's last forward used; none where a weight is not finite.
-    fn measure_weights(&self, weights: &Weights, details: &mut Details) {
-        let spectra = self.discriminator.spectra(weights).unwrap_or_default();
-        let by_layer = |of: fn(&Concentration) -> f64| by_layer(&spectra, of);
-        details.sigma_forward = by_layer(|s| s.sigma);
-        details.effective_rank = by_layer(|s| s.effective_rank);
-        details.stable_rank = by_layer(|s| s.stable_rank);
+        regularizer::after_step(&self.spec, &self.discriminator, self.adam_d.steps())
     }
 
     /// D's adversarial loss, and the classifier's on real images, on one piece: `share` of the update's.
@@ -180,16 +187,12 @@ impl Networks {
         update: &mut Update,
     ) -> Result<Tensor> {
         let outputs = self.real_and_fake(weights, real, fake)?;
-        let (host_real, host_fake) = (host(&outputs.real)?, host(&outputs.fake)?);
-        let (loss_real, loss_fake) = (
-            loss::discriminator_real(self.spec.loss, &host_real),
-            loss::discriminator_fake(self.spec.loss, &host_fake),
-        );
-        update.loss_d += share * (loss_real.value + loss_fake.value);
+        let (host_real, host_fake) = outputs.values()?;
+        let loss = loss::discriminator(self.spec.loss, &host_real, &host_fake);
+        update.loss_d += share * loss.value;
         update.d_real += share * mean(&host_real);
         update.d_fake += share * mean(&host_fake);
-        let mut total = (weighted_sum(&outputs.real, &loss_real.grad, share)?
-            + weighted_sum(&outputs.fake, &loss_fake.grad, share)?)?;
+        let mut total = outputs.weighted(&self.discriminator, weights, &loss, share)?;
         if let (Some(logits), Some(labels)) = (&outputs.logits, real.labels) {
             let (value, term) = classification(logits, labels, share * self.spec.ac_dis_weight)?;
             *update.loss_class_d.get_or_insert(0.0) += share * value;
@@ -219,24 +222,25 @@ impl Networks {
                 (Some(real), Some(fake)) => Some(real.join(fake)?),
                 _ => None,
             };
-            let both = self.discriminator.forward(
-                weights,
-                &Tensor::cat(&[real.images, fake.images], 0)?,
-                labels.as_ref(),
-            )?;
+            let images = Tensor::cat(&[real.images, fake.images], 0)?;
+            let both = Side { images: &images, labels: labels.as_ref() };
+            if let Some(outputs) =
+                Outputs::normalized(&self.spec, &self.discriminator, weights, both)?
+            {
+                return Ok(outputs);
+            }
+            let both = self.discriminator.forward(weights, &images, labels.as_ref())?;
             let logits = both.logits.map(|l| l.narrow(0, 0, n)).transpose()?;
-            return Ok(Outputs {
-                real: both.outputs.narrow(0, 0, n)?,
-                fake: both.outputs.narrow(0, n, n)?,
-                logits,
-            });
+            let (real, fake) = (both.outputs.narrow(0, 0, n)?, both.outputs.narrow(0, n, n)?);
+            return Ok(Outputs { scores: Scores::Plain { real, fake }, logits });
         }
         let of_real = self.discriminator.forward(weights, real.images, real.labels)?;
         if self.iterates_per_forward() {
             *weights = self.discriminator.weights(Parameters::Tracked, Iterate::Once)?;
         }
         let of_fake = self.discriminator.forward(weights, fake.images, fake.labels)?;
-        Ok(Outputs { real: of_real.outputs, fake: of_fake.outputs, logits: of_real.logits })
+        let scores = Scores::Plain { real: of_real.outputs, fake: of_fake.outputs };
+        Ok(Outputs { scores, logits: of_real.logits })
     }
 
     /// The regularizer's scalar in the graph, on one piece: its share of the update's.
@@ -245,7 +249,7 @@ impl Networks {
         weights: &mut Weights,
         real: Side<'_>,
         fake: Side<'_>,
-        epsilon: Option<&Tensor>,
+        (epsilon, noise): (Option<Tensor>, Option<Tensor>),
         pieces: &Pieces,
         update: &mut Update,
     ) -> Result<Option<Tensor>> {
@@ -260,7 +264,9 @@ impl Networks {
             real: real.images,
             labels: real.labels,
             fake: fake.images,
-            epsilon,
+            fake_labels: fake.labels,
+            epsilon: epsilon.as_ref(),
+            noise: noise.as_ref(),
             share: pieces.share(),
         };
         let Some(term) = regularizer::term(&self.spec, &piece)? else { return Ok(None) };
@@ -278,20 +284,8 @@ fn classification(logits: &Tensor, labels: &Labels, weight: f64) -> Result<(f64,
     Ok((loss.value, weighted_sum(&logits.flatten_all()?, &loss.grad, weight)?))
 }
 
-/// Values on the host, in f64.
-pub(super) fn host(outputs: &Tensor) -> Result<Vec<f64>> {
-    Ok(outputs.to_dtype(DType::F64)?.to_vec1()?)
-}
-
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// `weight·Σ cᵢ·outputsᵢ` with constant c: its gradient in the parameters is `weight` times the loss's.
-fn weighted_sum(outputs: &Tensor, c: &[f64], weight: f64) -> Result<Tensor> {
-    let c: Vec<f64> = c.iter().map(|c| c * weight).collect();
-    let c = Tensor::from_slice(&c, c.len(), outputs.device())?.to_dtype(outputs.dtype())?;
-    Ok((outputs * c)?.sum_all()?)
 }
 
 /// The sum of two gradients in `vars`; `next` as it is, where it is the first.

@@ -25,6 +25,7 @@ fn trained(dir: &Path, spec: &RunSpec) {
         log_every: 1,
         checkpoint_every: 2,
         sample_every: 0,
+        eval_every: 0,
         source: Source::default(),
         held_out: None,
     };

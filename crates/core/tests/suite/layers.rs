@@ -1,11 +1,11 @@
 //! A generator, and one layer of D, weight normalization or loss at a time, against PyTorch's: tests/fixtures/layers.safetensors, by
 //! layers.py.
 
-use crate::support::{F32_ROUNDING, F64_ROUNDING, committed, distance, tiny, values};
+use crate::support::{F32_ROUNDING, F64_ROUNDING, committed, distance, tiny, values, weight_norm};
 use candle_core::{DType, Device, Tensor, Var};
 use sngan_core::loss::{self, LossGrad};
 use sngan_core::model::{Discriminator, Generator, Mode, Parameters, Place, TensorSource};
-use sngan_core::norm::{Iterate, WeightNorm, unit};
+use sngan_core::norm::{Iterate, SpectralNorm, WeightNorm, unit};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::{Loss, Method, Normalization};
 use sngan_tensor::decomposition::sigma_max;
@@ -124,7 +124,7 @@ fn weights_normalized_by_rows_and_by_frobenius() {
     for (name, kind) in
         [("weight-norm", Normalization::Weight), ("frobenius-norm", Normalization::Frobenius)]
     {
-        let of = || WeightNorm::new(kind, || unreachable!("SN alone has a u")).unwrap();
+        let of = || weight_norm(kind, &[4, 3, 3, 3], DType::F64);
         check(name, &["w"], |p, t| of().normalize(p.arm, &t[0], Iterate::Frozen).unwrap());
         let all = fixture();
         let w = all[&format!("{name}.w")].to_dtype(DType::F64).unwrap();
@@ -138,7 +138,7 @@ fn spectral_norm_over_three_forwards() {
     let all = fixture();
     for (place, tolerance) in places() {
         let u = all["spectral-norm.u"].to_dtype(place.dtype).unwrap();
-        let mut norm = WeightNorm::new(Normalization::Spectral, || unit(&u)).unwrap();
+        let mut norm = WeightNorm::Spectral(SpectralNorm::new(&unit(&u).unwrap()));
         for k in 0..3 {
             let at = |kind: &str| &all[&format!("spectral-norm.{kind}.{k}")];
             let w = var(&all, &format!("spectral-norm.w.{k}"), place.dtype);
@@ -196,7 +196,7 @@ fn a_layer_of_the_discriminator_with_every_weight_normalization_and_multiplier()
                 if let Some(u) = all.get(&format!("{name}.u")) {
                     // The network's u has length 1; an iteration starts from its direction alone.
                     let u = u.to_dtype(place.dtype).unwrap();
-                    d.layers[0].norm = WeightNorm::new(normalization, || Ok(u)).unwrap();
+                    d.layers[0].norm = WeightNorm::Spectral(SpectralNorm::new(&u));
                 }
                 let weights = d.weights(Parameters::Tracked, Iterate::Once).unwrap();
                 let x = var(&all, &format!("{name}.x"), place.dtype);

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use sngan_core::loss;
 use sngan_core::model::{Discriminator, Generator, Labels, Mode, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
-use sngan_core::regularizer::gradient_penalty;
+use sngan_core::regularizer::gradient_penalty::{self, Target};
 use sngan_core::trainer::Trainer;
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::method::{Method, Normalization, Regularizer};
@@ -57,8 +57,15 @@ fn d_loss(spec: &RunSpec, d: &Discriminator, place: &Place) -> (f64, Tensor) {
         total = (total + weigh(logits, &class.grad)).unwrap();
     }
     if spec.regularizer == Regularizer::GradientPenalty {
-        let p = gradient_penalty::penalty(d, &weights, &x, labels.as_ref(), spec.penalty_lambda)
-            .unwrap();
+        let p = gradient_penalty::penalty(
+            d,
+            &weights,
+            &x,
+            labels.as_ref(),
+            spec.penalty_lambda,
+            Target::One,
+        )
+        .unwrap();
         value += p.value;
         total = (total + p.surrogate).unwrap();
     }

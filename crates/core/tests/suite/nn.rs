@@ -1,6 +1,6 @@
 //! The layers for networks of one's own: σ(W̄), what an evaluation changes, files, and the paper's networks' normalization beside them.
 
-use crate::support::{F64_ROUNDING, distance, draw, values};
+use crate::support::{F64_ROUNDING, distance, draw, values, weight_norm};
 use candle_core::{DType, Device, ModuleT, Tensor, Var};
 use candle_nn::{
     AdamW, Conv2dConfig, Module, Optimizer, ParamsAdamW, VarBuilder, VarMap, conv2d_no_bias,
@@ -8,7 +8,7 @@ use candle_nn::{
 use sngan_core::Fresh;
 use sngan_core::model::{Discriminator, Place, TensorSource};
 use sngan_core::nn::{SnConv2d, SnLinear};
-use sngan_core::norm::{Iterate, WeightNorm};
+use sngan_core::norm::Iterate;
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::{Method, Normalization};
 use sngan_tensor::decomposition::sigma_max;
@@ -184,7 +184,7 @@ fn the_layers_compute_with_the_networks_normalization() {
         let config = Conv2dConfig { groups: 2, ..Conv2dConfig::default() };
         let plain = conv2d_no_bias(4, 6, 3, config, vb.clone()).unwrap();
         let mut layer = SnConv2d::of(&plain, &vb).unwrap();
-        let mut norm = WeightNorm::new(Normalization::Spectral, || Ok(u)).unwrap();
+        let mut norm = weight_norm(Normalization::Spectral, &[6, 2, 3, 3], dtype);
         let arm = Arm::of(&weight);
         for _ in 0..3 {
             let frozen = norm.normalize(arm, &weight, Iterate::Frozen).unwrap();

@@ -4,7 +4,7 @@ use crate::support::{check_gradient, draw, scalar, tiny};
 use candle_core::{DType, Var};
 use sngan_core::model::{Discriminator, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
-use sngan_core::regularizer::gradient_penalty;
+use sngan_core::regularizer::gradient_penalty::{self, Target};
 use sngan_experiment::method::Method;
 use sngan_tensor::rng::Streams;
 
@@ -21,13 +21,16 @@ fn the_penaltys_gradient_in_the_parameters_is_not_lost() {
     let x_hat = draw("x̂", &[3, 3, 8, 8], DType::F64);
     let value = |d: &Discriminator| {
         let weights = d.clone().weights(Parameters::Tracked, Iterate::Frozen).unwrap();
-        gradient_penalty::penalty(d, &weights, &x_hat, None, spec.penalty_lambda).unwrap().value
+        gradient_penalty::penalty(d, &weights, &x_hat, None, spec.penalty_lambda, Target::One)
+            .unwrap()
+            .value
     };
-    let grads = gradient_penalty::penalty(&d, &weights, &x_hat, None, spec.penalty_lambda)
-        .unwrap()
-        .surrogate
-        .backward()
-        .unwrap();
+    let grads =
+        gradient_penalty::penalty(&d, &weights, &x_hat, None, spec.penalty_lambda, Target::One)
+            .unwrap()
+            .surrogate
+            .backward()
+            .unwrap();
 
     let x = Var::from_tensor(&x_hat).unwrap();
     let g = d

@@ -1,11 +1,14 @@
 //! What several tests share.
 
 pub(crate) use crate::numeric::*;
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
+use sngan_core::norm::{WeightNorm, unit};
 use sngan_core::replay;
 use sngan_data::Images;
-use sngan_experiment::arch::{Architecture, Conditioning};
-use sngan_experiment::method::Method;
+use sngan_experiment::arch::{
+    Activation, Architecture, Conditioning, Init, LayerKind, LayerSpec, Norm,
+};
+use sngan_experiment::method::{Method, Normalization};
 use sngan_experiment::{Dataset, RunSpec};
 use sngan_tensor::rng::Streams;
 use std::collections::BTreeMap;
@@ -80,6 +83,27 @@ pub(crate) fn smallest(
         gen_updates: 2,
         ..tiny(method)
     }
+}
+
+/// The normalization of a convolution (stride 1, padding 1, on maps of 5 pixels a side) with a weight of `shape` `[O, I, k, k]`; its state is drawn
+/// by the parts' names.
+pub(crate) fn weight_norm(
+    normalization: Normalization,
+    shape: &[usize],
+    dtype: DType,
+) -> WeightNorm {
+    let [output, input, kernel, _] = *shape else { panic!("{shape:?}") };
+    let layer = LayerSpec {
+        name: "conv".into(),
+        kind: LayerKind::Conv { input, output, kernel, stride: 1, padding: 1 },
+        bias: true,
+        init: Init::Normal { std: 0.02 },
+        norm: Norm::None,
+        activation: Activation::Identity,
+        output: [output, 5, 5],
+    };
+    let spec = RunSpec { normalization, ..tiny(Method::Vanilla) };
+    WeightNorm::new(&spec, &layer, |part, shape| unit(&draw(part, shape, dtype))).unwrap()
 }
 
 /// Made-up images.

@@ -23,6 +23,7 @@ const OPTIONS: TrainOptions = TrainOptions {
     log_every: 2,
     checkpoint_every: 2,
     sample_every: 0,
+    eval_every: 0,
     source: Source { commit: None, dirty: None },
     held_out: None,
 };

@@ -70,7 +70,7 @@ impl Descriptors {
         d.y = cudnn::create_tensor_descriptor()?;
         d.w = cudnn::create_filter_descriptor()?;
         d.conv = cudnn::create_convolution_descriptor()?;
-        let (padding, stride) = (g.padding as i32, g.stride as i32);
+        let ((rows, columns), stride) = (g.padding, g.stride as i32);
         let mode = sys::cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION;
         // cuDNN's default may use TF32.
         let math = match math {
@@ -81,9 +81,17 @@ impl Descriptors {
         unsafe {
             cudnn::set_tensor4d_descriptor(d.x, nchw, f32, dims([g.n, c, side, side]))?;
             cudnn::set_tensor4d_descriptor(d.y, nchw, f32, dims([g.n, o, out, out]))?;
-            cudnn::set_filter4d_descriptor(d.w, f32, nchw, dims([o, c, g.kernel, g.kernel]))?;
+            cudnn::set_filter4d_descriptor(d.w, f32, nchw, dims([o, c, g.kernel.0, g.kernel.1]))?;
             cudnn::set_convolution2d_descriptor(
-                d.conv, padding, padding, stride, stride, 1, 1, mode, f32,
+                d.conv,
+                rows as i32,
+                columns as i32,
+                stride,
+                stride,
+                1,
+                1,
+                mode,
+                f32,
             )?;
             cudnn::set_convolution_math_type(d.conv, math)?;
         }

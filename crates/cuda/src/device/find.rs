@@ -139,11 +139,24 @@ fn gpus() -> std::result::Result<Vec<Gpu>, result::DriverError> {
         .collect()
 }
 
-/// GPU number `ordinal`, and the versions of driver, cuDNN and cuBLAS.
+/// A GPU that was found with all that it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// The GPU.
+    pub gpu: Gpu,
+    /// Version of the driver.
+    pub driver: String,
+    /// Of cuDNN.
+    pub cudnn: String,
+    /// Of cuBLAS.
+    pub cublas: String,
+}
+
+/// GPU number `ordinal`, with its libraries.
 ///
 /// # Errors
 /// What is not there.
-pub fn require(ordinal: usize) -> Result<(Gpu, [String; 3])> {
+pub fn require(ordinal: usize) -> Result<Installed> {
     let found = find();
     let mut versions = Vec::new();
     for library in &found.libraries {
@@ -154,6 +167,7 @@ pub fn require(ordinal: usize) -> Result<(Gpu, [String; 3])> {
     let gpu = found.gpus.into_iter().nth(ordinal);
     let reason = found.reason.unwrap_or_default();
     let gpu = gpu.ok_or(Error::NoGpu { ordinal, count, reason })?;
-    let versions = std::array::from_fn(|i| versions.get(i).cloned().unwrap_or_default());
-    Ok((gpu, versions))
+    let [driver, cudnn, cublas] =
+        std::array::from_fn(|i| versions.get(i).cloned().unwrap_or_default());
+    Ok(Installed { gpu, driver, cudnn, cublas })
 }

@@ -6,17 +6,19 @@
 
 mod call;
 mod conv;
+mod copies;
 mod find;
 mod staging;
 
-pub use find::{Found, Gpu, Library, find, require};
+pub use find::{Found, Gpu, Installed, Library, find, require};
 
 use crate::launch::calls;
-use crate::machine::{Machine, Part};
+use crate::machine::{Lists, Machine, Part, Receipt};
 use crate::op::View;
-use crate::program::{Layout, Program};
+use crate::program::Layout;
 use crate::{Error, Result};
 use call::{Prepared, Ready};
+use copies::Copies;
 use cudarc::cublas::{result as cublas, sys as cublas_sys};
 use cudarc::cudnn::{result as cudnn, sys as cudnn_sys};
 use cudarc::driver::{
@@ -71,6 +73,7 @@ pub struct Device {
     graphs: HashMap<Part, CudaGraph>,
     prepared: HashMap<Part, Prepared>,
     staging: Staging,
+    copies: Copies,
     handles: Handles,
     kernels: HashMap<&'static str, CudaFunction>,
     module: Arc<CudaModule>,
@@ -98,37 +101,38 @@ fn driver(what: &'static str) -> impl Fn(result::DriverError) -> Error {
 }
 
 impl Device {
-    /// Opens GPU number `ordinal` with the memory of `program`.
+    /// Opens a GPU with the memory of `lists`.
     ///
     /// # Errors
-    /// A missing library, driver or GPU; kernels that the driver does not take; too little memory, with how much is needed and free.
-    pub fn open(ordinal: usize, program: &Program, math: Math) -> Result<Device> {
-        find::require(ordinal)?;
+    /// Kernels that the driver does not take; too little memory, with how much is needed and free.
+    pub fn open(installed: &Installed, lists: &dyn Lists, math: Math) -> Result<Device> {
+        let layout = lists.layout();
+        let ordinal = installed.gpu.ordinal;
         let context = CudaContext::new(ordinal).map_err(driver("open the GPU"))?;
-        // One stream: nothing needs to wait for another, and events would stand in the way of a capture.
-        // SAFETY: no slice is used on another stream.
+        // Updates have one stream, and copies beside them wait by events of their own; more would stand in the way of a capture.
+        // SAFETY: only `Copies` reads a slice on another stream, between its events.
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(driver("make a stream"))?;
         let module = load(&context)?;
         let handles = handles(&stream, math)?;
         let mut device_calls = HashMap::new();
         let mut workspace = 0;
-        for part in Part::all(program) {
+        for part in lists.parts() {
             let list: Vec<_> =
-                part.ops(program).into_iter().flat_map(|op| calls(op, &program.layout)).collect();
+                lists.ops(part).into_iter().flat_map(|op| calls(op, layout)).collect();
             for call in &list {
                 workspace = workspace.max(conv::workspace(&handles, call, math)?);
             }
             device_calls.insert(part, list);
         }
-        let needed = 4 * program.layout.len() + workspace + CUBLAS_WORKSPACE;
+        let needed = 4 * layout.len() + workspace + CUBLAS_WORKSPACE;
         let (free, _) = context.mem_get_info().map_err(driver("ask for free memory"))?;
         if needed > free {
-            let fits = fitting(program, free.saturating_sub(workspace + CUBLAS_WORKSPACE));
+            let fits = lists.fitting(free.saturating_sub(workspace + CUBLAS_WORKSPACE));
             return Err(Error::OutOfMemory { needed: needed as u64, free: free as u64, fits });
         }
         let memory = stream
-            .alloc_zeros::<f32>(program.layout.len())
+            .alloc_zeros::<f32>(layout.len())
             .map_err(driver("allocate the program's memory"))?;
         let bytes =
             |n: usize| stream.alloc_zeros::<u8>(n.max(1)).map_err(driver("allocate a workspace"));
@@ -136,14 +140,15 @@ impl Device {
         let mut device = Device {
             graphs: HashMap::new(),
             prepared: HashMap::new(),
-            staging: Staging::new(&stream, &staged(program))?,
+            staging: Staging::new(&stream, &lists.staged())?,
+            copies: Copies::new(&context, lists.copied())?,
             handles,
             kernels: HashMap::new(),
             module,
             memory,
             workspace,
             cublas_workspace,
-            layout: program.layout.clone(),
+            layout: layout.clone(),
             math,
             stream,
         };
@@ -225,27 +230,6 @@ impl Device {
     }
 }
 
-/// The largest pieces of D's and G's batches, in halves of halves, whose program fits into `free` bytes.
-fn fitting(program: &Program, free: usize) -> Option<[usize; 2]> {
-    let spec = &program.spec;
-    let pieces = |n: usize| {
-        (spec.batch.is_multiple_of(n) && spec.gen_batch.is_multiple_of(n))
-            .then(|| [spec.batch / n, spec.gen_batch / n])
-    };
-    let halves = std::iter::successors(Some(2), |n| Some(2 * n)).map_while(pieces);
-    halves.into_iter().find(|[dis_micro_batch, gen_micro_batch]| {
-        let (dis_micro_batch, gen_micro_batch) = (*dis_micro_batch, *gen_micro_batch);
-        let smaller =
-            sngan_experiment::RunSpec { dis_micro_batch, gen_micro_batch, ..spec.clone() };
-        Program::of(&smaller).is_ok_and(|p| 4 * p.layout.len() <= free)
-    })
-}
-
-/// What goes to the GPU and comes back at every update.
-fn staged(program: &Program) -> Vec<View> {
-    program.inputs().into_iter().chain([program.record.whole]).collect()
-}
-
 /// Loads our kernels.
 fn load(context: &Arc<CudaContext>) -> Result<Arc<CudaModule>> {
     let ptx = cudarc::nvrtc::Ptx::from_src(crate::kernels::PTX);
@@ -320,12 +304,20 @@ impl Machine for Device {
         })
     }
 
+    fn copy_out(&mut self, view: View) -> Result<Receipt> {
+        let address = self.address(view);
+        self.copies.begin(&self.stream, address, view.len)
+    }
+
     fn finish(&mut self) -> Result<()> {
         self.synchronize()
     }
 
-    fn run(&mut self, _: &Program, part: Part) -> Result<()> {
+    fn run(&mut self, _: &dyn Lists, part: Part) -> Result<()> {
         self.stream.context().bind_to_thread().map_err(driver("use the GPU"))?;
+        if part.measures() {
+            self.copies.wait(&self.stream)?;
+        }
         if let Some(graph) = self.graphs.get(&part) {
             return graph.launch().map_err(driver("launch an update"));
         }

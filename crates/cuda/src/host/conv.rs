@@ -5,24 +5,24 @@ use crate::op::Geometry;
 /// Calls `f(larger, smaller, weight)` with the elements' places for every product of the correlation.
 fn products(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
     let ((c, side), (o, out)) = (g.input, g.output);
-    let k = g.kernel;
+    let ((rows, columns), (above, before)) = (g.kernel, g.padding);
     for n in 0..g.n {
         for oc in 0..o {
             for ic in 0..c {
-                for ky in 0..k {
-                    for kx in 0..k {
-                        let w = ((oc * c + ic) * k + ky) * k + kx;
+                for ky in 0..rows {
+                    for kx in 0..columns {
+                        let w = ((oc * c + ic) * rows + ky) * columns + kx;
                         for oy in 0..out {
                             let iy = oy * g.stride + ky;
-                            if iy < g.padding || iy - g.padding >= side {
+                            if iy < above || iy - above >= side {
                                 continue;
                             }
-                            let larger = ((n * c + ic) * side + iy - g.padding) * side;
+                            let larger = ((n * c + ic) * side + iy - above) * side;
                             let smaller = ((n * o + oc) * out + oy) * out;
                             for ox in 0..out {
                                 let ix = ox * g.stride + kx;
-                                if ix >= g.padding && ix - g.padding < side {
-                                    f(larger + ix - g.padding, smaller + ox, w);
+                                if ix >= before && ix - before < side {
+                                    f(larger + ix - before, smaller + ox, w);
                                 }
                             }
                         }
@@ -49,7 +49,7 @@ pub(super) fn data(g: &Geometry, dy: &[f64], w: &[f64]) -> Vec<f64> {
 
 /// The gradient in w.
 pub(super) fn filter(g: &Geometry, x: &[f64], dy: &[f64]) -> Vec<f64> {
-    let mut dw = vec![0.0; g.output.0 * g.input.0 * g.kernel * g.kernel];
+    let mut dw = vec![0.0; g.output.0 * g.input.0 * g.kernel.0 * g.kernel.1];
     products(g, |larger, smaller, weight| dw[weight] += x[larger] * dy[smaller]);
     dw
 }

@@ -167,6 +167,28 @@ impl<T: Element> Host<T> {
             Op::BatchNormBackward { norm, dy, dx, dgamma, dbeta } => {
                 self.batch_norm_backward(norm, *dy, *dx, *dgamma, *dbeta);
             }
+            Op::BatchNormEval { x, sizes, gamma, beta, labels, mean, var, y, activation } => {
+                let [x, gamma, beta] = [x, gamma, beta].map(|view| self.read(*view));
+                let labels = labels.map(|labels| self.read(labels));
+                let running = [mean, var].map(|view| self.read(*view));
+                let parameters = (&gamma[..], &beta[..]);
+                let value = norm::by_running(&x, *sizes, parameters, labels.as_deref(), &running);
+                let value = value.into_iter().map(|y| pointwise::activation(*activation, y));
+                self.put(*y, &value.collect::<Vec<_>>(), false);
+            }
+            Op::Place { x, bias, sizes, activation, y, channels, first } => {
+                let bias = bias.map(|bias| self.read(bias));
+                let value = pointwise::finish(&self.read(*x), bias.as_deref(), *sizes, *activation);
+                let (own, all) = (sizes.channels * sizes.plane, channels * sizes.plane);
+                for (image, part) in value.chunks(own).enumerate() {
+                    self.put(y.narrow(image * all + first * sizes.plane, own), part, false);
+                }
+            }
+            Op::Windows { x, y, side, out, stride, padding, of } => {
+                let x = self.read(*x);
+                let value = pointwise::windows(&x, (*side, *out), *stride, *padding, *of);
+                self.put(*y, &value, false);
+            }
             Op::LayerNorm { norm } => self.layer_norm(norm),
             Op::LayerNormBackward { norm, dy, dx, dbeta } => {
                 self.layer_norm_backward(norm, *dy, *dx, *dbeta);

@@ -48,6 +48,21 @@ fn parameter(sizes: Sizes, labels: Option<&[f64]>, i: usize) -> usize {
     row * sizes.channels + channel(sizes, i)
 }
 
+/// γ·(x − mean)/√(var + ε) + β with running averages (mean, var).
+pub(super) fn by_running(
+    x: &[f64],
+    sizes: Sizes,
+    (gamma, beta): (&[f64], &[f64]),
+    labels: Option<&[f64]>,
+    [mean, var]: &[Vec<f64>; 2],
+) -> Vec<f64> {
+    let of = |(i, x): (usize, &f64)| {
+        let (c, p) = (channel(sizes, i), parameter(sizes, labels, i));
+        gamma[p] * (x - mean[c]) / (var[c] + NORM_EPS).sqrt() + beta[p]
+    };
+    x.iter().enumerate().map(of).collect()
+}
+
 impl<T: Element> Host<T> {
     pub(super) fn batch_norm(&mut self, norm: &BatchNorm, running: Option<(View, View)>) {
         let (x, sizes) = (self.read(norm.x), norm.sizes);

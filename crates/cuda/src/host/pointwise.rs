@@ -1,6 +1,6 @@
 //! Bias and activation, resampling, appended features.
 
-use crate::op::Sizes;
+use crate::op::{Sizes, Window};
 use sngan_experiment::arch::Activation;
 
 /// The activation of `x`.
@@ -111,4 +111,30 @@ pub(super) fn append_table(
         }
     }
     table
+}
+
+/// The largest value or the mean of each 3x3 pixels of planes of `side`, as planes of `out`; those outside do not count.
+pub(super) fn windows(
+    x: &[f64],
+    (side, out): (usize, usize),
+    stride: usize,
+    padding: usize,
+    of: Window,
+) -> Vec<f64> {
+    // The pixels of a window along one direction.
+    let within = |at: usize| {
+        let start = (at * stride).saturating_sub(padding);
+        start..(at * stride + 3 - padding).min(side)
+    };
+    let window = |i: usize| {
+        let (map, row, column) = (i / (out * out), i / out % out, i % out);
+        let lines = within(row).map(|line| (map * side + line) * side);
+        let pixels = lines.flat_map(|line| within(column).map(move |pixel| line + pixel));
+        let values: Vec<f64> = pixels.map(|i| x[i]).collect();
+        match of {
+            Window::Maximum => values.into_iter().fold(f64::NEG_INFINITY, f64::max),
+            Window::Mean => values.iter().sum::<f64>() / values.len() as f64,
+        }
+    };
+    (0..x.len() / (side * side) * out * out).map(window).collect()
 }

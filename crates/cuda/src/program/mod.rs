@@ -1,18 +1,24 @@
 //! A GAN's updates as lists of operations.
 
+mod inference;
 mod memory;
+mod method;
 mod network;
 mod parameters;
+mod places;
+mod regularizer;
 mod tape;
 mod update;
 mod weights;
 
+pub use inference::{Inference, Sampling};
 pub use memory::Layout;
 pub use parameters::Stored;
 
 pub use sngan_core::model::{NORM_EPS, RUNNING_DECAY};
 
 use crate::Result;
+use crate::machine::{Lists, Part};
 use crate::op::{Op, View};
 use sngan_experiment::RunSpec;
 
@@ -28,6 +34,8 @@ pub struct Network {
     pub state: Vec<Stored>,
     /// All parameters.
     pub weights: View,
+    /// All running averages or u.
+    pub averages: View,
     /// Their gradients.
     pub gradients: View,
     /// First moments.
@@ -50,6 +58,8 @@ impl Network {
 pub struct MovingAverage {
     /// By the names of a checkpoint without `ema.`.
     pub tensors: Vec<Stored>,
+    /// The buffers that they are parts of: as G's of parameters, and of running averages.
+    pub wholes: [View; 2],
     /// The operations, after each generator update with its rounds.
     pub ops: Vec<Op>,
 }
@@ -134,6 +144,21 @@ pub struct Snapshot {
     pub shape: (usize, usize),
 }
 
+/// What a measured update leaves to be measured, in one buffer: a GPU copies it to the host as a whole, beside the updates that follow.
+#[derive(Debug, Clone)]
+pub struct Copies {
+    /// All of it.
+    pub whole: View,
+    /// The record.
+    pub record: View,
+    /// W̄ by layer, written by the measured round itself.
+    pub normalized: Vec<Snapshot>,
+    /// Both networks' parameters and state as the update leaves them.
+    pub networks: Vec<Stored>,
+    /// What copies the record and the networks, after the update.
+    pub ops: Vec<Op>,
+}
+
 /// A spec's updates on one flat memory.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -157,8 +182,10 @@ pub struct Program {
     pub discriminator_inputs: DiscriminatorInputs,
     /// What both find out.
     pub record: Record,
-    /// W̄ by layer, after a measured round.
-    pub snapshots: Vec<Snapshot>,
+    /// What a measured update leaves.
+    pub copies: Copies,
+    /// Images of G, or of its average.
+    pub sampling: Sampling,
 }
 
 impl Program {
@@ -171,6 +198,21 @@ impl Program {
         views
     }
 
+    /// The largest pieces of D's and G's batches, in halves of halves, whose program fits into `free` bytes.
+    fn smaller(&self, free: usize) -> Option<[usize; 2]> {
+        let spec = &self.spec;
+        let pieces = |n: usize| {
+            (spec.batch.is_multiple_of(n) && spec.gen_batch.is_multiple_of(n))
+                .then(|| [spec.batch / n, spec.gen_batch / n])
+        };
+        let halves = std::iter::successors(Some(2), |n| Some(2 * n)).map_while(pieces);
+        halves.into_iter().find(|[dis_micro_batch, gen_micro_batch]| {
+            let (dis_micro_batch, gen_micro_batch) = (*dis_micro_batch, *gen_micro_batch);
+            let smaller = RunSpec { dis_micro_batch, gen_micro_batch, ..spec.clone() };
+            Program::of(&smaller).is_ok_and(|p| 4 * p.layout.len() <= free)
+        })
+    }
+
     /// Records the updates of `spec`.
     ///
     /// # Errors
@@ -178,5 +220,44 @@ impl Program {
     pub fn of(spec: &RunSpec) -> Result<Program> {
         spec.validate()?;
         update::record(spec)
+    }
+}
+
+impl Lists for Program {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        for detailed in [false, true] {
+            parts.extend([Part::Generator { detailed }, Part::Discriminator { detailed }]);
+        }
+        parts.extend(self.average.iter().map(|_| Part::Average));
+        parts.extend([Part::Copies, Part::Samples]);
+        parts
+    }
+
+    fn ops(&self, part: Part) -> Vec<&Op> {
+        match part {
+            Part::Generator { detailed } => self.generator_update.run(detailed).collect(),
+            Part::Discriminator { detailed } => self.discriminator_update.run(detailed).collect(),
+            Part::Average => self.average.iter().flat_map(|a| &a.ops).collect(),
+            Part::Copies => self.copies.ops.iter().collect(),
+            Part::Samples => self.sampling.ops.iter().collect(),
+            Part::Inference => Vec::new(),
+        }
+    }
+
+    fn staged(&self) -> Vec<View> {
+        self.inputs().into_iter().chain([self.record.whole]).collect()
+    }
+
+    fn copied(&self) -> usize {
+        self.copies.whole.len
+    }
+
+    fn fitting(&self, free: usize) -> Option<[usize; 2]> {
+        self.smaller(free)
     }
 }

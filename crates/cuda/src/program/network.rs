@@ -3,8 +3,9 @@
 use super::parameters::{BatchNormState, Layer, MapNorm, Parameters, Point};
 use super::tape::{Map, Recorder, Tape};
 use super::weights::Weights;
-use crate::op::{BatchNorm, Geometry, LayerNorm, Sizes, View};
+use crate::op::{BatchNorm, Geometry, LayerNorm, Op, Sizes, View};
 use crate::{Error, Result};
+use sngan_core::model::Mode;
 use sngan_experiment::arch::{
     Activation, ArchSpec, HeadSpec, LabelHead, LayerKind, Pooling, Step, Z_DIM,
 };
@@ -76,10 +77,12 @@ fn linear(
     let (here, there) = ((x.channels, x.side), (channels, side));
     match layer.spec.kind {
         LayerKind::Conv { kernel, stride, padding, .. } => {
+            let (kernel, padding) = ((kernel, kernel), (padding, padding));
             let geometry = Geometry { n: x.n, input: here, output: there, kernel, stride, padding };
             tape.conv(r, x.view, weight, y.view, geometry);
         }
         LayerKind::Deconv { kernel, stride, padding, .. } => {
+            let (kernel, padding) = ((kernel, kernel), (padding, padding));
             let geometry = Geometry { n: x.n, input: there, output: here, kernel, stride, padding };
             tape.deconv(r, x.view, weight, y.view, geometry);
         }
@@ -120,26 +123,27 @@ fn batch_norm(
     y
 }
 
-/// G's forward pass in training.
+/// G's forward pass.
 struct Forward<'a> {
     g: &'a Parameters,
     labels: Option<View>,
+    mode: Mode,
     tape: &'a mut Tape,
     /// Where the last layer's output goes.
     into: View,
 }
 
-/// Records G(z) for `z` `[n, 128]` in training mode: the images `[n, 3, side, side]` go to `into`.
+/// Records G(z) for `z` `[n, 128]`: the images `[n, 3, side, side]` go to `into`. There are no gradients in evaluation mode.
 pub(super) fn generator(
     r: &mut Recorder,
-    tape: &mut Tape,
+    (tape, mode): (&mut Tape, Mode),
     table: &ArchSpec,
     g: &Parameters,
     (z, n): (View, usize),
     labels: Option<View>,
     into: View,
 ) -> Result<()> {
-    let mut pass = Forward { g, labels, tape, into };
+    let mut pass = Forward { g, labels, mode, tape, into };
     let Some((Step::Layer(_), rest)) = table.generator.split_first() else {
         return Err(Error::Layer {
             layer: "generator".into(),
@@ -160,6 +164,23 @@ impl Forward<'_> {
         activation: Activation,
     ) -> Map {
         let labels = self.labels.filter(|_| bn.by_class);
+        if self.mode == Mode::Eval {
+            let y = Map::new(r, x.n, x.channels, x.side);
+            let (BatchNormState { gamma, beta, .. }, (mean, var)) = (bn, bn.running);
+            let (sizes, x, y_view) = (x.sizes(), x.view, y.view);
+            r.push(Op::BatchNormEval {
+                x,
+                sizes,
+                gamma,
+                beta,
+                labels,
+                mean,
+                var,
+                y: y_view,
+                activation,
+            });
+            return y;
+        }
         let parameters = (Some(bn.gamma), bn.beta);
         batch_norm(self.tape, r, x, parameters, labels, Some(bn.running), activation)
     }

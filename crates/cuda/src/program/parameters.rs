@@ -1,10 +1,10 @@
 //! The tensors of a network that stay from update to update, by their names in a checkpoint.
 
 use super::memory::Buffers;
+use super::method::{Method, OfMaps, OfWeights};
 use crate::op::View;
 use crate::{Error, Result};
 use sngan_experiment::arch::{LayerKind, LayerSpec, Norm, PointSpec, Step};
-use sngan_experiment::method::Normalization;
 use sngan_experiment::{LayerCorrection, RunSpec};
 
 /// A tensor of the state.
@@ -149,7 +149,65 @@ enum NormIndices {
     OfImage(usize),
 }
 
+impl BatchNormState {
+    fn moved(self, to: impl Fn(View) -> View) -> BatchNormState {
+        let (mean, var) = self.running;
+        BatchNormState {
+            gamma: to(self.gamma),
+            beta: to(self.beta),
+            running: (to(mean), to(var)),
+            ..self
+        }
+    }
+}
+
+impl MapNorm {
+    fn moved(self, to: impl Fn(View) -> View) -> MapNorm {
+        match self {
+            MapNorm::None => MapNorm::None,
+            MapNorm::Batch(state) => MapNorm::Batch(state.moved(to)),
+            MapNorm::OfBatch(beta) => MapNorm::OfBatch(to(beta)),
+            MapNorm::OfImage(beta) => MapNorm::OfImage(to(beta)),
+        }
+    }
+}
+
 impl Parameters {
+    /// The same tensors where other buffers of the same layouts hold them: G's moving average.
+    pub(super) fn moved(&self, whole: View, whole_state: View) -> Parameters {
+        let to = |view: View| {
+            let at = |buffer| View { buffer, ..view };
+            if view.buffer == self.whole.buffer {
+                at(whole.buffer)
+            } else {
+                debug_assert_eq!(view.buffer, self.whole_state.buffer);
+                at(whole_state.buffer)
+            }
+        };
+        let layers = self.layers.iter().map(|layer| Layer {
+            weight: to(layer.weight),
+            bias: layer.bias.map(to),
+            gamma: layer.gamma.map(to),
+            u: layer.u.map(to),
+            norm: layer.norm.moved(to),
+            ..layer.clone()
+        });
+        let points =
+            self.points.iter().map(|point| Point { norm: point.norm.moved(to), ..point.clone() });
+        let stored = |tensors: &[Stored]| {
+            let moved = tensors.iter().map(|t| Stored { view: to(t.view), ..t.clone() });
+            moved.collect()
+        };
+        Parameters {
+            layers: layers.collect(),
+            points: points.collect(),
+            trained: stored(&self.trained),
+            whole,
+            state: stored(&self.state),
+            whole_state,
+        }
+    }
+
     /// G's.
     pub(super) fn generator(buffers: &mut Buffers, steps: &[Step]) -> Result<Parameters> {
         let (layers, points) = flatten(steps);
@@ -193,7 +251,11 @@ impl Parameters {
     }
 
     /// D's, for the spec's method.
-    pub(super) fn discriminator(buffers: &mut Buffers, spec: &RunSpec) -> Result<Parameters> {
+    pub(super) fn discriminator(
+        buffers: &mut Buffers,
+        spec: &RunSpec,
+        method: Method,
+    ) -> Result<Parameters> {
         let table = spec.layers()?;
         let corrections = spec.width_corrections()?;
         let (mut layers, points) = flatten(&table.discriminator);
@@ -202,16 +264,10 @@ impl Parameters {
         let mut names = Names::default();
         let of_method = |names: &mut Names, name: &str, norm: Norm, channels: usize| {
             let mut beta = || names.trained(format!("discriminator.{name}.beta"), vec![channels]);
-            match (norm, spec.normalization) {
-                (Norm::ByMethod, Normalization::Batch) => NormIndices::OfBatch(beta()),
-                (Norm::ByMethod, Normalization::Layer) => NormIndices::OfImage(beta()),
-                (
-                    Norm::ByMethod,
-                    Normalization::None
-                    | Normalization::Weight
-                    | Normalization::Frobenius
-                    | Normalization::Spectral,
-                )
+            match (norm, method.maps) {
+                (Norm::ByMethod, OfMaps::Batch) => NormIndices::OfBatch(beta()),
+                (Norm::ByMethod, OfMaps::Layer) => NormIndices::OfImage(beta()),
+                (Norm::ByMethod, OfMaps::None)
                 | (Norm::None | Norm::Batch | Norm::ConditionalBatch { .. }, _) => {
                     NormIndices::None
                 }
@@ -222,12 +278,12 @@ impl Parameters {
             let name = |part: &str| format!("discriminator.{}.{part}", layer.name);
             let (outputs, shape) = (layer.kind.outputs(), layer.kind.weight_shape());
             let rows = shape[0];
-            let gammas = match spec.normalization {
-                Normalization::None | Normalization::Batch | Normalization::Layer => None,
-                Normalization::Weight => Some(rows),
-                Normalization::Frobenius | Normalization::Spectral => Some(1),
+            let gammas = match method.weights {
+                OfWeights::None => None,
+                OfWeights::Rows => Some(rows),
+                OfWeights::Frobenius | OfWeights::Spectral => Some(1),
             };
-            let iterates = spec.normalization == Normalization::Spectral;
+            let iterates = method.weights == OfWeights::Spectral;
             indices.push(Indices {
                 weight: names.trained(name("weight"), shape),
                 bias: layer.bias.then(|| names.trained(name("bias"), vec![outputs])),
@@ -238,8 +294,7 @@ impl Parameters {
         }
         let point_indices: Vec<_> =
             points.iter().map(|p| of_method(&mut names, &p.name, p.norm, p.output[0])).collect();
-        let correction =
-            |name: &str| corrections.get(name).copied().unwrap_or(LayerCorrection::NONE);
+        let correction = |name: &str| spec.layer_factors(&corrections, name);
         Ok(Parameters::placed(
             buffers,
             names,

@@ -1,74 +1,63 @@
 //! One update of G and one of D, in one piece or in pieces whose gradients are added up: the order of operations is that of
 //! `sngan_core::trainer`.
 
-use super::memory::Buffers;
+use super::inference;
+use super::method::Method;
 use super::network::{self, Discriminator};
 use super::parameters::Parameters;
+use super::places::{self, Pair, Pieces};
 use super::tape::{Gradients, Map, Recorder, Tape};
 use super::weights::{Iterate, Weights};
 use super::{
-    DiscriminatorInputs, GeneratorInputs, MovingAverage, Network, Program, Record, Snapshot,
-    Stored, Update,
+    Copies, DiscriminatorInputs, GeneratorInputs, MovingAverage, Network, Program, Record,
+    Snapshot, Update,
 };
 use crate::Result;
-use crate::op::{Op, PARTS, Product, View};
+use crate::op::{Op, PARTS, View};
+use sngan_core::model::Mode;
 use sngan_experiment::arch::{ArchSpec, Z_DIM};
-use sngan_experiment::method::Regularizer;
-use sngan_experiment::{AdamEpsilon, ClipScope, PowerIteration, RunSpec};
-
-/// The pieces of a batch.
-#[derive(Debug, Clone, Copy)]
-struct Pieces {
-    size: usize,
-    count: usize,
-}
-
-impl Pieces {
-    /// `micro` images each; 0 for all of them in one piece.
-    fn of(batch: usize, micro: usize) -> Pieces {
-        let size = if micro == 0 { batch } else { micro };
-        Pieces { size, count: batch / size }
-    }
-
-    /// A piece's weight in the mean over the batch.
-    fn share(self) -> f64 {
-        1.0 / self.count as f64
-    }
-}
+use sngan_experiment::{AdamEpsilon, PowerIteration, RunSpec};
 
 /// What recording needs of the whole program.
-struct Session<'a> {
-    spec: &'a RunSpec,
-    table: ArchSpec,
-    g: Parameters,
-    d: Parameters,
-    r: Recorder,
-    record: Record,
+pub(super) struct Session<'a> {
+    pub(super) spec: &'a RunSpec,
+    pub(super) method: Method,
+    pub(super) table: ArchSpec,
+    pub(super) g: Parameters,
+    pub(super) d: Parameters,
+    pub(super) r: Recorder,
+    pub(super) record: Record,
 }
 
 /// Images of one kind, with their classes.
 #[derive(Clone, Copy)]
-struct Side {
-    images: Map,
-    labels: Option<View>,
+pub(super) struct Side {
+    pub(super) images: Map,
+    pub(super) labels: Option<View>,
 }
 
 pub(super) fn record(spec: &RunSpec) -> Result<Program> {
-    let table = spec.layers()?;
+    let (table, method) = (spec.layers()?, Method::of(spec)?);
     let mut r = Recorder::default();
     let g = Parameters::generator(&mut r.buffers, &table.generator)?;
-    let d = Parameters::discriminator(&mut r.buffers, spec)?;
-    let (generator, discriminator) = (network(&mut r.buffers, &g), network(&mut r.buffers, &d));
-    let record = record_of(&mut r.buffers);
-    let generator_inputs = generator_inputs(&mut r.buffers, spec);
-    let (discriminator_inputs, pairs) = discriminator_inputs(&mut r.buffers, spec);
-    let average = average(&mut r.buffers, spec, &g);
-    let snapshots = snapshots(&mut r.buffers, &d);
-    let mut session = Session { spec, table, g, d, r, record };
+    let d = Parameters::discriminator(&mut r.buffers, spec, method)?;
+    let [generator, discriminator] = [&g, &d].map(|p| places::network(&mut r.buffers, p));
+    let record = places::record(&mut r.buffers);
+    let generator_inputs = places::generator_inputs(&mut r.buffers, spec);
+    let (discriminator_inputs, pairs) = places::discriminator_inputs(&mut r.buffers, spec);
+    let average = places::average(&mut r.buffers, spec, &g);
+    let copies = places::copies(&mut r.buffers, &record, &g, &d);
+    let mut session = Session { spec, method, table, g, d, r, record };
     let generator_update = session.generator_update(&generator, &generator_inputs)?;
     let discriminator_update =
-        session.discriminator_update(&discriminator, &discriminator_inputs, &pairs, &snapshots)?;
-    let layout = session.r.buffers.place(&[&generator_update.ops, &discriminator_update.ops]);
+        session.discriminator_update(&discriminator, &discriminator_inputs, &pairs, &copies)?;
+    let sampled = match &average {
+        Some(MovingAverage { wholes: [whole, state], .. }) => session.g.moved(*whole, *state),
+        None => session.g.clone(),
+    };
+    let sampling = inference::sampling(&mut session.r, spec, &session.table, &sampled)?;
+    let lists = [&generator_update.ops[..], &discriminator_update.ops, &sampling.ops];
+    let layout = session.r.buffers.place(&lists);
     Ok(Program {
         spec: spec.clone(),
         layout,
@@ -80,99 +69,9 @@ pub(super) fn record(spec: &RunSpec) -> Result<Program> {
         generator_inputs,
         discriminator_inputs,
         record,
-        snapshots,
+        copies,
+        sampling,
     })
-}
-
-fn network(buffers: &mut Buffers, parameters: &Parameters) -> Network {
-    let whole = parameters.whole;
-    Network {
-        parameters: parameters.trained.clone(),
-        state: parameters.state.clone(),
-        weights: whole,
-        gradients: buffers.kept(whole.len),
-        m: buffers.kept(whole.len),
-        v: buffers.kept(whole.len),
-        scalars: buffers.kept(2),
-    }
-}
-
-fn record_of(buffers: &mut Buffers) -> Record {
-    let all = buffers.kept(10);
-    let at = |i| all.narrow(i, 1);
-    Record {
-        whole: all,
-        loss_d: at(0),
-        loss_reg: at(1),
-        loss_g: at(2),
-        d_real: at(3),
-        d_fake: at(4),
-        loss_class_d: at(5),
-        loss_class_g: at(6),
-        grad_norm_x_hat: at(7),
-        grad_square_d: at(8),
-        grad_square_g: at(9),
-    }
-}
-
-fn generator_inputs(buffers: &mut Buffers, spec: &RunSpec) -> GeneratorInputs {
-    GeneratorInputs {
-        z: buffers.kept(spec.gen_batch * Z_DIM),
-        labels: (spec.n_classes > 0).then(|| buffers.kept(spec.gen_batch)),
-    }
-}
-
-/// A piece's real and generated images one after the other, and their classes.
-struct Pair {
-    images: View,
-    labels: Option<View>,
-}
-
-fn discriminator_inputs(buffers: &mut Buffers, spec: &RunSpec) -> (DiscriminatorInputs, Vec<Pair>) {
-    let pieces = Pieces::of(spec.batch, spec.dis_micro_batch);
-    let image = 3 * spec.side * spec.side;
-    let pairs: Vec<Pair> = (0..pieces.count)
-        .map(|_| Pair {
-            images: buffers.kept(2 * pieces.size * image),
-            labels: (spec.n_classes > 0).then(|| buffers.kept(2 * pieces.size)),
-        })
-        .collect();
-    let labels = |start: usize| -> Vec<View> {
-        pairs.iter().filter_map(|p| Some(p.labels?.narrow(start, pieces.size))).collect()
-    };
-    let inputs = DiscriminatorInputs {
-        real: pairs.iter().map(|p| p.images.narrow(0, pieces.size * image)).collect(),
-        real_labels: labels(0),
-        fake_labels: labels(pieces.size),
-        z: buffers.kept(spec.batch * Z_DIM),
-        epsilon: spec.regularizer.interpolates().then(|| buffers.kept(spec.batch)),
-    };
-    (inputs, pairs)
-}
-
-fn average(buffers: &mut Buffers, spec: &RunSpec, g: &Parameters) -> Option<MovingAverage> {
-    if spec.gen_ema == 0.0 {
-        return None;
-    }
-    let (mut tensors, mut ops) = (Vec::new(), Vec::new());
-    for (whole, parts) in [(g.whole, &g.trained), (g.whole_state, &g.state)] {
-        let e = buffers.kept(whole.len);
-        tensors.extend(parts.iter().map(|part| Stored {
-            view: e.narrow(part.view.offset, part.view.len),
-            ..part.clone()
-        }));
-        ops.push(Op::Average { e, w: whole, decay: spec.gen_ema });
-    }
-    Some(MovingAverage { tensors, ops })
-}
-
-fn snapshots(buffers: &mut Buffers, d: &Parameters) -> Vec<Snapshot> {
-    let snapshot = |layer: &super::parameters::Layer| Snapshot {
-        layer: layer.spec.name.clone(),
-        view: buffers.kept(layer.weight.len),
-        shape: (layer.rows, layer.weight.len / layer.rows),
-    };
-    d.layers.iter().map(snapshot).collect()
 }
 
 impl Session<'_> {
@@ -201,7 +100,7 @@ impl Session<'_> {
     }
 
     fn weights(&mut self, iterate: Iterate) -> Weights {
-        Weights::record(&mut self.r, &self.d, self.spec.normalization, iterate)
+        Weights::record(&mut self.r, &self.d, self.method.weights, iterate)
     }
 
     fn iterates_per_forward(&self) -> bool {
@@ -247,7 +146,9 @@ impl Session<'_> {
         let mut tape = Tape::default();
         tape.track(network.parameters.iter().map(|p| p.view));
         let z = (inputs.z.narrow(i * n * Z_DIM, n * Z_DIM), n);
-        network::generator(&mut self.r, &mut tape, &self.table, &self.g, z, labels, fake.view)?;
+        let (table, g) = (&self.table, &self.g);
+        let training = (&mut tape, Mode::Train);
+        network::generator(&mut self.r, training, table, g, z, labels, fake.view)?;
         let d = Discriminator { table: &self.table, d: &self.d, weights, labels };
         let trace = d.forward(&mut self.r, &mut tape, fake)?;
         let dfake = self.r.passing(n);
@@ -270,7 +171,7 @@ impl Session<'_> {
         network: &Network,
         inputs: &DiscriminatorInputs,
         pairs: &[Pair],
-        snapshots: &[Snapshot],
+        copies: &Copies,
     ) -> Result<Update> {
         let per_forward = self.iterates_per_forward();
         let pieces = Pieces::of(self.spec.batch, self.spec.dis_micro_batch);
@@ -281,7 +182,8 @@ impl Session<'_> {
             let z = (inputs.z.narrow(i * pieces.size * Z_DIM, pieces.size * Z_DIM), pieces.size);
             let into = fake.images.view;
             let (table, g) = (&self.table, &self.g);
-            network::generator(&mut self.r, &mut Tape::default(), table, g, z, fake.labels, into)?;
+            let tape = (&mut Tape::default(), Mode::Train);
+            network::generator(&mut self.r, tape, table, g, z, fake.labels, into)?;
             let mut w = match weights.take() {
                 Some(w) if !per_forward => w,
                 Some(_) | None => self.weights(Iterate::Once),
@@ -309,8 +211,9 @@ impl Session<'_> {
         self.orthonormal(network, &mut gradients);
         self.zero_unwritten(network, &gradients);
         let from = self.r.ops.len();
-        for (snapshot, x) in snapshots.iter().zip(weights.iter().flat_map(Weights::normalized)) {
-            self.r.push(Op::Copy { x, out: snapshot.view, add: false });
+        let normalized = weights.iter().flat_map(Weights::normalized);
+        for (Snapshot { view: out, .. }, x) in copies.normalized.iter().zip(normalized) {
+            self.r.push(Op::Copy { x, out: *out, add: false });
         }
         let (x, parts) = (network.gradients, self.r.passing(PARTS));
         self.r.push(Op::SquareSum { x, parts, out: self.record.grad_square_d });
@@ -336,13 +239,18 @@ impl Session<'_> {
     }
 
     /// Records D on `x`, and seeds nothing: the gradient's places of outputs and logits are the caller's.
-    fn judge(&mut self, w: &Weights, x: Side, tape: &mut Tape) -> Result<network::Trace> {
+    pub(super) fn judge(
+        &mut self,
+        w: &Weights,
+        x: Side,
+        tape: &mut Tape,
+    ) -> Result<network::Trace> {
         let d = Discriminator { table: &self.table, d: &self.d, weights: w, labels: x.labels };
         d.forward(&mut self.r, tape, x.images)
     }
 
     /// What D's gradients are taken of: the weights as a pass applies them, and its other parameters.
-    fn tape(&self, w: &Weights) -> Tape {
+    pub(super) fn tape(&self, w: &Weights) -> Tape {
         let mut tape = Tape::default();
         tape.track(w.all_effective());
         tape.track(self.d.trained.iter().map(|p| p.view));
@@ -426,98 +334,6 @@ impl Session<'_> {
     fn classify(&mut self, logits: View, labels: View, dlogits: View, share: f64, add: bool) {
         let (weight, value) = (share * self.spec.ac_dis_weight, self.record.loss_class_d);
         self.r.push(Op::CrossEntropy { logits, labels, dlogits, weight, share, value, add });
-    }
-
-    /// The gradient penalty without second-order derivatives: see `sngan_core::regularizer::gradient_penalty`.
-    fn penalty(
-        &mut self,
-        w: &Weights,
-        [real, fake]: [Side; 2],
-        epsilon: View,
-        share: f64,
-        add: bool,
-        gradients: &mut Gradients,
-    ) -> Result<()> {
-        let n = real.images.n;
-        let x_hat =
-            Side { images: Map::new(&mut self.r, n, 3, self.spec.side), labels: real.labels };
-        let (of_real, of_fake, out) = (real.images.view, fake.images.view, x_hat.images.view);
-        self.r.push(Op::Interpolate { real: of_real, fake: of_fake, epsilon, out });
-        let mut tape = Tape::default();
-        tape.track([out]);
-        let trace = self.judge(w, x_hat, &mut tape)?;
-        let ones = self.r.passing(n);
-        self.r.push(Op::Fill { out: ones, value: 1.0 });
-        let mut of_images = Gradients::default();
-        of_images.seed(trace.outputs, ones);
-        tape.backward(&mut self.r, &mut of_images);
-        let (g, _) = of_images.target(&mut self.r, out);
-        let c = Map::new(&mut self.r, n, 3, self.spec.side);
-        let Record { loss_reg: value, grad_norm_x_hat: mean_norm, .. } = self.record;
-        let lambda = self.spec.penalty_lambda;
-        let norms = self.r.passing(n);
-        self.r.push(Op::Penalty { g, n, lambda, c: c.view, norms, share, value, mean_norm, add });
-        let mut tape = self.tape(w);
-        let d = Discriminator { table: &self.table, d: &self.d, weights: w, labels: real.labels };
-        let along = d.tangent(&mut self.r, &mut tape, &trace, c)?;
-        let seeds = self.r.passing(n);
-        self.r.push(Op::Fill { out: seeds, value: share });
-        gradients.seed(along, seeds);
-        tape.backward(&mut self.r, gradients);
-        Ok(())
-    }
-
-    /// Orthonormal regularization, once an update: `coefficient·Σ ‖WᵀW − I‖²_F`, by the smaller product W·Wᵀ and a constant.
-    fn orthonormal(&mut self, network: &Network, gradients: &mut Gradients) {
-        match self.spec.regularizer {
-            Regularizer::Orthonormal => {}
-            Regularizer::None | Regularizer::GradientPenalty | Regularizer::WeightClipping => {
-                return;
-            }
-        }
-        let weight = self.spec.orthonormal_coefficient;
-        let layers: Vec<(View, usize)> =
-            self.d.layers.iter().map(|layer| (layer.weight, layer.rows)).collect();
-        debug_assert!(layers.iter().all(|(w, _)| w.buffer == network.weights.buffer));
-        for (i, (w, rows)) in layers.into_iter().enumerate() {
-            let columns = w.len / rows;
-            let p = self.r.passing(rows * rows);
-            let product = |n, k, transpose_b, alpha| Product {
-                m: rows,
-                n,
-                k,
-                transpose_a: false,
-                transpose_b,
-                alpha,
-            };
-            let gram = product(rows, columns, true, 1.0);
-            self.r.push(Op::Product { a: w, b: w, c: p, product: gram, add: false });
-            let (difference, value) = (columns as f64 - rows as f64, self.record.loss_reg);
-            self.r.push(Op::GramLoss { p, m: rows, weight, difference, value, add: i > 0 });
-            let (c, add) = gradients.target(&mut self.r, w);
-            let product = product(columns, rows, false, 4.0 * weight);
-            self.r.push(Op::Product { a: p, b: w, c, product, add });
-        }
-    }
-
-    /// Weight clipping, after the step.
-    fn clip(&mut self, network: &Network) {
-        match self.spec.regularizer {
-            Regularizer::WeightClipping => {}
-            Regularizer::None | Regularizer::GradientPenalty | Regularizer::Orthonormal => return,
-        }
-        let (bound, all) = (self.spec.clip, self.spec.clip_scope == ClipScope::All);
-        let mut views = Vec::new();
-        for layer in &self.d.layers {
-            if all || layer.spec.kind.weight_shape().len() == 4 {
-                views.push((layer.weight, bound * layer.correction.clip));
-            }
-        }
-        if all {
-            let others = network.parameters.iter().filter(|p| !p.name.ends_with(".weight"));
-            views.extend(others.map(|p| (p.view, bound)));
-        }
-        self.r.push(Op::Clip { views });
     }
 }
 

@@ -1,10 +1,10 @@
 //! D's weights as an update's passes use them: normalized, corrected for a reduced width, multiplied by γ; and what takes their gradients
 //! back to the raw weights.
 
+use super::method::OfWeights;
 use super::parameters::{Layer, Parameters};
 use super::tape::{Gradients, Recorder};
 use crate::op::{Op, PARTS, Rows, Spectral, Target, View};
-use sngan_experiment::method::Normalization;
 
 /// One layer's weight on its way to what the layer applies. A step that changes nothing leaves the view before it.
 #[derive(Debug, Clone, Copy)]
@@ -46,11 +46,11 @@ impl Weights {
     pub(super) fn record(
         r: &mut Recorder,
         d: &Parameters,
-        normalization: Normalization,
+        divided_by: OfWeights,
         iterate: Iterate,
     ) -> Weights {
         let layers: Vec<Weight> =
-            d.layers.iter().map(|layer| Weight::new(r, layer, normalization)).collect();
+            d.layers.iter().map(|layer| Weight::new(r, layer, divided_by)).collect();
         let of = |kind: fn(Kind) -> Option<Spectral>| {
             layers.iter().filter_map(move |w| Some((kind(w.kind)?, w.divided)))
         };
@@ -138,11 +138,11 @@ impl Weights {
 }
 
 impl Weight {
-    fn new(r: &mut Recorder, layer: &Layer, normalization: Normalization) -> Weight {
+    fn new(r: &mut Recorder, layer: &Layer, divided_by: OfWeights) -> Weight {
         let (raw, len) = (layer.weight, layer.weight.len);
         let (rows, columns) = (layer.rows, len / layer.rows);
-        let kind = match (normalization, layer.u) {
-            (Normalization::Spectral, Some(state)) => Kind::Spectral(Spectral {
+        let kind = match (divided_by, layer.u) {
+            (OfWeights::Spectral, Some(state)) => Kind::Spectral(Spectral {
                 w: raw,
                 rows,
                 columns,
@@ -152,14 +152,13 @@ impl Weight {
                 sigma: r.passing(1),
                 parts: r.passing(PARTS),
             }),
-            (Normalization::Weight, _) => {
+            (OfWeights::Rows, _) => {
                 Kind::Rows(Rows { w: raw, rows, columns, norms: r.passing(rows) })
             }
-            (Normalization::Frobenius, _) => {
+            (OfWeights::Frobenius, _) => {
                 Kind::Rows(Rows { w: raw, rows: 1, columns: len, norms: r.passing(1) })
             }
-            (Normalization::None | Normalization::Batch | Normalization::Layer, _)
-            | (Normalization::Spectral, None) => Kind::None,
+            (OfWeights::None, _) | (OfWeights::Spectral, None) => Kind::None,
         };
         let divided = match kind {
             Kind::None => raw,

@@ -1,32 +1,75 @@
 // A stand-in for NVIDIA's driver, cuDNN and cuBLAS on a machine without a GPU: the few functions that the device side calls, on the host's
 // memory, with our own kernels run by shim.h. It answers wrong uses with errors: anything but a launch while a stream is captured, pointers
-// outside what was allocated, descriptors of other sizes. One device, one stream at a time, no concurrency.
+// outside what was allocated, descriptors of other sizes. One device. A stream's work is done as late as can be, when something waits for it:
+// whoever reads what he has not waited for, or writes over what is still to be copied, gets wrong numbers each time. Calls are counted.
+#include <deque>
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
+#include <pthread.h>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace stand_in {
 typedef std::function<void()> Work;
 struct Graph { std::vector<Work> work; };
-struct Stream { Graph *capturing; };
+struct Stream {
+    Graph *capturing;
+    std::deque<Work> queue;
+    // Pieces of work so far: given, and done.
+    unsigned long long given, done;
+};
+// A place in a stream: behind so many pieces of its work, and behind so many launches of graphs in all.
+struct Event { Stream *stream; unsigned long long at, launches; };
 struct Function { std::string name; };
 
-static std::map<char *, size_t> allocated;
+static std::recursive_mutex one;
+static std::map<std::string, unsigned long long> counts;
+static unsigned long long launches = 0;
+static pthread_t launcher;
+static std::set<Stream *> streams;
+static std::map<char *, size_t> allocated, locked;
 static size_t used = 0;
 static const size_t TOTAL = (size_t)1 << 30;
 
-static bool inside(const void *p, size_t bytes) {
-    auto after = allocated.upper_bound((char *)p);
-    if (after == allocated.begin()) return false;
+// One call at a time, whatever the thread.
+struct Call {
+    std::lock_guard<std::recursive_mutex> lock;
+    Call(const char *name) : lock(one) { counts[name]++; }
+};
+#define CALL Call call(__func__)
+
+static bool within(const std::map<char *, size_t> &memory, const void *p, size_t bytes) {
+    auto after = memory.upper_bound((char *)p);
+    if (after == memory.begin()) return false;
     --after;
     return (char *)p + bytes <= after->first + after->second;
 }
+static bool inside(const void *p, size_t bytes) { return within(allocated, p, bytes); }
 
 static int submit(Stream *stream, Work work) {
-    if (stream->capturing) stream->capturing->work.push_back(work);
-    else work();
+    if (stream->capturing) {
+        stream->capturing->work.push_back(work);
+    } else {
+        stream->queue.push_back(work);
+        stream->given++;
+    }
     return 0;
+}
+
+// Does a stream's first `n` pieces of work.
+static void until(Stream *stream, unsigned long long n) {
+    while (stream->done < n && !stream->queue.empty()) {
+        Work work = stream->queue.front();
+        stream->queue.pop_front();
+        work();
+        stream->done++;
+    }
+}
+static void drain() {
+    for (Stream *stream : streams) until(stream, stream->given);
 }
 } // namespace stand_in
 
@@ -48,35 +91,70 @@ int cuDevicePrimaryCtxRetain(void **c, int) { *c = (void *)1; return 0; }
 int cuDevicePrimaryCtxRelease_v2(int) { return 0; }
 int cuCtxGetCurrent(void **c) { *c = (void *)1; return 0; }
 int cuCtxSetCurrent(void *) { return 0; }
-int cuCtxSynchronize() { return 0; }
+int cuCtxSynchronize() {
+    CALL;
+    drain();
+    return 0;
+}
+// How often a function was called.
+unsigned long long stand_in_count(const char *name) {
+    std::lock_guard<std::recursive_mutex> lock(one);
+    return counts[name];
+}
 int cuMemGetInfo_v2(size_t *free, size_t *total) { *total = TOTAL; *free = TOTAL - used; return 0; }
 int cuGetErrorName(int, const char **s) { *s = "CUDA_ERROR_STAND_IN"; return 0; }
 int cuGetErrorString(int, const char **s) { *s = "the stand-in refused it"; return 0; }
 
-int cuStreamCreate(Stream **s, unsigned) { *s = new Stream{nullptr}; return 0; }
-int cuStreamDestroy_v2(Stream *s) { delete s; return 0; }
-int cuStreamSynchronize(Stream *s) { return s->capturing ? 900 : 0; }
+int cuStreamCreate(Stream **s, unsigned) {
+    CALL;
+    *s = new Stream{nullptr, {}, 0, 0};
+    streams.insert(*s);
+    return 0;
+}
+// Events may still speak of the stream.
+int cuStreamDestroy_v2(Stream *s) {
+    CALL;
+    until(s, s->given);
+    return 0;
+}
+int cuStreamSynchronize(Stream *s) {
+    CALL;
+    until(s, s->given);
+    return s->capturing ? 900 : 0;
+}
 int cuStreamBeginCapture_v2(Stream *s, int) {
+    CALL;
     if (s->capturing) return 900;
     s->capturing = new Graph;
     return 0;
 }
 int cuStreamEndCapture(Stream *s, Graph **g) {
+    CALL;
     *g = s->capturing;
     s->capturing = nullptr;
     return *g ? 0 : 900;
 }
 int cuStreamIsCapturing(Stream *s, int *status) { *status = s->capturing != nullptr; return 0; }
-int cuGraphInstantiateWithFlags(Graph **exec, Graph *g, unsigned long long) { *exec = new Graph(*g); return 0; }
-int cuGraphLaunch(Graph *g, Stream *s) {
-    if (s->capturing) return 900;
-    for (auto &work : g->work) work();
+int cuGraphInstantiateWithFlags(std::shared_ptr<Graph> **exec, Graph *g, unsigned long long) {
+    CALL;
+    *exec = new std::shared_ptr<Graph>(new Graph(*g));
     return 0;
 }
-int cuGraphExecDestroy(Graph *g) { delete g; return 0; }
+int cuGraphLaunch(std::shared_ptr<Graph> *exec, Stream *s) {
+    CALL;
+    if (s->capturing) return 900;
+    launches++;
+    launcher = pthread_self();
+    std::shared_ptr<Graph> graph = *exec;
+    return submit(s, [=] {
+        for (auto &work : graph->work) work();
+    });
+}
+int cuGraphExecDestroy(std::shared_ptr<Graph> *g) { delete g; return 0; }
 int cuGraphDestroy(Graph *g) { delete g; return 0; }
 
 int cuMemAlloc_v2(Pointer *p, size_t bytes) {
+    CALL;
     if (used + bytes > TOTAL) return 2;
     char *at = (char *)malloc(bytes);
     memset(at, 0xff, bytes); // NaN: what is read before it is written shows
@@ -86,6 +164,8 @@ int cuMemAlloc_v2(Pointer *p, size_t bytes) {
     return 0;
 }
 int cuMemFree_v2(Pointer p) {
+    CALL;
+    drain();
     auto at = allocated.find((char *)p);
     if (at == allocated.end()) return 1;
     used -= at->second;
@@ -95,26 +175,68 @@ int cuMemFree_v2(Pointer p) {
 }
 int cuMemAllocAsync(Pointer *p, size_t bytes, Stream *s) { return s->capturing ? 900 : cuMemAlloc_v2(p, bytes); }
 int cuMemFreeAsync(Pointer p, Stream *s) { return s->capturing ? 900 : cuMemFree_v2(p); }
-int cuEventCreate(void **e, unsigned) { *e = malloc(1); return 0; }
-int cuEventDestroy_v2(void *e) { free(e); return 0; }
-int cuEventRecord(void *, Stream *s) { return s->capturing ? 900 : 0; }
-int cuEventSynchronize(void *) { return 0; }
-int cuMemHostAlloc(void **p, size_t bytes, unsigned) { *p = malloc(bytes); return 0; }
-int cuMemFreeHost(void *p) { free(p); return 0; }
-int cuMemsetD8Async(Pointer p, unsigned char v, size_t n, Stream *s) {
-    if (!inside((void *)p, n) || s->capturing) return 1;
-    memset((void *)p, v, n);
+int cuEventCreate(Event **e, unsigned) {
+    CALL;
+    *e = new Event{nullptr, 0, 0};
     return 0;
 }
+int cuEventDestroy_v2(Event *e) { delete e; return 0; }
+int cuEventRecord(Event *e, Stream *s) {
+    CALL;
+    *e = {s, s->given, launches};
+    return s->capturing ? 900 : 0;
+}
+// Counted apart where another thread waits than the one that launches graphs, and where it waits for the newest graph.
+int cuEventSynchronize(Event *e) {
+    CALL;
+    if (!pthread_equal(launcher, pthread_self())) counts["cuEventSynchronize beside"]++;
+    else if (e->stream && e->launches == launches) counts["cuEventSynchronize of the newest graph"]++;
+    if (e->stream) until(e->stream, e->at);
+    return 0;
+}
+int cuStreamWaitEvent(Stream *s, Event *e, unsigned) {
+    CALL;
+    if (s->capturing) return 900;
+    if (!e->stream) return 0;
+    Stream *other = e->stream;
+    unsigned long long at = e->at;
+    return submit(s, [=] { until(other, at); });
+}
+int cuMemHostAlloc(void **p, size_t bytes, unsigned) {
+    CALL;
+    *p = malloc(bytes);
+    memset(*p, 0xff, bytes);
+    locked[(char *)*p] = bytes;
+    return 0;
+}
+int cuMemFreeHost(void *p) {
+    CALL;
+    drain();
+    if (!locked.erase((char *)p)) return 1;
+    free(p);
+    return 0;
+}
+int cuMemsetD8Async(Pointer p, unsigned char v, size_t n, Stream *s) {
+    CALL;
+    if (!inside((void *)p, n) || s->capturing) return 1;
+    return submit(s, [=] { memset((void *)p, v, n); });
+}
+// Memory that is not locked is read before the call returns, and written before it returns.
 int cuMemcpyHtoDAsync_v2(Pointer p, const void *from, size_t n, Stream *s) {
+    CALL;
     if (s->capturing) return 900;
     if (!inside((void *)p, n)) return 1;
-    memcpy((void *)p, from, n);
-    return 0;
+    if (within(locked, from, n)) return submit(s, [=] { memcpy((void *)p, from, n); });
+    std::string copy((const char *)from, n);
+    return submit(s, [=] { memcpy((void *)p, copy.data(), n); });
 }
 int cuMemcpyDtoHAsync_v2(void *to, Pointer p, size_t n, Stream *s) {
+    CALL;
     if (s->capturing) return 900;
     if (!inside((void *)p, n)) return 1;
+    if (within(locked, to, n)) return submit(s, [=] { memcpy(to, (void *)p, n); });
+    counts["cuMemcpyDtoHAsync_v2 that waits"]++;
+    until(s, s->given);
     memcpy(to, (void *)p, n);
     return 0;
 }
@@ -131,14 +253,16 @@ int cuModuleGetFunction(Function **f, void *, const char *name) {
 }
 int cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, Stream *s,
                    void **params, void **extra) {
+    CALL;
     if (gz != 1 || bx != shim::THREADS || by != 1 || bz != 1 || shared || extra || !gx || !gy) return 1;
     // A driver copies the arguments when the call is made.
     std::vector<unsigned long long> values;
     for (int i = 0; i < arguments_of(f->name.c_str()); i++) values.push_back(*(unsigned long long *)params[i]);
+    std::string name = f->name;
     return submit(s, [=] {
         std::vector<void *> args;
         for (auto &v : values) args.push_back((void *)&v);
-        run(f->name.c_str(), gx, gy, args.data(), 0);
+        run(name.c_str(), gx, gy, args.data(), 0);
     });
 }
 
@@ -219,6 +343,7 @@ int cudnnGetConvolutionBackwardFilterWorkspaceSize(Handle *, Tensor *x, Tensor *
 }
 int cudnnConvolutionForward(Handle *h, const float *alpha, Tensor *x, void *px, Tensor *w, void *pw, Convolution *c, int, void *space, size_t bytes,
                             const float *beta, Tensor *y, void *py) {
+    CALL;
     if (!usable(x, px, w, pw, c, y, py, space, bytes)) return 3000;
     float a = *alpha, b = *beta;
     Tensor tx = *x, tw = *w, ty = *y;
@@ -231,6 +356,7 @@ int cudnnConvolutionForward(Handle *h, const float *alpha, Tensor *x, void *px, 
 }
 int cudnnConvolutionBackwardData(Handle *h, const float *alpha, Tensor *w, void *pw, Tensor *y, void *py, Convolution *c, int, void *space,
                                  size_t bytes, const float *beta, Tensor *x, void *px) {
+    CALL;
     if (!usable(x, px, w, pw, c, y, py, space, bytes)) return 3000;
     float a = *alpha, b = *beta;
     Tensor tx = *x, tw = *w, ty = *y;
@@ -243,6 +369,7 @@ int cudnnConvolutionBackwardData(Handle *h, const float *alpha, Tensor *w, void 
 }
 int cudnnConvolutionBackwardFilter(Handle *h, const float *alpha, Tensor *x, void *px, Tensor *y, void *py, Convolution *c, int, void *space,
                                    size_t bytes, const float *beta, Tensor *w, void *pw) {
+    CALL;
     if (!usable(x, px, w, pw, c, y, py, space, bytes)) return 3000;
     float a = *alpha, b = *beta;
     Tensor tx = *x, tw = *w, ty = *y;
@@ -269,6 +396,7 @@ int cublasSetWorkspace_v2(Handle *h, void *p, size_t bytes) {
 int cublasSetMathMode(Handle *h, int mode) { h->mode = mode; return 0; }
 int cublasGemmEx(Handle *h, int ta, int tb, int m, int n, int k, const float *alpha, const float *a, int atype, int lda, const float *b, int btype, int ldb,
                  const float *beta, float *c, int ctype, int ldc, int, int) {
+    CALL;
     if (atype || btype || ctype || !h->workspace || lda < (ta ? k : m) || ldb < (tb ? n : k) || ldc < m) return 7;
     if (!inside(a, (size_t)4 * lda * (ta ? m : k)) || !inside(b, (size_t)4 * ldb * (tb ? k : n)) || !inside(c, (size_t)4 * ldc * n)) return 7;
     float al = *alpha, be = *beta;

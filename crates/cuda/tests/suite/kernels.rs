@@ -6,7 +6,7 @@ use sngan_core::replay::Case;
 use sngan_cuda::host::Host;
 use sngan_cuda::machine::{Machine, Training};
 use sngan_cuda::op::{
-    BatchNorm, LayerNorm, Op, PARTS, Product, Rows, Sizes, Spectral, Target, View,
+    BatchNorm, LayerNorm, Op, PARTS, Product, Rows, Sizes, Spectral, Target, View, Window,
 };
 use sngan_cuda::program::{Layout, Program};
 use sngan_experiment::arch::Activation;
@@ -168,6 +168,55 @@ fn batch_normalization() {
                     let op = Op::BatchNormBackward { norm, dy, dx: None, dgamma, dbeta };
                     check(&op, &b, prepare);
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn batch_normalization_by_running_averages() {
+    const CLASSES: usize = 3;
+    for sizes in SIZES {
+        let (mut b, c) = (Buffers::default(), sizes.channels);
+        let [x, y] = [sizes.len(); 2].map(|len| b.view(len));
+        let [mean, var, gamma, beta] = [c; 4].map(|len| b.view(len));
+        let by_class = [c * CLASSES; 2].map(|len| b.view(len));
+        let labels = b.view(sizes.n);
+        let prepare = |host: &mut Host<f32>| {
+            host.write(var, &(0..c).map(|i| 0.2 + noise(i).abs()).collect::<Vec<_>>());
+            host.write(labels, &(0..sizes.n).map(|i| (i * 2 % CLASSES) as f64).collect::<Vec<_>>());
+        };
+        let conditional = (by_class[0], by_class[1], Some(labels));
+        for (gamma, beta, labels) in [(gamma, beta, None), conditional] {
+            for activation in ACTIVATIONS {
+                let op =
+                    Op::BatchNormEval { x, sizes, gamma, beta, labels, mean, var, y, activation };
+                check(&op, &b, prepare);
+            }
+        }
+    }
+}
+
+#[test]
+fn windows_and_their_places() {
+    for (n, channels, side) in [(1, 1, 3), (2, 5, 7), (3, 2, 12)] {
+        for (stride, padding) in [(2, 0), (1, 1)] {
+            let out = (side + 2 * padding - 3) / stride + 1;
+            let mut b = Buffers::default();
+            let x = b.view(n * channels * side * side);
+            let y = b.view(n * channels * out * out);
+            for of in [Window::Maximum, Window::Mean] {
+                plain(&Op::Windows { x, y, side, out, stride, padding, of }, &b);
+            }
+        }
+        let sizes = Sizes { n, channels, plane: side * side };
+        let all = channels + 4;
+        let mut b = Buffers::default();
+        let (x, y) = (b.view(sizes.len()), b.view(n * all * sizes.plane));
+        let bias = b.view(channels);
+        for (bias, activation) in [(None, Activation::Identity), (Some(bias), Activation::Relu)] {
+            for first in [0, 1, 4] {
+                plain(&Op::Place { x, bias, sizes, activation, y, channels: all, first }, &b);
             }
         }
     }

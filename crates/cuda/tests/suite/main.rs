@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers may")]
 
+mod inference;
 mod kernels;
 mod replay;
 mod shim;

@@ -2,9 +2,12 @@
 
 use candle_core::{DType, Tensor};
 use sngan_core::replay::{self, Case};
+use sngan_cuda::Error;
 use sngan_cuda::host::Host;
 use sngan_cuda::machine::{DiscriminatorBatch, GeneratorBatch, Machine, Slice, Training};
 use sngan_cuda::program::{Layout, Program};
+use sngan_experiment::RunSpec;
+use sngan_experiment::method::{Method, Regularizer};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -127,7 +130,34 @@ pub(crate) fn cases() -> Vec<(String, Case)> {
         tensors.extend(own.into_iter().filter(|(k, _)| !k.starts_with("initial.")));
         (path.file_stem().unwrap().to_string_lossy().into_owned(), Case { spec, tensors })
     };
-    paths.into_iter().map(case).collect()
+    let all: Vec<(String, Case)> = paths.into_iter().map(case).collect();
+    let of_programs = |(_, case): &(String, Case)| match Program::of(&case.spec) {
+        Ok(_) => true,
+        Err(Error::NotInPrograms { .. }) => false,
+        Err(e) => panic!("{e}"),
+    };
+    all.into_iter().filter(of_programs).collect()
+}
+
+#[test]
+fn what_programs_do_not_have_is_refused_by_name_and_all_of_the_papers_methods_they_have() {
+    for method in Method::ALL {
+        let spec = RunSpec::paper(method);
+        match Program::of(&spec) {
+            Ok(_) => assert!(Method::PAPERS.contains(&method), "{method:?}"),
+            Err(e) => {
+                assert!(!Method::PAPERS.contains(&method), "{method:?}: {e}");
+                let parts = [spec.normalization.name(), spec.regularizer.name(), spec.loss.name()];
+                let said = e.to_string();
+                assert!(parts.iter().any(|part| said.contains(part)), "{said}");
+            }
+        }
+    }
+    let scaled = RunSpec { weight_scale: 1.4, ..RunSpec::paper(Method::Sn) };
+    assert!(Program::of(&scaled).is_ok());
+    let edited = Regularizer::StaticSpectrum;
+    let edited = RunSpec { regularizer: edited, ..RunSpec::paper(Method::Sn) };
+    assert!(Program::of(&edited).unwrap_err().to_string().contains("static-spectrum"));
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use sngan_cuda::host::Host;
 use sngan_cuda::kernels::SOURCES;
 use sngan_cuda::launch::{Arg, Call, Launch, calls};
-use sngan_cuda::machine::{Machine, Part};
+use sngan_cuda::machine::{Lists, Machine, Part};
 use sngan_cuda::op::{Op, View};
-use sngan_cuda::program::{Layout, Program};
+use sngan_cuda::program::Layout;
 use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,12 @@ type Run = unsafe extern "C" fn(*const c_char, c_uint, c_uint, *mut *mut c_void,
 pub(crate) struct Shim {
     library: libloading::Library,
     running: Mutex<()>,
+}
+
+impl std::fmt::Debug for Shim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shim")
+    }
 }
 
 /// Each kernel's name, and whether its threads wait for each other.
@@ -122,6 +128,7 @@ impl Shim {
 }
 
 /// Runs programs by the kernels; convolutions and products, which libraries make on a GPU, by the host interpreter.
+#[derive(Debug)]
 pub(crate) struct Shimmed {
     pub(crate) host: Host<f32>,
     layout: Layout,
@@ -159,8 +166,8 @@ impl Machine for Shimmed {
         Ok(self.host.read(view))
     }
 
-    fn run(&mut self, program: &Program, part: Part) -> sngan_cuda::Result<()> {
-        part.ops(program).into_iter().for_each(|op| self.op(op));
+    fn run(&mut self, lists: &dyn Lists, part: Part) -> sngan_cuda::Result<()> {
+        lists.ops(part).into_iter().for_each(|op| self.op(op));
         Ok(())
     }
 }

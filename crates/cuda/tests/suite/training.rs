@@ -1,8 +1,13 @@
 //! Whole trainings by programs: what they compute is the networks', and what they write is a run like any other.
 
+use candle_core::Tensor;
 use sngan_core::checkpoint;
+use sngan_core::generate::Sampler;
 use sngan_core::model::Place;
-use sngan_core::trainer::{Backend, Event, Outcome, TrainOptions, Trainer, train};
+use sngan_core::trainer::{
+    Backend, Details, DiscriminatorInputs, Engine, Event, GeneratorInputs, Look, Outcome, Receipt,
+    Start, TrainOptions, Trainer, Update, train,
+};
 use sngan_cuda::Interpreter;
 use sngan_data::Images;
 use sngan_experiment::arch::{Architecture, Conditioning};
@@ -10,9 +15,11 @@ use sngan_experiment::method::Method;
 use sngan_experiment::records::Source;
 use sngan_experiment::{Dataset, RunDir, RunSpec};
 use sngan_tensor::Device;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Six updates in f64 in two programs: Adam divides by √v, which can magnify rounding of small gradients by 1e6.
 const REPLAY: f64 = 1e-8;
@@ -40,11 +47,12 @@ pub(crate) fn images(n: usize, side: usize) -> Images {
     Images::new("made-up".into(), side, pixels, labels, classes).unwrap()
 }
 
-const OPTIONS: TrainOptions = TrainOptions {
+pub(crate) const OPTIONS: TrainOptions = TrainOptions {
     threads: 1,
     log_every: 2,
     checkpoint_every: 2,
     sample_every: 0,
+    eval_every: 0,
     source: Source { commit: None, dirty: None },
     held_out: None,
 };
@@ -58,11 +66,35 @@ pub(crate) fn run(
 ) -> Outcome {
     let stop = AtomicBool::new(false);
     let options = TrainOptions { held_out: Some(Arc::new(images(5, spec.side))), ..OPTIONS };
-    train(dir, spec, &images(10, spec.side), backend, &options, &stop, &mut |event| {
-        if let Event::Update(progress, _) = event
-            && Some(progress.gen_update) == stop_after
-        {
+    until(dir, spec, backend, &options, &stop, &mut |update| {
+        if Some(update) == stop_after {
             stop.store(true, Ordering::Relaxed);
+        }
+    })
+}
+
+/// Trains in `dir` to the end; `after` is told of each update.
+pub(crate) fn run_with(
+    dir: &Path,
+    spec: &RunSpec,
+    backend: &dyn Backend,
+    options: &TrainOptions,
+    after: &mut dyn FnMut(u64),
+) -> Outcome {
+    until(dir, spec, backend, options, &AtomicBool::new(false), after)
+}
+
+fn until(
+    dir: &Path,
+    spec: &RunSpec,
+    backend: &dyn Backend,
+    options: &TrainOptions,
+    stop: &AtomicBool,
+    after: &mut dyn FnMut(u64),
+) -> Outcome {
+    train(dir, spec, &images(10, spec.side), backend, options, stop, &mut |event| {
+        if let Event::Update(progress, _) = event {
+            after(progress.gen_update);
         }
         Ok(())
     })
@@ -137,4 +169,136 @@ fn a_training_by_programs_that_is_stopped_and_resumed_leaves_the_same_bytes() {
         let provenance = RunDir::new(&whole).provenance().unwrap();
         assert_eq!(provenance.segments[0].device, "program");
     }
+}
+
+/// When an update's measurements can be made.
+#[derive(Clone, Copy)]
+enum Readiness {
+    /// Before the next update begins.
+    AtOnce,
+    /// Long after it, and the later ones of a few before the earlier.
+    Late,
+}
+
+/// A backend whose measurements are ready at other times.
+struct Timed<'a>(&'a dyn Backend, Readiness);
+
+struct TimedEngine(Box<dyn Engine>, Readiness, u64);
+
+impl Backend for Timed<'_> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn place(&self) -> Place {
+        self.0.place()
+    }
+
+    fn engine(&self, spec: &RunSpec, start: Start<'_>) -> sngan_core::Result<Box<dyn Engine>> {
+        Ok(Box::new(TimedEngine(self.0.engine(spec, start)?, self.1, 0)))
+    }
+}
+
+impl Engine for TimedEngine {
+    fn generator_update(
+        &mut self,
+        inputs: &GeneratorInputs,
+        update: &mut Update,
+        detailed: bool,
+    ) -> sngan_core::Result<f64> {
+        self.0.generator_update(inputs, update, detailed)
+    }
+
+    fn discriminator_update(
+        &mut self,
+        inputs: &DiscriminatorInputs,
+        update: &mut Update,
+        details: Option<&mut Details>,
+    ) -> sngan_core::Result<()> {
+        self.0.discriminator_update(inputs, update, details)
+    }
+
+    fn copies(&mut self) -> sngan_core::Result<Option<Receipt>> {
+        let Some(receipt) = self.0.copies()? else { return Ok(None) };
+        self.2 += 1;
+        Ok(Some(match self.1 {
+            Readiness::AtOnce => {
+                let copies = receipt()?;
+                Box::new(move || Ok(copies))
+            }
+            Readiness::Late => {
+                let millis = 20 * (3 - self.2 % 3);
+                Box::new(move || {
+                    std::thread::sleep(Duration::from_millis(millis));
+                    receipt()
+                })
+            }
+        }))
+    }
+
+    fn average(&mut self) -> sngan_core::Result<()> {
+        self.0.average()
+    }
+
+    fn networks(&self) -> sngan_core::Result<BTreeMap<String, Tensor>> {
+        self.0.networks()
+    }
+
+    fn state(&self) -> sngan_core::Result<BTreeMap<String, Tensor>> {
+        self.0.state()
+    }
+
+    fn steps(&self) -> [u64; 2] {
+        self.0.steps()
+    }
+
+    fn sampler(&mut self) -> sngan_core::Result<Sampler<'_>> {
+        self.0.sampler()
+    }
+
+    fn look(&mut self, look: &mut Look<'_>) -> sngan_core::Result<()> {
+        self.0.look(look)
+    }
+}
+
+/// A run's log and last checkpoint are the same bytes whether its measurements are made at once, as they come, or late; and one that diverges
+/// ends at the same update, for the same reason, with the same log.
+pub(crate) fn the_log_is_the_same_however_late(spec: &RunSpec, backend: &dyn Backend) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = |threads| TrainOptions {
+        threads,
+        log_every: 1,
+        checkpoint_every: 5,
+        held_out: Some(Arc::new(images(5, spec.side))),
+        ..OPTIONS
+    };
+    let train = |name: &str, spec: &RunSpec, backend: &dyn Backend, threads| {
+        let dir = folder.path().join(name);
+        let outcome = run_with(&dir, spec, backend, &options(threads), &mut |_| ());
+        (outcome, std::fs::read_to_string(dir.join("log.jsonl")).unwrap(), dir)
+    };
+    let (at_once, late) = (Timed(backend, Readiness::AtOnce), Timed(backend, Readiness::Late));
+    let (outcome, log, dir) = train("at-once", spec, &at_once, 1);
+    assert_eq!((outcome, log.lines().count() as u64), (Outcome::Completed, spec.gen_updates));
+    let bytes = left(&dir, spec).1;
+    for (name, other, threads) in [("as-they-come", backend, 2), ("late", &late, 3)] {
+        let (outcome, found, dir) = train(name, spec, other, threads);
+        assert_eq!((outcome, &found), (Outcome::Completed, &log), "{name}");
+        assert!(left(&dir, spec).1 == bytes, "{name}");
+    }
+    // Steps that are too large for f32.
+    let spec = RunSpec { lr: 1e25, ..spec.clone() };
+    let (outcome, log, _) = train("diverging", &spec, &at_once, 1);
+    let Outcome::Diverged { gen_update, .. } = &outcome else { panic!("{outcome:?}") };
+    assert_eq!(log.lines().count() as u64, *gen_update);
+    for (name, other) in [("diverging-as-they-come", backend), ("diverging-late", &late)] {
+        let (found, lines, _) = train(name, &spec, other, 2);
+        assert_eq!((&found, &lines), (&outcome, &log), "{name}");
+    }
+}
+
+#[test]
+fn the_log_of_programs_does_not_depend_on_when_measurements_are_made() {
+    let spec = RunSpec { gen_updates: 8, ..tiny(Method::WganGp) };
+    the_log_is_the_same_however_late(&spec, &Interpreter { double: false });
 }

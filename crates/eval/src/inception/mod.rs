@@ -9,6 +9,7 @@
 //! The same image gives the same bits, whatever the other images, on any number of threads.
 
 mod forward;
+mod graph;
 mod network;
 mod resize;
 mod weights;
@@ -16,9 +17,10 @@ mod weights;
 pub use network::{LOGITS, POOL};
 pub use resize::Preparation;
 
-use crate::{Error, Result};
+use crate::{Error, Graph, Result};
 use forward::Grid;
-use std::path::Path;
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
 use weights::Weights;
 
 /// Pictures that [`Inception::pool`] takes at a time at best.
@@ -31,6 +33,7 @@ const PART: usize = 8;
 /// The network with its weights.
 pub struct Inception {
     weights: Weights,
+    path: PathBuf,
     preparation: Preparation,
 }
 
@@ -69,7 +72,7 @@ impl Inception {
     /// A file that cannot be read or is none of these; a tensor that is missing, left over (except
     /// `num_batches_tracked`), of the wrong shape, not f32 or not finite. The message names it.
     pub fn load(path: &Path, preparation: Preparation) -> Result<Inception> {
-        Ok(Inception { weights: weights::load(path)?, preparation })
+        Ok(Inception { weights: weights::load(path)?, path: path.into(), preparation })
     }
 
     /// SHA-256 of the weights file, in hex. The published file's begins with 6726825d.
@@ -85,6 +88,37 @@ impl Inception {
     /// `[1008]`: the dense layer's bias, which the logits leave out.
     pub fn logit_bias(&self) -> &[f32] {
         &self.weights.logit_bias
+    }
+
+    /// Every tensor of a weights file with its shape.
+    pub fn tensor_shapes() -> Vec<(String, Vec<usize>)> {
+        weights::shapes()
+    }
+
+    /// The network for another device. The file is read again: the weights here are packed for the CPU's kernels.
+    ///
+    /// # Errors
+    /// As [`Inception::load`]; a file that has changed since.
+    pub fn graph(&self) -> Result<Graph> {
+        let (network, dense, sha256) = weights::folded(&self.path)?;
+        if sha256 != self.weights.sha256 {
+            let reason = "it has changed while it was used; start again";
+            return Err(Error::inception(&self.path.display().to_string(), reason));
+        }
+        Ok(graph::of(network, dense))
+    }
+
+    /// `bytes`, `[N, 3, side, side]`, as another device reads them: `[N, 3, 299, 299]`.
+    pub(crate) fn channels_first(&self, bytes: &[u8], side: usize) -> Vec<f32> {
+        let n = bytes.len() / (3 * side * side);
+        let prepared = resize::prepare(self.preparation, bytes, side, side);
+        let plane = resize::SIDE * resize::SIDE;
+        let mut input = vec![0.0; prepared.len()];
+        input.par_chunks_mut(plane).enumerate().for_each(|(i, target)| {
+            let source = prepared[i..].iter().step_by(3 * n);
+            target.iter_mut().zip(source).for_each(|(target, source)| *target = *source);
+        });
+        input
     }
 
     /// Features and logits of `bytes`, `[N, 3, side, side]`.

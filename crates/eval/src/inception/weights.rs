@@ -26,6 +26,15 @@ pub(super) struct Weights {
     pub(super) sha256: String,
 }
 
+/// A layer's filter with its batch normalization folded in.
+pub(super) struct Folded {
+    pub(super) shape: FilterShape,
+    /// `[out, in, height, width]`.
+    pub(super) weights: Vec<f32>,
+    /// `[out]`.
+    pub(super) bias: Vec<f32>,
+}
+
 /// An open file of either kind.
 enum Source<'a> {
     Torch(TorchFile),
@@ -63,14 +72,27 @@ impl Source<'_> {
     }
 }
 
-/// Reads, checks and folds the weights of `path`.
+/// Reads, checks, folds and packs the weights of `path`.
 pub(super) fn load(path: &Path) -> Result<Weights> {
+    opened(path, build)
+}
+
+/// Reads, checks and folds them: the layers, the dense layer's weight, and the file's SHA-256.
+pub(super) fn folded(path: &Path) -> Result<(Network<Folded>, Vec<f32>, String)> {
+    opened(path, |origin, source, sha256| {
+        let network = layers(origin, source, Ok)?;
+        Ok((network, tensor(origin, source, "fc.weight", &[LOGITS, POOL])?, sha256))
+    })
+}
+
+/// Opens the file of `path`; its name, its tensors and its SHA-256 go to `read`.
+fn opened<T>(path: &Path, read: impl Fn(&str, &Source<'_>, String) -> Result<T>) -> Result<T> {
     let bytes =
         sngan_experiment::regular::read(path).map_err(sngan_experiment::Error::io("read", path))?;
     let sha256 = hex::encode(Sha256::digest(&bytes));
     let origin = path.display().to_string();
     if TorchFile::recognizes(&bytes) {
-        return build(&origin, &Source::Torch(TorchFile::from_bytes(path, bytes, None)?), sha256);
+        return read(&origin, &Source::Torch(TorchFile::from_bytes(path, bytes, None)?), sha256);
     }
     let file = SafeTensors::deserialize(&bytes).map_err(|e| {
         Error::inception(
@@ -78,7 +100,7 @@ pub(super) fn load(path: &Path) -> Result<Weights> {
             format!("is no whole file of torch.save or safetensors ({e}); fetch it again"),
         )
     })?;
-    build(&origin, &Source::Safetensors(file), sha256)
+    read(&origin, &Source::Safetensors(file), sha256)
 }
 
 /// Every tensor of a layer, with its shape.
@@ -94,14 +116,22 @@ fn tensors(layer: &Layer) -> Vec<(String, Vec<usize>)> {
     std::iter::once(weight).chain(normalization).collect()
 }
 
-/// The network from a file's tensors, which must be exactly the network's.
-fn build(origin: &str, source: &Source<'_>, sha256: String) -> Result<Weights> {
-    let table = table();
-    let names = source.names();
+/// Every tensor of a file, with its shape.
+pub(super) fn shapes() -> Vec<(String, Vec<usize>)> {
     let dense =
         [("fc.weight".to_string(), vec![LOGITS, POOL]), ("fc.bias".to_string(), vec![LOGITS])];
-    let known: BTreeSet<String> =
-        table.layers().into_iter().flat_map(tensors).chain(dense).map(|(name, _)| name).collect();
+    table().layers().into_iter().flat_map(tensors).chain(dense).collect()
+}
+
+/// The layers from a file's tensors, which must be exactly the network's, each as `make` makes it.
+fn layers<L: Send>(
+    origin: &str,
+    source: &Source<'_>,
+    make: impl Fn(Folded) -> Result<L> + Sync,
+) -> Result<Network<L>> {
+    let table = table();
+    let names = source.names();
+    let known: BTreeSet<String> = shapes().into_iter().map(|(name, _)| name).collect();
     if let Some(name) = known.iter().find(|name| !names.contains(*name)) {
         return Err(Error::inception(origin, format!("tensor `{name}` is missing")));
     }
@@ -118,13 +148,20 @@ fn build(origin: &str, source: &Source<'_>, sha256: String) -> Result<Weights> {
     let filters = table
         .layers()
         .into_par_iter()
-        .map(|layer| filter(origin, source, layer))
+        .map(|layer| make(filter(origin, source, layer)?))
         .collect::<Result<Vec<_>>>()?;
     let mut filters = filters.into_iter();
-    let network = table.map(|layer| {
+    table.map(|layer| {
         filters.next().ok_or_else(|| {
             Error::inception(origin, format!("layer `{}` was not built", layer.name))
         })
+    })
+}
+
+/// The network for the CPU's kernels.
+fn build(origin: &str, source: &Source<'_>, sha256: String) -> Result<Weights> {
+    let network = layers(origin, source, |Folded { shape, weights, bias }| {
+        Filter::new(shape, &weights, &bias).map_err(|e| Error::inception(origin, e))
     })?;
     let shape = FilterShape {
         in_channels: POOL,
@@ -163,7 +200,7 @@ fn tensor(origin: &str, source: &Source<'_>, name: &str, expected: &[usize]) -> 
 }
 
 /// A layer's filter with its batch normalization folded in: `γ/√(var + ε)` times the weights, and `β − mean·γ/√(var + ε)` as bias.
-fn filter(origin: &str, source: &Source<'_>, layer: &Layer) -> Result<Filter> {
+fn filter(origin: &str, source: &Source<'_>, layer: &Layer) -> Result<Folded> {
     let [mut weights, gamma, beta, mean, variance] = tensors(layer)
         .into_iter()
         .map(|(name, shape)| tensor(origin, source, &name, &shape))
@@ -193,5 +230,5 @@ fn filter(origin: &str, source: &Source<'_>, layer: &Layer) -> Result<Filter> {
         .zip(&scale)
         .map(|((b, m), s)| (f64::from(*b) - f64::from(*m) * s) as f32)
         .collect();
-    Filter::new(layer.shape, &weights, &bias).map_err(|e| Error::inception(origin, e))
+    Ok(Folded { shape: layer.shape, weights, bias })
 }

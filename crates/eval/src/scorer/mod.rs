@@ -6,7 +6,8 @@ pub mod weights;
 
 pub use spec::{Convolution, Input, Recipe, SCORERS, ScorerSpec};
 
-use crate::{Error, Result};
+use crate::graph::{Filters, MapSizes};
+use crate::{Error, Graph, Result};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -142,6 +143,41 @@ impl Scorer {
             return self.features_at_own_side(bytes, n);
         }
         self.features_at_own_side(&sngan_data::resize(bytes, side, self.spec.side), n)
+    }
+
+    /// The network for another device.
+    ///
+    /// # Errors
+    /// Those of the tensor library.
+    pub(crate) fn graph(&self) -> Result<Graph> {
+        let values = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.flatten_all()?.to_vec1()?) };
+        let (channels, side) = (self.spec.input.channels(), self.spec.side);
+        let mut graph = Graph::new(BATCH, MapSizes { channels, side });
+        let mut from = 0;
+        for (layer, (weight, bias)) in self.spec.convolutions.iter().zip(&self.convolutions) {
+            let filters = Filters {
+                weights: values(weight)?,
+                bias: Some(values(bias)?),
+                outputs: layer.output,
+                kernel: (layer.kernel, layer.kernel),
+                stride: layer.stride,
+                padding: (1, 1),
+                relu: true,
+            };
+            from = graph.convolve(from, filters);
+        }
+        graph.output = from;
+        (graph.dense, graph.dense_bias) = (values(&self.dense.0)?, Some(values(&self.dense.1)?));
+        Ok(graph)
+    }
+
+    /// `bytes`, `[N, 3, side, side]`, as the network reads them.
+    pub(crate) fn inputs(&self, bytes: &[u8], side: usize) -> Vec<f32> {
+        let (own, input) = (self.spec.side, self.spec.input);
+        if side == own {
+            return input.floats(bytes, own * own);
+        }
+        input.floats(&sngan_data::resize(bytes, side, own), own * own)
     }
 
     /// Share of `images` whose largest logit is their label's.

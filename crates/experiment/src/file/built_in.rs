@@ -13,7 +13,7 @@ pub(super) const SETTINGS: &str = include_str!("../../experiments/settings.toml"
 pub(super) const SCALES: &str = include_str!("../../experiments/scales.toml");
 
 /// Files of the folder that are not experiments.
-const OTHERS: [&str; 3] = ["claims", "scales", "settings"];
+const OTHERS: [&str; 4] = ["claims", "claims-since-2018", "scales", "settings"];
 
 /// Names and texts, ordered by name.
 fn files() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::Value;
 
 impl ExperimentFile {
-    /// Every method in every setting on the pictures of a folder called `name`, at the shared scales;
+    /// Every method of the paper in every setting on the pictures of a folder called `name`, at the shared scales;
     /// else as [`ExperimentFile::on_images`].
     ///
     /// # Errors
@@ -25,7 +25,7 @@ impl ExperimentFile {
             path: path.into(),
             name: name.into(),
             title: format!("{name}, an image folder"),
-            methods: Method::ALL.into_iter().map(row).collect(),
+            methods: Method::PAPERS.into_iter().map(row).collect(),
             settings: settings()?.into_keys().collect(),
             seeds: vec![0],
             run: Keys::new(),

@@ -14,7 +14,7 @@ pub use width::{ClipCorrection, LayerCorrection, WidthCorrection};
 
 use crate::Dataset;
 use crate::arch::{ArchSpec, Architecture, Conditioning, LayerSpec, Sizes};
-use crate::method::{Loss, Method, Normalization, Regularizer};
+use crate::method::{ActsOn, Loss, Method, Normalization, PenaltyPoints, Regularizer};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,7 @@ pub enum Latent {
 /// Keys that were added later, each with the value that older versions implied, as JSON. A spec
 /// without the key is read with that value, and a key with that value does not enter the identity,
 /// so runs of any age keep their names.
-const ADDED: [(&str, &str); 14] = [
+const ADDED: [(&str, &str); 17] = [
     ("conditioning", "\"none\""),
     ("n_classes", "0"),
     ("ac_dis_weight", "1.0"),
@@ -96,6 +96,9 @@ const ADDED: [(&str, &str); 14] = [
     ("gen_micro_batch", "0"),
     ("width_correction", "\"none\""),
     ("clip_correction", "\"none\""),
+    ("weight_scale", "1.0"),
+    ("stable_rank_share", "0.5"),
+    ("spectrum_every", "5"),
 ];
 
 /// Everything that decides a run's bits. Device, threads and logging cadence are in the provenance
@@ -138,7 +141,7 @@ pub struct RunSpec {
     pub batch: usize,
     /// Images per G update.
     pub gen_batch: usize,
-    /// Penalty coefficient λ.
+    /// Penalty coefficient λ (γ of R1 and R2).
     pub penalty_lambda: f64,
     /// Weight clipping's bound.
     pub clip: f64,
@@ -188,6 +191,12 @@ pub struct RunSpec {
     pub width_correction: WidthCorrection,
     /// How the correction changes weight clipping's bound; `none` without clipping or correction.
     pub clip_correction: ClipCorrection,
+    /// Every normalized weight of D is multiplied by this constant.
+    pub weight_scale: f64,
+    /// Stable rank normalization's bound, as a share of a matrix's smaller side.
+    pub stable_rank_share: f64,
+    /// Generator updates from one in whose rounds singular values are replaced to the next.
+    pub spectrum_every: u64,
     /// The names used in the identity, if the values have others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_names: Option<Names>,
@@ -242,6 +251,9 @@ impl RunSpec {
             gen_micro_batch: 0,
             width_correction: WidthCorrection::None,
             clip_correction: ClipCorrection::None,
+            weight_scale: 1.0,
+            stable_rank_share: 0.5,
+            spectrum_every: 5,
             id_names: None,
             imported: None,
         }
@@ -284,7 +296,8 @@ impl RunSpec {
 
     /// Multiply-adds of the whole run, estimated from the layer table: a backward pass counts as
     /// two forward passes, D's in G's update as one, a penalty of D's gradient as five more forward
-    /// passes. For planning; not a measured time.
+    /// passes at each of its points, D's normalized output as two for each image. For planning; not a
+    /// measured time.
     ///
     /// # Errors
     /// As [`RunSpec::layers`].
@@ -294,9 +307,14 @@ impl RunSpec {
             part.into_iter().map(LayerSpec::multiply_adds).sum::<u64>() as f64
         };
         let (g, d) = (sum(layers.generator_layers()), sum(layers.discriminator_layers()));
-        let penalty = if self.regularizer.penalizes_gradient() { 5.0 } else { 0.0 };
-        let d_update = self.batch as f64 * (g + (6.0 + penalty) * d);
-        let g_update = self.gen_batch as f64 * (3.0 * g + 2.0 * d);
+        let points = self.regularizer.points().map_or(0, PenaltyPoints::per_real_image);
+        let output = match self.normalization.acts_on() {
+            ActsOn::Output => 4.0,
+            ActsOn::Nothing | ActsOn::Weights | ActsOn::Maps => 0.0,
+        };
+        let d_update = self.batch as f64 * (g + (6.0 + 5.0 * points as f64 + output) * d);
+        let pairs = if self.loss.of_pairs() { 1.0 } else { 0.0 };
+        let g_update = self.gen_batch as f64 * (3.0 * g + (2.0 + pairs) * d);
         Ok(self.gen_updates as f64 * (g_update + f64::from(self.n_dis) * d_update))
     }
 
@@ -323,7 +341,12 @@ impl RunSpec {
         // Residual blocks keep the maps before and after each activation, upsampling and sum; the
         // penalty has its own passes.
         let steps = if layers.has_blocks() { 3.0 } else { 1.0 };
-        let passes = if self.regularizer.penalizes_gradient() { 4.0 } else { 2.0 };
+        let points = self.regularizer.points().map_or(0, PenaltyPoints::per_real_image);
+        let output = match self.normalization.acts_on() {
+            ActsOn::Output => 2.0,
+            ActsOn::Nothing | ActsOn::Weights | ActsOn::Maps => 0.0,
+        };
+        let passes = 2.0 + 2.0 * points as f64 + output;
         let dis_update = passes * batch * 2.0 * steps * d + batch * 2.0 * g;
         let gen_update = gen_batch * (2.0 * steps * d + 4.0 * steps * g);
         Ok((PROCESS + 4.0 * (8.0 * parameters + dis_update.max(gen_update))) as u64)

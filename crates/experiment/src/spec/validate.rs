@@ -2,7 +2,7 @@
 
 use super::{LrDecay, RunSpec};
 use crate::arch::Conditioning;
-use crate::method::Normalization;
+use crate::method::{ActsOn, Normalization};
 use crate::{Error, Result, Slash, plain};
 
 // No run comes near these limits; sizes computed from larger values would overflow.
@@ -37,6 +37,7 @@ impl RunSpec {
             ("clip", self.clip),
             ("penalty_lambda", self.penalty_lambda),
             ("orthonormal_coefficient", self.orthonormal_coefficient),
+            ("weight_scale", self.weight_scale),
         ];
         for (key, v) in positive {
             if !(v.is_finite() && v > 0.0) {
@@ -52,6 +53,14 @@ impl RunSpec {
                     format!("is {v}; it must be a number of at least 0"),
                 ));
             }
+        }
+        let share = self.stable_rank_share;
+        if !(share > 0.0 && share <= 1.0) {
+            let reason = format!("is {share}; it must be in (0, 1]");
+            return Err(Error::invalid("stable_rank_share", reason));
+        }
+        if self.spectrum_every == 0 {
+            return Err(Error::invalid("spectrum_every", "is 0; it must be at least 1"));
         }
         for (key, v) in [("beta1", self.beta1), ("beta2", self.beta2), ("gen_ema", self.gen_ema)] {
             if !(0.0..1.0).contains(&v) {
@@ -102,6 +111,15 @@ impl RunSpec {
                 format!("is true, but of normalizations only {} have a γ variant", have.join(", "));
             return Err(Error::invalid("gamma", reason));
         }
+        if self.weight_scale != 1.0 && (self.gamma || !self.normalizes_weights()) {
+            let reason = format!(
+                "is {}, but it multiplies normalized weights without γ; with `normalization = \"{}\"`, `gamma = {}` it must be 1",
+                self.weight_scale,
+                self.normalization.name(),
+                self.gamma
+            );
+            return Err(Error::invalid("weight_scale", reason));
+        }
         if self.regularizer.penalizes_gradient() && !self.normalization.is_piecewise_linear() {
             let reason = format!(
                 "is a penalty of D's gradient, with {} normalization in D: its own gradient is implemented for piecewise linear D only",
@@ -119,6 +137,13 @@ impl RunSpec {
             ));
         }
         Ok(())
+    }
+
+    fn normalizes_weights(&self) -> bool {
+        match self.normalization.acts_on() {
+            ActsOn::Weights => true,
+            ActsOn::Nothing | ActsOn::Maps | ActsOn::Output => false,
+        }
     }
 
     fn validate_schedule(&self) -> Result<()> {
@@ -145,7 +170,7 @@ mod tests {
 
     #[test]
     fn combinations_that_make_no_sense_are_refused_by_key() {
-        let wrong: [(&str, &str); 17] = [
+        let wrong: [(&str, &str); 22] = [
             ("side", "8192"),
             ("batch", "1048577"),
             ("n_classes", "2097152"),
@@ -157,6 +182,11 @@ mod tests {
             ("gen_micro_batch", "65"),
             ("gamma", "true"),
             ("lr_decay_start", "5"),
+            ("weight_scale", "0"),
+            ("weight_scale", "1.5"),
+            ("stable_rank_share", "0"),
+            ("stable_rank_share", "1.5"),
+            ("spectrum_every", "0"),
             ("n_classes", "10"),
             ("ac_gen_weight", "-1"),
             ("dis_width_factor", "0"),

@@ -46,7 +46,7 @@ pub enum ClipCorrection {
 /// The factors of one layer of D; all are 1 where nothing is corrected.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LayerCorrection {
-    /// Of W in every forward pass.
+    /// Of W, or of the normalized weight, in every forward pass.
     pub forward: f64,
     /// Of the initial W.
     pub initial: f64,
@@ -109,7 +109,7 @@ impl RunSpec {
     /// Whether the method normalizes the output of `layer`, or its weight.
     fn normalizes(&self, layer: &LayerSpec) -> bool {
         match self.normalization.acts_on() {
-            ActsOn::Nothing => false,
+            ActsOn::Nothing | ActsOn::Output => false,
             ActsOn::Maps => layer.norm == Norm::ByMethod,
             ActsOn::Weights => true,
         }
@@ -148,6 +148,17 @@ impl RunSpec {
             .into_iter()
             .filter_map(|(name, (layer, root))| Some((name, correction(&layer, root)?)))
             .collect())
+    }
+
+    /// What D's layer `name` is multiplied by: its width correction, as `corrections` has it, and the
+    /// scale of normalized weights.
+    pub fn layer_factors(
+        &self,
+        corrections: &BTreeMap<String, LayerCorrection>,
+        name: &str,
+    ) -> LayerCorrection {
+        let factors = corrections.get(name).copied().unwrap_or(LayerCorrection::NONE);
+        LayerCorrection { forward: factors.forward * self.weight_scale, ..factors }
     }
 
     /// Whether the width is reduced and not corrected, though [`WidthCorrection::Multiplier`] would change the run.

@@ -17,6 +17,27 @@ pub struct ClaimsFile {
     pub definitions: Definitions,
     /// The claims.
     pub claims: Vec<Claim>,
+    /// Whose claims they are.
+    #[serde(skip)]
+    pub whose: Whose,
+}
+
+/// Whose claims a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Whose {
+    /// The paper's, which experiments that reproduce it decide.
+    #[default]
+    Papers,
+    /// Others', which any experiment of the part's name decides.
+    Others,
+}
+
+/// A file of others' claims, which takes its definitions from the paper's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OthersFile {
+    primary_scale: String,
+    claims: Vec<Claim>,
 }
 
 /// A claim of the paper.
@@ -145,6 +166,18 @@ pub fn parse(path: &Path, text: &str) -> Result<ClaimsFile> {
     toml::from_str(text).map_err(|e| Error::Claims { path: path.into(), reason: e.to_string() })
 }
 
+/// Claims other than the paper's, from a file with `primary_scale` and `[[claims]]`; how they are decided is as for the paper's, but adjusted for
+/// the number of its own. `path` is for messages.
+///
+/// # Errors
+/// As [`parse`].
+pub fn others(path: &Path, text: &str) -> Result<ClaimsFile> {
+    let refuse = |e: toml::de::Error| Error::Claims { path: path.into(), reason: e.to_string() };
+    let OthersFile { primary_scale, claims } = toml::from_str(text).map_err(refuse)?;
+    let definitions = Definitions { primary_scale, claims: claims.len(), ..definitions()? };
+    Ok(ClaimsFile { definitions, claims, whose: Whose::Others })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::evidence::TIMINGS;
@@ -153,7 +186,7 @@ mod tests {
 
     #[test]
     fn all_twelve_claims_parse_and_name_experiments_that_are_there() {
-        let ClaimsFile { definitions, claims } = claims().unwrap();
+        let ClaimsFile { definitions, claims, .. } = claims().unwrap();
         let numbers: Vec<u32> = claims.iter().map(|c| c.number).collect();
         assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
         assert_eq!(definitions.claims, numbers.len());
@@ -165,6 +198,30 @@ mod tests {
             let scale = format!("[scales.{}]", definitions.primary_scale);
             assert!(text.contains(&scale), "{} lacks {scale}", part.experiment);
         }
+    }
+
+    /// The claims of the methods after the paper: of rows that their experiment has.
+    #[test]
+    fn the_claims_of_later_methods_parse_and_name_rows_that_are_there() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+        let path = folder.join("claims-since-2018.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let file = others(&path, &text).unwrap();
+        let numbers: Vec<u32> = file.claims.iter().map(|c| c.number).collect();
+        assert_eq!(numbers, (1..=numbers.len() as u32).collect::<Vec<_>>());
+        assert_eq!((file.definitions.claims, file.whose), (numbers.len(), Whose::Others));
+        let experiment = std::fs::read_to_string(folder.join("since-2018.toml")).unwrap();
+        for part in file.claims.iter().flat_map(|c| &c.parts) {
+            assert_eq!(part.experiment, "since-2018");
+            for row in part.test.rows() {
+                let named = [format!("method = \"{row}\" }}"), format!("method = \"{row}\", run")];
+                let labelled = format!("label = \"{row}\"");
+                let there = named.iter().chain([&labelled]).any(|name| experiment.contains(name));
+                assert!(there, "{row}");
+            }
+        }
+        let wrong = text.replacen("text =", "txt =", 1);
+        assert!(others(&path, &wrong).unwrap_err().to_string().contains("txt"));
     }
 
     /// A kind of test is defined in the file's heading and read a second time by fixtures/claims.py.

@@ -14,7 +14,8 @@ mod text;
 mod trend;
 
 pub use definitions::{
-    Claim, ClaimsFile, Definitions, EachScore, Part, Score, claims, definitions, parse,
+    Claim, ClaimsFile, Definitions, EachScore, Part, Score, Whose, claims, definitions, others,
+    parse,
 };
 pub use finding::{Comparison, Finding};
 pub(crate) use text::{columns, notes};
@@ -90,10 +91,10 @@ pub fn answer(
     let is_primary = |c: &ScoredSweep| c.plan.scale == definitions.primary_scale;
     let mut answers = Vec::new();
     for claim in &file.claims {
-        let of = |part: &Part| part.answer(definitions, sweeps, timings);
+        let of = |part: &Part| part.answer(file, sweeps, timings);
         let parts = claim.parts.iter().map(of).collect::<Result<Vec<_>>>()?;
         // Timings have no scale; they count with the given sweeps.
-        let primary = |p: &PartAnswer| match sweeps.iter().find(|c| c.reproduces(&p.experiment)) {
+        let primary = |p: &PartAnswer| match sweeps.iter().find(|c| file.asks(c, &p.experiment)) {
             Some(sweep) => is_primary(sweep),
             None => p.experiment == TIMINGS && sweeps.iter().all(is_primary),
         };
@@ -144,14 +145,25 @@ fn adjust(answers: &mut [Answer], claims: usize) {
     }
 }
 
+impl ClaimsFile {
+    /// Whether a part about `experiment` asks this sweep's records.
+    fn asks(&self, sweep: &ScoredSweep, experiment: &str) -> bool {
+        match self.whose {
+            Whose::Papers => sweep.reproduces(experiment),
+            Whose::Others => sweep.plan.name == experiment,
+        }
+    }
+}
+
 impl Part {
     fn answer(
         &self,
-        definitions: &Definitions,
+        file: &ClaimsFile,
         sweeps: &[ScoredSweep],
         timings: Option<&UpdateTimings>,
     ) -> Result<PartAnswer> {
-        let sweep = sweeps.iter().find(|c| c.reproduces(&self.experiment));
+        let definitions = &file.definitions;
+        let sweep = sweeps.iter().find(|c| file.asks(c, &self.experiment));
         let (verdict, finding) = match self.test.decide(&Evidence { definitions, sweep, timings }) {
             Ok(found) => (verdict(&found, definitions.least_seeds, self.repeats()), Some(found)),
             Err(Stop::Missing(why)) => (Verdict::NotTested(why), None),

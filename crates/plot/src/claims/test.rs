@@ -62,6 +62,28 @@ pub(super) struct Concentrates {
 }
 
 impl Test {
+    /// The rows or methods that it compares.
+    #[cfg(test)]
+    pub(super) fn rows(&self) -> Vec<&str> {
+        match self {
+            Test::Level(Level { row, others, .. })
+            | Test::Beats { row, others, .. }
+            | Test::Unbeaten { row, others, .. } => {
+                std::iter::once(row.as_str()).chain(others.iter().map(String::as_str)).collect()
+            }
+            Test::Fails(Fails { row, against, .. })
+            | Test::Concentrates(Concentrates { row, against, .. })
+            | Test::GainsAtMost { row, against, .. }
+            | Test::OverfitsLess { row, against, .. } => vec![row, against],
+            Test::NearOne { row, .. }
+            | Test::Exceeds { row, .. }
+            | Test::Settles { row, .. }
+            | Test::Degrades { row, .. }
+            | Test::Holds { row, .. } => vec![row],
+            Test::Costs { method, against, .. } => vec![method.name(), against.name()],
+        }
+    }
+
     /// The finding from the records.
     pub(super) fn decide(&self, e: &Evidence<'_>) -> Found<Finding> {
         let twice = |metric: &Option<Score>, of: &dyn Fn(Score, bool) -> Found<Finding>| {

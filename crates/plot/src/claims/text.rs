@@ -19,7 +19,7 @@ pub(super) fn conditions(
 ) -> Vec<String> {
     let parts = || file.claims.iter().flat_map(|c| &c.parts);
     let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for c in sweeps.iter().filter(|c| parts().any(|p| c.reproduces(&p.experiment))) {
+    for c in sweeps.iter().filter(|c| parts().any(|p| file.asks(c, &p.experiment))) {
         groups.entry(c.conditions()).or_default().push(&c.plan.name);
     }
     let alone = groups.len() == 1;

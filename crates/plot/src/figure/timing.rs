@@ -6,14 +6,23 @@ use crate::canvas::{Look, Marker};
 use crate::chart::look_of;
 use crate::statistics::mean;
 use crate::{Rendered, Result};
+use sngan_experiment::benchmark::UpdateTimings;
 use sngan_experiment::method::Method;
 
+/// The paper's; others that were measured follow them.
 const METHODS: [Method; 4] = [Method::WganGp, Method::WeightNorm, Method::Sn, Method::Vanilla];
+
+fn methods(t: &UpdateTimings) -> Vec<Method> {
+    let measured = |m: &Method| t.entries.iter().any(|e| e.method == *m);
+    let others = Method::ALL.into_iter().filter(|m| !METHODS.contains(m));
+    METHODS.into_iter().chain(others).filter(measured).collect()
+}
 
 pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     let Some(t) = request.timings else {
         return Ok(Rendered::Skipped("no timings; `sngan bench figure10` takes them".into()));
     };
+    let methods = methods(t);
     let name = |side: usize| match side {
         32 => "CIFAR-10, 32x32".to_string(),
         48 => "STL-10, 48x48".to_string(),
@@ -21,7 +30,7 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
     };
     let group = |side: usize| Group {
         label: name(side),
-        bars: METHODS.iter().map(|m| Bar { values: t.seconds_per_100(*m, side) }).collect(),
+        bars: methods.iter().map(|m| Bar { values: t.seconds_per_100(*m, side) }).collect(),
     };
     let groups: Vec<Group> = t.sides().into_iter().map(group).collect();
     let rounds = t.entries.iter().map(|e| e.discriminator.len()).max().unwrap_or(0);
@@ -29,8 +38,10 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
         mean(&t.seconds_per_100(Method::Sn, side)) / mean(&t.seconds_per_100(over, side))
     };
     let ratios = |side: usize| {
+        let others = methods.iter().copied().filter(|m| !METHODS.contains(m));
         let parts: Vec<String> = [Method::WeightNorm, Method::Vanilla, Method::WganGp]
             .into_iter()
+            .chain(others)
             .filter(|over| ratio(side, *over).is_finite())
             .map(|over| format!("{:.2} times {}'s", ratio(side, over), over.label()))
             .collect();
@@ -66,7 +77,7 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
             },
         ],
         label: "seconds".into(),
-        places: METHODS
+        places: methods
             .iter()
             .map(|m| (m.label().to_string(), Look { marker: Marker::Square, ..look_of(*m) }))
             .collect(),

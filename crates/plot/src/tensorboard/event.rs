@@ -111,7 +111,7 @@ mod tests {
         let length = u64::from_le_bytes(record[..8].try_into().unwrap()) as usize;
         assert_eq!(record.len(), length + 16);
         // Checksums of RFC 3720 (B.4) for 32 bytes of zeros and of ones, masked as TFRecord does.
-        let masked = |crc: u32| ((crc >> 15) | (crc << 17)).wrapping_add(0xa282_ead8);
+        let masked = |crc: u32| crc.rotate_right(15).wrapping_add(0xa282_ead8);
         assert_eq!(checksum(&[0; 32]), masked(0x8a91_36aa));
         assert_eq!(checksum(&[0xff; 32]), masked(0x62a8_ab43));
         assert_eq!(record[8..12], checksum(&record[..8]).to_le_bytes());

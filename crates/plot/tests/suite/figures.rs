@@ -215,14 +215,15 @@ fn records_that_are_not_there_skip_what_needs_them() {
     };
     std::fs::write(&plan, &whole[..whole.len() / 2]).unwrap();
     assert!(
-        said(&sweep).contains("plan.json: EOF") && said(&sweep).contains("sngan sweep NAME --out"),
+        said(&sweep).contains("plan.json: EOF")
+            && said(&sweep).contains("`sngan sweep` into this folder"),
         "{}",
         said(&sweep)
     );
     std::fs::remove_file(&plan).unwrap();
     assert!(
         said(&sweep).contains("plan.json: No such file")
-            && said(&sweep).contains("sngan sweep NAME --out"),
+            && said(&sweep).contains("`sngan sweep` into this folder"),
         "{}",
         said(&sweep)
     );

@@ -150,7 +150,7 @@ fn a_folder_without_a_plan_says_how_to_make_one() {
     let folder = tempfile::tempdir().unwrap();
     let message = SweepRecords::read(&folder.path().join("nothing")).unwrap_err().to_string();
     assert!(
-        message.contains("nothing/plan.json") && message.contains("sngan sweep NAME --out"),
+        message.contains("nothing/plan.json") && message.contains("`sngan sweep` into this folder"),
         "{message}"
     );
 }

@@ -43,7 +43,7 @@ fn field<'a>(message: &'a [u8], number: u32) -> Option<Value<'a>> {
     fields(message).unwrap().into_iter().find(|(n, _)| *n == number).map(|(_, value)| value)
 }
 
-fn bytes<'a>(message: &'a [u8], number: u32) -> &'a [u8] {
+fn bytes(message: &[u8], number: u32) -> &[u8] {
     match field(message, number) {
         Some(Value::Bytes(bytes)) => bytes,
         other => panic!("field {number}: {other:?}"),

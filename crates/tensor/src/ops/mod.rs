@@ -16,6 +16,7 @@ mod node;
 mod pattern;
 mod pointwise;
 mod pool;
+mod quotient;
 mod residual;
 mod spectral;
 mod upsample;
@@ -30,6 +31,9 @@ pub use layer_norm::layer_norm;
 pub use pattern::Pattern;
 pub use pointwise::{activation, mask, tanh};
 pub use pool::{average_pool, mean_pool, sum_pool};
+pub use quotient::{
+    bound_stable_rank, divide_by_product, mean_direction, power_iteration_of_inputs,
+};
 pub use residual::add;
 pub use spectral::{Singular, divide_by_sigma, power_iteration};
 pub use upsample::upsample;

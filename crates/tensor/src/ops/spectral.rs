@@ -12,8 +12,10 @@ use sngan_kernels::matvec;
 pub struct Singular {
     /// The left vector: as it was, or new.
     pub u: Tensor,
-    v: Tensor,
-    sigma: Tensor,
+    /// The right vector.
+    pub v: Tensor,
+    /// σ, a scalar.
+    pub sigma: Tensor,
 }
 
 fn unit(x: &Tensor, eps: f64) -> Result<Tensor> {

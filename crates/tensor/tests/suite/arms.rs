@@ -52,6 +52,32 @@ fn convolutions() {
 }
 
 #[test]
+fn weights_divided_by_functions_of_themselves() {
+    for shape in [[6, 4, 3, 3], [3, 5, 4, 4]] {
+        let dtype_of = |t: &Tensor, x: Tensor| x.to_dtype(t.dtype()).unwrap();
+        let unit = |t: &Tensor, name: &str, n: usize| {
+            let x = draw(name, &[n], DType::F64);
+            let length = x.sqr().unwrap().sum_all().unwrap().sqrt().unwrap();
+            dtype_of(t, x.broadcast_div(&length).unwrap())
+        };
+        compare("bidirectional", &[&shape], |arm, t| {
+            let (u, p) = (unit(&t[0], "u", shape[0]), unit(&t[0], "p", shape[1]));
+            let first = ops::power_iteration(arm, &t[0], &u, true, 0.0).unwrap();
+            let second = ops::power_iteration_of_inputs(arm, &t[0], &p, true, 0.0).unwrap();
+            let m = ops::mean_direction(arm, &t[0], &first, &second).unwrap();
+            ops::divide_by_product(arm, &t[0], &m).unwrap()
+        });
+        for bound in [0.5, 100.0] {
+            compare("stable-rank", &[&shape], |arm, t| {
+                let u = unit(&t[0], "u", shape[0]);
+                let singular = ops::power_iteration(arm, &t[0], &u, true, 0.0).unwrap();
+                ops::bound_stable_rank(arm, &t[0], &singular, bound).unwrap()
+            });
+        }
+    }
+}
+
+#[test]
 fn layers_in_a_row_with_bias_and_activation() {
     // The second layer's gradient goes through the first one's activation.
     for activation in ACTIVATIONS {

@@ -74,6 +74,12 @@ fn pooling_and_appended_features() {
     });
 }
 
+#[test]
+fn a_weight_divided_by_its_product_with_a_constant() {
+    let m = draw("m", &[3, 2, 3, 3], DType::F64);
+    check("quotient", &[&[3, 2, 3, 3]], |arm, t| ops::divide_by_product(arm, &t[0], &m).unwrap());
+}
+
 /// A block of D: the map before its ReLU goes to both branches.
 #[test]
 fn a_residual_block_that_pools_on_both_branches() {

@@ -1,109 +1,10 @@
-//! What runs programs, and a run's updates on it.
+//! A run's networks and optimizers on a machine, and what goes in and out at an update.
 
-use crate::host::{Element, Host};
-use crate::op::{Op, View};
+use super::{Machine, Part};
+use crate::op::View;
 use crate::program::{Network, Program, Record};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
-
-/// A memory with something that runs operations on it.
-pub trait Machine {
-    /// Replaces a view's values.
-    ///
-    /// # Errors
-    /// Those of the device.
-    fn write(&mut self, view: View, values: &[f64]) -> Result<()>;
-    /// The same of f32.
-    ///
-    /// # Errors
-    /// Those of the device.
-    fn write_f32(&mut self, view: View, values: &[f32]) -> Result<()> {
-        self.write(view, &values.iter().map(|x| f64::from(*x)).collect::<Vec<_>>())
-    }
-
-    /// A view's values.
-    ///
-    /// # Errors
-    /// Those of the device.
-    fn read(&self, view: View) -> Result<Vec<f64>>;
-    /// A view's values, without waiting for what runs: those of now, or of the last call but so many (the second number).
-    ///
-    /// # Errors
-    /// Those of the device.
-    fn peek(&mut self, view: View) -> Result<(Vec<f64>, u64)> {
-        Ok((self.read(view)?, 0))
-    }
-
-    /// Waits until everything that was begun is done.
-    ///
-    /// # Errors
-    /// Those of the device.
-    fn finish(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    /// Runs one of a program's lists.
-    ///
-    /// # Errors
-    /// Those of the device.
-    fn run(&mut self, program: &Program, part: Part) -> Result<()>;
-}
-
-/// A list of a program's operations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Part {
-    /// A generator update, with its measurements or without.
-    Generator {
-        /// Whether they are made.
-        detailed: bool,
-    },
-    /// A round of D.
-    Discriminator {
-        /// Whether it is measured.
-        detailed: bool,
-    },
-    /// A step of G's moving average.
-    Average,
-}
-
-impl Part {
-    /// All that a program has.
-    pub fn all(program: &Program) -> Vec<Part> {
-        let mut parts = Vec::new();
-        for detailed in [false, true] {
-            parts.extend([Part::Generator { detailed }, Part::Discriminator { detailed }]);
-        }
-        parts.extend(program.average.iter().map(|_| Part::Average));
-        parts
-    }
-
-    /// Its operations.
-    pub fn ops(self, program: &Program) -> Vec<&Op> {
-        match self {
-            Part::Generator { detailed } => program.generator_update.run(detailed).collect(),
-            Part::Discriminator { detailed } => {
-                program.discriminator_update.run(detailed).collect()
-            }
-            Part::Average => program.average.iter().flat_map(|a| &a.ops).collect(),
-        }
-    }
-}
-
-impl<T: Element> Machine for Host<T> {
-    fn write(&mut self, view: View, values: &[f64]) -> Result<()> {
-        Host::write(self, view, values);
-        Ok(())
-    }
-
-    fn read(&self, view: View) -> Result<Vec<f64>> {
-        Ok(Host::read(self, view))
-    }
-
-    fn run(&mut self, program: &Program, part: Part) -> Result<()> {
-        Host::run(self, part.ops(program));
-        Ok(())
-    }
-}
 
 /// Numbers of either type, which no machine needs converted twice.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +27,14 @@ impl<'a> Slice<'a> {
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.len() == 0
+    }
+
+    /// The numbers in f64.
+    pub(crate) fn to_vec(self) -> Vec<f64> {
+        match self {
+            Slice::F32(values) => values.iter().map(|x| f64::from(*x)).collect(),
+            Slice::F64(values) => values.to_vec(),
+        }
     }
 
     /// Numbers `start..start + len`; none where there are fewer.
@@ -189,6 +98,17 @@ pub struct Training<M> {
 
 /// A tensor of the state: shape and values.
 pub type Values = (Vec<usize>, Vec<f64>);
+
+/// What a measured update leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Copied {
+    /// Its numbers.
+    pub numbers: Numbers,
+    /// W̄ by layer, as D's last forward used it; each `[d_out, rest]`.
+    pub normalized: BTreeMap<String, Values>,
+    /// As [`Training::networks`] after the update.
+    pub networks: BTreeMap<String, Values>,
+}
 
 impl<M: Machine> Training<M> {
     /// The run of `program` on `machine`, whose memory must be the program's; its state is 0 until it is loaded.
@@ -396,6 +316,33 @@ impl<M: Machine> Training<M> {
         self.machine.run(&self.program, Part::Average)
     }
 
+    /// G's images of `n` z `[n, 128]`, or its average's, in evaluation mode: `[n, 3, side, side]`. At most as many as are recorded
+    /// ([`crate::program::Sampling`]).
+    ///
+    /// # Errors
+    /// Too many, or a missing class; those of the machine.
+    pub fn images(
+        &mut self,
+        n: usize,
+        z: Slice<'_>,
+        labels: Option<Slice<'_>>,
+    ) -> Result<Vec<f64>> {
+        let sampling = self.program.sampling.clone();
+        let whole = |values: Slice<'_>, len: usize| -> Vec<f64> {
+            let mut values = values.to_vec();
+            values.resize(len.max(values.len()), 0.0);
+            values
+        };
+        let z = whole(z, sampling.z.len);
+        self.write("z", sampling.z, Slice::F64(&z))?;
+        let labels = sampling.labels.and_then(|view| labels.map(|labels| whole(labels, view.len)));
+        self.optional("labels", sampling.labels, labels.as_deref().map(Slice::F64))?;
+        self.machine.run(&self.program, Part::Samples)?;
+        let mut images = self.machine.read(sampling.images)?;
+        images.truncate(n * 3 * self.program.spec.side.pow(2));
+        Ok(images)
+    }
+
     /// What the last updates found out.
     ///
     /// # Errors
@@ -424,7 +371,45 @@ impl<M: Machine> Training<M> {
     }
 
     fn named_numbers(&self, all: &[f64]) -> Numbers {
-        let record: Record = self.program.record;
+        Numbers::of(&self.program.record, all)
+    }
+
+    /// Begins to copy what the last update, whose last round of D was measured, left to be measured. Waits for nothing.
+    ///
+    /// # Errors
+    /// Those of the machine.
+    pub fn copies(&mut self) -> Result<impl FnOnce() -> Result<Copied> + Send + 'static> {
+        self.machine.run(&self.program, Part::Copies)?;
+        let copies = self.program.copies.clone();
+        let record = self.program.record;
+        let receipt = self.machine.copy_out(copies.whole)?;
+        Ok(move || {
+            let all = receipt()?;
+            // The copies are parts of one buffer.
+            let part = |view: View| {
+                let start = view.offset - copies.whole.offset;
+                all.get(start..start + view.len).unwrap_or_default().to_vec()
+            };
+            let normalized = copies.normalized.iter().map(|snapshot| {
+                let (rows, columns) = snapshot.shape;
+                (snapshot.layer.clone(), (vec![rows, columns], part(snapshot.view)))
+            });
+            let networks = copies
+                .networks
+                .iter()
+                .map(|stored| (stored.name.clone(), (stored.shape.clone(), part(stored.view))));
+            Ok(Copied {
+                numbers: Numbers::of(&record, &part(copies.record)),
+                normalized: normalized.collect(),
+                networks: networks.collect(),
+            })
+        })
+    }
+}
+
+impl Numbers {
+    /// Those of a whole record.
+    fn of(record: &Record, all: &[f64]) -> Numbers {
         let number = |view: View| all.get(view.offset).copied().unwrap_or(f64::NAN);
         Numbers {
             loss_d: number(record.loss_d),
