@@ -408,7 +408,7 @@ fn read(path: &Path, bytes: &[u8]) -> Result<(Header, BTreeMap<String, Tensor>)>
         .map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
     let text = metadata.metadata().as_ref().and_then(|m| m.get(HEADER));
     let text = text.ok_or_else(|| {
-        refuse(format!("its metadata has no `{HEADER}`; pass it on when PyTorch writes the file"))
+        refuse(format!("its metadata has no `{HEADER}`; pass it on when PyTorch writes the file, or give a map of another program's names by --map"))
     })?;
     let header: Header =
         serde_json::from_str(text).map_err(|e| refuse(format!("metadata `{HEADER}`: {e}")))?;

@@ -34,7 +34,7 @@ pub(crate) fn import(arguments: Import) -> Job {
     Job::that_changes([change], move || {
         let of_others = arguments.map.is_some()
             || arguments.discriminator.is_some()
-            || import::is_chainers(&arguments.file)?;
+            || import::is_of_another(&arguments.file)?;
         if of_others { of_another(arguments) } else { of_export(&arguments) }
     })
     .on(0)

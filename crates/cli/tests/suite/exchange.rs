@@ -101,11 +101,20 @@ fn files_that_hold_no_such_networks_leave_no_folder() {
     snapshot(&folder, "cut.npz", |key| (key != "dc2/W").then(|| key.into()));
     snapshot(&folder, "more.npz", |key| Some(key.replace("dc4/b", "dc5/b")));
     std::fs::write(folder.path("text.npz"), "no archive").unwrap();
+    let whole = std::fs::read(folder.path("cut.npz")).unwrap();
+    std::fs::write(folder.path("half.npz"), &whole[..whole.len() / 2]).unwrap();
+    let torch = include_bytes!("../../../tensor/tests/fixtures/torch-file-old.pth");
+    std::fs::write(folder.path("state.pth"), torch).unwrap();
     std::fs::write(folder.path("map.toml"), "architecture = \"vgg\"").unwrap();
     for (command, reason) in [
         ("import cut.npz --out run", "cut.npz: has no tensor `dc2/W`"),
         ("import more.npz --out run", "`dc5/b` belongs to no layer"),
         ("import text.npz --out run", "text.npz"),
+        ("import half.npz --out run", "half.npz"),
+        (
+            "import state.pth --out run",
+            "state.pth: only Chainer's snapshots say which networks they hold; give a map",
+        ),
         ("import none.npz --out run", "none.npz"),
         ("import cut.npz --map map.toml --out run", "map.toml"),
         ("import cut.npz --map none.toml --out run", "none.toml"),

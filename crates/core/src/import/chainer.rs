@@ -101,8 +101,11 @@ struct Generator {
 }
 
 fn generator(file: &WeightsFile, place: &Place) -> Result<Generator> {
-    let unknown =
-        |reason: String| file.refuse(format!("the generator under `{}` {reason}", place.prefix));
+    let under = match place.prefix.as_str() {
+        "" => String::new(),
+        prefix => format!(" under `{prefix}`"),
+    };
+    let unknown = |reason: String| file.refuse(format!("the generator{under} {reason}"));
     // Channels of the first map, and the logarithm of what the side grows by.
     let (architecture, full, dense, next, doublings) = match place.family {
         Family::StandardCnn(_) => (Architecture::StandardCnnCgl, 512, "l0/W", "dc1/W", 3),

@@ -14,11 +14,13 @@ use crate::interchange::{self, Exchange};
 use crate::norm;
 use candle_core::{Device, Tensor};
 use map::{Map, Network, Origin};
-use sngan_experiment::RunSpec;
 use sngan_experiment::method::Normalization;
 use sngan_experiment::records::{ImportedFile, Provenance, Record};
+use sngan_experiment::{RunSpec, regular};
 use sngan_tensor::decomposition::first_left_vector;
+use sngan_tensor::torch_file::TorchFile;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use weights::WeightsFile;
 
@@ -48,13 +50,17 @@ pub struct Import {
     pub remarks: Vec<String>,
 }
 
-/// Whether `file` is one that [`read`] takes without a map: an archive of arrays.
+/// Whether `file` begins like one of another program: an archive, such as a snapshot, or a file of `torch.save`.
 ///
 /// # Errors
-/// A file that cannot be opened.
-pub fn is_chainers(file: &Path) -> Result<bool> {
-    drop(sngan_experiment::regular::open(file).map_err(sngan_experiment::Error::io("read", file))?);
-    Ok(sngan_tensor::npz::NpzFile::recognized(file)?.is_some())
+/// A file that cannot be read.
+pub fn is_of_another(file: &Path) -> Result<bool> {
+    /// Bytes by which they are told.
+    const HEAD: u64 = 4096;
+    let io = |e| sngan_experiment::Error::io("read", file)(e);
+    let mut head = Vec::new();
+    regular::open(file).map_err(io)?.take(HEAD).read_to_end(&mut head).map_err(io)?;
+    Ok(head.starts_with(b"PK") || TorchFile::recognizes(&head))
 }
 
 /// Reads the networks of `request` into the new run folder `out`.

@@ -37,13 +37,15 @@ pub fn encode(spec: &RunSpec, checkpoint: &Checkpoint) -> Result<Vec<u8>> {
     let description = "Generator: z of the latent distribution in the metadata to images in [-1, 1]; bytes are clip(127.5 x + 127.5, 0, 255), truncated.";
     let latent = serde_json::to_value(spec.latent).ok();
     let latent = latent.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
-    let notes = [
+    let mut notes = vec![
         ("architecture", spec.architecture.name().to_string()),
         ("latent", latent.to_string()),
         ("n_classes", spec.n_classes.to_string()),
-        ("gen_updates", checkpoint.gen_updates.to_string()),
         ("run_id", spec.id()),
     ];
+    if spec.knows("gen_updates") {
+        notes.push(("gen_updates", checkpoint.gen_updates.to_string()));
+    }
     Ok(writer.graph.model("generator", description, &notes))
 }
 

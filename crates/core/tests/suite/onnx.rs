@@ -343,6 +343,7 @@ fn the_models_operators_make_the_generators_images() {
         let model = model(&bytes);
         assert_eq!((model.opset, model.outputs.as_slice()), (17, &["images".to_string()][..]));
         assert_eq!(model.notes["architecture"], spec.architecture.name());
+        assert_eq!(model.notes["gen_updates"], "3");
         let labels = spec.n_classes > 0;
         assert_eq!(model.inputs, if labels { vec!["z", "y"] } else { vec!["z"] });
 

@@ -22,7 +22,7 @@ pub struct Imported {
 }
 
 /// Keys that a file of weights need not tell: without them the networks are still these networks.
-const MAY_BE_UNKNOWN: [&str; 34] = [
+const MAY_BE_UNKNOWN: [&str; 37] = [
     "method",
     "normalization",
     "gamma",
@@ -57,15 +57,19 @@ const MAY_BE_UNKNOWN: [&str; 34] = [
     "last_conv_factor",
     "width_correction",
     "clip_correction",
+    "weight_scale",
+    "stable_rank_share",
+    "spectrum_every",
 ];
 /// The keys among them that D is built from.
-const OF_D: [&str; 6] = [
+const OF_D: [&str; 7] = [
     "normalization",
     "gamma",
     "conditioning",
     "dis_width_factor",
     "last_conv_factor",
     "width_correction",
+    "weight_scale",
 ];
 
 impl Imported {
@@ -226,6 +230,17 @@ mod tests {
         )
         .unwrap();
         assert_eq!(read.gen_updates, 7);
+    }
+
+    #[test]
+    fn every_key_is_one_that_a_file_tells_or_may_leave_unknown() {
+        // Without these, there are no networks to build, or no name for them; `imported` and the names in the identity are no values.
+        let told =
+            ["label", "setting", "architecture", "side", "width_divisor", "n_classes", "latent"];
+        let spec = serde_json::to_value(RunSpec::paper(Method::Sn)).unwrap();
+        let keys: BTreeSet<&str> = spec.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(told.into_iter().chain(MAY_BE_UNKNOWN).collect::<BTreeSet<_>>(), keys);
+        assert!(OF_D.iter().all(|key| MAY_BE_UNKNOWN.contains(key)));
     }
 
     #[test]
