@@ -1,13 +1,13 @@
 //! The tables of a collection as CSV, for programs that do not read Parquet.
 
 use super::{SweepRecords, tables};
-use crate::{Error, Result};
-use polars::prelude::{CsvWriter, SerWriter};
+use crate::Result;
 use sngan_experiment::atomic;
 use std::path::{Path, PathBuf};
 
 /// Writes the tables of `sweep` into `folder` as CSV; returns the files. A kind of record that no
-/// run has gets no file.
+/// run has gets no file. An empty cell is a value that a record does not hold; a text that a
+/// spreadsheet would take for a formula stands behind an apostrophe.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -18,11 +18,7 @@ pub fn write_csv(sweep: &SweepRecords, folder: &Path) -> Result<Vec<PathBuf>> {
             continue;
         }
         let path = folder.join(format!("{stem}.csv"));
-        let mut bytes = Vec::new();
-        CsvWriter::new(&mut bytes)
-            .finish(&mut table.frame(&path)?)
-            .map_err(|e| Error::table(&path, e))?;
-        atomic::write(&path, &bytes)?;
+        atomic::write(&path, table.csv().as_bytes())?;
         files.push(path);
     }
     Ok(files)

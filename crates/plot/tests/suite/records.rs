@@ -143,6 +143,13 @@ fn records_become_tables_that_other_programs_read() {
     let csv = std::fs::read_to_string(folder.join("scores.csv")).unwrap();
     assert!(csv.starts_with("sweep,run,of,gen_updates,metric,value,std,protocol,"), "{csv}");
     assert_eq!(csv.lines().count(), 1 + scores.height());
+    // Each number is the one in Parquet, to its last bit, and an empty cell is its null.
+    let mut read = csv::Reader::from_reader(csv.as_bytes());
+    let at = read.headers().unwrap().iter().position(|name| name == "value").unwrap();
+    let cells: Vec<_> = read.records().map(|row| row.unwrap()[at].to_string()).collect();
+    let cell = |v: &Option<f64>| v.map_or(String::new(), |v| v.to_string());
+    assert_eq!(cells, values.iter().map(cell).collect::<Vec<_>>());
+    assert!(values.iter().zip(&cells).all(|(v, c)| *v == c.parse().ok()), "{cells:?}");
 }
 
 #[test]
