@@ -1,13 +1,12 @@
 //! Tables of records: filled row by row, and read back column by column.
 
+use super::bounds;
+use crate::table::quoted;
 use crate::{Error, Result};
 use polars::prelude::{
     Column, DataFrame, ParquetCompression, ParquetReader, ParquetWriter, SerReader,
 };
-use polars_parquet_format::PageHeader;
-use polars_parquet_format::thrift::protocol::TCompactInputProtocol;
 use std::cell::Cell;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +25,28 @@ enum Values {
     Whole(Vec<Option<u64>>),
     Real(Vec<Option<f64>>),
     Bytes(Vec<Option<Vec<u8>>>),
+}
+
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Values::Text(v) => v.len(),
+            Values::Whole(v) => v.len(),
+            Values::Real(v) => v.len(),
+            Values::Bytes(v) => v.len(),
+        }
+    }
+
+    /// The cell of a row in CSV, empty where the record holds no value; bytes in hexadecimal digits.
+    fn csv(&self, row: usize) -> String {
+        let cell = match self {
+            Values::Text(v) => v[row].as_deref().map(quoted),
+            Values::Whole(v) => v[row].map(|v| v.to_string()),
+            Values::Real(v) => v[row].map(|v| v.to_string()),
+            Values::Bytes(v) => v[row].as_deref().map(hex::encode),
+        };
+        cell.unwrap_or_default()
+    }
 }
 
 impl Table {
@@ -87,7 +108,17 @@ impl Table {
         self
     }
 
-    pub(super) fn frame(self, path: &Path) -> Result<DataFrame> {
+    /// As CSV under a line of the columns' names, every number at full precision.
+    pub(super) fn csv(&self) -> String {
+        let mut text = self.names.join(",") + "\n";
+        for row in 0..self.columns.first().map_or(0, Values::len) {
+            let cells: Vec<_> = self.columns.iter().map(|column| column.csv(row)).collect();
+            text += &(cells.join(",") + "\n");
+        }
+        text
+    }
+
+    fn frame(self, path: &Path) -> Result<DataFrame> {
         let columns = self.names.iter().zip(self.columns).map(|(name, values)| match values {
             Values::Text(v) => Column::new((*name).into(), v),
             Values::Whole(v) => Column::new((*name).into(), v),
@@ -110,48 +141,8 @@ impl Table {
     }
 }
 
-/// What a table may inflate to: so many bytes, and so many for each byte of its file.
-const INFLATED: usize = 64 << 20;
-const PER_BYTE: usize = 64;
 /// The most that all texts and pictures of a table may have, bytes: one long text may stand in every row at the cost of a byte.
 const LONGEST_TEXTS: usize = 256 << 20;
-
-/// Compares what each page of the column at `range` claims with the rows of its group and with the bytes that it may inflate to. A reader
-/// reserves memory by these numbers, and a reservation that no machine can meet ends the program.
-fn pages_within(
-    file: &[u8],
-    range: Range<u64>,
-    rows: usize,
-    most: usize,
-) -> std::result::Result<(), String> {
-    let mut pages = usize::try_from(range.start)
-        .ok()
-        .zip(usize::try_from(range.end).ok())
-        .and_then(|(start, end)| file.get(start..end))
-        .ok_or("names a column outside the file; take the collection from its source again")?;
-    while !pages.is_empty() {
-        let limit = pages.len();
-        let mut header = TCompactInputProtocol::new(&mut pages, limit);
-        let header = PageHeader::read_from_in_protocol(&mut header).map_err(|e| e.to_string())?;
-        let values = [
-            header.data_page_header.map(|h| h.num_values),
-            header.data_page_header_v2.map(|h| h.num_values),
-            header.dictionary_page_header.map(|h| h.num_values),
-        ];
-        // A negative number becomes one that is too large.
-        let claims = |number: i32| usize::try_from(number).unwrap_or(usize::MAX);
-        let values = values.into_iter().flatten().map(claims).max().unwrap_or(0);
-        let (inflated, stored) =
-            (claims(header.uncompressed_page_size), claims(header.compressed_page_size));
-        if values > rows || inflated > most || stored > pages.len() {
-            return Err(format!(
-                "has a page that claims {values} values of {rows} rows, {stored} bytes that inflate to {inflated}; take the collection from its source again"
-            ));
-        }
-        pages = &pages[stored..];
-    }
-    Ok(())
-}
 
 /// A table that was read.
 pub(super) struct Frame {
@@ -165,25 +156,10 @@ impl Frame {
     /// Reads a Parquet file's bytes. Its own numbers are looked at before anything is inflated, and a reader's panic is an error that names
     /// the file.
     pub(super) fn parse(path: PathBuf, bytes: Vec<u8>) -> Result<Frame> {
-        let length = bytes.len();
         let read = AssertUnwindSafe(|| {
+            let bytes = bounds::with_own_footer(bytes)?;
             let mut reader = ParquetReader::new(std::io::Cursor::new(&bytes));
-            let metadata = reader.get_metadata().map_err(|e| e.to_string())?;
-            let inflated = metadata.row_groups.iter().map(|group| group.total_byte_size());
-            let inflated = inflated.fold(0, usize::saturating_add);
-            // Every row has a number of its own, which takes a byte at least.
-            if metadata.num_rows > length || inflated > INFLATED + PER_BYTE * length {
-                return Err(format!(
-                    "claims {} rows of {inflated} bytes in {length}; take the collection from its source again",
-                    metadata.num_rows
-                ));
-            }
-            for group in &metadata.row_groups {
-                for column in group.parquet_columns() {
-                    let range = column.byte_range();
-                    pages_within(&bytes, range, group.num_rows(), INFLATED + PER_BYTE * length)?;
-                }
-            }
+            bounds::check(&bytes, &*reader.get_metadata().map_err(|e| e.to_string())?)?;
             reader.finish().map_err(|e| e.to_string())
         });
         let frame = catch_unwind(read).unwrap_or_else(|_| Err("is no whole Parquet file".into()));
@@ -265,6 +241,18 @@ impl Frame {
 mod tests {
     use super::*;
 
+    /// A text from a received spec or plan must not become a formula, nor break its line.
+    #[test]
+    fn csv_holds_texts_as_texts_and_nulls_as_nothing() {
+        let mut table = Table::default();
+        table.row("=1+1").whole("n", 1).real("value", 1e-3).text("label", "a, \"b\"".to_string());
+        table.row("plain").whole("n", None).real("value", f64::NAN).text("label", None);
+        assert_eq!(
+            table.csv(),
+            "sweep,n,value,label\n'=1+1,1,0.001,\"a, \"\"b\"\"\"\nplain,,NaN,\n"
+        );
+    }
+
     /// A page's numbers follow the first column's beginning; what they claim is compared before memory is reserved by it.
     #[test]
     fn any_byte_of_a_table_may_be_wrong() {
@@ -287,5 +275,23 @@ mod tests {
             }
         }
         assert!(refused > good.len(), "{refused} of {}", 3 * good.len());
+    }
+
+    /// A footer begins with its version and the list of columns; Polars would reserve two billion places for this one.
+    #[test]
+    fn a_footer_that_claims_a_longer_list_than_it_has_is_refused() {
+        let mut table = Table::default();
+        table.row("sweep").whole("n", 1);
+        let place = Path::new("n.parquet");
+        let good = table.parquet(place).unwrap();
+        let at = good.len() - 8;
+        let length = u32::from_le_bytes(good[at..at + 4].try_into().unwrap()) as usize;
+        let (pages, footer) = good[..at].split_at(at - length);
+        assert_eq!((footer[0], footer[2], footer[3]), (0x15, 0x19, 0x3c), "{footer:?}");
+        let longer = [&footer[..3], &[0xfc, 0xff, 0xff, 0xff, 0xff, 0x07], &footer[4..]].concat();
+        let length = u32::try_from(longer.len()).unwrap().to_le_bytes();
+        let wrong = [pages, &longer, &length, b"PAR1"].concat();
+        let refused = Frame::parse(place.into(), wrong).err().unwrap().to_string();
+        assert!(refused.contains("n.parquet") && refused.contains("too long"), "{refused}");
     }
 }

@@ -1,5 +1,6 @@
 //! A sweep's records, from the folders of its runs or from a collection of Parquet files.
 
+mod bounds;
 mod collection;
 mod columns;
 mod csv;
