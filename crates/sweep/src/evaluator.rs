@@ -56,6 +56,7 @@ pub(crate) fn evaluator(
     images: &ImageSets,
     out: &Path,
     places: &Places,
+    device: &dyn Fn(Backbone) -> sngan_eval::Result<Backbone>,
     progress: &BlockProgress<'_>,
 ) -> Result<Option<Evaluator>> {
     let Some(spec) = plan.specs.first() else {
@@ -68,8 +69,8 @@ pub(crate) fn evaluator(
         let reason = "the plan trains on several data sets or sides; scores against one reference need one of each";
         return Err(Error::Invalid(reason.into()));
     }
-    let (cpu, score) = (Ok, &plan.score);
-    let evaluator = evaluator_for(score, spec.dataset, spec.side, places, &cpu, progress)?;
+    let (dataset, side) = (spec.dataset, spec.side);
+    let evaluator = evaluator_for(&plan.score, dataset, side, places, device, progress)?;
     if let Some(evaluator) = &evaluator {
         write_ceiling(evaluator, images, spec, out, progress)?;
         write_untrained(evaluator, spec, out, progress)?;

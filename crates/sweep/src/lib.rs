@@ -4,7 +4,7 @@
 //! kept; what is missing is done.
 //!
 //! ```no_run
-//! use sngan_sweep::{SweepOptions, Shard};
+//! use sngan_sweep::{Devices, Shard, SweepOptions};
 //! use std::{path::Path, sync::atomic::AtomicBool};
 //!
 //! let plan = sngan_experiment::built_in("table1").expect("an experiment of that name")?.plan("smoke")?;
@@ -18,8 +18,9 @@
 //! };
 //! let (out, stop) = (Path::new("runs/table1-smoke"), AtomicBool::new(false));
 //! let cpu = sngan_core::model::Place::new(&sngan_tensor::Device::Cpu);
+//! let devices = Devices { backends: &[&cpu], backbone: &Ok };
 //! let summary =
-//!     sngan_sweep::run(&plan, out, &Default::default(), &[Box::new(cpu)], &options, &stop, &|_| ())?;
+//!     sngan_sweep::run(&plan, out, &Default::default(), &devices, &options, &stop, &|_| ())?;
 //! println!("{} runs completed", summary.completed);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -37,7 +38,7 @@ mod verify;
 pub use error::{Error, Result};
 pub use evaluator::evaluator_for;
 pub use images::ImageSets;
-pub use run::{Event, Summary, SweepOptions, dir_of_run, is_busy, run, runs_of};
+pub use run::{Devices, Event, Summary, SweepOptions, dir_of_run, is_busy, run, runs_of};
 pub use score::{score_during, score_run, spectra_of_run};
 pub use shard::Shard;
 pub use status::{RunState, status, status_of_run};

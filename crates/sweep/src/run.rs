@@ -6,7 +6,7 @@ use crate::{Error, ImageSets, Result, Shard};
 use sngan_core::Warning;
 use sngan_core::trainer::{self, Backend, Outcome, TrainOptions, train_locked};
 use sngan_data::{ImageSource, Places};
-use sngan_eval::Evaluator;
+use sngan_eval::{Backbone, Evaluator};
 use sngan_experiment::records::{PlanRecord, Record, ScoreRecord, Source, Status};
 use sngan_experiment::{FolderLock, Plan, RunDir, RunSpec, atomic, one_at_a_time, run_dir};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -106,6 +106,14 @@ pub struct Summary {
     pub elsewhere: usize,
 }
 
+/// What a sweep runs on.
+pub struct Devices<'a> {
+    /// What trains, in turn, and draws the samples that are scored.
+    pub backends: &'a [&'a dyn Backend],
+    /// Brings the network that scores to what runs it; one serves all runs.
+    pub backbone: &'a (dyn Fn(Backbone) -> sngan_eval::Result<Backbone> + Sync),
+}
+
 /// Carries out `plan` in the folder `out`. Completed and diverged runs are kept, killed ones resume; when `stop` is set every running one
 /// writes a checkpoint and the sweep returns. Several sweeps may work in one folder: each run is locked by the one that is at it, and left
 /// to it by the others.
@@ -116,7 +124,7 @@ pub fn run(
     plan: &Plan,
     out: &Path,
     places: &Places,
-    backends: &[Box<dyn Backend>],
+    devices: &Devices<'_>,
     options: &SweepOptions,
     stop: &AtomicBool,
     events: &(dyn Fn(&Event) + Sync),
@@ -135,12 +143,13 @@ pub fn run(
         events(&Event::Dropped { runs: dropped });
     }
     // Nothing else runs yet.
-    let evaluator =
-        pool(options.threads)?.install(|| evaluator(plan, &images, out, places, &until(stop)))?;
+    let evaluator = pool(options.threads)?
+        .install(|| evaluator(plan, &images, out, places, devices.backbone, &until(stop)))?;
     events(&Event::Scoring {
         backbone: evaluator.as_ref().map(|e| e.backbone().name().to_string()),
     });
     let order = runs_of(plan, options.shard);
+    let backends = devices.backends;
     let workers = workers(&order, backends, options)?;
     let threads = (options.threads / workers).max(1);
     let sweep = Sweep { plan, out, backends, options, stop, events, images, evaluator, threads };
@@ -197,11 +206,7 @@ pub fn runs_of(plan: &Plan, shard: Shard) -> Vec<&RunSpec> {
 const RUNS_PER_GPU: usize = 2;
 
 /// How many runs go at a time: as threads and memory allow, and on GPUs a few on each.
-fn workers(
-    runs: &[&RunSpec],
-    backends: &[Box<dyn Backend>],
-    options: &SweepOptions,
-) -> Result<usize> {
+fn workers(runs: &[&RunSpec], backends: &[&dyn Backend], options: &SweepOptions) -> Result<usize> {
     if backends.is_empty() {
         return Err(Error::Invalid("a sweep needs a device".into()));
     }
@@ -313,8 +318,7 @@ fn refuse_other_values(plan: &Plan, there: &RunDir) -> Result<()> {
 struct Sweep<'a> {
     plan: &'a Plan,
     out: &'a Path,
-    /// What trains, in turn; scores are computed on the CPU.
-    backends: &'a [Box<dyn Backend>],
+    backends: &'a [&'a dyn Backend],
     options: &'a SweepOptions,
     stop: &'a AtomicBool,
     events: &'a (dyn Fn(&Event) + Sync),
@@ -423,7 +427,7 @@ impl Sweep<'_> {
         worker: usize,
     ) -> Result<(Outcome, Vec<ScoreRecord>)> {
         let mut warn = |warning| (self.events)(&Event::Warning { run: dir.name(), warning });
-        let backend = self.backends[worker % self.backends.len()].as_ref();
+        let backend = self.backends[worker % self.backends.len()];
         let outcome = train_locked(
             lock,
             spec,

@@ -13,8 +13,8 @@ use sngan_eval::Backbone;
 use sngan_tensor::Device;
 
 /// What trains a sweep: one device, or several with commas between them, which take its runs in turn.
-pub(crate) fn backends(machine: &Machine) -> Result<Vec<Box<dyn Backend>>> {
-    let of = |device: &str| backend(&Machine { device: device.into(), ..*machine });
+pub(crate) fn for_sweep(machine: &Machine) -> Result<Vec<Chosen>> {
+    let of = |device: &str| for_training(&Machine { device: device.into(), ..*machine });
     machine.device.split(',').map(of).collect()
 }
 

@@ -3,7 +3,7 @@
 mod best;
 
 use self::best::Best;
-use super::device::backends;
+use super::device::{Chosen, for_sweep};
 use super::plan::time;
 use super::{Change, Job, own, tensorboard, threads};
 use crate::args::Sweep;
@@ -12,9 +12,10 @@ use crate::say::say;
 use crate::table::wrap;
 use crate::{Ended, signals};
 use anyhow::Result;
+use sngan_core::trainer::Backend;
 use sngan_experiment::records::{ScoreRecord, Status};
 use sngan_experiment::{Changes, Plan, RunDir, RunSpec, machine};
-use sngan_sweep::{Event, SweepOptions};
+use sngan_sweep::{Devices, Event, SweepOptions};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,11 +134,19 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
         }
     }
     };
-    let backends = backends(&arguments.machine)?;
+    let chosen = for_sweep(&arguments.machine)?;
+    let backends: Vec<&dyn Backend> = chosen.iter().map(Chosen::backend).collect();
+    // The first GPU scores; on it runs wait for each other, in the order in which they end.
+    let scores = chosen.iter().find(|c| c.backend().accelerator().is_some());
+    let backbone = |network| match scores.or(chosen.first()) {
+        Some(device) => device.backbone(network),
+        None => Ok(network),
+    };
+    let devices = Devices { backends: &backends, backbone: &backbone };
     let stop = signals::stop_flag()?;
     let places = own::places(&arguments.data, &arguments.own);
     let sweep = || -> Result<sngan_sweep::Summary> {
-        Ok(sngan_sweep::run(&plan, &out, &places, &backends, &options, &stop, &events)?)
+        Ok(sngan_sweep::run(&plan, &out, &places, &devices, &options, &stop, &events)?)
     };
     let result = if arguments.tensorboard {
         let dirs: Vec<PathBuf> = specs

@@ -2,12 +2,13 @@
 
 mod architecture;
 mod cell;
+mod levels;
 mod sizes;
 mod table1;
 mod table2;
 mod variants;
 
-pub(crate) use cell::{Cell, Grid, marked};
+pub(crate) use cell::{Cell, Grid, marked, quoted};
 
 use crate::artefact::{Artefact, Source, Whose};
 use crate::{Result, ScoredSweep};
@@ -64,6 +65,12 @@ pub(crate) const LIST: &[Artefact] = &[
         title: "The same with labels",
         source: PAPERS,
         render: variants::table8,
+    },
+    Artefact {
+        id: "levels",
+        title: "Each row over all settings: level, spread and best setting (not in the paper)",
+        source: Source::Sweeps(Whose::Everybodys),
+        render: levels::render,
     },
 ];
 
