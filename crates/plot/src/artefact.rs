@@ -89,11 +89,8 @@ impl Materials<'_> {
 impl Artefact {
     /// The commands that make its records at a scale, and then the artefact.
     pub fn commands(&self, scale: &str) -> Vec<String> {
-        let draw = format!(
-            "sngan {} {}",
-            if self.id.starts_with("table") { "table" } else { "figure" },
-            self.id
-        );
+        let draw =
+            format!("sngan {} {}", if self.is_table() { "table" } else { "figure" }, self.id);
         match self.source {
             Source::Sweeps(_) => {
                 let sweeps = self.experiments().into_iter().map(|name| sweep(name, scale));
@@ -104,6 +101,11 @@ impl Artefact {
         }
     }
 
+    /// Whether it is a table; the rest are figures.
+    pub fn is_table(&self) -> bool {
+        tables().iter().any(|table| table.id == self.id)
+    }
+
     /// The built-in experiments that it is made from.
     pub fn experiments(&self) -> Vec<&'static str> {
         if matches!(self.source, Source::Sweeps(_)) { experiments_of(self.id) } else { Vec::new() }
@@ -112,7 +114,7 @@ impl Artefact {
     /// Whether it can be made from a sweep on request: from one that is for it, or from any other
     /// sweep except for the tables of the paper's rows.
     pub fn accepts(&self, plan: &PlanRecord) -> bool {
-        let of_rows = self.source == Source::Sweeps(Whose::Papers) && self.id.starts_with("table");
+        let of_rows = self.source == Source::Sweeps(Whose::Papers) && self.is_table();
         match (self.source, &plan.paper) {
             (Source::Sweeps(_), None) => !of_rows,
             (Source::Sweeps(_), Some(_)) => self.shows(plan),

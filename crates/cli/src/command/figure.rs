@@ -20,7 +20,7 @@ fn read(
     folder: Option<&Path>,
 ) -> Result<(&'static Artefact, Records)> {
     let artefact = sngan_plot::find(&arguments.id)?;
-    if artefact.id.starts_with("table") != (kind == "table") {
+    if artefact.is_table() != (kind == "table") {
         bail!(
             "{} is drawn by `sngan {}`",
             artefact.id,
@@ -180,7 +180,7 @@ fn draw_all(paths: &[PathBuf], out: &Path, compare: bool) -> Result<Ended> {
     let (mut tables, mut figures) = (Vec::new(), Vec::new());
     for (id, rendered) in sngan_plot::render_all(&sweep, compare)? {
         match rendered {
-            Rendered::Written(_) if id.starts_with("table") => tables.push(id),
+            Rendered::Written(_) if sngan_plot::find(id)?.is_table() => tables.push(id),
             Rendered::Written(_) => figures.push(id),
             Rendered::Skipped(reason) => say!("{}", wrap(&format!("{id}: skipped, {reason}"))),
         }

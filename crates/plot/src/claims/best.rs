@@ -42,7 +42,15 @@ impl<'a> Best<'a> {
         score: Score,
         scale: LogScale,
     ) -> Found<Best<'a>> {
-        let row = e.row(name)?;
+        Best::of_row(e, e.row(name)?, score, scale)
+    }
+
+    pub(super) fn of_row(
+        e: &Evidence<'a>,
+        row: Row<'a>,
+        score: Score,
+        scale: LogScale,
+    ) -> Found<Best<'a>> {
         let names = row.settings();
         let scores: Vec<BySeed> =
             names.iter().map(|s| e.scores(&row, s, score, scale)).collect::<Found<_>>()?;

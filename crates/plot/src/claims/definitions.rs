@@ -116,7 +116,7 @@ impl Score {
     }
 
     /// Its name in words.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Score::Fid => "FID",
             Score::Is => "IS",

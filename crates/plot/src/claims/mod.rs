@@ -8,6 +8,7 @@ mod evidence;
 mod finding;
 mod level;
 mod logs;
+mod rows;
 mod spectra;
 mod test;
 mod text;
@@ -18,6 +19,7 @@ pub use definitions::{
     parse,
 };
 pub use finding::{Comparison, Finding};
+pub(crate) use rows::{RowSummary, Score95, Summaries, summaries};
 pub(crate) use text::{columns, notes};
 
 use crate::statistics::{Decision, PValues, holm_claims};

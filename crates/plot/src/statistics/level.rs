@@ -11,15 +11,26 @@ use super::{Cell, Estimate};
 /// fixed, not a sample of others: Δ says nothing about settings that were not run. `None` for
 /// unequal numbers of settings, for none, and if all variances vanish.
 pub fn level(a: &[Cell], b: &[Cell]) -> Option<Estimate> {
-    let settings = a.len() as f64;
     let difference: f64 = a.iter().zip(b).map(|(a, b)| a.mean() - b.mean()).sum();
-    let parts: Vec<(f64, f64)> = a
-        .iter()
-        .chain(b)
-        .map(Cell::variance_part)
-        .map(|(v, df)| (v / settings.powi(2), df))
-        .collect();
-    (a.len() == b.len()).then(|| Estimate::of_sum(difference / settings, &parts))?
+    (a.len() == b.len()).then(|| over_settings(difference, a.len(), a.iter().chain(b)))?
+}
+
+/// A row's own level over settings, (1/S) Σ_s ȳ_s, with the error and degrees of freedom of
+/// [`level`] over its S cells. `None` for no setting, and if all variances vanish.
+pub fn level_of(cells: &[Cell]) -> Option<Estimate> {
+    over_settings(cells.iter().map(Cell::mean).sum(), cells.len(), cells)
+}
+
+/// A sum of the means of `cells`, over the number of settings.
+fn over_settings<'c>(
+    sum: f64,
+    settings: usize,
+    cells: impl IntoIterator<Item = &'c Cell>,
+) -> Option<Estimate> {
+    let settings = settings as f64;
+    let parts = cells.into_iter().map(Cell::variance_part);
+    let parts: Vec<(f64, f64)> = parts.map(|(v, df)| (v / settings.powi(2), df)).collect();
+    Estimate::of_sum(sum / settings, &parts)
 }
 
 #[cfg(test)]
@@ -53,6 +64,18 @@ mod tests {
         let quiet: &[f64] = &[0.0, 1e-6, 2e-6];
         let (a, b) = (cells(&[&[0.0, 5.0, 10.0], quiet, quiet]), cells(&[quiet; 3]));
         assert!((level(&a, &b).unwrap().df - 2.0).abs() < 1e-9);
+    }
+
+    /// scipy.stats.t.interval(0.95, df, mean, SE) with Satterthwaite's df, by hand.
+    #[test]
+    fn a_rows_own_level_is_the_mean_of_its_settings() {
+        let e = level_of(&cells(&[&[0.0, 2.0], &[3.0, 4.0, 5.0]])).unwrap();
+        // Means 1 and 4; variances of the means 1 (df 1) and 1/3 (df 2) over 2².
+        let (v, w): (f64, f64) = (0.25, 1.0 / 12.0);
+        let df = (v + w).powi(2) / (v * v + w * w / 2.0);
+        assert!((e.value - 2.5).abs() < 1e-12 && (e.df - df).abs() < 1e-12, "{e:?}");
+        assert!((e.standard_error - (v + w).sqrt()).abs() < 1e-12, "{e:?}");
+        assert_eq!(level_of(&[]), None);
     }
 
     #[test]

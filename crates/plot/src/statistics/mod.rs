@@ -36,7 +36,7 @@ pub use estimate::{Estimate, Interval, LEVEL, prediction};
 pub use failures::{Failures, Fisher, fisher};
 pub use holm::{holm, holm_claims};
 pub use improvement::probability_of_improvement;
-pub use level::level;
+pub use level::{level, level_of};
 pub use log_score::{LogScale, LogScore};
 pub use slope::slope;
 pub use spread::{Spread, spread};

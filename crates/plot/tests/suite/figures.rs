@@ -65,12 +65,15 @@ fn bytes_of(rendered: &[(&str, Rendered)]) -> Vec<Vec<u8>> {
 #[test]
 fn everything_is_drawn_with_outlined_text_and_the_same_bytes_each_time() {
     let sweep = Sweep::new();
+    // Without it no levels are known.
+    sweep.0.untrained(1.0, 400.0);
     let first = ScoredSweep::read(sweep.out()).and_then(|s| render_all(&s, true)).unwrap();
     assert_eq!(
         first.iter().map(|(id, _)| *id).collect::<Vec<_>>(),
         [
             "table1",
             "table2",
+            "levels",
             "fig1",
             "fig2",
             "fig3",

@@ -6,6 +6,7 @@ mod artefacts;
 mod claims;
 mod dead_critics;
 mod figures;
+mod levels;
 mod records;
 mod report;
 mod sizes; // of runs in tables
