@@ -159,7 +159,7 @@ impl Frame {
         let read = AssertUnwindSafe(|| {
             let bytes = bounds::with_own_footer(bytes)?;
             let mut reader = ParquetReader::new(std::io::Cursor::new(&bytes));
-            bounds::check(&bytes, &*reader.get_metadata().map_err(|e| e.to_string())?)?;
+            bounds::check(&bytes, reader.get_metadata().map_err(|e| e.to_string())?)?;
             reader.finish().map_err(|e| e.to_string())
         });
         let frame = catch_unwind(read).unwrap_or_else(|_| Err("is no whole Parquet file".into()));
