@@ -69,7 +69,7 @@ fn draw(c: &ScoredSweep, folder: &Path, rank: &Rank) -> Result<Rendered> {
     let mut notes = vec![
         c.describe_runs(),
         format!(
-            "{}, of the weights as D's last forward pass used them: divided by σ for SN, by row norms for WN, else raw.",
+            "{}, of the weights as D's last forward pass used them: as each row's method normalizes them, or else raw.",
             rank.means
         ),
         describe_seeds(&drawn),
