@@ -138,8 +138,8 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
     let backends: Vec<&dyn Backend> = chosen.iter().map(Chosen::backend).collect();
     // The first GPU scores; on it runs wait for each other, in the order in which they end.
     let scores = chosen.iter().find(|c| c.backend().accelerator().is_some());
-    let backbone = |network| match scores.or(chosen.first()) {
-        Some(device) => device.backbone(network),
+    let backbone = |network| match scores {
+        Some(gpu) => gpu.backbone(network),
         None => Ok(network),
     };
     let devices = Devices { backends: &backends, backbone: &backbone };

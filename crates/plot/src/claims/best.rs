@@ -1,8 +1,9 @@
 //! Rows compared at their best settings.
 
 use super::definitions::Score;
-use super::evidence::{BySeed, Evidence, Found, Row, Stop, failures};
+use super::evidence::{Evidence, Found, Row, Stop, failures};
 use super::finding::{Comparison, Finding};
+use super::grid::Grid;
 use crate::statistics::{
     Cell, Claimed, Estimate, Failures, LogScale, Procedure, best_of_settings, fisher, paired, welch,
 };
@@ -42,18 +43,14 @@ impl<'a> Best<'a> {
         score: Score,
         scale: LogScale,
     ) -> Found<Best<'a>> {
-        Best::of_row(e, e.row(name)?, score, scale)
+        let row = e.row(name)?;
+        let names = row.settings();
+        Ok(Best::of_grid(Grid::of(e, row, &names, score, scale)?, &names))
     }
 
-    pub(super) fn of_row(
-        e: &Evidence<'a>,
-        row: Row<'a>,
-        score: Score,
-        scale: LogScale,
-    ) -> Found<Best<'a>> {
-        let names = row.settings();
-        let scores: Vec<BySeed> =
-            names.iter().map(|s| e.scores(&row, s, score, scale)).collect::<Found<_>>()?;
+    /// `names` are the grid's settings.
+    pub(super) fn of_grid(grid: Grid<'a>, names: &[&'a str]) -> Best<'a> {
+        let Grid { row, settings: scores } = grid;
         let seeds: Vec<u64> = scores[0]
             .keys()
             .filter(|seed| scores.iter().all(|s| s.contains_key(seed)))
@@ -67,7 +64,7 @@ impl<'a> Best<'a> {
             None => (Vec::new(), Vec::new()),
         };
         let (failures, choices) = (failures(&scores), names.len());
-        Ok(Best { row, seeds, settings, theta, failures, choices })
+        Best { row, seeds, settings, theta, failures, choices }
     }
 
     /// `SN at D`, or several settings if seeds disagree.

@@ -3,55 +3,25 @@
 use super::definitions::Score;
 use super::evidence::{BySeed, Evidence, Found, Row, Stop, failures, values};
 use super::finding::{Comparison, Finding, fails_more};
+use super::grid::Grid;
 use super::test::{Fails, Level};
 use crate::statistics::{
     Cell, Claimed, LogScale, Procedure, fisher, probability_of_improvement, spread, welch,
 };
 use std::collections::BTreeSet;
 
-/// A row's y in each of some settings.
-struct Grid<'a> {
-    row: Row<'a>,
-    settings: Vec<BySeed>,
-}
-
-impl<'a> Grid<'a> {
-    fn of(
-        e: &Evidence<'a>,
-        name: &str,
-        settings: &[String],
-        score: Score,
-        scale: LogScale,
-    ) -> Found<Grid<'a>> {
-        let row = e.row(name)?;
-        let scores = settings.iter().map(|s| e.scores(&row, s, score, scale));
-        let settings = scores.collect::<Found<_>>()?;
-        Ok(Grid { row, settings })
-    }
-
-    fn y(&self) -> Vec<Vec<f64>> {
-        self.settings.iter().map(values).collect()
-    }
-
-    fn cells(&self, floor: f64) -> Option<Vec<Cell>> {
-        self.settings.iter().map(|s| Cell::of(&values(s), floor)).collect()
-    }
-
-    fn seeds(&self) -> usize {
-        self.settings.iter().map(BySeed::len).min().unwrap_or(0)
-    }
-}
-
 /// The level of a row over settings against that of each other row. A missing row leaves the part
 /// untested, but the rest is shown.
 pub(super) fn level(e: &Evidence<'_>, t: &Level, score: Score, doubled: bool) -> Found<Finding> {
     let scale = e.scale(score, doubled)?;
     let floor = e.definitions.redraw_variance.of(score);
-    let own = Grid::of(e, &t.row, &t.settings, score, scale)?;
+    let own = Grid::of(e, e.row(&t.row)?, &t.settings, score, scale)?;
     let (mut comparisons, mut missing) = (Vec::new(), BTreeSet::new());
     let mut beside = vec![describe(&own, t, (score, scale), floor, None)];
     for other in &t.others {
-        let grid = Grid::of(e, other, &t.settings, score, scale)
+        let grid = e
+            .row(other)
+            .and_then(|row| Grid::of(e, row, &t.settings, score, scale))
             .and_then(|other| own.row.comparable(&other.row).map(|()| other));
         match grid {
             Ok(other) => {

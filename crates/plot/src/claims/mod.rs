@@ -6,6 +6,7 @@ mod costs;
 mod definitions;
 mod evidence;
 mod finding;
+mod grid;
 mod level;
 mod logs;
 mod rows;

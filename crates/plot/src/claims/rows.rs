@@ -2,7 +2,8 @@
 
 use super::best::Best;
 use super::definitions::{Definitions, Score};
-use super::evidence::{BySeed, Evidence, Found, Row, Stop, failures, values};
+use super::evidence::{Evidence, Found, Row, Stop, failures};
+use super::grid::Grid;
 use crate::statistics::{Cell, Estimate, Failures, Interval, LogScale, level_of, mean, spread};
 use crate::{Result, ScoredSweep};
 use std::collections::BTreeSet;
@@ -87,18 +88,14 @@ fn summary<'a>(
 ) -> Found<RowSummary> {
     let scale = e.scale(score, false)?;
     let floor = e.definitions.redraw_variance.of(score);
-    let scores = settings.iter().map(|s| e.scores(&row, s, score, scale));
-    let scores: Vec<BySeed> = scores.collect::<Found<_>>()?;
-    let y: Vec<Vec<f64>> = scores.iter().map(values).collect();
-    let cells: Option<Vec<Cell>> = y.iter().map(|y| Cell::of(y, floor)).collect();
-    let means: Vec<f64> = y.iter().map(|y| mean(y)).collect();
-    let n = y.iter().map(Vec::len).min().unwrap_or(0);
+    let grid = Grid::of(e, row, settings, score, scale)?;
+    let (cells, n, failures) = (grid.cells(floor), grid.seeds(), failures(&grid.settings));
+    let means: Vec<f64> = grid.y().iter().map(|y| mean(y)).collect();
     let worst = means.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
     let Some((worst, y_there)) = worst else {
         return Err(Stop::Missing("no setting".into()));
     };
-    let label = row.label.clone();
-    let best = Best::of_row(e, row, score, scale)?;
+    let best = Best::of_grid(grid, settings);
     let of_best = |best: &Best<'_>| {
         let estimate = Cell::of(&best.theta, floor).and_then(|cell| cell.estimate());
         Score95::of(scale, mean(&best.theta), estimate, best.theta.len())
@@ -107,12 +104,12 @@ fn summary<'a>(
     best_settings.sort();
     best_settings.dedup();
     Ok(RowSummary {
-        label,
+        label: best.row.label.clone(),
         level: Score95::of(scale, mean(&means), cells.as_deref().and_then(level_of), n),
         spread: cells.as_deref().and_then(spread).map(|s| s.squared.sqrt()),
         worst: (settings[worst].to_string(), scale.score(*y_there)),
         best: (!best.theta.is_empty()).then(|| of_best(&best)),
         best_settings,
-        failures: failures(&scores),
+        failures,
     })
 }
