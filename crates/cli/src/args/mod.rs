@@ -122,6 +122,9 @@ pub(crate) enum Command {
         /// Also write the tables as CSV
         #[arg(long)]
         csv: bool,
+        /// Leave these out of the collection, for its size
+        #[arg(long, value_name = "KIND,…", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(sngan_plot::records::MAY_LACK))]
+        without: Vec<String>,
     },
     /// Write event files for TensorBoard from the records of runs, sweeps or collections
     #[command(name = "tensorboard")]

@@ -20,7 +20,12 @@ fn tables_of(sweep: &Path, out: Option<&Path>) -> Result<PathBuf> {
 }
 
 /// Writes each sweep's records as tables.
-pub(crate) fn collect(outs: Vec<PathBuf>, out: Option<&Path>, csv: bool) -> Result<Job> {
+pub(crate) fn collect(
+    outs: Vec<PathBuf>,
+    out: Option<&Path>,
+    csv: bool,
+    without: Vec<String>,
+) -> Result<Job> {
     let folders = outs.iter().map(|sweep| tables_of(sweep, out)).collect::<Result<Vec<_>>>()?;
     for (i, folder) in folders.iter().enumerate() {
         if let Some(first) = folders[..i].iter().position(|f| f == folder) {
@@ -36,7 +41,7 @@ pub(crate) fn collect(outs: Vec<PathBuf>, out: Option<&Path>, csv: bool) -> Resu
             let records = SweepRecords::read(sweep)?;
             warn_of_damaged(&records.damaged);
             whole &= records.damaged.is_empty();
-            let mut files = records::collect_into(&records, folder)?;
+            let mut files = records::collect_without(&records, folder, &without)?;
             if csv {
                 files.extend(records::write_csv(&records, folder)?);
             }

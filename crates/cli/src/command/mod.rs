@@ -62,7 +62,9 @@ fn job(arguments: Arguments) -> Result<Job> {
         Command::Stats(a) => score::reference(a)?,
         Command::Fid(a) => fid::job(a),
         Command::Generate(a) => generate::job(a)?,
-        Command::Collect { outs, out, csv } => inspect::collect(outs, out.as_deref(), csv)?,
+        Command::Collect { outs, out, csv, without } => {
+            inspect::collect(outs, out.as_deref(), csv, without)?
+        }
         Command::TensorBoard(a) => tensorboard::job(a)?,
         Command::Unpack { collection, out } => inspect::unpack(collection, out),
         Command::Spectrum(a) => Job::that_reads(move || spectrum::run(&a)).on(0),

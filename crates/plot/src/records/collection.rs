@@ -41,6 +41,22 @@ pub(super) fn is_one(path: &Path) -> bool {
 /// # Errors
 /// A malformed sample grid, or a file that cannot be written.
 pub fn collect_into(sweep: &SweepRecords, folder: &Path) -> Result<Vec<PathBuf>> {
+    collect_without(sweep, folder, &[])
+}
+
+/// What a collection may lack: tables that grow with the length of the training, and pictures. What `runs` says of the critic comes from the
+/// log even where that is left out.
+pub const MAY_LACK: [&str; 5] = ["log", "layers", "timing", "spectra", "samples"];
+
+/// [`collect_into`], but for these of [`MAY_LACK`].
+///
+/// # Errors
+/// As [`collect_into`].
+pub fn collect_without(
+    sweep: &SweepRecords,
+    folder: &Path,
+    left_out: &[String],
+) -> Result<Vec<PathBuf>> {
     if folder.join("runs").exists() {
         return Err(Error::SweepFolder { path: folder.into() });
     }
@@ -51,7 +67,7 @@ pub fn collect_into(sweep: &SweepRecords, folder: &Path) -> Result<Vec<PathBuf>>
     files.insert(PLAN.to_string(), plan);
     for (stem, table) in tables::of(sweep, &name)?.into_iter().chain([samples(sweep, &name)?]) {
         let file = format!("{stem}.parquet");
-        if !table.is_empty() {
+        if !table.is_empty() && !left_out.iter().any(|kind| kind == stem) {
             let bytes = table.parquet(&folder.join(&file))?;
             files.insert(file, bytes);
         }

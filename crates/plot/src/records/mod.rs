@@ -8,7 +8,7 @@ mod folder;
 mod tables;
 mod unpack;
 
-pub use collection::{collect_into, verify};
+pub use collection::{MAY_LACK, collect_into, collect_without, verify};
 pub use csv::write_csv;
 pub(crate) use folder::{plan, untrained};
 pub use unpack::unpack;

@@ -4,7 +4,9 @@ use crate::support::{Folder, diverge, draw_samples, log, score, spec, spectrum, 
 use polars::prelude::{ParquetReader, SerReader};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::TimingRecord;
-use sngan_plot::records::{RunRecords, Samples, SweepRecords, collect_into, unpack, write_csv};
+use sngan_plot::records::{
+    MAY_LACK, RunRecords, Samples, SweepRecords, collect_into, collect_without, unpack, write_csv,
+};
 use sngan_plot::{ScoredSweep, figures, render_all, tables};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -150,6 +152,25 @@ fn records_become_tables_that_other_programs_read() {
     let cell = |v: &Option<f64>| v.map_or(String::new(), |v| v.to_string());
     assert_eq!(cells, values.iter().map(cell).collect::<Vec<_>>());
     assert!(values.iter().zip(&cells).all(|(v, c)| *v == c.parse().ok()), "{cells:?}");
+}
+
+#[test]
+fn a_collection_without_logs_still_says_what_they_told() {
+    let sweep = sweep();
+    let [whole, part] = ["whole", "part"].map(|name| sweep.path().join(name));
+    let records = read(sweep.path());
+    collect_into(&records, &whole).unwrap();
+    let files = collect_without(&records, &part, &MAY_LACK.map(String::from)).unwrap();
+    let names: Vec<_> = files.iter().map(|f| f.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["plan.json", "runs.parquet", "scores.parquet", "collection.json"]);
+    // The same bytes: what `runs` says of the critic was told by the log.
+    for name in ["runs.parquet", "scores.parquet"] {
+        let [whole, part] = [&whole, &part].map(|f| std::fs::read(f.join(name)).unwrap());
+        assert!(whole == part, "{name}");
+    }
+    let back = read(&part);
+    assert_eq!(back.runs.len(), records.runs.len());
+    assert!(back.runs.iter().all(|r| r.log.is_empty() && r.spectra.is_empty()));
 }
 
 #[test]
