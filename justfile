@@ -94,10 +94,10 @@ test-python venv="target/python-venv":
     [ -x {{ venv }}/bin/python ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet pandas pyarrow)
     SNGAN_BINARY=target/release/sngan PYTHONPATH=python {{ venv }}/bin/python -m unittest discover -s python/tests
 
-# Build the wheel, the program with its Python package, into target/wheels (makes a virtual environment with maturin from PyPI)
+# Build the wheel, the program with its Python package, for any Linux with glibc 2.28 or later into target/wheels (makes a virtual environment with maturin and zig from PyPI)
 wheel venv="target/maturin-venv":
-    [ -x {{ venv }}/bin/maturin ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet 'maturin>=1.9,<2')
-    {{ venv }}/bin/maturin build --release --locked --out target/wheels
+    [ -x {{ venv }}/bin/python-zig ] || (python3 -m venv {{ venv }} && {{ venv }}/bin/pip install --quiet 'maturin[zig]>=1.9,<2')
+    PATH="$PWD/{{ venv }}/bin:$PATH" maturin build --release --locked --zig --compatibility manylinux_2_28 --out target/wheels
 
 # Feed every reader inputs that nobody meant to write; `target` is a part of a reader's name (crates/cli/tests/fuzz)
 fuzz inputs="1000000" target="":
@@ -214,9 +214,17 @@ publish-all scale="quick":
     fi
     just publish-drawings
 
-# Gather what is committed of a sweep into results/NAME: its records and the samples that figures draw, no weights; of 342 runs no curves either
+# Gather what is committed of a sweep into results/NAME: its records and the samples that figures draw, no weights; of large ones not all of it
 publish name:
-    {{ sngan }} collect runs/{{ name }} --out results {{ if name == "since-2018-quick" { "--without log,layers,timing,samples" } else { "" } }}
+    #!/usr/bin/env bash
+    set -euo pipefail
+    case {{ name }} in
+        since-2018-quick) without="--without log,layers,timing,samples" ;;
+        width-quick) without="--without layers,samples" ;;
+        last-layer-quick) without="--without samples" ;;
+        *) without="" ;;
+    esac
+    {{ sngan }} collect runs/{{ name }} --out results $without
     [ ! -e runs/{{ name }}/samples.png ] || cp runs/{{ name }}/samples.png results/{{ name }}/
 
 # Write the committed tables, claims and pictures anew from the committed records; OUT other than results is for comparing
@@ -242,11 +250,14 @@ publish-drawings out="results":
     $sngan table levels --from "$later" --out "$drawn/later" > /dev/null
     cp "$drawn/later/levels.md" "$out/levels-since-2018-quick.md"
     rm -rf "$out/figures-since-2018-quick" && mkdir -p "$out/figures-since-2018-quick"
-    # Those whose rows have places: of nineteen curves several have one look, and samples show seven rows.
-    for id in fig1 fig2; do
+    # Those of scores and spectra; logs and samples are not committed.
+    for id in fig1 fig2 fig3; do
         $sngan figure "$id" --from "$later" --out "$drawn/later" > /dev/null
-        cp "$drawn/later/$id.png" "$out/figures-since-2018-quick/"
+        cp "$drawn/later/$id"*.png "$out/figures-since-2018-quick/"
     done
+    mkdir -p "$out/figure10-since-2018"
+    $sngan figure fig10 --from results/figure10-since-2018 --out "$drawn/later" > /dev/null
+    cp "$drawn/later/fig10.png" "$out/figure10-since-2018/"
     # One picture an artefact, of the widest networks that have records for it.
     rm -rf "$out/figures" && mkdir -p "$out/figures"
     for id in {{ figures }} {{ timed_figures }}; do
@@ -269,6 +280,6 @@ check-results out="runs/check-results":
         diff -r "results/$part" "{{ out }}/$part" || { echo "results/$part is not what results/ says: just publish-drawings" >&2; exit 1; }
     done
     # Pixels may differ between CPUs.
-    for picture in results/figures*/*.png; do
+    for picture in results/figure*/*.png; do
         cmp <(head -c 24 "$picture") <(head -c 24 "{{ out }}/${picture#results/}") || { echo "$picture has another size than the committed records give: just publish-drawings" >&2; exit 1; }
     done

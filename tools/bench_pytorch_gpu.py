@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Times one D and one G update of the paper's standard CNN with PyTorch on a GPU, eager and as one CUDA graph.
+"""Times one D and one G update of the paper's networks with PyTorch on a GPU: eager, as one CUDA graph, and compiled, each in both layouts.
 
-Usage: bench_pytorch_gpu.py [--method sn|wgan-gp|batch-norm] [--math f32|tf32] [--size 32|48] [--batch 64] [--repeat 50]
+Usage: bench_pytorch_gpu.py [--architecture standard-cnn|resnet-cifar10] [--method sn|wgan-gp|batch-norm] [--math f32|tf32] [--size 32|48]
+       [--batch 64] [--repeat 50] [--modes eager,graphed,compiled]
 
-Prints one JSON object; `ms` holds the median of G + D in each mode that works here. Needs torch with CUDA.
+Prints one JSON object: `ms` holds the median of G + D in each mode that works here, the faster layout of two; `failed` says why another
+does not; `peak_mib` the most memory that PyTorch held for tensors in any. Needs torch with CUDA.
 """
 
 import argparse
@@ -18,44 +20,116 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class Generator(nn.Module):
-    def __init__(self, size):
+    """The standard CNN's."""
+
+    def __init__(self, size, divisor):
         super().__init__()
-        self.side = size // 8
-        self.dense = nn.Linear(128, 512 * self.side**2)
+        self.side, self.top = size // 8, 512 // divisor
+        self.dense = nn.Linear(128, self.top * self.side**2)
         layers = []
         for c_in, c_out in [(512, 256), (256, 128), (128, 64)]:
+            c_in, c_out = c_in // divisor, c_out // divisor
             layers += [nn.ConvTranspose2d(c_in, c_out, 4, 2, 1), nn.BatchNorm2d(c_out), nn.ReLU(inplace=True)]
-        self.body = nn.Sequential(*layers, nn.Conv2d(64, 3, 3, 1, 1), nn.Tanh())
+        self.body = nn.Sequential(*layers, nn.Conv2d(64 // divisor, 3, 3, 1, 1), nn.Tanh())
 
     def forward(self, z):
-        return self.body(self.dense(z).view(-1, 512, self.side, self.side))
+        return self.body(self.dense(z).view(-1, self.top, self.side, self.side))
 
 
 class Discriminator(nn.Module):
-    def __init__(self, size, method):
+    """The standard CNN's."""
+
+    def __init__(self, size, method, divisor):
         super().__init__()
         wrap = spectral_norm if method == "sn" else lambda layer: layer
         layers = []
         for i, (c_in, c_out, k, s) in enumerate(
             [(3, 64, 3, 1), (64, 64, 4, 2), (64, 128, 3, 1), (128, 128, 4, 2), (128, 256, 3, 1), (256, 256, 4, 2), (256, 512, 3, 1)]
         ):
+            c_in, c_out = c_in if c_in == 3 else c_in // divisor, c_out // divisor
             layers.append(wrap(nn.Conv2d(c_in, c_out, k, s, 1)))
             if method == "batch-norm" and i > 0:
                 layers.append(nn.BatchNorm2d(c_out))
             layers.append(nn.LeakyReLU(0.1, inplace=True))
         self.body = nn.Sequential(*layers)
-        self.dense = wrap(nn.Linear(512 * (size // 8) ** 2, 1))
+        self.dense = wrap(nn.Linear(512 // divisor * (size // 8) ** 2, 1))
 
     def forward(self, x):
         return self.dense(self.body(x).flatten(1)).squeeze(1)
 
 
-def updates(arg, device):
+class GeneratorBlock(nn.Module):
+    """Doubles the side: BN, ReLU, nearest, 3x3, BN, ReLU, 3x3; nearest and 1x1 beside it."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(2))
+        self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, 1, 1) for _ in range(2))
+        self.beside = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x):
+        h = self.convs[0](F.interpolate(F.relu(self.norms[0](x)), scale_factor=2))
+        return self.convs[1](F.relu(self.norms[1](h))) + self.beside(F.interpolate(x, scale_factor=2))
+
+
+class ResnetGenerator(nn.Module):
+    """Table 4's."""
+
+    def __init__(self, size, divisor):
+        super().__init__()
+        self.side, self.channels = size // 8, 256 // divisor
+        self.dense = nn.Linear(128, self.channels * self.side**2)
+        blocks = [GeneratorBlock(self.channels) for _ in range(3)]
+        self.body = nn.Sequential(*blocks, nn.BatchNorm2d(self.channels), nn.ReLU(), nn.Conv2d(self.channels, 3, 3, 1, 1), nn.Tanh())
+
+    def forward(self, z):
+        return self.body(self.dense(z).view(-1, self.channels, self.side, self.side))
+
+
+class DiscriminatorBlock(nn.Module):
+    """ReLU, 3x3, ReLU, 3x3, and the mean of 2x2 where it halves; 1x1 beside it where channels or side change. The first has no ReLU before."""
+
+    def __init__(self, c_in, c_out, halves, first, wrap):
+        super().__init__()
+        self.halves, self.first = halves, first
+        self.convs = nn.ModuleList([wrap(nn.Conv2d(c_in, c_out, 3, 1, 1)), wrap(nn.Conv2d(c_out, c_out, 3, 1, 1))])
+        self.beside = wrap(nn.Conv2d(c_in, c_out, 1)) if halves or c_in != c_out else None
+
+    def forward(self, x):
+        h = self.convs[1](F.relu(self.convs[0](x if self.first else F.relu(x))))
+        h = F.avg_pool2d(h, 2) if self.halves else h
+        if self.beside is None:
+            return h + x
+        if self.first:
+            return h + self.beside(F.avg_pool2d(x, 2))
+        return h + F.avg_pool2d(self.beside(x), 2)
+
+
+class ResnetDiscriminator(nn.Module):
+    """Table 4's."""
+
+    def __init__(self, _, method, divisor):
+        super().__init__()
+        wrap = spectral_norm if method == "sn" else lambda layer: layer
+        c = 128 // divisor
+        self.body = nn.Sequential(*[DiscriminatorBlock(3 if i == 0 else c, c, i < 2, i == 0, wrap) for i in range(4)])
+        self.dense = wrap(nn.Linear(c, 1))
+
+    def forward(self, x):
+        return self.dense(F.relu(self.body(x)).sum((2, 3))).squeeze(1)
+
+
+NETWORKS = {"standard-cnn": (Generator, Discriminator), "resnet-cifar10": (ResnetGenerator, ResnetDiscriminator)}
+
+
+def updates(arg, device, layout):
     """The two updates, and the inputs that they read in place."""
-    g, d = Generator(arg.size).to(device), Discriminator(arg.size, arg.method).to(device)
+    generator, discriminator = NETWORKS[arg.architecture]
+    g = generator(arg.size, arg.width_divisor).to(device, memory_format=layout)
+    d = discriminator(arg.size, arg.method, arg.width_divisor).to(device, memory_format=layout)
     options = dict(lr=2e-4, betas=(0.5, 0.999), fused=True, capturable=device.type == "cuda")
     adam_g, adam_d = torch.optim.Adam(g.parameters(), **options), torch.optim.Adam(d.parameters(), **options)
-    real = torch.rand(arg.batch, 3, arg.size, arg.size, device=device) * 2 - 1
+    real = (torch.rand(arg.batch, 3, arg.size, arg.size, device=device) * 2 - 1).contiguous(memory_format=layout)
     z = torch.randn(arg.batch, 128, device=device)
     epsilon = torch.rand(arg.batch, 1, 1, 1, device=device)
 
@@ -113,7 +187,10 @@ def graphed(d_update, g_update):
 
 def main():
     arg = argparse.ArgumentParser()
+    arg.add_argument("--architecture", default="standard-cnn", choices=NETWORKS)
     arg.add_argument("--method", default="sn", choices=["sn", "wgan-gp", "batch-norm"])
+    arg.add_argument("--modes", default="eager,graphed,compiled")
+    arg.add_argument("--width-divisor", type=int, default=1)
     arg.add_argument("--math", default="f32", choices=["f32", "tf32"])
     arg.add_argument("--size", type=int, default=32)
     arg.add_argument("--batch", type=int, default=64)
@@ -127,21 +204,36 @@ def main():
     torch.backends.cudnn.benchmark = True
     device = torch.device(arg.device)
     wait = torch.cuda.synchronize if arg.device == "cuda" else lambda: None
-    d_update, g_update = updates(arg, device)
+    result = {"torch": torch.__version__, "architecture": arg.architecture, "method": arg.method, "math": arg.math}
+    result |= {"size": arg.size, "batch": arg.batch, "width_divisor": arg.width_divisor}
+    result |= {"device": torch.cuda.get_device_name() if arg.device == "cuda" else "cpu", "ms": {}, "layout": {}, "failed": {}}
 
-    def both():
-        g_update()
-        d_update()
+    def measure(mode, layout):
+        d_update, g_update = updates(arg, device, layout)
+        if mode == "graphed":
+            return median(graphed(d_update, g_update), arg.repeat, wait)
+        if mode == "compiled":
+            g_update, d_update = torch.compile(g_update), torch.compile(d_update)
 
-    result = {"torch": torch.__version__, "method": arg.method, "math": arg.math, "size": arg.size, "batch": arg.batch}
-    result["ms"] = {"eager": median(both, arg.repeat, wait)}
+        def both():
+            g_update()
+            d_update()
+
+        return median(both, arg.repeat, wait)
+
+    for mode in arg.modes.split(","):
+        for name, layout in (("nchw", torch.contiguous_format), ("nhwc", torch.channels_last)):
+            try:
+                ms = measure(mode, layout)
+            except Exception as e:  # a graph or a compiler may refuse for many reasons; each is said
+                result["failed"][f"{mode} {name}"] = (str(e).splitlines() or [type(e).__name__])[0]
+                continue
+            if ms < result["ms"].get(mode, float("inf")):
+                result["ms"][mode], result["layout"][mode] = ms, name
     if arg.device == "cuda":
-        result["device"] = torch.cuda.get_device_name()
-        try:
-            result["ms"]["graphed"] = median(graphed(d_update, g_update), arg.repeat, wait)
-        except RuntimeError as e:
-            result["graphed_failed"] = str(e).splitlines()[0]
         result["peak_mib"] = torch.cuda.max_memory_allocated() / 2**20
+    if not result["ms"]:
+        sys.exit(str(result["failed"]))
     print(json.dumps(result))
 
 

@@ -5,8 +5,9 @@ truth  every committed case of crates/core/tests/fixtures: one update on the GPU
        killed and resumed against one that is not, byte by byte; samples and scores of it against the CPU's.
 sanitize
        one update of small cases under compute-sanitizer (memcheck, racecheck, synccheck), where CUDA's toolkit has put it on the path.
-speed  updates on the GPU (f32 and TF32) beside the CPU's, and beside PyTorch's on the same GPU where this Python has torch.
-train  SN at setting C, the paper's size, on CIFAR-10 in --data-dir (built-in images without it) for --seconds; then an export.
+speed  updates on the GPU (f32 and TF32) beside PyTorch's on the same GPU, where this Python has torch: eager, graphed, compiled; then
+       the CPU's on 1 to 16 threads beside PyTorch's.
+train  SN at setting C, the paper's size, on CIFAR-10 in --data-dir (built-in Fashion-MNIST without it) for --seconds, scored and exported.
 
 A line for each verdict, all numbers in FOLDER/gpu-check.json; ends with 1 if a verdict is bad. Needs nothing but Python and the program.
 """
@@ -15,6 +16,7 @@ import argparse
 import array
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -35,8 +37,12 @@ NUMBER = 1e-3
 SANITIZED, SANITIZER_SECONDS = ["sn-per-forward", "wgan-gp", "resnet-cifar10-projection-pieces"], 60
 # Scores on the GPU, relative to the CPU's.
 SCORE = 1e-3
-METHODS = ["sn", "wgan-gp", "batch-norm"]
-NETWORKS = [("standard-cnn", 32), ("standard-cnn", 48), ("resnet-cifar10", 32)]
+# Network, side and method of the stage speed.
+ROWS = [("standard-cnn", 32, m) for m in ("sn", "wgan-gp", "batch-norm")] + [("standard-cnn", 48, "sn"), ("resnet-cifar10", 32, "sn")]
+# Our time over PyTorch's, at most.
+TARGET = 0.8
+# Seconds of the stage train for what follows the training.
+AFTER_TRAINING = 60.0
 
 
 def read(path):
@@ -83,7 +89,7 @@ class Check:
         self.a = arguments
         self.out = pathlib.Path(arguments.out)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.found, self.bad, self.began = {}, 0, time.monotonic()
+        self.found, self.bad, self.began, self.without = {}, 0, time.monotonic(), set()
 
     def left(self):
         return self.a.seconds - (time.monotonic() - self.began)
@@ -190,62 +196,95 @@ class Check:
                 self.say(done.returncode == 0, f"{check} of {name}: {last}")
 
     def speed(self):
-        self.found["speed"] = []
-        rows = [("standard-cnn", 32, m) for m in METHODS] + [(n, s, "sn") for n, s in NETWORKS[1:]]
-        for network, side, method in rows:
-            times = {}
-            for name, options in (("f32", ["--device", self.a.device]), ("tf32", ["--device", self.a.device, "--tf32"]), ("cpu", ["--repeat", 3])):
-                row = ["bench", "update", "--architecture", network, "--size", side, "--method", method, "--json"]
-                done = self.sngan(*row, *(["--repeat", 50] if name != "cpu" else []), *options)
-                if done.returncode:
-                    self.say(False, f"{network} {side} {method} {name}: {done.stderr.strip()}")
-                    continue
-                result = json.loads(done.stdout)
-                times[name] = 1e3 * (result["d_update"]["median_s"] + result["g_update"]["median_s"])
-                self.found["speed"].append(result | {"math": name})
-            text = ", ".join(f"{name} {ms:.2f} ms" for name, ms in times.items())
-            launches = next((sum(r["launches"]) for r in reversed(self.found["speed"]) if r.get("launches")), None)
-            self.say("f32" in times, f"{network} {side}x{side} {method}, G + D: {text}; {launches} launches in 2 graphs")
-        self.pytorch()
-
-    def pytorch(self):
-        """PyTorch on the same GPU, in eager mode and as a graph; skipped where this Python has none."""
-        script = ROOT / "tools/bench_pytorch_gpu.py"
-        for method in METHODS:
+        """Each row's G + D: on the GPU in f32 and TF32, beside PyTorch on the same GPU; then the CPU's, by threads, beside PyTorch's."""
+        self.found |= {"speed": [], "pytorch": []}
+        for network, side, method in ROWS:
+            row = ["--architecture", network, "--size", side, "--method", method, "--width-divisor", self.a.width_divisor, "--batch", self.a.batch]
+            ours, theirs = {}, {}
             for math in ("f32", "tf32"):
-                done = subprocess.run([sys.executable, script, "--method", method, "--math", math], capture_output=True, text=True)
+                done = self.sngan("bench", "update", *row, "--repeat", self.a.repeat, "--device", self.a.device, "--json", *(["--tf32"] if math == "tf32" else []))
                 if done.returncode:
-                    print(f"    PyTorch {method} {math}: {(done.stderr.strip().splitlines() or ['no answer'])[-1]}")
+                    self.say(False, f"{network} {side} {method} {math}: {done.stderr.strip()}")
                     continue
-                result = json.loads(done.stdout)
-                self.found.setdefault("pytorch", []).append(result)
-                print(f"    PyTorch {method} {math}, G + D: " + ", ".join(f"{k} {v:.2f} ms" for k, v in result["ms"].items()))
+                ours[math] = json.loads(done.stdout)
+                self.found["speed"].append(ours[math] | {"math": math})
+                theirs[math] = self.pytorch("bench_pytorch_gpu.py", *row, "--math", math, "--repeat", self.a.repeat, "--device", self.a.device.split(":")[0])
+            self.compare(f"{network} {side}x{side} {method}", network, ours, theirs)
+        for threads in [t for t in (1, 2, 4, 8, 16) if t <= (os.cpu_count() or 1)]:
+            row = ["--size", 32, "--method", "sn", "--width-divisor", self.a.width_divisor, "--batch", self.a.batch, "--threads", threads, "--repeat", 3, "--json"]
+            ours = json.loads(self.must("bench", "update", *row))
+            self.found["speed"].append(ours | {"math": "cpu"})
+            theirs = self.pytorch("bench_pytorch.py", *row)
+            beside = f", PyTorch {milliseconds(theirs):.1f} ms" if theirs else ""
+            print(f"    CPU, {threads} threads, standard-cnn 32x32 sn, G + D: {milliseconds(ours):.1f} ms{beside}", flush=True)
+
+    def pytorch(self, script, *arguments):
+        """What a script beside this one measures; `None`, said once, where this Python has no torch or it finds no GPU."""
+        if script in self.without:
+            return None
+        done = subprocess.run([sys.executable, str(ROOT / "tools" / script), *map(str, arguments)], capture_output=True, text=True)
+        if done.returncode:
+            self.without.add(script)
+            print(f"    PyTorch: {(done.stderr.strip().splitlines() or ['no answer'])[-1]}: not measured by {script}", flush=True)
+            return None
+        result = json.loads(done.stdout.splitlines()[-1])
+        self.found["pytorch"].append(result)
+        return result
+
+    def compare(self, name, network, ours, theirs):
+        """A row's times, and whether they are within the targets: 0.8 of PyTorch's graph for the standard CNN, of its eager mode for a ResNet."""
+        for math, result in ours.items():
+            ms, mib, other = milliseconds(result), result["device_mib"], theirs.get(math)
+            text = f"{name} {math}, G + D: {ms:.2f} ms, {sum(result['launches'])} launches in 2 graphs, {mib:.0f} MiB"
+            if other is None:
+                self.say(True, text)
+                continue
+            beside = ", ".join(f"{mode} {theirs_ms:.2f} ms" for mode, theirs_ms in other["ms"].items())
+            against = other["ms"].get("graphed" if network == "standard-cnn" else "eager")
+            good = against is None or ms <= TARGET * against
+            if "peak_mib" in other:
+                good, beside = good and mib <= other["peak_mib"], beside + f", {other['peak_mib']:.0f} MiB"
+            ratio = "" if against is None else f" ({ms / against:.2f}; at most {TARGET})"
+            self.say(good, f"{text}; PyTorch {beside}{ratio}")
+            for mode, why in other["failed"].items():
+                print(f"    PyTorch {mode}: {why}")
 
     def train(self):
         run = self.out / "run"
         command = ["train", "table1", "--scale", self.a.scale, "--method", "SN", "--setting", "C", "--device", self.a.device, "--out", run, "--resume"]
-        if self.a.data_dir:
-            command += ["--data-dir", self.a.data_dir]
+        command += ["--data-dir", self.a.data_dir] if self.a.data_dir else ["--set", "dataset=fashion-mnist"]
         if self.a.tf32:
             command += ["--tf32"]
         # Stopping, scoring and exporting need some of the time.
-        seconds = max(10.0, self.left() - 40.0)
+        seconds = max(10.0, self.left() - AFTER_TRAINING)
         running = subprocess.Popen([self.a.sngan, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
-            running.wait(timeout=seconds)
+            said = running.communicate(timeout=seconds)[1]
         except subprocess.TimeoutExpired:
             running.send_signal(signal.SIGINT)
-            running.wait()
+            said = running.communicate()[1]
         timing = [json.loads(line) for line in (run / "timing.jsonl").read_text().splitlines()] if (run / "timing.jsonl").exists() else []
-        if len(timing) < 2:
-            self.say(False, f"no training: {running.stderr.read().strip()}")
-            return
         steps = [(b["seconds"] - a["seconds"]) / (b["gen_update"] - a["gen_update"]) for a, b in zip(timing, timing[1:]) if b["seconds"] > a["seconds"]]
+        if not steps:
+            self.say(False, f"no training: {said.strip()}")
+            return
         each = statistics.median(steps)
         self.found["train"] = {"updates": timing[-1]["gen_update"], "seconds_an_update": each, "provenance": json.loads((run / "provenance.json").read_text())}
         self.say(True, f"{timing[-1]['gen_update']} updates, {1e3 * each:.2f} ms each: 100,000 in {1e5 * each / 60:.1f} minutes")
+        scorer = "scorer-cifar10" if self.a.data_dir else "scorer-fashion"
+        data = ["--data-dir", self.a.data_dir] if self.a.data_dir else []
+        done = self.sngan("score", run, "--backbone", scorer, "--json", "--device", self.a.device, *data)
+        scores = [json.loads(line) for line in done.stdout.splitlines()]
+        self.found["train"]["scores"] = scores
+        words = ", ".join(f"{s['metric']}[{scorer}] {s['value']:.2f} after {s['gen_updates']} updates" for s in scores)
+        self.say(done.returncode == 0 and bool(scores), words or done.stderr.strip())
         done = self.sngan("export", run, "--out", self.out / "run.safetensors")
         self.say(done.returncode == 0, "exported" if done.returncode == 0 else done.stderr.strip())
+
+
+def milliseconds(result):
+    """Of an update of G and one of D."""
+    return 1e3 * (result["d_update"]["median_s"] + result["g_update"]["median_s"])
 
 
 def main():
@@ -255,6 +294,9 @@ def main():
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--seconds", type=float, default=300.0, help="time for the stage train")
     parser.add_argument("--scale", default="paper", help="size of the stage train")
+    parser.add_argument("--width-divisor", type=int, default=1, help="of the stage speed; more than 1 only shows that it runs")
+    parser.add_argument("--batch", type=int, default=64, help="the same")
+    parser.add_argument("--repeat", type=int, default=50, help="updates of each kind in the stage speed")
     parser.add_argument("--data-dir")
     parser.add_argument("--tf32", action="store_true", help="train in TF32")
     parser.add_argument("--out", default="runs/gpu-check")

@@ -318,6 +318,10 @@ impl<M: Machine + Send> Engine for Programmed<M> {
         self.training.finish().map_err(wrapped)
     }
 
+    fn device_bytes(&self) -> Option<u64> {
+        self.training.device_bytes()
+    }
+
     fn average(&mut self) -> Result<()> {
         self.training.average().map_err(wrapped)
     }

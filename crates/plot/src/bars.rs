@@ -3,15 +3,19 @@
 
 use crate::canvas::{
     Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LEGEND_ROW, Look, SMALL, draw, legend_height,
+    wrapped,
 };
 use crate::frame::{Axis, Frame, Scale};
 use crate::statistics::summary;
-use crate::{Rendered, Result};
+use crate::{Error, Rendered, Result};
 use plotters::style::RGBColor;
 use std::path::Path;
 
 const SIZE: (i32, i32) = (960 * DENSITY, 440 * DENSITY);
 const LEFT: i32 = 84 * DENSITY;
+const RIGHT: i32 = 20 * DENSITY;
+/// Height of a line of a group's name.
+const NAME: i32 = 18 * DENSITY;
 /// Width of a bar where there is much room, units.
 const WIDEST_BAR: f64 = 40.0 * DENSITY as f64;
 
@@ -54,8 +58,17 @@ impl BarChart {
     pub(crate) fn render(&self, folder: &Path) -> Result<Rendered> {
         let above = 8 * DENSITY
             + legend_height(&self.stem, SIZE.0 - 2 * LEFT - 120 * DENSITY, &self.places)?;
-        let below = (34 + 20 * self.foot.len() as i32) * DENSITY;
-        let size = (SIZE.0, SIZE.1 + above);
+        let unmeasured =
+            |e: std::io::Error| Error::Draw { what: self.stem.clone(), reason: e.to_string() };
+        let group = (SIZE.0 - RIGHT - LEFT) / self.groups.len().max(1) as i32;
+        let names = self.groups.iter().map(|g| wrapped(&g.label, group - 6 * DENSITY));
+        let names = names.collect::<std::io::Result<Vec<_>>>().map_err(unmeasured)?;
+        let rows = names.iter().map(Vec::len).max().unwrap_or(1) as i32;
+        let foot = self.foot.iter().map(|line| wrapped(line, SIZE.0 - RIGHT - LEFT));
+        let foot = foot.collect::<std::io::Result<Vec<_>>>().map_err(unmeasured)?.concat();
+        let further = (rows - 1) * NAME;
+        let below = further + (34 + 20 * foot.len() as i32) * DENSITY;
+        let size = (SIZE.0, SIZE.1 + above + further);
         let frame = self.frame(above + 14 * DENSITY, size.1 - below);
         let heading = Heading { title: self.title.clone(), notes: self.notes.clone() };
         let paths = draw(folder, &self.stem, size, &heading, |canvas| {
@@ -66,16 +79,17 @@ impl BarChart {
                 &self.places,
             )?;
             let width = f64::from(frame.right - frame.left) / self.groups.len().max(1) as f64;
-            for (i, group) in self.groups.iter().enumerate() {
-                group.draw(
-                    canvas,
-                    &frame,
-                    (f64::from(frame.left) + width * i as f64, width),
-                    &self.places,
-                )?;
+            for (i, (group, name)) in self.groups.iter().zip(&names).enumerate() {
+                let left = f64::from(frame.left) + width * i as f64;
+                group.draw(canvas, &frame, (left, width), &self.places)?;
+                for (row, line) in name.iter().enumerate() {
+                    let y = frame.bottom + 8 * DENSITY + row as i32 * NAME;
+                    let at = ((left + width / 2.0) as i32, y);
+                    canvas.text(at, line, SMALL, BLACK, Anchor::TopCentre)?;
+                }
             }
-            for (i, line) in self.foot.iter().enumerate() {
-                let y = frame.bottom + (32 + 20 * i as i32) * DENSITY;
+            for (i, line) in foot.iter().enumerate() {
+                let y = frame.bottom + further + (32 + 20 * i as i32) * DENSITY;
                 canvas.text((LEFT, y), line, SMALL, GREY, Anchor::TopLeft)?;
             }
             Ok(())
@@ -84,13 +98,14 @@ impl BarChart {
     }
 
     fn frame(&self, top: i32, bottom: i32) -> Frame {
-        let extents = self.groups.iter().flat_map(|g| &g.bars).filter_map(Bar::extent);
-        let high = extents.map(|(v, s)| v + s).fold(0.0, f64::max);
+        let bars = || self.groups.iter().flat_map(|g| &g.bars);
+        let extents = bars().filter_map(Bar::extent).map(|(v, s)| v + s);
+        let high = extents.chain(bars().flat_map(|b| b.values.iter().copied())).fold(0.0, f64::max);
         let y = Axis::new(Scale::Linear, 0.0, high * 1.08, self.label.clone());
         Frame {
             left: LEFT,
             top,
-            right: SIZE.0 - 20 * DENSITY,
+            right: SIZE.0 - RIGHT,
             bottom,
             x: Axis::new(Scale::Linear, 0.0, 1.0, ""),
             y,
@@ -99,8 +114,7 @@ impl BarChart {
 }
 
 impl Group {
-    /// Draws the bars between `left` and `left + width` in the colors of their places, with the
-    /// name below and the mark across.
+    /// Draws the bars between `left` and `left + width` in the colors of their places.
     fn draw(
         &self,
         canvas: &Canvas<'_>,
@@ -116,14 +130,6 @@ impl Group {
             let x1 = (start + step * (j + 1) as f64) as i32 - DENSITY;
             draw_bar(canvas, frame, (x0, x1), bar, look.color)?;
         }
-        let middle = (left + width / 2.0) as i32;
-        canvas.text(
-            (middle, frame.bottom + 8 * DENSITY),
-            &self.label,
-            SMALL,
-            BLACK,
-            Anchor::TopCentre,
-        )?;
         Ok(())
     }
 }

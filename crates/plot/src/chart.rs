@@ -1,7 +1,7 @@
 //! Line charts: series with bands in one or several panels. Every figure of curves is a [`Chart`].
 
 use crate::canvas::{
-    Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, LEGEND_ROW, Look, SMALL, draw,
+    Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LABEL, LEGEND_ROW, Look, PALETTE, SMALL, draw,
     legend_height,
 };
 use crate::frame::{Axis, Frame, Scale};
@@ -10,7 +10,7 @@ use crate::{Rendered, Result, method};
 use plotters::style::RGBColor;
 use sngan_experiment::method::Method;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Room around a panel's rectangle, units.
 const LEFT: i32 = 84 * DENSITY;
@@ -18,8 +18,14 @@ const RIGHT: i32 = 24 * DENSITY;
 const TITLE: i32 = 30 * DENSITY;
 const NO_TITLE: i32 = 10 * DENSITY;
 const BELOW: i32 = 56 * DENSITY;
-/// Height of the row of the series' numbers above a panel.
+/// Height of a row of the series' numbers above a panel.
 const FIGURES: i32 = 20 * DENSITY;
+/// Room below several such rows.
+const CLEAR: i32 = 8 * DENSITY;
+/// Numbers in such a row.
+const IN_ROW: usize = 3;
+/// Series that can be told from each other; a chart of more is drawn in parts.
+const MOST: usize = PALETTE.len();
 /// A line with more points than this has marks at some of them only.
 const MARKED: usize = 24;
 /// Marks of a line with many points: enough to follow it without its color.
@@ -54,6 +60,7 @@ pub(crate) struct Panel {
 }
 
 /// A whole figure.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Chart {
     pub(crate) stem: String,
     pub(crate) title: String,
@@ -119,39 +126,77 @@ fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
 }
 
 impl Chart {
-    /// Writes the figure; skipped if no series has a point.
+    /// Writes the figure; skipped if no series has a point. More series than looks go to several
+    /// files, `stem-1` and so on, with the same axes and SN or else the first series in each.
     pub(crate) fn render(&self, folder: &Path) -> Result<Rendered> {
-        let entries = self.entries();
-        if entries.is_empty() {
+        if self.entries().is_empty() {
             return Ok(Rendered::Skipped("there is nothing to draw".into()));
         }
+        let parts = self.parts().into_iter().map(|part| part.write(folder, &self.panels));
+        Ok(Rendered::Written(parts.collect::<Result<Vec<_>>>()?.concat()))
+    }
+
+    /// The charts to draw: itself, or parts of nearly equal numbers of series.
+    fn parts(&self) -> Vec<Chart> {
+        let names = self.names();
+        if names.len() <= MOST {
+            return vec![self.clone()];
+        }
+        let sn = names.iter().find(|(_, hue)| *hue == Some(method::hue(Method::Sn)));
+        let (lead, _) = sn.unwrap_or(&names[0]);
+        let others: Vec<&str> = names.iter().map(|(n, _)| *n).filter(|n| n != lead).collect();
+        let size = others.len().div_ceil(others.len().div_ceil(MOST - 1));
+        let count = others.len().div_ceil(size);
+        let part = |(i, names): (usize, &[&str])| {
+            let mut part = self.clone();
+            for panel in &mut part.panels {
+                panel.series.retain(|s| s.name == *lead || names.contains(&s.name.as_str()));
+                // In every part the lead has the first look.
+                panel.series.sort_by_key(|s| s.name != *lead);
+            }
+            part.stem += &format!("-{}", i + 1);
+            part.title += &format!(" ({} of {count})", i + 1);
+            part.notes.push(format!("In {count} parts with the same axes; {lead} is in each."));
+            part
+        };
+        others.chunks(size).enumerate().map(part).collect()
+    }
+
+    /// Draws it, with the axes of these panels, which may have more series.
+    fn write(&self, folder: &Path, whole: &[Panel]) -> Result<Vec<PathBuf>> {
+        let entries = self.entries();
         let rows = self.panels.len().div_ceil(self.columns) as i32;
         let width = self.panel.0 * self.columns as i32;
         let above = 10 * DENSITY + legend_height(&self.stem, width - LEFT - RIGHT, &entries)?;
         let heading = Heading { title: self.title.clone(), notes: self.notes.clone() };
-        let paths =
-            draw(folder, &self.stem, (width, above + rows * self.panel.1), &heading, |canvas| {
-                canvas.legend((LEFT, 10 * DENSITY + LEGEND_ROW / 2), width - RIGHT, &entries)?;
-                for (i, panel) in self.panels.iter().enumerate() {
-                    let corner = (
-                        (i % self.columns) as i32 * self.panel.0,
-                        above + (i / self.columns) as i32 * self.panel.1,
-                    );
-                    panel.draw(canvas, &panel.frame(corner, self.panel), &entries)?;
-                }
-                Ok(())
-            })?;
-        Ok(Rendered::Written(paths))
+        draw(folder, &self.stem, (width, above + rows * self.panel.1), &heading, |canvas| {
+            canvas.legend((LEFT, 10 * DENSITY + LEGEND_ROW / 2), width - RIGHT, &entries)?;
+            for (i, (panel, whole)) in self.panels.iter().zip(whole).enumerate() {
+                let corner = (
+                    (i % self.columns) as i32 * self.panel.0,
+                    above + (i / self.columns) as i32 * self.panel.1,
+                );
+                panel.draw(canvas, &panel.frame(whole, corner, self.panel), &entries)?;
+            }
+            Ok(())
+        })
     }
 
-    /// Names of series with points in the order in which they first appear, each with its look.
-    fn entries(&self) -> Vec<(String, Look)> {
+    /// Names of series with points in the order in which they first appear, each with its method's
+    /// color.
+    fn names(&self) -> Vec<(&str, Option<usize>)> {
         let mut named: Vec<(&str, Option<usize>)> = Vec::new();
         for series in self.panels.iter().flat_map(|p| &p.series).filter(|s| !s.is_empty()) {
             if named.iter().all(|(name, _)| *name != series.name) {
                 named.push((&series.name, series.method.map(method::hue)));
             }
         }
+        named
+    }
+
+    /// The same, each with its look.
+    fn entries(&self) -> Vec<(String, Look)> {
+        let named = self.names();
         let distinct: BTreeSet<usize> = named.iter().filter_map(|(_, method)| *method).collect();
         let by_method = distinct.len() == named.len();
         let entry = |(i, (name, method)): (usize, (&str, Option<usize>))| {
@@ -170,12 +215,21 @@ impl Panel {
     /// Room above the plot's rectangle.
     fn above(&self) -> i32 {
         let title = if self.title.is_empty() { NO_TITLE } else { TITLE };
-        title + if self.series.iter().any(|s| s.figure.is_some()) { FIGURES } else { 0 }
+        title + self.figures()
     }
 
-    fn frame(&self, (left, top): (i32, i32), (width, height): (i32, i32)) -> Frame {
-        let points = || self.series.iter().flat_map(|s| &s.points);
-        let diverged = self.series.iter().flat_map(|s| s.diverged.iter().copied());
+    /// Height of the series' numbers.
+    fn figures(&self) -> i32 {
+        let rows =
+            self.series.iter().filter(|s| s.figure.is_some()).count().div_ceil(IN_ROW) as i32;
+        // The last of several rows keeps away from marks at the upper edge.
+        rows * FIGURES + if rows > 1 { CLEAR } else { 0 }
+    }
+
+    /// Where it is drawn, with axes over the values of `whole`.
+    fn frame(&self, whole: &Panel, (left, top): (i32, i32), (width, height): (i32, i32)) -> Frame {
+        let points = || whole.series.iter().flat_map(|s| &s.points);
+        let diverged = whole.series.iter().flat_map(|s| s.diverged.iter().copied());
         let ys = points().flat_map(|p| [p.low, p.high]).chain(self.marks.iter().map(|m| m.y));
         Frame {
             left: left + LEFT,
@@ -205,9 +259,11 @@ impl Panel {
         };
         let figures: Vec<(String, Look)> =
             self.series.iter().filter_map(|s| Some((s.figure.clone()?, look_of(s)?))).collect();
-        let slot = (frame.right - frame.left) / figures.len().max(1) as i32;
+        let slot = (frame.right - frame.left) / figures.len().clamp(1, IN_ROW) as i32;
         for (i, figure) in figures.iter().enumerate() {
-            let at = (frame.left + i as i32 * slot, frame.top - FIGURES / 2);
+            let (row, column) = ((i / IN_ROW) as i32, (i % IN_ROW) as i32);
+            let y = frame.top - self.figures() + row * FIGURES + FIGURES / 2;
+            let at = (frame.left + column * slot, y);
             canvas.legend(at, i32::MAX, std::slice::from_ref(figure))?;
         }
         // All bands first, so that none covers a line.
@@ -350,6 +406,42 @@ mod tests {
         assert_eq!(marked(3).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(marked(1).count(), 1);
         assert_eq!(marked(500).count(), MARKS);
+    }
+
+    #[test]
+    fn more_series_than_looks_are_drawn_in_parts() {
+        let line = |name: &str, y: f64| Series::line(name, [(0.0, 0.0), (1.0, y)]);
+        let names: Vec<String> = ('a'..='s').map(String::from).collect();
+        let mut series: Vec<Series> =
+            names.iter().enumerate().map(|(i, n)| line(n, i as f64)).collect();
+        series[3].method = Some(Method::Sn);
+        let (x, y) = (AxisSpec::linear("", None), AxisSpec::linear("", None));
+        let panels = vec![Panel { title: String::new(), x, y, series, marks: vec![] }];
+        let chart = Chart {
+            stem: "x".into(),
+            title: "t".into(),
+            notes: vec![],
+            panels,
+            columns: 1,
+            panel: (400 * DENSITY, 300 * DENSITY),
+        };
+        let parts = chart.parts();
+        let drawn: Vec<Vec<&str>> =
+            parts.iter().map(|p| p.names().into_iter().map(|(name, _)| name).collect()).collect();
+        assert_eq!(drawn.iter().map(Vec::len).collect::<Vec<_>>(), [7, 7, 7]);
+        assert!(drawn.iter().all(|names| names[0] == "d"), "SN is the first of each: {drawn:?}");
+        assert!(parts.iter().all(|p| p.entries()[0].1 == Look::numbered(0)));
+        let mut all = drawn.concat();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all, names);
+        let frame = |part: &Chart| part.panels[0].frame(&chart.panels[0], (0, 0), chart.panel);
+        assert_eq!(frame(&parts[0]).y_at(18.0), frame(&parts[2]).y_at(18.0));
+
+        let folder = tempfile::tempdir().unwrap();
+        let Rendered::Written(paths) = chart.render(folder.path()).unwrap() else { panic!() };
+        let written: Vec<_> = paths.iter().map(|p| p.file_name().unwrap().to_owned()).collect();
+        assert_eq!(written, ["x-1.svg", "x-1.png", "x-2.svg", "x-2.png", "x-3.svg", "x-3.png"]);
     }
 
     #[test]

@@ -11,11 +11,18 @@ use crate::{Error, Rendered, Result};
 use plotters::style::RGBColor;
 use std::path::Path;
 
-const SIZE: (i32, i32) = (960 * DENSITY, 420 * DENSITY);
+const WIDTH: i32 = 960 * DENSITY;
+/// Height of a strip's plot.
+const HEIGHT: i32 = 336 * DENSITY;
+const ABOVE: i32 = 30 * DENSITY;
 const LEFT: i32 = 84 * DENSITY;
 const RIGHT: i32 = 20 * DENSITY;
 /// Distance of two places if there is much room, units.
 const WIDEST_STEP: f64 = 34.0 * DENSITY as f64;
+/// The same if there is little: a letter and its gap.
+const LEAST_STEP: f64 = 12.0 * DENSITY as f64;
+/// Share of a group's width that its places take.
+const TAKEN: f64 = 0.88;
 
 /// What is drawn at a place of a group: nothing if no run has ended yet.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -110,41 +117,39 @@ impl DotChart {
         } else {
             self.places.iter().enumerate().map(|(i, p)| format!("{}: {p}", i + 1)).collect()
         };
+        let place = |j: usize| if letters { self.places[j].clone() } else { (j + 1).to_string() };
         let unmeasured =
             |e: std::io::Error| Error::Draw { what: self.stem.clone(), reason: e.to_string() };
-        let width = (SIZE.0 - RIGHT - LEFT) / self.groups.len().max(1) as i32;
+        let per_strip = groups_per_strip(self.groups.len(), self.places.len());
+        let width = (WIDTH - RIGHT - LEFT) / per_strip as i32;
         let names = self.groups.iter().map(|g| wrapped(&g.label, width - 6 * DENSITY));
         let names = names.collect::<std::io::Result<Vec<_>>>().map_err(unmeasured)?;
-        let rows = names.iter().map(Vec::len).max().unwrap_or(1) as i32;
-        let foot = listed.iter().chain(&self.foot).map(|line| wrapped(line, SIZE.0 - RIGHT - LEFT));
+        let foot = listed.iter().chain(&self.foot).map(|line| wrapped(line, WIDTH - RIGHT - LEFT));
         let foot = foot.collect::<std::io::Result<Vec<_>>>().map_err(unmeasured)?.concat();
-        let (names_end, below) = (34 + 18 * rows, 36 + 18 * rows + 20 * foot.len() as i32);
-        let (names_end, below) = (names_end * DENSITY, below * DENSITY);
-        let frame = self.frame(30 * DENSITY, SIZE.1 - 54 * DENSITY);
-        let size = (SIZE.0, SIZE.1 - 54 * DENSITY + below);
+
+        let mut strips = Vec::new();
+        let mut top = 0;
+        for (groups, names) in self.groups.chunks(per_strip).zip(names.chunks(per_strip)) {
+            let rows = names.iter().map(Vec::len).max().unwrap_or(1) as i32;
+            let frame = self.frame(top + ABOVE, top + ABOVE + HEIGHT);
+            top = frame.bottom + (34 + 18 * rows) * DENSITY;
+            strips.push(Strip { groups, names, frame });
+        }
+        let size = (WIDTH, top + (2 + 20 * foot.len() as i32) * DENSITY);
         let heading = Heading { title: self.title.clone(), notes: self.notes.clone() };
         let paths = draw(folder, &self.stem, size, &heading, |canvas| {
-            frame.draw_y(canvas)?;
-            self.draw_line(canvas, &frame)?;
-            let width = f64::from(frame.right - frame.left) / self.groups.len().max(1) as f64;
-            for (i, (group, lines)) in self.groups.iter().zip(&names).enumerate() {
-                let left = f64::from(frame.left) + width * i as f64;
-                if i > 0 {
-                    let x = left as i32;
-                    canvas.line(vec![(x, frame.top), (x, frame.bottom)], FAINT, DENSITY)?;
-                }
-                let name =
-                    |j: usize| if letters { self.places[j].clone() } else { (j + 1).to_string() };
-                group.draw(canvas, &frame, (left, width), name)?;
-                for (row, line) in lines.iter().enumerate() {
-                    let y = frame.bottom + (26 + 18 * row as i32) * DENSITY;
-                    let at = ((left + width / 2.0) as i32, y);
-                    canvas.text(at, line, SMALL, BLACK, Anchor::TopCentre)?;
-                }
+            for (i, strip) in strips.iter().enumerate() {
+                strip.frame.draw_y(canvas)?;
+                self.draw_line(canvas, &strip.frame, i == 0)?;
+                strip.draw(
+                    canvas,
+                    f64::from(strip.frame.right - LEFT) / per_strip as f64,
+                    place,
+                )?;
             }
             for (i, line) in foot.iter().enumerate() {
-                let y = frame.bottom + names_end + 20 * i as i32 * DENSITY;
-                canvas.text((LEFT, y), line, SMALL, GREY, Anchor::TopLeft)?;
+                let at = (LEFT, top + 20 * i as i32 * DENSITY);
+                canvas.text(at, line, SMALL, GREY, Anchor::TopLeft)?;
             }
             Ok(())
         })?;
@@ -169,24 +174,68 @@ impl DotChart {
             }
         };
         let x = Axis::new(Scale::Linear, 0.0, 1.0, "");
-        Frame { left: LEFT, top, right: SIZE.0 - RIGHT, bottom, x, y }
+        Frame { left: LEFT, top, right: WIDTH - RIGHT, bottom, x, y }
     }
 
-    fn draw_line(&self, canvas: &Canvas<'_>, frame: &Frame) -> Result<()> {
+    /// The reference value's line, and its name above the strip if that is asked for.
+    fn draw_line(&self, canvas: &Canvas<'_>, frame: &Frame, named: bool) -> Result<()> {
         let Some((name, value)) = &self.line else { return Ok(()) };
         let text = format!("{name} {}", short((value * 1000.0).round() / 1000.0));
         let y = frame.y_at(*value);
         let inside = (frame.top..frame.bottom).contains(&y) && y != frame.top;
         let above = frame.top - 10 * DENSITY;
+        if inside {
+            canvas.dashes((frame.left, frame.right), y, BLACK)?;
+        }
+        if !named {
+            return Ok(());
+        }
         if !inside {
             let text = format!("{text} (off the axis)");
             return canvas.text((frame.right, above), &text, SMALL, BLACK, Anchor::Right);
         }
-        canvas.dashes((frame.left, frame.right), y, BLACK)?;
         let width = canvas.text_width(&text, SMALL)?;
         canvas.text((frame.right, above), &text, SMALL, BLACK, Anchor::Right)?;
         let end = frame.right - width - 8 * DENSITY;
         canvas.dashes((end - 40 * DENSITY, end), above, BLACK)
+    }
+}
+
+/// Groups above each other share an axis where they do not fit beside each other: how many go into
+/// a strip, so that strips are nearly equal.
+fn groups_per_strip(groups: usize, places: usize) -> usize {
+    let narrowest = places.max(1) as f64 * LEAST_STEP / TAKEN;
+    let fit = ((f64::from(WIDTH - RIGHT - LEFT) / narrowest) as usize).max(1);
+    let strips = groups.div_ceil(fit).max(1);
+    groups.div_ceil(strips).max(1)
+}
+
+/// Groups beside each other.
+struct Strip<'a> {
+    groups: &'a [Group],
+    /// The lines of each one's label.
+    names: &'a [Vec<String>],
+    frame: Frame,
+}
+
+impl Strip<'_> {
+    /// Draws groups of `width` units, with their names below.
+    fn draw(&self, canvas: &Canvas<'_>, width: f64, place: impl Fn(usize) -> String) -> Result<()> {
+        let frame = &self.frame;
+        for (i, (group, lines)) in self.groups.iter().zip(self.names).enumerate() {
+            let left = f64::from(frame.left) + width * i as f64;
+            if i > 0 {
+                let x = left as i32;
+                canvas.line(vec![(x, frame.top), (x, frame.bottom)], FAINT, DENSITY)?;
+            }
+            group.draw(canvas, frame, (left, width), &place)?;
+            for (row, line) in lines.iter().enumerate() {
+                let y = frame.bottom + (26 + 18 * row as i32) * DENSITY;
+                let at = ((left + width / 2.0) as i32, y);
+                canvas.text(at, line, SMALL, BLACK, Anchor::TopCentre)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -200,7 +249,7 @@ impl Group {
         place: impl Fn(usize) -> String,
     ) -> Result<()> {
         let count = self.dots.len().max(1) as f64;
-        let step = (width * 0.88 / count).min(WIDEST_STEP);
+        let step = (width * TAKEN / count).min(WIDEST_STEP);
         let start = left + (width - step * count) / 2.0;
         if let Some(mark) = self.mark {
             let y = frame.y_at(mark);
@@ -287,6 +336,15 @@ mod tests {
         let said =
             |diverged| DotChart::legend(&of(vec![Dot { diverged, ..seeds.clone() }]), "splits");
         assert!(!said(0).contains("diverged") && said(1).contains("diverged"));
+    }
+
+    #[test]
+    fn many_groups_are_drawn_in_strips_of_nearly_equal_numbers() {
+        assert_eq!(groups_per_strip(0, 6), 1);
+        assert_eq!(groups_per_strip(9, 6), 9, "as wide as the page allows");
+        assert_eq!(groups_per_strip(19, 6), 10);
+        assert_eq!(groups_per_strip(22, 6), 8);
+        assert_eq!(groups_per_strip(3, 500), 1, "a group is never divided");
     }
 
     #[test]

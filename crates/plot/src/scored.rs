@@ -217,9 +217,13 @@ impl ScoredSweep {
 
     /// The run that stands for `method` in figures of single runs: the best inception score, else setting C's lowest seed.
     pub fn representative(&self, method: Method) -> Option<&Run> {
-        let all = || self.runs.iter().filter(|r| r.spec.family() == method);
-        // A run whose reduced width is not corrected represents the method only if there is no
-        // other.
+        self.representative_of(|spec| spec.family() == method)
+    }
+
+    /// The same for the runs that `belongs` takes.
+    pub(crate) fn representative_of(&self, belongs: impl Fn(&RunSpec) -> bool) -> Option<&Run> {
+        let all = || self.runs.iter().filter(|r| belongs(&r.spec));
+        // A run whose reduced width is not corrected stands for others only if there is no other.
         let any = all().any(|r| !r.spec.lacks_correction());
         let runs = || all().filter(move |r| !any || !r.spec.lacks_correction());
         let scored = runs().filter_map(|r| Some((r.score(Metric::Is)?.value?, r)));

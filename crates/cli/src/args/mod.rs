@@ -24,6 +24,7 @@ use std::path::PathBuf;
 /// this binary.
 #[derive(Debug, Parser)]
 #[command(
+    name = "sngan",
     version,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 done · 1 error, or a run of a sweep failed · 2 wrong usage · 3 the run diverged · 130 interrupted, checkpoints written"

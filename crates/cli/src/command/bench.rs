@@ -73,6 +73,7 @@ fn update(arguments: &BenchUpdate) -> Result<Ended> {
         "d_update": summary(&times.discriminator),
         "g_update": summary(&times.generator),
         "peak_rss_mb": peak_rss_mb(),
+        "device_mib": times.device_bytes.map(|bytes| bytes as f64 / f64::from(1 << 20)),
     });
     if arguments.json {
         say!("{result}");
@@ -85,6 +86,9 @@ fn update(arguments: &BenchUpdate) -> Result<Ended> {
             );
         }
         say!("peak memory: {:.0} MB", number(&result["peak_rss_mb"]));
+        if let Some(mib) = result["device_mib"].as_f64() {
+            say!("memory on the GPU: {mib:.0} MiB");
+        }
     }
     Ok(Ended::Well)
 }

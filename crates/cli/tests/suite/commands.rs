@@ -34,6 +34,8 @@ fn help_covers_every_command_and_completions_are_written() {
         folder.expect(0, &format!("{command} --help"));
     }
     assert!(help.contains("Exit codes"));
+    let version = folder.expect(0, "--version");
+    assert_eq!(version.trim(), format!("sngan {}", env!("CARGO_PKG_VERSION")));
     for shell in ["bash", "zsh", "fish"] {
         assert!(folder.expect(0, &format!("completions {shell}")).contains("sngan"));
     }

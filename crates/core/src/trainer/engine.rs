@@ -147,6 +147,11 @@ pub trait Engine: Send {
         Ok(())
     }
 
+    /// Bytes of an accelerator's memory that the run holds, from beginning to end; `None` on the CPU.
+    fn device_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// A step of G's moving average, where the spec has one.
     ///
     /// # Errors

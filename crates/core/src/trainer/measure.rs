@@ -17,6 +17,8 @@ pub struct UpdateTimes {
     pub discriminator: Vec<f64>,
     /// Updates of G.
     pub generator: Vec<f64>,
+    /// Bytes of an accelerator's memory that they needed; `None` on the CPU.
+    pub device_bytes: Option<u64>,
 }
 
 /// What a run costs, measured on this machine.
@@ -157,10 +159,9 @@ pub fn measure(
         });
         times.skip(warm_up).collect::<Result<Vec<f64>>>()
     };
-    Ok(UpdateTimes {
-        discriminator: timed(|u| u.discriminator())?,
-        generator: timed(|u| u.generator())?,
-    })
+    let (discriminator, generator) = (timed(|u| u.discriminator())?, timed(|u| u.generator())?);
+    let device_bytes = updates.trainer.engine.device_bytes();
+    Ok(UpdateTimes { discriminator, generator, device_bytes })
 }
 
 #[cfg(test)]

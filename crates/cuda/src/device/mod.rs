@@ -313,6 +313,11 @@ impl Machine for Device {
         self.synchronize()
     }
 
+    fn device_bytes(&self) -> Option<u64> {
+        // Tables of addresses, a few kilobytes, are not counted.
+        Some((4 * self.memory.len() + self.workspace.len() + self.cublas_workspace.len()) as u64)
+    }
+
     fn run(&mut self, _: &dyn Lists, part: Part) -> Result<()> {
         self.stream.context().bind_to_thread().map_err(driver("use the GPU"))?;
         if part.measures() {

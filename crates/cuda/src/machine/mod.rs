@@ -58,6 +58,11 @@ pub trait Machine {
         Ok(())
     }
 
+    /// Bytes of a GPU's memory that it holds from beginning to end; `None` on the host.
+    fn device_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Runs one of the lists that the memory was made for.
     ///
     /// # Errors

@@ -111,6 +111,11 @@ pub struct Copied {
 }
 
 impl<M: Machine> Training<M> {
+    /// [`Machine::device_bytes`].
+    pub fn device_bytes(&self) -> Option<u64> {
+        self.machine.device_bytes()
+    }
+
     /// The run of `program` on `machine`, whose memory must be the program's; its state is 0 until it is loaded.
     pub fn new(program: Program, machine: M) -> Training<M> {
         Training { program, machine, steps: [0, 0] }

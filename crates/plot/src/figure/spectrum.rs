@@ -3,7 +3,7 @@
 use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
-use crate::scored::ScoredSweep;
+use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
@@ -17,11 +17,46 @@ const CURVES: [(Method, &str); 3] = [
     (Method::Sn, "normalized"),
 ];
 
-/// A method's spectra, layer by layer.
+/// A run's spectra, layer by layer.
 struct Curve {
-    method: Method,
+    method: Option<Method>,
     name: String,
     layers: Vec<SpectrumRecord>,
+}
+
+impl Curve {
+    /// The spectra of `run`'s last update; `None` where it has none of these weights.
+    fn of(run: &Run, weights: &str, name: String) -> Option<Curve> {
+        let fits = |s: &&SpectrumRecord| {
+            s.weights == weights
+                && s.layer.starts_with("conv")
+                && s.gen_updates == run.spec.gen_updates
+        };
+        let layers: Vec<_> = run.records.spectra.iter().filter(fits).cloned().collect();
+        let method = Some(run.spec.family());
+        (!layers.is_empty()).then_some(Curve { method, name, layers })
+    }
+}
+
+/// The paper's three methods.
+fn of_methods(c: &ScoredSweep) -> Vec<Curve> {
+    let curve = |(method, weights): &(Method, &str)| {
+        let run = c.representative(*method)?;
+        let RunSpec { label, setting, seed, .. } = &run.spec;
+        let name = format!("{label} ({weights} weights, setting {setting}, seed {seed})");
+        Curve::of(run, weights, name)
+    };
+    CURVES.iter().filter_map(curve).collect()
+}
+
+/// Every row of a sweep that reproduces nothing of the paper.
+fn of_rows(c: &ScoredSweep) -> Vec<Curve> {
+    let curve = |label: &str| {
+        let run = c.representative_of(|spec| spec.label == label)?;
+        let RunSpec { setting, seed, .. } = &run.spec;
+        Curve::of(run, "normalized", format!("{label} (setting {setting}, seed {seed})"))
+    };
+    c.labels().into_iter().filter_map(curve).collect()
 }
 
 pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
@@ -29,36 +64,27 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
 }
 
 fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
-    let mut curves = Vec::new();
-    for (method, weights) in CURVES {
-        let Some(run) = c.representative(method) else { continue };
-        let fits = |s: &&SpectrumRecord| {
-            s.weights == weights
-                && s.layer.starts_with("conv")
-                && s.gen_updates == run.spec.gen_updates
-        };
-        let layers: Vec<_> = run.records.spectra.iter().filter(fits).cloned().collect();
-        if !layers.is_empty() {
-            let RunSpec { label: name, setting, seed, .. } = &run.spec;
-            curves.push(Curve {
-                method,
-                name: format!("{name} ({weights} weights, setting {setting}, seed {seed})"),
-                layers,
-            });
-        }
-    }
+    let papers = c.paper().is_some();
+    let curves = if papers { of_methods(c) } else { of_rows(c) };
     let Some(first) = curves.first() else {
-        return Ok(Rendered::Skipped(
-            "no completed run of weight clipping, WN or SN has a spectrum".into(),
-        ));
+        let whose = if papers { " of weight clipping, WN or SN" } else { "" };
+        return Ok(Rendered::Skipped(format!("no completed run{whose} has a spectrum")));
     };
+    let mut weights = String::new();
+    if !papers {
+        weights +=
+            " The weights as D uses them: normalized where its method normalizes them, else raw.";
+    }
     let layers: Vec<&str> = first.layers.iter().map(|l| l.layer.as_str()).collect();
     let chart = Chart {
         stem: c.stem("fig3"),
         title: c.titled("fig3", "squared singular values of D's convolutions, scaled so that the largest is 1"),
         notes: vec![
             c.describe_runs(),
-            "Of each method the run with the best inception score, or setting C where there are no scores.".into(),
+            format!(
+                "Of each {} the run with the best inception score, or setting C where there are no scores.{weights}",
+                if papers { "method" } else { "row" }
+            ),
             "Above each panel: the stable rank ‖W‖_F²/σ₁², which is the sum of the values drawn, the area under the curve.".into(),
         ],
         panels: layers.iter().enumerate().map(|(i, layer)| panel(&curves, layer, i)).collect(),
@@ -93,7 +119,7 @@ fn panel(curves: &[Curve], layer: &str, i: usize) -> Panel {
             .iter()
             .map(|c| Series {
                 figure: stable_rank_of(c, layer),
-                ..Series::line(c.name.clone(), of(c)).of(Some(c.method))
+                ..Series::line(c.name.clone(), of(c)).of(c.method)
             })
             .collect(),
         marks: Vec::new(),

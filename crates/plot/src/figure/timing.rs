@@ -28,11 +28,30 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
         48 => "STL-10, 48x48".to_string(),
         _ => format!("{side}x{side}"),
     };
-    let group = |side: usize| Group {
-        label: name(side),
-        bars: methods.iter().map(|m| Bar { values: t.seconds_per_100(*m, side) }).collect(),
+    let bar = |m: &Method, side: usize| Bar { values: t.seconds_per_100(*m, side) };
+    // As the paper has it, a group for each side, as long as every method has a color of its own;
+    // else a group for each method.
+    let looks: Vec<Look> = methods.iter().map(|m| look_of(*m)).collect();
+    let apart = (0..looks.len()).all(|i| !looks[..i].contains(&looks[i]));
+    let square = |look: Look| Look { marker: Marker::Square, ..look };
+    let (groups, places): (Vec<Group>, Vec<(String, Look)>) = if apart {
+        let group = |side: usize| Group {
+            label: name(side),
+            bars: methods.iter().map(|m| bar(m, side)).collect(),
+        };
+        let place = |(m, look): (&Method, Look)| (m.label().to_string(), square(look));
+        (t.sides().into_iter().map(group).collect(), methods.iter().zip(looks).map(place).collect())
+    } else {
+        let group = |m: &Method| Group {
+            label: m.label().to_string(),
+            bars: t.sides().into_iter().map(|side| bar(m, side)).collect(),
+        };
+        let place = |(i, side): (usize, usize)| (name(side), square(Look::numbered(i)));
+        (
+            methods.iter().map(group).collect(),
+            t.sides().into_iter().enumerate().map(place).collect(),
+        )
     };
-    let groups: Vec<Group> = t.sides().into_iter().map(group).collect();
     let rounds = t.entries.iter().map(|e| e.discriminator.len()).max().unwrap_or(0);
     let ratio = |side: usize, over: Method| {
         mean(&t.seconds_per_100(Method::Sn, side)) / mean(&t.seconds_per_100(over, side))
@@ -77,10 +96,7 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
             },
         ],
         label: "seconds".into(),
-        places: methods
-            .iter()
-            .map(|m| (m.label().to_string(), Look { marker: Marker::Square, ..look_of(*m) }))
-            .collect(),
+        places,
         groups,
         foot,
     };
