@@ -5,8 +5,8 @@ use crate::support::{
 };
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
-use sngan_experiment::{RunDir, settings};
-use sngan_plot::{Error, Rendered, Run, ScoredSweep, render_all};
+use sngan_experiment::{RunDir, RunSpec, settings};
+use sngan_plot::{Error, Materials, Rendered, Run, ScoredSweep, find, render_all};
 use std::path::Path;
 
 /// Settings A–F.
@@ -251,4 +251,33 @@ fn a_sweep_under_way_shows_what_is_not_there_yet() {
     let embedded = |s: &str| s.matches("<image").count();
     let svg = std::fs::read_to_string(sweep.out().join("figures/fig6.svg")).unwrap();
     assert_eq!(embedded(&svg), 18 - 2);
+}
+
+#[test]
+fn figures_3_and_6_of_ones_own_sweep_show_every_row() {
+    let (out, mut folder) = (tempfile::tempdir().unwrap(), Folder::new("mine", "quick"));
+    let rows = [Method::Vanilla; 8].into_iter().chain([Method::Sn, Method::BatchNorm]);
+    for (i, method) in rows.enumerate() {
+        let label = format!("row {i}");
+        let run = folder.run(&RunSpec { label, ..spec(method, "C", 0) }, &score(10, 3.0, 20.0));
+        write_lines(&run.spectrum_path(), &[spectrum(0, "normalized", 0.9)]);
+        draw_samples(&run);
+    }
+    let sweeps = [ScoredSweep::read(folder.path()).unwrap()];
+    let materials =
+        Materials { sweeps: &sweeps, timings: None, folder: out.path(), compare: false };
+    let drawn = |id: &str| match (find(id).unwrap().render)(&materials).unwrap() {
+        Rendered::Written(paths) => paths,
+        Rendered::Skipped(why) => panic!("{id}: {why}"),
+    };
+    let svg = |path: &Path| std::fs::read_to_string(path).unwrap();
+
+    let spectra = drawn("fig3");
+    let names: Vec<_> = spectra.iter().map(|p| p.file_name().unwrap().to_owned()).collect();
+    assert_eq!(names, ["fig3-1.svg", "fig3-1.png", "fig3-2.svg", "fig3-2.png"]);
+    for part in [&spectra[0], &spectra[2]] {
+        assert!(svg(part).contains("row 8 (setting C, seed 0) is in each"), "SN leads");
+    }
+    let samples = |id| svg(&drawn(id)[0]).matches("<image").count();
+    assert_eq!([samples("fig6"), samples("fig12")], [9, 1], "batch normalization is Figure 12's");
 }
