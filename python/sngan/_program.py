@@ -1,5 +1,6 @@
 """The program: where it is, and calls of it."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -9,6 +10,9 @@ import sysconfig
 
 # A run that diverged is a result, not a failure (docs/run-directory.md, "Exit codes").
 DIVERGED = 3
+# What the program's errors begin with, and what follows those of wrong arguments.
+ERROR = "error: "
+USAGE = ("Usage: ", "For more information, try ")
 
 
 class Error(RuntimeError):
@@ -43,15 +47,24 @@ def run(*arguments, cwd=None) -> subprocess.CompletedProcess:
     """Runs a command of the program, such as `run("score", "runs/mine")`, and waits for its end.
 
     Returns what `subprocess.run` does, with `stdout` and `stderr` as text; `returncode` is 0, or 3 where a run diverged. Every other ending raises
-    `Error` with the last line that the program wrote to standard error.
+    `Error` with the program's error, or with the last line of standard error where it wrote none.
     """
     command = [str(binary()), *map(str, arguments)]
     done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode not in (0, DIVERGED):
-        said = done.stderr.strip().splitlines()
-        reason = said[-1] if said else f"it ended with {done.returncode} and without a word"
-        raise Error(f"sngan {' '.join(command[1:])}: {reason.removeprefix('error: ')}", done.returncode, done.stderr)
+        reason = _reason(done.stderr) or f"it ended with {done.returncode} and without a word"
+        raise Error(f"sngan {' '.join(command[1:])}: {reason}", done.returncode, done.stderr)
     return done
+
+
+def _reason(stderr):
+    """What a command that failed says of it: its last `error: ` with the lines that go on from there, but no summary of the usage."""
+    lines = stderr.strip().splitlines()
+    begins = [i for i, line in enumerate(lines) if line.startswith(ERROR)]
+    if not begins:
+        return lines[-1] if lines else ""
+    said = itertools.takewhile(lambda line: not line.startswith(USAGE), lines[begins[-1] :])
+    return "\n".join(line for line in said if line.strip()).removeprefix(ERROR)
 
 
 def fid(a, b, **options) -> float:

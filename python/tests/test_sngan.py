@@ -68,13 +68,24 @@ class Program(unittest.TestCase):
         with mock.patch.dict(os.environ, other | {"PATH": ""}), mock.patch("sysconfig.get_path", return_value="/nowhere"):
             self.assertRaisesRegex(sngan.Error, "neither in /nowhere .* nor on PATH", sngan.binary)
 
-    def test_a_failure_is_raised_with_the_last_line_of_standard_error(self):
+    def test_a_failure_is_raised_with_the_programs_error(self):
         with self.using("echo out; echo warning: first >&2; echo error: the reason >&2; exit 1"):
             with self.assertRaisesRegex(sngan.Error, "^sngan score x: the reason$") as raised:
                 sngan.run("score", "x")
         self.assertEqual((raised.exception.returncode, raised.exception.stderr.count("\n")), (1, 2))
         with self.using("exit 130"), self.assertRaisesRegex(sngan.Error, "130"):
             sngan.run("sweep")
+        with self.using("echo first >&2; echo interrupted >&2; exit 130"), self.assertRaisesRegex(sngan.Error, "^sngan sweep: interrupted$"):
+            sngan.run("sweep")
+        # An error of several lines, and one of arguments, as clap writes it.
+        with self.using(r"printf 'error: a.toml: wrong\n  |\n1 | x\n' >&2; exit 1"), self.assertRaises(sngan.Error) as raised:
+            sngan.run("plan")
+        self.assertEqual(str(raised.exception), "sngan plan: a.toml: wrong\n  |\n1 | x")
+        clap = r"error: no --wrong\n\n  tip: --right\n\nUsage: sngan fid\n\nFor more information, try '\''--help'\''.\n"
+        with self.using(f"printf '{clap}' >&2; exit 2"), self.assertRaises(sngan.Error) as raised:
+            sngan.run("fid")
+        self.assertEqual(str(raised.exception), "sngan fid: no --wrong\n  tip: --right")
+        self.assertIn("For more information", raised.exception.stderr)
         with self.using("echo diverged; exit 3"):
             self.assertEqual((sngan.run("train").returncode, sngan.run("train").stdout), (3, "diverged\n"))
 
@@ -91,6 +102,11 @@ class Program(unittest.TestCase):
         with self.assertRaisesRegex(sngan.Error, "unknown experiment|nowhere") as raised:
             sngan.run("plan", "nowhere")
         self.assertEqual(raised.exception.returncode, 1)
+        for option, reason in (("bckbone", "unexpected argument '--bckbone'"), ("pictures", "invalid value 'x' for '--pictures")):
+            with self.assertRaises(sngan.Error) as raised:
+                sngan.fid("a", "b", **{option: "x"})
+            self.assertIn(reason, str(raised.exception))
+            self.assertNotRegex(str(raised.exception), "For more information|Usage")
 
     @unittest.skipIf(NO_PROGRAM, NO_PROGRAM)
     def test_fid_of_the_program(self):

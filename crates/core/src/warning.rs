@@ -20,7 +20,7 @@ pub enum Warning {
     Segment {
         /// The run's folder.
         run: String,
-        /// What changed, such as `threads: 2 → 4`.
+        /// What changed, such as `device: cpu → cuda:0`.
         changes: String,
     },
     /// A run is resumed on another instruction set than it was trained on: it continues, but not bit-identically.

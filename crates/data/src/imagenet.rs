@@ -97,8 +97,10 @@ pub fn verify(data_dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec
             let packed = Packed::open(&part)?;
             packed.verify(progress)?;
             let (n, rejected) = (packed.len(), packed.header().rejected);
+            let plural = |one: bool| if one { "" } else { "s" };
+            let (images, files) = (plural(n == 1), plural(rejected == 1));
             report.push(format!(
-                "{}: {n} images as they were packed, {rejected} files rejected, sha256 {}",
+                "{}: {n} image{images} as packed, {rejected} file{files} rejected, sha256 {}",
                 part.display(),
                 packed.sha256()
             ));

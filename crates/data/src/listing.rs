@@ -150,8 +150,7 @@ impl Listing {
             let mut remedy =
                 "give a folder with pictures, or with <class>/*.jpg or *.png".to_string();
             self.left_out().into_iter().for_each(|remark| remedy += &format!("; {remark}"));
-            let what = "a JPEG or PNG picture".into();
-            return Err(Error::Missing { what, path: self.folder.clone(), remedy });
+            return Err(no_picture(&self.folder, &remedy));
         }
         if self.classes.iter().filter(|class| *class == FLAT).count() > 1 {
             let reason = format!(
@@ -173,12 +172,11 @@ impl Listing {
             return Ok(());
         }
         let first = self.folder.join(&self.empty[0]);
-        let what = "a JPEG or PNG picture".to_string();
         let remedy = format!(
             "{}; fill them, or move them out of the folder",
             said(&self.empty, "class folder holds none", "class folders hold none")
         );
-        Err(Error::Missing { what, path: first, remedy })
+        Err(no_picture(&first, &remedy))
     }
 
     /// Picture `i`'s path.
@@ -195,7 +193,10 @@ impl Listing {
         let mut remarks = self.left_out();
         if self.classes.len() > 1 && self.classes[0] == FLAT {
             let n = self.files.iter().filter(|(label, _)| *label == 0).count();
-            remarks.push(format!("{n} pictures beside class folders are read as class `{FLAT}`"));
+            let pictures = if n == 1 { "picture" } else { "pictures" };
+            let are = if n == 1 { "is" } else { "are" };
+            remarks
+                .push(format!("{n} {pictures} beside class folders {are} read as class `{FLAT}`"));
         }
         Reading { jpeg: jpeg.then(|| JPEG_DECODER.into()), remarks, ..Reading::NONE }
     }
@@ -211,7 +212,7 @@ impl Listing {
         [
             remark(
                 &names(&self.others),
-                "files are neither JPEG nor PNG and are left out",
+                "file is neither JPEG nor PNG and is left out",
                 "files are neither JPEG nor PNG and are left out",
             ),
             remark(
@@ -229,6 +230,11 @@ impl Listing {
         .flatten()
         .collect()
     }
+}
+
+/// A folder without a picture, and what to do.
+fn no_picture(folder: &Path, remedy: &str) -> Error {
+    Error::Invalid(format!("no JPEG or PNG picture is in {}: {remedy}", folder.display()))
 }
 
 /// The number of `names`, what they are, and the first of them.

@@ -47,8 +47,7 @@ pub enum Error {
         reason: String,
     },
     /// Fewer samples than a covariance of this dimension needs.
-    #[error("{of}: {n} samples are too few for the covariance of {dim} features: FID needs at least {}; give more{}",
-        dim + 1, if *n > 1 { ", or allow few" } else { "" })]
+    #[error("{of}: {}", too_few(*n, *dim))]
     TooFewSamples {
         /// The images or the protocol concerned.
         of: String,
@@ -83,6 +82,20 @@ pub enum Error {
     },
 }
 
+/// What too few samples lack: two have a covariance, but one of more than `dim` is needed where few are not allowed.
+fn too_few(n: usize, dim: usize) -> String {
+    let needed = dim + 1;
+    if n > 1 {
+        return format!(
+            "{n} samples are too few for the covariance of {dim} features: FID needs at least {needed}; give more, or allow few"
+        );
+    }
+    let samples = if n == 1 { "1 sample has" } else { "0 samples have" };
+    format!(
+        "{samples} no covariance: FID needs at least {needed}, or 2 where few are allowed; give more"
+    )
+}
+
 impl Error {
     /// An [`Error::File`] of `path`.
     pub(crate) fn file(path: &Path, reason: impl Into<String>) -> Error {
@@ -107,3 +120,15 @@ impl Error {
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sample_is_told_the_least_number_and_more_how_to_allow_few() {
+        let said = |n| Error::TooFewSamples { of: "a".into(), n, dim: 128 }.to_string();
+        assert!(said(1).starts_with("a: 1 sample has no covariance: FID needs at least 129, or 2"));
+        assert!(said(2).starts_with("a: 2 samples are too few") && said(2).ends_with("allow few"));
+    }
+}

@@ -32,6 +32,12 @@ pub enum Error {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// A folder that a run was looked for in.
+    #[error("{} is no run: it has no spec.toml{}", .path.display(), of_a_sweep(.path))]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A run directory holds another spec than the one asked for.
     #[error(
         "{path} holds a run of another spec; differing keys: {differences}. Use another folder"
@@ -100,6 +106,14 @@ pub enum Error {
         /// The names that exist.
         known: String,
     },
+}
+
+/// Where the runs are, if the folder is a sweep's.
+fn of_a_sweep(path: &Path) -> String {
+    if !path.join("plan.json").is_file() {
+        return if path.exists() { String::new() } else { "; it does not exist".into() };
+    }
+    format!("; it is a sweep, and its runs are in {}", path.join("runs").display())
 }
 
 impl Error {

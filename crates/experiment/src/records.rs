@@ -260,7 +260,8 @@ impl std::fmt::Display for Accelerator {
 }
 
 impl Segment {
-    /// In what `now` differs from it, such as `threads: 2 → 4`; where it begins does not count.
+    /// In what `now` differs from it, such as `device: cpu → cuda:0`; where it begins does not count, nor how many threads, which no bit
+    /// depends on.
     pub fn changes(&self, now: &Segment) -> String {
         let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".into());
         let tree = |dirty: Option<bool>| match dirty {
@@ -278,7 +279,6 @@ impl Segment {
                     "accelerator",
                     s.accelerator.as_ref().map_or("none".into(), Accelerator::to_string),
                 ),
-                ("threads", s.threads.to_string()),
                 ("cpu", s.cpu.clone()),
                 ("instruction set", s.instruction_set.clone()),
             ]
@@ -628,7 +628,9 @@ mod tests {
             p.begin(segment(from, threads));
             p.segments.iter().map(|s| (s.from, s.threads)).collect::<Vec<_>>()
         };
-        assert_eq!(segment(0, 1).changes(&segment(20, 2)), "threads: 1 → 2");
+        assert_eq!(segment(0, 1).changes(&segment(20, 2)), "");
+        let elsewhere = Segment { device: "cuda:0".into(), ..segment(20, 2) };
+        assert_eq!(segment(0, 1).changes(&elsewhere), "device: cpu → cuda:0");
         assert_eq!(begin(0, 1), [(0, 1)]);
         assert_eq!(begin(10, 1), [(0, 1)]);
         assert_eq!(begin(20, 2), [(0, 1), (20, 2)]);

@@ -83,7 +83,7 @@ impl RunDir {
         }
         atomic::write_json(&self.provenance_path(), &provenance)?;
         Ok(match &provenance.segments[..] {
-            [.., before, now] => Some(before.changes(now)),
+            [.., before, now] => Some(before.changes(now)).filter(|said| !said.is_empty()),
             [_] | [] => None,
         })
     }
@@ -139,6 +139,9 @@ impl RunDir {
     /// When it is missing, has unknown keys or values out of range.
     pub fn spec(&self) -> Result<RunSpec> {
         let path = self.spec_path();
+        if !path.exists() {
+            return Err(Error::NoRun { path: self.path.clone() });
+        }
         let text = read_limited(&path)?;
         let text = String::from_utf8(text).map_err(|e| Error::parse(&path, e))?;
         let spec: RunSpec = toml::from_str(&text).map_err(|e| Error::parse(&path, e))?;

@@ -3,6 +3,7 @@
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::records::{RunRecords, SweepRecords, is_run};
+use crate::scored::differences;
 use crate::{Damaged, Rendered, Result};
 use serde_json::Value;
 use sngan_experiment::records::{LogRecord, Metric, Protocol, ScoreRecord};
@@ -76,7 +77,8 @@ impl Comparison {
                 .ok()
                 .and_then(|v| v.as_str().map(str::to_string))
                 .unwrap_or_default(),
-            None => "not begun".into(),
+            None if run.log.is_empty() => "not begun".into(),
+            None => "begun without a checkpoint".into(),
         };
         let updates = |run: &Arc<RunRecords>| {
             run.status.as_ref().map_or_else(|| "–".into(), |s| s.gen_updates.to_string())
@@ -89,13 +91,13 @@ impl Comparison {
 
     /// Their newest scores, one line for each protocol: only numbers of one line can be compared.
     pub fn scores(&self) -> Vec<(String, Vec<String>)> {
-        let mut names = BTreeMap::new();
+        let mut names: BTreeMap<String, Protocol> = BTreeMap::new();
         let mut line = |(metric, protocol): (Metric, Protocol)| {
-            let name = format!("{}[{}] {}", metric.name(), protocol.backbone, protocol.name);
-            let same = names.entry(name.clone()).or_insert(0);
-            *same += 1;
-            // The same name with another reference, resize or stamp.
-            let name = if *same > 1 { format!("{name} ({same})") } else { name };
+            let mut name = format!("{}[{}] {}", metric.name(), protocol.backbone, protocol.name);
+            match names.get(&name) {
+                Some(first) => name += &told_apart(first, &protocol),
+                None => drop(names.insert(name.clone(), protocol.clone())),
+            }
             let of = |run: &Arc<RunRecords>| value(newest(run, metric, &protocol));
             (name, self.runs.iter().map(of).collect())
         };
@@ -153,14 +155,23 @@ impl Comparison {
 
     fn panel(&self, label: &str, points: &dyn Fn(&RunRecords) -> Vec<(f64, f64)>) -> Panel {
         let series = self.runs.iter().map(|run| Series::line(run.name.as_str(), points(run)));
+        let series: Vec<Series> = series.filter(|s| !s.is_empty()).collect();
+        let updates = series.iter().flat_map(|s| s.points.iter().map(|p| p.x));
         Panel {
             title: label.into(),
-            x: AxisSpec::linear("generator updates", None),
+            x: AxisSpec::linear("generator updates", from_zero(updates)),
             y: AxisSpec::linear(label, None),
-            series: series.filter(|s| !s.is_empty()).collect(),
+            series,
             marks: Vec::new(),
         }
     }
+}
+
+/// The range of an axis whose points all have one value: from 0 to a little beyond it, instead of its nearest
+/// surroundings. `None` for several values, which have a range of their own.
+fn from_zero(mut values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let first = values.next()?;
+    values.all(|value| value == first).then_some((0.0, 1.05 * first))
 }
 
 /// A run's newest score.
@@ -178,4 +189,28 @@ fn value(score: Option<&ScoreRecord>) -> String {
 
 fn differ(values: &[String]) -> bool {
     values.windows(2).any(|pair| pair[0] != pair[1])
+}
+
+/// What follows the name of a protocol that shares it with `first`: `, against others 1a2b3c4d`, or the keys in which it differs.
+fn told_apart(first: &Protocol, other: &Protocol) -> String {
+    if first.reference != other.reference
+        && let Some(r) = &other.reference
+    {
+        return format!(", against {} {}", r.name, r.sha256.get(..8).unwrap_or(&r.sha256));
+    }
+    let differing = differences(first, other);
+    let keys: Vec<&str> = differing.split("; ").filter_map(|d| d.split(':').next()).collect();
+    format!(", other {}", keys.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_at_one_number_of_updates_stand_on_an_axis_from_zero() {
+        assert_eq!(from_zero([200.0, 200.0].into_iter()), Some((0.0, 210.0)));
+        assert_eq!(from_zero([100.0, 200.0].into_iter()), None);
+        assert_eq!(from_zero(std::iter::empty()), None);
+    }
 }

@@ -1,6 +1,6 @@
 //! Sweeps in words: what captions, headings and conditions say about the runs.
 
-use crate::scored::{Run, ScoredSweep};
+use crate::scored::{PAPERS_SETTING, Run, ScoredSweep};
 use sngan_experiment::records::Metric;
 use sngan_experiment::{RunSpec, WidthCorrection};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,17 @@ impl ScoredSweep {
             [one] => format!("setting {one}"),
             several => format!("settings {}", several.join(", ")),
         }
+    }
+
+    /// A caption's line about why a figure of one setting shows that one; `None` where it is the paper's or the
+    /// only one.
+    pub(crate) fn describe_shown_setting(&self) -> Option<String> {
+        let shown = self.shown_setting();
+        (shown != PAPERS_SETTING && self.settings().len() > 1).then(|| {
+            format!(
+                "No setting is called {PAPERS_SETTING}; {shown} is the first in alphabetical order."
+            )
+        })
     }
 
     /// `CIFAR-10`, or its stand-in: `Fashion-MNIST in place of CIFAR-10`.
@@ -26,7 +37,8 @@ impl ScoredSweep {
     }
 
     /// What was run, for a line above the results:
-    /// `scale narrow, CIFAR-10, side 32, width/4, batch 64, 10000 updates, scored by inception`.
+    /// `scale narrow, CIFAR-10, side 32, width/4, batch 64, 10000 updates, scored by inception`. Single runs have no
+    /// scale.
     pub fn conditions(&self) -> String {
         let protocols = self.metrics().into_iter().filter_map(|m| self.protocol(m));
         let backbones = distinct(protocols.map(|p| p.backbone.as_str()));
@@ -35,9 +47,9 @@ impl ScoredSweep {
         } else {
             format!("scored by {backbones}")
         };
+        let scale = self.scale().map_or_else(String::new, |scale| format!("scale {scale}, "));
         format!(
-            "scale {}, {}, side {}, {}, batch {}, {} updates, {scored}",
-            self.plan.scale,
+            "{scale}{}, side {}, {}, batch {}, {} updates, {scored}",
             self.data_name(),
             self.values(|s| s.side),
             self.widths(),
@@ -76,14 +88,13 @@ impl ScoredSweep {
 
     fn describe_whole_runs(&self) -> String {
         let ran = format!(
-            "{} at side {}, {}, batch {}, {} updates ({}, {}).",
+            "{} at side {}, {}, batch {}, {} updates ({}).",
             distinct(self.runs.iter().map(|r| r.data().to_string())),
             self.values(|s| s.side),
             self.widths(),
             self.values(|s| s.batch),
             self.values(|s| s.gen_updates),
-            self.plan.name,
-            self.plan.scale,
+            self.origin(),
         );
         let Some(paper) = self.paper() else { return ran };
         let papers = |r: &Run| {
@@ -99,6 +110,14 @@ impl ScoredSweep {
             paper.dataset.title(),
             thousands(paper.gen_updates)
         )
+    }
+
+    /// `table1, quick`; of single runs, which have no scale, only what they are.
+    fn origin(&self) -> String {
+        match self.scale() {
+            Some(scale) => format!("{}, {scale}", self.plan.name),
+            None => self.plan.title.clone(),
+        }
     }
 
     /// The title of a table or figure: with its number in the paper if the runs are for it, else

@@ -89,6 +89,14 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder of nothing that is looked for.
+    #[error(
+        "{path} is no sweep, no run and no collection: it has no plan.json, spec.toml or collection.json"
+    )]
+    NoSweep {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file where the folder of a sweep or a collection is expected.
     #[error("{path} is a file; name the folder that it is in")]
     NoFolder {

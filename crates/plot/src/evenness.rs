@@ -5,7 +5,6 @@ use crate::scored::Run;
 use crate::statistics::{mean, prediction};
 use sngan_experiment::records::Metric;
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 /// A row's scores over the settings of its sweep.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +66,8 @@ pub(crate) fn seeds(c: &ScoredSweep) -> usize {
     c.runs.iter().map(|r| r.spec.seed).collect::<BTreeSet<_>>().len()
 }
 
-/// Heading and rows of [`evenness`] for a terminal of 80 columns; empty where no run has an FID.
+/// Heading and rows of [`evenness`] for a terminal of 80 columns; empty where no run has an FID. Names of rows
+/// and settings stand in full: where a line of columns has no room for them, each row has several lines.
 pub fn evenness_lines(c: &ScoredSweep) -> Vec<String> {
     let rows = evenness(c);
     let Some(protocol) = c.protocol(Metric::Fid).filter(|_| !rows.is_empty()) else {
@@ -78,35 +78,84 @@ pub fn evenness_lines(c: &ScoredSweep) -> Vec<String> {
     };
     let named = heading(c.describe_settings());
     let counted = heading(format!("{} settings", c.settings().len()));
-    let mut lines = vec![
-        if named.chars().count() <= 80 { named } else { counted },
-        format!("{:<26}{:>7}{:>11}{:>11}{:>12}", "", "level", "best", "worst", "worst/best"),
-    ];
-    for r in &rows {
-        let level = r.level.map_or_else(|| "–".into(), |l| format!("{l:.1}"));
-        let at = |(setting, value): &(String, f64)| {
-            let setting: String = setting.chars().take(4).collect();
-            format!("{value:.1} {setting}")
-        };
-        let label: String = r.label.chars().take(25).collect();
-        let mut line = format!(
-            "{label:<26}{level:>7}{:>11}{:>11}{:>12.1}",
-            at(&r.best),
-            at(&r.worst),
-            r.worst.1 / r.best.1
-        );
-        for (count, what) in [(r.diverged, "diverged"), (r.silent, "silent")] {
-            if count > 0 {
-                let _ = write!(line, " {count} {what}");
-            }
-        }
-        lines.push(line.chars().take(80).collect());
-    }
+    let mut lines = vec![if fits(&named) { named } else { counted }];
+    lines.extend(table(&rows).unwrap_or_else(|| rows.iter().flat_map(stacked).collect()));
     lines.push("level: the geometric mean over the settings".into());
     if seeds(c) == 1 {
         lines.push(ONE_SEED.into());
     }
     lines
+}
+
+/// Columns of the terminal.
+const COLUMNS: usize = 80;
+/// The least columns of the names of rows, and of a score with its setting.
+const NAME: usize = 26;
+const SCORE: usize = 11;
+
+fn fits(line: &str) -> bool {
+    line.chars().count() <= COLUMNS
+}
+
+/// A heading and a line for each row, with columns as wide as their names; `None` where that is too wide.
+fn table(rows: &[Evenness]) -> Option<Vec<String>> {
+    let at = |(setting, value): &(String, f64)| format!("{value:.1} {setting}");
+    let best: Vec<String> = rows.iter().map(|r| at(&r.best)).collect();
+    let worst: Vec<String> = rows.iter().map(|r| at(&r.worst)).collect();
+    let longest = |cells: &[String]| cells.iter().map(|c| c.chars().count()).max().unwrap_or(0);
+    let [b, w] = [&best, &worst].map(|cells| SCORE.max(longest(cells) + 2));
+    let lines = |n: usize| -> Vec<String> {
+        let heads =
+            format!("{:<n$}{:>7}{:>b$}{:>w$}{:>12}", "", "level", "best", "worst", "worst/best");
+        let line = |(i, r): (usize, &Evenness)| {
+            let lost: String = lost(r).iter().map(|said| format!(" {said}")).collect();
+            format!(
+                "{:<n$}{:>7}{:>b$}{:>w$}{:>12.1}{lost}",
+                r.label,
+                level(r),
+                best[i],
+                worst[i],
+                r.worst.1 / r.best.1
+            )
+        };
+        std::iter::once(heads).chain(rows.iter().enumerate().map(line)).collect()
+    };
+    let names = rows.iter().map(|r| r.label.chars().count() + 1).max().unwrap_or(0);
+    [NAME.max(names), names].into_iter().map(lines).find(|all| all.iter().all(|line| fits(line)))
+}
+
+/// A row's name, and below it what it reaches, each number with its name.
+fn stacked(r: &Evenness) -> Vec<String> {
+    let at = |(setting, value): &(String, f64)| format!("{value:.1} at {setting}");
+    let mut items = vec![
+        format!("level {}", level(r)),
+        format!("best {}", at(&r.best)),
+        format!("worst {}", at(&r.worst)),
+        format!("worst/best {:.1}", r.worst.1 / r.best.1),
+    ];
+    items.extend(lost(r));
+    let (mut lines, mut line) = (Vec::new(), r.label.clone());
+    for item in items {
+        let longer = format!("{line} · {item}");
+        if lines.is_empty() || !fits(&longer) {
+            lines.push(std::mem::replace(&mut line, format!("    {item}")));
+        } else {
+            line = longer;
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+fn level(r: &Evenness) -> String {
+    r.level.map_or_else(|| "–".into(), |level| format!("{level:.1}"))
+}
+
+/// How many of a row's runs diverged or are silent, if any.
+fn lost(r: &Evenness) -> Vec<String> {
+    let counts = [(r.diverged, "diverged"), (r.silent, "silent")];
+    let some = counts.into_iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, what)| format!("{count} {what}")).collect()
 }
 
 /// How the runs of a sweep stand to those of another.

@@ -69,7 +69,12 @@ impl Axis {
 
 /// Three to six multiples of 1, 2 or 5 times a power of ten.
 fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
-    let rough = (high - low) / 6.0;
+    multiples(low, high, 6.0)
+}
+
+/// Multiples of 1, 2 or 5 times a power of ten, at most `parts` of their distances in the range.
+fn multiples(low: f64, high: f64, parts: f64) -> Vec<f64> {
+    let rough = (high - low) / parts;
     let power = 10f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0]
         .into_iter()
@@ -81,12 +86,18 @@ fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
     (first..).map(|i| i as f64 * step).take_while(|v| *v <= high + slack).collect()
 }
 
-/// Powers of ten, and 2 and 5 times them if there are few.
+/// Powers of ten, and 2 and 5 times them if there are few. Where that is one value or none, which shows no
+/// scale, three or more multiples as on a linear axis.
 fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     let factors: &[f64] = if (high / low).log10() < 3.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
     let all = decades.flat_map(|e| factors.iter().map(move |f| f * 10f64.powi(e)));
-    all.filter(|v| *v >= low * 0.999 && *v <= high * 1.001).collect()
+    let inside: Vec<f64> = all.filter(|v| *v >= low * 0.999 && *v <= high * 1.001).collect();
+    if inside.len() > 1 {
+        return inside;
+    }
+    let mut even = [6.0, 12.0].into_iter().map(|parts| multiples(low, high, parts));
+    even.find(|ticks| ticks.len() > 2).unwrap_or(inside)
 }
 
 /// 0 and powers of ten times `linear` on both sides: all of them in a short range, every second or
@@ -147,11 +158,23 @@ impl Frame {
         self.bottom - (self.y.at(y) * f64::from(self.bottom - self.top)).round() as i32
     }
 
+    /// The ticks of the y axis from below, each with its height, but for those whose labels would touch the one
+    /// below: multiples crowd at the logarithmic ends of an axis.
+    fn y_ticks(&self) -> Vec<(f64, i32)> {
+        let mut kept: Vec<(f64, i32)> = Vec::new();
+        for value in self.y.ticks() {
+            let y = self.y_at(value);
+            if kept.last().is_none_or(|(_, below)| below - y >= SMALL) {
+                kept.push((value, y));
+            }
+        }
+        kept
+    }
+
     /// Grid lines, tick labels and the label of the y axis; the box around the plot.
     pub(crate) fn draw_y(&self, canvas: &Canvas<'_>) -> Result<()> {
         let mut widest = 0;
-        for value in self.y.ticks() {
-            let y = self.y_at(value);
+        for (value, y) in self.y_ticks() {
             let text = short(value);
             canvas.line(vec![(self.left, y), (self.right, y)], FAINT, DENSITY)?;
             canvas.text((self.left - 6 * DENSITY, y), &text, SMALL, BLACK, Anchor::Right)?;
@@ -214,6 +237,35 @@ mod tests {
             Axis::new(Scale::Log, 1.0, 1e4, "").ticks(),
             [1.0, 10.0, 100.0, 1000.0, 10000.0]
         );
+    }
+
+    #[test]
+    fn a_narrow_log_axis_has_ticks_that_show_its_scale() {
+        let ticks = |low, high| Axis::new(Scale::Log, low, high, "").ticks();
+        assert_eq!(ticks(16.0, 47.0), [20.0, 30.0, 40.0], "20 alone among 1, 2 and 5");
+        assert_eq!(ticks(51.0, 63.0), [52.0, 54.0, 56.0, 58.0, 60.0, 62.0], "none of them");
+        assert_eq!(ticks(16.0, 28.06), [16.0, 18.0, 20.0, 22.0, 24.0, 26.0, 28.0], "not 20, 25");
+        assert_eq!(ticks(15.0, 55.0), [20.0, 50.0], "two stay");
+    }
+
+    #[test]
+    fn labels_of_the_y_axis_do_not_lie_on_each_other() {
+        let frame = |y| Frame {
+            left: 0,
+            top: 0,
+            right: 100,
+            bottom: 230,
+            x: Axis::new(Scale::Linear, 0.0, 1.0, ""),
+            y,
+        };
+        let values = |y| frame(y).y_ticks().into_iter().map(|(v, _)| v).collect::<Vec<_>>();
+        let crowded = Axis::new(Scale::Symmetric(1.0), 0.3, 10.5, "");
+        assert_eq!(crowded.ticks(), [2.0, 4.0, 6.0, 8.0, 10.0]);
+        let kept = frame(crowded.clone()).y_ticks();
+        assert!(kept.windows(2).all(|pair| pair[0].1 - pair[1].1 >= SMALL), "{kept:?}");
+        assert!((3..5).contains(&values(crowded).len()));
+        let even = Axis::new(Scale::Linear, 0.0, 10.0, "");
+        assert_eq!(values(even.clone()), even.ticks(), "where there is room, all stay");
     }
 
     #[test]

@@ -1,18 +1,19 @@
 //! A sweep's records as tables, figures and claims need them.
 
 use crate::dead_critic::{Critic, DeadCritic, critic};
-use crate::records::{Damaged, RunRecords, SweepRecords};
+use crate::records::{Damaged, NO_PLAN, RunRecords, SweepRecords};
 use crate::tell_apart::{tell_runs_apart, tell_settings_apart};
 use crate::{Error, Result, claims};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status};
-use sngan_experiment::{Dataset, Paper, RunSpec};
+use sngan_experiment::{Dataset, Paper, RunSpec, built_in};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The setting whose runs Figure 9 shows, and also Figure 3 if there are no scores.
-pub(crate) const SHOWN_SETTING: &str = "C";
+/// The paper's setting of Figure 9; ours shows the same in further figures of one setting, and in Figure 3 if
+/// there are no scores.
+pub(crate) const PAPERS_SETTING: &str = "C";
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -210,12 +211,21 @@ impl ScoredSweep {
         settings
     }
 
+    /// The setting that figures of one setting show: C as in the paper, or the first in alphabetical order
+    /// where no run is in C, such as in a grid over α.
+    pub(crate) fn shown_setting(&self) -> &str {
+        let settings = self.settings();
+        let shown = settings.iter().find(|s| **s == PAPERS_SETTING).or(settings.first());
+        shown.copied().unwrap_or(PAPERS_SETTING)
+    }
+
     /// All seeds of a row in a setting.
     pub fn cell<'a>(&'a self, label: &'a str, setting: &'a str) -> impl Iterator<Item = &'a Run> {
         self.runs.iter().filter(move |r| r.spec.label == label && r.spec.setting == setting)
     }
 
-    /// The run that stands for `method` in figures of single runs: the best inception score, else setting C's lowest seed.
+    /// The run that stands for `method` in figures of single runs: that with the best inception score. Where there
+    /// are no scores, the lowest seed of the shown setting, or of the first in alphabetical order that has a run.
     pub fn representative(&self, method: Method) -> Option<&Run> {
         self.representative_of(|spec| spec.family() == method)
     }
@@ -228,8 +238,9 @@ impl ScoredSweep {
         let runs = || all().filter(move |r| !any || !r.spec.lacks_correction());
         let scored = runs().filter_map(|r| Some((r.score(Metric::Is)?.value?, r)));
         let best = scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, r)| r);
+        let shown = self.shown_setting();
         best.or_else(|| {
-            runs().filter(|r| r.spec.setting == SHOWN_SETTING).min_by_key(|r| r.spec.seed)
+            runs().min_by_key(|&r| (r.spec.setting != shown, r.spec.setting.as_str(), r.spec.seed))
         })
     }
 
@@ -262,6 +273,19 @@ impl ScoredSweep {
     /// have the same name.
     pub(crate) fn reproduces(&self, experiment: &str) -> bool {
         self.paper().is_some() && self.plan.name == experiment
+    }
+
+    /// The scale of its plan; `None` of single runs, which have no plan.
+    pub(crate) fn scale(&self) -> Option<&str> {
+        (self.plan.scale != NO_PLAN).then_some(self.plan.scale.as_str())
+    }
+
+    /// Whether `sngan sweep` makes its runs by its name and scale alone: those of a built-in experiment that was
+    /// not put on one's own pictures.
+    pub(crate) fn is_built_in(&self) -> bool {
+        self.scale().is_some()
+            && built_in(&self.plan.name).is_some()
+            && self.runs.iter().all(|r| r.spec.dataset != Dataset::Folder)
     }
 
     /// The file name of an artefact, with its experiment's part.

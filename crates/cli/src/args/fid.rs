@@ -21,10 +21,10 @@ pub(crate) struct Fid {
     /// How pictures of folders are taken whose sizes differ, or that are no squares
     #[arg(long, value_enum, default_value_t = Pictures::Same)]
     pub(crate) pictures: Pictures,
-    /// Side that a data set's images are loaded at, and that --pictures crop brings pictures to, pixels
-    #[arg(long, default_value_t = 32, value_name = "N", value_parser = super::count)]
-    pub(crate) side: usize,
-    /// The network: inception, or a scorer such as scorer-fashion
+    /// Side that a data set's images are loaded at, and that --pictures crop brings pictures to, pixels [default: 32]
+    #[arg(long, value_name = "N", value_parser = super::count)]
+    pub(crate) side: Option<usize>,
+    /// The network: inception, or a small built-in classifier, scorer-fashion or scorer-cifar10, whose numbers compare with its own alone
     #[arg(long, value_name = "NAME", default_value = sngan_eval::Backbone::INCEPTION)]
     pub(crate) backbone: String,
     /// Its weights file [default: Inception's in the data folder, or the embedded one of a scorer]
@@ -51,7 +51,7 @@ pub(crate) struct Fid {
 pub(crate) enum Pictures {
     /// All of both sets have one size, square or not, from which they are resized; others are refused
     Same,
-    /// Each from its own size, without regard to its proportions
+    /// Each from its own size, without regard to its proportions; through Inception alone
     Each,
     /// The center square of each, first resized to --side as for training
     Crop,

@@ -61,7 +61,7 @@ pub(crate) struct OwnImages {
     /// Train on the pictures of this folder: flat, or one folder a class (docs/data.md)
     #[arg(long = "data", value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
-    /// Side that the pictures are brought to, pixels; it decides the networks [default: 32]
+    /// Side that the pictures are brought to, pixels; it decides the networks [default: 32, or the experiment's]
     #[arg(long, value_name = "N", requires = "folder")]
     pub(crate) side: Option<usize>,
     /// How the folder's classes enter the networks: none, concat, projection, ac-gan
@@ -98,7 +98,7 @@ const MOST_SEEDS: usize = 1000;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
-    /// An experiment's name or file; with --data alone, every method in every setting
+    /// An experiment's name or file; with --data alone, the paper's ten methods in each of its ten settings
     #[arg(value_name = "EXPERIMENT", required_unless_present = "folder")]
     pub(crate) experiment: Option<String>,
     #[command(flatten)]
@@ -130,7 +130,7 @@ pub(crate) struct PlanArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct Sweep {
-    /// An experiment's name or file; with --data alone, every method in every setting
+    /// An experiment's name or file; with --data alone, the paper's ten methods in each of its ten settings
     #[arg(value_name = "EXPERIMENT", required_unless_present = "folder")]
     pub(crate) experiment: Option<String>,
     #[command(flatten)]

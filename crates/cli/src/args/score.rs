@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("scored").required(true).args(["runs", "images"])))]
 pub(crate) struct Score {
-    /// Run folders: of each, the newest checkpoint is scored and the records appended
+    /// Run folders, or sweeps, which stand for their runs: of each, the newest checkpoint is scored and the records appended
     #[arg(value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
     /// Images instead: a folder of JPEG or PNG files (class subfolders for scores within classes), a .npy, .npz or .safetensors file, a run, or

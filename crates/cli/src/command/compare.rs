@@ -4,10 +4,9 @@ use super::records::warn_of_damaged;
 use super::{Change, Job};
 use crate::Ended;
 use crate::args::Compare;
-use crate::say::say;
+use crate::say::{quoted, say};
 use crate::table::{Align, Table, width, wrap};
 use anyhow::{Result, bail};
-use sngan_plot::records::RunRecords;
 use sngan_plot::{Comparison, Rendered};
 
 /// Prints what differs between runs, and draws their curves on one axis.
@@ -32,12 +31,16 @@ fn run(arguments: &Compare) -> Result<Ended> {
         Rendered::Skipped(reason) => say!("no curves: {reason}"),
     }
     if comparison.scores().is_empty() {
-        let place = |run: &RunRecords| run.place.display().to_string();
-        let runs = match &comparison.runs[..] {
-            [first, second] => format!("{} {}", place(first), place(second)),
+        let next = match &comparison.runs[..] {
+            [first, second] => {
+                // What an imported one needs does no harm to the other.
+                let runs = [quoted(&first.place), quoted(&second.place)].join(" ");
+                let imported = [first, second].iter().any(|run| !run.spec.knows("dataset"));
+                format!("{runs}{}", if imported { " --reference DIR" } else { "" })
+            }
             _ => "RUN…".into(),
         };
-        say!("{}", wrap(&format!("Next: `sngan score {runs}` takes scores to compare")));
+        say!("{}", wrap(&format!("Next: `sngan score {next}` takes scores to compare")));
     }
     Ok(Ended::Well)
 }

@@ -4,7 +4,7 @@ use super::{Change, Job};
 use crate::Ended;
 use crate::args::{Data, DataSet, Pack, PackName};
 use crate::progress::{Meter, Position};
-use crate::say::say;
+use crate::say::{counted, say};
 use crate::table::wrap;
 use anyhow::Result;
 use sngan_data::{ImageSource, fetch, imagenet, pack, sources};
@@ -113,18 +113,18 @@ fn pack_imagenet(arguments: &Pack, out: &Path) -> Result<Ended> {
         super::warn_of_pictures(&packed);
         let header = packed.header();
         say!(
-            "{}: {} images in {} classes, {} files rejected",
+            "{}: {} in {}, {} rejected",
             packed.name(),
-            header.images,
-            header.plan.classes.len(),
-            header.rejected
+            counted(header.images, "image"),
+            counted(header.plan.classes.len(), "class"),
+            counted(header.rejected, "file")
         );
         let empty = packed.classes_without_images();
         if !empty.is_empty() {
             say!(
-                "{}: no file gave an image of {} classes, of which nothing can be learned: {}",
+                "{}: no file gave an image of {}, of which nothing can be learned: {}",
                 packed.name(),
-                empty.len(),
+                counted(empty.len(), "class"),
                 empty.join(", ")
             );
         }

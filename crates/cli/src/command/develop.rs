@@ -4,7 +4,7 @@ use super::device::for_replay;
 use super::{Change, Job};
 use crate::Ended;
 use crate::args::{Networks, Precision};
-use crate::say::say;
+use crate::say::{counted, say};
 use crate::table::{Align, Table, width};
 use anyhow::Result;
 use sngan_core::model::Place;
@@ -32,10 +32,10 @@ pub(crate) fn replay(
         let state = replaying::run(&case, backend.as_ref())?;
         replaying::write(&out, &state)?;
         say!(
-            "{}: {} tensors after {} updates of {}",
+            "{}: {} after {} of {}",
             out.display(),
-            state.len(),
-            case.spec.gen_updates,
+            counted(state.len(), "tensor"),
+            counted(case.spec.gen_updates, "update"),
             case.spec.label
         );
         Ok(Ended::Well)

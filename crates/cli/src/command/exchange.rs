@@ -4,7 +4,7 @@ use super::source::after;
 use super::{Change, Job, warn};
 use crate::Ended;
 use crate::args::{Export, Format, Import};
-use crate::say::say;
+use crate::say::{counted, quoted, say};
 use crate::table::wrap;
 use anyhow::{Result, bail};
 use sngan_core::import::{self, Request};
@@ -71,7 +71,7 @@ fn of_another(arguments: Import) -> Result<Ended> {
     let networks = if spec.has_discriminator() { "G and D" } else { "G alone" };
     let classes = match spec.n_classes {
         0 => String::new(),
-        n => format!(" with {n} classes"),
+        n => format!(" with {}", counted(n, "class")),
     };
     let width = match spec.width_divisor {
         1 => String::new(),
@@ -101,5 +101,8 @@ fn of_another(arguments: Import) -> Result<Ended> {
 }
 
 fn next(out: &Path) -> String {
-    format!("Next: `sngan generate {0}`, `sngan score {0} --reference cifar10:test`", out.display())
+    let out = quoted(out);
+    format!(
+        "Next: `sngan generate {out}`, `sngan score {out} --reference DIR` with images to compare with"
+    )
 }

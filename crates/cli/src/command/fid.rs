@@ -13,12 +13,15 @@ use serde_json::json;
 use sngan_data::{ImageSource, Places, folder};
 use sngan_eval::fid::frechet_distance;
 use sngan_eval::{
-    Backbone, BackboneOptions, Logits, Moments, PictureFolder, Preparation, Statistics, moments_of,
-    read_statistics,
+    Backbone, BackboneOptions, Logits, Moments, PictureFolder, Preparation, SCORERS, Statistics,
+    moments_of, read_statistics,
 };
 use sngan_experiment::Dataset;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+
+/// Side of what has no size of its own, pixels.
+const SIDE: usize = 32;
 
 /// One of the two sets.
 enum Side {
@@ -58,9 +61,18 @@ fn unless_stopped(result: Result<Ended>) -> Result<Ended> {
 
 fn run(arguments: &Fid) -> Result<Ended> {
     let stop = signals::stop_flag()?;
-    let sides = [Side::open(&arguments.a, arguments)?, Side::open(&arguments.b, arguments)?];
-    check_sizes(&sides, arguments)?;
-    let backbone = backbone(&sides, arguments)?;
+    // Names and options are checked before any image is read.
+    let references = [parse_reference(&arguments.a)?, parse_reference(&arguments.b)?];
+    check_side(&references, arguments)?;
+    let backbone = backbone(&references, arguments)?;
+    check_pictures(&references, arguments, backbone.as_ref())?;
+    let [a, b] = references;
+    let sides = [
+        Side::open(a, arguments, backbone.as_ref())?,
+        Side::open(b, arguments, backbone.as_ref())?,
+    ];
+    check_sizes(&sides, arguments, backbone.as_ref())?;
+    check_numbers(&sides, backbone.as_ref())?;
     // Statistics are read at once, so that what is wrong with them is said before images take their time.
     let side = sides.iter().find_map(Side::side);
     let mut read: Vec<Option<Measured>> = Vec::new();
@@ -83,21 +95,24 @@ fn run(arguments: &Fid) -> Result<Ended> {
     for one in &measured {
         warn_of_few(one);
     }
-    let side = side.unwrap_or(arguments.side);
+    let side = side.unwrap_or(SIDE);
     report(arguments, distance, [a, b], backbone.as_ref().map(|backbone| (backbone, side)));
     Ok(Ended::Well)
 }
 
 impl Side {
-    fn open(text: &str, arguments: &Fid) -> Result<Side> {
+    fn open(reference: Reference, arguments: &Fid, backbone: Option<&Backbone>) -> Result<Side> {
         let array = score::array(arguments.layout, arguments.range);
-        let side = match parse_reference(text)? {
+        let side = match reference {
             Reference::Statistics(path) => return Ok(Side::Statistics(path)),
             Reference::Dataset(dataset, part) => {
                 let places = Places::new(&arguments.data.data_dir);
-                Side::Square(of_dataset(dataset, part, arguments.side, &places)?, "given")
+                let side = arguments.side.unwrap_or(SIDE);
+                Side::Square(of_dataset(dataset, part, side, &places)?, "given")
             }
-            Reference::Images(path) if path.is_dir() => Side::of_folder(&path, arguments)?,
+            Reference::Images(path) if path.is_dir() => {
+                Side::of_folder(&path, arguments, backbone)?
+            }
             Reference::Images(path) => {
                 let (source, bytes) = open_path(&path, array)?;
                 Side::Square(source, bytes)
@@ -114,11 +129,11 @@ impl Side {
         Ok(side)
     }
 
-    fn of_folder(path: &Path, arguments: &Fid) -> Result<Side> {
-        const ELSE: &str = "; --pictures each takes each picture from its own size to the network's, --pictures crop its center square at --side N";
+    fn of_folder(path: &Path, arguments: &Fid, backbone: Option<&Backbone>) -> Result<Side> {
         match arguments.pictures {
             Pictures::Crop => {
-                let mut images = folder::load_classes(path, arguments.side)?;
+                let side = arguments.side.unwrap_or(SIDE);
+                let mut images = folder::load_classes(path, side)?;
                 images.name = folder::name_of(path);
                 Ok(Side::Square(Box::new(images), "given"))
             }
@@ -132,9 +147,18 @@ impl Side {
                         let (source, bytes) = open_path(path, Default::default())?;
                         Ok(Side::Square(source, bytes))
                     }
-                    Err(e) => bail!("{e}{ELSE}"),
+                    Err(e) => bail!("{e}; {}", advice(backbone)),
                 }
             }
+        }
+    }
+
+    /// Number of its images, where it holds any.
+    fn number(&self) -> Option<usize> {
+        match self {
+            Side::Square(source, _) => Some(source.len()),
+            Side::Pictures(pictures) => Some(pictures.len()),
+            Side::Statistics(_) => None,
         }
     }
 
@@ -178,19 +202,63 @@ impl Side {
             (
                 Side::Pictures(pictures),
                 Backbone::Scorer(_) | Backbone::Elsewhere(..) | Backbone::Absent,
-            ) => bail!(
-                "{}: {} takes squares of one size; --pictures crop makes them",
-                pictures.name(),
-                backbone.name()
-            ),
+            ) => bail!("{}: {}", pictures.name(), advice(Some(backbone))),
             (Side::Statistics(path), _) => bail!("{} holds no images", path.display()),
         };
         Ok(Measured { name: self.name(), n: Some(n), moments })
     }
 }
 
+/// Whether images of any size go through the network.
+fn takes_any_size(backbone: Option<&Backbone>) -> bool {
+    backbone.is_none_or(|backbone| matches!(backbone, Backbone::Inception(..)))
+}
+
+/// What to do with pictures of several sizes, or that are no squares.
+fn advice(backbone: Option<&Backbone>) -> String {
+    const CROP: &str = "--pictures crop brings the center square of each picture to --side N";
+    match backbone.filter(|_| !takes_any_size(backbone)) {
+        Some(scorer) => format!("{} takes squares of one size; {CROP}", scorer.name()),
+        None => {
+            format!("--pictures each takes each picture from its own size to the network's, {CROP}")
+        }
+    }
+}
+
+/// Refuses a side that nothing is brought to.
+fn check_side(references: &[Reference; 2], arguments: &Fid) -> Result<()> {
+    let Some(side) = arguments.side else { return Ok(()) };
+    let goes_by_it = |reference: &Reference| match reference {
+        Reference::Dataset(..) => true,
+        Reference::Images(path) => path.is_dir() && arguments.pictures == Pictures::Crop,
+        Reference::Statistics(_) => false,
+    };
+    if references.iter().any(goes_by_it) {
+        return Ok(());
+    }
+    bail!(
+        "--side {side} changes nothing here: it is for a data set's images, and with --pictures crop for a folder's; leave it out, or add \
+         --pictures crop to bring the pictures of a folder to it"
+    )
+}
+
+/// Refuses pictures of any size where the network takes none.
+fn check_pictures(
+    references: &[Reference; 2],
+    arguments: &Fid,
+    backbone: Option<&Backbone>,
+) -> Result<()> {
+    let is_folder =
+        |reference: &Reference| matches!(reference, Reference::Images(path) if path.is_dir());
+    let each = arguments.pictures == Pictures::Each && references.iter().any(is_folder);
+    if each && !takes_any_size(backbone) {
+        bail!("--pictures each is for Inception; {}", advice(backbone));
+    }
+    Ok(())
+}
+
 /// Refuses sets of two sizes, unless pictures may have any.
-fn check_sizes(sides: &[Side; 2], arguments: &Fid) -> Result<()> {
+fn check_sizes(sides: &[Side; 2], arguments: &Fid, backbone: Option<&Backbone>) -> Result<()> {
     let ([Some(a), Some(b)], Pictures::Same) =
         ([sides[0].size(), sides[1].size()], arguments.pictures)
     else {
@@ -199,9 +267,13 @@ fn check_sizes(sides: &[Side; 2], arguments: &Fid) -> Result<()> {
     if a == b {
         return Ok(());
     }
+    let each = match takes_any_size(backbone) {
+        true => "; --pictures each compares them as they are",
+        false => "",
+    };
     bail!(
         "{} has {}x{} pixels, {} {}x{}: both must take the same way to the network. For a folder --pictures crop --side N makes them alike, \
-         for a data set --side N; --pictures each compares them as they are",
+         for a data set --side N{each}",
         sides[0].name(),
         a[1],
         a[0],
@@ -211,10 +283,24 @@ fn check_sizes(sides: &[Side; 2], arguments: &Fid) -> Result<()> {
     )
 }
 
+/// Refuses a set of one image, which has no covariance.
+fn check_numbers(sides: &[Side; 2], backbone: Option<&Backbone>) -> Result<()> {
+    let few = sides.iter().find(|side| side.number().is_some_and(|n| n < 2));
+    if let (Some(side), Some(backbone)) = (few, backbone) {
+        bail!(
+            "{}: 1 image has no covariance; FID needs at least 2 images on each side, and of no more than {} has features ({}) it is far above that of more",
+            side.name(),
+            backbone.name(),
+            backbone.pool_dim()
+        );
+    }
+    Ok(())
+}
+
 /// The network, where a set has to go through it.
-fn backbone(sides: &[Side; 2], arguments: &Fid) -> Result<Option<Backbone>> {
-    let of_statistics = |side: &Side| matches!(side, Side::Statistics(_));
-    if sides.iter().all(of_statistics) {
+fn backbone(references: &[Reference; 2], arguments: &Fid) -> Result<Option<Backbone>> {
+    let of_statistics = |reference: &Reference| matches!(reference, Reference::Statistics(_));
+    if references.iter().all(of_statistics) {
         return Ok(None);
     }
     let options = BackboneOptions {
@@ -226,14 +312,36 @@ fn backbone(sides: &[Side; 2], arguments: &Fid) -> Result<Option<Backbone>> {
         },
         logits: Logits::Unbiased,
     };
-    let found = Backbone::named(&arguments.backbone, Dataset::Folder, &options)?;
-    let found = found.with_context(|| {
-        format!("--backbone {}: FID is taken through a network", arguments.backbone)
+    let name = &arguments.backbone;
+    let found = match Backbone::named(name, Dataset::Folder, &options) {
+        // Weights that were named are not there, or are no network's.
+        Err(e) if arguments.weights.is_some() => return Err(e.into()),
+        Err(e @ sngan_eval::Error::Inception { .. }) => bail!("{e}; {}", instead()),
+        Err(e) => return Err(e.into()),
+        Ok(found) => found,
+    };
+    let found = found.with_context(|| match name.as_str() {
+        Backbone::INCEPTION_OR_SCORER => format!(
+            "--backbone {name}: there are no Inception weights in {}, and no scorer is known to go with these images; `sngan data fetch inception` \
+             gets the former, {}",
+            arguments.data.data_dir.display(),
+            instead()
+        ),
+        _ => format!("--backbone {name}: FID is taken through a network"),
     })?;
     if arguments.half_pixel && !matches!(found, Backbone::Inception(..)) {
         bail!("--half-pixel is Inception's; {} has a resize of its own", found.name());
     }
     Ok(Some(found))
+}
+
+/// What to name where there is no Inception.
+fn instead() -> String {
+    let scorers: Vec<&str> = SCORERS.iter().map(|scorer| scorer.name).collect();
+    format!(
+        "--backbone {} takes a small built-in classifier in its place, whose numbers compare with its own alone",
+        scorers.join(" or ")
+    )
 }
 
 /// Statistics of a file, which must be of the network, where there is one, and of images of `side`, where these are known.

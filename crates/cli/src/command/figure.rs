@@ -3,7 +3,7 @@
 use super::records::{self, Records};
 use super::{Change, Job};
 use crate::args::Draw;
-use crate::say::say;
+use crate::say::{agreeing, counted, quoted, say};
 use crate::table::wrap;
 use crate::{Ended, experiments};
 use anyhow::{Result, bail};
@@ -189,7 +189,7 @@ fn draw_all(paths: &[PathBuf], out: &Path, compare: bool) -> Result<Ended> {
         say!("{}", wrap(&format!("{}: {}", out.join(kind).display(), ids.join(" "))));
     }
     summarize(&sweep)?;
-    let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let shown: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
     say!("Next: `sngan report {}`, one page with claims, figures and specs", shown.join(" "));
     Ok(Ended::Well)
 }
@@ -212,16 +212,18 @@ fn summarize(sweep: &ScoredSweep) -> Result<()> {
 fn beside_committed(sweep: &ScoredSweep, committed: &ScoredSweep) -> Result<()> {
     let r = repeated(sweep, committed);
     let all = r.equal + r.inside + r.outside + r.different + r.new;
-    say!("Beside {}: of {all} runs", committed.path.display());
-    say!("  {} have the same scores, bit by bit;", r.equal);
-    for (count, what) in [
-        (r.inside, "differ, with an FID as of one more seed there (95 %)"),
-        (r.outside, "differ, with an FID that one more seed there would rarely have"),
-        (r.different, "differ"),
-        (r.new, "are not there"),
+    say!("Beside {}: of {}", committed.path.display(), counted(all, "run"));
+    let have = agreeing(r.equal, "has", "have");
+    say!("  {} {have} the same scores, bit by bit;", r.equal);
+    let differ = |n: usize| agreeing(n, "differs", "differ");
+    for (count, what, how) in [
+        (r.inside, differ(r.inside), ", with an FID as of one more seed there (95 %)"),
+        (r.outside, differ(r.outside), ", with an FID that one more seed there would rarely have"),
+        (r.different, differ(r.different), ""),
+        (r.new, agreeing(r.new, "is", "are"), " not there"),
     ] {
         if count > 0 {
-            say!("  {count} {what};");
+            say!("  {count} {what}{how};");
         }
     }
     let said = verdict(committed)?;

@@ -6,7 +6,7 @@ use super::source::{after, run_and_checkpoint, run_of};
 use super::{Change, Job};
 use crate::Ended;
 use crate::args::{Generate, Interpolate};
-use crate::say::say;
+use crate::say::{counted, say};
 use crate::table::wrap;
 use anyhow::{Context, Result, bail};
 use sngan_core::checkpoint::Checkpoint;
@@ -29,7 +29,7 @@ enum Task {
 
 pub(crate) fn job(arguments: Generate) -> Result<Job> {
     let prepared = prepare(&arguments)?;
-    let change = Change::file(&arguments.out, &format!("{} images", prepared.images));
+    let change = Change::file(&arguments.out, &counted(prepared.images, "image"));
     let threads = arguments.machine.threads;
     Ok(Job::that_changes([change], move || run(&arguments, prepared)).on(threads))
 }
@@ -48,7 +48,7 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
     };
     generate::write(&arguments.out, &bytes, spec.side, arguments.columns, arguments.zoom)?;
     let (out, after) = (arguments.out.display(), after(&spec, checkpoint.gen_updates));
-    say!("{out}: {images} images {after}");
+    say!("{out}: {} {after}", counted(images, "image"));
     // A grid is for looking at.
     if arguments.out.extension().is_none_or(|extension| extension != "png") {
         say!("{}", wrap(&format!("Next: `sngan score --images {out}` scores them")));

@@ -3,7 +3,7 @@
 use super::records::warn_of_damaged;
 use super::{Change, Job, warn};
 use crate::Ended;
-use crate::say::say;
+use crate::say::{counted, quoted, say};
 use crate::table::wrap;
 use anyhow::{Context, Result, bail};
 use sngan_experiment::RunDir;
@@ -48,8 +48,7 @@ pub(crate) fn collect(
             files.iter().for_each(|file| say!("{}", file.display()));
         }
         if let [folder] = &folders[..] {
-            let next =
-                format!("Next: `sngan figures {0}`, or `sngan verify {0}`", folder.display());
+            let next = format!("Next: `sngan draw {0}`, or `sngan verify {0}`", quoted(folder));
             say!("{}", wrap(&next));
         }
         Ok(if whole { Ended::Well } else { Ended::WithFailures })
@@ -61,8 +60,9 @@ pub(crate) fn unpack(collection: PathBuf, out: PathBuf) -> Job {
     Job::that_changes([Change::file(&out, "a sweep's folder")], move || {
         let records = SweepRecords::read(&collection)?;
         records::unpack(&records, &out)?;
-        say!("{}: {} runs, without checkpoints", out.display(), records.runs.len());
-        say!("{}", wrap(&format!("Next: `sngan status {0}`, `sngan figures {0}`", out.display())));
+        let runs = counted(records.runs.len(), "run");
+        say!("{}: {runs}, without checkpoints", out.display());
+        say!("{}", wrap(&format!("Next: `sngan status {0}`, `sngan draw {0}`", quoted(&out))));
         Ok(Ended::Well)
     })
 }
@@ -112,7 +112,7 @@ pub(crate) fn sigma(runs: &[PathBuf], from: u64) -> Result<Ended> {
         }
         say!("{}: sigma_forward from update {from} on", run.display());
         for (layer, (low, high, count)) in ranges {
-            say!("  {layer:<8} {low:.7} to {high:.7}, {count} values");
+            say!("  {layer:<8} {low:.7} to {high:.7}, {}", counted(count, "value"));
         }
     }
     Ok(Ended::Well)

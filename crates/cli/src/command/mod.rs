@@ -12,6 +12,7 @@ mod figure10;
 mod generate;
 mod inspect;
 mod job;
+mod no_scores;
 mod own;
 mod plan;
 mod records;

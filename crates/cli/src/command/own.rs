@@ -1,9 +1,10 @@
 //! One's own images: a folder of pictures in place of a data set.
 
 use crate::args::{DataFolder, OwnImages};
+use crate::say::counted;
 use crate::{experiments, for_terminal};
 use anyhow::{Context, Result, bail};
-use sngan_data::{Listing, Places, folder};
+use sngan_data::{ImageSource, Listing, Places, folder};
 use sngan_experiment::arch::{Architecture, Conditioning};
 use sngan_experiment::protocol::{Against, Metric, ReferenceKind};
 use sngan_experiment::{Dataset, ExperimentFile, RunDir, RunSpec, ScorePlan};
@@ -80,9 +81,9 @@ impl Own {
             }
         };
         format!(
-            "{}: {} pictures{classes}; brought to {side}x{side}, for which the networks are {}",
+            "{}: {}{classes}; brought to {side}x{side}, for which the networks are {}",
             for_terminal(&self.name),
-            self.pictures,
+            counted(self.pictures, "picture"),
             spec.architecture.name(),
             side = spec.side
         )
@@ -133,6 +134,43 @@ pub(crate) fn places_of_run(
     }
     let images = given.map(Path::to_path_buf).or(recorded);
     Ok(Places { data_dir: Some(data.data_dir.clone()), images })
+}
+
+/// Refuses pictures other than those that a run was trained on, which its spec does not tell apart.
+pub(crate) fn refuse_others(dir: &RunDir, images: &dyn ImageSource) -> Result<()> {
+    let trained = dir.provenance()?;
+    let found = images.sha256();
+    if trained.dataset_sha256.is_empty() || trained.dataset_sha256 == found {
+        return Ok(());
+    }
+    let folder = images.reading().folder.as_deref();
+    let place = folder.map_or_else(|| images.name().to_string(), |f| f.display().to_string());
+    bail!(
+        "{} was trained on other pictures than those of {} (SHA-256 {} then, {found} now): --data names the folder that has them, and --reference \
+         compares with others under a name of their own",
+        dir.path().display(),
+        for_terminal(&place),
+        trained.dataset_sha256
+    )
+}
+
+/// Refuses a folder for runs that lies in the pictures' folder, where samples would be trained on, or that is a file.
+pub(crate) fn refuse_out(out: &Path, images: Option<&Path>) -> Result<()> {
+    if out.is_file() {
+        bail!("--out {}: it is a file; give a folder", out.display());
+    }
+    let Some(root) = images.and_then(|images| images.canonicalize().ok()) else { return Ok(()) };
+    // What does not exist yet will be where its parents are.
+    let out = std::path::absolute(out)?;
+    let existing = out.ancestors().find_map(|part| part.canonicalize().ok());
+    if existing.is_some_and(|folder| folder.starts_with(&root)) {
+        bail!(
+            "--out {} lies in the folder of pictures {}, where samples would become pictures to train on; choose another",
+            out.display(),
+            root.display()
+        );
+    }
+    Ok(())
 }
 
 /// A class of a run's by its number, or by its name among the run's own images.

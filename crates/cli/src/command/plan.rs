@@ -3,7 +3,7 @@
 use super::own;
 use crate::Ended;
 use crate::args::PlanArguments;
-use crate::say::say;
+use crate::say::{counted, say};
 use crate::table::{Align, Table, width, wrap};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -61,11 +61,12 @@ pub(crate) fn run(arguments: &PlanArguments, folder: Option<&Path>) -> Result<En
         costs.extend(cost);
     }
     crate::say::write(format_args!("{}", table.text(width())));
-    say!("{} runs", plan.specs.len());
+    say!("{}", counted(plan.specs.len(), "run"));
     if let Some(total) = total(&costs, workers) {
         let line = format!(
-            "in all about {} with {workers} runs side by side, {} of memory besides the images, {} of disk; training alone, measured just now",
+            "in all about {} with {} side by side, {} of memory besides the images, {} of disk; training alone, measured just now",
             time(total.seconds),
+            counted(workers, "run"),
             bytes(total.memory),
             bytes(total.disk)
         );
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: &PlanArguments, folder: Option<&Path>) -> Result<En
     let score = &plan.score;
     let protocols: Vec<String> = score.protocols.iter().map(ToString::to_string).collect();
     let during = if score.eval_every > 0 {
-        format!(", also every {} updates", score.eval_every)
+        format!(", also every {}", counted(score.eval_every, "update"))
     } else {
         String::new()
     };

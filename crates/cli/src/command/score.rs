@@ -12,16 +12,17 @@ use crate::Ended;
 use crate::args::DataFolder;
 use crate::args::score::{Network, Score, Stats};
 use crate::progress::{Meter, Position};
-use crate::say::say;
+use crate::say::{counted, quoted, say};
 use crate::signals;
 use crate::table::wrap;
 use anyhow::{Result, bail};
-use sngan_data::{ImageSource, Places};
+use sngan_data::{ImageSource, Places, Split};
 use sngan_eval::input::{self, ArrayImages, ArrayOptions};
 use sngan_eval::{Backbone, Evaluator, EvaluatorOptions, SourceSamples, make_statistics};
 use sngan_experiment::protocol::{Against, ReferenceKind};
 use sngan_experiment::records::{Metric, ScoreRecord};
 use sngan_experiment::{Dataset, ProtocolName, RunDir};
+use sngan_plot::records::is_run;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -43,9 +44,28 @@ impl Scored {
             }
             Some(images) => Ok(Scored::Images(images.clone())),
             None if arguments.runs.is_empty() => bail!("give a run folder, or --images"),
-            None => Ok(Scored::Runs(arguments.runs.iter().map(RunDir::new).collect())),
+            None => Ok(Scored::Runs(runs(&arguments.runs)?)),
         }
     }
+}
+
+/// The runs of these folders; a sweep's stands for all that have begun.
+fn runs(folders: &[PathBuf]) -> Result<Vec<RunDir>> {
+    let mut all = Vec::new();
+    for folder in folders {
+        if is_run(folder) || !folder.join("plan.json").is_file() {
+            all.push(RunDir::new(folder));
+            continue;
+        }
+        let (_, states) = sngan_sweep::status(folder)?;
+        let begun = states.iter().map(|run| folder.join("runs").join(&run.name));
+        let begun: Vec<RunDir> = begun.filter(|run| is_run(run)).map(RunDir::new).collect();
+        if begun.is_empty() {
+            bail!("no run of the sweep in {} has begun", folder.display());
+        }
+        all.extend(begun);
+    }
+    Ok(all)
 }
 
 pub(crate) fn job(arguments: Score) -> Result<Job> {
@@ -75,16 +95,19 @@ fn score(arguments: &Score, scored: &Scored) -> Result<Ended> {
             for dir in runs {
                 let records = score_of_run(arguments, dir, &stop)?;
                 let updates = match dir.spec()?.knows("gen_updates") {
-                    true => records.first().map_or(0, |s| s.gen_updates).to_string(),
-                    false => "an unknown number of".into(),
+                    true => counted(records.first().map_or(0, |s| s.gen_updates), "update"),
+                    false => "an unknown number of updates".into(),
                 };
                 let name = if runs.len() > 1 { format!("{}, ", dir.name()) } else { String::new() };
-                show(arguments, &format!("{name}{updates} updates"), &records)?;
+                show(arguments, &format!("{name}{updates}"), &records)?;
             }
             if !arguments.json && runs.len() > 1 {
-                let paths: Vec<String> =
-                    runs.iter().map(|dir| dir.path().display().to_string()).collect();
-                say!("Next: `sngan compare {}`", paths.join(" "));
+                // A sweep's runs are compared by its name.
+                let paths = match &arguments.runs[..] {
+                    [sweep] => quoted(sweep),
+                    _ => runs.iter().map(|dir| quoted(dir.path())).collect::<Vec<_>>().join(" "),
+                };
+                say!("Next: `sngan compare {paths}`");
             }
         }
         Scored::Images(images) => {
@@ -108,10 +131,10 @@ fn show(arguments: &Score, of: &str, records: &[ScoreRecord]) -> Result<()> {
         let stamps =
             if p.stamps.is_empty() { String::new() } else { format!(", {}", p.stamps.join(", ")) };
         let line = format!(
-            "  {}: {} ({} samples, resize {}, bytes {}{stamps})",
+            "  {}: {} ({}, resize {}, bytes {}{stamps})",
             record.metric.name(),
             p.name,
-            p.n_samples,
+            counted(p.n_samples, "sample"),
             p.resize,
             p.bytes
         );
@@ -168,6 +191,11 @@ fn score_of_run(arguments: &Score, dir: &RunDir, stop: &AtomicBool) -> Result<Ve
         array: arguments.network.array(),
     };
     let names = names(arguments, &real, arguments.samples.unwrap_or(SAMPLES))?;
+    let compares = names.iter().any(|name| name.against().is_some());
+    if compares && spec.dataset.is_own() && matches!(real.reference, Some(Reference::Dataset(..))) {
+        let images = real.places.open(spec.dataset, Split::Train, spec.side)?;
+        own::refuse_others(dir, images.as_ref())?;
+    }
     let network = Backbone::INCEPTION_OR_SCORER;
     let evaluator = evaluator(arguments, &names, (network, &device), dataset, &real, stop)?;
     if arguments.network.backbone.is_none() {
@@ -328,8 +356,9 @@ fn protocols(
     for metric in metrics {
         if *metric == Metric::Is && arguments.splits > samples {
             bail!(
-                "--splits {}: {samples} images cannot be cut into so many; give fewer splits",
-                arguments.splits
+                "--splits {}: {} cannot be cut into so many; give fewer splits",
+                arguments.splits,
+                counted(samples, "image")
             );
         }
         let Some(name) = metric.usual(samples, arguments.splits, against) else {
@@ -380,9 +409,9 @@ fn make_reference(arguments: &Stats) -> Result<Ended> {
         )?)
     })?;
     say!(
-        "{}: {} images of {} at side {} through {}",
+        "{}: {} of {} at side {} through {}",
         out.display(),
-        made.images.n,
+        counted(made.images.n, "image"),
         made.images.name,
         made.side,
         made.backbone

@@ -1,6 +1,7 @@
 //! The meaning of a path on the command line.
 
 use super::warn;
+use crate::say::counted;
 use anyhow::{Context, Result};
 use sngan_core::checkpoint::{self, Checkpoint};
 use sngan_experiment::{RunDir, RunSpec};
@@ -19,7 +20,7 @@ pub(crate) fn run_of(path: &Path) -> Option<RunDir> {
 /// How far networks were trained, in words.
 pub(crate) fn after(spec: &RunSpec, gen_updates: u64) -> String {
     match spec.knows("gen_updates") {
-        true => format!("after {gen_updates} updates"),
+        true => format!("after {}", counted(gen_updates, "update")),
         false => "after an unknown number of updates".into(),
     }
 }

@@ -1,16 +1,17 @@
 //! `sngan spectrum`.
 
-use super::own::places_of_run;
+use super::own::{places_of_run, refuse_others};
 use super::source::{after, run_and_checkpoint, run_of};
 use crate::Ended;
 use crate::args::SpectrumOf;
-use crate::say::say;
+use crate::say::{counted, say};
 use crate::table::{Align, Table, width, wrap};
 use anyhow::{Context, Result};
 use sngan_core::checkpoint::Checkpoint;
 use sngan_core::spectrum::{Analysis, FileSpectra, analyse, of_file};
 use sngan_data::Split;
 use sngan_experiment::RunSpec;
+use std::collections::BTreeSet;
 
 pub(crate) fn run(arguments: &SpectrumOf) -> Result<Ended> {
     match run_and_checkpoint(&arguments.path)? {
@@ -23,7 +24,8 @@ pub(crate) fn run(arguments: &SpectrumOf) -> Result<Ended> {
             }
         }
         None => {
-            let spectra = of_file(&arguments.path, arguments.state_dict.as_deref())?;
+            let mut spectra = of_file(&arguments.path, arguments.state_dict.as_deref())?;
+            leave_vectors(&mut spectra);
             if arguments.json {
                 say!("{}", serde_json::to_string(&spectra)?);
             } else {
@@ -48,6 +50,7 @@ fn analysis(arguments: &SpectrumOf, spec: &RunSpec, checkpoint: &Checkpoint) -> 
     let data = places
         .and_then(|places| Ok(places.open(spec.dataset, Split::Train, spec.side)?))
         .context("--images 0 analyses the weights alone")?;
+    refuse_others(&run, data.as_ref())?;
     super::warn_of_pictures(data.as_ref());
     Ok(analyse(spec, checkpoint, Some((data.as_ref(), arguments.images)))?)
 }
@@ -86,7 +89,7 @@ fn print_analysis(analysis: &Analysis, after: &str) {
         Some(bound) => say!(
             "{}",
             wrap(&format!(
-                "Lipschitz constant of D: at most {} (product of operator norms, each by power iteration)",
+                "Lipschitz constant of D: at most {} (product of operator norms, those of convolutions by Lanczos' iteration)",
                 digits(bound)
             ))
         ),
@@ -99,9 +102,9 @@ fn print_analysis(analysis: &Analysis, after: &str) {
     }
     if let Some(g) = analysis.gradients {
         let line = format!(
-            "Lipschitz constant of D: at least {} (largest ‖∇D(x)‖ of {} images; mean {})",
+            "Lipschitz constant of D: at least {} (largest ‖∇D(x)‖ of {}; mean {})",
             digits(g.largest),
-            g.images,
+            counted(g.images, "image"),
             digits(g.mean)
         );
         say!("{}", wrap(&line));
@@ -111,6 +114,22 @@ fn print_analysis(analysis: &Analysis, after: &str) {
 /// A number with five significant digits.
 fn digits(x: f64) -> String {
     if x == 0.0 || (0.01..1e5).contains(&x) { format!("{x:.4}") } else { format!("{x:.4e}") }
+}
+
+/// Leaves out the `u` beside a `W` of Chainer's that it divides: a vector, though it has a row.
+fn leave_vectors(found: &mut FileSpectra) {
+    let normalized: BTreeSet<String> =
+        found.spectra.iter().filter(|s| s.normalized).map(|s| s.name.clone()).collect();
+    found.spectra.retain(|s| {
+        let layer = s.name.strip_suffix("/u").filter(|_| s.shape.first() == Some(&1));
+        layer.is_none_or(|layer| !normalized.contains(layer))
+    });
+}
+
+/// By what W was divided: PyTorch keeps u and v, Chainer u alone.
+fn divisor(found: &FileSpectra, layer: &str) -> &'static str {
+    let raw = format!("{layer}/W");
+    if found.spectra.iter().any(|s| s.name == raw) { "σ by u" } else { "σ by u and v" }
 }
 
 fn print_spectra(found: &FileSpectra) {
@@ -125,8 +144,10 @@ fn print_spectra(found: &FileSpectra) {
     for s in &found.spectra {
         let shape = s.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
         let (sigma, rank) = (s.spectrum.sigma(), s.spectrum.effective_rank);
-        let name =
-            if s.normalized { format!("{} / σ by u and v", s.name) } else { s.name.clone() };
+        let name = match s.normalized {
+            true => format!("{} / {}", s.name, divisor(found, &s.name)),
+            false => s.name.clone(),
+        };
         let of = s.spectrum.singular_values.len().to_string();
         table.row(vec![name, shape, format!("{sigma:.5}"), format!("{rank:.2}"), of]);
     }

@@ -3,6 +3,7 @@
 use super::plan::time;
 use super::sweep::{describe, status_name};
 use crate::Ended;
+use crate::say::{counted, quoted};
 use crate::table::{Align, Table, width, wrap};
 use anyhow::{Context, Result, bail};
 use sngan_experiment::RunDir;
@@ -108,14 +109,19 @@ impl Shown {
         let work = if busy { "a sweep is at work" } else { "no sweep is at work" };
         self.text += &format!(
             "{}\n",
-            wrap(&format!("{} at scale {}: {} runs; {work}", plan.name, plan.scale, runs.len()))
+            wrap(&format!(
+                "{} at scale {}: {}; {work}",
+                plan.name,
+                plan.scale,
+                counted(runs.len(), "run")
+            ))
         );
         self.text += &table(&runs, &dead).text(width());
         self.at_work |= busy;
         let next = if busy {
-            format!("`sngan status {} --watch` shows it again and again", out.display())
+            format!("`sngan status {} --watch` shows it again and again", quoted(out))
         } else if runs.iter().all(|run| run.damage.is_none() && ended(run)) {
-            format!("`sngan figures {0}`, or `sngan report {0}`", out.display())
+            format!("`sngan draw {0}`, or `sngan report {0}`", quoted(out))
         } else {
             "the same `sngan sweep` again continues it".into()
         };
@@ -132,13 +138,19 @@ impl Shown {
             paths.iter().zip(&states).find(|(_, s)| !s.at_work && s.damage.is_none() && !ended(s));
         let next = match (unfinished, paths) {
             (Some((path, _)), _) => {
-                format!("`sngan train {} --resume` continues it", path.display())
+                format!("`sngan train {} --resume` continues it", quoted(path))
             }
-            (None, [one]) => format!("`sngan score {0}`, or `sngan report {0}`", one.display()),
+            (None, [one]) => format!("`{}`, or `sngan report {}`", to_score(one), quoted(one)),
             (None, _) => "`sngan compare RUN…` shows them beside each other".into(),
         };
         self.text += &format!("{}\n", wrap(&format!("Next: {next}")));
     }
+}
+
+/// The command that scores a run; of an imported one, the images that it is compared with have to be named.
+pub(super) fn to_score(run: &Path) -> String {
+    let imported = RunDir::new(run).spec().is_ok_and(|spec| !spec.knows("dataset"));
+    format!("sngan score {}{}", quoted(run), if imported { " --reference DIR" } else { "" })
 }
 
 /// Whether nothing is left to train.

@@ -4,19 +4,20 @@ mod best;
 
 use self::best::Best;
 use super::device::{Chosen, for_sweep};
+use super::own::Own;
 use super::plan::time;
-use super::{Change, Job, own, tensorboard, threads};
+use super::{Change, Job, no_scores, own, tensorboard, threads};
 use crate::args::Sweep;
 use crate::progress::{Meter, Position};
-use crate::say::say;
+use crate::say::{agreeing, counted, quoted, say};
 use crate::table::wrap;
 use crate::{Ended, signals};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use sngan_core::trainer::Backend;
 use sngan_experiment::records::{ScoreRecord, Status};
 use sngan_experiment::{Changes, Plan, RunDir, RunSpec, machine};
 use sngan_sweep::{Devices, Event, SweepOptions};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -25,6 +26,8 @@ use std::time::Instant;
 /// A sweep as given on the command line.
 struct Asked {
     plan: Plan,
+    /// Its own images, if they were named.
+    own: Option<Own>,
     out: PathBuf,
     options: SweepOptions,
 }
@@ -37,7 +40,7 @@ impl Asked {
             seeds: arguments.seeds.as_ref().map(|s| s.0.clone()),
             set: arguments.set.clone(),
         };
-        let (file, _) = own::experiment(arguments.experiment.as_deref(), &arguments.own, folder)?;
+        let (file, own) = own::experiment(arguments.experiment.as_deref(), &arguments.own, folder)?;
         let plan = file.plan_with(&arguments.scale, &changes)?;
         let out = arguments
             .out
@@ -51,7 +54,7 @@ impl Asked {
             source: crate::SOURCE,
             extend: changes != Changes::default() || arguments.own.folder.is_some(),
         };
-        Ok(Asked { plan, out, options })
+        Ok(Asked { plan, own, out, options })
     }
 
     fn specs(&self) -> Vec<&RunSpec> {
@@ -70,29 +73,40 @@ impl Asked {
     }
 
     fn heading(&self) -> String {
-        let (specs, all) = (self.specs().len(), self.plan.specs.len());
-        let of_all = if specs == all { String::new() } else { format!(" of {all}") };
-        let Asked { plan, out, options } = self;
+        let (specs, all) = (self.specs().len(), counted(self.plan.specs.len(), "run"));
+        let part = specs != self.plan.specs.len();
+        let runs = if part { format!("{specs} of {all}") } else { all };
+        let Asked { plan, out, options, .. } = self;
         format!(
-            "{} at scale {}: {specs}{of_all} runs into {}, {} threads",
+            "{} at scale {}: {runs} into {}, {}",
             plan.name,
             plan.scale,
             out.display(),
-            options.threads
+            counted(options.threads, "thread")
         )
     }
 }
 
 pub(crate) fn job(arguments: Sweep, folder: Option<&Path>) -> Result<Job> {
     let asked = Asked::of(&arguments, folder)?;
+    own::refuse_out(&asked.out, arguments.own.folder.as_deref())?;
+    if RunDir::new(&asked.out).spec_path().is_file() {
+        bail!("{} holds a single run; choose another --out for a sweep", asked.out.display());
+    }
     Ok(Job::that_changes(asked.changes()?, move || run(&arguments, asked)))
 }
 
 fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
     say!("{}", asked.heading());
-    let Asked { plan, out, options } = asked;
+    let Asked { plan, own, out, options } = asked;
+    // Runs may differ in side and networks.
+    let described = own.iter().flat_map(|own| plan.specs.iter().map(|spec| own.describe(spec)));
+    described.collect::<BTreeSet<_>>().iter().for_each(|line| say!("{}", wrap(line)));
     let specs = sngan_sweep::runs_of(&plan, options.shard);
 
+    let places = own::places(&arguments.data, &arguments.own);
+    let dataset = specs.first().map(|spec| spec.dataset);
+    let without = dataset.and_then(|dataset| no_scores::reason(&plan.score, dataset, &places));
     let work = Work::new(&specs, &out)?;
     let progress = Meter::new("updates");
     progress.set(work.position(), String::new);
@@ -103,11 +117,15 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
             progress.println(&format!("scores through {backbone}"))
         }
         Event::Scoring { backbone: None } => {
-            progress.println("no scores: the experiment names no backbone, or none that is here")
+            let why = without.as_deref().unwrap_or("the experiment asks for none");
+            progress.println(&wrap(&format!("no scores: {why}")));
         }
         Event::Dropped { runs } => progress.println(&wrap(&format!(
-            "{} runs that were planned before are not in the experiment any more, and count no longer (--seeds, --method or --setting keep them): {}",
-            runs.len(),
+            "{} that {} planned before {} not in the experiment any more, and {} no longer (--seeds, --method or --setting keep them): {}",
+            counted(runs.len(), "run"),
+            agreeing(runs.len(), "was", "were"),
+            agreeing(runs.len(), "is", "are"),
+            agreeing(runs.len(), "counts", "count"),
             runs.join(", ")
         ))),
         Event::Started { .. } => {}
@@ -144,7 +162,6 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
     };
     let devices = Devices { backends: &backends, backbone: &backbone };
     let stop = signals::stop_flag()?;
-    let places = own::places(&arguments.data, &arguments.own);
     let sweep = || -> Result<sngan_sweep::Summary> {
         Ok(sngan_sweep::run(&plan, &out, &places, &devices, &options, &stop, &events)?)
     };
@@ -182,11 +199,11 @@ fn run(arguments: &Sweep, asked: Asked) -> Result<Ended> {
         );
     }
     best.lines().iter().for_each(|line| say!("{}", wrap(line)));
-    let folder = out.display();
+    let folder = quoted(&out);
     if s.interrupted > 0 {
         say!("Next: the same command continues; `sngan status {folder}` shows each run");
     } else {
-        say!("Next: `sngan figures {folder}`, `sngan report {folder}`");
+        say!("Next: `sngan draw {folder}`, `sngan report {folder}`");
     }
     Ok(match (s.interrupted, s.failed) {
         (0, 0) => Ended::Well,

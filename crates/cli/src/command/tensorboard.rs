@@ -3,7 +3,7 @@
 use super::status::{Found, gather};
 use super::{Change, Job};
 use crate::args::TensorBoard;
-use crate::say::say;
+use crate::say::{counted, say};
 use crate::table::wrap;
 use crate::{Ended, signals};
 use anyhow::{Result, bail};
@@ -134,7 +134,7 @@ fn run(paths: &[PathBuf], found: &Found, follow: bool, out: Option<&Path>) -> Re
         bail!("none of the runs has begun");
     }
     let first = paths.first().map_or_else(|| Path::new("."), PathBuf::as_path);
-    say!("{n} event files");
+    say!("{}", counted(n, "event file"));
     let place = out.unwrap_or(first).display();
     say!("{}", wrap(&format!("Next: `tensorboard --logdir {place}` shows them")));
     if !follow {

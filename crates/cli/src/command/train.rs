@@ -7,18 +7,19 @@ use super::device::{Chosen, for_training};
 use super::own::Own;
 use super::plan::time;
 use super::sweep::describe;
-use super::{Change, Job, tensorboard};
+use super::{Change, Job, no_scores, own, tensorboard};
 use crate::args::Train;
 use crate::progress::{Meter, Position};
-use crate::say::say;
+use crate::say::{counted, quoted, say};
 use crate::table::wrap;
 use crate::{Ended, signals};
 use anyhow::{Result, bail};
 use sngan_core::trainer::{Event, Outcome, TrainOptions, train};
 use sngan_data::{Places, Split};
-use sngan_eval::{Backbone, BackboneOptions, Evaluator};
+use sngan_eval::Evaluator;
 use sngan_experiment::records::ScoreRecord;
 use sngan_experiment::{RunDir, RunSpec, ScorePlan};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,10 +29,11 @@ pub(crate) fn job(arguments: Train, folder: Option<&Path>) -> Result<Job> {
     let asked = Asked::of(&arguments, folder)?;
     let (spec, out) = (&asked.spec, &asked.out);
     spec.check_trainable()?;
+    own::refuse_out(out, asked.places.images.as_deref())?;
     refuse_unasked_resumption(out, arguments.resume)?;
     let does = super::sweep::intention(&RunDir::new(out), spec, true)?;
-    let change =
-        Change::said(format!("{}: {does}, to {} updates", out.display(), spec.gen_updates));
+    let to = counted(spec.gen_updates, "update");
+    let change = Change::said(format!("{}: {does}, to {to}", out.display()));
     let threads = arguments.machine.threads;
     Ok(Job::that_changes([change], move || run(&arguments, &asked)).on(threads))
 }
@@ -58,17 +60,22 @@ fn run(arguments: &Train, asked: &Asked) -> Result<Ended> {
     };
     let stop = signals::stop_flag()?;
     say!(
-        "{}: {} images of {}, {} updates, {threads} threads",
+        "{}: {} of {}, {}, {}",
         out.display(),
-        images.len(),
+        counted(images.len(), "image"),
         crate::for_terminal(images.name()),
-        spec.gen_updates
+        counted(spec.gen_updates, "update"),
+        counted(threads, "thread")
     );
-    say_of_no_scores(spec, score, places);
+    let without = no_scores::reason(&ScorePlan::default(), spec.dataset, places);
+    if let Some(without) = without.as_ref().filter(|_| score.backbone != ScorePlan::NO_BACKBONE) {
+        let note = format!("note: `sngan score` will find no network for this run: {without}");
+        eprintln!("{}", wrap(&note));
+    }
     let evaluator = evaluator(spec, score, places, &device, &stop)?;
     let dir = RunDir::new(out);
     let (progress, started) = (Meter::new("updates"), Instant::now());
-    let mut newest = newest_score(&dir)?;
+    let mut newest = newest_score(&dir, spec.gen_updates)?;
     let mut observer = |event: Event<'_, '_>| {
         let (p, trainer) = match event {
             Event::Warning(warning) => {
@@ -81,7 +88,7 @@ fn run(arguments: &Train, asked: &Asked) -> Result<Ended> {
             let every = score.eval_every;
             sngan_sweep::score_during(&dir, spec, evaluator, every, &p, trainer, &stop)?;
             if p.gen_update.is_multiple_of(every) {
-                newest = newest_score(&dir)?;
+                newest = newest_score(&dir, spec.gen_updates)?;
             }
         }
         progress.set(Position::even(p.gen_update, Some(p.total)), || {
@@ -99,7 +106,7 @@ fn run(arguments: &Train, asked: &Asked) -> Result<Ended> {
     };
     progress.finish();
     let outcome = outcome?;
-    Ok(say_end(&dir, spec, &outcome, started, &newest))
+    Ok(say_end(&dir, spec, &outcome, (started, &newest), without.is_none()))
 }
 
 /// How the run ended, and what to do next.
@@ -107,60 +114,50 @@ fn say_end(
     dir: &RunDir,
     spec: &RunSpec,
     outcome: &Outcome,
-    started: Instant,
-    newest: &str,
+    (started, newest): (Instant, &str),
+    scored: bool,
 ) -> Ended {
-    let (out, took) = (dir.path().display(), time(started.elapsed().as_secs_f64()));
+    let (folder, took) = (quoted(dir.path()), time(started.elapsed().as_secs_f64()));
     match outcome {
         Outcome::Completed => {
             let samples = dir.sample_path(spec.gen_updates);
             say!(
-                "completed {} updates in {took}{newest}; samples in {}",
-                spec.gen_updates,
+                "completed {} in {took}{newest}; samples in {}",
+                counted(spec.gen_updates, "update"),
                 samples.display()
             );
-            say!("Next: `sngan score {out}`, `sngan generate {out}`, or `sngan report {out}`");
+            let score = if scored { format!("`sngan score {folder}`, ") } else { String::new() };
+            say!("Next: {score}`sngan generate {folder}`, or `sngan report {folder}`");
             Ended::Well
         }
         Outcome::Diverged { gen_update, reason } => {
             let state = dir.path().join("diverged.safetensors");
             say!("diverged at update {gen_update}: {reason}; the state is in {}", state.display());
-            say!("Next: `sngan figures {out}` draws its log");
+            say!("Next: `sngan draw {folder}` draws its log");
             Ended::Diverged
         }
         Outcome::Interrupted { gen_updates } => {
-            say!("interrupted after {gen_updates} updates and {took}; a checkpoint is written");
-            say!("Next: `sngan train {out} --resume` continues");
+            let done = counted(*gen_updates, "update");
+            say!("interrupted after {done} and {took}; a checkpoint is written");
+            say!("Next: `sngan train {folder} --resume` continues");
             Ended::Interrupted
         }
     }
 }
 
-/// The newest scores of a run, as they stand behind its losses; nothing if there are none.
-fn newest_score(dir: &RunDir) -> sngan_core::Result<String> {
+/// The newest scores of a run that goes to `horizon`, one a metric, as they stand behind its losses; nothing if there are none.
+fn newest_score(dir: &RunDir, horizon: u64) -> sngan_core::Result<String> {
     let mut scores = dir.scores()?;
-    let newest = scores.iter().map(|s| s.gen_updates).max();
+    // A run may have gone further before it was taken back.
+    let newest = scores.iter().map(|s| s.gen_updates).filter(|at| *at <= horizon).max();
     scores.retain(|s: &ScoreRecord| Some(s.gen_updates) == newest);
+    let mut seen = BTreeSet::new();
+    scores.reverse();
+    scores.retain(|s| seen.insert(s.metric));
+    scores.reverse();
     let at = newest.unwrap_or(0);
     let said = || format!(", {} at {at}", describe(&scores));
     Ok(if scores.is_empty() { String::new() } else { said() })
-}
-
-/// Says before the training that nothing will score it.
-fn say_of_no_scores(spec: &RunSpec, score: &ScorePlan, places: &Places) {
-    let options =
-        BackboneOptions { data_dir: places.data_dir.clone(), ..BackboneOptions::default() };
-    let choice = Backbone::choice(Backbone::INCEPTION_OR_SCORER, spec.dataset, &options);
-    if choice.is_none() && score.backbone != ScorePlan::NO_BACKBONE {
-        let place = places.data_dir().unwrap_or(Path::new("data"));
-        let note = format!(
-            "note: `sngan score` will find no network for this run: Inception is not in {}, and there is no scorer of `{}`. `sngan data fetch inception` \
-             gets it; --backbone scorer-cifar10 would compare such runs with each other alone",
-            place.display(),
-            spec.dataset.name()
-        );
-        eprintln!("{}", wrap(&note));
-    }
 }
 
 /// What scores the run during its training, if anything.
@@ -179,24 +176,23 @@ fn evaluator(
     let (dataset, side) = (spec.dataset, spec.side);
     let evaluator = sngan_sweep::evaluator_for(score, dataset, side, places, &on, &progress)?;
     if evaluator.is_none() {
-        eprintln!(
-            "warning: no scores: backbone `{}` gives none for {}",
-            score.backbone,
-            spec.dataset.name()
-        );
+        eprintln!("warning: no scores during the training");
     }
     Ok(evaluator)
 }
 
-/// A folder that holds a run is continued only on request.
+/// A folder that holds a run is continued only on request, and a sweep's is no run's.
 fn refuse_unasked_resumption(out: &Path, resume: bool) -> Result<()> {
+    if out.join("plan.json").is_file() {
+        bail!("{} holds a sweep; choose another --out for a single run", out.display());
+    }
     if let Some(status) = RunDir::new(out).status()?
         && !resume
     {
         bail!(
-            "{} holds a run with {} updates; add --resume to continue it, or choose another --out",
+            "{} holds a run with {}; add --resume to continue it, or choose another --out",
             out.display(),
-            status.gen_updates
+            counted(status.gen_updates, "update")
         );
     }
     Ok(())

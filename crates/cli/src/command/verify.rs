@@ -3,7 +3,7 @@
 use crate::Ended;
 use crate::args::Verify;
 use crate::progress::{Meter, Position};
-use crate::say::say;
+use crate::say::{counted, say};
 use anyhow::{Context, Result, bail};
 use sngan_data::fetch;
 use sngan_data::pack::{self, Packed};
@@ -36,9 +36,10 @@ pub(crate) fn run(arguments: &Verify) -> Result<Ended> {
     let Found { checked, damaged, unchecked } = found;
     let older = match (unchecked, arguments.details) {
         (0, _) => String::new(),
-        (n, true) => format!("; {n} things that older versions put no checksum to"),
-        (n, false) => {
-            format!("; {n} things that older versions put no checksum to (--details lists them)")
+        (n, details) => {
+            let listed = if details { "" } else { " (--details lists them)" };
+            let things = counted(n, "thing");
+            format!("; {things} that older versions put no checksum to{listed}")
         }
     };
     say!("{checked} checked, {damaged} damaged{older}");

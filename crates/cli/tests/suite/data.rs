@@ -36,7 +36,7 @@ fn a_pack_that_is_killed_again_and_again_ends_in_the_bytes_of_one_that_was_not()
     photographs(&folder.path("photos"), 900);
     let said =
         folder.expect(0, "data pack imagenet --from photos --side 32 --out whole --threads 2");
-    assert!(said.contains("imagenet:train: 899 images in 4 classes, 1 files rejected"), "{said}");
+    assert!(said.contains("imagenet:train: 899 images in 4 classes, 1 file rejected"), "{said}");
     let killed = "data pack imagenet --from photos --side 32 --data-dir data --threads 1";
     let done = folder.path("data/imagenet-32/train");
     let mut kills = 0;
@@ -52,9 +52,7 @@ fn a_pack_that_is_killed_again_and_again_ends_in_the_bytes_of_one_that_was_not()
     folder.expect(0, killed);
     assert_eq!(content(&done), content(&folder.path("whole/train")));
     assert!(
-        folder
-            .expect(0, "data verify imagenet")
-            .contains("899 images as they were packed, 1 files rejected")
+        folder.expect(0, "data verify imagenet").contains("899 images as packed, 1 file rejected")
     );
     assert!(
         folder
@@ -180,5 +178,5 @@ fn pipes_devices_and_sparse_giants_are_left_out_of_a_pack_in_little_memory() {
     for part in ["a/giant.png", "1099511627776 bytes", "a/pipe.png", "a/zero.png", "a device"] {
         assert!(rejected.contains(part), "{part}: {rejected}");
     }
-    assert!(said.contains("1 images in 1 classes, 3 files rejected"), "{said}");
+    assert!(said.contains("1 image in 1 class, 3 files rejected"), "{said}");
 }

@@ -3,11 +3,10 @@
 use crate::support::Folder;
 use std::io::Write;
 
-/// A generator of the authors' code at 8x8 pixels, as Chainer's `save_npz` writes it; `change` may alter an array's key or leave it out.
-fn snapshot(folder: &Folder, name: &str, change: impl Fn(&str) -> Option<String>) {
+/// Arrays of these keys and shapes, as Chainer's `save_npz` writes them.
+fn archive(folder: &Folder, name: &str, arrays: &[(String, Vec<usize>)]) {
     let mut archive = zip::ZipWriter::new(std::fs::File::create(folder.path(name)).unwrap());
-    let mut put = |key: &str, shape: &[usize]| {
-        let Some(key) = change(key) else { return };
+    for (key, shape) in arrays {
         let options = zip::write::SimpleFileOptions::default();
         archive.start_file(format!("{key}.npy"), options).unwrap();
         let sizes: String = shape.iter().map(|n| format!("{n}, ")).collect();
@@ -17,6 +16,15 @@ fn snapshot(folder: &Folder, name: &str, change: impl Fn(&str) -> Option<String>
         let n = shape.iter().product::<usize>();
         let numbers = (0..n).flat_map(|i| (0.5 + 0.4 * (i as f32).cos()).to_le_bytes());
         archive.write_all(&numbers.collect::<Vec<u8>>()).unwrap();
+    }
+    archive.finish().unwrap();
+}
+
+/// A generator of the authors' code at 8x8 pixels; `change` may alter an array's key or leave it out.
+fn snapshot(folder: &Folder, name: &str, change: impl Fn(&str) -> Option<String>) {
+    let mut arrays = Vec::new();
+    let mut put = |key: &str, shape: &[usize]| {
+        arrays.extend(change(key).map(|key| (key, shape.to_vec())));
     };
     put("l0/W", &[8, 128]);
     put("l0/b", &[8]);
@@ -28,7 +36,33 @@ fn snapshot(folder: &Folder, name: &str, change: impl Fn(&str) -> Option<String>
         put(&format!("dc{}/W", i + 1), &[channels, outputs, kernel, kernel]);
         put(&format!("dc{}/b", i + 1), &[outputs]);
     }
-    archive.finish().unwrap();
+    archive(folder, name, &arrays);
+}
+
+#[test]
+fn spectra_of_a_snapshot_are_those_of_its_weights_and_not_of_u() {
+    let folder = Folder::new();
+    let arrays = [
+        ("block1/c1/W", vec![4, 3, 3, 3]),
+        ("block1/c1/u", vec![1, 4]),
+        ("l6/W", vec![1, 4]),
+        ("l6/u", vec![1, 1]),
+        // It divides nothing.
+        ("left/u", vec![1, 4]),
+    ];
+    archive(&folder, "D.npz", &arrays.map(|(key, shape)| (key.to_string(), shape)));
+    let said = folder.expect(0, "spectrum D.npz");
+    for part in ["block1/c1/W ", "block1/c1 / σ by u ", "l6 / σ by u ", "left/u "] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    for part in ["u and v", "c1/u", "l6/u"] {
+        assert!(!said.contains(part), "{part}: {said}");
+    }
+    let json = folder.expect(0, "spectrum D.npz --json");
+    assert!(json.contains("\"block1/c1/W\"") && !json.contains("\"block1/c1/u\""), "{json}");
+    let torch = include_bytes!("../../../core/tests/fixtures/import/resnet32.safetensors");
+    std::fs::write(folder.path("torch.safetensors"), torch).unwrap();
+    assert!(folder.expect(0, "spectrum torch.safetensors").contains("weight / σ by u and v "));
 }
 
 #[test]

@@ -60,12 +60,20 @@ fn unequal_pictures_need_a_rule() {
     pngs(&folder.path("wide"), 70, 24, 16, 200);
     let refused = |command: &str, reason: &str| {
         let said = folder.expect(1, &format!("{command} {SCORER}"));
-        assert!(said.contains(reason) && said.contains("--pictures"), "{command}: {said}");
+        assert!(said.contains(reason) && said.contains("--pictures crop"), "{command}: {said}");
+        // A scorer would refuse it.
+        assert!(!said.contains("--pictures each takes"), "{command}: {said}");
+        assert!(!said.contains("--pictures each compares"), "{command}: {said}");
     };
     refused("fid a mixed", "900.png: has 24x16 pixels, but");
     refused("fid a large", "a has 16x16 pixels, large 32x32");
     refused("fid a wide", "a has 16x16 pixels, wide 24x16");
     refused("fid wide wide", "takes squares of one size");
+    let each = "--pictures each is for Inception; scorer-fashion takes squares of one size";
+    refused("fid a mixed --pictures each", each);
+    refused("fid mixed a --pictures each", each);
+    refused("fid a a --side 16", "--side 16 changes nothing here");
+    refused("fid mixed a --side 16", "--side 16 changes nothing here");
     for other in ["mixed", "large", "wide"] {
         let said = folder.expect(0, &format!("fid a {other} --pictures crop --side 16 {SCORER}"));
         assert!(value(&said) > 0.0, "{said}");
@@ -88,6 +96,12 @@ fn what_cannot_be_compared_says_why() {
         ("fid a empty --backbone scorer-fashion", "empty"),
         ("fid a bad.npz --backbone scorer-fashion", "bad.npz"),
         ("fid a a", "sngan data fetch inception"),
+        ("fid a a", "--backbone scorer-fashion or scorer-cifar10 takes a small"),
+        ("fid a a --backbone inception-or-scorer", "no Inception weights in data"),
+        // Before A is read, which has no pictures.
+        ("fid empty none --backbone scorer-fashion", "`none` is neither"),
+        ("fid empty a --backbone scorer-xyz", "unknown backbone `scorer-xyz`"),
+        ("fid empty a --backbone scorer-fashion --side 8", "--side 8 changes nothing"),
         ("fid a a --weights none.pth", "none.pth"),
         ("fid a a --backbone none", "FID is taken through a network"),
         ("fid a a --half-pixel --backbone scorer-fashion", "--half-pixel is Inception's"),
@@ -95,7 +109,18 @@ fn what_cannot_be_compared_says_why() {
         let said = folder.expect(1, command);
         assert!(said.contains(reason), "{command}: {said}");
     }
+    let said = folder.expect(1, "fid a a --weights none.pth");
+    assert!(!said.contains("--backbone"), "other weights were asked for: {said}");
     // So few are compared all the same, and it is said.
     let said = folder.expect(0, "fid a a --backbone scorer-fashion");
     assert!(said.contains("3 images are no more than the") && value(&said) < 1e-3, "{said}");
+    // The least is what the message of fewer says.
+    pngs(&folder.path("one"), 1, 16, 16, 0);
+    pngs(&folder.path("two"), 2, 16, 16, 0);
+    for command in ["fid a one", "fid one a"] {
+        let said = folder.expect(1, &format!("{command} {SCORER}"));
+        let reason = "one: 1 image has no covariance; FID needs at least 2 images";
+        assert!(said.contains(reason) && !said.contains("129"), "{command}: {said}");
+    }
+    assert!(folder.expect(0, &format!("fid a two {SCORER}")).contains("two: 2 images are"));
 }

@@ -122,3 +122,14 @@ fn a_wrong_value_is_named_with_its_file_line_and_key() {
     let message = folder.expect(1, "plan grid --no-measure --set batch=many");
     assert!(message.contains("batch=many"), "{message}");
 }
+
+#[test]
+fn a_value_has_one_name_however_it_is_written() {
+    let folder = grid(&GRID.replace("batch = [2, 4]", "batch = 2"));
+    let of_file = planned(&folder, "grid");
+    for written in ["[1e-4,4e-4]", "[0.0001,0.0004]", "[1E-4,0.4e-3]"] {
+        assert_eq!(planned(&folder, &format!("grid --set lr={written}")), of_file);
+    }
+    let said = folder.expect(1, "plan grid --set seed=0..");
+    assert!(said.contains("0..5, its end left out"), "{said}");
+}

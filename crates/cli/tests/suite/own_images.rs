@@ -30,7 +30,7 @@ fn a_flat_folder_is_trained_on_with_one_command_and_found_again() {
         "90 images of folder:pets",
         "will find no network for this run: Inception is not in data",
         "completed 2 updates",
-        "Next: `sngan score run`",
+        "Next: `sngan generate run`",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
@@ -49,8 +49,8 @@ fn a_flat_folder_is_trained_on_with_one_command_and_found_again() {
     let score = "score run --backbone scorer-fashion --samples 70 --splits 2";
     let said = folder.expect(0, score);
     assert!(said.contains("fid_70_ref90"), "{said}");
-    let said = folder.expect(0, "sweep tiny --data pets --out out --method SN");
-    assert!(said.contains("no scores:") && !said.contains("scorer-fashion"), "{said}");
+    let said = folder.expect(1, "sweep tiny --data pets --out out --method SN");
+    assert!(said.contains("`scorer-fashion` is a classifier of fashion-mnist"), "{said}");
     let said = folder.expect(
         1,
         "train tiny --method SN --setting C --set dataset=folder --eval-every 2 --data-dir split",
@@ -75,10 +75,40 @@ fn a_flat_folder_is_trained_on_with_one_command_and_found_again() {
     folder.expect(0, &format!("{score} --data animals"));
     folder.expect(0, "train run --resume --set gen_updates=5 --data animals");
     assert!(folder.expect(0, "spectrum run --images 8").contains("Lipschitz"));
-    // Other pictures are not taken for the run's.
+    // Other pictures are not taken for the run's, be it where they were or elsewhere.
     pictures(&folder, "animals", 95);
     let said = folder.expect(1, "train run --resume --set gen_updates=6");
     assert!(said.contains("was trained on folder:animals"), "{said}");
+    for command in [score, "spectrum run --images 8"] {
+        let said = folder.expect(1, command);
+        assert!(said.contains("trained on other pictures") && said.contains("animals"), "{said}");
+    }
+    pictures(&folder, "elsewhere/animals", 91);
+    let said = folder.expect(1, &format!("{score} --data elsewhere/animals"));
+    assert!(said.contains("--reference compares with others"), "{said}");
+    folder.expect(0, &format!("{score} --reference elsewhere/animals"));
+}
+
+#[test]
+fn a_run_never_goes_where_pictures_or_other_runs_are() {
+    let folder = Folder::new();
+    pictures(&folder, "pets", 6);
+    for out in ["pets", "pets/run", "pets/../pets/a/b"] {
+        for command in ["train", "sweep --method SN --setting C"] {
+            let said = folder.expect(1, &format!("{command} --data pets {TINY} --out {out}"));
+            assert!(said.contains("lies in the folder of pictures"), "{said}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path("pets")).unwrap().count(), 6);
+    std::fs::write(folder.path("dogs.png"), "").unwrap();
+    let said = folder.expect(1, &format!("train --data pets {TINY} --out dogs.png"));
+    assert!(said.contains("it is a file"), "{said}");
+    folder.expect(0, &format!("train --data pets {TINY} --out run"));
+    let said = folder.expect(1, "sweep tiny --out run");
+    assert!(said.contains("holds a single run"), "{said}");
+    folder.expect(0, "sweep tiny --scale watched --out out");
+    let said = folder.expect(1, "train tiny --method SN --setting C --out out");
+    assert!(said.contains("holds a sweep"), "{said}");
 }
 
 #[test]
@@ -140,7 +170,15 @@ fn a_sweep_compares_methods_on_own_images() {
     pictures(&folder, "pets", 20);
     let grid = "--method SN --method WN --setting C --set lr=[1e-4,2e-4]";
     let said = folder.expect(0, &format!("sweep --data pets {TINY} {grid} --out out"));
-    assert!(said.contains("4 completed") && said.contains("no scores"), "{said}");
+    for part in ["4 completed", "no scores: Inception is not in", "brought to 16x16"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let score = "--backbone scorer-fashion --metrics is --samples 20 --splits 2";
+    let said = folder.expect(0, &format!("score out {score}"));
+    assert!(said.contains("Next: `sngan compare out`"), "{said}");
+    assert_eq!(said.matches("is[scorer-fashion]").count(), 4, "a sweep stands for its runs");
+    let said = folder.expect(1, "generate out");
+    assert!(said.contains("it is a sweep, and its runs are in out/runs"), "{said}");
     let runs = std::fs::read_dir(folder.path("out/runs")).unwrap().count();
     assert_eq!(runs, 4);
     let run = std::fs::read_dir(folder.path("out/runs")).unwrap().next().unwrap().unwrap().path();

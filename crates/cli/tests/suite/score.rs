@@ -153,7 +153,7 @@ fn every_bad_input_names_the_file_and_what_to_do() {
         );
     };
     std::fs::create_dir(folder.path("empty")).unwrap();
-    says("empty", &["a JPEG or PNG picture is not in empty", "give a folder"]);
+    says("empty", &["no JPEG or PNG picture is in empty", "give a folder"]);
     pngs(&folder.path("mixed"), 2, 16);
     pngs(&folder.path("mixed/large"), 1, 32);
     says("mixed", &["0000.png: has side 32", "resize all"]);
@@ -220,7 +220,7 @@ fn every_bad_input_names_the_file_and_what_to_do() {
     std::fs::write(folder.path("more/1.bmp"), "BM").unwrap();
     let warned = folder.expect(0, &format!("score --images more --metrics is,is {SCORER} --json"));
     assert!(
-        warned.contains("warning: more: 1 files are neither")
+        warned.contains("warning: more: 1 file is neither")
             && warned.matches("\"metric\"").count() == 1,
         "{warned}"
     );
@@ -350,7 +350,7 @@ fn folders_are_read_alike_for_scoring_and_training() {
     }
     let said = folder.expect(0, &format!("score --images train --splits 1 {SCORER} --json"));
     assert!(said.contains("\"n_samples\":30"), "{said}");
-    let left_out = "1 files are neither JPEG nor PNG and are left out: dogs/0000.webp";
+    let left_out = "1 file is neither JPEG nor PNG and is left out: dogs/0000.webp";
     assert!(said.contains(&format!("warning: train: {left_out}")), "{said}");
     let said = folder.expect(
         0,

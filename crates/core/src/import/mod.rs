@@ -225,19 +225,23 @@ fn chainers(files: &mut Files, prefix: Option<&str>) -> Result<Networks> {
         ));
     }
     let (g, mut d) = chainer::places(file, prefix)?;
+    let holds_d = d.is_some();
     if let Some(other) = &files.discriminator {
-        if d.is_some() {
-            return Err(file.refuse("holds a discriminator too; leave --discriminator out"));
+        let there = chainer::places(other, prefix)?;
+        let first = Held { g: g.is_some(), d: holds_d };
+        let second = Held { g: there.0.is_some(), d: there.1.is_some() };
+        if let Some(reason) = misplaced(first, second, &other.path) {
+            return Err(file.refuse(reason));
         }
-        d = chainer::places(other, prefix)?.1;
+        d = there.1;
         if d.is_none() {
             return Err(other.refuse("holds no discriminator of the authors' code"));
         }
     }
     let Some(g) = g else {
-        return Err(file.refuse(match d {
-            Some(_) => "holds a discriminator alone; give the generator's file, and this one by --discriminator (`sngan spectrum` takes it as it is)",
-            None => "holds no generator of the authors' code; its keys would be l1/W and block2/c1/W, or l0/W and dc1/W",
+        return Err(file.refuse(match holds_d {
+            true => "holds a discriminator alone; give the generator's file, and this one as the discriminator's (`sngan spectrum` takes it as it is)",
+            false => "holds no generator of the authors' code; its keys would be l1/W and block2/c1/W, or l0/W and dc1/W",
         }));
     };
     let spec = {
@@ -264,6 +268,35 @@ fn chainers(files: &mut Files, prefix: Option<&str>) -> Result<Networks> {
         remarks.extend(remark);
     }
     Ok(Networks { spec, tensors, remarks })
+}
+
+/// Whether a file holds G, and whether D.
+#[derive(Clone, Copy)]
+struct Held {
+    g: bool,
+    d: bool,
+}
+
+/// What is wrong with the file given for G, if it holds D and `other` was given for that.
+fn misplaced(first: Held, second: Held, other: &Path) -> Option<String> {
+    if !first.d {
+        return None;
+    }
+    let other = other.display();
+    Some(match (first.g, second.g, second.d) {
+        (true, _, _) => format!("holds a discriminator too; leave {other} out"),
+        (false, true, false) => format!(
+            "holds a discriminator alone, and {other} a generator alone: the two are swapped; give {other} as the generator's file and this one as the discriminator's"
+        ),
+        (false, true, true) => {
+            format!("holds a discriminator alone, and {other} both networks; give that one alone")
+        }
+        (false, false, _) => {
+            format!(
+                "holds a discriminator alone, and {other} no generator; give the generator's file"
+            )
+        }
+    })
 }
 
 fn chainers_discriminator(

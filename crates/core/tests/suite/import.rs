@@ -369,9 +369,30 @@ fn what_is_no_network_of_theirs_is_refused_by_name() {
     assert!(said.contains("has 2 residual blocks"), "{said}");
     let said = folder.refusal(&d);
     assert!(said.contains("a discriminator alone") && said.contains("sngan spectrum"), "{said}");
+    // The two files in each other's place, and others that a second file does not mend.
+    let refused = |first: &[Array], second: &[Array]| {
+        import::read(&both(&folder, first, second)).unwrap_err().to_string()
+    };
+    let said = refused(&d, &g);
+    assert!(said.contains("ResNetGenerator_450000.npz: holds a discriminator alone"), "{said}");
+    assert!(said.contains("D_450000.npz a generator alone: the two are swapped"), "{said}");
+    let under = |place: &str, arrays: &[Array]| -> Vec<Array> {
+        let moved = |a: &Array| Array { key: format!("{place}/{}", a.key), ..a.clone() };
+        arrays.iter().map(moved).collect()
+    };
+    let whole = [under("gen", &g), under("dis", &d)].concat();
+    let said = refused(&whole, &d);
+    assert!(said.contains("holds a discriminator too; leave ") && !said.contains("--"), "{said}");
+    let said = refused(&d, &whole);
+    assert!(said.contains("D_450000.npz both networks; give that one alone"), "{said}");
+    let said = refused(&d, &d);
+    assert!(said.contains("D_450000.npz no generator; give the generator's file"), "{said}");
+    let others = [Array::of("images", &state["generator.conv.bias"])];
+    let said = refused(&others, &d);
+    assert!(said.contains("no generator of the authors' code"), "{said}");
     let said = folder.refusal(&g[..2]);
     assert!(said.contains("0 residual blocks"), "{said}");
-    let said = folder.refusal(&[Array::of("images", &state["generator.conv.bias"])]);
+    let said = folder.refusal(&others);
     assert!(said.contains("no generator of the authors' code"), "{said}");
     // D of the conditional network with a G that is none.
     let (_, conditional) = ended("snp-32-projection");

@@ -126,7 +126,7 @@ mod tests {
         flat.read(0, &mut first).unwrap();
         assert_eq!((flat.len(), flat.side(), first[0], flat.name()), (2, 4, 1, "flat"));
         let said = &flat.reading().remarks[0];
-        assert!(said.starts_with("1 files are neither") && said.ends_with("notes.txt"), "{said}");
+        assert!(said.starts_with("1 file is neither") && said.ends_with("notes.txt"), "{said}");
         png(&folder.path().join("classes/b/1.png"), 4, 4, 1);
         png(&folder.path().join("classes/a/1.png"), 4, 4, 1);
         let classes = FolderImages::open(&folder.path().join("classes")).unwrap();
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn folders_that_cannot_be_scored_say_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(message(folder.path()).contains("a JPEG or PNG"));
+        assert!(message(folder.path()).contains("no JPEG or PNG"));
         png(&folder.path().join("1.png"), 4, 4, 1);
         png(&folder.path().join("2.png"), 8, 8, 1);
         let said = message(folder.path());

@@ -10,6 +10,8 @@ use std::path::Path;
 
 /// A safetensors header longer than this is a damaged file.
 const LONGEST_HEADER: u64 = 100 << 20;
+/// Names of arrays that a message lists; it counts the others.
+const NAMED: usize = 5;
 
 /// A file, or what was unpacked from one.
 pub(super) trait Content: Read + Seek + Send + std::fmt::Debug {}
@@ -118,7 +120,12 @@ fn chosen(names: &[String]) -> std::result::Result<String, String> {
         (None, [only]) => Ok(only.clone()),
         (None, []) => Err("holds no array".into()),
         (None, several) => {
-            Err(format!("holds {}; name the array of images `images`", several.join(", ")))
+            let named = several[..several.len().min(NAMED)].join(", ");
+            let more = match several.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                n => format!(", … {n} more"),
+            };
+            Err(format!("holds {named}{more}; name the array of images `images`"))
         }
     }
 }
@@ -156,4 +163,18 @@ fn safetensors(mut file: File) -> std::result::Result<Array, String> {
         numbers,
         shape: info.shape.iter().map(|n| *n as u64).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_five_of_many_arrays() {
+        let names: Vec<String> = (0..60).map(|i| format!("a{i}")).collect();
+        let said = chosen(&names).unwrap_err();
+        assert_eq!(said, "holds a0, a1, a2, a3, a4, … 55 more; name the array of images `images`");
+        assert!(chosen(&names[..5]).unwrap_err().starts_with("holds a0, a1, a2, a3, a4; name"));
+        assert_eq!(chosen(&names[..1]).unwrap(), "a0");
+    }
 }

@@ -267,7 +267,7 @@ impl ExperimentFile {
                 next.spec.set(key, value)?;
                 next.places.remove(key);
                 if values.len() > 1 {
-                    next.varied.push(Varied::new(key, value));
+                    next.varied.push(Varied::new(key, &as_held(&next.spec, key, value)));
                 }
                 Ok(next)
             };
@@ -276,6 +276,12 @@ impl ExperimentFile {
         }
         Ok(drafts)
     }
+}
+
+/// A value of a key as the spec holds it, so that `1e-4` of a command line has the name that a file's has.
+fn as_held(spec: &RunSpec, key: &str, written: &str) -> String {
+    let table = Value::try_from(spec).ok();
+    table.and_then(|t| t.get(key).map(given::text)).unwrap_or_else(|| written.into())
 }
 
 /// Names the drafts after the values that vary; the file's settings only where there are several.

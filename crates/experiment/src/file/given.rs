@@ -147,7 +147,10 @@ impl Changes {
             return Ok(changes);
         };
         let seed = |text: &String| {
-            let wrong = || Error::invalid("seed", format!("is `{text}`; it must be a number"));
+            let wrong = || {
+                let reason = format!("is `{text}`; give a number, [0,1] or 0..5, its end left out");
+                Error::invalid("seed", reason)
+            };
             text.parse::<u64>().map_err(|_| wrong())
         };
         let seeds = changes.set.remove(i).values.iter().map(seed).collect::<Result<_>>()?;

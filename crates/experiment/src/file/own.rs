@@ -36,8 +36,9 @@ impl ExperimentFile {
     }
 
     /// The same experiment on the pictures of a folder: `keys` are what follows from them, and go
-    /// before the file's. Scored as `score` says, at the end and at the file's cadences. It is your own
-    /// and not the paper's.
+    /// before the file's. Scored as `score` says, at the end and at the file's cadences; a network
+    /// that the file itself names stays, so that a scorer of other images is refused and not passed
+    /// over. It is your own and not the paper's.
     pub fn on_images(mut self, keys: &[(&str, Value)], score: &ScorePlan) -> ExperimentFile {
         for row in &mut self.methods {
             for (key, value) in keys {
@@ -46,7 +47,11 @@ impl ExperimentFile {
             }
         }
         for scale in self.scales.values_mut() {
-            let ScorePlan { backbone, protocols, .. } = score.clone();
+            let ScorePlan { mut backbone, protocols, .. } = score.clone();
+            // Inception is taken where it is there; asked for alone, its absence would stop runs that can do without.
+            if scale.names_backbone && scale.score.backbone != "inception" {
+                backbone.clone_from(&scale.score.backbone);
+            }
             scale.score = ScorePlan { backbone, protocols, eval_every: 0, ..scale.score.clone() };
         }
         self.paper = None;
@@ -74,6 +79,13 @@ mod tests {
         assert_eq!((plan.specs.len(), spec.dataset, spec.side), (1, Dataset::Folder, 24));
         assert_eq!((spec.width_divisor, spec.gen_updates), (8, 1000));
         assert_eq!((plan.score.log_every, plan.score.protocols.len()), (20, 0));
+        assert_eq!(plan.score.backbone, ScorePlan::AVAILABLE_BACKBONE);
+        let mut named = file.clone();
+        for scale in named.scales.values_mut() {
+            (scale.score.backbone, scale.names_backbone) = ("scorer-cifar10".into(), true);
+        }
+        let kept = named.on_images(&keys, &score).plan_with("quick", &changes).unwrap();
+        assert_eq!(kept.score.backbone, "scorer-cifar10", "what was asked for is not replaced");
         assert!(ExperimentFile::of_images("a/b", &keys, &score).is_err());
     }
 }

@@ -23,6 +23,8 @@ pub struct Scale {
     pub watch_held_out: bool,
     /// How runs are logged and scored.
     pub score: ScorePlan,
+    /// Whether the file itself names the network that scores.
+    pub names_backbone: bool,
 }
 
 /// How a run is logged, checkpointed and scored; none of it changes the trained bits.
@@ -77,6 +79,7 @@ impl Written {
             Some(like) => shared(like).map_err(|reason| format!("{}: {reason}", list("like")))?,
         };
         let (ours, theirs, usual) = (self.score, shared.score, ScorePlan::default());
+        let names_backbone = ours.backbone.is_some();
         let cadence =
             |ours: Option<u64>, theirs: Option<u64>, usual| ours.or(theirs).unwrap_or(usual);
         let score = ScorePlan {
@@ -98,6 +101,7 @@ impl Written {
             seeds: self.seeds.or(shared.seeds),
             watch_held_out: self.watch_held_out.or(shared.watch_held_out).unwrap_or(false),
             score,
+            names_backbone,
         };
         once(&list("methods"), scale.methods.iter().flatten())?;
         once(&list("settings"), scale.settings.iter().flatten())?;

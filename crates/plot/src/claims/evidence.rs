@@ -184,12 +184,7 @@ impl<'a> Evidence<'a> {
             Score::Fid => LogScale::fid(worst),
             Score::Is => LogScale::inception_score(worst),
         });
-        let scale = scale.ok_or_else(|| {
-            let command = artefact::sweep(&c.plan.name, &c.plan.scale);
-            Stop::Missing(format!(
-                "no scores of the untrained generator; `{command}` in the same folder writes them"
-            ))
-        })?;
+        let scale = scale.ok_or_else(|| Stop::Missing(without_untrained(c)))?;
         Ok(if doubled { scale.doubled() } else { scale })
     }
 
@@ -232,6 +227,20 @@ impl<'a> Evidence<'a> {
         }
         Ok(logs)
     }
+}
+
+/// That the untrained generator's score is missing, and what would write it. An experiment of one's own cannot be
+/// named in a command: a file, images or changes of keys may belong to it.
+fn without_untrained(c: &ScoredSweep) -> String {
+    if c.is_built_in() {
+        let command = artefact::sweep(&c.plan.name, &c.plan.scale);
+        return format!(
+            "no scores of the untrained generator; `{command}` in the same folder writes them"
+        );
+    }
+    "no scores of the untrained generator under the runs' protocol; `sngan sweep` takes them where it scores \
+     the runs itself, `sngan score` does not"
+        .into()
 }
 
 fn ends_early(run: &Run, needed: u64) -> Stop {

@@ -7,7 +7,7 @@ use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::describe::describe_seeds;
-use crate::scored::{Run, SHOWN_SETTING, ScoredSweep};
+use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result};
 use sngan_experiment::records::LogRecord;
 use std::collections::BTreeMap;
@@ -49,12 +49,13 @@ pub(crate) fn stable(request: &Materials<'_>) -> Result<Rendered> {
 }
 
 fn draw(c: &ScoredSweep, folder: &Path, rank: &Rank) -> Result<Rendered> {
-    let logs = Logs::of(c, SHOWN_SETTING);
+    let shown = c.shown_setting();
+    let logs = Logs::of(c, shown);
     let layers = layers(&logs, rank);
     if layers.is_empty() {
         let name = rank.name;
         return Ok(Rendered::Skipped(format!(
-            "no run in setting {SHOWN_SETTING} has logged a layer's {name}"
+            "no run in setting {shown} has logged a layer's {name}"
         )));
     }
     let mut name = rank.name.to_string();
@@ -83,9 +84,10 @@ fn draw(c: &ScoredSweep, folder: &Path, rank: &Rank) -> Result<Rendered> {
             older.join(", ")
         ));
     }
+    notes.extend(c.describe_shown_setting());
     let chart = Chart {
         stem: c.stem(rank.stem),
-        title: format!("{name} of D's convolutions, setting {SHOWN_SETTING}"),
+        title: format!("{name} of D's convolutions, setting {shown}"),
         notes,
         panels: layers.iter().enumerate().map(|(i, l)| panel(c, &logs, rank, l, i)).collect(),
         columns: COLUMNS,

@@ -112,16 +112,15 @@ fn settings(
 /// Figure 7: one large grid.
 pub(crate) fn fig7(request: &Materials<'_>) -> Result<Rendered> {
     request.each(|c| {
-        let best = c.representative(Method::Sn).or_else(|| {
-            c.runs.iter().filter(|r| r.spec.family() == Method::Sn).min_by_key(|r| r.spec.seed)
-        });
+        let best = c.representative(Method::Sn);
         let which = best.map_or_else(String::new, |r| {
             format!("Setting {}, seed {}: ", r.spec.setting, r.spec.seed)
         });
-        let mut notes = vec![
-            c.describe_runs(),
-            which + "samples of the run with the best inception score, else of the lowest seed.",
-        ];
+        let chosen = match best.and_then(|r| r.last(Metric::Is)) {
+            Some(_) => "samples of the run with the best inception score, else of the lowest seed.",
+            None => "samples of the lowest seed of this setting; there are no inception scores.",
+        };
+        let mut notes = vec![c.describe_runs(), which + chosen];
         if request.compare {
             let published = paper::imagenet()?.into_iter().find(|row| row.model == "SN-GAN concat");
             let not = if c.comparable(Metric::Is) { "" } else { " (not comparable)" };

@@ -3,7 +3,7 @@
 use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Mark, Panel, Series};
-use crate::scored::{Run, SHOWN_SETTING, ScoredSweep};
+use crate::scored::{Run, ScoredSweep};
 use crate::{Rendered, Result};
 use sngan_experiment::method::Method;
 use sngan_experiment::records::LogRecord;
@@ -18,13 +18,14 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
 }
 
 fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
+    let shown = c.shown_setting();
     let runs: Vec<&Run> = c
         .runs
         .iter()
-        .filter(|r| r.spec.family() == Method::Sn && r.spec.setting == SHOWN_SETTING)
+        .filter(|r| r.spec.family() == Method::Sn && r.spec.setting == shown)
         .collect();
     let Some(first) = runs.first() else {
-        return Ok(Rendered::Skipped(format!("no run of SN in setting {SHOWN_SETTING}")));
+        return Ok(Rendered::Skipped(format!("no run of SN in setting {shown}")));
     };
     let views: [(&str, &str, Sigma); 2] = [
         ("fig9", "after one more power iteration, which is not kept (the authors' way)", |r| {
@@ -49,22 +50,24 @@ fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
             series,
             marks: vec![Mark { y: 1.0, text: String::new() }],
         };
+        let mut notes = vec![
+            c.describe_runs(),
+            match runs.len() {
+                1 => format!("Exact values of one run (n = 1), {when}."),
+                n => format!("Exact values, {when}. Bold: the mean over {n} seeds; thin: each seed."),
+            },
+            "Without the first update, whose u comes from a random vector. A power iteration that has converged gives 1.".into(),
+        ];
+        notes.extend(c.describe_shown_setting());
         let chart = Chart {
             stem: stem.into(),
             title: c.titled(
                 "fig9",
                 &format!(
-                    "largest singular values of D's normalized convolutions, SN, setting {SHOWN_SETTING}"
+                    "largest singular values of D's normalized convolutions, SN, setting {shown}"
                 ),
             ),
-            notes: vec![
-                c.describe_runs(),
-                match runs.len() {
-                    1 => format!("Exact values of one run (n = 1), {when}."),
-                    n => format!("Exact values, {when}. Bold: the mean over {n} seeds; thin: each seed."),
-                },
-                "Without the first update, whose u comes from a random vector. A power iteration that has converged gives 1.".into(),
-            ],
+            notes,
             panels: vec![panel],
             columns: 1,
             panel: (900 * DENSITY, 440 * DENSITY),

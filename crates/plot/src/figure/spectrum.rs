@@ -3,11 +3,11 @@
 use crate::artefact::Materials;
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
-use crate::scored::{Run, ScoredSweep};
+use crate::scored::{PAPERS_SETTING, Run, ScoredSweep};
 use crate::{Rendered, Result};
 use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
-use sngan_experiment::records::{SpectrumRecord, stable_rank};
+use sngan_experiment::records::{Metric, SpectrumRecord, stable_rank};
 use std::path::Path;
 
 /// WC's raw weights, and the normalized weights of WN and SN, as in the paper.
@@ -18,28 +18,27 @@ const CURVES: [(Method, &str); 3] = [
 ];
 
 /// A run's spectra, layer by layer.
-struct Curve {
-    method: Option<Method>,
+struct Curve<'a> {
+    run: &'a Run,
     name: String,
     layers: Vec<SpectrumRecord>,
 }
 
-impl Curve {
+impl<'a> Curve<'a> {
     /// The spectra of `run`'s last update; `None` where it has none of these weights.
-    fn of(run: &Run, weights: &str, name: String) -> Option<Curve> {
+    fn of(run: &'a Run, weights: &str, name: String) -> Option<Curve<'a>> {
         let fits = |s: &&SpectrumRecord| {
             s.weights == weights
                 && s.layer.starts_with("conv")
                 && s.gen_updates == run.spec.gen_updates
         };
         let layers: Vec<_> = run.records.spectra.iter().filter(fits).cloned().collect();
-        let method = Some(run.spec.family());
-        (!layers.is_empty()).then_some(Curve { method, name, layers })
+        (!layers.is_empty()).then_some(Curve { run, name, layers })
     }
 }
 
 /// The paper's three methods.
-fn of_methods(c: &ScoredSweep) -> Vec<Curve> {
+fn of_methods(c: &ScoredSweep) -> Vec<Curve<'_>> {
     let curve = |(method, weights): &(Method, &str)| {
         let run = c.representative(*method)?;
         let RunSpec { label, setting, seed, .. } = &run.spec;
@@ -50,7 +49,7 @@ fn of_methods(c: &ScoredSweep) -> Vec<Curve> {
 }
 
 /// Every row of a sweep that reproduces nothing of the paper.
-fn of_rows(c: &ScoredSweep) -> Vec<Curve> {
+fn of_rows(c: &ScoredSweep) -> Vec<Curve<'_>> {
     let curve = |label: &str| {
         let run = c.representative_of(|spec| spec.label == label)?;
         let RunSpec { setting, seed, .. } = &run.spec;
@@ -81,10 +80,7 @@ fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
         title: c.titled("fig3", "squared singular values of D's convolutions, scaled so that the largest is 1"),
         notes: vec![
             c.describe_runs(),
-            format!(
-                "Of each {} the run with the best inception score, or setting C where there are no scores.{weights}",
-                if papers { "method" } else { "row" }
-            ),
+            rule(&curves, if papers { "method" } else { "row" }) + &weights,
             "Above each panel: the stable rank ‖W‖_F²/σ₁², which is the sum of the values drawn, the area under the curve.".into(),
         ],
         panels: layers.iter().enumerate().map(|(i, layer)| panel(&curves, layer, i)).collect(),
@@ -94,18 +90,37 @@ fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
     chart.render(folder)
 }
 
+/// By which rule each method's or row's run was chosen.
+fn rule(curves: &[Curve<'_>], of_each: &str) -> String {
+    let unscored = || curves.iter().map(|c| c.run).filter(|r| r.last(Metric::Is).is_none());
+    if unscored().all(|r| r.spec.setting == PAPERS_SETTING) {
+        return format!(
+            "Of each {of_each} the run with the best inception score, or setting {PAPERS_SETTING} where there are no scores."
+        );
+    }
+    let scored = if unscored().count() < curves.len() {
+        format!("Of each {of_each} the run with the best inception score; where there are none, ")
+    } else {
+        format!("There are no inception scores: of each {of_each} ")
+    };
+    scored
+        + &format!(
+            "the lowest seed in setting {PAPERS_SETTING}, or in the first setting in alphabetical order where no run is in {PAPERS_SETTING}."
+        )
+}
+
 /// The area under a method's curve of a layer.
-fn stable_rank_of(curve: &Curve, layer: &str) -> Option<String> {
+fn stable_rank_of(curve: &Curve<'_>, layer: &str) -> Option<String> {
     let record = curve.layers.iter().find(|l| l.layer == layer)?;
     stable_rank(&record.squared).map(|rank| format!("{rank:.*}", usize::from(rank < 100.0)))
 }
 
-fn panel(curves: &[Curve], layer: &str, i: usize) -> Panel {
+fn panel(curves: &[Curve<'_>], layer: &str, i: usize) -> Panel {
     let scaled = |record: &SpectrumRecord| {
         let largest = record.squared.first().copied().filter(|x| *x > 0.0).unwrap_or(1.0);
         record.squared.iter().enumerate().map(|(k, s)| (k as f64, s / largest)).collect::<Vec<_>>()
     };
-    let of = |curve: &Curve| {
+    let of = |curve: &Curve<'_>| {
         curve.layers.iter().find(|l| l.layer == layer).map(scaled).unwrap_or_default()
     };
     Panel {
@@ -119,7 +134,7 @@ fn panel(curves: &[Curve], layer: &str, i: usize) -> Panel {
             .iter()
             .map(|c| Series {
                 figure: stable_rank_of(c, layer),
-                ..Series::line(c.name.clone(), of(c)).of(c.method)
+                ..Series::line(c.name.clone(), of(c)).of(Some(c.run.spec.family()))
             })
             .collect(),
         marks: Vec::new(),

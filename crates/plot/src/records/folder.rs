@@ -18,6 +18,9 @@ pub(super) fn read(out: &Path) -> Result<SweepRecords> {
             "it is not there, beside the collection's tables",
         ));
     }
+    if !out.join("plan.json").exists() && !out.join("runs").exists() {
+        return Err(Error::NoSweep { path: out.into() });
+    }
     let plan = plan(out)?;
     let dirs = plan.runs.iter().map(|name| RunDir::new(out.join("runs").join(name)));
     let mut runs = Vec::new();
@@ -39,8 +42,8 @@ pub(super) fn read(out: &Path) -> Result<SweepRecords> {
     })
 }
 
-/// What runs that no plan names are gathered under.
-const NO_PLAN: &str = "runs";
+/// What runs that no plan names are gathered under; in the place of a scale it says that there is none.
+pub(crate) const NO_PLAN: &str = "runs";
 
 /// The runs of these folders, as a sweep in `out`.
 pub(super) fn read_runs(folders: &[PathBuf], out: &Path) -> Result<SweepRecords> {

@@ -10,7 +10,7 @@ mod unpack;
 
 pub use collection::{MAY_LACK, collect_into, collect_without, verify};
 pub use csv::write_csv;
-pub(crate) use folder::{plan, untrained};
+pub(crate) use folder::{NO_PLAN, plan, untrained};
 pub use unpack::unpack;
 
 use crate::{Error, Result};

@@ -70,7 +70,8 @@ fn page(
         .map(|(id, title, _)| format!("<li><a href=\"#{id}\">{}</a></li>", escape(title)))
         .collect();
     let body: String = sections.iter().map(|(id, title, body)| section(id, title, body)).collect();
-    let title = format!("{} at scale {}", c.plan.title, c.plan.scale);
+    let scale = c.scale().map_or_else(String::new, |scale| format!(" at scale {scale}"));
+    let title = c.plan.title.clone() + &scale;
     Ok(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, \
          initial-scale=1\">\n<link rel=\"icon\" href=\"data:,\">\n<title>{0}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\

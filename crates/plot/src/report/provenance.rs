@@ -24,11 +24,18 @@ pub(super) fn body(c: &ScoredSweep) -> Result<String> {
     Ok(text)
 }
 
-/// What makes these runs again.
+/// What makes these runs again. Of an experiment of one's own nothing says whether a file, images or changes of
+/// keys made it: only the specs are there.
 fn again(c: &ScoredSweep) -> String {
     let command = |line: String| format!("<pre>{}</pre>\n", escape(&line));
-    if built_in(&c.plan.name).is_none() {
-        let said = "The experiment is not one of those built in; its file makes all runs again, and a run's own spec that run:";
+    if !c.is_built_in() {
+        let said = match c.scale() {
+            Some(_) => {
+                "These are not the runs of a built-in experiment. Neither the command that made all of them is \
+                 recorded, nor the experiment's file, if it has one; a run's own spec makes that run again:"
+            }
+            None => "A run's own spec makes it again:",
+        };
         return paragraph(said) + &command("sngan train RUN/spec.toml --out FOLDER".into());
     }
     let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
@@ -40,7 +47,7 @@ fn again(c: &ScoredSweep) -> String {
 
 /// How many of the runs the command no longer makes, if it is for a built-in experiment.
 fn differing_from_today(c: &ScoredSweep) -> Option<String> {
-    let file = built_in(&c.plan.name)?.ok()?;
+    let file = built_in(&c.plan.name).filter(|_| c.is_built_in())?.ok()?;
     let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
     let seeds: Vec<u64> = seeds.into_iter().collect();
     let today = file.plan_with(&c.plan.scale, &Changes::seeds(&seeds)).ok()?;

@@ -97,7 +97,8 @@ fn beside_n(text: &str, count: usize, what: &str) -> String {
 /// One run's status in words.
 pub(crate) fn status(run: &Run) -> String {
     match &run.records.status {
-        None => "not begun".into(),
+        None if run.records.log.is_empty() => "not begun".into(),
+        None => "begun without a checkpoint".into(),
         Some(s) => match s.status {
             Status::Diverged => format!("diverged at {}", s.gen_updates),
             Status::Failed => "failed".into(),

@@ -20,9 +20,8 @@ pub(crate) fn render(request: &Materials<'_>) -> Result<Rendered> {
 
 fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
     let parts = parts(c)?;
-    let missing: BTreeSet<&str> =
-        parts.iter().flat_map(|part| part.found.missing.iter().map(String::as_str)).collect();
-    let several = parts.len() > SCORES.len();
+    // Also parts of one setting count, which have no levels: their runs are not in those of the others.
+    let several = sizes::parts(std::slice::from_ref(c)).len() > 1;
     let shown = parts.iter().filter(|part| !part.found.rows.is_empty());
     let grids: Vec<Grid> = shown
         .map(|part| {
@@ -34,14 +33,16 @@ fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
         })
         .collect();
     if grids.is_empty() {
-        let why = missing.into_iter().next().unwrap_or("no row has runs in two settings");
+        let why = parts.iter().flat_map(|part| &part.found.missing).min();
+        let why = why.map_or("no row has runs in two settings", String::as_str);
         return Ok(Rendered::Skipped(why.into()));
     }
     let mut text = format!("# {}\n\n{}\n\n", c.titled("levels", &c.plan.title), c.describe_runs());
     text += &sizes::markdown(&grids);
     let _ = write!(text, "\n{NOTE}\n");
+    let missing: BTreeSet<String> = parts.iter().flat_map(|part| part.missing(several)).collect();
     if !missing.is_empty() {
-        let missing: Vec<&str> = missing.into_iter().collect();
+        let missing: Vec<String> = missing.into_iter().collect();
         let _ = write!(text, "\nLeft out: {}.\n", missing.join("; "));
     }
     write(folder, &c.stem("levels"), &text, &csv(&parts))
@@ -62,6 +63,14 @@ struct Part {
     sweep: ScoredSweep,
     score: Score,
     found: Summaries,
+}
+
+impl Part {
+    /// Why rows are missing; beside other parts, which may have them, with its sizes.
+    fn missing(&self, several: bool) -> impl Iterator<Item = String> {
+        let of = if several { format!("{}: ", self.sizes) } else { String::new() };
+        self.found.missing.iter().map(move |why| format!("{of}{why}"))
+    }
 }
 
 fn parts(c: &ScoredSweep) -> Result<Vec<Part>> {

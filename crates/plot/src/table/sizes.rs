@@ -45,6 +45,22 @@ fn clip_correction(spec: &RunSpec) -> Option<&'static str> {
     }
 }
 
+/// The sizes of a run that are not those of `other`, in words: `220 updates`.
+pub(super) fn differing(run: &RunSpec, other: &RunSpec) -> String {
+    let words = |s: &RunSpec| {
+        [
+            Some(describe::width(s.width_divisor)),
+            width_correction(s).map(str::to_string),
+            clip_correction(s).map(str::to_string),
+            Some(format!("batch {}", s.batch)),
+            Some(format!("{} updates", s.gen_updates)),
+        ]
+    };
+    let pairs = words(run).into_iter().zip(words(other));
+    let differing = pairs.filter(|(own, others)| own != others).filter_map(|(own, _)| own);
+    differing.collect::<Vec<_>>().join(", ")
+}
+
 /// The runs of all sweeps by their sizes, which a column must not mix. Sweeps without runs are
 /// kept.
 pub(super) fn parts(sweeps: &[ScoredSweep]) -> Vec<SizeGroup> {

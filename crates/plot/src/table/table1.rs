@@ -27,7 +27,7 @@ fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
 fn markdown(c: &ScoredSweep) -> Result<String> {
     let mut text = format!("# {}\n\n{}\n\n", c.titled("table1", &c.plan.title), c.describe_runs());
     text += &setting_grid(c).markdown();
-    for grid in apart(c, |c| Ok(score_grids(c)))? {
+    for grid in apart(c, |part| Ok(score_grids(c, part)))? {
         text += &format!("\n{}", grid.markdown());
     }
     for metric in c.metrics() {
@@ -70,13 +70,15 @@ fn setting_grid(c: &ScoredSweep) -> Grid {
 /// What the report shows: the settings and the scores in each.
 pub(super) fn grids(c: &ScoredSweep) -> Result<Vec<Grid>> {
     let settings = setting_grid(c);
-    let scores = apart(c, |c| Ok(score_grids(c)))?;
+    let scores = apart(c, |part| Ok(score_grids(c, part)))?;
     Ok(std::iter::once(settings).filter(|g| !g.rows.is_empty()).chain(scores).collect())
 }
 
 /// Grids of the runs, separate if their scores may not share a column; then each states its sizes.
 fn apart(c: &ScoredSweep, grids: impl Fn(&ScoredSweep) -> Result<Vec<Grid>>) -> Result<Vec<Grid>> {
-    let parts = sizes::parts(std::slice::from_ref(c));
+    let mut parts = sizes::parts(std::slice::from_ref(c));
+    // Runs without a score, such as one that was continued and not scored again, stand below those with one.
+    parts.sort_by_key(|part| part.sweeps.iter().all(|c| c.metrics().is_empty()));
     let mut all = Vec::new();
     for part in &parts {
         for sweep in &part.sweeps {
@@ -91,23 +93,24 @@ fn apart(c: &ScoredSweep, grids: impl Fn(&ScoredSweep) -> Result<Vec<Grid>>) -> 
     Ok(all)
 }
 
-/// Scores after the last update, and the best ones if they differ; statuses if there are no scores.
-fn score_grids(c: &ScoredSweep) -> Vec<Grid> {
+/// Scores of the part `c` of `whole` after the last update, and the best ones if they differ; statuses if there
+/// are no scores.
+fn score_grids(whole: &ScoredSweep, c: &ScoredSweep) -> Vec<Grid> {
     if c.metrics().is_empty() {
-        return vec![score_grid(c, None, Which::Last)];
+        return vec![score_grid(whole, c, None, Which::Last)];
     }
     let mut grids = Vec::new();
     for metric in c.metrics() {
-        grids.push(score_grid(c, Some(metric), Which::Last));
+        grids.push(score_grid(whole, c, Some(metric), Which::Last));
         if c.runs.iter().any(|r| r.best(metric) != r.last(metric)) {
-            grids.push(score_grid(c, Some(metric), Which::Best));
+            grids.push(score_grid(whole, c, Some(metric), Which::Best));
         }
     }
     grids
 }
 
 /// A table of methods × settings, of statuses without a metric.
-fn score_grid(c: &ScoredSweep, metric: Option<Metric>, which: Which) -> Grid {
+fn score_grid(whole: &ScoredSweep, c: &ScoredSweep, metric: Option<Metric>, which: Which) -> Grid {
     let settings = c.settings();
     let caption = match (metric, metric.and_then(|m| c.protocol(m))) {
         (Some(metric), Some(p)) => {
@@ -126,9 +129,8 @@ fn score_grid(c: &ScoredSweep, metric: Option<Metric>, which: Which) -> Grid {
     for label in c.labels() {
         let cell = |setting: &&str| {
             let runs: Vec<&Run> = c.cell(label, setting).collect();
-            // Only a planned run can be called not begun.
-            if runs.is_empty() && c.plan.runs.len() == c.runs.len() {
-                return Cell::none();
+            if runs.is_empty() {
+                return cell_without_runs(whole, c, label, setting);
             }
             metric.map_or_else(|| Cell::status(&runs), |m| Cell::scores(&runs, m, which))
         };
@@ -145,6 +147,20 @@ fn score_grid(c: &ScoredSweep, metric: Option<Metric>, which: Which) -> Grid {
         grid.rows.push(std::iter::once(Cell::text("real data")).chain(cells).collect());
     }
     grid
+}
+
+/// A cell of the part `c` of `whole` for which the part has no run: what became of the run of other sizes that
+/// has its place, if there is one. Only a planned run can be called not begun, and none whose records are there.
+fn cell_without_runs(whole: &ScoredSweep, c: &ScoredSweep, label: &str, setting: &str) -> Cell {
+    let others: Vec<&Run> = whole.cell(label, setting).collect();
+    if let (Some(other), Some(run)) = (others.first(), c.runs.first()) {
+        let differs = sizes::differing(&other.spec, &run.spec);
+        return Cell::text(format!("{} ({differs})", Cell::status(&others).text));
+    }
+    if whole.plan.runs.len() == whole.runs.len() + whole.damaged.len() {
+        return Cell::none();
+    }
+    Cell::text(if whole.damaged.is_empty() { "not begun" } else { "not begun or damaged" })
 }
 
 /// Why the scores cannot be compared with the paper's, in words for a caption.

@@ -281,3 +281,70 @@ fn figures_3_and_6_of_ones_own_sweep_show_every_row() {
     let samples = |id| svg(&drawn(id)[0]).matches("<image").count();
     assert_eq!([samples("fig6"), samples("fig12")], [9, 1], "batch normalization is Figure 12's");
 }
+
+/// A grid over α, whose settings are named after it: two seeds of SN in each, with logs and spectra.
+fn grid_over_lr(settings: &[&str], is: Option<f64>) -> Folder {
+    let mut folder = Folder::new("mine", "quick");
+    for (i, setting) in settings.iter().enumerate() {
+        for seed in [1, 0] {
+            let lr = 1e-4 * (i + 1) as f64;
+            let spec = RunSpec { setting: (*setting).into(), lr, ..spec(Method::Sn, "C", seed) };
+            let scores = is.map_or_else(Vec::new, |is| score(10, is + seed as f64, 20.0).to_vec());
+            let run = folder.run(&spec, &scores);
+            write_lines(&run.spectrum_path(), &[spectrum(0, "normalized", 0.9)]);
+            write_lines(&run.log_path(), &[log(1, 1.0), log(5, 1.0), log(10, 1.0)]);
+        }
+    }
+    folder
+}
+
+/// The first file of a figure, with its caption in its title.
+fn caption(folder: &Folder, id: &str) -> String {
+    let sweeps = [ScoredSweep::read(folder.path()).unwrap()];
+    let out = tempfile::tempdir().unwrap();
+    let request = Materials { sweeps: &sweeps, timings: None, folder: out.path(), compare: false };
+    match (find(id).unwrap().render)(&request).unwrap() {
+        Rendered::Written(paths) => std::fs::read_to_string(&paths[0]).unwrap(),
+        Rendered::Skipped(why) => panic!("{id}: {why}"),
+    }
+}
+
+#[test]
+fn figure_3_says_by_which_rule_its_runs_were_chosen() {
+    let shown = |folder: &Folder| {
+        let c = ScoredSweep::read(folder.path()).unwrap();
+        let run = c.representative(Method::Sn).unwrap();
+        (run.spec.setting.clone(), run.spec.seed)
+    };
+    let grid = ["lr=4e-4", "lr=1e-4"];
+    let unscored = grid_over_lr(&grid, None);
+    assert_eq!(shown(&unscored), ("lr=1e-4".into(), 0));
+    let said = caption(&unscored, "fig3");
+    assert!(
+        said.contains("There are no inception scores: of each row the lowest seed in setting C, or in the first setting in alphabetical order"),
+        "{}",
+        &said[..900]
+    );
+    let scored = grid_over_lr(&grid, Some(3.0));
+    assert_eq!(shown(&scored).1, 1, "the best score");
+    let said = caption(&scored, "fig3");
+    assert!(said.contains("the run with the best inception score"), "{}", &said[..900]);
+    assert!(!said.contains("alphabetical"), "{}", &said[..900]);
+}
+
+#[test]
+fn figures_of_one_setting_show_the_first_where_none_is_c_and_say_so() {
+    let (two, one) = (["lr=4e-4", "lr=1e-4"], ["lr=4e-4"]);
+    let [two, one] = [&two[..], &one[..]].map(|settings| grid_over_lr(settings, None));
+    for id in ["fig9", "ranks", "stable-rank"] {
+        let said = caption(&two, id);
+        assert!(
+            said.contains(", setting lr=1e-4")
+                && said.contains("No setting is called C; lr=1e-4 is the first in alphabetical"),
+            "{id}: {}",
+            &said[..900]
+        );
+        let said = caption(&one, id);
+        assert!(said.contains(", setting lr=4e-4") && !said.contains("alphabetical"), "{id}");
+    }
+}

@@ -3,6 +3,7 @@
 use crate::artefacts::{drawn, text};
 use crate::support::{Folder, diverge, score, spec};
 use sngan_experiment::method::Method;
+use sngan_experiment::{Dataset, RunSpec};
 use sngan_plot::{Materials, Rendered, ScoredSweep, find};
 use std::path::Path;
 
@@ -88,4 +89,36 @@ fn a_sweep_of_one_setting_has_no_levels_and_one_without_scores_says_why() {
     folder.run(&spec(Method::Sn, "B", 0), &score(10, 5.0, 10.0));
     let Rendered::Skipped(why) = drawn(&folder) else { panic!("drawn") };
     assert!(why.contains("no scores of the untrained generator"), "{why}");
+}
+
+/// A command is named only where it does what is said of it.
+#[test]
+fn what_would_score_the_untrained_generator_is_said_as_it_is() {
+    let why = |name: &str, change: fn(&mut RunSpec)| {
+        let mut folder = Folder::new(name, "quick");
+        for setting in ["A", "B"] {
+            let mut spec = spec(Method::Sn, setting, 0);
+            change(&mut spec);
+            folder.run(&spec, &score(10, 5.0, 10.0));
+        }
+        let sweeps = [ScoredSweep::read(folder.path()).unwrap()];
+        let out = tempfile::tempdir().unwrap();
+        let materials =
+            Materials { sweeps: &sweeps, timings: None, folder: out.path(), compare: false };
+        match (find("levels").unwrap().render)(&materials).unwrap() {
+            Rendered::Skipped(why) => why,
+            Rendered::Written(paths) => panic!("{paths:?}"),
+        }
+    };
+    let built_in = why("table1", |_| ());
+    assert!(
+        built_in.contains("`sngan sweep table1 --scale quick` in the same folder"),
+        "{built_in}"
+    );
+    let pictures = |spec: &mut RunSpec| spec.dataset = Dataset::Folder;
+    for own in [why("pets", pictures), why("table1", pictures), why("mine", |_| ())] {
+        assert!(own.contains("no scores of the untrained generator"), "{own}");
+        assert!(own.contains("`sngan sweep` takes them where it scores the runs itself"), "{own}");
+        assert!(!own.contains("in the same folder"), "{own}");
+    }
 }

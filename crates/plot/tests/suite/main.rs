@@ -5,6 +5,7 @@
 mod artefacts;
 mod claims;
 mod dead_critics;
+mod evenness;
 mod figures;
 mod levels;
 mod records;

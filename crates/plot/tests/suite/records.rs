@@ -176,9 +176,12 @@ fn a_collection_without_logs_still_says_what_they_told() {
 #[test]
 fn a_folder_without_a_plan_says_how_to_make_one() {
     let folder = tempfile::tempdir().unwrap();
-    let message = SweepRecords::read(&folder.path().join("nothing")).unwrap_err().to_string();
+    let message = || SweepRecords::read(&folder.path().join("lost")).unwrap_err().to_string();
+    assert!(message().contains("lost is no sweep, no run and no collection"), "{}", message());
+    std::fs::create_dir_all(folder.path().join("lost/runs")).unwrap();
+    let message = message();
     assert!(
-        message.contains("nothing/plan.json") && message.contains("`sngan sweep` into this folder"),
+        message.contains("lost/plan.json") && message.contains("`sngan sweep` into this folder"),
         "{message}"
     );
 }

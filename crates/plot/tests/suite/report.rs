@@ -1,9 +1,10 @@
 //! The report from made-up records.
 
 use crate::support::{Folder, draw_samples, log, score, spec, write_lines};
-use sngan_experiment::RunSpec;
 use sngan_experiment::method::Method;
+use sngan_experiment::{Dataset, RunSpec};
 use sngan_plot::{ScoredSweep, report};
+use std::path::PathBuf;
 
 fn folder() -> Folder {
     let mut folder = Folder::new("table1", "quick");
@@ -80,4 +81,42 @@ fn markup_in_records_stays_text() {
     .unwrap();
     assert_eq!(page.matches("<script>").count(), 1, "only our own");
     assert!(page.contains("&quot;&lt;script&gt;alert(1)&lt;/script&gt;&amp;"));
+}
+
+fn page_of(c: &ScoredSweep) -> String {
+    std::fs::read_to_string(report::write(c, &report::Beside::default()).unwrap()).unwrap()
+}
+
+#[test]
+fn single_runs_have_no_scale_and_their_own_specs() {
+    let (folder, out) = (folder(), tempfile::tempdir().unwrap());
+    let runs = ScoredSweep::read(folder.path()).unwrap().runs;
+    let places: Vec<PathBuf> = runs.iter().map(|r| r.records.place.clone()).collect();
+    let one = ScoredSweep::of_runs(&places[..1], out.path()).unwrap();
+    let page = page_of(&one);
+    let name = &runs[0].records.name;
+    assert!(page.contains(&format!("<h1>{name}</h1>")), "{}", &page[..900]);
+    assert!(page.contains(&format!("10 updates ({name}).")) && !page.contains("at scale runs"));
+    assert!(page.contains("A run&#39;s own spec makes it again:"));
+    assert!(!one.conditions().contains("scale"), "{}", one.conditions());
+    let two = ScoredSweep::of_runs(&places[..2], out.path()).unwrap();
+    assert!(two.describe_runs().contains("(2 single runs)"), "{}", two.describe_runs());
+    // A sweep has one still.
+    let sweep = ScoredSweep::read(folder.path()).unwrap();
+    assert!(sweep.conditions().starts_with("scale quick, "), "{}", sweep.conditions());
+}
+
+#[test]
+fn an_experiment_of_ones_own_is_not_said_to_have_a_command_or_a_file() {
+    for name in ["pets", "table1"] {
+        let mut folder = Folder::new(name, "quick");
+        folder.run(
+            &RunSpec { dataset: Dataset::Folder, ..spec(Method::Sn, "C", 0) },
+            &score(10, 3.0, 20.0),
+        );
+        let page = page_of(&ScoredSweep::read(folder.path()).unwrap());
+        assert!(page.contains("Neither the command that made all of them is recorded"));
+        assert!(page.contains("sngan train RUN/spec.toml --out FOLDER"));
+        assert!(!page.contains("To run it again") && !page.contains("It makes other runs today"));
+    }
 }

@@ -1,7 +1,7 @@
 //! What never shares a column of a table.
 
 use crate::artefacts::{drawn, text};
-use crate::support::{Folder, score, spec};
+use crate::support::{Folder, folder_of, log, score, spec, write_lines};
 use sngan_experiment::arch::Architecture;
 use sngan_experiment::method::{Loss, Method};
 use sngan_experiment::{RunSpec, WidthCorrection};
@@ -170,4 +170,61 @@ fn a_setting_of_ones_own_with_several_values_has_a_column_for_each() {
     }
     let c = ScoredSweep::read(folder.path()).unwrap();
     assert_eq!(c.settings(), ["mine lr=0.0002", "mine lr=0.01"]);
+}
+
+/// A run that was continued beyond the plan has no score at its new end, and is neither missing nor not begun.
+#[test]
+fn a_run_of_another_length_keeps_its_place_with_its_status() {
+    let out = tempfile::tempdir().unwrap();
+    let mut folder = Folder::new("mine", "quick");
+    folder.untrained(1.0, 400.0);
+    for (method, setting, is) in [
+        (Method::LayerNorm, "A", 3.0),
+        (Method::WeightNorm, "A", 4.0),
+        (Method::WeightNorm, "B", 4.5),
+        (Method::Orthonormal, "B", 3.5),
+        (Method::Sn, "A", 5.0),
+    ] {
+        folder.run(&spec(method, setting, 0), &score(10, is, 30.0));
+    }
+    let longer = RunSpec { gen_updates: 20, ..spec(Method::Sn, "B", 0) };
+    folder.run(&longer, &score(10, 5.5, 30.0));
+    let table = |id: &str| {
+        let sweeps = [ScoredSweep::read(folder.path()).unwrap()];
+        text(&drawn(id, &sweeps, None, out.path())).replace("**", "")
+    };
+    let scores = table("table1");
+    assert!(scores.contains("| SN | 5.00 (n = 1) | completed (20 updates) |"), "{scores}");
+    assert!(scores.contains("| LN | 3.00 (n = 1) | – |"), "it was never planned: {scores}");
+    assert!(!scores.contains("not begun"), "{scores}");
+    let place = |words: &str| scores.find(words).unwrap_or_else(|| panic!("{words}: {scores}"));
+    let apart = place("status of each run; full width, batch 64, 20 updates");
+    assert!(place("fid[made-up], after the last update") < apart, "{scores}");
+    let levels = table("levels");
+    assert!(levels.contains("(lower is better); full width, batch 64, 10 updates"), "{levels}");
+    let left_out = "full width, batch 64, 10 updates: no run of SN in setting B";
+    assert!(levels.contains(left_out), "{levels}");
+
+    let unbegun = ScoredSweep::read(folder.path()).unwrap().runs.remove(2);
+    std::fs::remove_dir_all(folder_of(&unbegun).path()).unwrap();
+    let scores = table("table1");
+    assert!(scores.contains("| WN | 4.00 (n = 1) | not begun |"), "{scores}");
+    // Which place a run has whose records cannot be read is not known.
+    let damaged = ScoredSweep::read(folder.path()).unwrap().runs.remove(4);
+    std::fs::write(folder_of(&damaged).scores_path(), "{}\n").unwrap();
+    let scores = table("table1");
+    assert!(scores.contains("| WN | 4.00 (n = 1) | not begun or damaged |"), "{scores}");
+}
+
+#[test]
+fn a_run_with_a_log_has_begun() {
+    let out = tempfile::tempdir().unwrap();
+    let mut folder = Folder::new("mine", "quick");
+    let dir = folder.run(&spec(Method::Sn, "C", 0), &[]);
+    std::fs::remove_file(dir.status_path()).unwrap();
+    let table =
+        || text(&drawn("table1", &[ScoredSweep::read(folder.path()).unwrap()], None, out.path()));
+    assert!(table().contains("| SN | not begun |"), "{}", table());
+    write_lines(&dir.log_path(), &[log(1, 1.0)]);
+    assert!(table().contains("| SN | begun without a checkpoint |"), "{}", table());
 }
