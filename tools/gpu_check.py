@@ -5,9 +5,9 @@ truth  every committed case of crates/core/tests/fixtures: one update on the GPU
        killed and resumed against one that is not, byte by byte; samples and scores of it against the CPU's.
 sanitize
        one update of small cases under compute-sanitizer (memcheck, racecheck, synccheck), where CUDA's toolkit has put it on the path.
-speed  updates on the GPU (f32 and TF32) beside PyTorch's on the same GPU, where this Python has torch: eager, graphed, compiled; then
+speed  updates on the GPU (f32 and TF32) beside PyTorch's on the same GPU, where this Python has torch: eager, graphed, the first row compiled; then
        the CPU's on 1 to 16 threads beside PyTorch's.
-train  SN at setting C, the paper's size, on CIFAR-10 in --data-dir (built-in Fashion-MNIST without it) for --seconds, scored and exported.
+train  SN at setting C, the paper's size, on CIFAR-10 in --data-dir (built-in Fashion-MNIST without it) for what is left of --seconds, scored and exported.
 
 A line for each verdict, all numbers in FOLDER/gpu-check.json; ends with 1 if a verdict is bad. Needs nothing but Python and the program.
 """
@@ -35,6 +35,8 @@ GRADIENT, FLOOR = 5e-4, 1e-2
 NUMBER = 1e-3
 # Cases that have every kind of operation between them, and seconds for one of them under a tool.
 SANITIZED, SANITIZER_SECONDS = ["sn-per-forward", "wgan-gp", "resnet-cifar10-projection-pieces"], 60
+# What the program says of a method that it has no updates for on a GPU.
+REFUSED = "programs, which a GPU runs, have no"
 # Scores on the GPU, relative to the CPU's.
 SCORE = 1e-3
 # Network, side and method of the stage speed.
@@ -43,6 +45,10 @@ ROWS = [("standard-cnn", 32, m) for m in ("sn", "wgan-gp", "batch-norm")] + [("s
 TARGET = 0.8
 # Seconds for what PyTorch measures of one row.
 PYTORCH_SECONDS = 180
+# Less than this is no time to measure a row in.
+LEAST_SECONDS = 20.0
+# What the stages before it leave the training, with what follows it.
+TRAINING_SECONDS = 240.0
 # Seconds of the stage train for what follows the training.
 AFTER_TRAINING = 60.0
 
@@ -110,10 +116,14 @@ class Check:
         return done.stdout
 
     def truth(self):
-        case, worst = self.out / "case.safetensors", {}
+        case, worst, refused = self.out / "case.safetensors", {}, []
         for name, tensors, metadata in cases():
             write(case, tensors, metadata)
             results = []
+            asked = self.sngan("replay", case, "--device", self.a.device, "--precision", "f32", "--out", self.out / "result.safetensors")
+            if asked.returncode and REFUSED in asked.stderr:
+                refused.append(name)
+                continue
             for options in (["--device", self.a.device, "--precision", "f32"], ["--precision", "f64"]):
                 result = self.out / "result.safetensors"
                 self.must("replay", case, "--out", result, *options)
@@ -134,7 +144,8 @@ class Check:
             worst[name] = error
             good = error["gradient"] < GRADIENT and error["number"] < NUMBER
             self.say(good, f"{name}: gradients within {error['gradient']:.1e}, numbers within {error['number']:.1e}")
-        self.found["cases"] = worst
+        self.found |= {"cases": worst, "refused": refused}
+        print(f"    {len(refused)} cases of methods that the CPU alone has: {', '.join(refused)}")
         self.resuming()
 
     def resuming(self):
@@ -226,10 +237,16 @@ class Check:
         """What a script beside this one measures; `None`, said once, where this Python has no torch or it finds no GPU."""
         if script in self.without:
             return None
+        # In a check of all stages the training has its share.
+        seconds = self.left() - (TRAINING_SECONDS if self.a.stage == "all" else 0.0)
+        if seconds < LEAST_SECONDS:
+            self.without.add(script)
+            print(f"    PyTorch: no time is left for {script}", flush=True)
+            return None
         try:
-            done = subprocess.run([sys.executable, str(ROOT / "tools" / script), *map(str, arguments)], capture_output=True, text=True, timeout=PYTORCH_SECONDS)
+            done = subprocess.run([sys.executable, str(ROOT / "tools" / script), *map(str, arguments)], capture_output=True, text=True, timeout=min(seconds, PYTORCH_SECONDS))
         except subprocess.TimeoutExpired:
-            print(f"    PyTorch: {script} gave no answer in {PYTORCH_SECONDS} s", flush=True)
+            print(f"    PyTorch: {script} gave no answer in {min(seconds, PYTORCH_SECONDS):.0f} s", flush=True)
             return None
         if done.returncode:
             self.without.add(script)
@@ -302,7 +319,7 @@ def main():
     parser.add_argument("stage", choices=["truth", "sanitize", "speed", "train", "all"])
     parser.add_argument("--sngan", required=True)
     parser.add_argument("--device", default="cuda:0")
-    parser.add_argument("--seconds", type=float, default=300.0, help="time for the stage train")
+    parser.add_argument("--seconds", type=float, help="time for all that is asked for: PyTorch is measured while there is some, the training takes the rest [default: 300 for one stage, 780 for all]")
     parser.add_argument("--scale", default="paper", help="size of the stage train")
     parser.add_argument("--width-divisor", type=int, default=1, help="of the stage speed; more than 1 only shows that it runs")
     parser.add_argument("--batch", type=int, default=64, help="the same")
@@ -312,6 +329,7 @@ def main():
     parser.add_argument("--out", default="runs/gpu-check")
     arguments = parser.parse_args()
     arguments.sngan = str(pathlib.Path(arguments.sngan).resolve())
+    arguments.seconds = arguments.seconds or (780.0 if arguments.stage == "all" else 300.0)
     check = Check(arguments)
     devices = json.loads(check.must("devices", "--json"))
     check.found["devices"] = devices

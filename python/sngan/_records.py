@@ -23,7 +23,8 @@ def runs(*paths):
 
     Columns: `sweep`, `run` (their folders' names), `status`, `gen_updates` (done), `reason` (of a divergence or failure), `images` (what was trained
     on), the keys of the run's spec (`gen_updates` of the spec is `planned_gen_updates`), and for each protocol and backbone the newest score, such as
-    `fid_2k_ref2k[scorer-fashion]`, with its standard deviation in `is_2k_split5[scorer-fashion] std`.
+    `fid_2k_ref2k[scorer-fashion]`, with its standard deviation in `is_2k_split5[scorer-fashion] std`. A score against others than the run's own
+    images says which: `fid_2k_images800[scorer-fashion] against other 1a2b3c4d`, with the first digits of their SHA-256.
     """
     rows = [{**row, **_newest(scored)} for source in _sources(paths) for row, scored in source.runs()]
     first = ["sweep", "run", "label", "method", "setting", "seed", "status", "gen_updates", "planned_gen_updates", "reason", "images"]
@@ -74,11 +75,19 @@ def _newest(scored):
     """The newest score of each protocol and backbone: of most updates, and of these the last that was made."""
     columns = {}
     for score in sorted(scored, key=lambda score: score["gen_updates"]):
-        name = f"{score['protocol']}[{score['backbone']}]"
+        name = _protocol_name(score)
         columns[name] = score["value"]
         if score["std"] is not None:
             columns[f"{name} std"] = score["std"]
     return columns
+
+
+def _protocol_name(score):
+    """`NAME[BACKBONE]`, and where it compares with others than the run's own images, with which: its name says only how many they are."""
+    protocol, name = score["protocol"], f"{score['protocol']}[{score['backbone']}]"
+    if score["reference"] is None or not ("_images" in protocol or "_stats" in protocol):
+        return name
+    return f"{name} against {score['reference']} {score['reference_sha256'][:8]}"
 
 
 def _row_of(spec, status, images):

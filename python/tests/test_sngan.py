@@ -133,6 +133,29 @@ class WithoutProgram(unittest.TestCase):
             self.assertEqual({key: table[key][0] for key in ("lr", "batch", "width_divisor")}, {key: spec[key] for key in ("lr", "batch", "width_divisor")})
             self.assertEqual(table["planned_gen_updates"][0], spec["gen_updates"])
 
+    def test_scores_against_several_sets_of_as_many_images_stay_apart(self):
+        def score(protocol, value, name, sha256):
+            reference = {"name": name, "n": 800, "sha256": sha256}
+            protocol = {"name": protocol, "backbone": "b", "backbone_sha256": "00", "n_samples": 9, "n_splits": 1, "reference": reference}
+            protocol |= {"resize": "none", "bytes": "given", "stamps": []}
+            return {"version": 2, "gen_updates": 7, "metric": "fid", "value": value, "std": None, "protocol": protocol}
+
+        sets = [("fid_9_images800", 1.0, "other", "5e82187b6e"), ("fid_9_images800", 2.0, "other2", "1a2b3c4d5e")]
+        sets += [("fid_9_stats", 3.0, "kept", "00112233445"), ("fid_9_ref800", 4.0, "own", "99887766554")]
+        with tempfile.TemporaryDirectory() as folder:
+            run = pathlib.Path(folder)
+            (run / "spec.toml").write_text('label = "SN"\n')
+            (run / "status.json").write_text('{"status": "completed", "gen_updates": 7, "reason": null}')
+            (run / "scores.jsonl").write_text("".join(json.dumps(score(*one)) + "\n" for one in sets))
+            row = sngan.runs(run).iloc[0]
+        expected = {
+            "fid_9_images800[b] against other 5e82187b": 1.0,
+            "fid_9_images800[b] against other2 1a2b3c4d": 2.0,
+            "fid_9_stats[b] against kept 00112233": 3.0,
+            "fid_9_ref800[b]": 4.0,
+        }
+        self.assertEqual({name: row[name] for name in row.index if name.startswith("fid_")}, expected)
+
     def test_a_folder_of_collections_is_read_whole(self):
         sweeps = {path.parent.name for path in (ROOT / "results").glob("*/collection.json")}
         self.assertEqual(set(sngan.runs(ROOT / "results")["sweep"]), sweeps)

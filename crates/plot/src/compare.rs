@@ -3,7 +3,7 @@
 use crate::canvas::DENSITY;
 use crate::chart::{AxisSpec, Chart, Panel, Series};
 use crate::records::{RunRecords, SweepRecords, is_run};
-use crate::scored::differences;
+use crate::scored::{compares_with_others, differences};
 use crate::{Damaged, Rendered, Result};
 use serde_json::Value;
 use sngan_experiment::records::{LogRecord, Metric, Protocol, ScoreRecord};
@@ -91,17 +91,31 @@ impl Comparison {
 
     /// Their newest scores, one line for each protocol: only numbers of one line can be compared.
     pub fn scores(&self) -> Vec<(String, Vec<String>)> {
+        let line = |(metric, protocol, name): (Metric, Protocol, String)| {
+            let of = |run: &Arc<RunRecords>| value(newest(run, metric, &protocol));
+            (name, self.runs.iter().map(of).collect())
+        };
+        self.named_protocols(" ").into_iter().map(line).collect()
+    }
+
+    /// The protocols, each under a name that no other has.
+    fn named_protocols(&self, between: &str) -> Vec<(Metric, Protocol, String)> {
         let mut names: BTreeMap<String, Protocol> = BTreeMap::new();
-        let mut line = |(metric, protocol): (Metric, Protocol)| {
-            let mut name = format!("{}[{}] {}", metric.name(), protocol.backbone, protocol.name);
+        let mut named = |(metric, protocol): (Metric, Protocol)| {
+            let mut name = match compares_with_others(&protocol) {
+                true => protocol_name(&protocol),
+                false => {
+                    let Protocol { name, backbone, .. } = &protocol;
+                    format!("{}[{backbone}]{between}{name}", metric.name())
+                }
+            };
             match names.get(&name) {
                 Some(first) => name += &told_apart(first, &protocol),
                 None => drop(names.insert(name.clone(), protocol.clone())),
             }
-            let of = |run: &Arc<RunRecords>| value(newest(run, metric, &protocol));
-            (name, self.runs.iter().map(of).collect())
+            (metric, protocol, name)
         };
-        self.protocols().into_iter().map(&mut line).collect()
+        self.protocols().into_iter().map(&mut named).collect()
     }
 
     fn protocols(&self) -> BTreeSet<(Metric, Protocol)> {
@@ -119,7 +133,7 @@ impl Comparison {
             let points = |run: &RunRecords| -> Vec<(f64, f64)> {
                 run.log.iter().filter_map(|r| Some((r.gen_update as f64, of(r)?))).collect()
             };
-            self.panel(label, &points)
+            self.panel(label, label, &points)
         };
         let mut panels = vec![
             logged("D's loss", |r| r.loss_d),
@@ -127,14 +141,14 @@ impl Comparison {
             logged("mean D(x)", |r| r.d_real),
             logged("mean D(G(z))", |r| r.d_fake),
         ];
-        for (metric, protocol) in self.protocols() {
+        for (metric, protocol, label) in self.named_protocols(", ") {
             let points = |run: &RunRecords| -> Vec<(f64, f64)> {
                 let fits = |s: &&ScoreRecord| s.metric == metric && s.protocol == protocol;
                 let scores = run.scores.iter().filter(fits);
                 scores.filter_map(|s| Some((s.gen_updates as f64, s.value?))).collect()
             };
-            let label = format!("{}[{}], {}", metric.name(), protocol.backbone, protocol.name);
-            panels.push(self.panel(&label, &points));
+            let value = format!("{}[{}]", metric.name(), protocol.backbone);
+            panels.push(self.panel(&label, &value, &points));
         }
         panels.retain(|panel| !panel.series.is_empty());
         if panels.is_empty() {
@@ -153,14 +167,19 @@ impl Comparison {
         chart.render(folder)
     }
 
-    fn panel(&self, label: &str, points: &dyn Fn(&RunRecords) -> Vec<(f64, f64)>) -> Panel {
+    fn panel(
+        &self,
+        title: &str,
+        value: &str,
+        points: &dyn Fn(&RunRecords) -> Vec<(f64, f64)>,
+    ) -> Panel {
         let series = self.runs.iter().map(|run| Series::line(run.name.as_str(), points(run)));
         let series: Vec<Series> = series.filter(|s| !s.is_empty()).collect();
         let updates = series.iter().flat_map(|s| s.points.iter().map(|p| p.x));
         Panel {
-            title: label.into(),
+            title: title.into(),
             x: AxisSpec::linear("generator updates", from_zero(updates)),
-            y: AxisSpec::linear(label, None),
+            y: AxisSpec::linear(value, None),
             series,
             marks: Vec::new(),
         }
@@ -189,6 +208,16 @@ fn value(score: Option<&ScoreRecord>) -> String {
 
 fn differ(values: &[String]) -> bool {
     values.windows(2).any(|pair| pair[0] != pair[1])
+}
+
+/// `NAME[BACKBONE]`, and where it compares with others than the runs' own images, with which: many sets have one number of images, which is all
+/// that its name says of them. `fid_2k_images800[scorer-cifar10] against other 1a2b3c4d`.
+pub(crate) fn protocol_name(protocol: &Protocol) -> String {
+    let name = format!("{}[{}]", protocol.name, protocol.backbone);
+    match protocol.reference.as_ref().filter(|_| compares_with_others(protocol)) {
+        Some(r) => format!("{name} against {} {}", r.name, r.sha256.get(..8).unwrap_or(&r.sha256)),
+        None => name,
+    }
 }
 
 /// What follows the name of a protocol that shares it with `first`: `, against others 1a2b3c4d`, or the keys in which it differs.

@@ -1,8 +1,8 @@
 //! Sweeps in words: what captions, headings and conditions say about the runs.
 
 use crate::scored::{PAPERS_SETTING, Run, ScoredSweep};
+use sngan_experiment::WidthCorrection;
 use sngan_experiment::records::Metric;
-use sngan_experiment::{RunSpec, WidthCorrection};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl ScoredSweep {
@@ -27,7 +27,7 @@ impl ScoredSweep {
 
     /// `CIFAR-10`, or its stand-in: `Fashion-MNIST in place of CIFAR-10`.
     pub(crate) fn data_name(&self) -> String {
-        let ours = distinct(self.runs.iter().map(Run::data_name));
+        let ours = self.data(Run::data_name);
         match self.paper_dataset() {
             Some(papers) if !self.is_on(papers) => {
                 format!("{ours} in place of {}", papers.title())
@@ -51,10 +51,10 @@ impl ScoredSweep {
         format!(
             "{scale}{}, side {}, {}, batch {}, {} updates, {scored}",
             self.data_name(),
-            self.values(|s| s.side),
+            self.values("side", |r| r.spec.side),
             self.widths(),
-            self.values(|s| s.batch),
-            self.values(|s| s.gen_updates),
+            self.values("batch", |r| r.spec.batch),
+            self.values("gen_updates", |r| r.spec.gen_updates),
         )
     }
 
@@ -62,12 +62,12 @@ impl ScoredSweep {
     /// reduced one changes were corrected.
     fn widths(&self) -> String {
         let widths = distinct(self.runs.iter().map(|r| width(r.spec.width_divisor)));
-        let corrections =
-            distinct(self.runs.iter().filter_map(|r| match r.spec.width_correction {
-                WidthCorrection::Multiplier => Some("corrected"),
-                WidthCorrection::InitialStd => Some("corrected in the initial weights"),
-                WidthCorrection::None => r.spec.lacks_correction().then_some("uncorrected"),
-            }));
+        let known = self.runs.iter().filter(|r| r.spec.knows("width_correction"));
+        let corrections = distinct(known.filter_map(|r| match r.spec.width_correction {
+            WidthCorrection::Multiplier => Some("corrected"),
+            WidthCorrection::InitialStd => Some("corrected in the initial weights"),
+            WidthCorrection::None => r.spec.lacks_correction().then_some("uncorrected"),
+        }));
         if corrections.is_empty() {
             widths
         } else {
@@ -89,11 +89,11 @@ impl ScoredSweep {
     fn describe_whole_runs(&self) -> String {
         let ran = format!(
             "{} at side {}, {}, batch {}, {} updates ({}).",
-            distinct(self.runs.iter().map(|r| r.data().to_string())),
-            self.values(|s| s.side),
+            self.data(|r| r.data().to_string()),
+            self.values("side", |r| r.spec.side),
             self.widths(),
-            self.values(|s| s.batch),
-            self.values(|s| s.gen_updates),
+            self.values("batch", |r| r.spec.batch),
+            self.values("gen_updates", |r| r.spec.gen_updates),
             self.origin(),
         );
         let Some(paper) = self.paper() else { return ran };
@@ -171,9 +171,24 @@ impl ScoredSweep {
         describe_seeds(&self.runs.iter().collect::<Vec<_>>())
     }
 
-    /// The distinct values of a key.
-    fn values<T: Ord + std::fmt::Display>(&self, key: impl Fn(&RunSpec) -> T) -> String {
-        distinct(self.runs.iter().map(|r| key(&r.spec)))
+    /// The distinct values of a key, `unknown` where another program trained the networks and their files do not tell it.
+    fn values<T: Ord + std::fmt::Display>(&self, key: &str, of: impl Fn(&Run) -> T) -> String {
+        let (known, unknown): (Vec<&Run>, Vec<&Run>) =
+            self.runs.iter().partition(|r| r.spec.knows(key));
+        let known: Vec<String> =
+            known.into_iter().map(of).collect::<BTreeSet<T>>().iter().map(T::to_string).collect();
+        let unknown = (!unknown.is_empty()).then(|| "unknown".to_string());
+        known.into_iter().chain(unknown).collect::<Vec<_>>().join(" or ")
+    }
+
+    /// The names of the data, or `unknown data`.
+    fn data(&self, name: impl Fn(&Run) -> String) -> String {
+        let names = self.values("dataset", name);
+        if self.runs.iter().all(|r| r.spec.knows("dataset")) {
+            names
+        } else {
+            format!("{names} data")
+        }
     }
 }
 

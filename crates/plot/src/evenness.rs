@@ -1,7 +1,7 @@
 //! How even each row of a sweep is over its settings, which is what the paper asks about: the first thing that a reader sees.
 
 use crate::ScoredSweep;
-use crate::scored::Run;
+use crate::scored::{Run, compares_with_others};
 use crate::statistics::{mean, prediction};
 use sngan_experiment::records::Metric;
 use std::collections::BTreeSet;
@@ -61,9 +61,10 @@ fn row(c: &ScoredSweep, label: &str) -> Option<Evenness> {
 pub(crate) const ONE_SEED: &str =
     "One seed: these numbers differ by chance too, and answer no claim.";
 
-/// Number of different seeds.
+/// Number of different seeds with an FID.
 pub(crate) fn seeds(c: &ScoredSweep) -> usize {
-    c.runs.iter().map(|r| r.spec.seed).collect::<BTreeSet<_>>().len()
+    let scored = c.runs.iter().filter(|r| r.last(Metric::Fid).is_some());
+    scored.map(|r| r.spec.seed).collect::<BTreeSet<_>>().len()
 }
 
 /// Heading and rows of [`evenness`] for a terminal of 80 columns; empty where no run has an FID. Names of rows
@@ -74,7 +75,9 @@ pub fn evenness_lines(c: &ScoredSweep) -> Vec<String> {
         return Vec::new();
     };
     let heading = |settings: String| {
-        format!("FID over {settings} through {}, lower is better", protocol.backbone)
+        let others = protocol.reference.as_ref().filter(|_| compares_with_others(protocol));
+        let against = others.map_or_else(String::new, |r| format!(", against {}", r.name));
+        format!("FID over {settings} through {}{against}, lower is better", protocol.backbone)
     };
     let named = heading(c.describe_settings());
     let counted = heading(format!("{} settings", c.settings().len()));

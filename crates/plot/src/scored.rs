@@ -5,8 +5,9 @@ use crate::records::{Damaged, NO_PLAN, RunRecords, SweepRecords};
 use crate::tell_apart::{tell_runs_apart, tell_settings_apart};
 use crate::{Error, Result, claims};
 use sngan_experiment::method::Method;
+use sngan_experiment::protocol::ReferenceKind;
 use sngan_experiment::records::{Metric, PlanRecord, Protocol, ScoreRecord, Status};
-use sngan_experiment::{Dataset, Paper, RunSpec, built_in};
+use sngan_experiment::{Dataset, Paper, ProtocolName, RunSpec, built_in};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -168,12 +169,13 @@ impl ScoredSweep {
 
     fn of(records: SweepRecords, name: impl Fn(&mut [Run])) -> Result<ScoredSweep> {
         let SweepRecords { path, plan, real: ceiling, untrained, runs, damaged } = records;
-        let mut expected: BTreeMap<Metric, Protocol> =
-            ceiling.iter().map(|c| (c.metric, c.protocol.clone())).collect();
+        let mut expected = shared_protocols(&runs);
+        // Where the real data were scored, their protocols are the sweep's.
+        expected.extend(ceiling.iter().map(|c| (c.metric, c.protocol.clone())));
         let dead_critic = claims::definitions()?.dead_critic;
         let mut runs = runs
             .into_iter()
-            .map(|records| score_sheet(records, &mut expected, &untrained, &dead_critic))
+            .map(|records| score_sheet(records, &expected, &untrained, &dead_critic))
             .collect::<Result<Vec<_>>>()?;
         let twice = plan.paper.as_ref().is_some_and(|p| p.twice);
         runs.iter_mut().for_each(|run| run.twice = twice);
@@ -443,10 +445,40 @@ fn curve(spec: &RunSpec, scores: &[ScoreRecord]) -> Vec<ScoreRecord> {
     points.into_values().cloned().collect()
 }
 
-/// Chooses a run's scores; the first score seen in a metric fixes the protocol of all.
+/// Whether a protocol compares with images or statistics that a command line named, and not with the runs' own data.
+pub(crate) fn compares_with_others(protocol: &Protocol) -> bool {
+    let name = protocol.name.parse::<ProtocolName>().ok();
+    let part = name.and_then(|name| name.against()).map(|against| against.part);
+    matches!(part, Some(ReferenceKind::Images | ReferenceKind::Statistics))
+}
+
+/// The protocol of each metric that most runs were scored under at their horizon; of several, the one that compares with the runs' own
+/// images, then the one of the newest score.
+fn shared_protocols(runs: &[Arc<RunRecords>]) -> BTreeMap<Metric, Protocol> {
+    let mut taken: BTreeMap<(Metric, &Protocol), (BTreeSet<usize>, usize)> = BTreeMap::new();
+    for (i, run) in runs.iter().enumerate() {
+        let at_horizon = run.scores.iter().filter(|s| s.gen_updates == run.spec.gen_updates);
+        for (line, score) in at_horizon.enumerate() {
+            let (of, newest) = taken.entry((score.metric, &score.protocol)).or_default();
+            of.insert(i);
+            *newest = line.max(*newest);
+        }
+    }
+    let mut best: BTreeMap<Metric, ((usize, bool, usize), &Protocol)> = BTreeMap::new();
+    for ((metric, protocol), (of, newest)) in taken {
+        let rank = (of.len(), !compares_with_others(protocol), newest);
+        let entry = best.entry(metric).or_insert((rank, protocol));
+        if rank > entry.0 {
+            *entry = (rank, protocol);
+        }
+    }
+    best.into_iter().map(|(metric, (_, protocol))| (metric, protocol.clone())).collect()
+}
+
+/// Chooses a run's scores: those under the sweep's protocols.
 fn score_sheet(
     records: Arc<RunRecords>,
-    expected: &mut BTreeMap<Metric, Protocol>,
+    expected: &BTreeMap<Metric, Protocol>,
     untrained: &[ScoreRecord],
     dead_critic: &DeadCritic,
 ) -> Result<Run> {
@@ -458,7 +490,7 @@ fn score_sheet(
     for metric in metrics {
         let mut newest_first = at_horizon.iter().rev().filter(|s| s.metric == metric);
         let Some(newest) = newest_first.clone().next() else { continue };
-        let wanted = expected.entry(metric).or_insert_with(|| newest.protocol.clone());
+        let wanted = expected.get(&metric).unwrap_or(&newest.protocol);
         match newest_first.find(|s| s.protocol == *wanted) {
             Some(score) => scores.push((*score).clone()),
             None => {

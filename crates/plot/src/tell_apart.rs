@@ -28,23 +28,43 @@ pub(crate) fn tell_settings_apart(runs: &mut [Run]) {
     }
 }
 
-/// Ends the labels of runs of one label and setting with the values in which they differ.
+/// Ends the labels of runs of one label and setting with the values in which they differ, as far as both are known; where none
+/// tells two of them apart, with the names of their folders.
 pub(crate) fn tell_runs_apart(runs: &mut [Run]) {
-    const NAMES: [&str; 5] = ["label", "method", "setting", "id_names", "seed"];
-    let fields = |run: &Run| -> Map<String, Value> {
-        let value = serde_json::to_value(&run.spec).unwrap_or_default();
-        value.as_object().cloned().unwrap_or_default()
+    const NAMES: [&str; 6] = ["label", "method", "setting", "id_names", "seed", "imported"];
+    let fields = |spec: &RunSpec| -> Map<String, Value> {
+        let value = serde_json::to_value(spec).unwrap_or_default();
+        let mut fields = value.as_object().cloned().unwrap_or_default();
+        fields.retain(|key, _| !NAMES.contains(&key.as_str()));
+        fields
     };
     let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_string);
-    let cell = |run: &Run| (run.spec.label.clone(), run.spec.setting.clone());
-    let all: Vec<_> = runs.iter().map(|run| (cell(run), fields(run))).collect();
-    for run in runs.iter_mut() {
-        let (own, values) = (cell(run), fields(run));
-        let others = || all.iter().filter(|(other, _)| *other == own);
-        let differs = |key: &str| others().any(|(_, other)| other.get(key) != values.get(key));
-        let differing =
-            values.iter().filter(|(key, _)| !NAMES.contains(&key.as_str()) && differs(key));
+    let all: Vec<_> = runs.iter().map(|run| (run.spec.clone(), fields(&run.spec))).collect();
+    let label = |(own, values): &(RunSpec, Map<String, Value>)| -> String {
+        let shares_cell =
+            |other: &RunSpec| (&other.label, &other.setting) == (&own.label, &own.setting);
+        let differs = |key: &str| {
+            own.knows(key)
+                && all.iter().any(|(other, theirs)| {
+                    shares_cell(other) && other.knows(key) && theirs.get(key) != values.get(key)
+                })
+        };
+        let differing = values.iter().filter(|(key, v)| !v.is_object() && differs(key));
         let said: String = differing.map(|(key, v)| format!(", {key}={}", text(v))).collect();
-        run.spec.label += &said;
+        format!("{}{said}", own.label)
+    };
+    let labels: Vec<String> = all.iter().map(label).collect();
+    for (i, run) in runs.iter_mut().enumerate() {
+        let (own, values) = &all[i];
+        // Runs that differ in their seeds alone are repetitions, and share a cell.
+        let is_other = |j: usize| {
+            let (other, theirs) = &all[j];
+            let repeats = own.imported.is_none() && other.imported.is_none() && theirs == values;
+            j != i && labels[j] == labels[i] && other.setting == own.setting && !repeats
+        };
+        run.spec.label.clone_from(&labels[i]);
+        if (0..all.len()).any(is_other) {
+            run.spec.label += &format!(", {}", run.records.name);
+        }
     }
 }

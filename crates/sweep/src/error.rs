@@ -60,6 +60,16 @@ pub enum Error {
         /// What the runs train on.
         dataset: &'static str,
     },
+    /// A sweep of runs on the pictures of a folder, repeated without them: its runs would count no longer.
+    #[error(
+        "{path} holds runs on the pictures of a folder, and those asked for train on `{dataset}`: name the folder of pictures again, or another one for the runs"
+    )]
+    WithoutPictures {
+        /// The sweep's folder.
+        path: PathBuf,
+        /// What the runs asked for train on.
+        dataset: &'static str,
+    },
     /// A plan that cannot be carried out.
     #[error("{0}")]
     Invalid(String),

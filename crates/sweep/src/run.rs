@@ -285,6 +285,7 @@ fn merge_plan(plan: &Plan, out: &Path, path: &Path, extend: bool) -> Result<Vec<
             record.runs = found.runs.iter().chain(added).cloned().collect();
         } else {
             dropped = others.filter(begun).cloned().collect();
+            refuse_without_pictures(plan, out, &dropped)?;
         }
         if found == record {
             return Ok(dropped);
@@ -292,6 +293,21 @@ fn merge_plan(plan: &Plan, out: &Path, path: &Path, extend: bool) -> Result<Vec<
     }
     atomic::write_json(path, &record)?;
     Ok(dropped)
+}
+
+/// Refuses a plan of other data sets that would drop runs on the pictures of a folder, which only a command line names.
+fn refuse_without_pictures(plan: &Plan, out: &Path, dropped: &[String]) -> Result<()> {
+    let Some(first) = plan.specs.first() else { return Ok(()) };
+    if plan.specs.iter().any(|spec| spec.dataset.is_own()) {
+        return Ok(());
+    }
+    for name in dropped {
+        if RunDir::new(out.join("runs").join(name)).spec()?.dataset.is_own() {
+            let dataset = first.dataset.name();
+            return Err(Error::WithoutPictures { path: out.into(), dataset });
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a plan with runs that would share a cell of every table with one that is there, though they differ in more than the seed.

@@ -1,10 +1,11 @@
 //! `sngan compare`.
 
 use super::records::warn_of_damaged;
+use super::status::to_score;
 use super::{Change, Job};
 use crate::Ended;
 use crate::args::Compare;
-use crate::say::{quoted, say};
+use crate::say::say;
 use crate::table::{Align, Table, width, wrap};
 use anyhow::{Result, bail};
 use sngan_plot::{Comparison, Rendered};
@@ -32,15 +33,10 @@ fn run(arguments: &Compare) -> Result<Ended> {
     }
     if comparison.scores().is_empty() {
         let next = match &comparison.runs[..] {
-            [first, second] => {
-                // What an imported one needs does no harm to the other.
-                let runs = [quoted(&first.place), quoted(&second.place)].join(" ");
-                let imported = [first, second].iter().any(|run| !run.spec.knows("dataset"));
-                format!("{runs}{}", if imported { " --reference DIR" } else { "" })
-            }
-            _ => "RUN…".into(),
+            [first, second] => to_score(&[&first.place, &second.place]),
+            _ => "sngan score RUN…".into(),
         };
-        say!("{}", wrap(&format!("Next: `sngan score {next}` takes scores to compare")));
+        say!("{}", wrap(&format!("Next: `{next}` takes scores to compare")));
     }
     Ok(Ended::Well)
 }

@@ -1,6 +1,7 @@
 //! `export`, `import`: networks to and from other programs.
 
 use super::source::after;
+use super::status::to_score;
 use super::{Change, Job, warn};
 use crate::Ended;
 use crate::args::{Export, Format, Import};
@@ -90,19 +91,19 @@ fn of_another(arguments: Import) -> Result<Ended> {
     for remark in &found.remarks {
         eprintln!("warning: {remark}");
     }
-    say!(
-        "{}",
-        wrap(
-            "Of its training nothing else is known: it can be sampled, scored and analysed, but not trained further."
-        )
+    let analysed = if spec.has_discriminator() { ", scored and analysed" } else { " and scored" };
+    let known = format!(
+        "Of its training nothing else is known: it can be sampled{analysed}, but not trained further."
     );
-    say!("{}", next(&out));
+    say!("{}", wrap(&known));
+    say!("{}", wrap(&next(&out)));
     Ok(Ended::Well)
 }
 
 fn next(out: &Path) -> String {
-    let out = quoted(out);
     format!(
-        "Next: `sngan generate {out}`, `sngan score {out} --reference DIR` with images to compare with"
+        "Next: `sngan generate {}`, `{}` with images to compare with",
+        quoted(out),
+        to_score(&[out])
     )
 }

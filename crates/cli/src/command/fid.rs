@@ -14,9 +14,9 @@ use sngan_data::{ImageSource, Places, folder};
 use sngan_eval::fid::frechet_distance;
 use sngan_eval::{
     Backbone, BackboneOptions, Logits, Moments, PictureFolder, Preparation, SCORERS, Statistics,
-    moments_of, read_statistics,
+    StatisticsProvenance, moments_of, read_statistics, verify_statistics,
 };
-use sngan_experiment::Dataset;
+use sngan_experiment::{Dataset, run_dir};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -39,6 +39,13 @@ struct Measured {
     /// Number of images, where it is known.
     n: Option<usize>,
     moments: Moments,
+}
+
+/// What the features came through.
+struct Network {
+    name: String,
+    sha256: String,
+    resize: String,
 }
 
 pub(crate) fn job(arguments: Fid) -> Job {
@@ -82,6 +89,15 @@ fn run(arguments: &Fid) -> Result<Ended> {
             Side::Square(..) | Side::Pictures(_) => None,
         });
     }
+    let through = match &backbone {
+        // A scorer's resize depends on the side of the images.
+        Some(backbone) => Some(Network {
+            name: backbone.name().into(),
+            sha256: backbone.sha256().into(),
+            resize: backbone.resize(side.unwrap_or(SIDE)),
+        }),
+        None => network_of_statistics(&sides)?,
+    };
     let mut measured = Vec::new();
     for (one, read) in sides.iter().zip(read) {
         measured.push(match (read, &backbone) {
@@ -95,8 +111,8 @@ fn run(arguments: &Fid) -> Result<Ended> {
     for one in &measured {
         warn_of_few(one);
     }
-    let side = side.unwrap_or(SIDE);
-    report(arguments, distance, [a, b], backbone.as_ref().map(|backbone| (backbone, side)));
+    let ruled = backbone.is_some() && arguments.pictures != Pictures::Same;
+    report(arguments, distance, [a, b], through.as_ref(), ruled);
     Ok(Ended::Well)
 }
 
@@ -361,6 +377,40 @@ fn of_statistics(
     Ok(Measured { name, n, moments: statistics.moments })
 }
 
+/// The network that the files' provenance names; `None` where one of them has none.
+fn network_of_statistics(sides: &[Side; 2]) -> Result<Option<Network>> {
+    let [Some(a), Some(b)] = [network_of(&sides[0])?, network_of(&sides[1])?] else {
+        return Ok(None);
+    };
+    if (&a.sha256, &a.resize) == (&b.sha256, &b.resize) {
+        return Ok(Some(a));
+    }
+    let said = |n: &Network| {
+        let hash = n.sha256.get(..8).unwrap_or(&n.sha256);
+        format!("{} ({hash}, resize {})", n.name, n.resize)
+    };
+    bail!(
+        "{} was made through {}, {} through {}: both must take the same way through one network; make one of them again with `sngan reference`",
+        sides[0].name(),
+        said(&a),
+        sides[1].name(),
+        said(&b)
+    )
+}
+
+/// What the provenance beside a file of statistics names, if there is one.
+fn network_of(side: &Side) -> Result<Option<Network>> {
+    let Side::Statistics(path) = side else { return Ok(None) };
+    let beside = path.with_extension("json");
+    if !beside.is_file() {
+        return Ok(None);
+    }
+    verify_statistics(path)?;
+    // Another program's file of that name is no provenance.
+    let found = run_dir::read_json::<StatisticsProvenance>(&beside).ok();
+    Ok(found.map(|p| Network { name: p.backbone, sha256: p.backbone_sha256, resize: p.resize }))
+}
+
 fn warn_of_few(side: &Measured) {
     if let Some(n) = side.n.filter(|n| *n <= side.moments.dim()) {
         eprintln!(
@@ -375,12 +425,10 @@ fn report(
     arguments: &Fid,
     distance: f64,
     sides: [&Measured; 2],
-    through: Option<(&Backbone, usize)>,
+    through: Option<&Network>,
+    ruled: bool,
 ) {
     let side = |of: &Measured| json!({ "name": of.name, "n": of.n });
-    let backbone = through.map(|(backbone, _)| backbone);
-    // A scorer's depends on the side of the images.
-    let resize = through.map(|(backbone, side)| backbone.resize(side));
     if arguments.json {
         let few = sides.iter().any(|s| s.n.is_some_and(|n| n <= s.moments.dim()));
         say!(
@@ -389,9 +437,9 @@ fn report(
                 "fid": distance,
                 "a": side(sides[0]),
                 "b": side(sides[1]),
-                "backbone": backbone.map(Backbone::name),
-                "backbone_sha256": backbone.map(Backbone::sha256),
-                "resize": resize,
+                "backbone": through.map(|network| &network.name),
+                "backbone_sha256": through.map(|network| &network.sha256),
+                "resize": through.map(|network| &network.resize),
                 "pictures": arguments.pictures.name(),
                 "few_samples": few,
             })
@@ -402,10 +450,15 @@ fn report(
         Some(n) => format!("{} ({n} images)", of.name),
         None => format!("{} (statistics)", of.name),
     };
-    let through = match (backbone, &resize) {
-        (Some(backbone), Some(resize)) => format!(" through {}, resize {resize}", backbone.name()),
-        _ => String::new(),
+    let through = match through {
+        Some(network) => format!("{}, resize {}", network.name, network.resize),
+        None => "an unknown network".into(),
     };
+    let rule = match ruled {
+        true => format!(", pictures {}", arguments.pictures.name()),
+        false => String::new(),
+    };
+    let [a, b] = sides.map(count);
     say!("FID {distance:.6}");
-    say!("{}", wrap(&format!("  {} and {}{through}", count(sides[0]), count(sides[1]))));
+    say!("{}", wrap(&format!("  {a} and {b} through {through}{rule}")));
 }

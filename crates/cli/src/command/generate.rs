@@ -1,17 +1,17 @@
 //! `sngan generate`.
 
 use super::device::{for_images, on_the_cpu};
-use super::own;
 use super::source::{after, run_and_checkpoint, run_of};
 use super::{Change, Job};
+use super::{no_scores, own};
 use crate::Ended;
 use crate::args::{Generate, Interpolate};
-use crate::say::{counted, say};
+use crate::say::{counted, quoted, say};
 use crate::table::wrap;
 use anyhow::{Context, Result, bail};
 use sngan_core::checkpoint::Checkpoint;
 use sngan_core::generate::{self, Interpolation, Path, SampleRequest, Sampler};
-use sngan_experiment::{RunSpec, atomic};
+use sngan_experiment::{Dataset, RunSpec, atomic};
 use sngan_tensor::Device;
 
 /// The source of images, after checking that they can be made and written.
@@ -51,7 +51,9 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
     say!("{out}: {} {after}", counted(images, "image"));
     // A grid is for looking at.
     if arguments.out.extension().is_none_or(|extension| extension != "png") {
-        say!("{}", wrap(&format!("Next: `sngan score --images {out}` scores them")));
+        let network = no_scores::option(Dataset::Folder).unwrap_or_default();
+        let out = quoted(&arguments.out);
+        say!("{}", wrap(&format!("Next: `sngan score --images {out}{network}` scores them")));
     }
     Ok(Ended::Well)
 }

@@ -22,3 +22,9 @@ pub(super) fn reason(score: &ScorePlan, dataset: Dataset, places: &Places) -> Op
         dataset.name()
     ))
 }
+
+/// The option that names a scorer, where `sngan score` would find no network for images of `dataset` by itself.
+pub(super) fn option(dataset: Dataset) -> Option<&'static str> {
+    let places = Places::new(Path::new("data"));
+    reason(&ScorePlan::default(), dataset, &places).map(|_| " --backbone scorer-cifar10")
+}

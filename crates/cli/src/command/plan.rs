@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &PlanArguments, folder: Option<&Path>) -> Result<En
     };
     let line = format!("score: backbone {}, {}{during}", score.backbone, protocols.join(", "));
     say!("{}", wrap(&line));
-    say!("Next: the same arguments after `sngan sweep` train these runs");
+    say!("Next: `sngan sweep` with the same experiment, scale and keys trains these runs");
     Ok(Ended::Well)
 }
 

@@ -1,13 +1,14 @@
 //! `sngan status`.
 
+use super::no_scores;
 use super::plan::time;
 use super::sweep::{describe, status_name};
 use crate::Ended;
 use crate::say::{counted, quoted};
 use crate::table::{Align, Table, width, wrap};
 use anyhow::{Context, Result, bail};
-use sngan_experiment::RunDir;
 use sngan_experiment::records::Status;
+use sngan_experiment::{Dataset, RunDir};
 use sngan_plot::records::is_run;
 use sngan_sweep::RunState;
 use std::collections::BTreeSet;
@@ -140,17 +141,23 @@ impl Shown {
             (Some((path, _)), _) => {
                 format!("`sngan train {} --resume` continues it", quoted(path))
             }
-            (None, [one]) => format!("`{}`, or `sngan report {}`", to_score(one), quoted(one)),
+            (None, [one]) => format!("`{}`, or `sngan report {}`", to_score(&[one]), quoted(one)),
             (None, _) => "`sngan compare RUN…` shows them beside each other".into(),
         };
         self.text += &format!("{}\n", wrap(&format!("Next: {next}")));
     }
 }
 
-/// The command that scores a run; of an imported one, the images that it is compared with have to be named.
-pub(super) fn to_score(run: &Path) -> String {
-    let imported = RunDir::new(run).spec().is_ok_and(|spec| !spec.knows("dataset"));
-    format!("sngan score {}{}", quoted(run), if imported { " --reference DIR" } else { "" })
+/// The command that scores a run: of an imported one, the images that it is compared with have to be named; where no network is known to
+/// go with its images, a scorer.
+pub(super) fn to_score(runs: &[&Path]) -> String {
+    let specs = runs.iter().filter_map(|run| RunDir::new(*run).spec().ok());
+    let datasets = specs.map(|spec| spec.knows("dataset").then_some(spec.dataset));
+    let datasets: Vec<Option<Dataset>> = datasets.collect();
+    let paths: Vec<String> = runs.iter().map(|run| quoted(run)).collect();
+    let reference = if datasets.contains(&None) { " --reference DIR" } else { "" };
+    let backbone = datasets.iter().find_map(|d| no_scores::option(d.unwrap_or(Dataset::Folder)));
+    format!("sngan score {}{reference}{}", paths.join(" "), backbone.unwrap_or_default())
 }
 
 /// Whether nothing is left to train.
@@ -177,7 +184,11 @@ fn table(runs: &[RunState], dead: &BTreeSet<String>) -> Table {
         let rate = run.rate.map_or_else(|| "–".into(), |r| format!("{r:.1}/s"));
         let left = run.seconds_left().map_or_else(|| "–".into(), time);
         let reason = run.status.as_ref().and_then(|s| s.reason.clone());
-        let notes = [describe(&run.scores), run.damage.clone().or(reason).unwrap_or_default()];
+        let newest = run.scores.iter().map(|s| s.gen_updates).max();
+        // Scores of an earlier checkpoint say so.
+        let earlier = newest.filter(|at| *at != run.done).map(|at| format!(" at {at}"));
+        let scores = describe(&run.scores) + &earlier.unwrap_or_default();
+        let notes = [scores, run.damage.clone().or(reason).unwrap_or_default()];
         let notes: Vec<String> = notes.into_iter().filter(|note| !note.is_empty()).collect();
         table.row_with(
             vec![run.name.clone(), word(run, dead.contains(&run.name)).into(), updates, rate, left],

@@ -318,12 +318,20 @@ pub(crate) fn status_name(status: Status) -> &'static str {
     }
 }
 
-/// Scores under their full names.
+/// Scores under their metrics' names; under their protocols' where a metric has several.
 pub(crate) fn describe(scores: &[ScoreRecord]) -> String {
     let number = |x: Option<f64>| x.map_or_else(|| "–".to_string(), |x| format!("{x:.3}"));
     let one = |s: &ScoreRecord| {
         let spread = s.std.map_or_else(String::new, |x| format!(" ± {x:.3}"));
-        format!("{}[{}] {}{spread}", s.metric.name(), s.protocol.backbone, number(s.value))
+        let key = |s: &ScoreRecord| (s.metric, s.protocol.backbone.clone());
+        let name = if scores.iter().filter(|other| key(other) == key(s)).count() > 1 {
+            let against = s.protocol.reference.as_ref();
+            let against = against.map_or_else(String::new, |r| format!(" against {}", r.name));
+            format!("{}[{}]{against}", s.protocol.name, s.protocol.backbone)
+        } else {
+            format!("{}[{}]", s.metric.name(), s.protocol.backbone)
+        };
+        format!("{name} {}{spread}", number(s.value))
     };
     scores.iter().map(one).collect::<Vec<_>>().join("  ")
 }

@@ -43,6 +43,21 @@ fn two_sets_of_any_kind_are_compared() {
     folder.expect(0, &format!("reference a --out a.npz {SCORER}"));
     let both = folder.expect(0, "fid a.npz b.npz");
     assert!((value(&both) - distance).abs() < 1e-5 && both.contains("(statistics)"), "{both}");
+    // Their provenance names the network.
+    let one_line = |said: &str| said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(one_line(&both).contains("through scorer-fashion, resize"), "{both}");
+    let json = folder.expect(0, "fid a.npz b.npz --json");
+    assert!(json.contains("\"backbone\":\"scorer-fashion\""), "{json}");
+    pngs(&folder.path("many"), 130, 16, 16, 400);
+    folder.expect(0, "reference many --out other.npz --backbone scorer-cifar10");
+    let said = one_line(&folder.expect(1, "fid a.npz other.npz"));
+    assert!(said.contains("a.npz was made through scorer-fashion ("), "{said}");
+    assert!(said.contains("other.npz through scorer-cifar10 ("), "{said}");
+    std::fs::remove_file(folder.path("b.json")).unwrap();
+    let said = folder.expect(0, "fid a.npz b.npz");
+    assert!(one_line(&said).contains("through an unknown network"), "{said}");
+    let json = folder.expect(0, "fid a.npz b.npz --json");
+    assert!(json.contains("\"backbone\":null"), "{json}");
     let json = folder.expect(0, &format!("fid a fashion-mnist --side 16 --json {SCORER}"));
     for part in ["\"fid\":", "\"n\":70", "\"backbone\":\"scorer-fashion\"", "\"pictures\":\"same\""]
     {
@@ -76,7 +91,7 @@ fn unequal_pictures_need_a_rule() {
     refused("fid mixed a --side 16", "--side 16 changes nothing here");
     for other in ["mixed", "large", "wide"] {
         let said = folder.expect(0, &format!("fid a {other} --pictures crop --side 16 {SCORER}"));
-        assert!(value(&said) > 0.0, "{said}");
+        assert!(value(&said) > 0.0 && said.contains("pictures crop"), "{said}");
     }
     let same = folder.expect(0, &format!("fid a a --pictures crop --side 16 {SCORER}"));
     assert!(value(&same) < 1e-3, "{same}");

@@ -49,6 +49,15 @@ fn a_flat_folder_is_trained_on_with_one_command_and_found_again() {
     let score = "score run --backbone scorer-fashion --samples 70 --splits 2";
     let said = folder.expect(0, score);
     assert!(said.contains("fid_70_ref90"), "{said}");
+    let said = folder.expect(0, "status run");
+    assert!(said.contains("fid[scorer-fashion]"), "{said}");
+    assert!(said.contains("score run --backbone scorer-cifar10"), "one that is there: {said}");
+    folder.expect(0, &format!("{score} --reference pets"));
+    // Two numbers of one metric are told apart.
+    let said = folder.expect(0, "status run");
+    for name in ["fid_70_ref90[scorer-fashion]", "fid_70_images90[scorer-fashion]"] {
+        assert!(said.contains(name), "{said}");
+    }
     let said = folder.expect(1, "sweep tiny --data pets --out out --method SN");
     assert!(said.contains("`scorer-fashion` is a classifier of fashion-mnist"), "{said}");
     let said = folder.expect(
@@ -87,6 +96,21 @@ fn a_flat_folder_is_trained_on_with_one_command_and_found_again() {
     let said = folder.expect(1, &format!("{score} --data elsewhere/animals"));
     assert!(said.contains("--reference compares with others"), "{said}");
     folder.expect(0, &format!("{score} --reference elsewhere/animals"));
+}
+
+#[test]
+fn a_sweep_on_pictures_is_not_dropped_by_the_same_command_without_them() {
+    let folder = Folder::new();
+    pictures(&folder, "pets", 8);
+    let file = "name = \"mine\"\nmethods = [{ label = \"SN\", method = \"sn\" }]\n[run]\n\
+                dataset = \"fashion-mnist\"\nside = 8\nwidth_divisor = 64\nbatch = 2\ngen_batch = 2\n\
+                gen_updates = 2\n[scales.quick]\n";
+    std::fs::write(folder.path("experiments/mine.toml"), file).unwrap();
+    folder.expect(0, "sweep mine --data pets --side 16 --out out");
+    let said = folder.expect(1, "sweep mine --out out");
+    assert!(said.contains("name the folder of pictures again"), "{said}");
+    assert!(folder.expect(0, "status out").contains("1 run;"));
+    folder.expect(0, "sweep mine --data pets --side 16 --out out");
 }
 
 #[test]

@@ -72,7 +72,10 @@ pub(crate) fn others(request: &Materials<'_>) -> Result<Rendered> {
 impl Scores {
     fn render(&self, c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
         let Some(protocol) = c.protocol(self.metric) else {
-            return Ok(Rendered::Skipped("no run has a score".into()));
+            return Ok(Rendered::Skipped(format!(
+                "no run has a score in {} after its last update",
+                self.metric.words()
+            )));
         };
         if let [only] = &c.runs[..] {
             let label = &only.spec.label;

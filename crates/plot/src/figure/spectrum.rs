@@ -67,7 +67,9 @@ fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
     let curves = if papers { of_methods(c) } else { of_rows(c) };
     let Some(first) = curves.first() else {
         let whose = if papers { " of weight clipping, WN or SN" } else { "" };
-        return Ok(Rendered::Skipped(format!("no completed run{whose} has a spectrum")));
+        return Ok(Rendered::Skipped(format!(
+            "no completed run{whose} has a spectrum of the standard CNN's convolutions (`sngan record-spectrum` records spectra)"
+        )));
     };
     let mut weights = String::new();
     if !papers {

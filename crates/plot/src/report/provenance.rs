@@ -28,6 +28,12 @@ pub(super) fn body(c: &ScoredSweep) -> Result<String> {
 /// keys made it: only the specs are there.
 fn again(c: &ScoredSweep) -> String {
     let command = |line: String| format!("<pre>{}</pre>\n", escape(&line));
+    let imported = c.runs.iter().filter(|r| r.spec.imported.is_some()).count();
+    if imported > 0 && imported == c.runs.len() {
+        return paragraph(
+            "Another program trained these networks, and `sngan import` read them from its files: no command here trains them again.",
+        );
+    }
     if !c.is_built_in() {
         let said = match c.scale() {
             Some(_) => {
@@ -36,7 +42,15 @@ fn again(c: &ScoredSweep) -> String {
             }
             None => "A run's own spec makes it again:",
         };
-        return paragraph(said) + &command("sngan train RUN/spec.toml --out FOLDER".into());
+        let others = match imported {
+            0 => String::new(),
+            n => format!(
+                "Another program trained the networks of {n} of these {} runs: no command here trains them again. Of the others: ",
+                c.runs.len()
+            ),
+        };
+        return paragraph(&(others + said))
+            + &command("sngan train RUN/spec.toml --out FOLDER".into());
     }
     let seeds: BTreeSet<u64> = c.runs.iter().map(|r| r.spec.seed).collect();
     let seeds = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(",");

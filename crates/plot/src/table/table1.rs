@@ -52,16 +52,21 @@ fn markdown(c: &ScoredSweep) -> Result<String> {
 /// The settings themselves, by the values that ran.
 fn setting_grid(c: &ScoredSweep) -> Grid {
     let mut grid = Grid::new("", &["setting", "α", "β1", "β2", "n_dis"]);
-    let mut rows: Vec<(&str, [f64; 4])> = Vec::new();
+    let mut rows: Vec<(&str, [Option<f64>; 4])> = Vec::new();
     for spec in c.runs.iter().map(|r| &r.spec) {
-        let row = (spec.setting.as_str(), [spec.lr, spec.beta1, spec.beta2, f64::from(spec.n_dis)]);
+        let known = |(key, value): (&str, f64)| spec.knows(key).then_some(value);
+        let n_dis = f64::from(spec.n_dis);
+        let values =
+            [("lr", spec.lr), ("beta1", spec.beta1), ("beta2", spec.beta2), ("n_dis", n_dis)];
+        let row = (spec.setting.as_str(), values.map(known));
         if !rows.contains(&row) {
             rows.push(row);
         }
     }
     rows.sort_by(|a, b| a.0.cmp(b.0).then(a.1.partial_cmp(&b.1).unwrap_or(Ordering::Equal)));
     for (name, values) in rows {
-        let numbers = values.map(|x| Cell { text: x.to_string(), value: Some(x), best: false });
+        let cell = |x: f64| Cell { text: x.to_string(), value: Some(x), best: false };
+        let numbers = values.map(|x| x.map_or_else(|| Cell::text("unknown"), cell));
         grid.rows.push(std::iter::once(Cell::text(name)).chain(numbers).collect());
     }
     grid

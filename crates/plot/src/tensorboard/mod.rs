@@ -2,6 +2,7 @@
 
 mod event;
 
+use crate::compare::protocol_name;
 use crate::records::{RunRecords, Samples};
 use crate::{Error, Result};
 use event::{Event, Value, What};
@@ -196,9 +197,9 @@ fn scalars(r: &LogRecord) -> Vec<Value> {
     plain.chain(layers.into_iter().flat_map(of_layers)).collect()
 }
 
-/// A score under its protocol's and backbone's names, and its spread.
+/// A score under the name of its protocol, and its spread.
 fn scores(score: &ScoreRecord) -> Vec<Value> {
-    let tag = format!("score/{}[{}]", score.protocol.name, score.protocol.backbone);
+    let tag = format!("score/{}", protocol_name(&score.protocol));
     let spread = score.std.map(|value| Value::Scalar { tag: format!("{tag} std"), value });
     let value = Value::Scalar { tag, value: score.value.unwrap_or(f64::NAN) };
     std::iter::once(value).chain(spread).collect()

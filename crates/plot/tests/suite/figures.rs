@@ -4,7 +4,7 @@ use crate::support::{
     Folder, diverge, draw_samples, folder_of, log, score, spec, spectrum, write_lines,
 };
 use sngan_experiment::method::Method;
-use sngan_experiment::records::LogRecord;
+use sngan_experiment::records::{LogRecord, Metric, Protocol, Reference, ScoreRecord};
 use sngan_experiment::{RunDir, RunSpec, settings};
 use sngan_plot::{Error, Materials, Rendered, Run, ScoredSweep, find, render_all};
 use std::path::Path;
@@ -347,4 +347,39 @@ fn figures_of_one_setting_show_the_first_where_none_is_c_and_say_so() {
         let said = caption(&one, id);
         assert!(said.contains(", setting lr=4e-4") && !said.contains("alphabetical"), "{id}");
     }
+}
+
+/// FIDs of a run, oldest first, each under the protocol of this name.
+fn fids(of: &[(&str, f64)]) -> Vec<ScoreRecord> {
+    let record = |(name, fid): &(&str, f64)| {
+        let [_, record] = score(10, 1.0, *fid);
+        let reference = record.protocol.reference.clone();
+        let reference = reference.map(|r| Reference { name: (*name).into(), ..r });
+        let protocol = Protocol { name: (*name).into(), reference, ..record.protocol.clone() };
+        ScoreRecord { protocol, ..record }
+    };
+    of.iter().map(record).collect()
+}
+
+#[test]
+fn scores_are_read_under_the_protocol_that_most_runs_share() {
+    let (own, others) = ("fid_2k_ref1k", "fid_2k_images800");
+    let read = |runs: [&[(&str, f64)]; 3]| {
+        let mut folder = Folder::new("mine", "quick");
+        for (seed, scores) in runs.into_iter().enumerate() {
+            folder.run(&spec(Method::Sn, "C", seed as u64), &fids(scores));
+        }
+        ScoredSweep::read(folder.path()).map(|sweep| {
+            let last = |run: &Run| run.last(Metric::Fid).unwrap();
+            sweep.runs.iter().map(last).collect::<Vec<_>>()
+        })
+    };
+    // A later score against other images changes nothing, be it of all runs or of some.
+    let both: &[(&str, f64)] = &[(own, 1.0), (others, 9.0)];
+    assert_eq!(read([both, both, both]).unwrap(), [1.0; 3]);
+    assert_eq!(read([both, both, &[(own, 2.0)]]).unwrap(), [1.0, 1.0, 2.0]);
+    assert_eq!(read([&[(others, 9.0)], &[(others, 8.0)], both]).unwrap(), [9.0, 8.0, 9.0]);
+    // Where a run has no score that most have, it is the one that is named.
+    let message = read([&[(others, 9.0)], &[(own, 1.0)], &[(own, 2.0)]]).unwrap_err().to_string();
+    assert!(message.contains("-s0-") && message.contains("fid_2k_ref1k → fid_2k_images800"));
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{Folder, draw_samples, log, score, spec, write_lines};
 use sngan_experiment::method::Method;
-use sngan_experiment::{Dataset, RunSpec};
+use sngan_experiment::{Dataset, Imported, RunSpec};
 use sngan_plot::{ScoredSweep, report};
 use std::path::PathBuf;
 
@@ -104,6 +104,31 @@ fn single_runs_have_no_scale_and_their_own_specs() {
     // A sweep has one still.
     let sweep = ScoredSweep::read(folder.path()).unwrap();
     assert!(sweep.conditions().starts_with("scale quick, "), "{}", sweep.conditions());
+}
+
+#[test]
+fn nothing_is_made_up_of_how_another_program_trained_its_networks() {
+    let mut folder = Folder::new("imports", "quick");
+    let mut places = Vec::new();
+    for generator in ["aa", "bb"] {
+        let imported = Imported::new(generator.repeat(32), None).knowing(&["gen_updates"]);
+        let spec =
+            RunSpec { label: "G".into(), gen_updates: 7, ..RunSpec::of_imported(imported, 0) };
+        places.push(folder.run(&spec, &[]).path().to_path_buf());
+    }
+    let out = tempfile::tempdir().unwrap();
+    let c = ScoredSweep::of_runs(&places, out.path()).unwrap();
+    for run in &c.runs {
+        assert_eq!(run.spec.label, format!("G, {}", run.records.name));
+    }
+    let said = [c.describe_runs(), c.conditions()];
+    for part in ["unknown data", "batch unknown", "7 updates"] {
+        assert!(said.iter().all(|said| said.contains(part)), "{part}: {said:?}");
+    }
+    let page = page_of(&c);
+    assert!(page.contains("Another program trained these networks"));
+    assert!(!page.contains("makes it again") && !page.contains("<pre>sngan train"));
+    assert!(page.matches("unknown</td>").count() >= 4 && !page.contains("data-value=\"0.0002\""));
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Event files, read back by a reader of their own.
 
-use crate::support::{Folder, draw_samples, log, score, spec, write_lines};
+use crate::support::{Folder, draw_samples, log, protocol, score, spec, write_lines};
 use sngan_experiment::RunDir;
 use sngan_experiment::method::Method;
 use sngan_experiment::protobuf::{Value, fields};
-use sngan_experiment::records::{FORMAT_VERSION, LogRecord, TimingRecord};
+use sngan_experiment::records::{
+    FORMAT_VERSION, LogRecord, Metric, Protocol, Reference, ScoreRecord, TimingRecord,
+};
+use sngan_plot::Comparison;
 use sngan_plot::records::RunRecords;
 use sngan_plot::tensorboard::Board;
 use std::collections::BTreeMap;
@@ -145,6 +148,31 @@ fn events_are_the_records_and_grow_with_them() {
     assert_eq!(said.scalars[&("score/is_100[made-up]".to_string(), 4)], 3.0);
     assert_eq!(said.scalars[&("score/is_100[made-up] std".to_string(), 4)], 0.25);
     assert_eq!(said.pictures, [10]);
+}
+
+#[test]
+fn scores_against_several_sets_of_as_many_images_have_names_of_their_own() {
+    let against = |set: &str, sha256: &str, value: f64| ScoreRecord {
+        value: Some(value),
+        protocol: Protocol {
+            name: "fid_100_images800".into(),
+            reference: Some(Reference { name: set.into(), n: 800, sha256: sha256.into() }),
+            ..protocol(Metric::Fid)
+        },
+        ..score(10, 3.0, 20.0)[1].clone()
+    };
+    let scores = [against("other", "5e82187b6e", 1.0), against("other2", "1a2b3c4d5e", 2.0)];
+    let mut folder = Folder::new("table1", "quick");
+    let dir = folder.run(&spec(Method::Sn, "C", 0), &scores);
+    let board = Board::begin(&RunRecords::read(dir.path()).unwrap(), dir.path()).unwrap();
+    let names = ["other 5e82187b", "other2 1a2b3c4d"]
+        .map(|set| format!("fid_100_images800[made-up] against {set}"));
+    let said = read(board.path()).scalars;
+    let of = |name: &String| said[&(format!("score/{name}"), 10)];
+    assert_eq!([of(&names[0]), of(&names[1])], [1.0, 2.0]);
+    let lines = Comparison::read(&[dir.path().to_path_buf()]).unwrap().scores();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(names.iter().all(|name| lines.iter().any(|(line, _)| line == name)), "{lines:?}");
 }
 
 #[test]
