@@ -148,7 +148,9 @@ impl Comparison {
                 scores.filter_map(|s| Some((s.gen_updates as f64, s.value?))).collect()
             };
             let value = format!("{}[{}]", metric.name(), protocol.backbone);
-            panels.push(self.panel(&label, &value, &points));
+            // The axis names the network; with it, a title may not fit.
+            let title = label.replacen(&format!("[{}]", protocol.backbone), "", 1);
+            panels.push(self.panel(&title, &value, &points));
         }
         panels.retain(|panel| !panel.series.is_empty());
         if panels.is_empty() {

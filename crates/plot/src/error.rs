@@ -21,7 +21,7 @@ pub enum Error {
     },
     /// Scores that must not share an axis or a column.
     #[error(
-        "{run} was scored under another protocol than the rest of the sweep: {differences}; score it again with the sweep's protocol"
+        "{run} was scored under another protocol than most runs here: {differences}; score all of them alike, against the same images through the same network, or draw them apart"
     )]
     MixedProtocols {
         /// The run's folder.

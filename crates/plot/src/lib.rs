@@ -55,7 +55,7 @@ pub use dead_critic::{Critic, DeadCritic, dead_critics};
 pub use error::{Error, Result};
 pub use evenness::{Evenness, Repeated, evenness, evenness_lines, repeated};
 pub use records::Damaged;
-pub use scored::{Run, ScoredSweep};
+pub use scored::{Run, ScoredSweep, compares_with_others};
 pub use verdict::verdict;
 
 /// Every figure of the paper.

@@ -446,7 +446,7 @@ fn curve(spec: &RunSpec, scores: &[ScoreRecord]) -> Vec<ScoreRecord> {
 }
 
 /// Whether a protocol compares with images or statistics that a command line named, and not with the runs' own data.
-pub(crate) fn compares_with_others(protocol: &Protocol) -> bool {
+pub fn compares_with_others(protocol: &Protocol) -> bool {
     let name = protocol.name.parse::<ProtocolName>().ok();
     let part = name.and_then(|name| name.against()).map(|against| against.part);
     matches!(part, Some(ReferenceKind::Images | ReferenceKind::Statistics))

@@ -372,7 +372,10 @@ fn of_statistics(
             let (statistics, provenance) = read_statistics(path, backbone, side)?;
             (statistics, provenance.map(|p| p.images.n))
         }
-        (Some(_), None) | (None, _) => (Statistics::read(path)?, None),
+        (Some(_), None) | (None, _) => {
+            let statistics = Statistics::read(path)?;
+            (statistics, provenance_of(path)?.map(|p| p.images.n))
+        }
     };
     Ok(Measured { name, n, moments: statistics.moments })
 }
@@ -401,14 +404,19 @@ fn network_of_statistics(sides: &[Side; 2]) -> Result<Option<Network>> {
 /// What the provenance beside a file of statistics names, if there is one.
 fn network_of(side: &Side) -> Result<Option<Network>> {
     let Side::Statistics(path) = side else { return Ok(None) };
+    let found = provenance_of(path)?;
+    Ok(found.map(|p| Network { name: p.backbone, sha256: p.backbone_sha256, resize: p.resize }))
+}
+
+/// The provenance beside a file of statistics, if there is one.
+fn provenance_of(path: &Path) -> Result<Option<StatisticsProvenance>> {
     let beside = path.with_extension("json");
     if !beside.is_file() {
         return Ok(None);
     }
     verify_statistics(path)?;
     // Another program's file of that name is no provenance.
-    let found = run_dir::read_json::<StatisticsProvenance>(&beside).ok();
-    Ok(found.map(|p| Network { name: p.backbone, sha256: p.backbone_sha256, resize: p.resize }))
+    Ok(run_dir::read_json::<StatisticsProvenance>(&beside).ok())
 }
 
 fn warn_of_few(side: &Measured) {
@@ -430,7 +438,11 @@ fn report(
 ) {
     let side = |of: &Measured| json!({ "name": of.name, "n": of.n });
     if arguments.json {
-        let few = sides.iter().any(|s| s.n.is_some_and(|n| n <= s.moments.dim()));
+        let is_few = |s: &&&Measured| s.n.is_some_and(|n| n <= s.moments.dim());
+        let known = sides.iter().all(|s| s.n.is_some());
+        // Of statistics whose number of images is not known, neither is this.
+        let few =
+            if sides.iter().any(|s| is_few(&s)) { Some(true) } else { known.then_some(false) };
         say!(
             "{}",
             json!({

@@ -141,7 +141,13 @@ impl Shown {
             (Some((path, _)), _) => {
                 format!("`sngan train {} --resume` continues it", quoted(path))
             }
+            (None, [one])
+                if states.iter().all(|s| s.scores.iter().any(|x| x.gen_updates == s.done)) =>
+            {
+                format!("`sngan report {}`", quoted(one))
+            }
             (None, [one]) => format!("`{}`, or `sngan report {}`", to_score(&[one]), quoted(one)),
+            (None, [a, b]) => format!("`sngan compare {} {}`", quoted(a), quoted(b)),
             (None, _) => "`sngan compare RUN…` shows them beside each other".into(),
         };
         self.text += &format!("{}\n", wrap(&format!("Next: {next}")));

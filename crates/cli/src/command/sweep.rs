@@ -16,6 +16,7 @@ use anyhow::{Result, bail};
 use sngan_core::trainer::Backend;
 use sngan_experiment::records::{ScoreRecord, Status};
 use sngan_experiment::{Changes, Plan, RunDir, RunSpec, machine};
+use sngan_plot::compares_with_others;
 use sngan_sweep::{Devices, Event, SweepOptions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -318,20 +319,19 @@ pub(crate) fn status_name(status: Status) -> &'static str {
     }
 }
 
-/// Scores under their metrics' names; under their protocols' where a metric has several.
+/// Scores under their metrics' names; under their protocols' where a metric has several. What they compare with is named where it is not
+/// the run's own.
 pub(crate) fn describe(scores: &[ScoreRecord]) -> String {
     let number = |x: Option<f64>| x.map_or_else(|| "–".to_string(), |x| format!("{x:.3}"));
     let one = |s: &ScoreRecord| {
         let spread = s.std.map_or_else(String::new, |x| format!(" ± {x:.3}"));
         let key = |s: &ScoreRecord| (s.metric, s.protocol.backbone.clone());
-        let name = if scores.iter().filter(|other| key(other) == key(s)).count() > 1 {
-            let against = s.protocol.reference.as_ref();
-            let against = against.map_or_else(String::new, |r| format!(" against {}", r.name));
-            format!("{}[{}]{against}", s.protocol.name, s.protocol.backbone)
-        } else {
-            format!("{}[{}]", s.metric.name(), s.protocol.backbone)
-        };
-        format!("{name} {}{spread}", number(s.value))
+        let several = scores.iter().filter(|other| key(other) == key(s)).count() > 1;
+        let name = if several { s.protocol.name.as_str() } else { s.metric.name() };
+        let others = several || compares_with_others(&s.protocol);
+        let against = s.protocol.reference.as_ref().filter(|_| others);
+        let against = against.map_or_else(String::new, |r| format!(" against {}", r.name));
+        format!("{name}[{}]{against} {}{spread}", s.protocol.backbone, number(s.value))
     };
     scores.iter().map(one).collect::<Vec<_>>().join("  ")
 }

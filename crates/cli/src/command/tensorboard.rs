@@ -131,7 +131,7 @@ fn run(paths: &[PathBuf], found: &Found, follow: bool, out: Option<&Path>) -> Re
         n += 1;
     }
     if n == 0 && !follow {
-        bail!("none of the runs has begun");
+        bail!("none of the runs has a log or scores yet");
     }
     let first = paths.first().map_or_else(|| Path::new("."), PathBuf::as_path);
     say!("{}", counted(n, "event file"));
@@ -155,6 +155,7 @@ fn runs_of(found: &Found) -> Result<Vec<PathBuf>> {
         let begun = run_dir::run_dirs(&sweep.join("runs"))?;
         runs.extend(begun.iter().map(|run| run.path().to_path_buf()));
     }
-    runs.retain(|run| RunDir::new(run).log_path().exists());
+    let has_records = |dir: RunDir| dir.log_path().exists() || dir.scores_path().exists();
+    runs.retain(|run| has_records(RunDir::new(run)));
     Ok(runs)
 }

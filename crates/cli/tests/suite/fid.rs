@@ -42,12 +42,14 @@ fn two_sets_of_any_kind_are_compared() {
     assert!((value(&folder.expect(0, &format!("fid a b.npz {SCORER}"))) - distance).abs() < 1e-5);
     folder.expect(0, &format!("reference a --out a.npz {SCORER}"));
     let both = folder.expect(0, "fid a.npz b.npz");
-    assert!((value(&both) - distance).abs() < 1e-5 && both.contains("(statistics)"), "{both}");
+    assert!((value(&both) - distance).abs() < 1e-5 && both.contains("a.npz (70 images)"), "{both}");
     // Their provenance names the network.
     let one_line = |said: &str| said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(one_line(&both).contains("through scorer-fashion, resize"), "{both}");
     let json = folder.expect(0, "fid a.npz b.npz --json");
-    assert!(json.contains("\"backbone\":\"scorer-fashion\""), "{json}");
+    for part in ["\"backbone\":\"scorer-fashion\"", "\"n\":80", "\"few_samples\":false"] {
+        assert!(json.contains(part), "{part}: {json}");
+    }
     pngs(&folder.path("many"), 130, 16, 16, 400);
     folder.expect(0, "reference many --out other.npz --backbone scorer-cifar10");
     let said = one_line(&folder.expect(1, "fid a.npz other.npz"));
@@ -57,7 +59,7 @@ fn two_sets_of_any_kind_are_compared() {
     let said = folder.expect(0, "fid a.npz b.npz");
     assert!(one_line(&said).contains("through an unknown network"), "{said}");
     let json = folder.expect(0, "fid a.npz b.npz --json");
-    assert!(json.contains("\"backbone\":null"), "{json}");
+    assert!(json.contains("\"backbone\":null") && json.contains("\"few_samples\":null"), "{json}");
     let json = folder.expect(0, &format!("fid a fashion-mnist --side 16 --json {SCORER}"));
     for part in ["\"fid\":", "\"n\":70", "\"backbone\":\"scorer-fashion\"", "\"pictures\":\"same\""]
     {

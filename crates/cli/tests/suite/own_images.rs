@@ -46,12 +46,14 @@ fn a_flat_folder_is_trained_on_with_one_command_and_found_again() {
     // A scorer of other images is taken where it is named, and never otherwise.
     let said = folder.expect(1, "score run --samples 70 --splits 2");
     assert!(said.contains("no scorer is known to go with these images"), "{said}");
+    let said = folder.expect(0, "status run");
+    assert!(said.contains("score run --backbone scorer-cifar10"), "one that is there: {said}");
     let score = "score run --backbone scorer-fashion --samples 70 --splits 2";
     let said = folder.expect(0, score);
     assert!(said.contains("fid_70_ref90"), "{said}");
     let said = folder.expect(0, "status run");
     assert!(said.contains("fid[scorer-fashion]"), "{said}");
-    assert!(said.contains("score run --backbone scorer-cifar10"), "one that is there: {said}");
+    assert!(said.contains("Next: `sngan report run`"), "nothing is left to score: {said}");
     folder.expect(0, &format!("{score} --reference pets"));
     // Two numbers of one metric are told apart.
     let said = folder.expect(0, "status run");

@@ -66,6 +66,12 @@ fn one(c: &ScoredSweep, folder: &Path) -> Result<Rendered> {
     let papers = c.paper().is_some();
     let curves = if papers { of_methods(c) } else { of_rows(c) };
     let Some(first) = curves.first() else {
+        let mut spectra = c.runs.iter().flat_map(|run| &run.records.spectra).peekable();
+        if spectra.peek().is_some() && spectra.all(|s| !s.layer.starts_with("conv")) {
+            let why =
+                "it shows the standard CNN's convolutions, and these runs have other networks";
+            return Ok(Rendered::Skipped(why.into()));
+        }
         let whose = if papers { " of weight clipping, WN or SN" } else { "" };
         return Ok(Rendered::Skipped(format!(
             "no completed run{whose} has a spectrum of the standard CNN's convolutions (`sngan record-spectrum` records spectra)"

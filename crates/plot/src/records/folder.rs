@@ -74,7 +74,7 @@ pub(super) fn read_runs(folders: &[PathBuf], out: &Path) -> Result<SweepRecords>
     Ok(SweepRecords { path: out.to_path_buf(), real, untrained, runs, damaged, plan })
 }
 
-/// The folders' names; those of one name with their parents'.
+/// The folders' names; those of one name with that of the folder above, which of a sweep's run is the sweep's.
 fn names(folders: &[PathBuf]) -> Vec<String> {
     let real = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
     let real: Vec<PathBuf> = folders.iter().map(real).collect();
@@ -82,9 +82,12 @@ fn names(folders: &[PathBuf]) -> Vec<String> {
         path.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned())
     };
     let alone = |path: &PathBuf| real.iter().filter(|other| own(other) == own(path)).count() == 1;
-    let with_parent = |path: &PathBuf| match path.parent() {
-        Some(parent) => format!("{}-{}", own(parent), own(path)),
-        None => own(path),
+    let with_parent = |path: &PathBuf| {
+        let mut above = path.ancestors().skip(1);
+        match above.find(|folder| folder.file_name().is_none_or(|name| name != "runs")) {
+            Some(parent) => format!("{}-{}", own(parent), own(path)),
+            None => own(path),
+        }
     };
     real.iter().map(|path| if alone(path) { own(path) } else { with_parent(path) }).collect()
 }

@@ -255,7 +255,7 @@ fn runs(c: &ScoredSweep) -> Grid {
         let mut row = vec![
             Cell::text(s.label.as_str()),
             Cell::text(s.setting.as_str()),
-            whole(s.seed),
+            if s.knows("seed") { whole(s.seed) } else { Cell::text("unknown") },
             whole(done),
         ];
         row.push(Cell::status(&[run]));
