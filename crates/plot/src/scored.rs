@@ -452,8 +452,11 @@ pub fn compares_with_others(protocol: &Protocol) -> bool {
     matches!(part, Some(ReferenceKind::Images | ReferenceKind::Statistics))
 }
 
+/// Runs scored under a protocol, whether it compares with their own images, its samples, and the line of its newest score.
+type Rank = (usize, bool, usize, usize);
+
 /// The protocol of each metric that most runs were scored under at their horizon; of several, the one that compares with the runs' own
-/// images, then the one of the newest score.
+/// images, then the one of most samples, then that of the newest score.
 fn shared_protocols(runs: &[Arc<RunRecords>]) -> BTreeMap<Metric, Protocol> {
     let mut taken: BTreeMap<(Metric, &Protocol), (BTreeSet<usize>, usize)> = BTreeMap::new();
     for (i, run) in runs.iter().enumerate() {
@@ -464,9 +467,9 @@ fn shared_protocols(runs: &[Arc<RunRecords>]) -> BTreeMap<Metric, Protocol> {
             *newest = line.max(*newest);
         }
     }
-    let mut best: BTreeMap<Metric, ((usize, bool, usize), &Protocol)> = BTreeMap::new();
+    let mut best: BTreeMap<Metric, (Rank, &Protocol)> = BTreeMap::new();
     for ((metric, protocol), (of, newest)) in taken {
-        let rank = (of.len(), !compares_with_others(protocol), newest);
+        let rank = (of.len(), !compares_with_others(protocol), protocol.n_samples, newest);
         let entry = best.entry(metric).or_insert((rank, protocol));
         if rank > entry.0 {
             *entry = (rank, protocol);

@@ -119,7 +119,7 @@ const FIRST: [&str; 2] = ["fig6", "fig3"];
 fn verdict(c: &ScoredSweep, committed: Option<&ScoredSweep>) -> Result<String> {
     let rows = evenness(c);
     let Some(protocol) = c.protocol(Metric::Fid).filter(|_| !rows.is_empty()) else {
-        return Ok(paragraph("No run has an FID."));
+        return Ok(paragraph("No run has an FID after its last update."));
     };
     let mut text = sentences(&crate::verdict(c)?);
     if let Some(committed) = committed.filter(|_| text.is_empty()) {
@@ -222,7 +222,7 @@ fn scores_body(c: &ScoredSweep) -> Result<String> {
         .map(|line| paragraph(&line))
         .collect();
     if text.is_empty() {
-        text = paragraph("No run has a score.");
+        text = paragraph("No run has a score after its last update.");
     }
     text += &paragraph(
         "Ours: mean ± standard error over n seeds; one run (n = 1) tells no spread. Click a column's header to sort.",
