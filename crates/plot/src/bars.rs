@@ -3,11 +3,11 @@
 
 use crate::canvas::{
     Anchor, BLACK, Canvas, DENSITY, GREY, Heading, LEGEND_ROW, Look, SMALL, draw, legend_height,
-    wrapped,
+    lines_of,
 };
 use crate::frame::{Axis, Frame, Scale};
 use crate::statistics::summary;
-use crate::{Error, Rendered, Result};
+use crate::{Rendered, Result};
 use plotters::style::RGBColor;
 use std::path::Path;
 
@@ -58,14 +58,11 @@ impl BarChart {
     pub(crate) fn render(&self, folder: &Path) -> Result<Rendered> {
         let above = 8 * DENSITY
             + legend_height(&self.stem, SIZE.0 - 2 * LEFT - 120 * DENSITY, &self.places)?;
-        let unmeasured =
-            |e: std::io::Error| Error::Draw { what: self.stem.clone(), reason: e.to_string() };
         let group = (SIZE.0 - RIGHT - LEFT) / self.groups.len().max(1) as i32;
-        let names = self.groups.iter().map(|g| wrapped(&g.label, group - 6 * DENSITY));
-        let names = names.collect::<std::io::Result<Vec<_>>>().map_err(unmeasured)?;
+        let labels = self.groups.iter().map(|g| &g.label);
+        let names = lines_of(&self.stem, labels, group - 6 * DENSITY)?;
         let rows = names.iter().map(Vec::len).max().unwrap_or(1) as i32;
-        let foot = self.foot.iter().map(|line| wrapped(line, SIZE.0 - RIGHT - LEFT));
-        let foot = foot.collect::<std::io::Result<Vec<_>>>().map_err(unmeasured)?.concat();
+        let foot = lines_of(&self.stem, &self.foot, SIZE.0 - RIGHT - LEFT)?.concat();
         let further = (rows - 1) * NAME;
         let below = further + (34 + 20 * foot.len() as i32) * DENSITY;
         let size = (SIZE.0, SIZE.1 + above + further);

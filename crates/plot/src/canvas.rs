@@ -116,7 +116,7 @@ pub(crate) fn text_width(text: &str, size: i32) -> std::io::Result<i32> {
 }
 
 /// A small text's lines, none wider than `width` units if its words allow that.
-pub(crate) fn wrapped(text: &str, width: i32) -> std::io::Result<Vec<String>> {
+fn wrapped(text: &str, width: i32) -> std::io::Result<Vec<String>> {
     let (mut lines, mut line) = (Vec::new(), String::new());
     for word in text.split(' ') {
         let longer = if line.is_empty() { word.to_string() } else { format!("{line} {word}") };
@@ -128,6 +128,17 @@ pub(crate) fn wrapped(text: &str, width: i32) -> std::io::Result<Vec<String>> {
     }
     lines.push(line);
     Ok(lines)
+}
+
+/// Each text's lines in the figure `what`, as [`wrapped`].
+pub(crate) fn lines_of<'t>(
+    what: &str,
+    texts: impl IntoIterator<Item = &'t String>,
+    width: i32,
+) -> Result<Vec<Vec<String>>> {
+    let lines = texts.into_iter().map(|text| wrapped(text, width));
+    let lines = lines.collect::<std::io::Result<_>>();
+    lines.map_err(|e| Error::Draw { what: what.into(), reason: e.to_string() })
 }
 
 impl Heading {

@@ -6,7 +6,7 @@ use crate::records::{RunRecords, SweepRecords, is_run};
 use crate::scored::{compares_with_others, differences};
 use crate::{Damaged, Rendered, Result};
 use serde_json::Value;
-use sngan_experiment::records::{LogRecord, Metric, Protocol, ScoreRecord};
+use sngan_experiment::records::{LogRecord, Metric, Protocol, Reference, ScoreRecord};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -217,9 +217,14 @@ fn differ(values: &[String]) -> bool {
 pub(crate) fn protocol_name(protocol: &Protocol) -> String {
     let name = format!("{}[{}]", protocol.name, protocol.backbone);
     match protocol.reference.as_ref().filter(|_| compares_with_others(protocol)) {
-        Some(r) => format!("{name} against {} {}", r.name, r.sha256.get(..8).unwrap_or(&r.sha256)),
+        Some(r) => format!("{name} {}", against(r)),
         None => name,
     }
+}
+
+/// A reference by its name and the first digits of its hash, as two folders may have one name.
+fn against(r: &Reference) -> String {
+    format!("against {} {}", r.name, r.sha256.get(..8).unwrap_or(&r.sha256))
 }
 
 /// What follows the name of a protocol that shares it with `first`: `, against others 1a2b3c4d`, or the keys in which it differs.
@@ -227,7 +232,7 @@ fn told_apart(first: &Protocol, other: &Protocol) -> String {
     if first.reference != other.reference
         && let Some(r) = &other.reference
     {
-        return format!(", against {} {}", r.name, r.sha256.get(..8).unwrap_or(&r.sha256));
+        return format!(", {}", against(r));
     }
     let differing = differences(first, other);
     let keys: Vec<&str> = differing.split("; ").filter_map(|d| d.split(':').next()).collect();

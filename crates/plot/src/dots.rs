@@ -3,11 +3,11 @@
 //! like several. The axis goes from the smallest value to the largest.
 
 use crate::canvas::{
-    Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, WHITE, draw, wrapped,
+    Anchor, BLACK, Canvas, DENSITY, FAINT, GREY, Heading, LABEL, SMALL, WHITE, draw, lines_of,
 };
 use crate::frame::{Axis, Frame, Scale, short};
 use crate::statistics::summary;
-use crate::{Error, Rendered, Result};
+use crate::{Rendered, Result};
 use plotters::style::RGBColor;
 use std::path::Path;
 
@@ -118,14 +118,12 @@ impl DotChart {
             self.places.iter().enumerate().map(|(i, p)| format!("{}: {p}", i + 1)).collect()
         };
         let place = |j: usize| if letters { self.places[j].clone() } else { (j + 1).to_string() };
-        let unmeasured =
-            |e: std::io::Error| Error::Draw { what: self.stem.clone(), reason: e.to_string() };
         let per_strip = groups_per_strip(self.groups.len(), self.places.len());
         let width = (WIDTH - RIGHT - LEFT) / per_strip as i32;
-        let names = self.groups.iter().map(|g| wrapped(&g.label, width - 6 * DENSITY));
-        let names = names.collect::<std::io::Result<Vec<_>>>().map_err(unmeasured)?;
-        let foot = listed.iter().chain(&self.foot).map(|line| wrapped(line, WIDTH - RIGHT - LEFT));
-        let foot = foot.collect::<std::io::Result<Vec<_>>>().map_err(unmeasured)?.concat();
+        let labels = self.groups.iter().map(|g| &g.label);
+        let names = lines_of(&self.stem, labels, width - 6 * DENSITY)?;
+        let foot = listed.iter().chain(&self.foot);
+        let foot = lines_of(&self.stem, foot, WIDTH - RIGHT - LEFT)?.concat();
 
         let mut strips = Vec::new();
         let mut top = 0;
