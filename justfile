@@ -227,6 +227,19 @@ publish name:
     {{ sngan }} collect runs/{{ name }} --out results $without
     [ ! -e runs/{{ name }}/samples.png ] || cp runs/{{ name }}/samples.png results/{{ name }}/
 
+# Put the generators of these run folders into weights/, named by run and scale, and their pictures into docs/gallery; a test says which rows docs/gallery.md needs
+publish-weights +runs:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --release --package sngan-cli
+    mkdir -p weights docs/gallery
+    for run in {{ runs }}; do
+        run=$(realpath "$run") && sweep=$(basename "$(dirname "$(dirname "$run")")")
+        name=$(basename "${run%-*}")-${sweep##*-}
+        target/release/sngan export "$run" --format weights --out "weights/$name.safetensors"
+        target/release/sngan generate --weights "weights/$name.safetensors" --zoom 2 --out "docs/gallery/$name.png"
+    done
+
 # Write the committed tables, claims and pictures anew from the committed records; OUT other than results is for comparing
 publish-drawings out="results":
     #!/usr/bin/env bash
@@ -234,13 +247,14 @@ publish-drawings out="results":
     cargo build --release --package sngan-cli
     sngan=target/release/sngan out={{ out }} drawn=$(mktemp -d)
     trap 'rm -rf "$drawn"' EXIT
-    for scale in quick narrow; do
+    for scale in quick narrow wide; do
+        folders=(results/*-$scale/plan.json) && [ -e "${folders[0]}" ] || continue
         rm -rf "$out/tables-$scale" && mkdir -p "$out/tables-$scale"
         # Those that are made from the code alone stand once.
         ids="{{ tables }}" && [ $scale = quick ] || ids="{{ scored_tables }}"
         for id in $ids; do $sngan table "$id" --records results --scale $scale --compare --out "$drawn/$scale" > /dev/null 2>&1 || true; done
         mv "$drawn/$scale"/*.md "$out/tables-$scale/"
-        folders=(results/*-$scale/plan.json) && folders=("${folders[@]%/plan.json}")
+        folders=("${folders[@]%/plan.json}")
         if [ $scale = quick ]; then folders+=(results/figure10); fi
         $sngan claims --markdown "${folders[@]}" > "$out/claims-$scale.md"
     done
@@ -261,7 +275,7 @@ publish-drawings out="results":
     # One picture an artefact, of the widest networks that have records for it.
     rm -rf "$out/figures" && mkdir -p "$out/figures"
     for id in {{ figures }} {{ timed_figures }}; do
-        for scale in narrow quick; do
+        for scale in wide narrow quick; do
             $sngan figure "$id" --records results --scale $scale --compare --out "$drawn/figures-$scale" > /dev/null 2>&1 || continue
             picture="$drawn/figures-$scale/$id.png"
             [ -e "$picture" ] || picture="$drawn/figures-$scale/${id}_c.png"
@@ -276,7 +290,7 @@ check-results out="runs/check-results":
     set -euo pipefail
     rm -rf "{{ out }}" && mkdir -p "{{ out }}"
     just publish-drawings "{{ out }}"
-    for part in tables-quick tables-narrow claims-quick.md claims-narrow.md claims-since-2018-quick.md levels-since-2018-quick.md; do
+    for part in $(cd results && ls -d tables-* claims-*.md levels-*.md); do
         diff -r "results/$part" "{{ out }}/$part" || { echo "results/$part is not what results/ says: just publish-drawings" >&2; exit 1; }
     done
     # Pixels may differ between CPUs.

@@ -1,4 +1,4 @@
-"""Loads what `sngan export --format pytorch` wrote into plain PyTorch modules: python load_pytorch.py FILE.safetensors
+"""Loads what `sngan export --format pytorch` or `weights` wrote into plain PyTorch modules: python load_pytorch.py FILE.safetensors
 
 Every network of the project: the standard CNNs and the residual networks, conditional ones too. `load` gives G and D (None where the file has
 no D). The script itself compares both with the check in the file, and ends with 1 where they differ by more than 1e-5 of the largest value.
@@ -169,7 +169,8 @@ def load(path):
     """G and D of an exported file, D None where it has none, and the file's check."""
     with safe_open(path, "pt") as file:
         spec = json.loads(file.metadata()["sngan"])["spec"]
-    tensors = load_file(path)
+    # Weights of a generator alone are in half precision.
+    tensors = {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
     g, d, check = ({k.removeprefix(p): t for k, t in tensors.items() if k.startswith(p)} for p in ("generator.", "discriminator.", "check."))
     return Generator(g).fill(), Discriminator(d, spec).fill() if d else None, check
 

@@ -107,14 +107,30 @@ pub fn decode(path: &Path, bytes: &[u8], device: &Device) -> Result<BTreeMap<Str
     tensors.into_iter().map(|(name, t)| Ok((name, t.to_device(device)?))).collect()
 }
 
-/// Whether a file is large enough for the networks of `spec`, asked before they are made: a spec in a file's metadata may promise anything.
+/// Whether a file of f32 is large enough for the networks of `spec`, asked before they are made: a spec in a file's metadata may promise
+/// anything.
 pub(crate) fn holds_networks(bytes: &[u8], spec: &RunSpec) -> std::result::Result<(), String> {
     let layers = spec.layers().map_err(|e| e.to_string())?;
     let of_d = if spec.has_discriminator() { layers.discriminator_parameters() } else { 0 };
     let parameters = layers.generator_parameters() + of_d;
-    if bytes.len() / size_of::<f32>() < parameters {
+    holds(bytes, parameters, size_of::<f32>(), "networks")
+}
+
+/// The same of a generator alone in half precision.
+pub(crate) fn holds_generator(bytes: &[u8], spec: &RunSpec) -> std::result::Result<(), String> {
+    let layers = spec.layers().map_err(|e| e.to_string())?;
+    holds(bytes, layers.generator_parameters(), size_of::<u16>(), "generator")
+}
+
+fn holds(
+    bytes: &[u8],
+    parameters: usize,
+    size: usize,
+    of: &str,
+) -> std::result::Result<(), String> {
+    if bytes.len() / size < parameters {
         return Err(format!(
-            "has {} bytes, too few for the {parameters} parameters of its spec's networks",
+            "has {} bytes, too few for the {parameters} parameters of its spec's {of}",
             bytes.len()
         ));
     }

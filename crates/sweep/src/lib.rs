@@ -27,19 +27,24 @@
 
 mod error;
 mod evaluator;
+mod event;
 mod images;
+mod plan;
 mod run;
 mod samples;
 mod score;
 mod shard;
 mod status;
 mod verify;
+mod workers;
 
 pub use error::{Error, Result};
 pub use evaluator::evaluator_for;
+pub use event::{Event, Summary};
 pub use images::ImageSets;
-pub use run::{Devices, Event, Summary, SweepOptions, dir_of_run, is_busy, run, runs_of};
+pub use run::{Devices, SweepOptions, dir_of_run, is_busy, run};
 pub use score::{score_during, score_run, spectra_of_run};
 pub use shard::Shard;
 pub use status::{RunState, status, status_of_run};
 pub use verify::{Verified, verify_run};
+pub use workers::runs_of;

@@ -12,6 +12,8 @@ pub enum Types {
     F32,
     /// F32 and F64, each as it is.
     F32AndF64,
+    /// F32, and F16 widened to it.
+    F32AndF16,
 }
 
 impl Types {
@@ -20,6 +22,7 @@ impl Types {
         match self {
             Types::F32 => "only F32 is read",
             Types::F32AndF64 => "F32 and F64 are read",
+            Types::F32AndF16 => "F32 and F16 are read",
         }
     }
 }
@@ -78,6 +81,10 @@ pub fn decode(
                 let values =
                     view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
                 Tensor::from_vec::<_, f64>(values, view.shape(), &Device::Cpu)
+            }
+            (Dtype::F16, Types::F32AndF16) => {
+                Tensor::from_raw_buffer(view.data(), DType::F16, view.shape(), &Device::Cpu)
+                    .and_then(|t| t.to_dtype(DType::F32))
             }
             (other, _) => {
                 let found = format!("{other:?}");

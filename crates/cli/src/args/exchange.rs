@@ -12,7 +12,7 @@ pub(crate) struct Export {
     /// The program whose names and layouts are used
     #[arg(long, value_enum, default_value_t = Format::Pytorch)]
     pub(crate) format: Format,
-    /// The file to write: safetensors for pytorch, .onnx for onnx
+    /// The file to write: safetensors for pytorch and weights, .onnx for onnx
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 }
@@ -24,6 +24,8 @@ pub(crate) enum Format {
     Pytorch,
     /// The generator as an ONNX model
     Onnx,
+    /// The generator alone in half precision, for `generate --weights`, PyTorch and Candle
+    Weights,
 }
 
 /// What is read of another program.

@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Stats(score::Stats),
     /// Print the FID of two sets of images: folders, arrays, statistics or data sets (docs/fid.md)
     Fid(fid::Fid),
-    /// Draw samples from a run's newest checkpoint
+    /// Draw samples from a run's newest checkpoint, or from published weights
     Generate(Generate),
     /// Write the tables and figures of a sweep, or of any runs, from their records
     #[command(name = "draw", alias = "figures")]
@@ -130,7 +130,7 @@ pub(crate) enum Command {
     /// Write event files for TensorBoard from the records of runs, sweeps or collections
     #[command(name = "tensorboard")]
     TensorBoard(TensorBoard),
-    /// Check runs, sweeps, collections, packs, caches, statistics, downloads and scorers against their checksums; names every damaged file and
+    /// Check runs, sweeps, collections, packs, caches, statistics, weights, downloads and scorers against their checksums; names every damaged file and
     /// exits with 1
     Verify(Verify),
     /// Restore the folders of a sweep's runs from a collection, without checkpoints
@@ -347,13 +347,16 @@ pub(crate) struct Generate {
     /// Run folder, or one of its checkpoint files
     #[arg(
         value_name = "RUN_OR_CHECKPOINT",
-        required_unless_present = "checkpoint",
-        conflicts_with = "checkpoint"
+        required_unless_present_any = ["checkpoint", "weights"],
+        conflicts_with_all = ["checkpoint", "weights"]
     )]
     pub(crate) source: Option<PathBuf>,
     /// The same, by name
-    #[arg(long, value_name = "RUN_OR_CHECKPOINT")]
+    #[arg(long, value_name = "RUN_OR_CHECKPOINT", conflicts_with = "weights")]
     pub(crate) checkpoint: Option<PathBuf>,
+    /// In place of a run a generator's weights, such as weights/*.safetensors, or an export to PyTorch
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) weights: Option<PathBuf>,
     /// Images, or rows of an interpolation
     #[arg(short, long, default_value_t = 64)]
     pub(crate) n: usize,

@@ -9,22 +9,26 @@ use crate::say::{counted, quoted, say};
 use crate::table::wrap;
 use anyhow::{Result, bail};
 use sngan_core::import::{self, Request};
-use sngan_core::interchange;
+use sngan_core::interchange::{self, weights};
 use std::path::Path;
 
 pub(crate) fn export(arguments: Export) -> Job {
     let Export { source, format, out } = arguments;
     let what = match format {
         Format::Pytorch => "networks and state",
-        Format::Onnx => "the generator",
+        Format::Onnx | Format::Weights => "the generator",
     };
     Job::that_changes([Change::file(&out, what)], move || {
         let exchange = match format {
             Format::Pytorch => interchange::export(&source, &out, &mut warn)?,
             Format::Onnx => interchange::export_onnx(&source, &out, &mut warn)?,
+            Format::Weights => weights::export(&source, &out, &mut warn)?,
         };
         let after = after(&exchange.spec, exchange.checkpoint.gen_updates);
         say!("{}: {} {after}", out.display(), exchange.spec.label);
+        if format == Format::Weights {
+            say!("Next: `sngan generate --weights {}`", quoted(&out));
+        }
         Ok(Ended::Well)
     })
     .on(0)

@@ -11,7 +11,8 @@ use crate::table::wrap;
 use anyhow::{Context, Result, bail};
 use sngan_core::checkpoint::Checkpoint;
 use sngan_core::generate::{self, Interpolation, Path, SampleRequest, Sampler};
-use sngan_experiment::{Dataset, RunSpec, atomic};
+use sngan_core::interchange::{Exchange, weights};
+use sngan_experiment::{Dataset, RunDir, RunSpec, atomic};
 use sngan_tensor::Device;
 
 /// The source of images, after checking that they can be made and written.
@@ -58,18 +59,30 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
     Ok(Ended::Well)
 }
 
+/// The networks to draw from, and their run, where it is here.
+fn networks(arguments: &Generate) -> Result<(RunSpec, Checkpoint, Option<RunDir>)> {
+    if let Some(file) = &arguments.weights {
+        let Exchange { spec, checkpoint, .. } = weights::read(file)?;
+        return Ok((spec, checkpoint, None));
+    }
+    let source =
+        arguments.checkpoint.as_ref().or(arguments.source.as_ref()).context("no run was named")?;
+    let (spec, checkpoint) = run_and_checkpoint(source)?.with_context(|| {
+        let mut said = format!("{} is no run folder and no checkpoint of one", source.display());
+        if source.extension().is_some_and(|extension| extension == "safetensors") {
+            said += "; a generator's weights are read with --weights";
+        }
+        said
+    })?;
+    Ok((spec, checkpoint, run_of(source)))
+}
+
 fn prepare(arguments: &Generate) -> Result<Prepared> {
     if arguments.interpolate.is_some() {
         on_the_cpu(&arguments.machine)?;
     }
-    let source =
-        arguments.checkpoint.as_ref().or(arguments.source.as_ref()).context("no run was named")?;
-    let found = run_and_checkpoint(source)?;
-    let (spec, checkpoint) = found.with_context(|| {
-        format!("{} is no run folder and no checkpoint of one", source.display())
-    })?;
+    let (spec, checkpoint, run) = networks(arguments)?;
     let Generate { n, seed, columns, zoom, .. } = *arguments;
-    let run = run_of(source);
     let number = |class: &Option<String>| {
         class.as_deref().map(|class| own::class(run.as_ref(), class)).transpose()
     };

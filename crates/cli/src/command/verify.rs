@@ -1,10 +1,11 @@
-//! `sngan verify`: whether runs, sweeps, collections, packs, caches, statistics, downloads and scorers are as they were written.
+//! `sngan verify`: whether runs, sweeps, collections, packs, caches, statistics, weights, downloads and scorers are as they were written.
 
 use crate::Ended;
 use crate::args::Verify;
 use crate::progress::{Meter, Position};
 use crate::say::{counted, say};
 use anyhow::{Context, Result, bail};
+use sngan_core::interchange::weights;
 use sngan_data::fetch;
 use sngan_data::pack::{self, Packed};
 use sngan_eval::{Scorer, Statistics, cache};
@@ -28,7 +29,7 @@ pub(crate) fn run(arguments: &Verify) -> Result<Ended> {
         found.folder(path, arguments.details)?;
         if found.checked == before {
             bail!(
-                "{} is no run, sweep, collection, pack, cache of features, statistics, download or scorer, and holds none",
+                "{} is no run, sweep, collection, pack, cache of features, statistics, weights, download or scorer, and holds none",
                 path.display()
             );
         }
@@ -77,13 +78,17 @@ impl Found {
 
     /// A file whose name or content says what it should be.
     fn file(&mut self, path: &Path) {
-        let is_archive = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz"));
+        let ends_in = |ending| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));
         let (what, fault) = if fetch::is_download(path).is_some() {
             ("download", fetch::verify_download(path).err().map(|e| e.to_string()))
-        } else if is_archive && Statistics::recognizes(path) {
+        } else if ends_in("npz") && Statistics::recognizes(path) {
             ("statistics", sngan_eval::verify_statistics(path).err().map(|e| e.to_string()))
         } else if let Some(checked) = Scorer::verify_released(path) {
             ("scorer", checked.err().map(|e| e.to_string()))
+        } else if let Some(checked) =
+            ends_in("safetensors").then(|| weights::verify(path)).flatten()
+        {
+            ("weights", checked.err().map(|e| e.to_string()))
         } else {
             return;
         };

@@ -242,6 +242,21 @@ pub(crate) fn interchange() -> Vec<Vec<u8>> {
     vec![BYTES.get_or_init(make).clone()]
 }
 
+/// A generator alone.
+pub(crate) fn weights() -> Vec<Vec<u8>> {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    let make = || {
+        let (spec, checkpoint) = start();
+        interchange::weights::encode(&interchange::Exchange {
+            spec,
+            provenance: provenance_record(),
+            checkpoint,
+        })
+        .unwrap()
+    };
+    vec![BYTES.get_or_init(make).clone()]
+}
+
 pub(crate) fn interchange_spec() -> Vec<Vec<u8>> {
     vec![Tensors::of(&interchange()[0]).metadata("sngan")]
 }

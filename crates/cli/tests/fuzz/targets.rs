@@ -165,6 +165,9 @@ pub(crate) fn all() -> Vec<Target> {
         target("interchange", seeds::interchange, TENSORS, PLAIN, |b| {
             interchange::decode(Path::new("f"), b).is_ok()
         }),
+        target("weights", seeds::weights, TENSORS, PLAIN, |b| {
+            interchange::weights::decode(Path::new("f"), b).is_ok()
+        }),
         target("torch-file", seeds::torch_files, PICKLE, PLAIN, torch_file),
         target("idx", seeds::idx, IDX, INFLATED, |b| {
             two(b).is_some_and(|(images, labels)| parse::idx(images, labels).is_ok())

@@ -8,6 +8,7 @@ mod data; // packing, and training from a pack
 mod exchange; // networks from other programs and to them
 mod fid; // the distance of two sets of images
 mod figures; // tables, figures, claims, reports
+mod gallery;
 mod grids; // lists of values in files and on the command line
 mod instruction_sets; // bits on one, and between them
 mod interruption; // kills, signals, resumption

@@ -1,6 +1,7 @@
 //! Spectra of anybody's weights: safetensors, or what `torch.save` or Chainer's `save_npz` wrote.
 
 use super::Spectrum;
+use crate::interchange;
 use crate::{Error, Result};
 use candle_core::safetensors::Load;
 use candle_core::{DType, Device, Tensor};
@@ -263,7 +264,8 @@ fn safetensors(path: &Path, bytes: &[u8]) -> Result<Found> {
         wrong(format!("is neither a safetensors file ({e}), nor one of torch.save or numpy.savez"))
     })?;
     let mut found = Found::default();
-    for (name, view) in file.tensors() {
+    let of_networks = interchange::of_networks(bytes);
+    for (name, view) in file.tensors().into_iter().filter(|(name, _)| of_networks(name)) {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "safetensors' types, of which few are read"

@@ -187,7 +187,7 @@ pub trait Engine: Send {
 }
 
 /// The first tensor that is not finite.
-pub(super) fn not_finite(tensors: &BTreeMap<String, Tensor>) -> Result<Option<String>> {
+pub(crate) fn not_finite(tensors: &BTreeMap<String, Tensor>) -> Result<Option<String>> {
     for (name, t) in tensors {
         // A sum is finite only if every term is (up to overflow, which is divergence too).
         if !t.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite() {

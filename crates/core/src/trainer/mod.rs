@@ -13,6 +13,7 @@ mod updates;
 
 pub use crate::batch::Real;
 pub use critic::CriticLoss;
+pub(crate) use engine::not_finite;
 pub use engine::{Backend, DiscriminatorInputs, Engine, GeneratorInputs, Look, Receipt, Start};
 pub use measure::{Cost, SingleUpdates, UpdateTimes, cost, made_up_images, measure};
 pub use measuring::Copies;
@@ -294,7 +295,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// Those of the tensor library.
     pub fn not_finite(&self) -> Result<Option<String>> {
-        engine::not_finite(&self.engine.networks()?)
+        not_finite(&self.engine.networks()?)
     }
 
     /// `n` images `[n, 3, side, side]` as bytes, as they would be drawn from a checkpoint taken now: from G's moving average, where it has

@@ -3,7 +3,8 @@
 use crate::support::{F32_ROUNDING, distance, images, smallest, tiny, values};
 use candle_core::{DType, Device, Tensor};
 use sngan_core::checkpoint::{self, Metadata, encode};
-use sngan_core::interchange::{self, decode};
+use sngan_core::generate;
+use sngan_core::interchange::{self, Exchange, decode, weights};
 use sngan_core::model::{Discriminator, Generator, Labels, Mode, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
 use sngan_core::trainer::{TrainOptions, train};
@@ -299,4 +300,98 @@ fn the_loader_for_pytorch_knows_every_network() {
     assert!(
         std::fs::read_to_string(docs.join("interchange.md")).unwrap().contains("load_pytorch.py")
     );
+}
+
+/// A run's exported generator.
+fn weights_of(spec: &RunSpec) -> (Exchange, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, out) = (folder.path().join("run"), folder.path().join("weights.safetensors"));
+    trained(&run, spec);
+    let exchange = weights::export(&run, &out, &mut |_| ()).unwrap();
+    (exchange, std::fs::read(out).unwrap())
+}
+
+#[test]
+fn a_generator_alone_comes_back_rounded_to_half_precision() {
+    for spec in specs() {
+        let (exported, bytes) = weights_of(&spec);
+        let read = weights::decode(Path::new("w"), &bytes).unwrap();
+        let mut named = spec.clone();
+        named.name_truly();
+        assert_eq!((&read.spec, read.checkpoint.gen_updates), (&named, 2));
+        assert_eq!(read.checkpoint.metadata, exported.checkpoint.metadata);
+        let average = spec.gen_ema > 0.0;
+        for (name, t) in &read.checkpoint.tensors {
+            let source = if average { format!("ema.{name}") } else { name.clone() };
+            let mut expected = exported.checkpoint.tensors[&source].clone();
+            if expected.rank() > 1 {
+                expected = expected.to_dtype(DType::F16).unwrap().to_dtype(DType::F32).unwrap();
+            }
+            assert_eq!(distance(t, &expected), 0.0, "{name}");
+        }
+        assert!(read.checkpoint.tensors.keys().all(|name| name.starts_with("generator.")));
+
+        // The check is of the rounded weights; a byte may differ by what rounding does.
+        let (tensors, _) = open(&bytes);
+        let place = Place::new(&Device::Cpu);
+        let source = TensorSource::given(&read.checkpoint.tensors, &place);
+        let mut g = Generator::new(&read.spec, &source).unwrap();
+        let labels = tensors.get("check.y").map(|y| {
+            let classes = values(y).into_iter().map(|y| y as u32).collect();
+            Labels::new(classes, read.spec.n_classes, &place).unwrap()
+        });
+        let images = g
+            .forward(&tensors["check.z"], labels.as_ref(), Parameters::Frozen, Mode::Eval)
+            .unwrap();
+        assert_eq!(distance(&images, &tensors["check.images"]), 0.0);
+        let samples = |exchange: &Exchange| {
+            generate::images(&exchange.spec, &exchange.checkpoint, &Device::Cpu, 5, 1).unwrap()
+        };
+        let (whole, half) = (samples(&exported), samples(&read));
+        let differ = whole.iter().zip(&half).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!(differ <= 1, "{differ}");
+    }
+}
+
+#[test]
+fn weights_that_are_not_as_they_were_written_are_refused() {
+    let spec = RunSpec { gen_updates: 1, ..tiny(Method::Sn) };
+    let (exported, bytes) = weights_of(&spec);
+    let (tensors, metadata) = open(&bytes);
+    let refused = |tensors: &Tensors, metadata: &HashMap<String, String>| {
+        weights::decode(Path::new("w"), &close(tensors, metadata)).unwrap_err().to_string()
+    };
+    weights::decode(Path::new("w"), &close(&tensors, &metadata)).unwrap();
+    let mut other = tensors.clone();
+    let weight = other["generator.dense.weight"].clone();
+    other.insert("generator.dense.weight".into(), (weight * 1.001).unwrap());
+    assert!(refused(&other, &metadata).contains("not as it was written"));
+    for name in ["generator.conv.bias", "check.z"] {
+        let mut fewer = tensors.clone();
+        fewer.remove(name);
+        assert!(refused(&fewer, &metadata).contains("not as it was written"), "{name}");
+    }
+    for (old, new) in [("\"gen_updates\":1", "\"gen_updates\":9"), ("\"seed\":", "\"seed\":1")] {
+        let mut other = metadata.clone();
+        let text = other["sngan"].clone();
+        assert!(text.contains(old), "{text}");
+        other.insert("sngan".into(), text.replace(old, new));
+        assert!(refused(&tensors, &other).contains("not as it was written"), "{old}");
+    }
+    for cut in [10, 100, bytes.len() / 2, bytes.len() - 1] {
+        assert!(weights::decode(Path::new("w"), &bytes[..cut]).is_err(), "{cut}");
+    }
+
+    // What is a run elsewhere is none here, and a whole export has a generator too.
+    let said = decode(Path::new("w"), &bytes).unwrap_err().to_string();
+    assert!(said.contains("a generator alone"), "{said}");
+    let whole = weights::decode(Path::new("w"), &interchange::encode(&exported).unwrap()).unwrap();
+    assert!(whole.checkpoint.tensors.contains_key("discriminator.conv0.weight"));
+
+    let mut large = exported;
+    let weight = large.checkpoint.tensors["generator.dense.weight"].clone();
+    let large_weight = (weight * 1e9).unwrap();
+    large.checkpoint.tensors.insert("generator.dense.weight".into(), large_weight);
+    let said = weights::encode(&large).unwrap_err().to_string();
+    assert!(said.contains("generator.dense.weight") && said.contains("half precision"), "{said}");
 }

@@ -6,6 +6,10 @@
 //! - `check.…`: noise and images with what G and D make of them, so that whoever loads the file can see that it was read right.
 //!
 //! The metadata key `sngan` holds spec, provenance and the checkpoint's metadata as JSON.
+//!
+//! [`weights`] are a generator alone, in half precision.
+
+pub mod weights;
 
 use crate::checkpoint::{self, Checkpoint, Metadata};
 use crate::model::{
@@ -16,7 +20,7 @@ use crate::norm::Iterate;
 use crate::{Error, Result, Warning};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::SafeTensors;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -31,6 +35,8 @@ use std::path::Path;
 
 /// The only metadata key: safetensors writes several in random order, and the same run shall give the same bytes.
 const HEADER: &str = "sngan";
+/// The last part of a counter's name.
+const BATCHES_TRACKED: &str = "num_batches_tracked";
 /// Images in the check.
 const CHECKED: usize = 4;
 /// How far an effective weight may be from the one that its raw weight gives, relative to the largest: f32 on another instruction set.
@@ -55,6 +61,9 @@ struct Header {
     #[serde(deserialize_with = "of_any_version")]
     provenance: Provenance,
     checkpoint: Metadata,
+    /// Of a file of [`weights`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generator: Option<weights::Seal>,
 }
 
 fn of_any_version<'de, D: Deserializer<'de>>(
@@ -303,47 +312,40 @@ pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
     tensors.extend(derived(spec, d.as_ref())?);
     tensors.extend(check(spec, &mut g, d.as_ref())?);
 
-    let mut buffers = Vec::with_capacity(tensors.len());
-    for (name, t) in &tensors {
-        buffers.push((
-            name.clone(),
-            Dtype::F32,
-            t.dims().to_vec(),
-            tensor_file::values(t, DType::F32)?,
-        ));
-    }
+    let header = Header {
+        version: FORMAT_VERSION,
+        spec: spec.clone(),
+        provenance: provenance.clone(),
+        checkpoint: checkpoint.metadata.clone(),
+        generator: None,
+    };
+    tensors.extend(batches_tracked(spec, checkpoint.gen_updates, &tensors)?);
+    file_of(&tensors, &header)
+}
+
+/// The counters that PyTorch's batch normalization keeps beside each running mean among `tensors`: the batches it has seen.
+fn batches_tracked(
+    spec: &RunSpec,
+    gen_updates: u64,
+    tensors: &BTreeMap<String, Tensor>,
+) -> Result<Vec<(String, Tensor)>> {
     // G sees n_dis + 1 batches in training mode per update, each in its pieces.
     let pieces = |batch: usize, micro: usize| batch.checked_div(micro).unwrap_or(1) as u64;
     let per_update = u64::from(spec.n_dis) * pieces(spec.batch, spec.dis_micro_batch)
         + pieces(spec.gen_batch, spec.gen_micro_batch);
     // Nothing is known of another program's batches.
-    let updates = if spec.imported.is_some() { 0 } else { checkpoint.gen_updates };
-    let batches = (updates * per_update).to_le_bytes().to_vec();
-    for name in tensors.keys().filter_map(|name| name.strip_suffix("running_mean")) {
-        buffers.push((
-            format!("{name}num_batches_tracked"),
-            Dtype::I64,
-            Vec::new(),
-            batches.clone(),
-        ));
-    }
-
-    let (spec, provenance, checkpoint) =
-        (spec.clone(), provenance.clone(), checkpoint.metadata.clone());
-    let header = Header { version: FORMAT_VERSION, spec, provenance, checkpoint };
-    let header =
-        serde_json::to_string(&header).map_err(|e| Error::Invalid(format!("metadata: {e}")))?;
-    let views = buffers
-        .iter()
-        .map(|(name, dtype, shape, bytes)| Ok((name.as_str(), view(*dtype, shape, bytes)?)))
-        .collect::<Result<Vec<_>>>()?;
-    let file = safetensors::serialize(views, Some(HashMap::from([(HEADER.into(), header)])));
-    Ok(file.map_err(sngan_tensor::Error::from)?)
+    let updates = if spec.imported.is_some() { 0 } else { gen_updates };
+    let batches = Tensor::new((updates * per_update) as i64, &Device::Cpu)?;
+    let norms = tensors.keys().filter_map(|name| name.strip_suffix("running_mean"));
+    Ok(norms.map(|name| (format!("{name}{BATCHES_TRACKED}"), batches.clone())).collect())
 }
 
-/// A tensor of the file from its bytes.
-fn view<'a>(dtype: Dtype, shape: &[usize], bytes: &'a [u8]) -> Result<TensorView<'a>> {
-    Ok(TensorView::new(dtype, shape.to_vec(), bytes).map_err(sngan_tensor::Error::from)?)
+/// The file of these tensors, each of its own type.
+fn file_of(tensors: &BTreeMap<String, Tensor>, header: &Header) -> Result<Vec<u8>> {
+    let header =
+        serde_json::to_string(header).map_err(|e| Error::Invalid(format!("metadata: {e}")))?;
+    let file = safetensors::serialize(tensors, Some(HashMap::from([(HEADER.into(), header)])));
+    Ok(file.map_err(sngan_tensor::Error::from)?)
 }
 
 /// The run in `bytes`, a file that [`encode`] made, or one that PyTorch wrote with the same names and metadata.
@@ -353,8 +355,13 @@ fn view<'a>(dtype: Dtype, shape: &[usize], bytes: &'a [u8]) -> Result<TensorView
 /// made in PyTorch would be lost). Messages name `path`.
 pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
     let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
-    let (header, mut tensors) = read(path, bytes)?;
-    let Header { spec, provenance, checkpoint: metadata, .. } = header;
+    let Header { spec, provenance, checkpoint: metadata, generator, .. } = header_of(path, bytes)?;
+    if generator.is_some() {
+        let reason = "holds a generator alone, from which images are drawn; a run needs the discriminator and Adam's moments too";
+        return Err(refuse(reason.into()));
+    }
+    checkpoint::holds_networks(bytes, &spec).map_err(refuse)?;
+    let mut tensors = tensors_of(path, bytes, Types::F32)?;
     let mut state = BTreeMap::new();
     for (name, shape) in expected(&spec)? {
         let key = place_in_file(&spec, &name);
@@ -401,8 +408,16 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
     Ok(Exchange { spec, provenance, checkpoint })
 }
 
-/// Header and f32 tensors; counters of batches, which follow from the number of updates, are left out.
-fn read(path: &Path, bytes: &[u8]) -> Result<(Header, BTreeMap<String, Tensor>)> {
+/// Whether a tensor of a file is part of a network: of one that was written here, all but the check's and Adam's.
+pub(crate) fn of_networks(bytes: &[u8]) -> impl Fn(&str) -> bool + use<> {
+    let ours = SafeTensors::read_metadata(bytes).is_ok_and(|(_, about)| {
+        about.metadata().as_ref().is_some_and(|metadata| metadata.contains_key(HEADER))
+    });
+    move |name| !ours || !(name.starts_with("check.") || name.starts_with("state.adam."))
+}
+
+/// What the metadata says, of a spec that is valid.
+fn header_of(path: &Path, bytes: &[u8]) -> Result<Header> {
     let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
     let (_, metadata) = SafeTensors::read_metadata(bytes)
         .map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
@@ -419,9 +434,11 @@ fn read(path: &Path, bytes: &[u8]) -> Result<(Header, BTreeMap<String, Tensor>)>
         )));
     }
     header.spec.validate()?;
-    checkpoint::holds_networks(bytes, &header.spec).map_err(refuse)?;
-    let tensors =
-        tensor_file::decode(bytes, Types::F32, |name| !name.ends_with(".num_batches_tracked"))
-            .map_err(|e| refuse(e.to_string()))?;
-    Ok((header, tensors))
+    Ok(header)
+}
+
+/// The tensors but the counters of batches, which follow from the number of updates.
+fn tensors_of(path: &Path, bytes: &[u8], types: Types) -> Result<BTreeMap<String, Tensor>> {
+    tensor_file::decode(bytes, types, |name| !name.ends_with(BATCHES_TRACKED))
+        .map_err(|e| Error::Invalid(format!("{}: {e}", path.display())))
 }
