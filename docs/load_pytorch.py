@@ -176,6 +176,8 @@ def load(path):
 
 
 def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     generator, discriminator, check = load(sys.argv[1])
     y = check["y"].long() if "y" in check else None
     with torch.no_grad():

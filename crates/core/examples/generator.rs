@@ -1,4 +1,5 @@
-//! Images of a published generator with plain candle-nn layers; of this project only the file of weights is needed, and here the writer of PNGs.
+//! Images of a published generator with plain candle-nn layers, of the standard CNN without labels. Of this project only the file of weights is
+//! needed, and here the writer of PNGs.
 //! `cargo run --release -p sngan-core --example generator -- weights/NAME.safetensors [FILE.png]`
 
 use candle_core::{DType, Device, IndexOp, ModuleT, Result, Tensor};
@@ -54,7 +55,16 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let file = arguments.next().ok_or("name a file of weights/")?;
     let out = arguments.next().unwrap_or_else(|| "samples.png".into());
-    let tensors = candle_core::safetensors::load(&file, &Device::Cpu)?;
+    let named = |e: &dyn std::fmt::Display| format!("{}: {e}", file.display());
+    let bytes = std::fs::read(&file).map_err(|e| named(&e))?;
+    let tensors =
+        candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| named(&e))?;
+    let (_, about) = safetensors::SafeTensors::read_metadata(&bytes)?;
+    let about = about.metadata().as_ref().and_then(|m| m.get("sngan")).ok_or("no metadata")?;
+    let spec = &serde_json::from_str::<serde_json::Value>(about)?["spec"];
+    if spec["architecture"] != "standard-cnn" || spec["n_classes"] != 0 {
+        return Err(named(&"this example builds the standard CNN without labels alone").into());
+    }
     let generator = Generator::load(&tensors)?;
 
     // The file's own noise and images say whether it was read right.
@@ -66,7 +76,11 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         return Err("these are not the images that the file was written with".into());
     }
 
-    let z = Tensor::randn(0f32, 1.0, (64, check("check.z")?.dim(1)?), &Device::Cpu)?;
+    let shape = (64, check("check.z")?.dim(1)?);
+    let z = match spec["latent"].as_str() {
+        Some("uniform") => Tensor::rand(-1f32, 1.0, shape, &Device::Cpu)?,
+        _ => Tensor::randn(0f32, 1.0, shape, &Device::Cpu)?,
+    };
     let images = generator.forward(&z)?;
     let bytes = ((images * 127.5)? + 127.5)?.clamp(0f32, 255.0)?.to_dtype(DType::U8)?;
     let side = bytes.i((0, 0, 0))?.elem_count();

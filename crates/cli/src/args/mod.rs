@@ -311,8 +311,8 @@ pub(crate) struct TensorBoard {
 /// What is checked.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Folders of runs, sweeps, collections, packs or cached features, files of statistics, downloads or
-    /// scorers, or folders that hold such
+    /// Folders of runs, sweeps, collections, packs or cached features, files of statistics, weights,
+    /// downloads or scorers, or folders that hold such
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// List what older versions put no checksum to

@@ -1,6 +1,6 @@
 //! `export`, `import`: networks to and from other programs.
 
-use super::source::after;
+use super::source::{after, run_of};
 use super::status::to_score;
 use super::{Change, Job, warn};
 use crate::Ended;
@@ -12,13 +12,31 @@ use sngan_core::import::{self, Request};
 use sngan_core::interchange::{self, weights};
 use std::path::Path;
 
-pub(crate) fn export(arguments: Export) -> Job {
+/// Refuses, before anything is computed, a name that no export can have: one in a run's own checkpoints would take a checkpoint's place.
+fn refuse_name(out: &Path, format: Format) -> Result<()> {
+    let name = out.display();
+    if out.is_dir() {
+        bail!("--out {name} is a folder; name a file");
+    }
+    if run_of(out).is_some() {
+        bail!("--out {name} is among the checkpoints of a run; name a file elsewhere");
+    }
+    // By this ending `verify` knows what a file should be.
+    let ending = out.extension().is_some_and(|ending| ending == "safetensors");
+    if format == Format::Weights && !ending {
+        bail!("--out {name}: weights go to a FILE.safetensors");
+    }
+    Ok(())
+}
+
+pub(crate) fn export(arguments: Export) -> Result<Job> {
     let Export { source, format, out } = arguments;
+    refuse_name(&out, format)?;
     let what = match format {
         Format::Pytorch => "networks and state",
         Format::Onnx | Format::Weights => "the generator",
     };
-    Job::that_changes([Change::file(&out, what)], move || {
+    let job = Job::that_changes([Change::file(&out, what)], move || {
         let exchange = match format {
             Format::Pytorch => interchange::export(&source, &out, &mut warn)?,
             Format::Onnx => interchange::export_onnx(&source, &out, &mut warn)?,
@@ -30,8 +48,8 @@ pub(crate) fn export(arguments: Export) -> Job {
             say!("Next: `sngan generate --weights {}`", quoted(&out));
         }
         Ok(Ended::Well)
-    })
-    .on(0)
+    });
+    Ok(job.on(0))
 }
 
 pub(crate) fn import(arguments: Import) -> Job {

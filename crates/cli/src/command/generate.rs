@@ -11,8 +11,9 @@ use crate::table::wrap;
 use anyhow::{Context, Result, bail};
 use sngan_core::checkpoint::Checkpoint;
 use sngan_core::generate::{self, Interpolation, Path, SampleRequest, Sampler};
-use sngan_core::interchange::{Exchange, weights};
-use sngan_experiment::{Dataset, RunDir, RunSpec, atomic};
+use sngan_core::interchange::Exchange;
+use sngan_core::interchange::weights::{self, Weights};
+use sngan_experiment::{Dataset, RunSpec, atomic};
 use sngan_tensor::Device;
 
 /// The source of images, after checking that they can be made and written.
@@ -52,18 +53,25 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
     say!("{out}: {} {after}", counted(images, "image"));
     // A grid is for looking at.
     if arguments.out.extension().is_none_or(|extension| extension != "png") {
-        let network = no_scores::option(Dataset::Folder).unwrap_or_default();
+        let network = scorer(&spec);
         let out = quoted(&arguments.out);
         say!("{}", wrap(&format!("Next: `sngan score --images {out}{network}` scores them")));
     }
     Ok(Ended::Well)
 }
 
-/// The networks to draw from, and their run, where it is here.
-fn networks(arguments: &Generate) -> Result<(RunSpec, Checkpoint, Option<RunDir>)> {
+/// The networks to draw from, and the names of their classes, where these are known.
+fn networks(arguments: &Generate) -> Result<(RunSpec, Checkpoint, Vec<String>)> {
     if let Some(file) = &arguments.weights {
-        let Exchange { spec, checkpoint, .. } = weights::read(file)?;
-        return Ok((spec, checkpoint, None));
+        if run_of(file).is_some() {
+            bail!(
+                "{} is of a run: `sngan generate {}` draws from it, without --weights",
+                file.display(),
+                quoted(file)
+            );
+        }
+        let Weights { exchange: Exchange { spec, checkpoint, .. }, classes } = weights::read(file)?;
+        return Ok((spec, checkpoint, classes));
     }
     let source =
         arguments.checkpoint.as_ref().or(arguments.source.as_ref()).context("no run was named")?;
@@ -74,17 +82,29 @@ fn networks(arguments: &Generate) -> Result<(RunSpec, Checkpoint, Option<RunDir>
         }
         said
     })?;
-    Ok((spec, checkpoint, run_of(source)))
+    Ok((spec, checkpoint, own::classes(run_of(source).as_ref())?))
+}
+
+/// The option by which `score` finds the network for images of a run's kind: of files, it does not know what they show.
+fn scorer(spec: &RunSpec) -> &'static str {
+    match spec.dataset {
+        Dataset::FashionMnist if spec.knows("dataset") => " --backbone scorer-fashion",
+        Dataset::FashionMnist
+        | Dataset::Cifar10
+        | Dataset::Stl10
+        | Dataset::ImageNet
+        | Dataset::Folder => no_scores::option(Dataset::Folder).unwrap_or_default(),
+    }
 }
 
 fn prepare(arguments: &Generate) -> Result<Prepared> {
     if arguments.interpolate.is_some() {
         on_the_cpu(&arguments.machine)?;
     }
-    let (spec, checkpoint, run) = networks(arguments)?;
+    let (spec, checkpoint, classes) = networks(arguments)?;
     let Generate { n, seed, columns, zoom, .. } = *arguments;
     let number = |class: &Option<String>| {
-        class.as_deref().map(|class| own::class(run.as_ref(), class)).transpose()
+        class.as_deref().map(|class| own::class(&classes, class)).transpose()
     };
     let (class, to_class) = (number(&arguments.class)?, number(&arguments.to_class)?);
     let images = if arguments.interpolate.is_some() { n.saturating_mul(columns) } else { n };

@@ -84,7 +84,7 @@ fn job(arguments: Arguments) -> Result<Job> {
         }
         Command::Devices { json } => Job::that_reads(move || device::list(json)),
         Command::Bench(a) => bench::job(a),
-        Command::Export(a) => exchange::export(a),
+        Command::Export(a) => exchange::export(a)?,
         Command::Import(a) => exchange::import(a),
         Command::Model(Model::Summary(networks)) => {
             Job::that_reads(move || develop::summary(&networks))

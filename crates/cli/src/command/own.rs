@@ -173,13 +173,17 @@ pub(crate) fn refuse_out(out: &Path, images: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// A class of a run's by its number, or by its name among the run's own images.
-pub(crate) fn class(dir: Option<&RunDir>, text: &str) -> Result<u32> {
+/// The names of the classes of a run on own images.
+pub(crate) fn classes(dir: Option<&RunDir>) -> Result<Vec<String>> {
+    let images = dir.map(RunDir::images).transpose()?.flatten();
+    Ok(images.map(|images| images.classes).unwrap_or_default())
+}
+
+/// A class by its number, or by its name among `classes`.
+pub(crate) fn class(classes: &[String], text: &str) -> Result<u32> {
     if let Ok(number) = text.parse() {
         return Ok(number);
     }
-    let images = dir.map(RunDir::images).transpose()?.flatten();
-    let classes = images.map(|images| images.classes).unwrap_or_default();
     match classes.iter().position(|name| name == text) {
         Some(label) => Ok(u32::try_from(label)?),
         None if classes.is_empty() => {

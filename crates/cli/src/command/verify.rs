@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 struct Found {
     checked: usize,
     damaged: usize,
+    unknown: usize,
     unchecked: usize,
 }
 
@@ -28,13 +29,14 @@ pub(crate) fn run(arguments: &Verify) -> Result<Ended> {
         let before = found.checked;
         found.folder(path, arguments.details)?;
         if found.checked == before {
-            bail!(
-                "{} is no run, sweep, collection, pack, cache of features, statistics, weights, download or scorer, and holds none",
+            eprintln!(
+                "error: {} is no run, sweep, collection, pack, cache of features, statistics, weights, download or scorer, and holds none",
                 path.display()
             );
+            found.unknown += 1;
         }
     }
-    let Found { checked, damaged, unchecked } = found;
+    let Found { checked, damaged, unknown, unchecked } = found;
     let older = match (unchecked, arguments.details) {
         (0, _) => String::new(),
         (n, details) => {
@@ -44,7 +46,7 @@ pub(crate) fn run(arguments: &Verify) -> Result<Ended> {
         }
     };
     say!("{checked} checked, {damaged} damaged{older}");
-    Ok(if damaged == 0 { Ended::Well } else { Ended::WithFailures })
+    Ok(if damaged + unknown == 0 { Ended::Well } else { Ended::WithFailures })
 }
 
 impl Found {
@@ -53,6 +55,9 @@ impl Found {
         if path.is_file() {
             self.file(path);
             return Ok(());
+        }
+        if path.exists() && !path.is_dir() {
+            bail!("{} is neither a file nor a folder", path.display());
         }
         if path.join(run_dir::COLLECTION).exists() {
             self.report("collection", path, &records::verify(path));

@@ -247,12 +247,9 @@ pub(crate) fn weights() -> Vec<Vec<u8>> {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     let make = || {
         let (spec, checkpoint) = start();
-        interchange::weights::encode(&interchange::Exchange {
-            spec,
-            provenance: provenance_record(),
-            checkpoint,
-        })
-        .unwrap()
+        let exchange = interchange::Exchange { spec, provenance: provenance_record(), checkpoint };
+        let classes = vec!["cat".to_string()];
+        interchange::weights::encode(&interchange::weights::Weights { exchange, classes }).unwrap()
     };
     vec![BYTES.get_or_init(make).clone()]
 }

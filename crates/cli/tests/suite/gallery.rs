@@ -29,7 +29,7 @@ fn sweeps() -> Vec<SweepRecords> {
 
 /// The page's row of a file, from the file's metadata and the committed scores of its run.
 fn row(file: &Path, sweeps: &[SweepRecords]) -> String {
-    let exchange = weights::read(file).unwrap();
+    let exchange = weights::read(file).unwrap().exchange;
     let (id, spec) = (&exchange.checkpoint.metadata.run_id, &exchange.spec);
     let name = file.file_stem().unwrap().to_str().unwrap();
     let found = sweeps.iter().flat_map(|sweep| &sweep.runs).find(|run| run.spec.id() == *id);
@@ -101,6 +101,11 @@ fn weights_are_written_drawn_from_and_verified() {
     for (command, reason) in [
         ("generate w.safetensors", "read with --weights"),
         ("generate --weights three.npy", "no safetensors file"),
+        ("generate --weights run/checkpoints/00000006.safetensors", "without --weights"),
+        ("export run --format weights --out w.bin", "FILE.safetensors"),
+        ("export run --out run/checkpoints/00000006.safetensors", "among the checkpoints"),
+        ("export run --out run", "is a folder"),
+        ("export w.safetensors --out other.safetensors", "does not lie in a run's folder"),
         ("import w.safetensors --out back", "holds a generator alone"),
         ("generate --weights w.safetensors --class 1", "not conditional"),
     ] {
@@ -118,4 +123,11 @@ fn weights_are_written_drawn_from_and_verified() {
     let said = folder.expect(1, "generate --weights w.safetensors");
     assert!(said.contains("not as it was written") && said.contains("w.safetensors"), "{said}");
     assert!(folder.expect(1, "verify w.safetensors").contains("DAMAGED"), "verify");
+    // Whatever is wrong with it, and beside files that are nothing of the kind.
+    std::fs::create_dir(folder.path("several")).unwrap();
+    for (name, bytes) in [("cut", &b"{}"[..]), ("empty", b""), ("pointer", b"version https://")] {
+        std::fs::write(folder.path(&format!("several/{name}.safetensors")), bytes).unwrap();
+    }
+    let said = folder.expect(1, "verify experiments several");
+    assert!(said.contains("3 checked, 3 damaged") && said.contains("experiments is no run"), "{said}");
 }

@@ -63,7 +63,7 @@ struct Header {
     checkpoint: Metadata,
     /// Of a file of [`weights`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    generator: Option<weights::Seal>,
+    generator: Option<weights::Alone>,
 }
 
 fn of_any_version<'de, D: Deserializer<'de>>(
@@ -97,6 +97,11 @@ pub fn export_onnx(source: &Path, out: &Path, warn: &mut dyn FnMut(Warning)) -> 
 
 /// The run at its newest good checkpoint, or at the checkpoint file that is named.
 fn exchange_of(source: &Path, warn: &mut dyn FnMut(Warning)) -> Result<Exchange> {
+    run_at(source, warn).map(|(_, exchange)| exchange)
+}
+
+/// The same, with its folder.
+fn run_at(source: &Path, warn: &mut dyn FnMut(Warning)) -> Result<(RunDir, Exchange)> {
     let refuse = |reason: &str| Error::Checkpoint { path: source.into(), reason: reason.into() };
     let (dir, checkpoint) = if source.is_dir() {
         let dir = RunDir::new(source);
@@ -104,16 +109,16 @@ fn exchange_of(source: &Path, warn: &mut dyn FnMut(Warning)) -> Result<Exchange>
         let newest = checkpoint::latest(&dir, &dir.spec()?, &Device::Cpu, warn)?;
         (dir, newest.ok_or_else(|| refuse("the run has no good checkpoint"))?)
     } else {
-        let run = source
-            .parent()
-            .and_then(Path::parent)
+        let run = source.parent().and_then(Path::parent).map(RunDir::new);
+        let dir = run
+            .filter(|dir| dir.spec_path().exists())
             .ok_or_else(|| refuse("does not lie in a run's folder `checkpoints`"))?;
-        let dir = RunDir::new(run);
         let checkpoint = checkpoint::load_of_run(source, &dir.spec()?, &Device::Cpu)?;
         (dir, checkpoint)
     };
     let checkpoint = Checkpoint { metadata: checkpoint.metadata.alone(), ..checkpoint };
-    Ok(Exchange { spec: dir.spec()?, provenance: dir.provenance()?, checkpoint })
+    let exchange = Exchange { spec: dir.spec()?, provenance: dir.provenance()?, checkpoint };
+    Ok((dir, exchange))
 }
 
 /// Reads what [`export`] wrote into the new run folder `out`: what scores, samples and spectra are made from, and what training continues
@@ -203,11 +208,19 @@ fn place_in_file(spec: &RunSpec, name: &str) -> String {
 /// # Errors
 /// When the spec's sizes do not fit its architecture.
 pub(crate) fn state_shapes(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
-    let source = TensorSource::of(VarBuilder::zeros(DType::F32, &Device::Cpu));
-    let mut state = Generator::new(spec, &source)?.state();
+    let mut shapes = generator_shapes(spec)?;
     if spec.has_discriminator() {
-        state.extend(Discriminator::new(spec, &source)?.state());
+        let source = TensorSource::of(VarBuilder::zeros(DType::F32, &Device::Cpu));
+        let state = Discriminator::new(spec, &source)?.state();
+        shapes.extend(state.into_iter().map(|(k, t)| (k, t.dims().to_vec())));
     }
+    Ok(shapes)
+}
+
+/// The same of its generator alone.
+fn generator_shapes(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
+    let source = TensorSource::of(VarBuilder::zeros(DType::F32, &Device::Cpu));
+    let state = Generator::new(spec, &source)?.state();
     Ok(state.into_iter().map(|(k, t)| (k, t.dims().to_vec())).collect())
 }
 
@@ -355,7 +368,10 @@ fn file_of(tensors: &BTreeMap<String, Tensor>, header: &Header) -> Result<Vec<u8
 /// made in PyTorch would be lost). Messages name `path`.
 pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
     let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
-    let Header { spec, provenance, checkpoint: metadata, generator, .. } = header_of(path, bytes)?;
+    let header = header_of(path, bytes)?.ok_or_else(|| {
+        refuse(format!("its metadata has no `{HEADER}`; pass it on when PyTorch writes the file, or give a map of another program's names by --map"))
+    })?;
+    let Header { spec, provenance, checkpoint: metadata, generator, .. } = header;
     if generator.is_some() {
         let reason = "holds a generator alone, from which images are drawn; a run needs the discriminator and Adam's moments too";
         return Err(refuse(reason.into()));
@@ -416,15 +432,14 @@ pub(crate) fn of_networks(bytes: &[u8]) -> impl Fn(&str) -> bool + use<> {
     move |name| !ours || !(name.starts_with("check.") || name.starts_with("state.adam."))
 }
 
-/// What the metadata says, of a spec that is valid.
-fn header_of(path: &Path, bytes: &[u8]) -> Result<Header> {
+/// What the metadata says, of a spec that is valid; `None` of another program's file.
+fn header_of(path: &Path, bytes: &[u8]) -> Result<Option<Header>> {
     let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
     let (_, metadata) = SafeTensors::read_metadata(bytes)
-        .map_err(|e| refuse(format!("is no safetensors file: {e}")))?;
-    let text = metadata.metadata().as_ref().and_then(|m| m.get(HEADER));
-    let text = text.ok_or_else(|| {
-        refuse(format!("its metadata has no `{HEADER}`; pass it on when PyTorch writes the file, or give a map of another program's names by --map"))
-    })?;
+        .map_err(|e| refuse(format!("is no safetensors file, or not a whole one: {e}")))?;
+    let Some(text) = metadata.metadata().as_ref().and_then(|m| m.get(HEADER)) else {
+        return Ok(None);
+    };
     let header: Header =
         serde_json::from_str(text).map_err(|e| refuse(format!("metadata `{HEADER}`: {e}")))?;
     if header.version != FORMAT_VERSION {
@@ -433,8 +448,8 @@ fn header_of(path: &Path, bytes: &[u8]) -> Result<Header> {
             header.version
         )));
     }
-    header.spec.validate()?;
-    Ok(header)
+    header.spec.validate().map_err(|e| refuse(format!("metadata `{HEADER}`: {e}")))?;
+    Ok(Some(header))
 }
 
 /// The tensors but the counters of batches, which follow from the number of updates.

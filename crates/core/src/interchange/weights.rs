@@ -1,97 +1,129 @@
 //! A generator alone in half precision: a small file to draw images from, without a run.
 //!
 //! Names are those of the whole export ([`super`]): `generator.…`, the tensors that samples are drawn from (the moving average's, where the run
-//! keeps one), and `check.z`, `check.images`. Matrices and filters are F16; vectors, such as biases and all of batch normalization, and the
-//! check are F32. The check's images are those of the rounded weights, so that whoever reads the file right has them to f32's rounding.
+//! keeps one), and `check.z`, `check.images` and, of a conditional one, `check.y`. What has two dimensions or more is F16; vectors and the check
+//! are F32. The check's images are those of the rounded weights, so that whoever reads the file right has them to f32's rounding.
 
 use super::{
-    BATCHES_TRACKED, Exchange, Header, batches_tracked, check, exchange_of, file_of, header_of,
-    place_in_file, tensors_of,
+    Exchange, HEADER, Header, batches_tracked, check, file_of, generator_shapes, header_of,
+    place_in_file, run_at, tensors_of,
 };
 use crate::checkpoint::{self, Checkpoint};
 use crate::ema::sampled;
 use crate::model::{Generator, Place, TensorSource};
 use crate::trainer::not_finite;
 use crate::{Error, Result, Warning};
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
+use candle_core::{DType, Device};
+use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use sngan_experiment::RunSpec;
 use sngan_experiment::records::FORMAT_VERSION;
 use sngan_experiment::{atomic, regular};
-use sngan_tensor::tensor_file::{self, Types};
+use sngan_tensor::tensor_file::Types;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What such a file says besides: that its tensors and the names of their run are as they were written.
+/// What such a file says besides.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Seal {
-    /// SHA-256 of the run's identity, the number of updates, and each tensor's name and values in f32, sorted by name.
+pub(super) struct Alone {
+    /// Names of the classes, where the run knows them; a label is an index here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    classes: Vec<String>,
+    /// SHA-256 of all metadata with nothing in this place, and of each tensor, sorted by name: its name, type, shape and bytes.
     sha256: String,
 }
 
-impl Seal {
-    fn of(run: &str, gen_updates: u64, tensors: &BTreeMap<String, Tensor>) -> Result<Seal> {
-        let mut hash = Sha256::new();
-        hash.update(run);
-        hash.update(gen_updates.to_le_bytes());
-        for (name, t) in tensors.iter().filter(|(name, _)| !name.ends_with(BATCHES_TRACKED)) {
-            hash.update(name);
-            hash.update(tensor_file::values(t, DType::F32)?);
-        }
-        Ok(Seal { sha256: hex::encode(hash.finalize()) })
-    }
+/// A generator, and what else a file says of it.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    /// The run, whose checkpoint may hold the generator alone.
+    pub exchange: Exchange,
+    /// Names of its classes, where they are known; a label is an index here.
+    pub classes: Vec<String>,
 }
 
 /// Writes the generator of the newest good checkpoint of the run folder `source`, or of the checkpoint file `source` inside a run folder, as
 /// `out`; `warn` is told of newer checkpoints that are corrupt.
 ///
 /// # Errors
-/// When there is no checkpoint, it does not fit the run's spec, or a weight is too large for half precision.
+/// When there is no checkpoint, it does not fit the run's spec, or a value is not finite or too large for half precision.
 pub fn export(source: &Path, out: &Path, warn: &mut dyn FnMut(Warning)) -> Result<Exchange> {
-    let exchange = exchange_of(source, warn)?;
-    atomic::write(out, &encode(&exchange)?)?;
-    Ok(exchange)
+    let (dir, exchange) = run_at(source, warn)?;
+    let classes = dir.images()?.map(|images| images.classes).unwrap_or_default();
+    let weights = Weights { exchange, classes };
+    let bytes = encode(&weights)
+        .map_err(|e| Error::Checkpoint { path: source.into(), reason: e.to_string() })?;
+    atomic::write(out, &bytes)?;
+    Ok(weights.exchange)
 }
 
 /// The file's bytes; the same checkpoint gives the same, up to the last bits of the check's images on another instruction set.
 ///
 /// # Errors
-/// When the checkpoint does not fit the spec, or a weight is too large for half precision.
-pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
-    let Exchange { spec, provenance, checkpoint } = exchange;
+/// When the checkpoint does not fit the spec, or a value is not finite or too large for half precision. What is too small becomes 0.
+pub fn encode(weights: &Weights) -> Result<Vec<u8>> {
+    let Exchange { spec, provenance, checkpoint } = &weights.exchange;
     let drawn_from = sampled(&checkpoint.tensors);
-    let mut tensors = BTreeMap::new();
-    for name in shapes(spec)?.into_keys() {
+    let mut whole = BTreeMap::new();
+    for name in generator_shapes(spec)?.into_keys() {
         let t = drawn_from
             .get(&name)
             .ok_or_else(|| Error::Invalid(format!("the checkpoint has no tensor `{name}`")))?;
+        whole.insert(name, t.clone());
+    }
+    if let Some(name) = not_finite(&whole)? {
+        return Err(Error::Invalid(format!("tensor `{name}` is not finite")));
+    }
+    let (mut named, mut rounded) = (BTreeMap::new(), BTreeMap::new());
+    for (name, t) in whole {
         let dtype = if t.rank() > 1 { DType::F16 } else { DType::F32 };
-        tensors.insert(name, t.to_dtype(dtype)?);
+        let t = t.to_dtype(dtype)?;
+        named.insert(place_in_file(spec, &name), t.clone());
+        rounded.insert(name, t.to_dtype(DType::F32)?);
     }
-    let rounded: BTreeMap<_, _> = tensors
-        .iter()
-        .map(|(name, t)| Ok((name.clone(), t.to_dtype(DType::F32)?)))
-        .collect::<Result<_>>()?;
     if let Some(name) = not_finite(&rounded)? {
-        return Err(Error::Invalid(format!("`{name}` has values that half precision cannot hold")));
+        let reason = format!("tensor `{name}` has values that half precision cannot hold");
+        return Err(Error::Invalid(reason));
     }
-    let mut g = Generator::new(spec, &TensorSource::given(&rounded, &Place::new(&Device::Cpu)))?;
-    let mut named: BTreeMap<_, _> =
-        tensors.into_iter().map(|(name, t)| (place_in_file(spec, &name), t)).collect();
+    let source = TensorSource::given(&rounded, &Place::new(&Device::Cpu));
+    let mut g = Generator::new(spec, &source)?;
     named.extend(check(spec, &mut g, None)?);
     named.extend(batches_tracked(spec, checkpoint.gen_updates, &named)?);
-    let metadata = checkpoint.metadata.clone();
-    let header = Header {
-        version: FORMAT_VERSION,
-        spec: spec.clone(),
-        provenance: provenance.clone(),
-        generator: Some(Seal::of(&metadata.run_id, metadata.gen_updates, &named)?),
-        checkpoint: metadata,
+
+    let sealed = |sha256| {
+        let header = Header {
+            version: FORMAT_VERSION,
+            spec: spec.clone(),
+            provenance: provenance.clone(),
+            checkpoint: checkpoint.metadata.clone(),
+            generator: Some(Alone { classes: weights.classes.clone(), sha256 }),
+        };
+        file_of(&named, &header)
     };
-    file_of(&named, &header)
+    sealed(seal(&sealed(String::new())?, "")?)
+}
+
+/// The SHA-256 that a file should have in its metadata, where it has `found`.
+fn seal(bytes: &[u8], found: &str) -> Result<String> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(sngan_tensor::Error::from)?;
+    let text = metadata.metadata().as_ref().and_then(|m| m.get(HEADER).cloned());
+    let text = text.unwrap_or_default();
+    let mut hash = Sha256::new();
+    // With its length before it, nothing can look like the end of what is before it.
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    part(if found.is_empty() { text } else { text.replace(found, "") }.as_bytes());
+    let file = SafeTensors::deserialize(bytes).map_err(sngan_tensor::Error::from)?;
+    let tensors: BTreeMap<_, _> = file.tensors().into_iter().collect();
+    for (name, t) in tensors {
+        part(name.as_bytes());
+        part(format!("{:?} {:?}", t.dtype(), t.shape()).as_bytes());
+        part(t.data());
+    }
+    Ok(hex::encode(hash.finalize()))
 }
 
 /// Reads the networks in `file`, of which the generator is there: of what [`export`] wrote it alone, of a whole export ([`super::export`])
@@ -99,39 +131,45 @@ pub fn encode(exchange: &Exchange) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`decode`], and when the file cannot be read.
-pub fn read(file: &Path) -> Result<Exchange> {
-    let bytes = regular::read(file)
-        .map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))?;
-    decode(file, &bytes)
+pub fn read(file: &Path) -> Result<Weights> {
+    decode(file, &bytes_of(file)?)
 }
 
-/// Whether `file` is as [`export`] wrote it; `None` of a file that it did not write.
+fn bytes_of(file: &Path) -> Result<Vec<u8>> {
+    regular::read(file)
+        .map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))
+}
+
+/// Whether `file` is as [`export`] wrote it, or is a whole export that can be read, which has no seal; `None` of another program's file.
 pub fn verify(file: &Path) -> Option<Result<()>> {
-    let bytes = regular::read(file).ok()?;
-    header_of(file, &bytes).ok()?.generator?;
-    Some(decode(file, &bytes).map(drop))
+    let found = bytes_of(file).and_then(|bytes| match header_of(file, &bytes)? {
+        Some(_) => decode(file, &bytes).map(Some),
+        None => Ok(None),
+    });
+    found.map(|weights| weights.map(drop)).transpose()
 }
 
 /// What [`read`] finds in `bytes`; a tensor in half precision is widened to f32.
 ///
 /// # Errors
-/// A missing, unknown or misshapen tensor, by name; values that are not those that were written. Messages name `path`.
-pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
+/// A file of another program; a missing, unknown or misshapen tensor, by name; anything that is not as it was written. Messages name `path`.
+pub fn decode(path: &Path, bytes: &[u8]) -> Result<Weights> {
     let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
-    let Header { spec, provenance, checkpoint: metadata, generator, .. } = header_of(path, bytes)?;
-    let Some(seal) = generator else { return super::decode(path, bytes) };
+    let header = header_of(path, bytes)?.ok_or_else(|| {
+        refuse(format!("its metadata has no `{HEADER}`: it is neither a generator's weights nor an export that was written here"))
+    })?;
+    let Header { spec, provenance, checkpoint: metadata, generator, .. } = header;
+    let Some(Alone { classes, sha256 }) = generator else {
+        let exchange = super::decode(path, bytes)?;
+        return Ok(Weights { exchange, classes: Vec::new() });
+    };
     checkpoint::holds_generator(bytes, &spec).map_err(refuse)?;
-    let mut tensors = tensors_of(path, bytes, Types::F32AndF16)?;
-    if metadata.run_id != spec.id()
-        || Seal::of(&metadata.run_id, metadata.gen_updates, &tensors)?.sha256 != seal.sha256
-    {
-        return Err(refuse(
-            "is not as it was written: its tensors or the run's spec were altered; get it again"
-                .into(),
-        ));
+    if sha256.is_empty() || seal(bytes, &sha256)? != sha256 || metadata.run_id != spec.id() {
+        return Err(refuse("is not as it was written; get it or export it again".into()));
     }
+    let mut tensors = tensors_of(path, bytes, Types::F32AndF16)?;
     let mut state = BTreeMap::new();
-    for (name, shape) in shapes(&spec)? {
+    for (name, shape) in generator_shapes(&spec)? {
         let key = place_in_file(&spec, &name);
         let t = tensors.remove(&key).ok_or_else(|| refuse(format!("has no tensor `{key}`")))?;
         if t.dims() != shape {
@@ -144,12 +182,5 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
         return Err(refuse(format!("tensor `{name}` is unknown")));
     }
     let checkpoint = Checkpoint { gen_updates: metadata.gen_updates, metadata, tensors: state };
-    Ok(Exchange { spec, provenance, checkpoint })
-}
-
-/// Names and shapes of the tensors of a spec's generator.
-fn shapes(spec: &RunSpec) -> Result<BTreeMap<String, Vec<usize>>> {
-    let source = TensorSource::of(VarBuilder::zeros(DType::F32, &Device::Cpu));
-    let state = Generator::new(spec, &source)?.state();
-    Ok(state.into_iter().map(|(name, t)| (name, t.dims().to_vec())).collect())
+    Ok(Weights { exchange: Exchange { spec, provenance, checkpoint }, classes })
 }

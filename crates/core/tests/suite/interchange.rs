@@ -4,7 +4,8 @@ use crate::support::{F32_ROUNDING, distance, images, smallest, tiny, values};
 use candle_core::{DType, Device, Tensor};
 use sngan_core::checkpoint::{self, Metadata, encode};
 use sngan_core::generate;
-use sngan_core::interchange::{self, Exchange, decode, weights};
+use sngan_core::interchange::weights::{self, Weights};
+use sngan_core::interchange::{self, Exchange, decode};
 use sngan_core::model::{Discriminator, Generator, Labels, Mode, Parameters, Place, TensorSource};
 use sngan_core::norm::Iterate;
 use sngan_core::trainer::{TrainOptions, train};
@@ -315,7 +316,7 @@ fn weights_of(spec: &RunSpec) -> (Exchange, Vec<u8>) {
 fn a_generator_alone_comes_back_rounded_to_half_precision() {
     for spec in specs() {
         let (exported, bytes) = weights_of(&spec);
-        let read = weights::decode(Path::new("w"), &bytes).unwrap();
+        let read = weights::decode(Path::new("w"), &bytes).unwrap().exchange;
         let mut named = spec.clone();
         named.name_truly();
         assert_eq!((&read.spec, read.checkpoint.gen_updates), (&named, 2));
@@ -366,12 +367,26 @@ fn weights_that_are_not_as_they_were_written_are_refused() {
     let weight = other["generator.dense.weight"].clone();
     other.insert("generator.dense.weight".into(), (weight * 1.001).unwrap());
     assert!(refused(&other, &metadata).contains("not as it was written"));
-    for name in ["generator.conv.bias", "check.z"] {
+    let wider = tensors.iter().map(|(name, t)| {
+        let dtype = if t.dtype() == DType::F16 { DType::F32 } else { t.dtype() };
+        (name.clone(), t.to_dtype(dtype).unwrap())
+    });
+    assert!(refused(&wider.collect(), &metadata).contains("not as it was written"));
+    let mut reshaped = tensors.clone();
+    reshaped.insert("check.z".into(), tensors["check.z"].flatten_all().unwrap());
+    assert!(refused(&reshaped, &metadata).contains("not as it was written"));
+    for name in ["generator.conv.bias", "check.z", "generator.bn0.num_batches_tracked"] {
         let mut fewer = tensors.clone();
         fewer.remove(name);
         assert!(refused(&fewer, &metadata).contains("not as it was written"), "{name}");
     }
-    for (old, new) in [("\"gen_updates\":1", "\"gen_updates\":9"), ("\"seed\":", "\"seed\":1")] {
+    let changes = [
+        ("\"gen_updates\":1", "\"gen_updates\":9"),
+        ("\"seed\":", "\"seed\":1"),
+        ("\"log_every\":1", "\"log_every\":2"),
+        ("\"horizon\":true", "\"horizon\":false"),
+    ];
+    for (old, new) in changes {
         let mut other = metadata.clone();
         let text = other["sngan"].clone();
         assert!(text.contains(old), "{text}");
@@ -386,12 +401,23 @@ fn weights_that_are_not_as_they_were_written_are_refused() {
     let said = decode(Path::new("w"), &bytes).unwrap_err().to_string();
     assert!(said.contains("a generator alone"), "{said}");
     let whole = weights::decode(Path::new("w"), &interchange::encode(&exported).unwrap()).unwrap();
-    assert!(whole.checkpoint.tensors.contains_key("discriminator.conv0.weight"));
+    assert!(whole.exchange.checkpoint.tensors.contains_key("discriminator.conv0.weight"));
+    let other = close(&tensors, &HashMap::from([("format".into(), "pt".into())]));
+    let said = weights::decode(Path::new("w"), &other).unwrap_err().to_string();
+    assert!(said.contains("neither a generator's weights nor an export"), "{said}");
 
     let mut large = exported;
     let weight = large.checkpoint.tensors["generator.dense.weight"].clone();
     let large_weight = (weight * 1e9).unwrap();
+    let encode = |exchange: &Exchange| {
+        let weights = Weights { exchange: exchange.clone(), classes: Vec::new() };
+        weights::encode(&weights).unwrap_err().to_string()
+    };
     large.checkpoint.tensors.insert("generator.dense.weight".into(), large_weight);
-    let said = weights::encode(&large).unwrap_err().to_string();
+    let said = encode(&large);
     assert!(said.contains("generator.dense.weight") && said.contains("half precision"), "{said}");
+    let bias = (&large.checkpoint.tensors["generator.dense.bias"] * f64::INFINITY).unwrap();
+    large.checkpoint.tensors.insert("generator.dense.bias".into(), bias);
+    let said = encode(&large);
+    assert!(said.contains("generator.dense.bias") && said.contains("not finite"), "{said}");
 }
