@@ -129,5 +129,8 @@ fn weights_are_written_drawn_from_and_verified() {
         std::fs::write(folder.path(&format!("several/{name}.safetensors")), bytes).unwrap();
     }
     let said = folder.expect(1, "verify experiments several");
-    assert!(said.contains("3 checked, 3 damaged") && said.contains("experiments is no run"), "{said}");
+    assert!(
+        said.contains("3 checked, 3 damaged") && said.contains("experiments is no run"),
+        "{said}"
+    );
 }

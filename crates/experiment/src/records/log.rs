@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// A line of `log.jsonl`: means over the D rounds of generator update `gen_update` (1-based).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogRecord {
-    /// [`FORMAT_VERSION`].
+    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
     pub version: u32,
     /// Generator updates done when the line was written.
     pub gen_update: u64,
@@ -99,7 +99,7 @@ impl LogRecord {
 /// A line of `timing.jsonl`, the only record of wall-clock times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TimingRecord {
-    /// [`FORMAT_VERSION`].
+    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
     pub version: u32,
     /// Generator updates done.
     pub gen_update: u64,

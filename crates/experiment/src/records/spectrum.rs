@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A line of `spectrum.jsonl`: squared singular values of one layer of D, largest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpectrumRecord {
-    /// [`FORMAT_VERSION`].
+    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
     pub version: u32,
     /// Generator updates of the checkpoint.
     pub gen_updates: u64,

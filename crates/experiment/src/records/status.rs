@@ -25,7 +25,7 @@ pub enum Status {
 /// `status.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatusRecord {
-    /// [`FORMAT_VERSION`].
+    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
     pub version: u32,
     /// The status.
     pub status: Status,
@@ -46,7 +46,7 @@ pub struct StatusRecord {
 /// were, so that later commands find them. It is not collected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImagesRecord {
-    /// [`FORMAT_VERSION`].
+    /// [`FORMAT_VERSION`](super::FORMAT_VERSION).
     pub version: u32,
     /// The folder, absolute.
     pub folder: PathBuf,
