@@ -63,7 +63,7 @@ fn run(arguments: &Generate, prepared: Prepared) -> Result<Ended> {
 /// The networks to draw from, and the names of their classes, where these are known.
 fn networks(arguments: &Generate) -> Result<(RunSpec, Checkpoint, Vec<String>)> {
     if let Some(file) = &arguments.weights {
-        if run_of(file).is_some() {
+        if run_of(file).is_some_and(|run| run.spec_path().exists()) {
             bail!(
                 "{} is of a run: `sngan generate {}` draws from it, without --weights",
                 file.display(),
@@ -87,14 +87,10 @@ fn networks(arguments: &Generate) -> Result<(RunSpec, Checkpoint, Vec<String>)> 
 
 /// The option by which `score` finds the network for images of a run's kind: of files, it does not know what they show.
 fn scorer(spec: &RunSpec) -> &'static str {
-    match spec.dataset {
-        Dataset::FashionMnist if spec.knows("dataset") => " --backbone scorer-fashion",
-        Dataset::FashionMnist
-        | Dataset::Cifar10
-        | Dataset::Stl10
-        | Dataset::ImageNet
-        | Dataset::Folder => no_scores::option(Dataset::Folder).unwrap_or_default(),
+    if spec.knows("dataset") && spec.dataset == Dataset::FashionMnist {
+        return " --backbone scorer-fashion";
     }
+    no_scores::option(Dataset::Folder).unwrap_or_default()
 }
 
 fn prepare(arguments: &Generate) -> Result<Prepared> {

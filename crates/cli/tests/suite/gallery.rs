@@ -102,6 +102,8 @@ fn weights_are_written_drawn_from_and_verified() {
         ("generate w.safetensors", "read with --weights"),
         ("generate --weights three.npy", "no safetensors file"),
         ("generate --weights run/checkpoints/00000006.safetensors", "without --weights"),
+        ("generate --weights run", "without --weights"),
+        ("generate --weights experiments", "cannot be read"),
         ("export run --format weights --out w.bin", "FILE.safetensors"),
         ("export run --out run/checkpoints/00000006.safetensors", "among the checkpoints"),
         ("export run --out run", "is a folder"),

@@ -127,11 +127,14 @@ fn run_at(source: &Path, warn: &mut dyn FnMut(Warning)) -> Result<(RunDir, Excha
 /// # Errors
 /// When `file` cannot be read as [`decode`] reads it, or `out` holds a run already or is in use.
 pub fn import(file: &Path, out: &Path) -> Result<Exchange> {
-    let bytes = regular::read(file)
-        .map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))?;
-    let exchange = decode(file, &bytes)?;
+    let exchange = decode(file, &bytes_of(file)?)?;
     create(&exchange, out)?;
     Ok(exchange)
+}
+
+fn bytes_of(file: &Path) -> Result<Vec<u8>> {
+    regular::read(file)
+        .map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))
 }
 
 /// Makes the new run folder `out` of a run's spec, provenance and state.
@@ -371,36 +374,32 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
     let header = header_of(path, bytes)?.ok_or_else(|| {
         refuse(format!("its metadata has no `{HEADER}`; pass it on when PyTorch writes the file, or give a map of another program's names by --map"))
     })?;
-    let Header { spec, provenance, checkpoint: metadata, generator, .. } = header;
-    if generator.is_some() {
+    if header.generator.is_some() {
         let reason = "holds a generator alone, from which images are drawn; a run needs the discriminator and Adam's moments too";
         return Err(refuse(reason.into()));
     }
+    whole(path, bytes, header)
+}
+
+/// The run of [`decode`], whose metadata was read.
+fn whole(path: &Path, bytes: &[u8], header: Header) -> Result<Exchange> {
+    let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
+    let Header { spec, provenance, checkpoint: metadata, .. } = header;
     checkpoint::holds_networks(bytes, &spec).map_err(refuse)?;
     let mut tensors = tensors_of(path, bytes, Types::F32)?;
     let mut state = BTreeMap::new();
     for (name, shape) in expected(&spec)? {
         let key = place_in_file(&spec, &name);
-        let lacks = || {
-            // Versions that knew the correction, but not its place in a file, left it out of D's weights.
-            let older = key != name
-                && spec.normalization.acts_on() != ActsOn::Weights
-                && tensors.contains_key(&name);
-            let why = if older {
-                "; its weights of D lack the width's correction: export the run again"
-            } else {
-                ""
-            };
-            refuse(format!("has no tensor `{key}`{why}"))
-        };
-        let t = tensors.get(&key).cloned().ok_or_else(lacks)?;
-        tensors.remove(&key);
-        if t.dims() != shape {
+        // Versions that knew the correction, but not its place in a file, left it out of D's weights.
+        let older = key != name
+            && spec.normalization.acts_on() != ActsOn::Weights
+            && tensors.contains_key(&name);
+        if older && !tensors.contains_key(&key) {
             return Err(refuse(format!(
-                "tensor `{key}` is {:?}; the spec needs {shape:?}",
-                t.dims()
+                "has no tensor `{key}`; its weights of D lack the width's correction: export the run again"
             )));
         }
+        let t = take(&mut tensors, &key, &shape).map_err(refuse)?;
         state.insert(name, t);
     }
     let d = discriminator(&spec, &TensorSource::given(&state, &Place::new(&Device::Cpu)))?;
@@ -417,11 +416,30 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Exchange> {
             )));
         }
     }
-    if let Some(name) = tensors.keys().find(|name| !name.starts_with("check.")) {
-        return Err(refuse(format!("tensor `{name}` is unknown")));
-    }
+    only_check_left(&tensors).map_err(refuse)?;
     let checkpoint = Checkpoint { gen_updates: metadata.gen_updates, metadata, tensors: state };
     Ok(Exchange { spec, provenance, checkpoint })
+}
+
+/// Takes a tensor of this shape out of a file's.
+fn take(
+    tensors: &mut BTreeMap<String, Tensor>,
+    key: &str,
+    shape: &[usize],
+) -> std::result::Result<Tensor, String> {
+    let t = tensors.remove(key).ok_or_else(|| format!("has no tensor `{key}`"))?;
+    if t.dims() != shape {
+        return Err(format!("tensor `{key}` is {:?}; the spec needs {shape:?}", t.dims()));
+    }
+    Ok(t)
+}
+
+/// Refuses what no network takes.
+fn only_check_left(tensors: &BTreeMap<String, Tensor>) -> std::result::Result<(), String> {
+    match tensors.keys().find(|name| !name.starts_with("check.")) {
+        Some(name) => Err(format!("tensor `{name}` is unknown")),
+        None => Ok(()),
+    }
 }
 
 /// Whether a tensor of a file is part of a network: of one that was written here, all but the check's and Adam's.

@@ -5,8 +5,8 @@
 //! are F32. The check's images are those of the rounded weights, so that whoever reads the file right has them to f32's rounding.
 
 use super::{
-    Exchange, HEADER, Header, batches_tracked, check, file_of, generator_shapes, header_of,
-    place_in_file, run_at, tensors_of,
+    Exchange, HEADER, Header, batches_tracked, bytes_of, check, file_of, generator_shapes,
+    header_of, only_check_left, place_in_file, run_at, take, tensors_of, whole,
 };
 use crate::checkpoint::{self, Checkpoint};
 use crate::ema::sampled;
@@ -17,8 +17,8 @@ use candle_core::{DType, Device};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use sngan_experiment::atomic;
 use sngan_experiment::records::FORMAT_VERSION;
-use sngan_experiment::{atomic, regular};
 use sngan_tensor::tensor_file::Types;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -64,19 +64,14 @@ pub fn export(source: &Path, out: &Path, warn: &mut dyn FnMut(Warning)) -> Resul
 /// When the checkpoint does not fit the spec, or a value is not finite or too large for half precision. What is too small becomes 0.
 pub fn encode(weights: &Weights) -> Result<Vec<u8>> {
     let Exchange { spec, provenance, checkpoint } = &weights.exchange;
+    let place = Place::new(&Device::Cpu);
     let drawn_from = sampled(&checkpoint.tensors);
-    let mut whole = BTreeMap::new();
-    for name in generator_shapes(spec)?.into_keys() {
-        let t = drawn_from
-            .get(&name)
-            .ok_or_else(|| Error::Invalid(format!("the checkpoint has no tensor `{name}`")))?;
-        whole.insert(name, t.clone());
-    }
-    if let Some(name) = not_finite(&whole)? {
+    let drawn = Generator::new(spec, &TensorSource::given(&drawn_from, &place))?.state();
+    if let Some(name) = not_finite(&drawn)? {
         return Err(Error::Invalid(format!("tensor `{name}` is not finite")));
     }
     let (mut named, mut rounded) = (BTreeMap::new(), BTreeMap::new());
-    for (name, t) in whole {
+    for (name, t) in drawn {
         let dtype = if t.rank() > 1 { DType::F16 } else { DType::F32 };
         let t = t.to_dtype(dtype)?;
         named.insert(place_in_file(spec, &name), t.clone());
@@ -86,8 +81,7 @@ pub fn encode(weights: &Weights) -> Result<Vec<u8>> {
         let reason = format!("tensor `{name}` has values that half precision cannot hold");
         return Err(Error::Invalid(reason));
     }
-    let source = TensorSource::given(&rounded, &Place::new(&Device::Cpu));
-    let mut g = Generator::new(spec, &source)?;
+    let mut g = Generator::new(spec, &TensorSource::given(&rounded, &place))?;
     named.extend(check(spec, &mut g, None)?);
     named.extend(batches_tracked(spec, checkpoint.gen_updates, &named)?);
 
@@ -135,17 +129,9 @@ pub fn read(file: &Path) -> Result<Weights> {
     decode(file, &bytes_of(file)?)
 }
 
-fn bytes_of(file: &Path) -> Result<Vec<u8>> {
-    regular::read(file)
-        .map_err(|e| Error::Invalid(format!("{}: cannot be read: {e}", file.display())))
-}
-
 /// Whether `file` is as [`export`] wrote it, or is a whole export that can be read, which has no seal; `None` of another program's file.
 pub fn verify(file: &Path) -> Option<Result<()>> {
-    let found = bytes_of(file).and_then(|bytes| match header_of(file, &bytes)? {
-        Some(_) => decode(file, &bytes).map(Some),
-        None => Ok(None),
-    });
+    let found = bytes_of(file).and_then(|bytes| of_this_program(file, &bytes));
     found.map(|weights| weights.map(drop)).transpose()
 }
 
@@ -154,15 +140,21 @@ pub fn verify(file: &Path) -> Option<Result<()>> {
 /// # Errors
 /// A file of another program; a missing, unknown or misshapen tensor, by name; anything that is not as it was written. Messages name `path`.
 pub fn decode(path: &Path, bytes: &[u8]) -> Result<Weights> {
+    of_this_program(path, bytes)?.ok_or_else(|| {
+        let reason = "it is neither a generator's weights nor an export that was written here";
+        Error::Invalid(format!("{}: its metadata has no `{HEADER}`: {reason}", path.display()))
+    })
+}
+
+/// The same; `None` of another program's file.
+fn of_this_program(path: &Path, bytes: &[u8]) -> Result<Option<Weights>> {
     let refuse = |reason: String| Error::Invalid(format!("{}: {reason}", path.display()));
-    let header = header_of(path, bytes)?.ok_or_else(|| {
-        refuse(format!("its metadata has no `{HEADER}`: it is neither a generator's weights nor an export that was written here"))
-    })?;
-    let Header { spec, provenance, checkpoint: metadata, generator, .. } = header;
-    let Some(Alone { classes, sha256 }) = generator else {
-        let exchange = super::decode(path, bytes)?;
-        return Ok(Weights { exchange, classes: Vec::new() });
+    let Some(mut header) = header_of(path, bytes)? else { return Ok(None) };
+    let Some(Alone { classes, sha256 }) = header.generator.take() else {
+        let exchange = whole(path, bytes, header)?;
+        return Ok(Some(Weights { exchange, classes: Vec::new() }));
     };
+    let Header { spec, provenance, checkpoint: metadata, .. } = header;
     checkpoint::holds_generator(bytes, &spec).map_err(refuse)?;
     if sha256.is_empty() || seal(bytes, &sha256)? != sha256 || metadata.run_id != spec.id() {
         return Err(refuse("is not as it was written; get it or export it again".into()));
@@ -171,16 +163,9 @@ pub fn decode(path: &Path, bytes: &[u8]) -> Result<Weights> {
     let mut state = BTreeMap::new();
     for (name, shape) in generator_shapes(&spec)? {
         let key = place_in_file(&spec, &name);
-        let t = tensors.remove(&key).ok_or_else(|| refuse(format!("has no tensor `{key}`")))?;
-        if t.dims() != shape {
-            let found = t.dims();
-            return Err(refuse(format!("tensor `{key}` is {found:?}; the spec needs {shape:?}")));
-        }
-        state.insert(name, t);
+        state.insert(name, take(&mut tensors, &key, &shape).map_err(refuse)?);
     }
-    if let Some(name) = tensors.keys().find(|name| !name.starts_with("check.")) {
-        return Err(refuse(format!("tensor `{name}` is unknown")));
-    }
+    only_check_left(&tensors).map_err(refuse)?;
     let checkpoint = Checkpoint { gen_updates: metadata.gen_updates, metadata, tensors: state };
-    Ok(Weights { exchange: Exchange { spec, provenance, checkpoint }, classes })
+    Ok(Some(Weights { exchange: Exchange { spec, provenance, checkpoint }, classes }))
 }
